@@ -1,0 +1,115 @@
+//! A strict reader of the Prometheus text format 0.0.4, for tests.
+//!
+//! It takes the canonical form that well-behaved writers produce (one space between tokens, no blank lines, no
+//! comments, every family typed) and refuses everything else, also text that is well formed and wrong: scattered
+//! families, repeated series, histograms that contradict themselves.
+//! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
+
+mod family;
+mod histogram;
+mod line;
+mod rule;
+
+use std::collections::HashSet;
+
+pub(crate) use family::{Family, Kind, Sample};
+pub(crate) use rule::{Rule, Violation};
+
+use line::Line;
+use rule::Broken;
+
+/// A whole scrape, read and found in order.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Exposition {
+    families: Vec<Family>,
+}
+
+impl Exposition {
+    /// Reads a scrape.
+    ///
+    /// # Errors
+    ///
+    /// A line that breaks a rule, the rule, and what was found in place of what it asks for.
+    pub(crate) fn parse(text: &str) -> Result<Self, Violation> {
+        let mut reader = Reader::default();
+        for (index, text) in text.split_inclusive('\n').enumerate() {
+            let number = index + 1;
+            let read = text
+                .strip_suffix('\n')
+                .ok_or_else(|| Rule::NoFinalNewline.by(text))
+                .and_then(Line::parse)
+                .and_then(|line| reader.take(number, line));
+            read.map_err(|broken| broken.at(number))?;
+        }
+        reader.families.iter().try_for_each(histogram::check)?;
+        Ok(Self { families: reader.families })
+    }
+
+    /// The families, in the order of the text.
+    pub(crate) fn families(&self) -> &[Family] {
+        &self.families
+    }
+
+    /// The family of that name.
+    pub(crate) fn family(&self, name: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.name == name)
+    }
+
+    /// The samples of that name (`x_bucket`, not `x`, for a histogram's buckets), in the order of the text.
+    pub(crate) fn samples<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a Sample> + use<'a, 'n> {
+        self.families.iter().flat_map(|family| &family.samples).filter(move |sample| sample.name == name)
+    }
+
+    /// The one series of that name with exactly these labels, in whichever order.
+    pub(crate) fn series(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Sample> {
+        self.samples(name).find(|sample| sample.has_labels(labels))
+    }
+
+    /// The value of that one series.
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.series(name, labels).map(|sample| sample.value)
+    }
+}
+
+/// What has been read so far; the last family is the open one.
+#[derive(Default)]
+struct Reader {
+    families: Vec<Family>,
+    series: HashSet<(String, Vec<(String, String)>)>,
+}
+
+impl Reader {
+    fn take(&mut self, number: usize, line: Line<'_>) -> Result<(), Broken> {
+        match line {
+            Line::Help { name, text } => self.open(name)?.set_help(text),
+            Line::Type { name, kind } => self.open(name)?.set_kind(kind),
+            Line::Sample(sample) => self.sample(Sample { line: number, ..sample }),
+        }
+    }
+
+    /// The family of that name: the open one, or a new one whose lines did not stand elsewhere before.
+    fn open(&mut self, name: &str) -> Result<&mut Family, Broken> {
+        let last = self.families.len();
+        let at = self.families.iter().position(|family| family.name == name).unwrap_or(last);
+        if at + 1 < last {
+            return Err(Rule::NotGrouped.by(name));
+        }
+        if at == last {
+            self.families.push(Family::new(name));
+        }
+        Ok(&mut self.families[at])
+    }
+
+    fn sample(&mut self, sample: Sample) -> Result<(), Broken> {
+        if !self.series.insert((sample.name.clone(), sample.sorted_labels())) {
+            return Err(Rule::DuplicateSeries.by(sample.name));
+        }
+        let last = self.families.len();
+        let mut owners = (0..last).filter(|&index| self.families[index].owns(&sample.name));
+        match (owners.next(), owners.next()) {
+            (None, _) => Err(Rule::NoType.by(sample.name)),
+            (Some(index), None) if index + 1 == last => self.families[index].push(sample),
+            (Some(_), _) => Err(Rule::NotGrouped.by(sample.name)),
+        }
+    }
+}
