@@ -12,7 +12,7 @@ mod rule;
 
 use std::collections::HashSet;
 
-pub(crate) use family::{Family, Kind, Sample};
+pub(crate) use family::{Family, Kind, Labels, Sample};
 pub(crate) use rule::{Rule, Violation};
 
 use line::Line;
@@ -75,7 +75,7 @@ impl Exposition {
 #[derive(Default)]
 struct Reader {
     families: Vec<Family>,
-    series: HashSet<(String, Vec<(String, String)>)>,
+    series: HashSet<(String, Labels)>,
 }
 
 impl Reader {

@@ -23,12 +23,14 @@ pub(crate) enum Kind {
     Untyped,
 }
 
+/// Names and unescaped values, in the order of the text.
+pub(crate) type Labels = Vec<(String, String)>;
+
 /// One line with a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) name: String,
-    /// Unescaped, in the order of the text.
-    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) labels: Labels,
     pub(crate) value: f64,
     /// Milliseconds since the epoch.
     pub(crate) timestamp: Option<i64>,
@@ -75,8 +77,7 @@ impl Family {
     }
 
     pub(super) fn push(&mut self, sample: Sample) -> Result<(), Broken> {
-        // The comparison is false for NaN too.
-        if self.kind == Some(Kind::Counter) && !(sample.value >= 0.0) {
+        if self.kind == Some(Kind::Counter) && (sample.value.is_nan() || sample.value < 0.0) {
             return Err(Rule::CounterNotNegative.by(sample.value.to_string()));
         }
         self.samples.push(sample);
@@ -109,7 +110,7 @@ impl Sample {
             && labels.iter().all(|&(name, value)| self.label(name) == Some(value))
     }
 
-    pub(super) fn sorted_labels(&self) -> Vec<(String, String)> {
+    pub(super) fn sorted_labels(&self) -> Labels {
         let mut labels = self.labels.clone();
         labels.sort_unstable();
         labels

@@ -1,6 +1,6 @@
 //! One line of the text.
 
-use super::family::{Kind, Sample};
+use super::family::{Kind, Labels, Sample};
 use super::rule::{Broken, Rule};
 
 /// What a line says.
@@ -61,7 +61,7 @@ fn sample(line: &str) -> Result<Sample, Broken> {
 }
 
 /// Reads labels from behind the opening brace; gives what follows the closing one.
-fn labels(mut rest: &str) -> Result<(Vec<(String, String)>, &str), Broken> {
+fn labels(mut rest: &str) -> Result<(Labels, &str), Broken> {
     let mut labels = Vec::new();
     loop {
         let (name, after) = rest.split_once("=\"").ok_or_else(|| Rule::Labels.by(rest))?;
