@@ -1,0 +1,73 @@
+# The gates before the tests. Sourced by scripts/test; each announces itself and fails the run when it does not hold.
+
+check_format() {
+    stage 'format: cargo fmt --check'
+    cargo fmt --all --check
+}
+
+# The root package turns on every feature of monitor-runtime but `off`, so this covers them together.
+check_lints() {
+    stage 'lints: cargo clippy, warnings as errors'
+    cargo clippy --workspace --all-targets -- -D warnings
+}
+
+check_dependencies() {
+    stage 'dependencies: the core and the attributes stay light'
+    refuse_dependencies axum tokio sqlx sysinfo -- monitor-runtime --no-default-features
+    refuse_dependencies axum tokio sqlx sysinfo -- monitor-runtime --no-default-features --features macros
+    refuse_other_dependencies
+}
+
+# refuse_dependencies NAME… -- PACKAGE OPTIONS…
+refuse_dependencies() {
+    local unwanted=() all found
+    while [ "$1" != -- ]; do
+        unwanted+=(-e "$1")
+        shift
+    done
+    shift
+    all=$(dependencies "$@")
+    found=$(grep -Fx "${unwanted[@]}" <<<"$all" | sort -u | tr '\n' ' ') || true
+    if [ -n "$found" ]; then
+        die "$* depends on: $found"
+    fi
+}
+
+refuse_other_dependencies() {
+    local all found
+    all=$(dependencies monitor-macros --depth 1)
+    found=$(grep -Fxv -e monitor-macros -e syn -e quote -e proc-macro2 <<<"$all" | tr '\n' ' ') || true
+    if [ -n "$found" ]; then
+        die "monitor-macros depends on syn, quote and proc-macro2 only, not on: $found"
+    fi
+}
+
+# The names of a package and of everything it depends on.
+dependencies() {
+    cargo tree --edges normal --prefix none --format '{p}' --package "$@" | cut -d ' ' -f 1
+}
+
+check_features() {
+    local feature
+    stage 'features: monitor-runtime with none and with each alone'
+    check_feature_set ''
+    for feature in $(runtime_features); do
+        check_feature_set "$feature"
+    done
+    check_feature_set 'macros off'
+}
+
+check_feature_set() {
+    echo "features: ${1:-none}"
+    cargo clippy --quiet --package monitor-runtime --no-default-features --features "$1" -- -D warnings
+}
+
+# Read from the manifest, so that a new feature is checked from its first day.
+runtime_features() {
+    sed -n '/^\[features\]/,/^\[dependencies\]/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' monitor-runtime/Cargo.toml
+}
+
+check_docs() {
+    stage 'docs: cargo doc, warnings as errors'
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --exclude monitor-benches --no-deps
+}

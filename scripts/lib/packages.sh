@@ -1,0 +1,122 @@
+# What the gates need from the machine. Sourced by scripts/test.
+
+# Rust is the user's own to install: no toolchain is downloaded here.
+require_toolchain() {
+    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        PATH=$HOME/.cargo/bin:$PATH
+    fi
+    command -v cargo >/dev/null || die 'cargo is missing: install Rust, see https://rustup.rs'
+    cargo fmt --version >/dev/null 2>&1 || die 'rustfmt is missing: rustup component add rustfmt'
+    cargo clippy --version >/dev/null 2>&1 || die 'clippy is missing: rustup component add clippy'
+}
+
+has_c_compiler() {
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null
+}
+
+has_postgres() {
+    [ -n "$(postgres_bin)" ]
+}
+
+has_mariadb() {
+    [ -n "$(find_program mariadbd)" ] && [ -n "$(find_program mariadb-install-db)" ]
+}
+
+has_promtool() {
+    [ -n "$(find_program promtool)" ]
+}
+
+# Daemons live in sbin, which an ordinary user's PATH leaves out.
+find_program() {
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" || true
+}
+
+# The directory of PostgreSQL's server programs, which Debian keeps out of PATH; empty when there is none.
+postgres_bin() {
+    local bin
+    if command -v postgres >/dev/null && command -v initdb >/dev/null; then
+        dirname "$(command -v postgres)"
+        return
+    fi
+    for bin in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV); do
+        if [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ]; then
+            printf '%s\n' "$bin"
+            return
+        fi
+    done
+}
+
+# Need by need: the test that shows it is met, and the packages that meet it.
+needs='
+has_c_compiler gcc libc6-dev
+has_postgres postgresql
+has_mariadb mariadb-server
+has_promtool prometheus
+'
+
+install_missing_packages() {
+    local has packages missing=()
+    while read -r has packages; do
+        if [ -n "$has" ] && ! "$has"; then
+            # Unquoted: a need may take several packages.
+            missing+=($packages)
+        fi
+    done <<<"$needs"
+    if [ ${#missing[@]} -gt 0 ]; then
+        install_packages "${missing[@]}"
+    fi
+
+    while read -r has packages; do
+        if [ -n "$has" ] && ! "$has"; then
+            die "installing the package $packages was not enough ($has still fails)"
+        fi
+    done <<<"$needs"
+    echo 'a C compiler, PostgreSQL, MariaDB and promtool are there'
+}
+
+install_packages() {
+    local package
+    echo "installing by apt-get: $*"
+    command -v apt-get >/dev/null || die "there is no apt-get here; install the equivalents of: $*"
+    apt_get update -qq || die "apt-get update failed; needed packages: $*"
+    for package in "$@"; do
+        apt-cache show "$package" >/dev/null 2>&1 || die "the package $package is not to be had from this machine's sources"
+    done
+    forbid_service_starts
+    apt_get install -y -qq --no-install-recommends "$@" || die "apt-get could not install: $*"
+    allow_service_starts
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "neither root nor sudo: cannot run $*"
+    fi
+}
+
+# Debian starts a server as soon as its package is in. The tests start their own, so while packages are installed the
+# machine's policy says no, unless it has a policy already.
+service_policy=/usr/sbin/policy-rc.d
+service_policy_is_ours=
+
+forbid_service_starts() {
+    if [ ! -e "$service_policy" ]; then
+        service_policy_is_ours=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$service_policy" >/dev/null
+        as_root chmod 755 "$service_policy"
+    fi
+}
+
+allow_service_starts() {
+    if [ -n "$service_policy_is_ours" ]; then
+        service_policy_is_ours=
+        as_root rm -f "$service_policy"
+    fi
+}
