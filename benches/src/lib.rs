@@ -1,0 +1,1 @@
+//! Benchmarks of `monitor-runtime`; see `benches/`.

@@ -1,0 +1,71 @@
+//! Every broken rule of one attribute, collected by reference and reported at once.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// The errors found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    errors: RefCell<Vec<syn::Error>>,
+}
+
+impl Diagnostics {
+    /// Notes that a rule is broken at `token`.
+    pub(crate) fn error(&self, token: impl ToTokens, message: impl Display) {
+        self.push(syn::Error::new_spanned(token, message));
+    }
+
+    pub(crate) fn push(&self, error: syn::Error) {
+        self.errors.borrow_mut().push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.borrow().is_empty()
+    }
+
+    /// One `compile_error!` an error.
+    pub(crate) fn into_tokens(self) -> TokenStream {
+        self.errors.into_inner().iter().map(syn::Error::to_compile_error).collect()
+    }
+}
+
+/// Of `known`, the name that `given` most likely meant, when it is within two edits.
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (distance(given, name), name))
+        .filter(|(edits, name)| *edits <= 2 && *edits < name.len())
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, name)| name)
+}
+
+/// The Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_miss_is_recognised_and_a_far_one_is_not() {
+        let known = ["id", "fields", "level", "log_errors"];
+        assert_eq!(nearest("feilds", known.into_iter()), Some("fields"));
+        assert_eq!(nearest("log_error", known.into_iter()), Some("log_errors"));
+        assert_eq!(nearest("name", known.into_iter()), None);
+        assert_eq!(nearest("xy", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! A function as written: its signature parsed, its body left as tokens.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Signature, Visibility};
+
+/// A function with a body.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    /// `default`, in an impl that may be specialised.
+    pub(crate) defaultness: TokenStream,
+    pub(crate) signature: Signature,
+    /// `#![…]` at the head of the body.
+    pub(crate) inner_attributes: TokenStream,
+    /// What follows them, between the braces.
+    pub(crate) body: TokenStream,
+    /// The braces with all that is in them.
+    pub(crate) block: Group,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let defaultness = parse_defaultness(input)?;
+        let signature = input.parse()?;
+        let block = match input.parse()? {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
+            other => return Err(syn::Error::new_spanned(other, "expected a body")),
+        };
+        let (inner_attributes, body) = split_body(block.stream());
+        Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, block })
+    }
+}
+
+/// `default` before a function is a keyword only there.
+fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let ahead = input.fork();
+    match ahead.parse::<TokenTree>() {
+        Ok(TokenTree::Ident(word)) if word == "default" && ahead.parse::<Signature>().is_ok() => {
+            input.parse::<TokenTree>().map(TokenStream::from)
+        }
+        _ => Ok(TokenStream::new()),
+    }
+}
+
+fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let mut attributes = 0;
+    while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(group), ..] =
+        &tokens[attributes..]
+    {
+        if hash.as_char() != '#' || bang.as_char() != '!' || group.delimiter() != Delimiter::Bracket {
+            break;
+        }
+        attributes += 3;
+    }
+    let mut tokens = tokens.into_iter();
+    (tokens.by_ref().take(attributes).collect(), tokens.collect())
+}

@@ -1,0 +1,101 @@
+//! The attributes of `monitor-runtime`: depend on that crate and use them from there.
+//!
+//! Tokens flow one way: an attribute's arguments ([`options`]) and its item ([`function`], [`block`]) become a model
+//! ([`spec`]), which is emitted ([`expand`]); where a rule is broken, the item comes back as it was, with every
+//! [`diagnostics`] beside it.
+
+mod block;
+mod diagnostics;
+mod expand;
+mod function;
+mod kind;
+mod operation;
+mod options;
+mod slot;
+mod spec;
+
+use proc_macro::TokenStream;
+
+use kind::Kind;
+
+/// Tracks an agent function: every call is counted by outcome, timed, shown in flight and bound to its log lines.
+///
+/// ```
+/// use monitor_runtime::track_agent;
+///
+/// #[track_agent]                                    // agent_id = "plan"
+/// async fn plan(goal: &str) -> Result<String, std::io::Error> {
+///     Ok(goal.to_uppercase())
+/// }
+///
+/// #[track_agent("reviewer", fields(length = draft.len()))]
+/// fn review(draft: &str) -> bool {
+///     !draft.is_empty()
+/// }
+///
+/// struct Agent { name: String }
+///
+/// impl Agent {
+///     #[track_agent(id = self.name)]                // evaluated once, at entry
+///     async fn run(&self) {}
+/// }
+/// ```
+///
+/// # Arguments
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | a literal first, or `id = expr` | the `agent_id`; any expression over the arguments that is `AsRef<str>`. Default: the function's name |
+/// | `fields(a = expr, b = %expr, c = ?expr, d)` | bound to the span and to every log line inside; never a metric label |
+/// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn`, `error`. Default: `info` |
+/// | `error_if = path`, `ok_if = path` | `fn(&R) -> bool`, decides success or error in place of the return type |
+/// | `log_errors = false`, `= "warn"` | whether and at which level an `Err` is logged. Default: at `error`, once, by the innermost tracked call |
+/// | `crate = path` | where `monitor_runtime` is, when it was renamed |
+///
+/// On an `impl` block it tracks every method that has a body, under `Type::method`; `#[track(skip)]` leaves a method out,
+/// `#[track("id", …)]` sets a method's own options.
+///
+/// # Outcome
+///
+/// A call ends exactly once: as `success`, as `error` (it returned an `Err`, or its type's `Classify`, `error_if` or `ok_if`
+/// says so), as `panic` (its body unwound) or as `cancelled` (its future was dropped between first poll and end).
+#[proc_macro_attribute]
+pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Agent, arguments.into(), item.into()).into()
+}
+
+/// Tracks a skill (tool) function: as [`macro@track_agent`], with the label `skill_id` and the `skill_…` metrics.
+///
+/// ```
+/// use monitor_runtime::track_skill;
+///
+/// #[track_skill("web_search", fields(query_len = query.len()))]
+/// async fn search(query: &str) -> Result<Vec<String>, std::io::Error> {
+///     Ok(vec![query.to_owned()])
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Skill, arguments.into(), item.into()).into()
+}
+
+/// Tracks a database function: as [`macro@track_agent`], with the labels `query` and `operation` and the `db_…` metrics.
+///
+/// `operation` is `select`, `insert`, `update`, `delete` or any literal of yours. Left out, it is read from the first SQL
+/// literal in the body, and is `other` where there is none.
+///
+/// ```
+/// use monitor_runtime::track_query;
+///
+/// #[track_query("find_user")]                       // operation = "select"
+/// fn find_user(id: i64) -> String {
+///     format!("SELECT name FROM users WHERE id = {id}")
+/// }
+///
+/// #[track_query(operation = "delete")]              // query = "forget"
+/// fn forget() {}
+/// ```
+#[proc_macro_attribute]
+pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Query, arguments.into(), item.into()).into()
+}

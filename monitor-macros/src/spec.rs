@@ -1,0 +1,152 @@
+//! A tracked function as meant: every argument checked against the function and given its default.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
+use syn::{Expr, ReturnType, Type, visit_mut};
+
+use crate::diagnostics::Diagnostics;
+use crate::function::Function;
+use crate::kind::Kind;
+use crate::operation;
+use crate::options::{Field, Id, Options};
+
+/// Longer ids would be recorded under the overflow value.
+const MAX_ID_BYTES: usize = 256;
+
+/// The validated model of one tracked function.
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    /// Where `monitor_runtime` is.
+    pub(crate) runtime: TokenStream,
+    pub(crate) id: Id,
+    /// What stands for the function where its id is an expression.
+    pub(crate) default_id: String,
+    pub(crate) operation: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) level: &'static str,
+    pub(crate) judge: Judge,
+    pub(crate) error_log: &'static str,
+    /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
+    pub(crate) returned: Option<Type>,
+}
+
+/// Who decides between success and error.
+pub(crate) enum Judge {
+    ByType,
+    ErrorIf(Expr),
+    OkIf(Expr),
+}
+
+impl Spec {
+    /// Checks everything; each broken rule is noted, none stops the others.
+    pub(crate) fn new(
+        kind: Kind,
+        options: Options,
+        function: &Function,
+        type_name: Option<&str>,
+        errors: &Diagnostics,
+    ) -> Self {
+        check_signature(function, errors);
+        let name = function.signature.ident.unraw().to_string();
+        let default_id = type_name.map_or_else(|| name.clone(), |type_name| format!("{type_name}::{name}"));
+        let id = id(&options, &default_id, function, errors);
+        let fields = options.fields.get().cloned().unwrap_or_default();
+        check_fields(kind, &fields, errors);
+        Self {
+            kind,
+            runtime: options.krate.get().map_or_else(|| quote!(::monitor_runtime), |path| quote!(#path)),
+            id,
+            default_id,
+            operation: operation(kind, &options, function),
+            fields,
+            level: options.level.get().copied().unwrap_or("INFO"),
+            judge: judge(&options, errors),
+            error_log: options.log_errors.get().copied().unwrap_or("Error"),
+            returned: returned(&function.signature.output),
+        }
+    }
+}
+
+fn check_signature(function: &Function, errors: &Diagnostics) {
+    if let Some(constness) = &function.signature.constness {
+        errors.error(
+            constness,
+            "a `const fn` cannot be tracked, since it may run at compile time; remove `const`, or leave it out \
+             with `#[track(skip)]` in a tracked impl block",
+        );
+    }
+}
+
+fn id(options: &Options, default_id: &str, function: &Function, errors: &Diagnostics) -> Id {
+    let Some(id) = options.id.get() else {
+        return Id::Literal(syn::LitStr::new(default_id, function.signature.ident.span()));
+    };
+    if let Id::Literal(literal) = id {
+        let length = literal.value().len();
+        if length == 0 {
+            errors.error(literal, "an id must not be empty; leave it out to use the function's name");
+        } else if length > MAX_ID_BYTES {
+            errors.error(
+                literal,
+                format_args!("an id has at most {MAX_ID_BYTES} bytes, this one {length}; shorten it"),
+            );
+        }
+    }
+    id.clone()
+}
+
+fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
+    for (at, field) in fields.iter().enumerate() {
+        let name = &field.name;
+        if name == kind.id_field() {
+            errors.error(
+                &field.name_tokens,
+                format_args!("the field `{name}` is bound to the id already; set it by `id = …`, or name this field otherwise"),
+            );
+        } else if fields[..at].iter().any(|earlier| earlier.name == *name) {
+            errors.error(&field.name_tokens, format_args!("duplicate field `{name}`; remove one of the two"));
+        }
+    }
+}
+
+fn operation(kind: Kind, options: &Options, function: &Function) -> String {
+    match (kind, options.operation.get()) {
+        (Kind::Agent | Kind::Skill, _) => String::new(),
+        (Kind::Query, Some(given)) => given.value(),
+        (Kind::Query, None) => operation::of_body(&function.body).to_owned(),
+    }
+}
+
+fn judge(options: &Options, errors: &Diagnostics) -> Judge {
+    if let (Some(_), Some(token)) = (options.error_if.get(), options.ok_if.token()) {
+        errors.error(token, "`ok_if` and `error_if` contradict each other; keep one of the two");
+    }
+    match (options.error_if.get(), options.ok_if.get()) {
+        (Some(predicate), _) => Judge::ErrorIf(predicate.clone()),
+        (None, Some(predicate)) => Judge::OkIf(predicate.clone()),
+        (None, None) => Judge::ByType,
+    }
+}
+
+/// The declared type with each `impl Trait` left for the compiler to infer.
+fn returned(output: &ReturnType) -> Option<Type> {
+    let mut declared = match output {
+        ReturnType::Default => syn::parse_quote!(()),
+        ReturnType::Type(_, declared) => (**declared).clone(),
+    };
+    struct Infer;
+    impl visit_mut::VisitMut for Infer {
+        fn visit_type_mut(&mut self, part: &mut Type) {
+            if matches!(part, Type::ImplTrait(_)) {
+                *part = syn::parse_quote!(_);
+            } else {
+                visit_mut::visit_type_mut(self, part);
+            }
+        }
+    }
+    visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
+    let is_nameable =
+        !matches!(declared, Type::Infer(_) | Type::Never(_)) && !declared.to_token_stream().is_empty();
+    is_nameable.then_some(declared)
+}

@@ -1,0 +1,189 @@
+//! The one static of an annotated function: what it is called, its series, its span.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Once, OnceLock};
+
+use tracing::field::Value;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Span};
+use tracing_core::{Callsite, dispatcher};
+
+use super::guard::Entry;
+use crate::registry::{CallKind, CallSeries, Found};
+
+/// How an error that a call returned is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorLog {
+    /// At `error`.
+    Error,
+    /// At `warn`.
+    Warn,
+    /// Not at all.
+    Off,
+}
+
+/// What the runtime knows of an annotated function.
+#[derive(Debug)]
+pub struct Site {
+    kind: CallKind,
+    id: &'static str,
+    operation: &'static str,
+    error_log: ErrorLog,
+    metadata: Metadata<'static>,
+    interest: AtomicU8,
+    registration: Once,
+    /// The series of `id`, once there is one; a literal id is looked up no more.
+    series: OnceLock<&'static CallSeries>,
+}
+
+const NEVER: u8 = 0;
+const SOMETIMES: u8 = 1;
+const ALWAYS: u8 = 2;
+const UNASKED: u8 = 3;
+
+impl Site {
+    /// Describes a function; `id` stands for it where no expression gives another.
+    pub const fn new(
+        kind: CallKind,
+        id: &'static str,
+        operation: &'static str,
+        error_log: ErrorLog,
+        metadata: Metadata<'static>,
+    ) -> Self {
+        Self {
+            kind,
+            id,
+            operation,
+            error_log,
+            metadata,
+            interest: AtomicU8::new(UNASKED),
+            registration: Once::new(),
+            series: OnceLock::new(),
+        }
+    }
+
+    /// Prepares a call under the function's own id.
+    #[inline]
+    pub fn enter(&'static self, fields: impl FnOnce(Opening<'_>) -> Span) -> Entry {
+        let series = match self.series.get() {
+            Some(series) => series,
+            None => self.resolve(),
+        };
+        Entry::new(self, series, self.span(self.id, fields))
+    }
+
+    /// Prepares a call under an id that an expression gave.
+    #[inline]
+    pub fn enter_as(
+        &'static self,
+        id: &(impl AsRef<str> + ?Sized),
+        fields: impl FnOnce(Opening<'_>) -> Span,
+    ) -> Entry {
+        let id = id.as_ref();
+        let (Found::Own(series) | Found::Overflow(series)) = self.find(id);
+        Entry::new(self, series, self.span(id, fields))
+    }
+
+    /// Overflow is not kept: each call recorded there is to be counted as such.
+    #[cold]
+    fn resolve(&self) -> &'static CallSeries {
+        match self.find(self.id) {
+            Found::Own(series) => self.series.get_or_init(|| series),
+            Found::Overflow(series) => series,
+        }
+    }
+
+    fn find(&self, id: &str) -> Found<CallSeries> {
+        let series = &self.kind.family().series;
+        match self.kind {
+            CallKind::Agent | CallKind::Skill => series.find(&[id]),
+            CallKind::Query => series.find(&[self.operation, id]),
+        }
+    }
+
+    #[inline]
+    fn span(&'static self, id: &str, fields: impl FnOnce(Opening<'_>) -> Span) -> Span {
+        if self.is_enabled() { fields(Opening { site: self, id: &id }) } else { Span::none() }
+    }
+
+    /// Whether somebody listens to the span; one load when nobody does.
+    #[inline]
+    fn is_enabled(&'static self) -> bool {
+        *self.metadata.level() <= LevelFilter::current() && self.is_of_interest()
+    }
+
+    fn is_of_interest(&'static self) -> bool {
+        match self.interest.load(Ordering::Relaxed) {
+            NEVER => false,
+            UNASKED => {
+                self.registration.call_once(|| tracing_core::callsite::register(self));
+                self.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
+            }
+            _ => self.is_enabled_now(),
+        }
+    }
+
+    fn is_enabled_now(&'static self) -> bool {
+        self.interest.load(Ordering::Relaxed) == ALWAYS
+            || dispatcher::get_default(|dispatch| dispatch.enabled(&self.metadata))
+    }
+
+    pub(super) fn error_log(&self) -> ErrorLog {
+        self.error_log
+    }
+
+    pub(super) fn default_id(&self) -> &'static str {
+        self.id
+    }
+
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self.kind {
+            CallKind::Agent => "agent",
+            CallKind::Skill => "skill",
+            CallKind::Query => "query",
+        }
+    }
+}
+
+impl Callsite for Site {
+    fn set_interest(&self, interest: Interest) {
+        let interest = if interest.is_always() {
+            ALWAYS
+        } else if interest.is_never() {
+            NEVER
+        } else {
+            SOMETIMES
+        };
+        self.interest.store(interest, Ordering::Relaxed);
+    }
+
+    fn metadata(&self) -> &Metadata<'_> {
+        &self.metadata
+    }
+}
+
+/// A span about to be opened, with its id already at hand.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    site: &'static Site,
+    id: &'a &'a str,
+}
+
+impl<'a> Opening<'a> {
+    /// The id, which is the first value of every span.
+    pub fn id(&self) -> Option<&'a dyn Value> {
+        Some(self.id)
+    }
+
+    /// Opens the span with one value a field, the id first.
+    pub fn span(self, values: &[Option<&dyn Value>]) -> Span {
+        Span::new(&self.site.metadata, &self.site.metadata.fields().value_set_all(values))
+    }
+
+    /// Opens the span of a function without `fields(…)`.
+    pub fn plain(self) -> Span {
+        let id = self.id();
+        self.span(&[id])
+    }
+}

@@ -1,0 +1,146 @@
+//! Every metric of this crate: its name, type, help text and labels stand here and nowhere else.
+//!
+//! Names follow the Prometheus conventions (base units, `_total` on counters, `_seconds` on durations):
+//! <https://prometheus.io/docs/practices/naming/>.
+
+/// What a metric's samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the `# TYPE` line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric as the exposition shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) help: &'static str,
+    pub(crate) labels: &'static [&'static str],
+}
+
+impl Metric {
+    /// Checks the names at compile time, so that no metric of ours can break the exposition.
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        assert!(is_name(name), "a metric name is `[a-z_][a-z0-9_]*`");
+        let mut at = 0;
+        while at < labels.len() {
+            assert!(is_name(labels[at]), "a label name is `[a-z_][a-z0-9_]*`");
+            at += 1;
+        }
+        Self { name, kind, help, labels }
+    }
+}
+
+const fn is_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if !(byte.is_ascii_lowercase() || byte == b'_' || (at > 0 && byte.is_ascii_digit())) {
+            return false;
+        }
+        at += 1;
+    }
+    !bytes.is_empty()
+}
+
+macro_rules! catalog {
+    ($($ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(#[cfg_attr(
+            not(all(feature = "http", feature = "sqlx")),
+            allow(dead_code, reason = "each feature uses its own rows")
+        )]
+        pub(crate) static $ident: Metric = Metric::new($name, Kind::$kind, &[$($label),*], $help);)*
+
+        /// Every metric, in the order of this page.
+        #[cfg(test)]
+        pub(crate) static ALL: &[&Metric] = &[$(&$ident),*];
+    };
+}
+
+catalog! {
+    AGENT_EXECUTIONS = Counter "agent_executions_total" ["agent_id", "status"]
+        "Agent executions that ended, by outcome.";
+    AGENT_DURATION = Histogram "agent_execution_duration_seconds" ["agent_id", "status"]
+        "Time from an agent execution's start to its end, by outcome.";
+    AGENT_ACTIVE = Gauge "active_agents" ["agent_id"]
+        "Agent executions that have started and not yet ended.";
+    SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
+        "Skill executions that ended, by outcome.";
+    SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
+        "Time from a skill execution's start to its end, by outcome.";
+    SKILL_ACTIVE = Gauge "active_skills" ["skill_id"]
+        "Skill executions that have started and not yet ended.";
+    DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]
+        "Database queries that ended, by outcome.";
+    DB_DURATION = Histogram "db_query_duration_seconds" ["operation", "query", "status"]
+        "Time from a database query's start to its end, by outcome.";
+    DB_CONNECTIONS_ACTIVE = Gauge "db_connections_active" ["pool"]
+        "Connections of the pool that are leased.";
+    DB_CONNECTIONS_IDLE = Gauge "db_connections_idle" ["pool"]
+        "Connections of the pool that are open and not leased.";
+    DB_CONNECTIONS_MAX = Gauge "db_connections_max" ["pool"]
+        "Connections the pool may open.";
+    HTTP_REQUESTS = Counter "http_requests_total" ["method", "endpoint", "status"]
+        "HTTP requests that ended, by matched route and status code; 499 is a client that left.";
+    HTTP_DURATION = Histogram "http_request_duration_seconds" ["method", "endpoint"]
+        "Time from an HTTP request's arrival to the end of its response body.";
+    HTTP_IN_FLIGHT = Gauge "http_requests_in_flight" []
+        "HTTP requests that have arrived and not yet ended.";
+    HEALTH_STATUS = Gauge "health_check_status" ["check"]
+        "Whether the check's last run passed: 1, or 0.";
+    HEALTH_DURATION = Gauge "health_check_duration_seconds" ["check"]
+        "How long the check's last run took.";
+    HEALTH_LAST_SUCCESS = Gauge "health_check_last_success_timestamp_seconds" ["check"]
+        "Unix time of the check's last run that passed.";
+    LOG_EVENTS = Counter "log_events_total" ["level"]
+        "Log events by level.";
+    LOG_DROPPED = Counter "log_events_dropped_total" []
+        "Log lines that the writer's queue had no room for.";
+    SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
+        "Records kept under __overflow__ because their metric had no room for another series.";
+    BUILD_INFO = Gauge "build_info" ["service", "version"]
+        "1, with the running service's name and version as labels.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_metrics_share_a_name() {
+        let mut names: Vec<_> = ALL.iter().map(|metric| metric.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn counters_end_in_total_and_histograms_in_seconds() {
+        for metric in ALL {
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            if metric.kind == Kind::Histogram {
+                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+            }
+        }
+    }
+}

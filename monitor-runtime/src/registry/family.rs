@@ -1,0 +1,199 @@
+//! A bounded set of series, found by their label values.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+#[cfg(feature = "health")]
+use super::histogram::BucketError;
+use super::histogram::Buckets;
+use super::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
+use super::process;
+use crate::catalog::Metric;
+
+/// How many label sets each family keeps unless told otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 2_000;
+
+/// One limit for all families of the process.
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+
+/// Sets how many label sets each family keeps; what it already has, it keeps.
+#[cfg(feature = "health")]
+pub(crate) fn set_limit(limit: usize) {
+    LIMIT.store(limit, Ordering::Relaxed);
+}
+
+/// What a family holds for one label set.
+pub(crate) trait Series: Send + Sync + 'static {
+    /// Makes the series with nothing counted.
+    fn new(labels: Labels, buckets: &'static Buckets) -> Self;
+    /// Its label values.
+    fn labels(&self) -> &Labels;
+}
+
+/// All series of one metric (or of the metrics that share their labels).
+///
+/// A series once made lives as long as the process, which is what lets a call site keep a plain reference.
+/// The limit bounds how many there are.
+pub(crate) struct Family<S: 'static> {
+    /// Whose overflow is counted, and whose label names are used.
+    metric: &'static Metric,
+    /// Label names that tell series of this family apart.
+    names: &'static [&'static str],
+    hasher: OnceLock<DefaultHashBuilder>,
+    table: RwLock<Table<S>>,
+    overflow: OnceLock<&'static S>,
+    warned: AtomicBool,
+}
+
+struct Table<S: 'static> {
+    index: HashTable<&'static S>,
+    sorted: Vec<&'static S>,
+    is_sorted: bool,
+    buckets: Option<&'static Buckets>,
+    default_buckets: &'static [f64],
+}
+
+/// What a look-up came to.
+pub(crate) enum Found<S: 'static> {
+    /// The series of the very values asked for.
+    Own(&'static S),
+    /// The family is full, or a value too long.
+    Overflow(&'static S),
+}
+
+impl<S> Table<S> {
+    fn buckets(&mut self) -> &'static Buckets {
+        self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
+    }
+}
+
+impl<S: Series> Family<S> {
+    pub(crate) const fn new(
+        metric: &'static Metric,
+        names: &'static [&'static str],
+        default_buckets: &'static [f64],
+    ) -> Self {
+        let table = Table {
+            index: HashTable::new(),
+            sorted: Vec::new(),
+            is_sorted: true,
+            buckets: None,
+            default_buckets,
+        };
+        Self {
+            metric,
+            names,
+            hasher: OnceLock::new(),
+            table: RwLock::new(table),
+            overflow: OnceLock::new(),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Finds the series of `values`, or makes it while there is room.
+    #[cfg(feature = "http")]
+    pub(crate) fn get(&self, values: &[&str]) -> &'static S {
+        match self.find(values) {
+            Found::Own(series) | Found::Overflow(series) => series,
+        }
+    }
+
+    /// As [`get`](Self::get), saying whether the series is the caller's own and may be kept. Overflow is to
+    /// be looked up at every use, so that every use is counted.
+    pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
+        let hash = self.hasher.get_or_init(DefaultHashBuilder::default).hash_one(values);
+        let known = self.read().index.find(hash, |series| series.labels().are(values)).copied();
+        match known {
+            Some(series) => Found::Own(series),
+            None => self.insert(hash, values),
+        }
+    }
+
+    #[cold]
+    fn insert(&self, hash: u64, values: &[&str]) -> Found<S> {
+        let mut table = self.write();
+        // Another thread may have made it while this one waited.
+        if let Some(series) = table.index.find(hash, |series| series.labels().are(values)) {
+            return Found::Own(series);
+        }
+        let full = table.sorted.len() >= LIMIT.load(Ordering::Relaxed);
+        if full || values.iter().any(|value| value.len() > MAX_VALUE_BYTES || *value == OVERFLOW) {
+            let buckets = table.buckets();
+            drop(table);
+            return Found::Overflow(self.overflow(buckets));
+        }
+        let made: &'static S = Box::leak(Box::new(S::new(Labels::new(self.names, values), table.buckets())));
+        let hasher = self.hasher.get_or_init(DefaultHashBuilder::default);
+        table.index.insert_unique(hash, made, |series| hasher.hash_one(series.labels().values()));
+        table.is_sorted = false;
+        table.sorted.push(made);
+        Found::Own(made)
+    }
+
+    /// The series for what has no room; each use of it is counted, and the first one warned of.
+    fn overflow(&self, buckets: &'static Buckets) -> &'static S {
+        process::metrics().series_overflow.with_label_values(&[self.metric.name]).inc();
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let limit = LIMIT.load(Ordering::Relaxed);
+            tracing::warn!(
+                metric = self.metric.name,
+                limit,
+                "no room for another label set, or a value over {MAX_VALUE_BYTES} bytes; recording under {OVERFLOW}"
+            );
+        }
+        self.overflow.get_or_init(|| {
+            let values = vec![OVERFLOW; self.names.len()];
+            Box::leak(Box::new(S::new(Labels::new(self.names, &values), buckets)))
+        })
+    }
+
+    /// Every series sorted by label values, the overflow series in its place.
+    pub(crate) fn sorted(&self) -> Vec<&'static S> {
+        let mut all = self.sorted_own();
+        if let Some(&overflow) = self.overflow.get() {
+            let at = all.partition_point(|series| series.labels().values() < overflow.labels().values());
+            all.insert(at, overflow);
+        }
+        all
+    }
+
+    fn sorted_own(&self) -> Vec<&'static S> {
+        let table = self.read();
+        if table.is_sorted {
+            return table.sorted.clone();
+        }
+        drop(table);
+        let mut table = self.write();
+        table.sorted.sort_by(|a, b| a.labels().values().cmp(b.labels().values()));
+        table.is_sorted = true;
+        table.sorted.clone()
+    }
+
+    /// Sets the bounds that series are made with.
+    #[cfg(feature = "health")]
+    pub(crate) fn set_buckets(&self, seconds: &[f64]) -> Result<(), BucketError> {
+        let wanted = Buckets::new(seconds)?;
+        let mut table = self.write();
+        let current = table.buckets.map_or(table.default_buckets, Buckets::seconds);
+        if current == seconds {
+            return Ok(());
+        }
+        if !table.sorted.is_empty() || self.overflow.get().is_some() {
+            return Err(BucketError::InUse { current: current.to_vec(), given: seconds.to_vec() });
+        }
+        table.buckets = Some(Box::leak(Box::new(wanted)));
+        Ok(())
+    }
+
+    // A panic cannot leave the table half changed: nothing between the writes can panic. So poison says nothing.
+    fn read(&self) -> RwLockReadGuard<'_, Table<S>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table<S>> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,188 @@
+//! Histograms over nanoseconds: exact counts and an exact integer sum.
+
+use super::shard::{Cells, Stripe};
+
+/// Upper bounds of a family's buckets.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    seconds: Box<[f64]>,
+    nanos: Box<[u64]>,
+    /// `le="0.005"} `, one a bucket, `+Inf` last.
+    le_text: Box<[Box<str>]>,
+}
+
+/// Why a list of bucket bounds was refused.
+#[cfg(feature = "health")]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BucketError {
+    /// No bound was given.
+    #[error("no bucket bounds were given; expected at least one upper bound in seconds, such as [0.1, 1.0]")]
+    Empty,
+    /// A bound is NaN, infinite, zero or negative, or too large to count in nanoseconds.
+    #[error(
+        "bucket bound {bound} is not a usable number of seconds; expected finite bounds above 0 and below 1e9 (the +Inf bucket is added by itself)"
+    )]
+    OutOfRange {
+        /// The bound as it was given.
+        bound: f64,
+    },
+    /// A bound is not above the one before it.
+    #[error("bucket bound {bound} follows {previous}; expected bounds in strictly ascending order")]
+    Unsorted {
+        /// The bound that came first.
+        previous: f64,
+        /// The bound that should be larger.
+        bound: f64,
+    },
+    /// The family already has series with other bounds.
+    #[error(
+        "the process already records with bucket bounds {current:?}, so {given:?} cannot take effect; set buckets once, before the first tracked call or request"
+    )]
+    InUse {
+        /// The bounds in use.
+        current: Vec<f64>,
+        /// The bounds that were asked for.
+        given: Vec<f64>,
+    },
+}
+
+impl Buckets {
+    /// Checks the bounds, which are in seconds.
+    #[cfg(feature = "health")]
+    pub(crate) fn new(seconds: &[f64]) -> Result<Self, BucketError> {
+        check(seconds)?;
+        Ok(Self::of_defaults(seconds))
+    }
+
+    /// Takes bounds that are known to be finite, positive and ascending.
+    pub(crate) fn of_defaults(seconds: &[f64]) -> Self {
+        let le = seconds.iter().map(|bound| format!("le=\"{bound}\"}} ").into());
+        let infinite = std::iter::once("le=\"+Inf\"} ".into());
+        Self {
+            seconds: seconds.into(),
+            nanos: seconds.iter().map(|&bound| to_nanos(bound)).collect(),
+            le_text: le.chain(infinite).collect(),
+        }
+    }
+
+    /// The bounds in seconds, without `+Inf`.
+    pub(crate) fn seconds(&self) -> &[f64] {
+        &self.seconds
+    }
+
+    pub(crate) fn le_text(&self) -> &[Box<str>] {
+        &self.le_text
+    }
+
+    /// The bucket a duration belongs to: the first whose bound is not below it.
+    #[inline]
+    fn index(&self, nanos: u64) -> usize {
+        self.nanos.iter().position(|&bound| nanos <= bound).unwrap_or(self.nanos.len())
+    }
+}
+
+#[cfg(feature = "health")]
+fn check(seconds: &[f64]) -> Result<(), BucketError> {
+    if seconds.is_empty() {
+        return Err(BucketError::Empty);
+    }
+    if let Some(&bound) = seconds.iter().find(|bound| !(**bound > 0.0 && **bound < 1e9)) {
+        return Err(BucketError::OutOfRange { bound });
+    }
+    match seconds.windows(2).find(|pair| pair[0] >= pair[1]) {
+        Some(pair) => Err(BucketError::Unsorted { previous: pair[0], bound: pair[1] }),
+        None => Ok(()),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to lie within 0 and 1e9 seconds"
+)]
+fn to_nanos(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
+}
+
+/// One series of a histogram: a cell for each bucket, then the sum.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    buckets: &'static Buckets,
+    cells: Cells,
+}
+
+impl Histogram {
+    /// Makes a histogram without observations.
+    pub(crate) fn new(buckets: &'static Buckets) -> Self {
+        Self { buckets, cells: Cells::new(buckets.nanos.len() + 2) }
+    }
+
+    /// Counts one duration.
+    #[inline]
+    pub(crate) fn record(&self, stripe: Stripe, nanos: u64) {
+        self.cells.add(stripe, self.buckets.nanos.len() + 1, nanos);
+        self.cells.add(stripe, self.buckets.index(nanos), 1);
+    }
+
+    /// Reads the buckets one by one: every observation counted by a returned reading is counted by each later one.
+    pub(crate) fn read(&self) -> Reading {
+        let mut total = 0;
+        let cumulative = (0..=self.buckets.nanos.len())
+            .map(|word| {
+                total += self.cells.sum(word);
+                total
+            })
+            .collect();
+        Reading { buckets: self.buckets, cumulative, sum_nanos: self.cells.sum(self.buckets.nanos.len() + 1) }
+    }
+}
+
+/// What a histogram held when it was read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) buckets: &'static Buckets,
+    /// One a bucket, `+Inf` last.
+    pub(crate) cumulative: Vec<u64>,
+    pub(crate) sum_nanos: u64,
+}
+
+impl Reading {
+    /// The number of observations.
+    pub(crate) fn count(&self) -> u64 {
+        self.cumulative.last().copied().unwrap_or(0)
+    }
+}
+
+#[cfg(all(test, feature = "health"))]
+mod tests {
+    use super::*;
+
+    fn leaked(seconds: &[f64]) -> &'static Buckets {
+        Box::leak(Box::new(Buckets::new(seconds).unwrap()))
+    }
+
+    #[test]
+    fn a_duration_on_a_bound_belongs_to_that_bucket() {
+        let histogram = Histogram::new(leaked(&[0.001, 0.01]));
+        for nanos in [1_000_000, 1_000_001, 10_000_000, 10_000_001] {
+            histogram.record(Stripe::of_this_thread(), nanos);
+        }
+        let reading = histogram.read();
+        assert_eq!(reading.cumulative, [1, 3, 4]);
+        assert_eq!(reading.sum_nanos, 22_000_002);
+    }
+
+    #[test]
+    fn bounds_that_cannot_make_a_histogram_are_refused() {
+        assert_eq!(Buckets::new(&[]).unwrap_err(), BucketError::Empty);
+        for bound in [0.0, -1.0, f64::INFINITY, 1e9] {
+            assert_eq!(Buckets::new(&[bound]).unwrap_err(), BucketError::OutOfRange { bound });
+        }
+        assert!(matches!(Buckets::new(&[f64::NAN]), Err(BucketError::OutOfRange { .. })));
+        assert_eq!(
+            Buckets::new(&[1.0, 1.0]).unwrap_err(),
+            BucketError::Unsorted { previous: 1.0, bound: 1.0 }
+        );
+    }
+}

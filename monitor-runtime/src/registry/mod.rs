@@ -1,0 +1,63 @@
+//! Every number of the process and its way out.
+//!
+//! What tracked calls and requests write often is kept in striped cells ([`calls`], [`http`]); what is written
+//! rarely is kept in `prometheus`' own types ([`process`]). Both leave by one collector list and one renderer.
+
+mod calls;
+mod exposed;
+mod family;
+mod histogram;
+#[cfg(feature = "http")]
+pub(crate) mod http;
+mod labels;
+#[cfg(feature = "sqlx")]
+pub(crate) mod pools;
+pub(crate) mod process;
+mod proto;
+mod shard;
+mod sink;
+mod text;
+
+pub use calls::CallKind;
+pub(crate) use calls::CallSeries;
+pub(crate) use exposed::Exposed;
+pub(crate) use family::Found;
+#[cfg(feature = "health")]
+pub(crate) use family::set_limit as set_series_limit;
+#[cfg(feature = "health")]
+pub use histogram::BucketError;
+
+use sink::Sink;
+
+/// A family whose buckets can be set.
+#[cfg(feature = "health")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FamilyName {
+    Agents,
+    Skills,
+    Queries,
+    #[cfg(feature = "http")]
+    Http,
+}
+
+/// Sets a family's bucket bounds, in seconds, before its first series is made.
+#[cfg(feature = "health")]
+pub(crate) fn set_buckets(family: FamilyName, seconds: &[f64]) -> Result<(), BucketError> {
+    match family {
+        FamilyName::Agents => CallKind::Agent.family().series.set_buckets(seconds),
+        FamilyName::Skills => CallKind::Skill.family().series.set_buckets(seconds),
+        FamilyName::Queries => CallKind::Query.family().series.set_buckets(seconds),
+        #[cfg(feature = "http")]
+        FamilyName::Http => http::metrics().durations.set_buckets(seconds),
+    }
+}
+
+/// Shows every family kept in cells to sinks of one kind.
+fn cell_families<S: Sink>() -> Vec<S> {
+    let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().collect());
+    #[cfg(feature = "http")]
+    let calls = calls.chain(http::metrics().collect());
+    #[cfg(feature = "sqlx")]
+    let calls = calls.chain(pools::collect());
+    calls.collect()
+}

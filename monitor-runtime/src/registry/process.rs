@@ -1,0 +1,78 @@
+//! The metrics that no hot path writes: `prometheus`' own types, named by the catalogue.
+
+use std::sync::LazyLock;
+
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts};
+
+use crate::catalog::{self, Metric};
+
+/// Log levels as the `level` label shows them, most severe first.
+pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// The process's rarely written metrics, one set for all monitors.
+#[derive(Debug)]
+pub(crate) struct ProcessMetrics {
+    pub(crate) health_status: GaugeVec,
+    pub(crate) health_duration: GaugeVec,
+    pub(crate) health_last_success: GaugeVec,
+    pub(crate) log_events: IntCounterVec,
+    pub(crate) log_dropped: IntCounter,
+    pub(crate) series_overflow: IntCounterVec,
+    pub(crate) build_info: IntGaugeVec,
+}
+
+/// The one set of this process.
+pub(crate) fn metrics() -> &'static ProcessMetrics {
+    static METRICS: LazyLock<ProcessMetrics> = LazyLock::new(ProcessMetrics::new);
+    &METRICS
+}
+
+impl ProcessMetrics {
+    fn new() -> Self {
+        let metrics = Self {
+            health_status: gauges(&catalog::HEALTH_STATUS),
+            health_duration: gauges(&catalog::HEALTH_DURATION),
+            health_last_success: gauges(&catalog::HEALTH_LAST_SUCCESS),
+            log_events: counters(&catalog::LOG_EVENTS),
+            log_dropped: named(IntCounter::with_opts(opts(&catalog::LOG_DROPPED))),
+            series_overflow: counters(&catalog::SERIES_OVERFLOW),
+            build_info: named(IntGaugeVec::new(opts(&catalog::BUILD_INFO), catalog::BUILD_INFO.labels)),
+        };
+        // Counters start at 0, so that `rate()` sees the first event.
+        for level in LEVELS {
+            metrics.log_events.with_label_values(&[level]);
+        }
+        metrics
+    }
+
+    /// The collectors to register, each a handle onto the same values.
+    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.health_status.clone()),
+            Box::new(self.health_duration.clone()),
+            Box::new(self.health_last_success.clone()),
+            Box::new(self.log_events.clone()),
+            Box::new(self.log_dropped.clone()),
+            Box::new(self.series_overflow.clone()),
+            Box::new(self.build_info.clone()),
+        ]
+    }
+}
+
+fn opts(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help)
+}
+
+fn gauges(metric: &Metric) -> GaugeVec {
+    named(GaugeVec::new(opts(metric), metric.labels))
+}
+
+fn counters(metric: &Metric) -> IntCounterVec {
+    named(IntCounterVec::new(opts(metric), metric.labels))
+}
+
+/// The catalogue checks its names at compile time, which leaves `prometheus` nothing to refuse.
+fn named<T>(made: Result<T, prometheus::Error>) -> T {
+    made.unwrap_or_else(|error| unreachable!("the catalogue holds a name prometheus refuses: {error}"))
+}

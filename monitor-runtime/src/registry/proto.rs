@@ -1,0 +1,159 @@
+//! Our families as `prometheus` sees them, for `Registry::gather`.
+
+use std::cell::Cell;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{self, MetricFamily, MetricType};
+
+use super::histogram::Reading;
+use super::labels::Labels;
+use super::sink::{ExtraLabel, Sample, Sink};
+use crate::catalog::{Kind, Metric};
+
+/// One metric in `prometheus`' data model.
+pub(crate) struct ProtoFamily {
+    metric: &'static Metric,
+    samples: Vec<proto::Metric>,
+}
+
+impl Sink for ProtoFamily {
+    fn new(metric: &'static Metric) -> Self {
+        Self { metric, samples: Vec::new() }
+    }
+
+    fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>) {
+        let own = self.metric.labels.iter().copied().zip(labels.values().iter().map(|value| &**value));
+        let mut metric = proto::Metric::from_label(own.chain(extra).map(pair).collect());
+        match sample {
+            Sample::Counter(value) => {
+                let mut counter = proto::Counter::default();
+                counter.set_value(value as f64);
+                metric.set_counter(counter);
+            }
+            Sample::Gauge(value) => {
+                let mut gauge = proto::Gauge::default();
+                gauge.set_value(value as f64);
+                metric.set_gauge(gauge);
+            }
+            Sample::Histogram(reading) => metric.set_histogram(histogram(reading)),
+        }
+        self.samples.push(metric);
+    }
+}
+
+impl ProtoFamily {
+    pub(crate) fn into_family(self) -> MetricFamily {
+        let mut family = MetricFamily::default();
+        family.set_name(self.metric.name.to_owned());
+        family.set_help(self.metric.help.to_owned());
+        family.set_field_type(match self.metric.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        });
+        family.set_metric(self.samples);
+        family
+    }
+}
+
+fn pair((name, value): (&str, &str)) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+fn histogram(reading: &Reading) -> proto::Histogram {
+    let buckets = reading.buckets.seconds().iter().zip(&reading.cumulative).map(|(&bound, &count)| {
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(bound);
+        bucket.set_cumulative_count(count);
+        bucket
+    });
+    let mut histogram = proto::Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(reading.count());
+    histogram.set_sample_sum(reading.sum_nanos as f64 / 1e9);
+    histogram
+}
+
+thread_local! {
+    static MODE: Cell<Mode> = const { Cell::new(Mode::Collect) };
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    /// Give our families: somebody gathers.
+    Collect,
+    /// Give nothing: our own renderer writes our families itself.
+    Silent,
+    /// Give nothing: `is_registered` asked, and nobody answered yet.
+    #[cfg(feature = "health")]
+    Asked,
+    /// Give nothing: our collector answered.
+    #[cfg(feature = "health")]
+    Answered,
+}
+
+/// The collector that stands in a registry for all families kept in our own cells.
+pub(crate) struct CellCollector {
+    descs: Vec<Desc>,
+}
+
+impl CellCollector {
+    /// Describes our families; `prometheus` refuses no name of the catalogue.
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let descs = super::cell_families::<ProtoFamily>().into_iter().map(|family| {
+            let Metric { name, help, labels, .. } = *family.metric;
+            let labels = labels.iter().map(|&label| label.to_owned()).collect();
+            Desc::new(name.to_owned(), help.to_owned(), labels, std::collections::HashMap::new())
+        });
+        Ok(Self { descs: descs.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Collector for CellCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => {
+                super::cell_families::<ProtoFamily>().into_iter().map(ProtoFamily::into_family).collect()
+            }
+            Mode::Silent => Vec::new(),
+            #[cfg(feature = "health")]
+            Mode::Asked | Mode::Answered => {
+                MODE.set(Mode::Answered);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// What the registry holds besides our own cells.
+pub(crate) fn gather_others(registry: &prometheus::Registry) -> Vec<MetricFamily> {
+    in_mode(Mode::Silent, || registry.gather())
+}
+
+/// Whether our collector is in the registry already.
+#[cfg(feature = "health")]
+pub(crate) fn is_registered(registry: &prometheus::Registry) -> bool {
+    in_mode(Mode::Asked, || {
+        registry.gather();
+        MODE.get() == Mode::Answered
+    })
+}
+
+/// Runs `gather` in a mode that ends with it, even by a panic of some user's collector.
+fn in_mode<T>(mode: Mode, gather: impl FnOnce() -> T) -> T {
+    struct Restore(Mode);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            MODE.set(self.0);
+        }
+    }
+    let _restore = Restore(MODE.replace(mode));
+    gather()
+}
