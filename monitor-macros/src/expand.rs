@@ -114,7 +114,7 @@ fn entry(spec: &Spec, function: &Function) -> TokenStream {
 /// How the span is opened when somebody listens; only then are the fields evaluated.
 fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     if fields.is_empty() {
-        return quote!(#runtime::private::Opening::plain);
+        return quote!(#runtime::private::without_fields);
     }
     let opening = Ident::new("opening", Span::mixed_site());
     let values = fields.iter().map(|Field { form, value, .. }| match form {

@@ -5,7 +5,7 @@ pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
     Entry, ErrorLog, Fault, Opening, Outcome, Probe, Site, Tracked, Verdict, ViaAny, ViaAsError,
     ViaAsSyncError, ViaClassify, ViaClassifyOk, ViaDebug, ViaDisplay, ViaError, ViaResult, ViaReturn,
-    error_if, ok_if, track, track_future,
+    error_if, ok_if, track, track_future, without_fields,
 };
 pub use crate::registry::CallKind;
 pub use tracing::field::{debug, display};

@@ -15,7 +15,7 @@ pub use guard::{Entry, track};
 pub use outcome::{
     Classify, Outcome, Probe, ViaClassify, ViaClassifyOk, ViaResult, ViaReturn, error_if, ok_if,
 };
-pub use site::{ErrorLog, Opening, Site};
+pub use site::{ErrorLog, Opening, Site, without_fields};
 
 /// What a call came to: its outcome, and its error when there is one to log.
 #[derive(Debug)]

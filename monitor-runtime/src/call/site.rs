@@ -177,13 +177,12 @@ impl<'a> Opening<'a> {
     }
 
     /// Opens the span with one value a field, the id first.
-    pub fn span(self, values: &[Option<&dyn Value>]) -> Span {
+    pub fn span(&self, values: &[Option<&dyn Value>]) -> Span {
         Span::new(&self.site.metadata, &self.site.metadata.fields().value_set_all(values))
     }
+}
 
-    /// Opens the span of a function without `fields(…)`.
-    pub fn plain(self) -> Span {
-        let id = self.id();
-        self.span(&[id])
-    }
+/// Opens the span of a function without `fields(…)`.
+pub fn without_fields(opening: Opening<'_>) -> Span {
+    opening.span(&[opening.id()])
 }
