@@ -1,0 +1,83 @@
+//! The `endpoint` label: where a request was routed to, and whether that is a route this layer leaves alone.
+
+use axum::extract::MatchedPath;
+use http::Request;
+
+const UNMATCHED: &str = "unmatched";
+
+/// The routes that probes and scrapers ask for, wherever they are mounted.
+const PROBES: [&str; 5] =
+    ["/health/live", "/health/ready", "/health/ready/{name}", "/health/startup", "/health/metrics"];
+
+/// A route template, or none: never what the client wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint(Option<MatchedPath>);
+
+impl Endpoint {
+    /// The label's value.
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
+    }
+}
+
+/// In a request's extensions: a layer further out has seen it.
+#[derive(Clone, Copy)]
+struct Seen;
+
+/// Marks the request as seen and tells where it goes, unless it is not to be counted: a probe, or a request that
+/// another layer counts already.
+pub(super) fn admit<B>(request: &mut Request<B>) -> Option<Endpoint> {
+    if request.extensions_mut().insert(Seen).is_some() {
+        return None;
+    }
+    match request.extensions().get::<MatchedPath>() {
+        Some(route) if is_probe_route(route.as_str()) => None,
+        Some(route) => Some(Endpoint(Some(route.clone()))),
+        // Without a router that names routes, a probe is known by its exact path.
+        None if PROBES.contains(&request.uri().path()) => None,
+        None => Some(Endpoint(None)),
+    }
+}
+
+/// Whether the template is a probe's, mounted at the root or below a literal prefix. A prefix that captures belongs to
+/// somebody's own API (`/devices/{id}/health/live`), which is counted like any other.
+fn is_probe_route(template: &str) -> bool {
+    let prefix = PROBES.iter().find_map(|probe| template.strip_suffix(probe));
+    prefix.is_some_and(|prefix| !prefix.contains('{'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(path: &str) -> Request<()> {
+        Request::builder().uri(path).body(()).unwrap()
+    }
+
+    #[test]
+    fn probes_are_known_below_literal_prefixes_only() {
+        for probe in PROBES {
+            assert!(is_probe_route(probe));
+            assert!(is_probe_route(&format!("/internal{probe}")));
+            assert!(!is_probe_route(&format!("/devices/{{id}}{probe}")));
+            assert!(!is_probe_route(&format!("{probe}/more")));
+        }
+        for other in ["/", "/health", "/health/alive", "/myhealth/live", "/unhealth/ready"] {
+            assert!(!is_probe_route(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn without_a_router_requests_are_unmatched_and_probes_known_by_path() {
+        assert_eq!(admit(&mut to("/users/7?x=1")).unwrap().as_str(), "unmatched");
+        assert!(admit(&mut to("/health/live?verbose")).is_none());
+        assert_eq!(admit(&mut to("/users/7/health/live")).unwrap().as_str(), "unmatched");
+    }
+
+    #[test]
+    fn a_request_is_admitted_once() {
+        let mut request = to("/users/7");
+        assert!(admit(&mut request).is_some());
+        assert!(admit(&mut request).is_none());
+    }
+}

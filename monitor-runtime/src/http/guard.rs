@@ -1,0 +1,89 @@
+//! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
+
+use super::endpoint::Endpoint;
+use crate::{clock, registry};
+
+/// What counts for a request whose client did not wait for the end (nginx coined the code).
+const CLIENT_LEFT: u16 = 499;
+/// What counts when our side broke down: a panic, an error in place of a response, a body that failed.
+const BROKEN: u16 = 500;
+
+/// Holds a counted request open, and settles it exactly once: by [`settle`](Guard::settle), or when dropped.
+///
+/// It moves from the service to the response future to the response body, wherever the request is.
+#[derive(Debug)]
+pub(super) struct Guard(Option<Exchange>);
+
+impl Guard {
+    /// Begins a request: in flight from here on.
+    pub(super) fn begin(method: &'static str, endpoint: Endpoint) -> Self {
+        registry::http::metrics().start();
+        Self(Some(Exchange { method, endpoint, started: clock::now(), status: CLIENT_LEFT }))
+    }
+
+    /// The guard of a request that moves no metric.
+    pub(super) const fn uncounted() -> Self {
+        Self(None)
+    }
+
+    /// The guard itself, leaving an uncounted one behind.
+    pub(super) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// The method's label, while the request is open.
+    pub(super) fn method(&self) -> Option<&'static str> {
+        self.0.as_ref().map(|exchange| exchange.method)
+    }
+
+    /// Whether the request is open and no code of it broke down.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.as_ref().is_some_and(|exchange| exchange.status == CLIENT_LEFT)
+    }
+
+    /// Runs code of the request: if it unwinds, the request counts as broken whenever it is dropped, by whomever.
+    ///
+    /// This is exact where `std::thread::panicking` is not: it tells a request that panicked from one that is dropped
+    /// because something else did.
+    pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
+        self.would_be(BROKEN);
+        let value = code();
+        self.would_be(CLIENT_LEFT);
+        value
+    }
+
+    /// Ends the request with this status; later calls change nothing.
+    pub(super) fn settle(&mut self, status: u16) {
+        self.would_be(status);
+        self.0 = None;
+    }
+
+    /// Ends the request as broken.
+    pub(super) fn fail(&mut self) {
+        self.settle(BROKEN);
+    }
+
+    fn would_be(&mut self, status: u16) {
+        if let Some(exchange) = &mut self.0 {
+            exchange.status = status;
+        }
+    }
+}
+
+/// One request on its way; recorded when dropped.
+#[derive(Debug)]
+struct Exchange {
+    method: &'static str,
+    endpoint: Endpoint,
+    /// In the clock's own ticks.
+    started: u64,
+    /// What the request counts as if it ends now.
+    status: u16,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let nanos = clock::nanos_since(self.started);
+        registry::http::metrics().finish(self.method, self.endpoint.as_str(), self.status, nanos);
+    }
+}

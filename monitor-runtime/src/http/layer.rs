@@ -1,0 +1,91 @@
+//! The layer and the service it makes.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::{Instrument as _, Span};
+
+use super::endpoint::{Endpoint, admit};
+use super::guard::Guard;
+use super::{RequestId, ResponseBody, ResponseFuture, method};
+
+/// Counts, times and names the requests of the service it is put around.
+///
+/// The [module](super) says what is recorded. The layer keeps no state of its own: any number of them, cloned or new,
+/// feed the same metrics of the process.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use monitor_runtime::http::HttpLayer;
+///
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(HttpLayer::new());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct HttpLayer {
+    metrics_only: bool,
+}
+
+impl HttpLayer {
+    /// Makes a layer that counts, times and names requests.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a layer that counts and times requests and leaves their ids alone: `x-request-id` is neither read nor
+    /// returned, nothing is bound to log lines, and there is no [`RequestId`] to extract.
+    pub fn metrics_only() -> Self {
+        Self { metrics_only: true }
+    }
+}
+
+impl<S> Layer<S> for HttpLayer {
+    type Service = HttpService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HttpService { inner, layer: self.clone() }
+    }
+}
+
+/// A service inside an [`HttpLayer`].
+#[derive(Clone, Debug)]
+pub struct HttpService<S> {
+    inner: S,
+    layer: HttpLayer,
+}
+
+impl<S, Req, Res> Service<Request<Req>> for HttpService<S>
+where
+    S: Service<Request<Req>, Response = Response<Res>>,
+    Res: Body,
+{
+    type Response = Response<ResponseBody<Res>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Req>) -> Self::Future {
+        match admit(&mut request) {
+            Some(endpoint) => self.track(request, endpoint),
+            None => ResponseFuture::untouched(self.inner.call(request)),
+        }
+    }
+}
+
+impl<S> HttpService<S> {
+    fn track<Req>(&mut self, mut request: Request<Req>, endpoint: Endpoint) -> ResponseFuture<S::Future>
+    where
+        S: Service<Request<Req>>,
+    {
+        let mut guard = Guard::begin(method::label(request.method()), endpoint);
+        let id = (!self.layer.metrics_only).then(|| RequestId::assign(&mut request));
+        let span = id.as_ref().map_or_else(Span::none, RequestId::span);
+        let inner = guard.run(|| span.in_scope(|| self.inner.call(request)));
+        ResponseFuture::new(inner.instrument(span), guard, id)
+    }
+}

@@ -1,0 +1,62 @@
+//! The tower layer that counts, times and names HTTP requests.
+//!
+//! [`HttpLayer`] goes around an axum `Router` (or any tower service that answers with `http` types). For each request it
+//!
+//! * moves `http_requests_total`, `http_request_duration_seconds` and `http_requests_in_flight`;
+//! * takes the request's id from the header `x-request-id`, or makes one, gives it to handlers as [`RequestId`], binds it
+//!   to every log line written while the request is handled, and returns it on the response.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use monitor_runtime::http::{HttpLayer, RequestId};
+//!
+//! async fn user(id: RequestId) -> String {
+//!     format!("this is request {id}")
+//! }
+//!
+//! let app: Router = Router::new().route("/users/{id}", get(user)).layer(HttpLayer::new());
+//! ```
+//!
+//! # What a request is
+//!
+//! It starts when it reaches the layer and ends when its response body has ended, so a slow download counts in full. It
+//! is recorded once, whichever way it ends:
+//!
+//! | what happens | `status` |
+//! | --- | --- |
+//! | the response body ends | the response's own |
+//! | the handler or the body panics (the panic goes on) | 500 |
+//! | the inner service fails, or the body yields an error | 500 |
+//! | the request is dropped before its response, or the body before its end: the client left | 499 |
+//!
+//! A response without a body (to `HEAD`, 1xx, 204, 304, a successful `CONNECT`) ends with its head; so does an upgrade,
+//! whose connection is no longer HTTP. A body ends with its last frame when it says so, when it has sent as many bytes as
+//! it promised, or with its trailers.
+//!
+//! Middleware *outside* this layer that drops a request or throws its body away (a timeout, a rewrite to 304) looks the
+//! same as a client that left: put this layer outermost, last among the calls of `Router::layer`.
+//!
+//! # Labels
+//!
+//! `endpoint` is the route template (`/users/{id}`, with the prefixes of nested routers) or `unmatched`, never a path
+//! that a client chose. axum tells the template to layers added by `Router::layer`; around the outside of a finished
+//! `Router` every request is `unmatched`. `method` is one of the nine standard methods or `OTHER`.
+//!
+//! # What is left alone
+//!
+//! The health and metrics routes, `…/health/live`, `/ready`, `/ready/{name}`, `/startup` and `/metrics` (below any literal
+//! prefix), pass through as if the layer were not there: probes never blur the numbers of real requests. A request that
+//! comes past a second `HttpLayer` is counted by the first one only.
+
+mod body;
+mod endpoint;
+mod future;
+mod guard;
+mod layer;
+mod method;
+mod request_id;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use layer::{HttpLayer, HttpService};
+pub use request_id::{MissingRequestId, RequestId};

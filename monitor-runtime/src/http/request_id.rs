@@ -1,0 +1,173 @@
+//! The id that names a request in its logs, in its handlers and on its response.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::IntoResponse;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use tracing::{Level, Span};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken from a client, in bytes.
+const LONGEST: usize = 128;
+
+/// A request's id, as [`HttpLayer`](super::HttpLayer) took it from the header `x-request-id` or made it.
+///
+/// An id is taken when it has 1 to 128 bytes of printable ASCII (space to `~`) and no space at either end, so that it is
+/// safe in a log line, a header and a shell; of several headers the first one counts. Anything else is replaced by a fresh
+/// UUID of version 7, which sorts by time. Ids are names, not secrets: a client may choose any, and nothing makes them
+/// unguessable.
+///
+/// In an axum handler it is an extractor, elsewhere it is in the request's extensions:
+///
+/// ```
+/// use monitor_runtime::http::RequestId;
+///
+/// async fn handler(id: RequestId) -> String {
+///     format!("quote {id} when you ask for help")
+/// }
+///
+/// fn elsewhere(request: &http::Request<()>) -> Option<&str> {
+///     request.extensions().get::<RequestId>().map(RequestId::as_str)
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The id as text: printable ASCII, 1 to 128 bytes.
+    pub fn as_str(&self) -> &str {
+        // Checked or made as printable ASCII, so there is always text.
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// Decides the request's id and leaves it in the extensions.
+    pub(super) fn assign<B>(request: &mut Request<B>) -> Self {
+        let id = Self::accept(request.headers()).unwrap_or_else(Self::generate);
+        request.extensions_mut().insert(id.clone());
+        id
+    }
+
+    /// Returns the id on the response, in place of any that the handler set: the client reads what the logs say.
+    pub(super) fn put_on<B>(self, response: &mut Response<B>) {
+        response.headers_mut().insert(&X_REQUEST_ID, self.0);
+    }
+
+    /// The span that binds the id to what is logged inside.
+    pub(super) fn span(&self) -> Span {
+        // Looking first spares the whole of `span!` while nobody listens.
+        if tracing::level_enabled!(Level::INFO) {
+            tracing::info_span!(target: "monitor_runtime::http", "request", request_id = self.as_str())
+        } else {
+            Span::none()
+        }
+    }
+
+    fn accept(headers: &HeaderMap) -> Option<Self> {
+        headers.get(&X_REQUEST_ID).filter(|value| is_acceptable(value.as_bytes())).cloned().map(Self)
+    }
+
+    fn generate() -> Self {
+        // A clock before 1970 makes ids that sort first, not a failure.
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        let text = HeaderValue::from_str(uuid.hyphenated().encode_lower(&mut [0; 36]));
+        Self(text.unwrap_or_else(|_| unreachable!("hexadecimal digits and hyphens are legal in a header")))
+    }
+}
+
+fn is_acceptable(id: &[u8]) -> bool {
+    let printable = id.iter().all(|byte| (b' '..=b'~').contains(byte));
+    printable && id.len() <= LONGEST && id == id.trim_ascii() && !id.is_empty()
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
+    }
+}
+
+impl AsRef<str> for RequestId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// The value to send on in a header, as to a service called on behalf of the request.
+impl From<RequestId> for HeaderValue {
+    fn from(id: RequestId) -> Self {
+        id.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = MissingRequestId;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get().cloned().ok_or(MissingRequestId)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// A handler asked for the [`RequestId`] of a request that came past no [`HttpLayer`](super::HttpLayer), a
+/// metrics-only one, or is a probe. It is answered with 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request has no id: put `HttpLayer::new()` around this route, or extract `Option<RequestId>`")]
+pub struct MissingRequestId;
+
+impl IntoResponse for MissingRequestId {
+    fn into_response(self) -> axum::response::Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_printable_ascii_up_to_128_bytes_are_taken() {
+        let longest = "x".repeat(LONGEST);
+        for id in ["a", "0190-af", "two words", "~!\"\\{}", &longest] {
+            assert!(is_acceptable(id.as_bytes()), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not_taken() {
+        let long = "x".repeat(LONGEST + 1);
+        for id in ["", " ", " a", "a ", "a\tb", "a\nb", "\u{7f}", "ä", &long] {
+            assert!(!is_acceptable(id.as_bytes()), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn made_ids_are_uuids_of_version_7_and_differ() {
+        let (first, second) = (RequestId::generate(), RequestId::generate());
+        assert_ne!(first, second);
+        let parsed = uuid::Uuid::parse_str(first.as_str()).unwrap();
+        assert_eq!(parsed.get_version_num(), 7);
+        assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
+        assert_eq!(first.to_string(), parsed.to_string());
+    }
+}
