@@ -7,6 +7,7 @@ mod support;
 mod bodies;
 mod counting;
 mod endings;
+mod logs;
 mod recorded;
 mod request_id;
 mod socket;
