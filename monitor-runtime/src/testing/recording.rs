@@ -1,0 +1,191 @@
+//! What changed in the metrics since a moment.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{catalog, metrics};
+
+/// The changes of the process's metrics from [`start`](Recording::start) on.
+///
+/// Metrics are the process's, and test runners run tests side by side: so there is one recording at a time, and
+/// `start` on another thread waits until it is dropped. A second recording on the same thread does not wait. Tests that
+/// call the same tracked functions should therefore all record, or give each test an id of its own.
+///
+/// ```
+/// use monitor_runtime::testing::Recording;
+/// use monitor_runtime::track_agent;
+///
+/// #[track_agent("planner")]
+/// fn plan(goal: &str) -> Result<(), String> {
+///     if goal.is_empty() { Err("no goal".to_owned()) } else { Ok(()) }
+/// }
+///
+/// let recording = Recording::start();
+/// plan("ship it").unwrap();
+/// plan("").unwrap_err();
+/// let planned = |status| {
+///     recording.value("agent_executions_total", &[("agent_id", "planner"), ("status", status)])
+/// };
+/// assert_eq!(planned("success"), 1.0);
+/// assert_eq!(planned("error"), 1.0);
+/// assert_eq!(recording.value("active_agents", &[("agent_id", "planner")]), 0.0);
+/// ```
+#[derive(Debug)]
+pub struct Recording {
+    before: Snapshot,
+    _turn: Rc<Turn>,
+}
+
+impl Recording {
+    /// Notes where every metric stands, once no other thread is recording.
+    pub fn start() -> Self {
+        let turn = Turn::take();
+        Self { before: Snapshot::take(), _turn: turn }
+    }
+
+    /// How much the metric changed since the start: the sum over all series that carry `labels` (and perhaps more).
+    ///
+    /// A series that does not exist counts as 0. A histogram is asked for by `…_count`, `…_sum` (in seconds) and
+    /// `…_bucket` (with the label `le`).
+    ///
+    /// # Panics
+    ///
+    /// When no metric of that name exists, since a misspelt name would otherwise never change, and the test never fail.
+    #[track_caller]
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let now = Snapshot::take();
+        assert!(
+            now.has(name) || is_ours(name),
+            "no metric is called `{name}`; known ones: {}",
+            now.names().join(", ")
+        );
+        now.sum(name, labels) - self.before.sum(name, labels)
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    catalog::ALL.iter().any(|metric| {
+        let rest = name.strip_prefix(metric.name);
+        rest == Some("") || metric.kind == catalog::Kind::Histogram && rest.is_some_and(is_histogram_part)
+    })
+}
+
+fn is_histogram_part(suffix: &str) -> bool {
+    ["_count", "_sum", "_bucket"].contains(&suffix)
+}
+
+/// The right to record, which one thread has at a time.
+#[derive(Debug)]
+struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+impl Turn {
+    fn take() -> Rc<Self> {
+        static RECORDING: Mutex<()> = Mutex::new(());
+        thread_local! {
+            static OWN: RefCell<Weak<Turn>> = const { RefCell::new(Weak::new()) };
+        }
+        OWN.with_borrow_mut(|own| {
+            own.upgrade().unwrap_or_else(|| {
+                // A test that failed while recording leaves nothing behind that would mislead the next.
+                let turn = Rc::new(Self(RECORDING.lock().unwrap_or_else(PoisonError::into_inner)));
+                *own = Rc::downgrade(&turn);
+                turn
+            })
+        })
+    }
+}
+
+/// One sample's labels and value.
+type Series = (Vec<(String, String)>, f64);
+
+/// The value of every sample at one moment.
+#[derive(Debug, Default)]
+struct Snapshot(BTreeMap<String, Vec<Series>>);
+
+impl Snapshot {
+    /// Reads the text that a scrape would get, since that is what counts.
+    fn take() -> Self {
+        let mut snapshot = Self::default();
+        for line in metrics::render().lines().filter(|line| !line.starts_with('#')) {
+            if let Some((name, series)) = parse(line) {
+                snapshot.0.entry(name.to_owned()).or_default().push(series);
+            }
+        }
+        snapshot
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    fn sum(&self, name: &str, wanted: &[(&str, &str)]) -> f64 {
+        let samples = self.0.get(name).into_iter().flatten();
+        samples.filter(|(labels, _)| carries(labels, wanted)).map(|(_, value)| value).sum()
+    }
+}
+
+fn carries(labels: &[(String, String)], wanted: &[(&str, &str)]) -> bool {
+    wanted.iter().all(|(name, value)| labels.iter().any(|(own, has)| own == name && has == value))
+}
+
+/// Takes apart one sample line of our own rendering.
+fn parse(line: &str) -> Option<(&str, Series)> {
+    let (series, value) = line.rsplit_once(' ')?;
+    let value = value.parse().ok()?;
+    let Some((name, labels)) = series.split_once('{') else { return Some((series, (Vec::new(), value))) };
+    Some((name, (parse_labels(labels.strip_suffix('}')?)?, value)))
+}
+
+fn parse_labels(mut text: &str) -> Option<Vec<(String, String)>> {
+    let mut labels = Vec::new();
+    while !text.is_empty() {
+        let (name, rest) = text.split_once("=\"")?;
+        let (value, rest) = unescape(rest)?;
+        labels.push((name.to_owned(), value));
+        text = rest.strip_prefix(',').unwrap_or(rest);
+    }
+    Some(labels)
+}
+
+/// Reads a label value up to its closing quote, and gives what follows.
+fn unescape(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(match characters.next()?.1 {
+                'n' => '\n',
+                other => other,
+            }),
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_line_is_read_back_with_its_labels_unescaped() {
+        let (name, (labels, value)) = parse(r#"a_total{x="1 \" {,}",y="b\\n\n"} 2.5"#).unwrap();
+        assert_eq!(name, "a_total");
+        assert_eq!(labels, [("x".into(), "1 \" {,}".into()), ("y".into(), "b\\n\n".into())]);
+        assert!((value - 2.5).abs() < f64::EPSILON);
+        assert_eq!(parse("up 1").unwrap(), ("up", (vec![], 1.0)));
+    }
+
+    #[test]
+    #[should_panic(expected = "no metric is called `agent_execution_total`")]
+    fn a_misspelt_metric_is_said() {
+        Recording::start().value("agent_execution_total", &[]);
+    }
+}

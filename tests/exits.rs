@@ -1,0 +1,276 @@
+//! Every way out of a tracked call, each counted exactly once, with the gauge back where it was.
+
+use std::future::Future as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use monitor_runtime::testing::Recording;
+use monitor_runtime::{Classify, Outcome, track_agent, track_skill};
+
+/// The totals of one skill by status, and its gauge.
+#[derive(Debug, PartialEq)]
+struct Counted {
+    success: f64,
+    error: f64,
+    panic: f64,
+    cancelled: f64,
+    active: f64,
+}
+
+const NOTHING: Counted = Counted { success: 0.0, error: 0.0, panic: 0.0, cancelled: 0.0, active: 0.0 };
+
+fn counted(recording: &Recording, skill: &str) -> Counted {
+    let total = |status| recording.value("skill_executions_total", &[("skill_id", skill), ("status", status)]);
+    Counted {
+        success: total("success"),
+        error: total("error"),
+        panic: total("panic"),
+        cancelled: total("cancelled"),
+        active: recording.value("active_skills", &[("skill_id", skill)]),
+    }
+}
+
+#[track_skill("early_return")]
+fn early_return(text: &str) -> Result<u32, Box<dyn std::error::Error>> {
+    if text.is_empty() {
+        return Err("empty".into());
+    }
+    Ok(text.parse::<u32>()?)
+}
+
+#[test]
+fn values_question_marks_and_returns_are_told_apart() {
+    let recording = Recording::start();
+    early_return("1").unwrap();
+    early_return("x").unwrap_err();
+    early_return("").unwrap_err();
+    assert_eq!(counted(&recording, "early_return"), Counted { success: 1.0, error: 2.0, ..NOTHING });
+}
+
+#[track_skill("panics")]
+fn panics() {
+    panic!("on purpose");
+}
+
+#[test]
+fn a_panic_is_counted_and_goes_on_to_the_caller() {
+    let recording = Recording::start();
+    let panicked = catch_unwind(panics).unwrap_err();
+    assert_eq!(*panicked.downcast_ref::<&str>().unwrap(), "on purpose");
+    assert_eq!(counted(&recording, "panics"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[track_skill("panics_async")]
+async fn panics_after_a_yield() {
+    tokio::task::yield_now().await;
+    panic!("on purpose");
+}
+
+#[tokio::test]
+async fn a_panic_between_polls_is_counted_when_it_happens() {
+    let recording = Recording::start();
+    let mut call = pin!(AssertUnwindSafe(panics_after_a_yield()).catch_unwind());
+    call.as_mut().await.unwrap_err();
+    // The future is still there; the call is not.
+    assert_eq!(counted(&recording, "panics_async"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn a_panic_in_a_spawned_task_is_counted() {
+    #[track_skill("panics_in_a_task")]
+    async fn task() {
+        panic!("on purpose");
+    }
+
+    let recording = Recording::start();
+    assert!(tokio::spawn(task()).await.unwrap_err().is_panic());
+    assert_eq!(counted(&recording, "panics_in_a_task"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[track_skill("returns_while_unwinding")]
+fn returns_while_unwinding() {}
+
+#[test]
+fn a_call_made_while_the_thread_unwinds_is_judged_by_itself() {
+    struct CallsInDrop;
+    impl Drop for CallsInDrop {
+        fn drop(&mut self) {
+            returns_while_unwinding();
+        }
+    }
+
+    let recording = Recording::start();
+    catch_unwind(|| {
+        let _calls = CallsInDrop;
+        panic!("on purpose");
+    })
+    .unwrap_err();
+    assert_eq!(counted(&recording, "returns_while_unwinding"), Counted { success: 1.0, ..NOTHING });
+}
+
+#[track_skill("sleeps")]
+async fn sleeps() -> Result<(), String> {
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_cancels() {
+    let recording = Recording::start();
+    tokio::time::timeout(Duration::from_secs(1), sleeps()).await.unwrap_err();
+    assert_eq!(counted(&recording, "sleeps"), Counted { cancelled: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn the_loser_of_a_select_is_cancelled() {
+    let recording = Recording::start();
+    tokio::select! {
+        biased;
+        _ = sleeps() => unreachable!(),
+        () = tokio::task::yield_now() => {}
+    }
+    assert_eq!(counted(&recording, "sleeps"), Counted { cancelled: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn an_aborted_task_is_cancelled() {
+    let recording = Recording::start();
+    let task = tokio::spawn(sleeps());
+    tokio::task::yield_now().await;
+    assert_eq!(counted(&recording, "sleeps"), Counted { active: 1.0, ..NOTHING });
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(counted(&recording, "sleeps"), Counted { cancelled: 1.0, ..NOTHING });
+}
+
+#[test]
+fn a_future_that_is_never_polled_is_no_call() {
+    let recording = Recording::start();
+    drop(sleeps());
+    assert_eq!(counted(&recording, "sleeps"), NOTHING);
+}
+
+#[test]
+fn a_future_may_move_between_threads_during_its_call() {
+    #[track_skill("moves")]
+    async fn moves() {
+        tokio::task::yield_now().await;
+    }
+
+    let recording = Recording::start();
+    let mut call = Box::pin(moves());
+    assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(counted(&recording, "moves"), Counted { active: 1.0, ..NOTHING });
+    std::thread::spawn(move || {
+        assert_eq!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+    })
+    .join()
+    .unwrap();
+    assert_eq!(counted(&recording, "moves"), Counted { success: 1.0, ..NOTHING });
+}
+
+struct Reply {
+    refused: bool,
+}
+
+impl Classify for Reply {
+    fn outcome(&self) -> Outcome {
+        if self.refused { Outcome::Error } else { Outcome::Success }
+    }
+}
+
+#[track_skill("classified")]
+fn classified(refused: bool) -> Reply {
+    Reply { refused }
+}
+
+type Answer<T> = Result<T, std::fmt::Error>;
+
+#[track_skill("classified_in_ok")]
+async fn classified_in_ok(refused: bool) -> Answer<Reply> {
+    Ok(Reply { refused })
+}
+
+#[tokio::test]
+async fn a_type_decides_for_itself_alone_and_inside_ok() {
+    let recording = Recording::start();
+    classified(true);
+    classified(false);
+    classified_in_ok(true).await.unwrap();
+    classified_in_ok(false).await.unwrap();
+    assert_eq!(counted(&recording, "classified"), Counted { success: 1.0, error: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "classified_in_ok"), Counted { success: 1.0, error: 1.0, ..NOTHING });
+}
+
+fn is_too_short(answer: &String) -> bool {
+    answer.len() < 3
+}
+
+#[track_skill("error_if", error_if = is_too_short)]
+fn judged_by_a_path(answer: &str) -> String {
+    answer.to_owned()
+}
+
+#[track_skill("ok_if", ok_if = |answer: &Result<u8, String>| answer.as_ref().is_err_and(|error| error == "not found"))]
+async fn judged_by_a_closure(answer: Result<u8, String>) -> Result<u8, String> {
+    answer
+}
+
+#[tokio::test]
+async fn error_if_and_ok_if_decide_in_place_of_the_type() {
+    let recording = Recording::start();
+    judged_by_a_path("no");
+    judged_by_a_path("long enough");
+    assert_eq!(counted(&recording, "error_if"), Counted { success: 1.0, error: 1.0, ..NOTHING });
+    judged_by_a_closure(Err("not found".to_owned())).await.unwrap_err();
+    judged_by_a_closure(Ok(1)).await.unwrap();
+    assert_eq!(counted(&recording, "ok_if"), Counted { success: 1.0, error: 1.0, ..NOTHING });
+}
+
+#[test]
+fn a_classifier_that_panics_makes_the_call_a_panic() {
+    struct Undecided;
+    impl Classify for Undecided {
+        fn outcome(&self) -> Outcome {
+            panic!("cannot say")
+        }
+    }
+    #[track_skill("undecided")]
+    fn undecided() -> Undecided {
+        Undecided
+    }
+
+    let recording = Recording::start();
+    assert!(catch_unwind(undecided).is_err());
+    assert_eq!(counted(&recording, "undecided"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[test]
+fn drop_order_and_borrows_are_those_of_the_plain_function() {
+    use std::cell::RefCell;
+
+    struct Says<'a>(&'a RefCell<Vec<&'static str>>, &'static str);
+    impl Drop for Says<'_> {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(self.1);
+        }
+    }
+
+    #[track_agent]
+    fn tracked<'a>(first: Says<'a>, _second: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
+        let local = Says(first.0, "local");
+        local.0
+    }
+    fn plain<'a>(first: Says<'a>, _second: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
+        let local = Says(first.0, "local");
+        local.0
+    }
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked(Says(&said, "first"), Says(&said, "second"));
+    plain(Says(&expected, "first"), Says(&expected, "second"));
+    assert_eq!(said, expected);
+}
