@@ -1,0 +1,187 @@
+//! The latency of each health endpoint, over a real socket, against its target.
+//!
+//! ```sh
+//! cargo bench -p monitor-benches --bench endpoints              # prints the table
+//! cargo bench -p monitor-benches --bench endpoints -- --quick   # a tenth of the requests
+//! cargo bench -p monitor-benches --bench endpoints -- --check   # and fails when a target is missed
+//! ```
+//!
+//! A request is measured from the first byte written to the last byte read, on one kept connection, one after the
+//! other, against a service with a database check, a disk check and a thousand agents that have run.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use monitor_runtime::health::{DatabaseCheck, DiskCheck};
+use monitor_runtime::{Monitor, track_agent};
+use sqlx::SqlitePool;
+use tokio::net::TcpListener;
+
+const AGENTS: usize = 1_000;
+
+/// Each endpoint and the most that 95 of 100 requests to it may take.
+const ENDPOINTS: [(&str, Option<Duration>); 4] = [
+    ("/health/live", Some(Duration::from_millis(10))),
+    ("/health/ready", Some(Duration::from_millis(100))),
+    ("/health/startup", None),
+    ("/health/metrics", Some(Duration::from_millis(50))),
+];
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let (mut requests, mut must_meet) = (5_000, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => requests = 500,
+            "--check" => must_meet = true,
+            // What `cargo bench` says to every bench.
+            "--bench" => {}
+            unknown => return Err(format!("unknown argument {unknown}; expected --quick or --check").into()),
+        }
+    }
+
+    let runtime = tokio::runtime::Runtime::new()?;
+    let address = runtime.block_on(start())?;
+    let mut client = Client::connect(address)?;
+    expect_every_agent(std::str::from_utf8(client.get("/health/metrics")?)?)?;
+
+    println!("{requests} requests an endpoint, milliseconds, {AGENTS} agents\n");
+    println!("{:<18}{:>9}{:>9}{:>9}   target (p95)", "endpoint", "p50", "p95", "p99");
+    let mut missed = false;
+    for (path, target) in ENDPOINTS {
+        let latencies = Latencies::measure(&mut client, path, requests)?;
+        missed |= latencies.print(path, target);
+    }
+    Ok(if missed && must_meet { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Starts the service on a free port, every agent having run once.
+async fn start() -> Result<SocketAddr, Box<dyn Error>> {
+    let pool = SqlitePool::connect("sqlite::memory:").await?;
+    let monitor = Monitor::builder()
+        .service("endpoints-bench", env!("CARGO_PKG_VERSION"))
+        .series_limit(10 * AGENTS)
+        .pool("main", &pool)
+        .check(DatabaseCheck::new(pool))
+        .check(DiskCheck::new(".").min_free_bytes(1))
+        .build()?;
+    for agent in 0..AGENTS {
+        run(&agent_id(agent));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { monitor.serve(listener, Router::new()).await });
+    Ok(address)
+}
+
+#[track_agent(id = agent)]
+fn run(agent: &str) {
+    std::hint::black_box(agent);
+}
+
+fn agent_id(number: usize) -> String {
+    format!("agent-{number:04}")
+}
+
+/// A scrape that left agents out would be measured as a fast one.
+fn expect_every_agent(scrape: &str) -> Result<(), Box<dyn Error>> {
+    for agent in (0..AGENTS).map(agent_id) {
+        let series = format!("agent_executions_total{{agent_id=\"{agent}\",status=\"success\"}} 1\n");
+        if !scrape.contains(&series) {
+            return Err(format!("the scrape lacks {series}").into());
+        }
+    }
+    Ok(())
+}
+
+/// The latencies of one endpoint, ascending.
+struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    fn measure(client: &mut Client, path: &str, requests: usize) -> io::Result<Self> {
+        for _ in 0..requests / 10 {
+            client.get(path)?;
+        }
+        let mut latencies = Vec::with_capacity(requests);
+        for _ in 0..requests {
+            let start = Instant::now();
+            std::hint::black_box(client.get(path)?);
+            latencies.push(start.elapsed());
+        }
+        latencies.sort_unstable();
+        Ok(Self(latencies))
+    }
+
+    /// The latency that so many of 100 requests did not exceed.
+    fn percentile(&self, percent: usize) -> Duration {
+        self.0[(self.0.len() * percent).div_ceil(100) - 1]
+    }
+
+    /// Prints the endpoint's line; says whether it missed its target.
+    fn print(&self, path: &str, target: Option<Duration>) -> bool {
+        let [p50, p95, p99] = [50, 95, 99].map(|percent| self.percentile(percent));
+        let missed = target.is_some_and(|target| p95 >= target);
+        let verdict = match target {
+            None => "none".to_owned(),
+            Some(target) => format!("< {} {}", target.as_millis(), if missed { "missed" } else { "met" }),
+        };
+        println!("{path:<18}{:>9.3}{:>9.3}{:>9.3}   {verdict}", millis(p50), millis(p95), millis(p99));
+        missed
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// One kept HTTP/1.1 connection, just able to read answers that state their length.
+struct Client {
+    stream: TcpStream,
+    answer: Vec<u8>,
+    chunk: Box<[u8]>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(Self { stream, answer: Vec::new(), chunk: vec![0; 64 * 1024].into() })
+    }
+
+    /// Asks for a path; gives the body of a 200, any other answer is an error.
+    fn get(&mut self, path: &str) -> io::Result<&[u8]> {
+        self.stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes())?;
+        self.answer.clear();
+        let head = self.read_until(|answer| answer.windows(4).position(|end| end == b"\r\n\r\n"))? + 4;
+        let length = content_length(&self.answer[..head]).ok_or_else(|| self.unexpected(path))?;
+        self.read_until(|answer| (answer.len() >= head + length).then_some(0))?;
+        Ok(&self.answer[head..])
+    }
+
+    fn read_until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> io::Result<usize> {
+        loop {
+            if let Some(at) = found(&self.answer) {
+                return Ok(at);
+            }
+            match self.stream.read(&mut self.chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.answer.extend_from_slice(&self.chunk[..read]),
+            }
+        }
+    }
+
+    fn unexpected(&self, path: &str) -> io::Error {
+        io::Error::other(format!("{path} answered {}", String::from_utf8_lossy(&self.answer)))
+    }
+}
+
+/// The length that the head of a 200 states.
+fn content_length(head: &[u8]) -> Option<usize> {
+    let head = std::str::from_utf8(head).ok()?.to_ascii_lowercase();
+    let fields = head.strip_prefix("http/1.1 200 ")?;
+    fields.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()
+}
