@@ -88,10 +88,13 @@ fn all_four_totals_of_an_id_appear_with_its_first_call() {
     first();
     let scrape = monitor_runtime::metrics::render();
     for status in ["cancelled", "error", "panic"] {
-        let line = format!("agent_executions_total{{agent_id=\"seen_for_the_first_time\",status=\"{status}\"}} 0\n");
+        let line =
+            format!("agent_executions_total{{agent_id=\"seen_for_the_first_time\",status=\"{status}\"}} 0\n");
         assert!(scrape.contains(&line), "{line} is missing");
     }
-    assert!(!scrape.contains("agent_execution_duration_seconds_count{agent_id=\"seen_for_the_first_time\",status=\"error\""));
+    assert!(!scrape.contains(
+        "agent_execution_duration_seconds_count{agent_id=\"seen_for_the_first_time\",status=\"error\""
+    ));
 }
 
 #[track_agent("outer")]
@@ -102,7 +105,8 @@ async fn outer(gauge: &Recording) -> f64 {
 #[track_agent("inner")]
 async fn inner(gauge: &Recording) -> f64 {
     tokio::task::yield_now().await;
-    gauge.value("active_agents", &[("agent_id", "inner")]) + gauge.value("active_agents", &[("agent_id", "outer")])
+    gauge.value("active_agents", &[("agent_id", "inner")])
+        + gauge.value("active_agents", &[("agent_id", "outer")])
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ struct Counted {
 const NOTHING: Counted = Counted { success: 0.0, error: 0.0, panic: 0.0, cancelled: 0.0, active: 0.0 };
 
 fn counted(recording: &Recording, skill: &str) -> Counted {
-    let total = |status| recording.value("skill_executions_total", &[("skill_id", skill), ("status", status)]);
+    let total =
+        |status| recording.value("skill_executions_total", &[("skill_id", skill), ("status", status)]);
     Counted {
         success: total("success"),
         error: total("error"),

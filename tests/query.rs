@@ -18,7 +18,8 @@ async fn add_run(pool: &SqlitePool, question: Option<&str>) -> sqlx::Result<i64>
 
 #[track_query]
 async fn newest(pool: &SqlitePool) -> sqlx::Result<String> {
-    const SQL: &str = "WITH newest AS (SELECT max(id) AS id FROM runs) SELECT question FROM runs JOIN newest USING (id)";
+    const SQL: &str =
+        "WITH newest AS (SELECT max(id) AS id FROM runs) SELECT question FROM runs JOIN newest USING (id)";
     sqlx::query_scalar(SQL).fetch_one(pool).await
 }
 

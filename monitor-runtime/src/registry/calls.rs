@@ -120,7 +120,7 @@ impl CallSeries {
         histogram.record(Stripe::of_this_thread(), nanos);
     }
 
-    fn show<S: Sink>(&self, total: &mut S, duration: &mut S, active: Option<&mut S>) {
+    pub(super) fn show<S: Sink>(&self, total: &mut S, duration: &mut S, active: Option<&mut S>) {
         let mut ended = 0;
         for outcome in Outcome::BY_NAME {
             let status = Some(("status", outcome.as_str()));

@@ -104,3 +104,62 @@ impl TextFamily {
         self.raw("\n");
     }
 }
+
+#[cfg(all(test, feature = "health"))]
+mod tests {
+    use super::super::calls::CallSeries;
+    use super::super::family::Series as _;
+    use super::super::histogram::Buckets;
+    use super::*;
+    use crate::call::Outcome;
+    use crate::catalog;
+
+    #[test]
+    fn one_series_is_written_as_the_format_wants_it() {
+        let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0, 2.5]).unwrap()));
+        let series = CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets);
+        for (outcome, nanos) in [
+            (Outcome::Success, 500_000_000),
+            (Outcome::Success, 500_000_001),
+            (Outcome::Error, 3_000_000_000),
+        ] {
+            series.start();
+            series.end(outcome, nanos);
+        }
+        series.start();
+
+        let (mut total, mut duration, mut active) = (
+            TextFamily::new(&catalog::AGENT_EXECUTIONS),
+            TextFamily::new(&catalog::AGENT_DURATION),
+            TextFamily::new(&catalog::AGENT_ACTIVE),
+        );
+        series.show(&mut total, &mut duration, Some(&mut active));
+        let mut out = Vec::new();
+        [active, duration, total].iter().for_each(|family| family.write_to(&mut out));
+        let golden = r#"# HELP active_agents Agent executions that have started and not yet ended.
+# TYPE active_agents gauge
+active_agents{agent_id="a\\b\"c\nd"} 1
+# HELP agent_execution_duration_seconds Time from an agent execution's start to its end, by outcome.
+# TYPE agent_execution_duration_seconds histogram
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="error",le="0.5"} 0
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="error",le="1"} 0
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="error",le="2.5"} 0
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="error",le="+Inf"} 1
+agent_execution_duration_seconds_sum{agent_id="a\\b\"c\nd",status="error"} 3
+agent_execution_duration_seconds_count{agent_id="a\\b\"c\nd",status="error"} 1
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="0.5"} 1
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="1"} 2
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="2.5"} 2
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="+Inf"} 2
+agent_execution_duration_seconds_sum{agent_id="a\\b\"c\nd",status="success"} 1.000000001
+agent_execution_duration_seconds_count{agent_id="a\\b\"c\nd",status="success"} 2
+# HELP agent_executions_total Agent executions that ended, by outcome.
+# TYPE agent_executions_total counter
+agent_executions_total{agent_id="a\\b\"c\nd",status="cancelled"} 0
+agent_executions_total{agent_id="a\\b\"c\nd",status="error"} 1
+agent_executions_total{agent_id="a\\b\"c\nd",status="panic"} 0
+agent_executions_total{agent_id="a\\b\"c\nd",status="success"} 2
+"#;
+        assert_eq!(String::from_utf8(out).unwrap(), golden);
+    }
+}
