@@ -134,7 +134,8 @@ wait_until() {
 stop() {
     local pid=$1 signal=$2
     if [ -z "$pid" ]; then
-        return
+        # Spelled out: in an exit trap a bare return gives the status that the script is ending with.
+        return 0
     fi
     kill "-$signal" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do
