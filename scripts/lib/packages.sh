@@ -2,7 +2,7 @@
 
 # Rust is the user's own to install: no toolchain is downloaded here.
 require_toolchain() {
-    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+    if ! command -v cargo >/dev/null && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
         PATH=$HOME/.cargo/bin:$PATH
     fi
     command -v cargo >/dev/null || die 'cargo is missing: install Rust, see https://rustup.rs'
