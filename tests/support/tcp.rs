@@ -1,4 +1,5 @@
 //! Servers that misbehave on purpose, on real sockets.
+#![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

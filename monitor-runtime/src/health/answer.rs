@@ -1,0 +1,111 @@
+//! The probes' answers, whatever server sends them.
+
+use std::time::{Duration, SystemTime};
+
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use ::http::{HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+
+use super::state::View;
+use super::timestamp;
+use crate::json;
+
+/// 200: the process answers.
+pub(crate) fn alive() -> Response<Bytes> {
+    json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
+}
+
+/// 200 when every check is healthy, else 503; the checks either way.
+pub(crate) fn readiness(checks: &[View<'_>]) -> Response<Bytes> {
+    let ready = checks.iter().all(|check| check.healthy);
+    let (code, word) =
+        if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    json(code, report(word, checks))
+}
+
+/// 200 once every check has passed, before that 503 with the checks.
+pub(crate) fn startup(started: bool, checks: &[View<'_>]) -> Response<Bytes> {
+    if started {
+        return json(StatusCode::OK, Bytes::from_static(br#"{"status":"started"}"#));
+    }
+    json(StatusCode::SERVICE_UNAVAILABLE, report("starting", checks))
+}
+
+/// 200 with the metrics' text.
+pub(crate) fn exposition(text: Vec<u8>) -> Response<Bytes> {
+    answer(StatusCode::OK, HeaderValue::from_static(crate::metrics::CONTENT_TYPE), text.into())
+}
+
+fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {
+    answer(code, HeaderValue::from_static("application/json"), body)
+}
+
+fn answer(code: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn report(status: &str, checks: &[View<'_>]) -> Bytes {
+    let mut out = Vec::with_capacity(96 + 96 * checks.len());
+    out.extend_from_slice(b"{\"status\":");
+    json::write_str(&mut out, status);
+    out.extend_from_slice(b",\"timestamp\":");
+    json::write_str(&mut out, &timestamp::rfc3339(SystemTime::now()));
+    out.extend_from_slice(b",\"checks\":{");
+    for (at, check) in checks.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_check(&mut out, check);
+    }
+    out.extend_from_slice(b"}}");
+    out.into()
+}
+
+fn write_check(out: &mut Vec<u8>, check: &View<'_>) {
+    json::write_str(out, check.name);
+    out.extend_from_slice(b":{\"healthy\":");
+    out.extend_from_slice(if check.healthy { b"true" } else { b"false" });
+    out.extend_from_slice(b",\"message\":");
+    json::write_str(out, &check.message);
+    out.extend_from_slice(b",\"latency_ms\":");
+    match check.latency {
+        Some(latency) => json::write_f64(out, to_millis(latency)),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+/// Milliseconds, to the microsecond.
+fn to_millis(latency: Duration) -> f64 {
+    latency.as_micros() as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_json_whatever_a_message_holds() {
+        let view = |name, healthy, message: &'static str, latency| View {
+            name,
+            healthy,
+            message: message.into(),
+            latency: Some(Duration::from_micros(latency)),
+        };
+        let checks = [view("cache", true, "say \"hi\"\n", 1_200), view("disk", false, "full", 5_000_000)];
+        let response = readiness(&checks);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let body = std::str::from_utf8(response.body()).expect("UTF-8");
+        let (head, tail) = body.split_once(",\"checks\":").expect("checks");
+        assert!(head.starts_with("{\"status\":\"not_ready\",\"timestamp\":\"20"), "{head}");
+        assert_eq!(
+            tail,
+            "{\"cache\":{\"healthy\":true,\"message\":\"say \\\"hi\\\"\\n\",\"latency_ms\":1.2},\
+             \"disk\":{\"healthy\":false,\"message\":\"full\",\"latency_ms\":5000.0}}}"
+        );
+    }
+}

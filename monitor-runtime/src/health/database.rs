@@ -1,0 +1,134 @@
+//! A database that answers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::{ConnectOptions as _, Database, Executor, Pool};
+
+use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
+
+/// Asks a pool's database `SELECT 1`.
+///
+/// The check is named `database` and has 5 seconds. It says `database answered`, `database unreachable` (refused,
+/// reset, login denied, pool closed: the log has what the driver said) or `database timed out after 5s`.
+///
+/// It asks over one connection of its own, opened with the pool's connect options and kept between runs, so a
+/// pool whose connections are all leased does not look like a database that is down, and the application is
+/// never kept waiting for a connection that the check holds. When that connection turns out to be broken, the
+/// same run opens another before it judges. Count it in the server's connection limit: one a check.
+///
+/// ```no_run
+/// use monitor_runtime::Monitor;
+/// use monitor_runtime::health::DatabaseCheck;
+///
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[cfg(feature = "sqlx-sqlite")] {
+/// let pool = sqlx::SqlitePool::connect("sqlite:notes.db").await?;
+/// let monitor = Monitor::builder().check(DatabaseCheck::new(pool.clone())).pool("main", &pool).build()?;
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+pub struct DatabaseCheck<DB: Database> {
+    name: Cow<'static, str>,
+    timeout: Duration,
+    pool: Pool<DB>,
+    /// Taken for a run and put back when it was good, so a run cut short leaves nothing half-read behind.
+    kept: Mutex<Option<DB::Connection>>,
+}
+
+impl<DB: Database> DatabaseCheck<DB> {
+    /// Makes the check of a pool; the pool is not asked for a connection.
+    pub fn new(pool: Pool<DB>) -> Self {
+        Self { name: "database".into(), timeout: DEFAULT_TIMEOUT, pool, kept: Mutex::new(None) }
+    }
+
+    /// Sets the name, which also begins its messages; `database` when not set.
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    fn take_kept(&self) -> Option<DB::Connection> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn keep(&self, connection: DB::Connection) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+    }
+
+    async fn connect(&self) -> Result<DB::Connection, sqlx::Error> {
+        // A question every two seconds would drown the statements that the application logs.
+        let options = self.pool.connect_options().as_ref().clone().disable_statement_logging();
+        options.connect().await
+    }
+}
+
+impl<DB: Database> DatabaseCheck<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    async fn ask(&self) -> Result<(), sqlx::Error> {
+        let kept = self.take_kept();
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        if let Some(mut connection) = kept
+            && select_one::<DB>(&mut connection).await.is_ok()
+        {
+            self.keep(connection);
+            return Ok(());
+        }
+        let mut connection = self.connect().await?;
+        select_one::<DB>(&mut connection).await?;
+        self.keep(connection);
+        Ok(())
+    }
+}
+
+/// Goes unprepared, so that it also passes a pooler in transaction mode.
+async fn select_one<DB: Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    connection.execute(sqlx::raw_sql("SELECT 1")).await.map(drop)
+}
+
+impl<DB: Database> Check for DatabaseCheck<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn run(&self) -> BoxFuture<'_, CheckResult> {
+        Box::pin(async move {
+            match self.ask().await {
+                Ok(()) => Ok(format!("{} answered", self.name).into()),
+                Err(error) => Err(CheckError::new(format!("{} unreachable", self.name)).caused_by(error)),
+            }
+        })
+    }
+}
+
+impl<DB: Database> fmt::Debug for DatabaseCheck<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseCheck")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

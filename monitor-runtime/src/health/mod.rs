@@ -1,0 +1,46 @@
+//! Health checks and what the probes say about them.
+//!
+//! A [`Monitor`](crate::Monitor) runs its checks in the background, side by side, each on its own interval and
+//! under its own deadline, and keeps each check's last reading. A probe reads what is kept: it does no I/O, and
+//! a thousand probes cost the database nothing. Readings age, and an old one is unhealthy.
+//!
+//! * `DatabaseCheck` asks a sqlx pool's database `SELECT 1` (feature `sqlx`).
+//! * `DiskCheck` wants a number of bytes free on a path's disk (feature `disk`).
+//! * [`check_fn`] makes a check of an async function.
+//! * [`Check`] is what all of them implement.
+//!
+//! Messages are stable and made for a public body. What a driver or the operating system said goes to the log,
+//! in one line when a check turns unhealthy and one when it is back.
+
+mod answer;
+mod check;
+#[cfg(feature = "sqlx")]
+mod database;
+#[cfg(feature = "disk")]
+mod disk;
+mod engine;
+mod function;
+mod journal;
+#[cfg(feature = "sqlx")]
+mod pool;
+#[cfg(feature = "http")]
+mod routes;
+mod run;
+mod state;
+mod supervised;
+mod timestamp;
+
+pub use check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
+#[cfg(feature = "sqlx")]
+pub use database::DatabaseCheck;
+#[cfg(feature = "disk")]
+pub use disk::DiskCheck;
+pub use function::{FnCheck, check_fn};
+
+pub(crate) use answer::{alive, exposition, readiness, startup};
+pub(crate) use engine::Engine;
+#[cfg(feature = "sqlx")]
+pub(crate) use pool::PoolGauge;
+#[cfg(feature = "http")]
+pub(crate) use routes::routes;
+pub(crate) use supervised::Supervised;

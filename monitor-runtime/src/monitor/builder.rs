@@ -1,0 +1,213 @@
+//! From settings to a running monitor.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::BuildError;
+use super::names;
+use super::{Inner, Monitor};
+use crate::health::{Check, Engine, Supervised};
+use crate::registry::{Exposed, FamilyName, process, set_buckets, set_series_limit};
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Collects a monitor's settings; nothing takes effect before [`build`](MonitorBuilder::build).
+///
+/// Buckets, series limit, service and pool gauges belong to the process, as its metrics do: of several monitors
+/// that set them, see each method for which wins.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct MonitorBuilder {
+    service: Option<(String, String)>,
+    checks: Vec<Arc<dyn Check>>,
+    check_interval: Duration,
+    #[cfg(feature = "sqlx")]
+    pub(super) pools: super::pools::Pools,
+    registry: Option<prometheus::Registry>,
+    buckets: Vec<Buckets>,
+    series_limit: Option<usize>,
+}
+
+struct Buckets {
+    setting: &'static str,
+    family: FamilyName,
+    seconds: Vec<f64>,
+}
+
+impl MonitorBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            service: None,
+            checks: Vec::new(),
+            check_interval: DEFAULT_INTERVAL,
+            #[cfg(feature = "sqlx")]
+            pools: super::pools::Pools::default(),
+            registry: None,
+            buckets: Vec::new(),
+            series_limit: None,
+        }
+    }
+
+    /// Names the service and its version, as `build_info` shows them.
+    ///
+    /// The name is a Kubernetes label value: 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a
+    /// letter or digit. When not set it is made of the executable's name, and the version is `unknown`.
+    pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.service = Some((name.into(), version.into()));
+        self
+    }
+
+    /// Adds a check, under a name that no other check of this monitor has.
+    pub fn check(mut self, check: impl Check) -> Self {
+        self.checks.push(Arc::new(check));
+        self
+    }
+
+    /// Sets the pause between two runs of a check; 2 seconds when not set, and more than zero.
+    pub fn check_interval(mut self, interval: Duration) -> Self {
+        self.check_interval = interval;
+        self
+    }
+
+    /// Registers our metrics into a registry that the application already has; `/health/metrics` then shows all
+    /// of that registry.
+    pub fn registry(mut self, registry: prometheus::Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// Sets the bounds of `agent_execution_duration_seconds`, in seconds, ascending; `+Inf` comes by itself.
+    ///
+    /// Takes effect before the process's first tracked agent call; later, other bounds than those in use are an
+    /// error.
+    pub fn agent_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
+        self.buckets("agent_buckets", FamilyName::Agents, seconds.into())
+    }
+
+    /// Sets the bounds of `skill_execution_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
+    pub fn skill_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
+        self.buckets("skill_buckets", FamilyName::Skills, seconds.into())
+    }
+
+    /// Sets the bounds of `db_query_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
+    pub fn query_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
+        self.buckets("query_buckets", FamilyName::Queries, seconds.into())
+    }
+
+    /// Sets the bounds of `http_request_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
+    #[cfg(feature = "http")]
+    pub fn http_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
+        self.buckets("http_buckets", FamilyName::Http, seconds.into())
+    }
+
+    fn buckets(mut self, setting: &'static str, family: FamilyName, seconds: Vec<f64>) -> Self {
+        self.buckets.push(Buckets { setting, family, seconds });
+        self
+    }
+
+    /// Sets how many label sets each metric of the process keeps apart; 2,000 when not set. Further ones are
+    /// counted under `__overflow__`. The last monitor built wins; series that are there stay.
+    pub fn series_limit(mut self, limit: usize) -> Self {
+        self.series_limit = Some(limit);
+        self
+    }
+
+    /// Builds the monitor and, inside a tokio runtime, starts its checks.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] says which setting was refused and what is accepted. Checks have not run then.
+    pub fn build(self) -> Result<Monitor, BuildError> {
+        let service = self.resolve_service()?;
+        let checks = self.supervised_checks()?;
+        #[cfg(feature = "sqlx")]
+        self.pools.validate()?;
+        let exposed = self.exposed()?;
+        // Everything but the buckets is known to be good, so a refused setting leaves the process as it was.
+        self.apply_to_process(&service)?;
+        let inner = Inner {
+            engine: Engine::new(checks),
+            exposed,
+            #[cfg(feature = "sqlx")]
+            _pools: self.pools,
+        };
+        inner.engine.start();
+        Ok(Monitor { inner: Arc::new(inner) })
+    }
+
+    fn resolve_service(&self) -> Result<(String, String), BuildError> {
+        let Some((name, version)) = self.service.clone() else {
+            return Ok((names::default_service_name(), "unknown".into()));
+        };
+        if !names::is_service_name(&name) {
+            return Err(BuildError::ServiceName { name });
+        }
+        if version.is_empty() {
+            return Err(BuildError::EmptyVersion { service: name });
+        }
+        Ok((name, version))
+    }
+
+    fn supervised_checks(&self) -> Result<Vec<Supervised>, BuildError> {
+        if self.check_interval.is_zero() {
+            return Err(BuildError::ZeroInterval);
+        }
+        let mut seen = BTreeSet::new();
+        self.checks
+            .iter()
+            .map(|check| {
+                let check = Supervised::new(Arc::clone(check), self.check_interval);
+                validate_check(&check)?;
+                if !seen.insert(check.name().to_owned()) {
+                    return Err(BuildError::DuplicateCheck { name: check.name().into() });
+                }
+                Ok(check)
+            })
+            .collect()
+    }
+
+    fn exposed(&self) -> Result<Exposed, BuildError> {
+        if self.series_limit == Some(0) {
+            return Err(BuildError::ZeroSeriesLimit);
+        }
+        match self.registry.clone() {
+            Some(registry) => Exposed::with(registry).map_err(|reason| BuildError::Registry { reason }),
+            None => Ok(Exposed::process().clone()),
+        }
+    }
+
+    fn apply_to_process(&self, (service, version): &(String, String)) -> Result<(), BuildError> {
+        for Buckets { setting, family, seconds } in &self.buckets {
+            set_buckets(*family, seconds).map_err(|reason| BuildError::Buckets { setting, reason })?;
+        }
+        if let Some(limit) = self.series_limit {
+            set_series_limit(limit);
+        }
+        #[cfg(feature = "sqlx")]
+        self.pools.register();
+        process::metrics().build_info.with_label_values(&[service, version]).set(1);
+        Ok(())
+    }
+}
+
+fn validate_check(check: &Supervised) -> Result<(), BuildError> {
+    if !names::is_check_name(check.name()) {
+        return Err(BuildError::CheckName { name: check.name().into() });
+    }
+    if check.timeout().is_zero() {
+        return Err(BuildError::ZeroTimeout { check: check.name().into() });
+    }
+    Ok(())
+}
+
+impl fmt::Debug for MonitorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checks: Vec<&str> = self.checks.iter().map(|check| check.name()).collect();
+        f.debug_struct("MonitorBuilder")
+            .field("service", &self.service)
+            .field("checks", &checks)
+            .field("check_interval", &self.check_interval)
+            .finish_non_exhaustive()
+    }
+}

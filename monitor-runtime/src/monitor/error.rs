@@ -1,0 +1,84 @@
+//! Why a monitor was not built.
+
+use crate::registry::BucketError;
+
+/// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
+/// accepted in its place.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two checks have one name.
+    #[error("two checks are named `{name}`; expected each check of a monitor to have a name of its own")]
+    DuplicateCheck {
+        /// The name they share.
+        name: String,
+    },
+    /// A check's name does not fit a metric label, a path and a JSON key alike.
+    #[error(
+        "invalid check name {name:?}; expected a lower-case letter, then up to 62 lower-case letters, digits, `-` or `_`"
+    )]
+    CheckName {
+        /// The name as it was given.
+        name: String,
+    },
+    /// A check has no time to run in.
+    #[error("check `{check}` has a timeout of zero; expected a longer one, such as 5s")]
+    ZeroTimeout {
+        /// The check's name.
+        check: String,
+    },
+    /// Checks would run without a pause.
+    #[error("the check interval is zero; expected a longer one, such as 2s")]
+    ZeroInterval,
+    /// Bucket bounds that make no histogram, or that come too late.
+    #[error("invalid {setting}: {reason}")]
+    Buckets {
+        /// The builder's method.
+        setting: &'static str,
+        /// What is wrong with the bounds.
+        reason: BucketError,
+    },
+    /// No series could be kept.
+    #[error("the series limit is zero; expected at least 1 series a metric, 2000 when not set")]
+    ZeroSeriesLimit,
+    /// The service's name is no Kubernetes label value.
+    #[error(
+        "invalid service name {name:?}; expected 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a letter or digit"
+    )]
+    ServiceName {
+        /// The name as it was given.
+        name: String,
+    },
+    /// The service's version is empty, which Prometheus takes for a missing label.
+    #[error("the version of service `{service}` is empty; expected a text such as \"1.4.2\"")]
+    EmptyVersion {
+        /// The service's name.
+        service: String,
+    },
+    /// A pool's name is empty, which Prometheus takes for a missing label.
+    #[error("a pool's name is empty; expected a text such as \"main\"")]
+    EmptyPoolName,
+    /// Two pools have one name.
+    #[error("two pools are named `{name}`; expected each pool of a monitor to have a name of its own")]
+    DuplicatePool {
+        /// The name they share.
+        name: String,
+    },
+    /// The registry that was given has other metrics under our names.
+    #[error(
+        "the given registry refuses our metrics ({}); expected one without metrics of the same names",
+        said(reason)
+    )]
+    Registry {
+        /// What the registry said.
+        reason: prometheus::Error,
+    },
+}
+
+/// What the registry said, without the word that `prometheus` puts before it.
+fn said(error: &prometheus::Error) -> String {
+    match error {
+        prometheus::Error::Msg(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The one thing a service mounts: its checks, its endpoints, its server.
+
+mod builder;
+mod error;
+mod names;
+#[cfg(feature = "sqlx")]
+mod pools;
+#[cfg(feature = "http")]
+mod serve;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::http::Response;
+use bytes::Bytes;
+
+pub use builder::MonitorBuilder;
+pub use error::BuildError;
+
+use crate::health::{self, Engine};
+use crate::registry::Exposed;
+
+/// Answers the probes and the scrape of a service.
+///
+/// Cloning is cheap, and clones are one monitor; when the last is dropped, its checks stop. A process can have
+/// several: checks are each monitor's own, metrics are the process's.
+///
+/// The checks run in the background on the tokio runtime that [`build`](MonitorBuilder::build) is called on, or,
+/// when it is called outside of one, on that of the first probe or of `serve`. The runtime needs its time driver,
+/// which `#[tokio::main]` and `#[tokio::test]` enable. Should it end, the readings age and readiness with them.
+///
+/// [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and
+/// [`metrics`](Monitor::metrics) give plain `http` responses, for any server; with the feature `http`, `routes`
+/// gives the same as an `axum::Router`, `layer` the request metrics and `serve` a server with all of it.
+///
+/// ```
+/// use monitor_runtime::Monitor;
+/// use monitor_runtime::health::check_fn;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let monitor = Monitor::builder()
+///     .service("agent-service", env!("CARGO_PKG_VERSION"))
+///     .check(check_fn("model", async || Ok::<_, std::io::Error>("model loaded")))
+///     .build()?;
+///
+/// assert_eq!(monitor.live().body(), r#"{"status":"alive"}"#);
+/// assert_eq!(monitor.ready().await.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Monitor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    exposed: Exposed,
+    /// Held so that their gauges are shown for as long as the monitor lives.
+    #[cfg(feature = "sqlx")]
+    _pools: pools::Pools,
+}
+
+impl Monitor {
+    /// Begins a monitor without checks.
+    pub fn builder() -> MonitorBuilder {
+        MonitorBuilder::new()
+    }
+
+    /// Answers a liveness probe: 200 `{"status":"alive"}`, without looking at anything.
+    pub fn live(&self) -> Response<Bytes> {
+        health::alive()
+    }
+
+    /// Answers a readiness probe: 200 when every check is healthy, else 503, with each check's last reading.
+    ///
+    /// No check is run for it. Only where a check has no reading at all, just after the start, the answer waits for
+    /// its first, at most until that check's deadline. A reading older than three intervals and the check's
+    /// timeout is stale, which is unhealthy.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on the checks.
+    pub async fn ready(&self) -> Response<Bytes> {
+        health::readiness(&self.inner.engine.views().await)
+    }
+
+    /// Answers a startup probe: 503 until every check has passed once, not necessarily at one time, then 200
+    /// for good.
+    ///
+    /// Waits for first readings as [`ready`](Monitor::ready) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on the checks.
+    pub async fn startup(&self) -> Response<Bytes> {
+        let engine = &self.inner.engine;
+        if engine.all_passed_once() {
+            return health::startup(true, &[]);
+        }
+        let views = engine.views().await;
+        health::startup(engine.all_passed_once(), &views)
+    }
+
+    /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in
+    /// the Prometheus text format.
+    pub fn metrics(&self) -> Response<Bytes> {
+        health::exposition(self.inner.exposed.render())
+    }
+}
+
+#[cfg(feature = "http")]
+impl Monitor {
+    /// Gives `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/startup` and `/health/metrics` as routes
+    /// to merge into an application's.
+    ///
+    /// Add [`layer`](Monitor::layer) to the application before merging, and probes do not show in the request
+    /// metrics:
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use monitor_runtime::Monitor;
+    /// # fn app() -> Result<Router, monitor_runtime::BuildError> {
+    /// let monitor = Monitor::builder().build()?;
+    /// let app = Router::new().route("/ask", get(async || "42")).layer(monitor.layer()).merge(monitor.routes());
+    /// # Ok(app)
+    /// # }
+    /// ```
+    pub fn routes(&self) -> axum::Router {
+        health::routes(self.clone())
+    }
+
+    /// Gives the tower layer that counts and times requests and binds their id.
+    pub fn layer(&self) -> crate::http::HttpLayer {
+        crate::http::HttpLayer::new()
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").field("checks", &self.inner.engine.names()).finish_non_exhaustive()
+    }
+}
