@@ -1,9 +1,10 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::parse::Parse as _;
 use syn::parse::{ParseStream, Parser as _};
+use syn::spanned::Spanned as _;
 
 use crate::block::Block;
 use crate::diagnostics::Diagnostics;
@@ -102,7 +103,11 @@ fn entry(spec: &Spec, function: &Function) -> TokenStream {
     let fields = opening(runtime, fields);
     let (site_id, enter) = match &spec.id {
         Id::Literal(literal) => (literal.to_token_stream(), quote!(enter(#fields))),
-        Id::Expr(id) => (spec.default_id.to_token_stream(), quote!(enter_as(&(#id), #fields))),
+        Id::Expr(id) => {
+            // At the expression's own span, where the compiler reports that it is not `AsRef<str>`.
+            let id = quote_spanned!(id.span()=> &(#id));
+            (spec.default_id.to_token_stream(), quote!(enter_as(#id, #fields)))
+        }
     };
     quote! {
         #runtime::private::site!(
@@ -118,9 +123,9 @@ fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     }
     let opening = Ident::new("opening", Span::mixed_site());
     let values = fields.iter().map(|Field { form, value, .. }| match form {
-        Form::Value => quote!(&(#value)),
-        Form::Display => quote!(&#runtime::private::display(&(#value))),
-        Form::Debug => quote!(&#runtime::private::debug(&(#value))),
+        Form::Value => quote_spanned!(value.span()=> &(#value)),
+        Form::Display => quote_spanned!(value.span()=> &#runtime::private::display(&(#value))),
+        Form::Debug => quote_spanned!(value.span()=> &#runtime::private::debug(&(#value))),
     });
     quote! {
         |#opening| #opening.span(&[
