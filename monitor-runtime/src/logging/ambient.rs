@@ -1,0 +1,70 @@
+//! Reaching the current span from outside of the layer.
+
+use tracing::{Dispatch, Value, dispatcher};
+use tracing_core::callsite::Callsite;
+use tracing_core::field::FieldSet;
+use tracing_core::metadata::Kind;
+use tracing_core::subscriber::Interest;
+use tracing_core::{Level, Metadata, identify_callsite};
+use tracing_subscriber::registry::{LookupSpan as _, Registry};
+
+use super::bound;
+use super::fields::Fields;
+use super::line::with_line;
+use super::visit::{Named, Visitor};
+
+/// Binds `value` in the current span, and says whether there is one that is logged. A value that is none, such as
+/// `None`, needs no span.
+pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
+    with_line(|line| {
+        let fields = line.fields();
+        if let Some(field) = METADATA.fields().field("value") {
+            value.record(&field, &mut Visitor(Named { name, fields: &mut *fields }));
+        }
+        fields.is_empty() || dispatcher::get_default(|dispatch| extend_current(dispatch, fields))
+    })
+}
+
+fn extend_current(dispatch: &Dispatch, fields: &Fields) -> bool {
+    let current = dispatch.current_span();
+    let registry = dispatch.downcast_ref::<Registry>();
+    let span = registry.zip(current.id()).and_then(|(registry, id)| registry.span(id));
+    span.is_some_and(|span| bound::extend(span, fields))
+}
+
+/// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
+#[cfg(feature = "health")]
+pub(crate) fn is_everywhere() -> bool {
+    use super::layer::LogLayer;
+    use super::writer::Producer;
+
+    dispatcher::get_default(|dispatch| {
+        let is_global = dispatch.downcast_ref::<LogLayer<Producer>>().is_some_and(LogLayer::is_global);
+        is_global || dispatch.is::<tracing::subscriber::NoSubscriber>()
+    })
+}
+
+/// A value can only be visited together with a field of some callsite. This one is never registered, and the field's
+/// name is not looked at.
+struct Nowhere;
+
+static NOWHERE: Nowhere = Nowhere;
+
+static METADATA: Metadata<'static> = Metadata::new(
+    "bind",
+    "monitor_runtime::context",
+    Level::INFO,
+    None,
+    None,
+    None,
+    FieldSet::new(&["value"], identify_callsite!(&NOWHERE)),
+    Kind::SPAN,
+);
+
+impl Callsite for Nowhere {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        &METADATA
+    }
+}

@@ -1,0 +1,154 @@
+//! What a span binds, rendered once: the only place that decides what of it wins and where it stands.
+
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use std::cell::RefCell;
+
+use super::fields::{Field, Fields};
+
+/// How many buffers of ended spans a thread keeps for the next ones, and up to which size.
+const KEPT: usize = 32;
+const KEPT_BYTES: usize = 1_024;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
+}
+
+/// All that is bound inside a span, its parents' part included, as an event's line takes it.
+///
+/// Kept in the span's extensions by the layer, for each span that it sees.
+#[derive(Debug)]
+pub(crate) struct Bound(Fields);
+
+impl Bound {
+    /// What is bound inside a span that binds `own`, opened inside `outer`.
+    pub(super) fn new(outer: Option<&Self>, own: &Fields) -> Self {
+        let mut all = BUFFERS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+        match outer {
+            Some(Self(outer)) => all.copy_from(outer),
+            None => all.clear(),
+        }
+        for field in own.iter() {
+            all.remove(|before| is_replaced(before, &field));
+            all.insert(field);
+        }
+        Self(all)
+    }
+
+    /// Binds more; what has the same name is replaced.
+    pub(super) fn rebind(&mut self, own: &Fields) {
+        *self = Self::new(Some(self), own);
+    }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.0
+    }
+}
+
+/// Spans come and go by the thousands; their buffers stay.
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let buffers = std::mem::take(&mut self.0);
+        // Refused while the thread ends.
+        let _ = BUFFERS.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            if kept.len() < KEPT && buffers.capacity() <= KEPT_BYTES {
+                kept.push(buffers);
+            }
+        });
+    }
+}
+
+/// Reads what is bound in `span`, or in its next parent that the layer has seen.
+pub(super) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&Bound) -> T) -> Option<T>
+where
+    S: LookupSpan<'a>,
+{
+    let mut next = Some(span);
+    while let Some(span) = next {
+        if let Some(bound) = span.extensions().get::<Bound>() {
+            return Some(read(bound));
+        }
+        next = span.parent();
+    }
+    None
+}
+
+/// Binds more in `span`, or in its next parent that the layer has seen, and says whether there was one.
+pub(super) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
+where
+    S: LookupSpan<'a>,
+{
+    let mut next = Some(span);
+    while let Some(span) = next {
+        if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
+            bound.rebind(own);
+            return true;
+        }
+        next = span.parent();
+    }
+    false
+}
+
+/// An error bound again takes the sources of the one before it away.
+fn is_replaced(before: &Field<'_>, field: &Field<'_>) -> bool {
+    before.key() == field.key() || before.key().strip_suffix(b".chain") == Some(field.key())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::Key;
+    use super::*;
+
+    fn fields(named: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::default();
+        for (name, value) in named {
+            fields.bind(Key::new(name), |out| out.extend_from_slice(value.as_bytes()));
+        }
+        fields
+    }
+
+    fn shown(bound: &Bound) -> &str {
+        std::str::from_utf8(bound.fields().bytes()).unwrap()
+    }
+
+    #[test]
+    fn known_ids_stand_first_in_one_order_wherever_they_are_bound() {
+        let outer = Bound::new(None, &fields(&[("user", "1"), ("agent_id", "2")]));
+        let inner = Bound::new(Some(&outer), &fields(&[("query", "3"), ("len", "4"), ("request_id", "5")]));
+        assert_eq!(shown(&inner), r#","request_id":5,"agent_id":2,"query":3,"user":1,"len":4"#);
+    }
+
+    #[test]
+    fn the_innermost_of_one_name_wins() {
+        let outer = Bound::new(None, &fields(&[("agent_id", "1"), ("a", "1"), ("b", "1")]));
+        let inner = Bound::new(Some(&outer), &fields(&[("a", "2"), ("agent_id", "2"), ("a", "3")]));
+        assert_eq!(shown(&inner), r#","agent_id":2,"b":1,"a":3"#);
+        assert_eq!(
+            shown(&outer),
+            r#","agent_id":1,"a":1,"b":1"#,
+            "what is bound inside does not show outside"
+        );
+    }
+
+    #[test]
+    fn a_span_that_binds_nothing_binds_what_its_parent_does() {
+        let outer = Bound::new(None, &fields(&[("a", "1")]));
+        assert_eq!(shown(&Bound::new(Some(&outer), &Fields::default())), shown(&outer));
+        assert_eq!(shown(&Bound::new(None, &Fields::default())), "");
+    }
+
+    #[test]
+    fn an_error_bound_again_leaves_no_sources_of_the_first_behind() {
+        let mut bound = Bound::new(None, &fields(&[("error", "1"), ("error.chain", "1"), ("a", "1")]));
+        bound.rebind(&fields(&[("error", "2")]));
+        assert_eq!(shown(&bound), r#","a":1,"error":2"#);
+    }
+
+    #[test]
+    fn the_names_of_the_line_itself_are_never_bound() {
+        let mut bound = Bound::new(None, &fields(&[("level", "1"), ("event", "1")]));
+        bound.rebind(&fields(&[("level", "2")]));
+        assert_eq!(shown(&bound), r#","field.event":1,"field.level":2"#);
+    }
+}

@@ -1,0 +1,48 @@
+//! Why logging did not start.
+
+use std::io;
+
+use tracing::subscriber::SetGlobalDefaultError;
+
+/// Why logging could not be initialised. Nothing has been changed then: nothing is installed, no thread is left.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoggingError {
+    /// The text that says what to log, from the environment or from [`Logging::level`](super::Logging::level).
+    #[error(
+        "{setting} is `{value}`, where {wrong}; expected a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), \
+         or levels by target as in `info,sqlx=warn`"
+    )]
+    Level {
+        /// `LOG_LEVEL`, `RUST_LOG` or `level`.
+        setting: &'static str,
+        /// What it was set to.
+        value: String,
+        /// The part of it that cannot be read, and why.
+        wrong: String,
+    },
+    /// `LOG_FORMAT` names no format.
+    #[error("LOG_FORMAT is `{value}`; expected `json` or `pretty`")]
+    Format {
+        /// What it was set to.
+        value: String,
+    },
+    /// [`Logging::queue_bytes`](super::Logging::queue_bytes) was given 0, which would drop every line.
+    #[error("queue_bytes is 0; expected the bytes of log lines that may wait, 8388608 by default")]
+    QueueBytes,
+    /// Logging was initialised before.
+    #[error(
+        "logging is initialised already; keep the guard of the first `init` and call it once, in `main`, or give this \
+         output its place beside others with `Logging::builder().layer()`"
+    )]
+    AlreadyInitialised,
+    /// The process has a `tracing` subscriber that is not ours.
+    #[error(
+        "another tracing subscriber is installed already; add `Logging::builder().layer()` to it, or call \
+         `logging::init` in its place"
+    )]
+    SubscriberInstalled(#[source] SetGlobalDefaultError),
+    /// The operating system gave no thread to write the lines.
+    #[error("the thread that writes log lines could not be started")]
+    Thread(#[source] io::Error),
+}

@@ -1,0 +1,215 @@
+//! Rendered fields: `,"key":value` one behind the other, and where each of them stands.
+//!
+//! Keys are compared as they are rendered, which is as good as comparing names, since escaping is injective.
+
+use crate::json;
+
+/// Ids that stand before everything else a span binds, in this order, wherever they were bound.
+const FIRST: [&str; 4] = ["request_id", "agent_id", "skill_id", "query"];
+
+/// How many of those there are.
+const RANKS: usize = FIRST.len();
+
+/// What a field is called before it is known whether that name is still free.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key<'a> {
+    /// How often `field.` stands before the name.
+    prefixes: usize,
+    name: &'a str,
+    suffix: &'static str,
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn new(name: &'a str) -> Self {
+        // `r#type = …` is a way to write the name, not part of it.
+        Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "" }
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The key under which an error's sources stand.
+    pub(super) fn chain(self) -> Self {
+        Self { suffix: ".chain", ..self }
+    }
+
+    pub(super) fn is_chain(&self) -> bool {
+        !self.suffix.is_empty()
+    }
+
+    /// The same field under another name.
+    pub(super) fn renamed(self, name: &str) -> Key<'_> {
+        Key { name: Key::new(name).name, ..self }
+    }
+
+    /// The place among the ids that stand first; of everything else, [`RANKS`].
+    fn rank(&self) -> usize {
+        let is_whole = self.prefixes == 0 && self.suffix.is_empty();
+        FIRST.iter().position(|id| is_whole && *id == self.name).unwrap_or(RANKS)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        for _ in 0..self.prefixes {
+            out.extend_from_slice(b"field.");
+        }
+        json::write_escaped(out, self.name);
+        if !self.suffix.is_empty() {
+            out.extend_from_slice(self.suffix.as_bytes());
+        }
+    }
+}
+
+/// Rendered fields in their order.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    bytes: Vec<u8>,
+    ends: Vec<Ends>,
+}
+
+/// Of one field, where its key ends and where it ends; it begins where the one before it ended.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    key: usize,
+    field: usize,
+    rank: usize,
+}
+
+/// One rendered field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'a> {
+    whole: &'a [u8],
+    key: &'a [u8],
+    rank: usize,
+}
+
+impl<'a> Field<'a> {
+    /// The key's inside, escaped.
+    pub(super) fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// The value as JSON.
+    pub(super) fn value(&self) -> &'a [u8] {
+        // Behind the comma, the key in its quotes and the colon.
+        &self.whole[self.key.len() + 4..]
+    }
+}
+
+impl Fields {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// All of them as they go into a line.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Ends the object that the fields are the last part of, and its line.
+    pub(super) fn end_object(&mut self) {
+        self.bytes.extend_from_slice(b"}\n");
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        let mut start = 0;
+        self.ends.iter().map(move |ends| {
+            let whole = &self.bytes[start..ends.field];
+            let field = Field { whole, key: &whole[2..ends.key - start], rank: ends.rank };
+            start = ends.field;
+            field
+        })
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.clear();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend_from_slice(&other.ends);
+    }
+
+    /// Puts `field` in the place of its rank, the last among equals; the others are in theirs already.
+    pub(super) fn insert(&mut self, field: Field<'_>) {
+        let at = self.ends.iter().take_while(|ends| ends.rank <= field.rank).count();
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].field);
+        let (moved, added) = (self.bytes.len(), field.whole.len());
+        self.bytes.extend_from_slice(field.whole);
+        if start < moved {
+            self.bytes[start..].rotate_right(added);
+            for ends in &mut self.ends[at..] {
+                ends.key += added;
+                ends.field += added;
+            }
+        }
+        let ends = Ends { key: start + 2 + field.key.len(), field: start + added, rank: field.rank };
+        self.ends.insert(at, ends);
+    }
+
+    /// Takes out every field for which `is_gone` says so.
+    pub(super) fn remove(&mut self, is_gone: impl Fn(&Field<'_>) -> bool) {
+        if self.iter().any(|field| is_gone(&field)) {
+            let mut kept = Self::default();
+            for field in self.iter().filter(|field| !is_gone(field)) {
+                kept.insert(field);
+            }
+            *self = kept;
+        }
+    }
+
+    /// Appends a field that a span binds: only the keys of the line itself are taken, since a name bound again
+    /// replaces what was bound before.
+    pub(super) fn bind<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        self.append(key, key.rank(), |_, key| is_base(key), value)
+    }
+
+    /// Appends an event's own field: every name that the line has already is taken.
+    pub(super) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        self.append(key, RANKS, |before, key| before.has(key) || is_base(key), value)
+    }
+
+    /// Puts `field.` before the name until it is free, and says under which key the value then stands.
+    fn append<'a>(
+        &mut self,
+        mut key: Key<'a>,
+        rank: usize,
+        is_taken: impl Fn(&Self, &[u8]) -> bool,
+        value: impl FnOnce(&mut Vec<u8>),
+    ) -> Key<'a> {
+        self.bytes.extend_from_slice(b",\"");
+        let start = self.bytes.len();
+        key.write(&mut self.bytes);
+        while is_taken(self, &self.bytes[start..]) {
+            self.bytes.truncate(start);
+            key.prefixes += 1;
+            key.write(&mut self.bytes);
+        }
+        let key_end = self.bytes.len();
+        self.bytes.extend_from_slice(b"\":");
+        value(&mut self.bytes);
+        self.ends.push(Ends { key: key_end, field: self.bytes.len(), rank });
+        key
+    }
+
+    /// Lengths first: that leaves next to nothing to compare.
+    fn has(&self, key: &[u8]) -> bool {
+        let mut start = 0;
+        self.ends.iter().any(|ends| {
+            let begins = start + 2;
+            start = ends.field;
+            ends.key - begins == key.len() && self.bytes[begins..ends.key] == *key
+        })
+    }
+}
+
+/// Whether every line begins with this key.
+fn is_base(key: &[u8]) -> bool {
+    matches!(key, b"timestamp" | b"level" | b"logger" | b"event")
+}

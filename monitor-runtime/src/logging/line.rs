@@ -1,0 +1,159 @@
+//! One log line, put together in buffers that each thread keeps.
+
+use std::cell::Cell;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_log::NormalizeEvent as _;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::bound;
+use super::fields::Fields;
+use super::pretty;
+use super::timestamp::Timestamps;
+use super::visit::{EventPlace, Visitor};
+use crate::json;
+use crate::registry::process::LEVELS;
+
+/// A thread keeps its buffers up to this size; a line of megabytes does not stay.
+const KEPT_BYTES: usize = 64 * 1_024;
+
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Json,
+    Pretty { colour: bool },
+}
+
+/// The buffers a line is put together in.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// JSON: everything up to the message. Pretty: the message alone, as JSON.
+    head: Vec<u8>,
+    fields: Fields,
+    pretty: Vec<u8>,
+    timestamps: Timestamps,
+    is_muted: bool,
+}
+
+thread_local! {
+    static LINE: Cell<Option<Box<Line>>> = const { Cell::new(None) };
+}
+
+/// Lends this thread's buffers.
+///
+/// They are taken out meanwhile: a value that logs while it is being formatted finds none and makes its own, and
+/// one that panics takes its half line with it.
+pub(super) fn with_line<T>(work: impl FnOnce(&mut Line) -> T) -> T {
+    let mut line = LINE.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let done = work(&mut line);
+    if line.head.capacity().max(line.fields.capacity()).max(line.pretty.capacity()) <= KEPT_BYTES {
+        // Refused while the thread ends, and then there is nothing to keep them for.
+        let _ = LINE.try_with(|kept| kept.set(Some(line)));
+    }
+    done
+}
+
+/// Leaves what this thread logs out from now on: the writer's own thread would otherwise log about logging for ever.
+pub(super) fn mute_thread() {
+    let _ = LINE.try_with(|kept| kept.set(Some(Box::new(Line { is_muted: true, ..Line::default() }))));
+}
+
+/// The place of `level` in [`LEVELS`].
+pub(super) fn rank(level: Level) -> usize {
+    match level {
+        Level::ERROR => 0,
+        Level::WARN => 1,
+        Level::INFO => 2,
+        Level::DEBUG => 3,
+        Level::TRACE => 4,
+    }
+}
+
+impl Line {
+    pub(super) fn is_muted(&self) -> bool {
+        self.is_muted
+    }
+
+    /// The buffer for fields, empty.
+    pub(super) fn fields(&mut self) -> &mut Fields {
+        self.fields.clear();
+        &mut self.fields
+    }
+
+    /// Renders an event with what is bound around it.
+    pub(super) fn render<S>(&mut self, look: Look, event: &Event<'_>, context: &Context<'_, S>) -> [&[u8]; 2]
+    where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        let metadata = event.metadata();
+        let log = if metadata.target() == "log" { event.normalized_metadata() } else { None };
+        self.begin(look, *metadata.level(), log.as_ref().map_or(metadata.target(), |log| log.target()));
+        // Copied before any value is formatted, so that the span is not locked while a user's code runs.
+        if let Some(span) = context.event_span(event) {
+            bound::read(span, |bound| self.fields.copy_from(bound.fields()));
+        }
+        let place = EventPlace {
+            message: &mut self.head,
+            has_message: false,
+            is_log: log.is_some(),
+            fields: &mut self.fields,
+        };
+        let mut visitor = Visitor(place);
+        event.record(&mut visitor);
+        if !visitor.0.has_message {
+            json::write_str(&mut self.head, metadata.name());
+        }
+        self.end(look)
+    }
+
+    /// Renders a line of the writer's own.
+    pub(super) fn render_own(
+        &mut self,
+        look: Look,
+        level: Level,
+        message: &str,
+        count: (&str, u64),
+    ) -> [&[u8]; 2] {
+        self.begin(look, level, super::TARGET);
+        json::write_str(&mut self.head, message);
+        self.fields.add(super::fields::Key::new(count.0), |out| {
+            out.extend_from_slice(itoa::Buffer::new().format(count.1).as_bytes());
+        });
+        self.end(look)
+    }
+
+    fn begin(&mut self, look: Look, level: Level, logger: &str) {
+        self.head.clear();
+        self.fields.clear();
+        self.pretty.clear();
+        match look {
+            Look::Json => {
+                self.head.extend_from_slice(b"{\"timestamp\":\"");
+                self.timestamps.write_now(&mut self.head);
+                self.head.extend_from_slice(b"\",\"level\":\"");
+                self.head.extend_from_slice(LEVELS[rank(level)].as_bytes());
+                self.head.extend_from_slice(b"\",\"logger\":");
+                json::write_str(&mut self.head, logger);
+                self.head.extend_from_slice(b",\"event\":");
+            }
+            Look::Pretty { colour } => {
+                pretty::begin(&mut self.pretty, &mut self.timestamps, level, logger, colour);
+            }
+        }
+    }
+
+    /// The finished line in two parts, which spares copying them into one.
+    fn end(&mut self, look: Look) -> [&[u8]; 2] {
+        match look {
+            Look::Json => {
+                self.fields.end_object();
+                [&self.head, self.fields.bytes()]
+            }
+            Look::Pretty { colour } => {
+                pretty::end(&mut self.pretty, &self.head, &self.fields, colour);
+                [&self.pretty, b""]
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Log lines: one flat JSON object each, with everything that is bound where it was emitted.
+//!
+//! ```json
+//! {"timestamp":"2026-03-21T09:30:00.000125Z","level":"info","logger":"notes::ask","event":"answered","request_id":"7f…","agent_id":"planner","sources":3}
+//! ```
+//!
+//! * The order is fixed: `timestamp` (RFC 3339, UTC, microseconds), `level`, `logger` (the target), `event` (the
+//!   message, or the event's name where it has none), then what is bound: `request_id`, `agent_id`, `skill_id`,
+//!   `query`, and other fields of the spans around it and of [`context::bind`](crate::context::bind), from the outermost
+//!   on, where the innermost of one name wins. The event's own fields come last.
+//! * No key comes twice. A field whose name is taken is written as `field.<name>`, repeated until it is free.
+//! * An error recorded as one (`error = &error as &dyn Error`) has its sources under `error.chain`, joined by `: `.
+//! * `NaN`, infinities, and integers past 64 bits are strings.
+//! * Spans and events below the level are not recorded at all, so what such a span would bind is not on the lines inside.
+//!
+//! Lines are written by a thread of their own, from a queue bounded by bytes. Every line is counted, in
+//! `log_events_total`, and each is either written or counted in `log_events_dropped_total` as well.
+//!
+//! | variable | values |
+//! | --- | --- |
+//! | `LOG_LEVEL`, else `RUST_LOG` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target: `info,sqlx=warn` |
+//! | `LOG_FORMAT` | `json`, `pretty` |
+
+mod ambient;
+mod bound;
+mod builder;
+mod error;
+mod fields;
+mod layer;
+mod line;
+mod pretty;
+mod queue;
+mod settings;
+mod timestamp;
+mod visit;
+mod writer;
+
+pub(crate) use ambient::bind;
+#[cfg(feature = "health")]
+pub(crate) use ambient::is_everywhere;
+#[cfg(feature = "testing")]
+pub(crate) use layer::{LogLayer, Sink};
+
+pub use builder::Logging;
+pub use error::LoggingError;
+pub use settings::Format;
+pub use writer::LogGuard;
+
+/// The logger of lines about logging itself.
+const TARGET: &str = "monitor_runtime::logging";
+
+/// Starts logging with the defaults, as far as `LOG_LEVEL` and `LOG_FORMAT` do not say otherwise: JSON to standard
+/// output, from `info` on. Records of the `log` crate are taken in.
+///
+/// Keep the guard: dropping it writes out what still waits.
+///
+/// ```no_run
+/// fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
+///     let _guard = monitor_runtime::logging::init()?;
+///     tracing::info!(port = 8080, "listening");
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// [`LoggingError`] says which variable is wrong, or what is installed already; then nothing has changed.
+pub fn init() -> Result<LogGuard, LoggingError> {
+    Logging::builder().init()
+}

@@ -1,0 +1,97 @@
+//! The same line for people: `2026-03-21T09:30:00.000125Z  INFO target: message key=value`.
+
+use tracing::Level;
+
+use super::fields::{Field, Fields};
+use super::timestamp::Timestamps;
+use crate::json;
+
+const RESET: &[u8] = b"\x1b[0m";
+const DIM: &[u8] = b"\x1b[2m";
+
+/// Writes what stands before the message.
+pub(super) fn begin(
+    out: &mut Vec<u8>,
+    timestamps: &mut Timestamps,
+    level: Level,
+    logger: &str,
+    colour: bool,
+) {
+    painted(out, colour.then_some(DIM), |out| timestamps.write_now(out));
+    out.push(b' ');
+    let (name, paint): (&[u8], &[u8]) = shown(level);
+    painted(out, colour.then_some(paint), |out| out.extend_from_slice(name));
+    out.push(b' ');
+    painted(out, colour.then_some(DIM), |out| json::write_escaped(out, logger));
+    out.extend_from_slice(b": ");
+}
+
+/// Writes the message, which comes as a JSON string, and the fields.
+pub(super) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bool) {
+    write_message(out, message);
+    for field in fields.iter() {
+        out.push(b' ');
+        painted(out, colour.then_some(DIM), |out| {
+            out.extend_from_slice(field.key());
+            out.push(b'=');
+        });
+        write_value(out, field);
+    }
+    out.push(b'\n');
+}
+
+/// Padded to the same width, so that messages stand under each other.
+fn shown(level: Level) -> (&'static [u8], &'static [u8]) {
+    match level {
+        Level::ERROR => (b"ERROR", b"\x1b[31m"),
+        Level::WARN => (b" WARN", b"\x1b[33m"),
+        Level::INFO => (b" INFO", b"\x1b[32m"),
+        Level::DEBUG => (b"DEBUG", b"\x1b[34m"),
+        Level::TRACE => (b"TRACE", b"\x1b[35m"),
+    }
+}
+
+fn painted(out: &mut Vec<u8>, paint: Option<&[u8]>, write: impl FnOnce(&mut Vec<u8>)) {
+    if let Some(paint) = paint {
+        out.extend_from_slice(paint);
+    }
+    write(out);
+    if paint.is_some() {
+        out.extend_from_slice(RESET);
+    }
+}
+
+/// Quotes and backslashes read better as they are; what would break the line or the terminal stays escaped.
+fn write_message(out: &mut Vec<u8>, message: &[u8]) {
+    let inside = unquoted(message).unwrap_or(message);
+    let mut bytes = inside.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let written = match (byte, bytes.peek()) {
+            (b'\\', Some(&escaped @ (b'"' | b'\\'))) => {
+                bytes.next();
+                escaped
+            }
+            _ => byte,
+        };
+        out.push(written);
+    }
+}
+
+/// A string keeps its quotes only where it would not be seen to end without them.
+fn write_value(out: &mut Vec<u8>, field: Field<'_>) {
+    let value = field.value();
+    match unquoted(value) {
+        Some(inside) if !inside.is_empty() && inside.iter().all(|&byte| is_plain(byte)) => {
+            out.extend_from_slice(inside);
+        }
+        _ => out.extend_from_slice(value),
+    }
+}
+
+fn unquoted(json: &[u8]) -> Option<&[u8]> {
+    json.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte > b' ' && byte != b'=' && byte != b'\\' && byte != b'"'
+}

@@ -1,0 +1,183 @@
+//! What the environment and the code say about logging, read strictly.
+
+use std::env;
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+
+use super::LoggingError;
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One flat JSON object a line; the default.
+    #[default]
+    Json,
+    /// One line for people, `2026-03-21T09:30:00.000125Z  INFO target: message key=value`, in colour when it goes to a
+    /// terminal and `NO_COLOR` is unset.
+    Pretty,
+}
+
+const LEVELS: [(&str, LevelFilter); 6] = [
+    ("off", LevelFilter::OFF),
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
+/// Environment variables as the process has them.
+pub(super) fn from_process(name: &str) -> Option<String> {
+    env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// What to log: `LOG_LEVEL`, else `RUST_LOG`, else what the code says, else `info`. A variable that is set to nothing
+/// counts as unset.
+pub(super) fn targets(
+    variable: impl Fn(&str) -> Option<String>,
+    level: Option<&str>,
+) -> Result<Targets, LoggingError> {
+    for setting in ["LOG_LEVEL", "RUST_LOG"] {
+        if let Some(value) = variable(setting).filter(|value| !value.trim().is_empty()) {
+            return parsed(setting, &value);
+        }
+    }
+    level.map_or_else(|| Ok(Targets::new().with_default(LevelFilter::INFO)), |level| parsed("level", level))
+}
+
+/// How to write it: `LOG_FORMAT`, else what the code says, else JSON.
+pub(super) fn format(
+    variable: impl Fn(&str) -> Option<String>,
+    format: Option<Format>,
+) -> Result<Format, LoggingError> {
+    match variable("LOG_FORMAT").filter(|value| !value.trim().is_empty()) {
+        Some(value) => value.parse(),
+        None => Ok(format.unwrap_or_default()),
+    }
+}
+
+impl FromStr for Format {
+    type Err = LoggingError;
+
+    /// Reads `json` or `pretty`, in upper or lower case, as `LOG_FORMAT` is read.
+    fn from_str(text: &str) -> Result<Self, LoggingError> {
+        match text.trim() {
+            name if name.eq_ignore_ascii_case("json") => Ok(Self::Json),
+            name if name.eq_ignore_ascii_case("pretty") => Ok(Self::Pretty),
+            _ => Err(LoggingError::Format { value: text.to_owned() }),
+        }
+    }
+}
+
+/// Reads `level` and `target=level`, comma between them. `Targets` has a parser of its own, which takes a misspelt
+/// level for a target that is to be logged in full, and so would silence everything else.
+fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
+    let refused = |wrong| LoggingError::Level { setting, value: value.to_owned(), wrong };
+    let mut targets = Targets::new().with_default(LevelFilter::INFO);
+    let mut parts = value.split(',').map(str::trim).filter(|part| !part.is_empty()).peekable();
+    if parts.peek().is_none() {
+        return Err(refused("nothing is named".to_owned()));
+    }
+    for part in parts {
+        targets = match part.split_once('=').map(|(target, level)| (target.trim(), level.trim())) {
+            None => {
+                targets.with_default(level(part).ok_or_else(|| refused(format!("`{part}` is no level")))?)
+            }
+            Some((target, _)) if target.is_empty() || target.contains(['[', '{', ' ']) => {
+                return Err(refused(format!("`{part}` names no target")));
+            }
+            Some((target, name)) => {
+                let level =
+                    level(name).ok_or_else(|| refused(format!("`{name}` in `{part}` is no level")))?;
+                targets.with_target(target, level)
+            }
+        };
+    }
+    Ok(targets)
+}
+
+fn level(name: &str) -> Option<LevelFilter> {
+    LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|&(_, level)| level)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn unset(_: &str) -> Option<String> {
+        None
+    }
+
+    fn set(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |asked| (asked == name).then(|| value.to_owned())
+    }
+
+    fn refused(value: &str) -> String {
+        targets(|_| Some(value.to_owned()), None).expect_err(value).to_string()
+    }
+
+    #[test]
+    fn without_any_setting_everything_is_logged_from_info_on() {
+        let targets = targets(unset, None).unwrap();
+        assert!(targets.would_enable("any", &Level::INFO));
+        assert!(!targets.would_enable("any", &Level::DEBUG));
+        assert_eq!(format(unset, None).unwrap(), Format::Json);
+    }
+
+    #[test]
+    fn log_level_wins_over_rust_log_and_that_over_the_code() {
+        let both = |name: &str| Some(if name == "LOG_LEVEL" { "warn" } else { "debug" }.to_owned());
+        assert_eq!(targets(both, Some("trace")).unwrap().default_level(), Some(LevelFilter::WARN));
+        let rust_log = set("RUST_LOG", "debug");
+        assert_eq!(targets(rust_log, Some("trace")).unwrap().default_level(), Some(LevelFilter::DEBUG));
+        assert_eq!(targets(unset, Some("trace")).unwrap().default_level(), Some(LevelFilter::TRACE));
+        assert_eq!(format(set("LOG_FORMAT", "Pretty"), Some(Format::Json)).unwrap(), Format::Pretty);
+        assert_eq!(format(unset, Some(Format::Pretty)).unwrap(), Format::Pretty);
+    }
+
+    #[test]
+    fn a_variable_set_to_nothing_counts_as_unset() {
+        assert_eq!(
+            targets(set("LOG_LEVEL", " "), Some("warn")).unwrap().default_level(),
+            Some(LevelFilter::WARN)
+        );
+        assert_eq!(format(set("LOG_FORMAT", ""), None).unwrap(), Format::Json);
+    }
+
+    #[test]
+    fn levels_by_target_leave_the_rest_at_info() {
+        let targets = targets(unset, Some("sqlx=warn, my_app::db = TRACE,")).unwrap();
+        assert!(!targets.would_enable("sqlx::query", &Level::INFO));
+        assert!(targets.would_enable("my_app::db", &Level::TRACE));
+        assert!(targets.would_enable("my_app", &Level::INFO));
+        assert!(!targets.would_enable("my_app", &Level::DEBUG));
+    }
+
+    #[test]
+    fn a_bad_level_is_refused_with_the_variable_the_value_and_what_is_expected() {
+        assert_eq!(
+            refused("verbose"),
+            "LOG_LEVEL is `verbose`, where `verbose` is no level; expected a level (`off`, `error`, `warn`, `info`, \
+             `debug`, `trace`), or levels by target as in `info,sqlx=warn`"
+        );
+        assert!(refused("info,sqlx=loud").contains("`loud` in `sqlx=loud` is no level"));
+        assert!(refused("my_app::db").contains("`my_app::db` is no level"));
+        assert!(refused("=info").contains("`=info` names no target"));
+        assert!(refused("my_app[request]=info").contains("names no target"));
+        assert!(refused("a=b=info").contains("`b=info` in `a=b=info` is no level"));
+        assert!(refused("3").contains("`3` is no level"));
+        assert!(refused(",").contains("nothing is named"));
+        let error = targets(unset, Some("loud")).unwrap_err().to_string();
+        assert!(error.starts_with("level is `loud`"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_format_is_refused_with_the_value_and_what_is_expected() {
+        let error = format(set("LOG_FORMAT", "xml"), None).unwrap_err();
+        assert_eq!(error.to_string(), "LOG_FORMAT is `xml`; expected `json` or `pretty`");
+    }
+}

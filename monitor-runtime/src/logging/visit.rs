@@ -1,0 +1,153 @@
+//! From the values that `tracing` hands over to JSON, each by its own type.
+
+use std::error::Error;
+use std::fmt::{self, Debug, Write as _};
+
+use tracing::field::{Field, Visit};
+
+use super::fields::{Fields, Key};
+use crate::json;
+
+/// The sources of an error that are shown; an error may be its own source.
+const SOURCES: usize = 64;
+
+/// Where a value goes once it has a name.
+pub(super) trait Place {
+    /// Writes the value under `key`, or the key that stands for it, and says which it was.
+    fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a>;
+}
+
+/// The fields that a span binds, under their own names.
+impl Place for &mut Fields {
+    fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        self.bind(key, value)
+    }
+}
+
+/// One value under a name that no callsite knows.
+#[derive(Debug)]
+pub(super) struct Named<'f> {
+    pub(super) name: &'static str,
+    pub(super) fields: &'f mut Fields,
+}
+
+impl Place for Named<'_> {
+    fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        self.fields.bind(key.renamed(self.name), value);
+        key
+    }
+}
+
+/// An event's message and its own fields.
+#[derive(Debug)]
+pub(super) struct EventPlace<'f> {
+    pub(super) message: &'f mut Vec<u8>,
+    pub(super) has_message: bool,
+    /// A record of the `log` crate, whose `log.…` fields are the event's metadata.
+    pub(super) is_log: bool,
+    pub(super) fields: &'f mut Fields,
+}
+
+impl Place for EventPlace<'_> {
+    fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        if key.name() == "message" && !key.is_chain() && !self.has_message {
+            self.has_message = true;
+            value(self.message);
+            return key;
+        }
+        if self.is_log && key.name().starts_with("log.") {
+            return key;
+        }
+        self.fields.add(key, value)
+    }
+}
+
+/// Renders each visited value into its place.
+#[derive(Debug)]
+pub(super) struct Visitor<P>(pub(super) P);
+
+impl<P: Place> Visitor<P> {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
+        self.0.put(Key::new(field.name()), value);
+    }
+}
+
+impl<P: Place> Visit for Visitor<P> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, |out| json::write_f64(out, value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, |out| write_integer(out, value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, |out| write_integer(out, value));
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        let fits = i64::try_from(value).is_ok() || u64::try_from(value).is_ok();
+        self.put(field, |out| write_wide(out, value, fits));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.put(field, |out| write_wide(out, value, u64::try_from(value).is_ok()));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, |out| out.extend_from_slice(if value { b"true" } else { b"false" }));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, |out| json::write_str(out, value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let key = self.0.put(Key::new(field.name()), |out| write_args(out, format_args!("{value}")));
+        if let Some(source) = value.source() {
+            self.0.put(key.chain(), |out| write_chain(out, source));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.put(field, |out| write_args(out, format_args!("{value:?}")));
+    }
+}
+
+fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Past 64 bits many readers of JSON round, so that a string is the only exact form.
+fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
+    let quote: &[u8] = if fits { b"" } else { b"\"" };
+    out.extend_from_slice(quote);
+    write_integer(out, value);
+    out.extend_from_slice(quote);
+}
+
+fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
+    out.push(b'"');
+    // A formatter that fails half-way has still said something.
+    let _ = Escaped(out).write_fmt(args);
+    out.push(b'"');
+}
+
+fn write_chain(out: &mut Vec<u8>, first: &(dyn Error + 'static)) {
+    let sources = std::iter::successors(Some(first), |error| (*error).source()).take(SOURCES);
+    out.push(b'"');
+    for (at, source) in sources.enumerate() {
+        let _ = write!(Escaped(out), "{}{source}", if at == 0 { "" } else { ": " });
+    }
+    out.push(b'"');
+}
+
+/// Escapes what a formatter writes, piece by piece.
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        json::write_escaped(self.0, text);
+        Ok(())
+    }
+}

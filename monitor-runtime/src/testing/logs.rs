@@ -1,0 +1,60 @@
+//! Log lines of a test, as JSON.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::logging::{LogLayer, Sink};
+
+/// Runs `run` and gives the lines that it logged on this thread, in their order, as
+/// [`logging`](crate::logging) would have written them; all levels, whatever `LOG_LEVEL` says.
+///
+/// Tests that run side by side do not see each other's lines. What other threads log is not captured, except for the
+/// tasks of [`context::spawn`](crate::context::spawn). For asynchronous code, block on it inside `run`; the runtime of
+/// `#[tokio::test]` cannot be entered twice, so that such a test is written as a plain one:
+///
+/// ```
+/// use monitor_runtime::testing::capture_logs;
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// let lines = capture_logs(|| {
+///     runtime.block_on(async {
+///         let _request = tracing::info_span!("request", request_id = "r-1").entered();
+///         tracing::info!(answer = 42, "done");
+///     });
+/// });
+/// assert_eq!(lines[0]["event"], "done");
+/// assert_eq!(lines[0]["request_id"], "r-1");
+/// assert_eq!(lines[0]["answer"], 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// What `run` returns is dropped; take it out by a variable if it matters.
+///
+/// # Panics
+///
+/// If `run` does, or if a line is not valid JSON, which would be a fault of this crate.
+pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
+    let memory = Memory::default();
+    let subscriber = tracing_subscriber::registry().with(LogLayer::json(memory.clone()));
+    tracing::subscriber::with_default(subscriber, run);
+    let lines = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+    serde_json::Deserializer::from_slice(&lines)
+        .into_iter()
+        .map(|line| line.unwrap_or_else(|error| panic!("a log line is not JSON: {error}")))
+        .collect()
+}
+
+/// Lines kept where they are, written at once.
+#[derive(Clone, Debug, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Sink for Memory {
+    fn push(&self, line: [&[u8]; 2]) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in line {
+            lines.extend_from_slice(part);
+        }
+    }
+}
