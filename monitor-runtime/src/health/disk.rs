@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sysinfo::{DiskRefreshKind, Disks};
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
+use super::blocking::OneCall;
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
 
 /// 1 GB, in the meaning of the SI and of disk makers.
@@ -17,12 +16,13 @@ const GIGABYTE: u64 = 1_000_000_000;
 /// Wants more than a number of bytes free on the disk that holds a path.
 ///
 /// The check is named `disk`, wants more than 1 GB (10⁹ bytes) free for unprivileged users and has 5 seconds. It
-/// says `12.34 GB free`, or `low disk space: 0.50 GB free, 1.00 GB needed`; free space is rounded down and need
-/// up, so the two never look alike. A path that is not there, or that no listed disk holds, is unhealthy; the
-/// path itself goes to the log only.
+/// says `12.34 GB free`, or `low disk space: 0.50 GB free, 1.00 GB needed`; what is free is rounded down and what
+/// is needed up, so that a shortage shows. A path that is not there, or that no listed disk holds, is unhealthy;
+/// the path itself goes to the log only.
 ///
 /// The disk is the one whose mount point is the longest beginning of the path, links resolved. The reading is
-/// made off the async runtime; while one hangs (a dead network mount), no second one is started.
+/// made off the async runtime; while one hangs (a dead network mount), no second one is started. On Linux the
+/// mounts below `/run`, `/proc` and `/sys` are not listed.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -36,8 +36,7 @@ pub struct DiskCheck {
     timeout: Duration,
     path: PathBuf,
     min_free: u64,
-    /// The reading in progress; it outlives a run that was cut off at its deadline.
-    outstanding: Mutex<Option<JoinHandle<Result<u64, DiskError>>>>,
+    reading: OneCall<Result<u64, DiskError>>,
 }
 
 impl DiskCheck {
@@ -48,7 +47,7 @@ impl DiskCheck {
             timeout: DEFAULT_TIMEOUT,
             path: path.into(),
             min_free: GIGABYTE,
-            outstanding: Mutex::new(None),
+            reading: OneCall::new(),
         }
     }
 
@@ -70,20 +69,11 @@ impl DiskCheck {
         self
     }
 
-    /// Reads the free space, after whatever reading an earlier run had to leave behind.
     async fn free_bytes(&self) -> Result<u64, CheckError> {
-        let mut outstanding = self.outstanding.lock().await;
-        if let Some(left_behind) = outstanding.as_mut() {
-            // What it found is out of date, even where it is an error.
-            let _ = left_behind.await;
-        }
         let path = self.path.clone();
-        let reading = outstanding.insert(tokio::task::spawn_blocking(move || read_free(&path)));
-        let read = reading.await;
-        *outstanding = None;
-        match read {
-            Ok(free) => free.map_err(|error| CheckError::new(error.message()).caused_by(error)),
-            Err(error) => Err(CheckError::new(format!("{} could not be read", self.name)).caused_by(error)),
+        match self.reading.make(move || read_free(&path)).await {
+            Ok(read) => read.map_err(|error| CheckError::new(error.message()).caused_by(error)),
+            Err(error) => Err(CheckError::new("disk could not be read").caused_by(error)),
         }
     }
 }

@@ -13,6 +13,8 @@
 //! in one line when a check turns unhealthy and one when it is back.
 
 mod answer;
+#[cfg(feature = "disk")]
+mod blocking;
 mod check;
 #[cfg(feature = "sqlx")]
 mod database;

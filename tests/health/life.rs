@@ -1,0 +1,102 @@
+//! When checks run, how readings age, and what is left when a monitor is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use monitor_runtime::Monitor;
+use monitor_runtime::health::{CheckError, check_fn};
+use serde_json::Value;
+
+use crate::tcp::eventually;
+use crate::{failing, fast, json, passing, ready, sample, switched};
+
+#[test]
+fn readings_of_a_dead_engine_turn_stale() {
+    let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let timeout = Duration::from_millis(100);
+    let monitor = engine.block_on(async {
+        let check = check_fn("cache", async || Ok::<_, CheckError>(())).timeout(timeout);
+        let monitor = fast().check(check).build().unwrap();
+        assert_eq!(ready(&monitor).await.0, 200);
+        monitor
+    });
+    drop(engine);
+    let probes = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(probes.block_on(ready(&monitor)).0, 200, "three intervals and the timeout are not over");
+    std::thread::sleep(Duration::from_millis(1_100));
+    let (status, body) = probes.block_on(ready(&monitor));
+    assert_eq!(status, 503);
+    assert_eq!(body["checks"]["cache"]["message"], "cache check is stale: last run 1s ago");
+}
+
+#[test]
+fn a_monitor_built_outside_a_runtime_starts_at_the_first_probe() {
+    let monitor = Monitor::builder().check(passing("cache")).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(ready(&monitor)).0, 200);
+}
+
+#[test]
+fn a_monitor_without_any_runtime_is_not_ready_and_says_so() {
+    let monitor = Monitor::builder().check(passing("cache")).build().unwrap();
+    let response =
+        futures_util::FutureExt::now_or_never(monitor.ready()).expect("there is nothing to wait for");
+    let body = json(&response);
+    assert_eq!(response.status(), 503);
+    assert_eq!(body["checks"]["cache"]["message"], "cache has not run yet");
+    assert_eq!(body["checks"]["cache"]["latency_ms"], Value::Null);
+}
+
+#[tokio::test]
+async fn two_monitors_in_one_process_have_checks_of_their_own() {
+    let well = Monitor::builder().check(passing("shared_name")).build().unwrap();
+    let unwell = Monitor::builder().check(failing("shared_name")).build().unwrap();
+    assert_eq!(ready(&well).await.0, 200);
+    assert_eq!(ready(&unwell).await.0, 503);
+    assert_eq!(ready(&well).await.0, 200);
+}
+
+#[tokio::test]
+async fn checks_stop_with_the_last_clone_of_their_monitor() {
+    let alive = Arc::new(());
+    let held = Arc::clone(&alive);
+    let check = check_fn("hanging", move || {
+        let held = Arc::clone(&held);
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok::<_, CheckError>(())
+        }
+    });
+    let monitor = fast().check(check).build().unwrap();
+    let clone = monitor.clone();
+    eventually("it runs", async || Arc::strong_count(&alive) == 3).await;
+    drop(monitor);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(Arc::strong_count(&alive), 3, "a clone is left");
+    drop(clone);
+    eventually("check and run are gone", async || Arc::strong_count(&alive) == 1).await;
+}
+
+#[tokio::test]
+async fn runs_show_in_the_metrics() {
+    let on = Arc::new(AtomicBool::new(true));
+    let monitor = fast().check(switched("measured", &on)).build().unwrap();
+    monitor.ready().await;
+    assert_eq!(sample("health_check_status{check=\"measured\"}"), Some(1.0));
+    let passed = sample("health_check_last_success_timestamp_seconds{check=\"measured\"}").unwrap();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    assert!((now - passed).abs() < 60.0, "{passed} is not now, {now}");
+    assert!(sample("health_check_duration_seconds{check=\"measured\"}").unwrap() < 5.0);
+    on.store(false, Ordering::SeqCst);
+    eventually("it fails", async || sample("health_check_status{check=\"measured\"}") == Some(0.0)).await;
+}
+
+#[tokio::test]
+async fn a_check_that_never_passed_has_its_last_success_at_0() {
+    let monitor = Monitor::builder().check(failing("never_well")).build().unwrap();
+    monitor.ready().await;
+    assert_eq!(sample("health_check_status{check=\"never_well\"}"), Some(0.0));
+    assert_eq!(sample("health_check_last_success_timestamp_seconds{check=\"never_well\"}"), Some(0.0));
+}
