@@ -1,5 +1,6 @@
 //! Every way out of a tracked call, each counted exactly once, with the gauge back where it was.
 
+use std::cell::RefCell;
 use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -249,29 +250,58 @@ fn a_classifier_that_panics_makes_the_call_a_panic() {
     assert_eq!(counted(&recording, "undecided"), Counted { panic: 1.0, ..NOTHING });
 }
 
+/// Says its name when it is dropped.
+struct Says<'a>(&'a RefCell<Vec<&'static str>>, &'static str);
+
+impl Says<'_> {
+    fn touch(&self) {}
+}
+
+impl Drop for Says<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(self.1);
+    }
+}
+
+/// The same function twice, plain and tracked.
+macro_rules! twins {
+    ($($keyword:ident)? ($($parameter:pat_param),*) $body:block) => {
+        $($keyword)? fn plain<'a>($($parameter: Says<'a>),*) -> &'a RefCell<Vec<&'static str>> $body
+        #[track_agent]
+        $($keyword)? fn tracked<'a>($($parameter: Says<'a>),*) -> &'a RefCell<Vec<&'static str>> $body
+    };
+}
+
 #[test]
-fn drop_order_and_borrows_are_those_of_the_plain_function() {
-    use std::cell::RefCell;
-
-    struct Says<'a>(&'a RefCell<Vec<&'static str>>, &'static str);
-    impl Drop for Says<'_> {
-        fn drop(&mut self) {
-            self.0.borrow_mut().push(self.1);
-        }
-    }
-
-    #[track_agent]
-    fn tracked<'a>(first: Says<'a>, _second: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
+fn parameters_are_dropped_in_the_order_of_the_plain_function() {
+    twins!((first, _unused, mut third) {
         let local = Says(first.0, "local");
+        first.touch();
+        third.1 = "third, changed";
+        third.touch();
         local.0
-    }
-    fn plain<'a>(first: Says<'a>, _second: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
-        let local = Says(first.0, "local");
-        local.0
-    }
+    });
 
     let (said, expected) = (RefCell::default(), RefCell::default());
-    tracked(Says(&said, "first"), Says(&said, "second"));
-    plain(Says(&expected, "first"), Says(&expected, "second"));
+    tracked(Says(&said, "first"), Says(&said, "second"), Says(&said, "third"));
+    plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third"));
     assert_eq!(said, expected);
+    assert_eq!(said.borrow().len(), 4);
+}
+
+#[tokio::test]
+async fn parameters_of_an_async_function_are_dropped_in_order_too() {
+    twins!(async (first, _unused, third) {
+        third.touch();
+        tokio::task::yield_now().await;
+        let local = Says(first.0, "local");
+        first.touch();
+        local.0
+    });
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked(Says(&said, "first"), Says(&said, "second"), Says(&said, "third")).await;
+    plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third")).await;
+    assert_eq!(said, expected);
+    assert_eq!(said.borrow().len(), 4);
 }

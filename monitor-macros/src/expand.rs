@@ -11,6 +11,7 @@ use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 use crate::kind::Kind;
 use crate::options::{Field, Form, Id, Options};
+use crate::parameters::captured_in_order;
 use crate::spec::{Judge, Spec};
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
@@ -75,17 +76,18 @@ pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
     let Spec { runtime, returned, .. } = spec;
     let entry = entry(spec, function);
     let judge = judge(spec);
+    let captured = captured_in_order(function, runtime);
     let call = if signature.asyncness.is_some() {
         // The return that is never reached tells the block its type before its body does.
         let returned = returned
             .as_ref()
             .map(|returned| quote!(if false { return #runtime::private::never_returned::<#returned>(); }));
         quote! {
-            #runtime::private::track_future(#entry, async move { #returned #body }, #judge).await
+            #runtime::private::track_future(#entry, async move { #captured #returned #body }, #judge).await
         }
     } else {
         let returned = returned.as_ref().map(|returned| quote!(-> #returned));
-        quote!(#runtime::private::track(#entry, move || #returned { #body }, #judge))
+        quote!(#runtime::private::track(#entry, move || #returned { #captured #body }, #judge))
     };
     quote! {
         #(#attributes)* #visibility #defaultness #signature { #inner_attributes #call }

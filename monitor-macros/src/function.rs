@@ -26,12 +26,18 @@ impl Parse for Function {
         let visibility = input.parse()?;
         let defaultness = parse_defaultness(input)?;
         let signature = input.parse()?;
-        let block = match input.parse()? {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
-            other => return Err(syn::Error::new_spanned(other, "expected a body")),
-        };
+        let block = parse_block(input)?;
         let (inner_attributes, body) = split_body(block.stream());
         Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, block })
+    }
+}
+
+/// The body's braces; a `$body:block` of `macro_rules!` comes in one more, invisible group.
+fn parse_block(input: ParseStream<'_>) -> syn::Result<Group> {
+    match input.parse()? {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Ok(group),
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => syn::parse2(group.stream()),
+        other => Err(syn::Error::new_spanned(other, "expected a body")),
     }
 }
 

@@ -11,6 +11,7 @@ mod function;
 mod kind;
 mod operation;
 mod options;
+mod parameters;
 mod slot;
 mod spec;
 

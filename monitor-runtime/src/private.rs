@@ -19,6 +19,10 @@ pub fn never_returned<R>() -> R {
     unreachable!("only ever written behind `if false`")
 }
 
+/// Mentions a parameter, which makes the body capture it here.
+#[inline]
+pub fn captured<T: ?Sized>(_: &T) {}
+
 /// A function's [`Site`] in a static of its own.
 #[doc(hidden)]
 #[macro_export]
