@@ -1,0 +1,51 @@
+//! The agent that reads drafts.
+
+use monitor_runtime::track_agent;
+
+use crate::question::Question;
+use crate::skills::{Answer, covered};
+
+/// What the reviewer says of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Review {
+    /// It speaks of everything that was asked.
+    Accepted,
+    /// It does not speak of these terms.
+    SentBack { missing: Vec<String> },
+}
+
+/// Accepts a draft that speaks of everything that was asked, and sends any other back.
+#[track_agent("reviewer")]
+pub(super) fn review(question: &Question, draft: &Answer) -> Review {
+    let full_draft = draft.in_full();
+    let present = covered(question.terms(), &full_draft);
+    let missing: Vec<_> =
+        question.terms().iter().filter(|term| !present.contains(&term.as_str())).cloned().collect();
+    if missing.is_empty() {
+        tracing::debug!("draft accepted");
+        return Review::Accepted;
+    }
+    tracing::info!(missing = missing.join(", "), "draft sent back");
+    Review::SentBack { missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn review_of(text: &str) -> Review {
+        let question = Question::new("How hot is green tea?").expect("a question");
+        review(&question, &Answer { text: text.to_owned(), sources: vec![] })
+    }
+
+    #[test]
+    fn a_draft_that_speaks_of_everything_is_accepted() {
+        assert_eq!(review_of("Green teas are best not too hot."), Review::Accepted);
+    }
+
+    #[test]
+    fn a_draft_that_leaves_something_open_is_sent_back_with_what_it_is() {
+        let missing = vec!["hot".to_owned(), "green".to_owned()];
+        assert_eq!(review_of("Tea."), Review::SentBack { missing });
+    }
+}

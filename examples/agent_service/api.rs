@@ -1,0 +1,132 @@
+//! The HTTP interface.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+use crate::agents::ResearchError;
+use crate::question::{InvalidQuestion, Question};
+use crate::run::{self, Reply, RunError};
+use crate::skills::Source;
+use crate::store::{ListedRun, Store};
+
+/// Room for the longest question, however it is escaped.
+const LONGEST_BODY: usize = 16 * 1024;
+
+const LISTED_RUNS: i64 = 50;
+
+/// The routes of the service.
+pub(crate) fn routes(store: Store) -> Router {
+    Router::new()
+        .route("/ask", post(ask))
+        .route("/runs", get(runs))
+        .fallback(async || {
+            ApiError::new(StatusCode::NOT_FOUND, "there are POST /ask, GET /runs and GET /health/…")
+        })
+        .method_not_allowed_fallback(async || {
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "there are POST /ask and GET /runs")
+        })
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .with_state(store)
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    question: String,
+}
+
+#[derive(Serialize)]
+struct Answered {
+    run_id: String,
+    answer: String,
+    sources: Vec<Source>,
+    rounds: i32,
+}
+
+#[derive(Serialize)]
+struct Runs {
+    runs: Vec<ListedRun>,
+}
+
+/// Takes JSON whatever its content type is called, so that a plain `curl -d` will do.
+async fn ask(
+    State(store): State<Store>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answered>, ApiError> {
+    let Asked { question } = serde_json::from_slice(&body?)?;
+    let Reply { run_id, answer, rounds } = run::ask(&store, &Question::new(&question)?).await?;
+    Ok(Json(Answered { run_id, answer: answer.text, sources: answer.sources, rounds }))
+}
+
+async fn runs(State(store): State<Store>) -> Result<Json<Runs>, ApiError> {
+    let runs = store.recent_runs(LISTED_RUNS).await.map_err(|_| ApiError::internal())?;
+    Ok(Json(Runs { runs }))
+}
+
+/// An answer that is none: a status, and what is wrong in one sentence.
+#[derive(Debug)]
+struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// What went wrong inside is for the log, which has it already.
+    fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "something broke; the log says what, under this x-request-id",
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(serde_json::json!({ "error": self.message }))).into_response()
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            status @ StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, format!("the body is longer than {LONGEST_BODY} bytes"))
+            }
+            status => Self::new(status, "the body cannot be read to its end"),
+        }
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        let wrong = format!("expected a body such as {{\"question\": \"what is a skill?\"}}: {error}");
+        Self::new(StatusCode::BAD_REQUEST, wrong)
+    }
+}
+
+impl From<InvalidQuestion> for ApiError {
+    fn from(invalid: InvalidQuestion) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, invalid.to_string())
+    }
+}
+
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Research(ResearchError::NothingFound) => {
+                Self::new(StatusCode::NOT_FOUND, error.to_string())
+            }
+            RunError::TimedOut => Self::new(StatusCode::GATEWAY_TIMEOUT, error.to_string()),
+            RunError::Research(ResearchError::Search(_)) | RunError::Store(_) => Self::internal(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt as _;
+
+pub(crate) const HELP: &str = "\
+Answers questions about a folder of Markdown notes, over HTTP.
+
+Usage: agent_service [OPTIONS]
+
+Options:
+  --docs PATH    the folder with the notes (default: this project's docs)
+  --host HOST    the address to listen on (default: 127.0.0.1)
+  --port PORT    the port to listen on; 0 takes a free one (default: 8080)
+  --db PATH      the SQLite file to keep notes and runs in (default: one that is removed at the end)
+  --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail
+  --help         show this
+  --version      show the version
+
+Environment:
+  DATABASE_URL   postgres://… or sqlite://…, unless --db is given
+  LOG_LEVEL      off, error, warn, info, debug, trace, or by target: info,sqlx=warn (default: info)
+  LOG_FORMAT     json or pretty (default: json)
+";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Serve(Args),
+    Help,
+    Version,
+}
+
+/// How to serve.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Args {
+    pub(crate) docs: PathBuf,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) db: Option<PathBuf>,
+    /// Questions a second.
+    pub(crate) traffic: Option<u32>,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            docs: concat!(env!("CARGO_MANIFEST_DIR"), "/docs").into(),
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            db: None,
+            traffic: None,
+        }
+    }
+}
+
+impl Command {
+    /// Reads the arguments behind the program's name.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        let mut args = Args::default();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("docs") => args.docs = parser.value()?.into(),
+                Long("host") => args.host = parser.value()?.string()?,
+                Long("port") => args.port = number("--port", &parser.value()?, 0..=u16::MAX)?,
+                Long("db") => args.db = Some(parser.value()?.into()),
+                Long("traffic") => args.traffic = Some(number("--traffic", &parser.value()?, 1..=1000)?),
+                Long("help") | Short('h') => return Ok(Self::Help),
+                Long("version") | Short('V') => return Ok(Self::Version),
+                Short(_) | Long(_) | Value(_) => return Err(argument.unexpected()),
+            }
+        }
+        Ok(Self::Serve(args))
+    }
+}
+
+fn number<N>(option: &str, value: &OsString, range: std::ops::RangeInclusive<N>) -> Result<N, lexopt::Error>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let number = value.to_str().and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = range.into_inner();
+        format!("{option} is `{}`; expected a number from {least} to {most}", value.display()).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, String> {
+        Command::parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    fn refused(arguments: &[&str]) -> String {
+        parse(arguments).expect_err("the arguments were taken")
+    }
+
+    #[test]
+    fn what_is_not_given_has_a_default() {
+        let Ok(Command::Serve(args)) = parse(&["--port=0", "--docs", "/notes"]) else {
+            panic!("no command to serve")
+        };
+        assert_eq!(args, Args { port: 0, docs: "/notes".into(), ..Args::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(refused(&["--prot", "1"]), "invalid option '--prot'");
+        assert_eq!(refused(&["notes"]), "unexpected argument \"notes\"");
+        assert_eq!(refused(&["--docs"]), "missing argument for option '--docs'");
+        assert_eq!(refused(&["--port", "http"]), "--port is `http`; expected a number from 0 to 65535");
+        assert_eq!(refused(&["--traffic", "0"]), "--traffic is `0`; expected a number from 1 to 1000");
+    }
+}

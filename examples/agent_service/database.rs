@@ -1,0 +1,93 @@
+//! Which database the service runs on.
+
+use std::env::{self, VarError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use anyhow::{Context as _, bail};
+use sqlx::ConnectOptions as _;
+use sqlx::any::AnyConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use tempfile::TempDir;
+
+/// A database to connect to.
+pub(crate) struct Database {
+    pub(crate) kind: Kind,
+    /// Where it is, without what gives access to it.
+    pub(crate) name: String,
+    pub(crate) options: AnyConnectOptions,
+    /// A folder on the disk that the service fills.
+    pub(crate) disk: PathBuf,
+    /// Removed at the end, with the database in it.
+    _temporary: Option<TempDir>,
+}
+
+/// The databases that the service knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// Takes the SQLite file of `--db`, else what `DATABASE_URL` says, else a SQLite file that lasts as long as the service.
+    pub(crate) fn choose(path: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(path) = path {
+            return Self::file(path).with_context(|| format!("--db is `{}`", path.display()));
+        }
+        match env::var("DATABASE_URL") {
+            Ok(url) if !url.is_empty() => Self::at(&url),
+            Ok(_) | Err(VarError::NotPresent) => Self::temporary(),
+            Err(VarError::NotUnicode(_)) => bail!("DATABASE_URL is not UTF-8"),
+        }
+    }
+
+    /// What a URL leads to. No error shows the URL, which may hold a password.
+    fn at(url: &str) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Self::sqlite(url).context("DATABASE_URL is no usable SQLite URL"),
+            Some("postgres" | "postgresql") => {
+                Self::postgres(url).context("DATABASE_URL is no usable PostgreSQL URL")
+            }
+            Some(scheme) if scheme.chars().all(char::is_alphanumeric) => {
+                bail!("DATABASE_URL has the scheme `{scheme}`; expected postgres://… or sqlite://…")
+            }
+            _ => bail!("DATABASE_URL has no scheme; expected postgres://… or sqlite://…"),
+        }
+    }
+
+    fn postgres(url: &str) -> anyhow::Result<Self> {
+        let parsed = PgConnectOptions::from_str(url)?;
+        let name = format!("{}:{}", parsed.get_host(), parsed.get_port());
+        let options = AnyConnectOptions::from_str(url)?;
+        // The database has a disk of its own; this one holds what else the service writes.
+        Ok(Self { kind: Kind::Postgres, name, options, disk: ".".into(), _temporary: None })
+    }
+
+    fn sqlite(url: &str) -> anyhow::Result<Self> {
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            bail!("a database in memory is not shared by the connections of a pool; name a file");
+        }
+        Self::file(SqliteConnectOptions::from_str(url)?.get_filename())
+    }
+
+    fn temporary() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("agent_service-").tempdir();
+        let folder =
+            folder.with_context(|| format!("no folder for the database in {}", env::temp_dir().display()))?;
+        let database = Self::file(&folder.path().join("agent_service.db"))?;
+        Ok(Self { _temporary: Some(folder), ..database })
+    }
+
+    fn file(path: &Path) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        let path = std::path::absolute(path)?;
+        let disk = path.parent().context("expected the path of a file")?;
+        let name = path.display().to_string();
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let options = AnyConnectOptions::from_url(&options.to_url_lossy())?;
+        Ok(Self { kind: Kind::Sqlite, name, options, disk: disk.to_owned(), _temporary: None })
+    }
+}

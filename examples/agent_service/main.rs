@@ -1,0 +1,105 @@
+//! A small service that answers questions about a folder of Markdown notes, with everything that is to be seen of it:
+//! metrics, health and logs.
+//!
+//! ```text
+//! cargo run --release --example agent_service
+//! curl -d '{"question": "what is a skill?"}' http://127.0.0.1:8080/ask
+//! ```
+//!
+//! A question goes from [`api`] to a [`run`], where the [`agents`] work with their [`skills`] on what the [`indexer`] has put
+//! into the [`store`]. There is no language model: answers are quotes, found by full-text search.
+
+mod agents;
+mod api;
+mod args;
+mod client;
+mod database;
+mod indexer;
+mod listener;
+mod markdown;
+mod question;
+mod run;
+mod search;
+mod skills;
+mod store;
+mod text;
+mod traffic;
+mod welcome;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use monitor_runtime::health::{DatabaseCheck, DiskCheck};
+use monitor_runtime::{Monitor, logging};
+
+use args::{Args, Command, HELP};
+use client::Client;
+use database::Database;
+use listener::Address;
+use store::Store;
+
+/// What a shell takes for "used wrongly".
+const USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Command::parse(env::args_os().skip(1)) {
+        Ok(Command::Serve(args)) => match serve(args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&one_line(&error), ExitCode::FAILURE),
+        },
+        Ok(Command::Help) => show(HELP),
+        Ok(Command::Version) => show(concat!("agent_service ", env!("CARGO_PKG_VERSION"), "\n")),
+        Err(error) => fail(&format!("{error}; --help shows what there is"), USAGE.into()),
+    }
+}
+
+/// Serves until the process is told to stop.
+async fn serve(args: Args) -> anyhow::Result<()> {
+    let _flushed_at_the_end = logging::init()?;
+    let listener = listener::bind(&args.host, args.port).await?;
+    let address = Address::of(&listener)?;
+    let database = Database::choose(args.db.as_deref())?;
+    let store = Store::open(&database).await?;
+    let index = indexer::index(&args.docs, &store).await?;
+
+    let monitor = Monitor::builder()
+        .service("agent-service", env!("CARGO_PKG_VERSION"))
+        .check(DatabaseCheck::new(store.pool().clone()))
+        .check(DiskCheck::new(&database.disk))
+        .pool("main", store.pool())
+        .build()?;
+
+    welcome::say(address, &args.docs, &index);
+    if let Some(per_second) = args.traffic {
+        tokio::spawn(traffic::run(Client { address: address.0 }, per_second, index.topics));
+    }
+    monitor.serve(listener, api::routes(store.clone())).await?;
+    store.pool().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Prints what was asked for. Who has stopped reading has seen enough.
+fn show(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn fail(line: &str, code: ExitCode) -> ExitCode {
+    let _ = writeln!(io::stderr(), "agent_service: {line}");
+    code
+}
+
+/// An error and what lies behind it, in one line. Many a library's error repeats its source, which is left out here.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line.push_str(if line.is_empty() { "" } else { ": " });
+            line.push_str(&cause);
+        }
+    }
+    line.replace(['\r', '\n'], " ")
+}

@@ -1,0 +1,103 @@
+//! A question, and what to look for.
+
+use crate::text::{is_stop_word, stem, words};
+
+/// The longest question that is taken, in characters.
+pub(crate) const LONGEST: usize = 500;
+
+/// The most terms that are looked for; a longer question's further ones are left out.
+const MOST_TERMS: usize = 32;
+
+/// A question that has something in it to look for.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    text: String,
+    terms: Vec<String>,
+}
+
+/// Why a text is no question.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidQuestion {
+    #[error("the question is empty; ask something, such as \"what is a skill?\"")]
+    Empty,
+    #[error("the question has {length} characters; at most {LONGEST} are taken")]
+    TooLong { length: usize },
+    #[error("the question has no word in it to look for")]
+    NoWords,
+}
+
+impl Question {
+    /// Reads a question.
+    pub(crate) fn new(text: &str) -> Result<Self, InvalidQuestion> {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length == 0 {
+            return Err(InvalidQuestion::Empty);
+        }
+        if length > LONGEST {
+            return Err(InvalidQuestion::TooLong { length });
+        }
+        let terms = terms(text);
+        if terms.is_empty() {
+            return Err(InvalidQuestion::NoWords);
+        }
+        Ok(Self { text: text.to_owned(), terms })
+    }
+
+    /// The question as it was asked, without the spaces around it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to look for: the words that carry the question, each once.
+    pub(crate) fn terms(&self) -> &[String] {
+        &self.terms
+    }
+}
+
+/// The words without the stop words; all of them when the question is made of stop words.
+fn terms(text: &str) -> Vec<String> {
+    let mut terms = distinct(words(text).filter(|word| !is_stop_word(word)));
+    if terms.is_empty() {
+        terms = distinct(words(text));
+    }
+    terms
+}
+
+/// The first word of each stem.
+fn distinct(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut terms = Vec::<String>::new();
+    for word in words {
+        if terms.len() < MOST_TERMS && !terms.iter().any(|term| stem(term) == stem(&word)) {
+            terms.push(word);
+        }
+    }
+    terms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms_of(text: &str) -> Vec<String> {
+        Question::new(text).expect("a question").terms
+    }
+
+    #[test]
+    fn terms_are_the_words_that_carry_the_question() {
+        assert_eq!(terms_of("How do I log the logs of an agent?"), ["log", "agent"]);
+        assert_eq!(terms_of("What is it?"), ["what", "is", "it"]);
+    }
+
+    #[test]
+    fn a_text_without_words_is_no_question() {
+        assert_eq!(Question::new(" \n").unwrap_err(), InvalidQuestion::Empty);
+        assert_eq!(Question::new("?!").unwrap_err(), InvalidQuestion::NoWords);
+    }
+
+    #[test]
+    fn a_question_has_at_most_500_characters() {
+        assert!(Question::new(&"ä".repeat(500)).is_ok());
+        assert_eq!(Question::new(&"ä".repeat(501)).unwrap_err(), InvalidQuestion::TooLong { length: 501 });
+    }
+}

@@ -1,0 +1,128 @@
+//! The skill of answering from passages.
+
+use monitor_runtime::track_skill;
+use serde::Serialize;
+
+use super::covered;
+use crate::markdown::Passage;
+
+/// The most blocks that an answer quotes.
+const MOST_QUOTES: usize = 4;
+
+/// An answer in the notes' own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    /// Where its quotes stand, in their order, each once.
+    pub(crate) sources: Vec<Source>,
+}
+
+/// A place in the notes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Source {
+    pub(crate) file: String,
+    pub(crate) heading: String,
+}
+
+/// Quotes the block that speaks of the most terms, then, while terms are left that another one speaks of, the one that
+/// speaks of the most of these. Of equals it takes the first, so rank the passages before.
+#[track_skill("compose_answer", fields(passages = passages.len()))]
+pub(crate) fn compose_answer(terms: &[String], passages: &[Passage]) -> Answer {
+    let mut left = terms.to_vec();
+    let mut answer = Answer::default();
+    for _ in 0..MOST_QUOTES {
+        let Some(quote) = Quote::best(&left, passages) else { break };
+        let rest = left.iter().filter(|term| !quote.terms.contains(&term.as_str())).cloned().collect();
+        answer.add(&quote);
+        left = rest;
+    }
+    tracing::debug!(sources = answer.sources.len(), left = left.len(), "answer composed");
+    answer
+}
+
+/// A block that answers for some terms.
+struct Quote<'a> {
+    passage: &'a Passage,
+    block: &'a str,
+    terms: Vec<&'a str>,
+}
+
+impl<'a> Quote<'a> {
+    /// The first block of those that speak of the most terms, its headings included; none if no block does of any.
+    fn best(terms: &'a [String], passages: &'a [Passage]) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for passage in passages {
+            for block in passage.blocks() {
+                let terms = covered(terms, &format!("{} {block}", passage.heading));
+                if terms.len() > best.as_ref().map_or(0, |best| best.terms.len()) {
+                    best = Some(Self { passage, block, terms });
+                }
+            }
+        }
+        best
+    }
+}
+
+impl Answer {
+    fn add(&mut self, quote: &Quote<'_>) {
+        self.add_paragraph(quote.block);
+        let source = Source { file: quote.passage.file.clone(), heading: quote.passage.heading.clone() };
+        if !self.sources.contains(&source) {
+            self.sources.push(source);
+        }
+    }
+
+    /// Says something below all that is said.
+    pub(crate) fn add_paragraph(&mut self, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str("\n\n");
+        }
+        self.text.push_str(text);
+    }
+
+    /// Everything that speaks in it: the quotes and the headings above them.
+    pub(crate) fn in_full(&self) -> String {
+        let headings = self.sources.iter().map(|source| source.heading.as_str());
+        headings.chain([self.text.as_str()]).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passage(file: &str, heading: &str, body: &str) -> Passage {
+        Passage { file: file.to_owned(), heading: heading.to_owned(), body: body.to_owned() }
+    }
+
+    fn terms(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn it_quotes_as_few_blocks_as_speak_of_all_terms() {
+        let passages = [
+            passage("tea.md", "Tea", "Leaves.\n\nBoil the water."),
+            passage("cups.md", "Cups", "Warm the cups."),
+            passage("milk.md", "Milk", "Boil the milk."),
+        ];
+        let answer = compose_answer(&terms("tea water cup"), &passages);
+        assert_eq!(answer.text, "Boil the water.\n\nWarm the cups.");
+        let files: Vec<_> = answer.sources.iter().map(|source| source.file.as_str()).collect();
+        assert_eq!(files, ["tea.md", "cups.md"]);
+    }
+
+    #[test]
+    fn a_source_quoted_twice_is_named_once() {
+        let passages = [passage("tea.md", "Notes", "Boil the water.\n\nWarm the cups.")];
+        let answer = compose_answer(&terms("water cups"), &passages);
+        assert_eq!(answer.text, "Boil the water.\n\nWarm the cups.");
+        assert_eq!(answer.sources.len(), 1);
+    }
+
+    #[test]
+    fn passages_that_speak_of_no_term_give_no_answer() {
+        let passages = [passage("tea.md", "Tea", "Leaves.")];
+        assert_eq!(compose_answer(&terms("coffee"), &passages), Answer::default());
+    }
+}

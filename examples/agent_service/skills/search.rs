@@ -1,0 +1,25 @@
+//! The skill of finding passages.
+
+use monitor_runtime::track_skill;
+
+use crate::markdown::Passage;
+use crate::search::Search;
+use crate::store::Store;
+
+/// The most passages that one search gives.
+const MOST: i64 = 20;
+
+/// Searches the notes, one search after the other; no passage comes twice.
+#[track_skill("search_notes", fields(searches = searches.len()))]
+pub(crate) async fn search_notes(store: &Store, searches: &[Search]) -> sqlx::Result<Vec<Passage>> {
+    let mut found = Vec::new();
+    for search in searches {
+        for passage in store.search_passages(search, MOST).await? {
+            if !found.contains(&passage) {
+                found.push(passage);
+            }
+        }
+    }
+    tracing::debug!(passages = found.len(), "notes searched");
+    Ok(found)
+}

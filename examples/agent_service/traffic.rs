@@ -1,0 +1,56 @@
+//! Questions that the service asks itself, the ones that go wrong included.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::client::Client;
+
+/// The most questions that are open at a time; when there are as many, the next one waits.
+const MOST_OPEN: usize = 64;
+
+/// How long an ordinary client waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks that many questions a second about these topics, until dropped.
+pub(crate) async fn run(client: Client, per_second: u32, topics: Vec<String>) {
+    let topics = Arc::new(topics);
+    let open = Arc::new(Semaphore::new(MOST_OPEN));
+    let mut ticks = interval(Duration::from_secs(1) / per_second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for turn in 0_usize.. {
+        ticks.tick().await;
+        let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
+        let topics = Arc::clone(&topics);
+        tokio::spawn(async move {
+            if let Err(error) = take_turn(client, turn, &topics).await {
+                tracing::debug!(error = &*error as &dyn std::error::Error, "a client got no answer");
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Of ten turns, six ask about one topic and one about two; one asks what no notes answer, one asks nothing, and one leaves
+/// before the answer. Then the list of runs is looked at.
+async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Result<()> {
+    let topic = |number: usize| topics[number % topics.len()].as_str();
+    let about_one = format!("What do the notes say about {}?", topic(turn));
+    match turn % 10 {
+        0..6 => client.ask(&about_one, PATIENCE).await?,
+        6 => {
+            let about_two =
+                format!("What do the notes say about {} and {}?", topic(turn), topic(turn / 2 + 1));
+            client.ask(&about_two, PATIENCE).await?
+        }
+        7 => client.ask("Which yeast makes sourdough rise overnight?", PATIENCE).await?,
+        8 => client.ask("", PATIENCE).await?,
+        _ => {
+            client.list_runs(PATIENCE).await?;
+            client.ask(&about_one, Duration::ZERO).await?
+        }
+    };
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! What the service says when it is up: where it is and what to open.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use crate::indexer::Index;
+use crate::listener::Address;
+
+/// Says it in the log, and to a person, if one is looking, on standard error.
+pub(crate) fn say(address: Address, docs: &Path, index: &Index) {
+    let Index { files, passages, .. } = index;
+    tracing::info!(
+        address = %address,
+        ask = %format_args!("POST {address}/ask"),
+        runs = %format_args!("{address}/runs"),
+        ready = %format_args!("{address}/health/ready"),
+        metrics = %format_args!("{address}/health/metrics"),
+        docs = %docs.display(),
+        files,
+        passages,
+        "listening"
+    );
+    if io::stderr().is_terminal() {
+        let _ = write!(
+            io::stderr(),
+            "
+agent_service has read {files} files ({passages} passages) in {docs} and listens on {address}
+
+  ask      curl -d '{{\"question\": \"what is a skill?\"}}' {address}/ask
+  runs     {address}/runs
+  health   {address}/health/ready
+  metrics  {address}/health/metrics
+
+Ctrl-C stops it.
+
+",
+            docs = docs.display(),
+        );
+    }
+}
