@@ -11,7 +11,8 @@ use crate::diagnostics::Diagnostics;
 use crate::function::Function;
 use crate::kind::Kind;
 use crate::options::{Field, Form, Id, Options};
-use crate::parameters::captured_in_order;
+use crate::parameters::{captured_in_order, rebound};
+use crate::shape::{Shape, Stream};
 use crate::spec::{Judge, Spec};
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
@@ -72,26 +73,81 @@ fn not_trackable(item: ParseStream<'_>) -> syn::Error {
 
 /// Emits a tracked function: the item as written, its body handed to one call into the runtime.
 pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
-    let Function { attributes, visibility, defaultness, signature, inner_attributes, body, .. } = function;
-    let Spec { runtime, returned, .. } = spec;
-    let entry = entry(spec, function);
-    let judge = judge(spec);
-    let captured = captured_in_order(function, runtime);
-    let call = if signature.asyncness.is_some() {
-        // The return that is never reached tells the block its type before its body does.
-        let returned = returned
-            .as_ref()
-            .map(|returned| quote!(if false { return #runtime::private::never_returned::<#returned>(); }));
-        quote! {
-            #runtime::private::track_future(#entry, async move { #captured #returned #body }, #judge).await
-        }
+    let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
+    let is_async = function.signature.asyncness.is_some();
+    let (signature, rebound) = if is_async {
+        rebound(&function.signature)
     } else {
-        let returned = returned.as_ref().map(|returned| quote!(-> #returned));
-        quote!(#runtime::private::track(#entry, move || #returned { #captured #body }, #judge))
+        (function.signature.clone(), TokenStream::new())
     };
+    let call = if is_async { async_call(spec, function, &rebound) } else { plain_call(spec, function) };
+    // What cannot be returned is matched away, since no generic function can return `!` itself.
+    let call = if spec.diverges { quote!(match #call {}) } else { call };
     quote! {
         #(#attributes)* #visibility #defaultness #signature { #inner_attributes #call }
     }
+}
+
+fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
+    let runtime = &spec.runtime;
+    let (entry, judge, body) = (entry(spec, function), judge(spec), &function.body);
+    let captured = captured_in_order(function, runtime);
+    let returned = returned(spec);
+    let arrow = returned.as_ref().map(|returned| quote!(-> #returned));
+    let arguments = quote!(#entry, move || #arrow { #captured #body }, #judge);
+    match spec.shape {
+        Shape::Future => quote!(#runtime::private::track_returned_future(#arguments)),
+        Shape::Stream(Stream { is_boxed: false, .. }) => quote!(#runtime::private::track_stream(#arguments)),
+        Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#arguments)),
+        Shape::ByType => quote! {{
+            #[allow(unused_imports)]
+            use #runtime::private::{ViaBoxedFuture as _, ViaBoxedStream as _, ViaValue as _};
+            (&&&#runtime::private::Returned::<#returned>::TYPE).track(#arguments)
+        }},
+        Shape::Value | Shape::Async | Shape::AsyncStream(_) => quote!(#runtime::private::track(#arguments)),
+    }
+}
+
+fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
+    // A return that is never reached tells the block its type before its body does.
+    let returned = returned(spec).map(|returned| {
+        quote_spanned!(returned.span()=> if false { return #runtime::private::never_returned::<#returned>(); })
+    });
+    let (entry, judge, body) = (entry(spec, function), judge(spec), &function.body);
+    let captured = captured_in_order(function, runtime);
+    let body = quote!(async move { #captured #returned #rebound #body });
+    match spec.shape {
+        Shape::AsyncStream(stream) => {
+            let hand_on = hand_on(runtime, stream, &judge);
+            quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await)
+        }
+        _ => quote!(#runtime::private::track_future(#entry, #body, #judge).await),
+    }
+}
+
+/// What an asynchronous function's call does once there is a stream: it goes on in it.
+fn hand_on(runtime: &TokenStream, stream: Stream, judge: &TokenStream) -> TokenStream {
+    let [call, result] = ["call", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let track = if stream.is_boxed { quote!(hand_on_boxed) } else { quote!(hand_on) };
+    let hand_on = quote!(|#call, #result| #runtime::private::#track(#call, #result, #judge));
+    if !stream.is_in_result {
+        return hand_on;
+    }
+    quote! {
+        |#call, #result| #runtime::private::hand_on_ok(
+            #call, #result, |#result| #runtime::private::verdict!(#result), #hand_on
+        )
+    }
+}
+
+/// The type of the body as the runtime sees it.
+fn returned(spec: &Spec) -> Option<TokenStream> {
+    let runtime = &spec.runtime;
+    if spec.diverges {
+        return Some(quote!(#runtime::private::Never));
+    }
+    spec.returned.as_ref().map(quote::ToTokens::to_token_stream)
 }
 
 /// The site of the function, entered under its id.

@@ -12,6 +12,7 @@ mod kind;
 mod operation;
 mod options;
 mod parameters;
+mod shape;
 mod slot;
 mod spec;
 
@@ -51,6 +52,7 @@ use kind::Kind;
 /// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn`, `error`. Default: `info` |
 /// | `error_if = path`, `ok_if = path` | `fn(&R) -> bool`, decides success or error in place of the return type |
 /// | `log_errors = false`, `= "warn"` | whether and at which level an `Err` is logged. Default: at `error`, once, by the innermost tracked call |
+/// | `stream` | the function returns a boxed stream behind an alias; streams that the signature shows need no option |
 /// | `crate = path` | where `monitor_runtime` is, when it was renamed |
 ///
 /// On an `impl` block it tracks every method that has a body, under `Type::method`; `#[track(skip)]` leaves a method out,
@@ -60,6 +62,10 @@ use kind::Kind;
 ///
 /// A call ends exactly once: as `success`, as `error` (it returned an `Err`, or its type's `Classify`, `error_if` or `ok_if`
 /// says so), as `panic` (its body unwound) or as `cancelled` (its future was dropped between first poll and end).
+///
+/// A function that returns a future (`impl Future`, a boxed one, an alias of it) is a call from that future's first poll to
+/// its end. One that returns a stream is a call until the stream ends: an item that is an `Err` makes it an `error`, dropping
+/// it early a `cancelled`; the time to its first item is recorded as well. `error_if` and `ok_if` then judge each item.
 #[proc_macro_attribute]
 pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::attribute(Kind::Agent, arguments.into(), item.into()).into()

@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) error_if: Slot<Expr>,
     pub(crate) ok_if: Slot<Expr>,
     pub(crate) log_errors: Slot<&'static str>,
+    pub(crate) stream: Slot<()>,
     pub(crate) krate: Slot<Path>,
 }
 
@@ -69,6 +70,7 @@ const GRAMMAR: &[Row] = &[
     Row { name: "error_if", kinds: Kind::ALL, usage: "`error_if = path`", parse: parse_error_if },
     Row { name: "ok_if", kinds: Kind::ALL, usage: "`ok_if = path`", parse: parse_ok_if },
     Row { name: "log_errors", kinds: Kind::ALL, usage: "`log_errors = false`", parse: parse_log_errors },
+    Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: parse_stream },
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: parse_crate },
 ];
 
@@ -284,6 +286,17 @@ fn parse_log_errors(
         None => errors
             .error(&given, format_args!("`log_errors` cannot be `{}`; {expected}", given.to_token_stream())),
     }
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table holds parsers of one type")]
+fn parse_stream(
+    options: &mut Options,
+    name: &Ident,
+    _: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    options.stream.set("stream", name, (), errors);
     Ok(())
 }
 

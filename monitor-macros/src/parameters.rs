@@ -1,8 +1,8 @@
 //! What a function's parameters bind, and how its body takes them over without a change in meaning.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
-use syn::{Attribute, FnArg, Pat, Signature};
+use quote::{ToTokens as _, quote};
+use syn::{Attribute, FnArg, Pat, PatIdent, Signature, Type};
 
 use crate::function::Function;
 
@@ -19,6 +19,41 @@ pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> T
         .collect();
     // One has no order.
     if mentioned.len() < 2 { TokenStream::new() } else { mentioned.into_iter().collect() }
+}
+
+/// Gives the parameters that an async body may assign a borrow of its own to: `mut text: &str`.
+///
+/// As a captured variable it would keep the caller's lifetime; bound again inside the body, it takes any that fits.
+/// Returns the signature without their `mut`, and the statements that bind them again.
+pub(crate) fn rebound(signature: &Signature) -> (Signature, TokenStream) {
+    let mut signature = signature.clone();
+    let mut statements = TokenStream::new();
+    for input in &mut signature.inputs {
+        let FnArg::Typed(parameter) = input else { continue };
+        let borrows = borrows(&parameter.ty);
+        let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        match &mut *parameter.pat {
+            Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) if borrows => {
+                if let Some(mutability) = mutability.take() {
+                    statements.extend(quote!(#(#conditions)* let #mutability #ident = #ident;));
+                }
+            }
+            _ => {}
+        }
+    }
+    (signature, statements)
+}
+
+/// Whether a reference or a lifetime stands in the type.
+fn borrows(declared: &Type) -> bool {
+    fn any(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),
+            TokenTree::Group(group) => any(group.stream()),
+            TokenTree::Ident(_) | TokenTree::Literal(_) => false,
+        })
+    }
+    any(declared.to_token_stream())
 }
 
 /// Every name the parameters bind, with the `#[cfg]`s it depends on.

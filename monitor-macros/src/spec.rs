@@ -1,7 +1,7 @@
 //! A tracked function as meant: every argument checked against the function and given its default.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens as _, quote};
+use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::{Expr, ReturnType, Type, visit_mut};
 
@@ -10,6 +10,7 @@ use crate::function::Function;
 use crate::kind::Kind;
 use crate::operation;
 use crate::options::{Field, Id, Options};
+use crate::shape::Shape;
 
 /// Longer ids would be recorded under the overflow value.
 const MAX_ID_BYTES: usize = 256;
@@ -27,8 +28,11 @@ pub(crate) struct Spec {
     pub(crate) level: &'static str,
     pub(crate) judge: Judge,
     pub(crate) error_log: &'static str,
+    pub(crate) shape: Shape,
     /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
     pub(crate) returned: Option<Type>,
+    /// It is declared to return `!`.
+    pub(crate) diverges: bool,
 }
 
 /// Who decides between success and error.
@@ -63,7 +67,9 @@ impl Spec {
             level: options.level.get().copied().unwrap_or("INFO"),
             judge: judge(&options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
+            shape: shape(&options, function, errors),
             returned: returned(&function.signature.output),
+            diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
         }
     }
 }
@@ -129,6 +135,18 @@ fn judge(options: &Options, errors: &Diagnostics) -> Judge {
     }
 }
 
+fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
+    let shape = Shape::of(&function.signature, options.stream.get().is_some());
+    if let (Some(token), Shape::Value | Shape::Async) = (options.stream.token(), shape) {
+        errors.error(
+            token,
+            "`stream` needs a function that returns a stream, or an `async fn` that returns one as the `Ok` of a \
+             `Result`; remove it here",
+        );
+    }
+    shape
+}
+
 /// The declared type with each `impl Trait` left for the compiler to infer.
 fn returned(output: &ReturnType) -> Option<Type> {
     let mut declared = match output {
@@ -146,7 +164,5 @@ fn returned(output: &ReturnType) -> Option<Type> {
         }
     }
     visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
-    let is_nameable =
-        !matches!(declared, Type::Infer(_) | Type::Never(_)) && !declared.to_token_stream().is_empty();
-    is_nameable.then_some(declared)
+    (!matches!(declared, Type::Infer(_) | Type::Never(_))).then_some(declared)
 }

@@ -81,12 +81,16 @@ catalog! {
         "Agent executions that ended, by outcome.";
     AGENT_DURATION = Histogram "agent_execution_duration_seconds" ["agent_id", "status"]
         "Time from an agent execution's start to its end, by outcome.";
+    AGENT_FIRST_ITEM = Histogram "agent_time_to_first_item_seconds" ["agent_id"]
+        "Time from the start of an agent execution that streams to its first item.";
     AGENT_ACTIVE = Gauge "active_agents" ["agent_id"]
         "Agent executions that have started and not yet ended.";
     SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
         "Skill executions that ended, by outcome.";
     SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
         "Time from a skill execution's start to its end, by outcome.";
+    SKILL_FIRST_ITEM = Histogram "skill_time_to_first_item_seconds" ["skill_id"]
+        "Time from the start of a skill execution that streams to its first item.";
     SKILL_ACTIVE = Gauge "active_skills" ["skill_id"]
         "Skill executions that have started and not yet ended.";
     DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]

@@ -3,9 +3,11 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Entry, ErrorLog, Fault, Opening, Outcome, Probe, Site, Tracked, Verdict, ViaAny, ViaAsError,
-    ViaAsSyncError, ViaClassify, ViaClassifyOk, ViaDebug, ViaDisplay, ViaError, ViaResult, ViaReturn,
-    error_if, ok_if, track, track_future, without_fields,
+    Call, Entry, ErrorLog, Fault, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox, Returned, Site,
+    Tracked, TrackedStream, Verdict, ViaAny, ViaAsError, ViaAsSyncError, ViaBoxedFuture, ViaBoxedStream,
+    ViaClassify, ViaClassifyOk, ViaDebug, ViaDisplay, ViaError, ViaResult, ViaReturn, ViaValue, error_if,
+    hand_on, hand_on_boxed, hand_on_ok, ok_if, track, track_boxed_stream, track_future,
+    track_returned_future, track_stream, track_until_stream, without_fields,
 };
 pub use crate::registry::CallKind;
 pub use tracing::field::{debug, display};
@@ -13,6 +15,9 @@ pub use tracing::{Level, Metadata, Span, Value};
 pub use tracing_core::field::FieldSet;
 pub use tracing_core::identify_callsite;
 pub use tracing_core::metadata::Kind;
+
+/// What a function declared to return `!` returns to the runtime.
+pub use core::convert::Infallible as Never;
 
 /// Stands for the value of a `return` that is never reached, so that the body's type is known before the body.
 pub fn never_returned<R>() -> R {

@@ -7,67 +7,93 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::guard::{Call, Entry};
-use super::outcome::Outcome;
+use super::guard::{Call, Entry, State};
 
 pin_project! {
-    /// The body of an asynchronous function as one call, from its first poll to its end.
+    /// A future as one call, from its first poll to its end.
     ///
     /// # Cancel safety
     ///
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`.
     #[derive(Debug)]
-    pub struct Tracked<F, J> {
+    pub struct Tracked<F, E> {
         #[pin]
         body: Option<F>,
         state: State,
-        judge: Option<J>,
+        end: Option<E>,
     }
 
-    impl<F, J> PinnedDrop for Tracked<F, J> {
+    impl<F, E> PinnedDrop for Tracked<F, E> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What the body's locals log as they are dropped belongs to the call.
-            if let State::Running(call) = this.state {
-                call.span().in_scope(|| this.body.set(None));
-            }
+            this.state.in_scope(|| this.body.set(None));
         }
     }
 }
 
+/// What becomes of a call when its future is ready.
+pub trait End<T> {
+    /// What the caller gets.
+    type Output;
+
+    /// Settles the call, or hands it on.
+    fn end(self, call: Call, result: T) -> Self::Output;
+}
+
+/// Ends the call with what its result says.
 #[derive(Debug)]
-enum State {
-    Prepared(Entry),
-    Running(Call),
-    Ended,
+pub struct Judged<J>(pub J);
+
+impl<T, J> End<T> for Judged<J>
+where
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    type Output = T;
+
+    #[inline]
+    fn end(self, call: Call, result: T) -> T {
+        call.settle(&(self.0)(&result));
+        result
+    }
+}
+
+impl<F: Future, E> Tracked<F, E> {
+    #[inline]
+    pub(super) fn new(entry: Entry, body: F, end: E) -> Self {
+        Self { body: Some(body), state: State::Prepared(entry), end: Some(end) }
+    }
 }
 
 /// Makes the future of one call; it begins with the first poll.
 #[inline]
-pub fn track_future<F: Future, J>(entry: Entry, body: F, judge: J) -> Tracked<F, J>
+pub fn track_future<F: Future, J>(entry: Entry, body: F, judge: J) -> Tracked<F, Judged<J>>
 where
     J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
 {
-    Tracked { body: Some(body), state: State::Prepared(entry), judge: Some(judge) }
+    Tracked::new(entry, body, Judged(judge))
 }
 
-impl<F: Future, J> Future for Tracked<F, J>
+/// Tracks the future that a function returns. Making it is no part of the call.
+#[inline]
+pub fn track_returned_future<F: Future, J>(
+    entry: Entry,
+    make: impl FnOnce() -> F,
+    judge: J,
+) -> Tracked<F, Judged<J>>
 where
     J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
 {
-    type Output = F::Output;
+    track_future(entry, make(), judge)
+}
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+impl<F: Future, E: End<F::Output>> Future for Tracked<F, E> {
+    type Output = E::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<E::Output> {
         let mut this = self.project();
         // Taken out while the body runs: should it unwind, the call is dropped right here, as a panic.
-        let mut call = match std::mem::replace(this.state, State::Ended) {
-            State::Prepared(entry) => Call::begin(entry, Outcome::Panic),
-            State::Running(mut call) => {
-                call.if_dropped(Outcome::Panic);
-                call
-            }
-            State::Ended => polled_after_end(),
-        };
+        let Some(call) = this.state.resume() else { polled_after_end() };
         let polled = call.span().in_scope(|| {
             let polled = this.body.as_mut().as_pin_mut().map(|body| body.poll(cx));
             if let Some(Poll::Ready(_)) = polled {
@@ -77,16 +103,13 @@ where
         });
         match polled {
             Some(Poll::Pending) => {
-                call.if_dropped(Outcome::Cancelled);
-                *this.state = State::Running(call);
+                this.state.suspend(call);
                 Poll::Pending
             }
-            Some(Poll::Ready(result)) => {
-                if let Some(judge) = this.judge.take() {
-                    call.settle(&judge(&result));
-                }
-                Poll::Ready(result)
-            }
+            Some(Poll::Ready(result)) => match this.end.take() {
+                Some(end) => Poll::Ready(end.end(call, result)),
+                None => polled_after_end(),
+            },
             None => polled_after_end(),
         }
     }

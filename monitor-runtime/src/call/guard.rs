@@ -25,19 +25,21 @@ impl Entry {
 
 /// A call that has begun. Dropped unsettled, it ends as `if_dropped` says.
 #[derive(Debug)]
-pub(super) struct Call {
+pub struct Call {
     entry: Entry,
     started: u64,
     if_dropped: Outcome,
     is_settled: bool,
+    /// What it is to end as although its body goes on: an item of its stream was an error.
+    is_failed: bool,
 }
 
 impl Call {
-    /// Counts the call as started and takes the time.
+    /// Counts the call as started and takes the time. Until it is suspended, it ends as a panic if it is dropped.
     #[inline]
-    pub(super) fn begin(entry: Entry, if_dropped: Outcome) -> Self {
+    pub(super) fn begin(entry: Entry) -> Self {
         entry.series.start();
-        Self { entry, started: clock::now(), if_dropped, is_settled: false }
+        Self { entry, started: clock::now(), if_dropped: Outcome::Panic, is_settled: false, is_failed: false }
     }
 
     /// The span to be entered while the body runs.
@@ -46,16 +48,33 @@ impl Call {
         &self.entry.span
     }
 
-    /// Says how the call ends if it is dropped from now on.
-    #[inline]
-    pub(super) fn if_dropped(&mut self, outcome: Outcome) {
-        self.if_dropped = outcome;
-    }
-
     /// Counts the call as ended with what its result says, and logs the error it returned.
     #[inline]
     pub(super) fn settle(mut self, verdict: &Verdict<'_>) {
         self.end(verdict.outcome);
+        self.log(verdict);
+    }
+
+    /// Takes note of an item of the call's stream.
+    pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
+        if verdict.outcome == Outcome::Error {
+            self.is_failed = true;
+            self.log(verdict);
+        }
+    }
+
+    /// Records how long the first item took.
+    pub(super) fn first_item(&self) {
+        self.entry.series.first_item(clock::nanos_since(self.started));
+    }
+
+    /// Counts the call of a stream that came to its end.
+    pub(super) fn finish(mut self) {
+        self.end(if self.is_failed { Outcome::Error } else { Outcome::Success });
+    }
+
+    #[inline]
+    fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
             fault::log(self.entry.site, &self.entry.span, fault);
         }
@@ -77,6 +96,46 @@ impl Drop for Call {
     }
 }
 
+/// Where a future or a stream stands between two polls.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Not polled yet: no call so far.
+    Prepared(Entry),
+    /// Suspended.
+    Running(Call),
+    Ended,
+}
+
+impl State {
+    /// Takes the call out for a poll, beginning it at the first one; `None` after its end.
+    #[inline]
+    pub(super) fn resume(&mut self) -> Option<Call> {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Prepared(entry) => Some(Call::begin(entry)),
+            Self::Running(mut call) => {
+                call.if_dropped = Outcome::Panic;
+                Some(call)
+            }
+            Self::Ended => None,
+        }
+    }
+
+    /// Puts the call back; dropped now, it ends as cancelled, or as the error that one of its items was.
+    #[inline]
+    pub(super) fn suspend(&mut self, mut call: Call) {
+        call.if_dropped = if call.is_failed { Outcome::Error } else { Outcome::Cancelled };
+        *self = Self::Running(call);
+    }
+
+    /// Does what belongs to a suspended call inside its span, and nothing unless there is one.
+    #[inline]
+    pub(super) fn in_scope(&self, work: impl FnOnce()) {
+        if let Self::Running(call) = self {
+            call.span().in_scope(work);
+        }
+    }
+}
+
 /// Runs the body of a synchronous function as one call.
 #[inline]
 pub fn track<R>(
@@ -84,7 +143,7 @@ pub fn track<R>(
     body: impl FnOnce() -> R,
     judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>,
 ) -> R {
-    let call = Call::begin(entry, Outcome::Panic);
+    let call = Call::begin(entry);
     let result = call.span().in_scope(body);
     call.settle(&judge(&result));
     result

@@ -7,15 +7,23 @@ mod fault;
 mod future;
 mod guard;
 mod outcome;
+mod returned;
 mod site;
+mod stream;
 
 pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
-pub use future::{Tracked, track_future};
-pub use guard::{Entry, track};
+pub use future::{Judged, Tracked, track_future, track_returned_future};
+pub use guard::{Call, Entry, track};
 pub use outcome::{
     Classify, Outcome, Probe, ViaClassify, ViaClassifyOk, ViaResult, ViaReturn, error_if, ok_if,
 };
+pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaValue};
 pub use site::{ErrorLog, Opening, Site, without_fields};
+
+pub use stream::{
+    HandOn, ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream,
+    track_stream, track_until_stream,
+};
 
 /// What a call came to: its outcome, and its error when there is one to log.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ pub(crate) struct CallFamily {
     total: &'static Metric,
     duration: &'static Metric,
     active: Option<&'static Metric>,
+    first_item: Option<&'static Metric>,
     pub(crate) series: Family<CallSeries>,
 }
 
@@ -38,18 +39,21 @@ static AGENTS: CallFamily = CallFamily {
     total: &catalog::AGENT_EXECUTIONS,
     duration: &catalog::AGENT_DURATION,
     active: Some(&catalog::AGENT_ACTIVE),
+    first_item: Some(&catalog::AGENT_FIRST_ITEM),
     series: Family::new(&catalog::AGENT_EXECUTIONS, &["agent_id"], &CALL_BUCKETS),
 };
 static SKILLS: CallFamily = CallFamily {
     total: &catalog::SKILL_EXECUTIONS,
     duration: &catalog::SKILL_DURATION,
     active: Some(&catalog::SKILL_ACTIVE),
+    first_item: Some(&catalog::SKILL_FIRST_ITEM),
     series: Family::new(&catalog::SKILL_EXECUTIONS, &["skill_id"], &CALL_BUCKETS),
 };
 static QUERIES: CallFamily = CallFamily {
     total: &catalog::DB_QUERIES,
     duration: &catalog::DB_DURATION,
     active: None,
+    first_item: None,
     series: Family::new(&catalog::DB_QUERIES, &["operation", "query"], &QUERY_BUCKETS),
 };
 
@@ -69,15 +73,19 @@ impl CallKind {
 impl CallFamily {
     /// Shows every series to one sink a metric.
     ///
-    /// All three metrics come from one reading of a series, so a total is its histogram's count.
+    /// A series is read once for all of them, so a total is its histogram's count.
     pub(crate) fn collect<S: Sink>(&self) -> Vec<S> {
         let mut total = S::new(self.total);
         let mut duration = S::new(self.duration);
         let mut active = self.active.map(S::new);
+        let mut first_item = self.first_item.map(S::new);
         for series in self.series.sorted() {
             series.show(&mut total, &mut duration, active.as_mut());
+            if let Some(first_item) = &mut first_item {
+                series.show_first_item(first_item);
+            }
         }
-        active.into_iter().chain([duration, total]).collect()
+        active.into_iter().chain([duration, total]).chain(first_item).collect()
     }
 }
 
@@ -89,6 +97,8 @@ pub(crate) struct CallSeries {
     started: Cells,
     /// Made when the outcome first occurs.
     ended: [OnceLock<Histogram>; Outcome::ALL.len()],
+    /// Made when a stream first yields.
+    first_item: OnceLock<Histogram>,
 }
 
 impl Series for CallSeries {
@@ -98,6 +108,7 @@ impl Series for CallSeries {
             buckets,
             started: Cells::new(1),
             ended: [const { OnceLock::new() }; Outcome::ALL.len()],
+            first_item: OnceLock::new(),
         }
     }
 
@@ -118,6 +129,18 @@ impl CallSeries {
     pub(crate) fn end(&self, outcome: Outcome, nanos: u64) {
         let histogram = self.ended[outcome as usize].get_or_init(|| Histogram::new(self.buckets));
         histogram.record(Stripe::of_this_thread(), nanos);
+    }
+
+    /// Records how long a stream took to yield its first item.
+    pub(crate) fn first_item(&self, nanos: u64) {
+        let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
+        histogram.record(Stripe::of_this_thread(), nanos);
+    }
+
+    fn show_first_item<S: Sink>(&self, first_item: &mut S) {
+        if let Some(histogram) = self.first_item.get() {
+            first_item.push(&self.labels, None, Sample::Histogram(&histogram.read()));
+        }
     }
 
     pub(super) fn show<S: Sink>(&self, total: &mut S, duration: &mut S, active: Option<&mut S>) {

@@ -1,0 +1,146 @@
+//! What a function gives its caller, which decides when its call ends.
+
+use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+
+/// How a function is tracked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Until its body returns.
+    Value,
+    /// As its return type turns out to be: a boxed future, a boxed stream, or a value.
+    ByType,
+    /// `async fn`: until its future is ready.
+    Async,
+    /// `-> impl Future`: until the future is ready.
+    Future,
+    /// Until the stream ends.
+    Stream(Stream),
+    /// `async fn`: until the stream that it gives ends.
+    AsyncStream(Stream),
+}
+
+/// Where the stream is in the return type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    /// It has to leave as the boxed type it came as.
+    pub(crate) is_boxed: bool,
+    /// It is the `Ok` of a `Result`.
+    pub(crate) is_in_result: bool,
+}
+
+/// Types that are neither a future nor a stream, so that the compiler need not be asked.
+const VALUES: [&str; 24] = [
+    "Result", "Option", "Self", "String", "Vec", "Box", "Arc", "Rc", "HashMap", "BTreeMap", "Duration",
+    "Cow", "bool", "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64",
+];
+
+impl Shape {
+    /// Reads the signature; `stream` is what the user says where an alias hides it.
+    pub(crate) fn of(signature: &Signature, stream: bool) -> Self {
+        let declared = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, declared) => Some(&**declared),
+        };
+        match (signature.asyncness.is_some(), declared) {
+            (true, Some(declared)) => stream_in(declared, stream).map_or(Self::Async, Self::AsyncStream),
+            (true, None) => Self::Async,
+            (false, Some(declared)) => Self::of_plain(declared, stream),
+            (false, None) => Self::Value,
+        }
+    }
+
+    fn of_plain(declared: &Type, stream: bool) -> Self {
+        if let Some(stream) = stream_in(declared, stream) {
+            return if stream.is_in_result { Self::Value } else { Self::Stream(stream) };
+        }
+        match declared {
+            _ if is_opaque(declared, "Future") => Self::Future,
+            Type::Path(path) => match path.path.segments.last() {
+                Some(last) if VALUES.iter().any(|value| last.ident == value) => Self::Value,
+                _ => Self::ByType,
+            },
+            Type::Group(group) => Self::of_plain(&group.elem, stream),
+            Type::Paren(paren) => Self::of_plain(&paren.elem, stream),
+            _ => Self::Value,
+        }
+    }
+}
+
+/// The stream that the type shows, or that the user says it holds.
+fn stream_in(declared: &Type, said: bool) -> Option<Stream> {
+    if is_opaque(declared, "Stream") {
+        return Some(Stream { is_boxed: false, is_in_result: false });
+    }
+    if let Some(held) = ok_type(declared) {
+        return stream_in(held, said).map(|stream| Stream { is_in_result: true, ..stream });
+    }
+    (said || is_boxed_stream(declared)).then_some(Stream { is_boxed: true, is_in_result: false })
+}
+
+/// The `Ok` type of whatever is called `…Result`.
+fn ok_type(declared: &Type) -> Option<&Type> {
+    let Type::Path(path) = declared else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident.to_string().ends_with("Result"))?;
+    first_type(&last.arguments)
+}
+
+/// `Pin<Box<dyn Stream>>`, or one of the aliases that `futures` has for it.
+fn is_boxed_stream(declared: &Type) -> bool {
+    let Type::Path(path) = declared else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    match last.ident.to_string().as_str() {
+        "BoxStream" | "LocalBoxStream" => true,
+        "Pin" | "Box" => first_type(&last.arguments).is_some_and(|inner| match inner {
+            Type::TraitObject(object) => object.bounds.iter().any(|bound| is_trait(bound, "Stream")),
+            inner => is_boxed_stream(inner),
+        }),
+        _ => false,
+    }
+}
+
+fn first_type(arguments: &PathArguments) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(argument) => Some(argument),
+        _ => None,
+    })
+}
+
+/// `impl … + Name + …`
+fn is_opaque(declared: &Type, name: &str) -> bool {
+    matches!(declared, Type::ImplTrait(opaque) if opaque.bounds.iter().any(|bound| is_trait(bound, name)))
+}
+
+fn is_trait(bound: &TypeParamBound, name: &str) -> bool {
+    matches!(bound, TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|last| last.ident == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(signature: &str) -> Shape {
+        Shape::of(&syn::parse_str(signature).unwrap(), false)
+    }
+
+    const fn stream(is_boxed: bool, is_in_result: bool) -> Stream {
+        Stream { is_boxed, is_in_result }
+    }
+
+    #[test]
+    fn a_signature_says_when_its_call_ends() {
+        assert_eq!(shape("fn f()"), Shape::Value);
+        assert_eq!(shape("fn f() -> Result<u8, Error>"), Shape::Value);
+        assert_eq!(shape("fn f() -> &'static str"), Shape::Value);
+        assert_eq!(shape("fn f() -> my::Alias<u8>"), Shape::ByType);
+        assert_eq!(shape("fn f() -> Pin<Box<dyn Future<Output = u8>>>"), Shape::ByType);
+        assert_eq!(shape("fn f() -> impl Future<Output = u8> + Send"), Shape::Future);
+        assert_eq!(shape("async fn f() -> Result<u8, Error>"), Shape::Async);
+        assert_eq!(shape("fn f() -> impl Stream<Item = u8>"), Shape::Stream(stream(false, false)));
+        assert_eq!(shape("fn f() -> BoxStream<'static, u8>"), Shape::Stream(stream(true, false)));
+        let result = "async fn f() -> io::Result<impl futures::Stream<Item = u8>>";
+        assert_eq!(shape(result), Shape::AsyncStream(stream(false, true)));
+        let boxed = "async fn f() -> Result<Pin<Box<dyn Stream<Item = u8> + Send>>, Error>";
+        assert_eq!(shape(boxed), Shape::AsyncStream(stream(true, true)));
+    }
+}

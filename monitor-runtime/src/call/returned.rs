@@ -1,0 +1,108 @@
+//! Functions whose return type may be an alias: tracked as what the alias stands for.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use futures_core::Stream;
+
+use super::Verdict;
+use super::future::track_returned_future;
+use super::guard::{Entry, track};
+use super::stream::{Rebox, track_boxed_stream};
+
+// A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
+// function around it.
+
+/// A return type, by which emitted code chooses how to track: `(&&Returned::<R>::TYPE).track(…)`.
+#[derive(Debug)]
+pub struct Returned<R>(PhantomData<fn() -> R>);
+
+impl<R> Returned<R> {
+    /// The only value.
+    pub const TYPE: Self = Self(PhantomData);
+}
+
+/// The function returns a boxed future.
+pub trait ViaBoxedFuture {
+    /// The boxed future.
+    type Boxed: Future;
+
+    /// Tracks the future, not its making.
+    fn track(
+        &self,
+        entry: Entry,
+        make: impl FnOnce() -> Self::Boxed,
+        judge: for<'r> fn(&'r <Self::Boxed as Future>::Output) -> Verdict<'r>,
+    ) -> Self::Boxed;
+}
+
+/// The function returns a boxed stream.
+pub trait ViaBoxedStream {
+    /// The boxed stream.
+    type Boxed: Stream;
+
+    /// Tracks the stream, not its making.
+    fn track(
+        &self,
+        entry: Entry,
+        make: impl FnOnce() -> Self::Boxed,
+        judge: for<'r> fn(&'r <Self::Boxed as Stream>::Item) -> Verdict<'r>,
+    ) -> Self::Boxed;
+}
+
+/// The function returns anything else.
+pub trait ViaValue {
+    /// What it returns.
+    type Value;
+
+    /// Tracks the function's body.
+    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
+    where
+        J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
+}
+
+macro_rules! boxed_future {
+    ($($auto:tt)*) => {
+        impl<'a, T: 'a> ViaBoxedFuture for &&Returned<Pin<Box<dyn Future<Output = T> $($auto)* + 'a>>> {
+            type Boxed = Pin<Box<dyn Future<Output = T> $($auto)* + 'a>>;
+
+            fn track(
+                &self,
+                entry: Entry,
+                make: impl FnOnce() -> Self::Boxed,
+                judge: for<'r> fn(&'r T) -> Verdict<'r>,
+            ) -> Self::Boxed {
+                Box::pin(track_returned_future(entry, make, judge))
+            }
+        }
+    };
+}
+
+boxed_future!();
+boxed_future!(+ Send);
+boxed_future!(+ Send + Sync);
+
+impl<S: Rebox> ViaBoxedStream for &Returned<S> {
+    type Boxed = S;
+
+    fn track(
+        &self,
+        entry: Entry,
+        make: impl FnOnce() -> S,
+        judge: for<'r> fn(&'r S::Item) -> Verdict<'r>,
+    ) -> S {
+        track_boxed_stream(entry, make, judge)
+    }
+}
+
+impl<R> ViaValue for Returned<R> {
+    type Value = R;
+
+    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> R, judge: J) -> R
+    where
+        J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
+    {
+        track(entry, body, judge)
+    }
+}

@@ -1,0 +1,182 @@
+//! The guard of one call carried along a stream.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use super::Verdict;
+use super::future::{End, Tracked};
+use super::guard::{Call, Entry, State};
+
+/// Judges one item of a stream.
+pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
+
+pin_project! {
+    /// A stream as one call, from its first poll (or that of the future that gave it) to its end.
+    ///
+    /// An item that is an error makes the call one, whatever follows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`, or as `error`
+    /// when an item was one.
+    #[derive(Debug)]
+    pub struct TrackedStream<S: Stream> {
+        #[pin]
+        stream: Option<S>,
+        state: State,
+        judge: ItemJudge<S::Item>,
+        has_items: bool,
+    }
+
+    impl<S: Stream> PinnedDrop for TrackedStream<S> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.state.in_scope(|| this.stream.set(None));
+        }
+    }
+}
+
+/// Tracks the stream that a function returns. Making it is no part of the call.
+#[inline]
+pub fn track_stream<S: Stream>(
+    entry: Entry,
+    make: impl FnOnce() -> S,
+    judge: ItemJudge<S::Item>,
+) -> TrackedStream<S> {
+    TrackedStream { stream: Some(make()), state: State::Prepared(entry), judge, has_items: false }
+}
+
+impl<S: Stream> TrackedStream<S> {
+    /// Goes on with a call that a future began.
+    fn running(call: Call, stream: S, judge: ItemJudge<S::Item>) -> Self {
+        let mut state = State::Ended;
+        state.suspend(call);
+        Self { stream: Some(stream), state, judge, has_items: false }
+    }
+}
+
+impl<S: Stream> Stream for TrackedStream<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        let Some(mut call) = this.state.resume() else { return Poll::Ready(None) };
+        let polled = call.span().in_scope(|| {
+            let polled = this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx));
+            if let Some(Poll::Ready(None)) = polled {
+                this.stream.set(None);
+            }
+            polled
+        });
+        match polled {
+            Some(Poll::Ready(Some(item))) => {
+                if !std::mem::replace(this.has_items, true) {
+                    call.first_item();
+                }
+                call.observe(&(this.judge)(&item));
+                this.state.suspend(call);
+                Poll::Ready(Some(item))
+            }
+            Some(Poll::Pending) => {
+                this.state.suspend(call);
+                Poll::Pending
+            }
+            Some(Poll::Ready(None)) | None => {
+                call.finish();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.as_ref().map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
+/// A stream that comes boxed and leaves boxed, as the same type.
+#[diagnostic::on_unimplemented(
+    message = "`stream` needs a stream that is `impl Stream` or a boxed `dyn Stream`, alone or as the `Ok` of a `Result`",
+    label = "`{Self}` is none"
+)]
+pub trait Rebox: Stream + Sized {
+    /// Boxes the tracked stream.
+    fn rebox(tracked: TrackedStream<Self>) -> Self;
+}
+
+impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + 'a>> {
+    fn rebox(tracked: TrackedStream<Self>) -> Self {
+        Box::pin(tracked)
+    }
+}
+
+impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + Send + 'a>> {
+    fn rebox(tracked: TrackedStream<Self>) -> Self {
+        Box::pin(tracked)
+    }
+}
+
+impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + Send + Sync + 'a>> {
+    fn rebox(tracked: TrackedStream<Self>) -> Self {
+        Box::pin(tracked)
+    }
+}
+
+/// Tracks the boxed stream that a function returns.
+#[inline]
+pub fn track_boxed_stream<S: Rebox>(entry: Entry, make: impl FnOnce() -> S, judge: ItemJudge<S::Item>) -> S {
+    S::rebox(track_stream(entry, make, judge))
+}
+
+/// Tracks an asynchronous function whose call goes on in the stream that it returns.
+#[inline]
+pub fn track_until_stream<F: Future, O, A>(entry: Entry, body: F, hand_on: A) -> Tracked<F, HandOn<A>>
+where
+    A: FnOnce(Call, F::Output) -> O,
+{
+    Tracked::new(entry, body, HandOn(hand_on))
+}
+
+/// Hands the call on to whatever the result holds.
+#[derive(Debug)]
+pub struct HandOn<A>(A);
+
+impl<T, O, A: FnOnce(Call, T) -> O> End<T> for HandOn<A> {
+    type Output = O;
+
+    #[inline]
+    fn end(self, call: Call, result: T) -> O {
+        (self.0)(call, result)
+    }
+}
+
+/// Goes on with the call in a stream.
+#[inline]
+pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> TrackedStream<S> {
+    TrackedStream::running(call, stream, judge)
+}
+
+/// Goes on with the call in a boxed stream.
+#[inline]
+pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> S {
+    S::rebox(hand_on(call, stream, judge))
+}
+
+/// Goes on with the call in the stream of an `Ok`; an `Err` ends it.
+#[inline]
+pub fn hand_on_ok<S, E, O>(
+    call: Call,
+    result: Result<S, E>,
+    judge: impl for<'r> FnOnce(&'r Result<S, E>) -> Verdict<'r>,
+    hand_on: impl FnOnce(Call, S) -> O,
+) -> Result<O, E> {
+    let verdict = result.is_err().then(|| judge(&result));
+    match verdict {
+        Some(verdict) => call.settle(&verdict),
+        None => return result.map(|stream| hand_on(call, stream)),
+    }
+    result.map(|_| unreachable!("judged as an error, it is one"))
+}

@@ -1,0 +1,438 @@
+//! Every form of function that an attribute accepts, called, with its count read back.
+
+#![deny(warnings)]
+#![allow(clippy::unused_async, clippy::needless_pass_by_value, reason = "the forms are what is tested")]
+
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use monitor_runtime::testing::Recording;
+use monitor_runtime::track_agent;
+
+/// Asserts that one call of `agent` ended under `status` since the recording began.
+#[track_caller]
+fn assert_one(recording: &Recording, agent: &str, status: &str) {
+    let labels = [("agent_id", agent), ("status", status)];
+    assert_eq!(recording.value("agent_executions_total", &labels), 1.0, "{agent} {status}");
+    assert_eq!(recording.value("active_agents", &[("agent_id", agent)]), 0.0, "{agent} in flight");
+}
+
+mod returns {
+    use super::*;
+
+    #[track_agent]
+    fn opaque_in_a_tuple() -> (impl Iterator<Item = u8>, impl Fn(u8) -> u8) {
+        (std::iter::once(1), |number| number + 1)
+    }
+
+    #[track_agent]
+    fn opaque_on_both_sides(fails: bool) -> Result<impl Iterator<Item = u8>, impl Debug> {
+        if fails {
+            return Err("asked to");
+        }
+        Ok(std::iter::once(1))
+    }
+
+    #[track_agent]
+    async fn opaque_async(fails: bool) -> Result<impl Iterator<Item = u8>, impl Debug> {
+        if fails {
+            return Err("asked to");
+        }
+        Ok(std::iter::once(1))
+    }
+
+    #[track_agent]
+    fn qualified<I: Iterator>(mut items: I) -> Option<<I as Iterator>::Item> {
+        items.next()
+    }
+
+    #[track_agent]
+    fn coerced() -> Box<dyn Debug> {
+        Box::new(1)
+    }
+
+    #[track_agent]
+    async fn coerced_async() -> Result<Box<dyn Debug + Send>, String> {
+        Ok(Box::new(1))
+    }
+
+    #[track_agent]
+    fn closure(by: u8) -> impl Fn(u8) -> u8 {
+        move |number| number + by
+    }
+
+    #[track_agent]
+    fn elided(text: &str) -> &str {
+        &text[1..]
+    }
+
+    #[track_agent]
+    async fn elided_async(text: &str) -> &str {
+        &text[1..]
+    }
+
+    #[track_agent]
+    fn reborrowed(items: &mut Vec<u8>) -> &mut u8 {
+        items.push(1);
+        &mut items[0]
+    }
+
+    #[track_agent]
+    async fn reborrowed_async(items: &mut Vec<u8>) -> &mut u8 {
+        items.push(1);
+        &mut items[0]
+    }
+
+    #[tokio::test]
+    async fn whatever_a_function_returns_it_returns_tracked() {
+        let recording = Recording::start();
+        let (mut items, add) = opaque_in_a_tuple();
+        assert_eq!((items.next(), add(1)), (Some(1), 2));
+        assert_eq!(opaque_on_both_sides(false).map(Iterator::count).ok(), Some(1));
+        assert!(opaque_on_both_sides(true).is_err());
+        assert_eq!(opaque_async(false).await.map(Iterator::count).ok(), Some(1));
+        assert!(opaque_async(true).await.is_err());
+        assert_eq!(qualified([7].into_iter()), Some(7));
+        assert_eq!(format!("{:?}", coerced()), "1");
+        assert_eq!(format!("{:?}", coerced_async().await), "Ok(1)");
+        assert_eq!(closure(2)(3), 5);
+        assert_eq!(elided("abc"), "bc");
+        assert_eq!(elided_async("abc").await, "bc");
+        *reborrowed(&mut vec![]) += 1;
+        *reborrowed_async(&mut vec![]).await += 1;
+
+        for agent in [
+            "opaque_in_a_tuple",
+            "opaque_on_both_sides",
+            "opaque_async",
+            "qualified",
+            "coerced",
+            "coerced_async",
+            "closure",
+            "elided",
+            "elided_async",
+            "reborrowed",
+            "reborrowed_async",
+        ] {
+            assert_one(&recording, agent, "success");
+        }
+        assert_one(&recording, "opaque_on_both_sides", "error");
+        assert_one(&recording, "opaque_async", "error");
+    }
+
+    #[track_agent]
+    fn never() -> ! {
+        panic!("on purpose")
+    }
+
+    #[track_agent]
+    async fn never_async() -> ! {
+        tokio::task::yield_now().await;
+        panic!("on purpose")
+    }
+
+    #[track_agent]
+    async fn endless() -> ! {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_function_that_never_returns_ends_all_the_same() {
+        let recording = Recording::start();
+        catch_unwind(|| never()).unwrap_err();
+        AssertUnwindSafe(async { never_async().await }).catch_unwind().await.unwrap_err();
+        assert!(pin!(async { endless().await }).now_or_never().is_none());
+        assert_one(&recording, "never", "panic");
+        assert_one(&recording, "never_async", "panic");
+        assert_one(&recording, "endless", "cancelled");
+    }
+}
+
+mod arguments {
+    use super::*;
+
+    struct Pair {
+        left: u8,
+        right: String,
+    }
+
+    #[track_agent(fields(first = a, right = %right))]
+    fn patterns(
+        mut a: u8,
+        (mut b, _): (u8, u8),
+        [c, ..]: [u8; 3],
+        _: String,
+        Pair { left, ref right }: Pair,
+    ) -> usize {
+        a += 1;
+        b += 1;
+        usize::from(a + b + c + left) + right.len()
+    }
+
+    #[track_agent]
+    async fn patterns_async(
+        mut a: u8,
+        (b, _): (u8, u8),
+        [c, .., d]: [u8; 3],
+        Pair { left, right: text }: Pair,
+    ) -> usize {
+        a += 1;
+        tokio::task::yield_now().await;
+        usize::from(a + b + c + d + left) + text.len()
+    }
+
+    #[track_agent]
+    async fn reassigned(mut text: &str) -> usize {
+        let local = String::from("default");
+        if text.is_empty() {
+            text = &local;
+        }
+        tokio::task::yield_now().await;
+        text.len()
+    }
+
+    #[track_agent]
+    async fn opaque(items: impl Iterator<Item = u8>, map: impl for<'a> Fn(&'a str) -> &'a str) -> usize {
+        items.count() + map("ab").len()
+    }
+
+    #[track_agent]
+    fn conditional(#[cfg(any())] _never: NoSuchType, #[cfg(all())] always: u8, other: u8) -> u8 {
+        always + other
+    }
+
+    #[derive(Clone)]
+    struct Receiver(u8);
+
+    impl Receiver {
+        #[track_agent]
+        fn boxed(self: Box<Self>) -> u8 {
+            self.0
+        }
+
+        #[track_agent]
+        async fn shared(self: Arc<Self>) -> u8 {
+            self.0
+        }
+
+        #[track_agent]
+        async fn pinned(self: Pin<&mut Self>) -> u8 {
+            self.0
+        }
+
+        #[track_agent]
+        fn mutable(mut self) -> u8 {
+            self.0 += 1;
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn arguments_of_every_form_arrive() {
+        let recording = Recording::start();
+        let pair = || Pair { left: 1, right: "ab".to_owned() };
+        assert_eq!(patterns(1, (1, 1), [1; 3], String::new(), pair()), 8);
+        assert_eq!(patterns_async(1, (1, 1), [1; 3], pair()).await, 8);
+        assert_eq!(reassigned("").await, 7);
+        assert_eq!(opaque([1].into_iter(), |text| &text[1..]).await, 2);
+        assert_eq!(conditional(1, 2), 3);
+        let mut receiver = Receiver(1);
+        assert_eq!(Box::new(receiver.clone()).boxed(), 1);
+        assert_eq!(Arc::new(receiver.clone()).shared().await, 1);
+        assert_eq!(Pin::new(&mut receiver).pinned().await, 1);
+        assert_eq!(receiver.mutable(), 2);
+        for agent in [
+            "patterns",
+            "patterns_async",
+            "reassigned",
+            "opaque",
+            "conditional",
+            "boxed",
+            "shared",
+            "pinned",
+            "mutable",
+        ] {
+            assert_one(&recording, agent, "success");
+        }
+    }
+}
+
+mod kinds {
+    use super::*;
+
+    #[track_agent]
+    extern "C" fn foreign(number: u8) -> u8 {
+        number
+    }
+
+    trait Native {
+        #[track_agent]
+        fn provided(&self) -> u8 {
+            1
+        }
+
+        async fn native(&self) -> u8;
+    }
+
+    impl Native for u8 {
+        #[track_agent]
+        async fn native(&self) -> u8 {
+            tokio::task::yield_now().await;
+            *self
+        }
+    }
+
+    #[async_trait::async_trait]
+    trait Boxed {
+        async fn below(&self, text: &str) -> Result<usize, String>;
+    }
+
+    #[async_trait::async_trait]
+    impl Boxed for u8 {
+        #[track_agent]
+        async fn below(&self, text: &str) -> Result<usize, String> {
+            tokio::task::yield_now().await;
+            if text.is_empty() { Err("empty".to_owned()) } else { Ok(text.len()) }
+        }
+    }
+
+    #[async_trait::async_trait(?Send)]
+    trait Local {
+        async fn above(&self) -> u8;
+    }
+
+    #[track_agent]
+    #[async_trait::async_trait(?Send)]
+    impl Local for u8 {
+        async fn above(&self) -> u8 {
+            *self
+        }
+    }
+
+    macro_rules! made {
+        ($visibility:vis $name:ident $body:block) => {
+            #[track_agent]
+            $visibility fn $name() -> u8 $body
+        };
+    }
+
+    made!(pub(super) by_macro { 1 });
+
+    #[track_agent]
+    fn recursive(depth: u8) -> u8 {
+        if depth == 0 { 0 } else { recursive(depth - 1) + 1 }
+    }
+
+    #[track_agent]
+    async fn recursive_async(depth: u8) -> u8 {
+        if depth == 0 { 0 } else { Box::pin(recursive_async(depth - 1)).await + 1 }
+    }
+
+    #[track_agent]
+    async fn generic<T: Clone, E>(result: Result<&T, E>) -> Result<T, E>
+    where
+        E: Debug,
+    {
+        result.cloned()
+    }
+
+    #[tokio::test]
+    async fn functions_of_every_kind_are_tracked() {
+        #[track_agent]
+        fn nested() {}
+
+        let recording = Recording::start();
+        nested();
+        assert_eq!(foreign(1), 1);
+        assert_eq!(1_u8.provided(), 1);
+        assert_eq!(1_u8.native().await, 1);
+        assert_eq!(1_u8.below("ab").await, Ok(2));
+        1_u8.below("").await.unwrap_err();
+        assert_eq!(1_u8.above().await, 1);
+        assert_eq!(by_macro(), 1);
+        assert_eq!(generic::<_, ()>(Ok(&1)).await, Ok(1));
+        generic::<u8, _>(Err("asked to")).await.unwrap_err();
+        for agent in ["nested", "foreign", "provided", "native", "below", "u8::above", "by_macro", "generic"]
+        {
+            assert_one(&recording, agent, "success");
+        }
+        assert_one(&recording, "below", "error");
+        assert_one(&recording, "generic", "error");
+
+        assert_eq!(recursive(3), 3);
+        assert_eq!(recursive_async(3).await, 3);
+        for agent in ["recursive", "recursive_async"] {
+            let labels = [("agent_id", agent), ("status", "success")];
+            assert_eq!(recording.value("agent_executions_total", &labels), 4.0, "one call a level");
+        }
+    }
+
+    #[test]
+    fn a_tracked_future_is_send_if_the_plain_one_is() {
+        fn is_send<T: Send>(future: T) -> T {
+            future
+        }
+
+        drop(is_send(generic::<u8, String>(Ok(&1))));
+        drop(is_send(recursive_async(1)));
+    }
+}
+
+mod bodies {
+    use super::*;
+
+    #[track_agent]
+    fn inner_attributes() -> u8 {
+        #![allow(unused_variables)]
+        //! Documented from inside.
+        let unused = 1;
+        1
+    }
+
+    #[track_agent]
+    fn unfinished() -> u8 {
+        todo!("on purpose")
+    }
+
+    #[track_agent]
+    async fn converted(text: &str) -> Result<u8, Box<dyn std::error::Error + Send + Sync>> {
+        if text.is_empty() {
+            return Err("empty".into());
+        }
+        Ok(text.parse::<u8>()?)
+    }
+
+    #[tokio::test]
+    async fn bodies_of_every_form_run() {
+        let recording = Recording::start();
+        assert_eq!(inner_attributes(), 1);
+        catch_unwind(unfinished).unwrap_err();
+        assert_eq!(converted("1").await.unwrap(), 1);
+        converted("").await.unwrap_err();
+        assert_one(&recording, "inner_attributes", "success");
+        assert_one(&recording, "unfinished", "panic");
+        assert_one(&recording, "converted", "success");
+        assert_one(&recording, "converted", "error");
+    }
+}
+
+#[test]
+fn a_tracked_future_is_at_most_128_bytes_larger() {
+    async fn plain(bytes: [u8; 1_000]) -> u8 {
+        tokio::task::yield_now().await;
+        bytes[3]
+    }
+    #[track_agent]
+    async fn tracked(bytes: [u8; 1_000]) -> u8 {
+        tokio::task::yield_now().await;
+        bytes[3]
+    }
+
+    let (plain, tracked) = (size_of_val(&plain([0; 1_000])), size_of_val(&tracked([0; 1_000])));
+    assert!(tracked <= plain + 128, "{tracked} bytes, {plain} without us");
+}

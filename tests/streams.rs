@@ -1,0 +1,235 @@
+//! Functions that return a future or a stream: the call is what the caller polls, not its making.
+
+use std::pin::Pin;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use monitor_runtime::testing::{Recording, capture_logs};
+use monitor_runtime::{track_agent, track_skill};
+
+#[track_caller]
+fn assert_counts(recording: &Recording, skill: &str, expected: &[(&str, f64)]) {
+    for status in ["success", "error", "panic", "cancelled"] {
+        let wanted = expected.iter().find(|(name, _)| *name == status).map_or(0.0, |(_, count)| *count);
+        let counted = recording.value("skill_executions_total", &[("skill_id", skill), ("status", status)]);
+        assert_eq!(counted, wanted, "{skill} {status}");
+    }
+    assert_eq!(recording.value("active_skills", &[("skill_id", skill)]), 0.0, "{skill} in flight");
+}
+
+mod futures {
+    use super::*;
+
+    #[track_skill]
+    fn opaque(succeeds: bool) -> impl Future<Output = Result<u8, String>> + Send {
+        let made = u8::from(succeeds);
+        async move { if succeeds { Ok(made) } else { Err("asked to fail".to_owned()) } }
+    }
+
+    #[track_skill]
+    fn chained(number: u8) -> impl Future<Output = u8> {
+        async move { number }.map(|number| number + 1).boxed()
+    }
+
+    #[track_skill]
+    fn boxed<'a>(text: &'a str) -> Pin<Box<dyn Future<Output = Result<usize, String>> + Send + 'a>> {
+        let length = text.len();
+        if text.is_empty() {
+            return Box::pin(async { Err("empty".to_owned()) });
+        }
+        Box::pin(async move { Ok(length) })
+    }
+
+    #[track_skill]
+    fn well_known_alias(number: u8) -> BoxFuture<'static, u8> {
+        async move { number }.boxed()
+    }
+
+    type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+    #[track_skill]
+    fn own_alias<T: Clone>(value: &T) -> Reply<'_, T> {
+        Box::pin(async { value.clone() })
+    }
+
+    struct Plain(u8);
+
+    #[track_skill]
+    fn no_future() -> Plain {
+        Plain(1)
+    }
+
+    #[tokio::test]
+    async fn a_returned_future_is_the_call() {
+        let recording = Recording::start();
+        assert_eq!(opaque(true).await, Ok(1));
+        opaque(false).await.unwrap_err();
+        assert_eq!(chained(1).await, 2);
+        assert_eq!(boxed("ab").await, Ok(2));
+        boxed("").await.unwrap_err();
+        assert_eq!(well_known_alias(1).await, 1);
+        assert_eq!(own_alias(&1).await, 1);
+        assert_eq!(no_future().0, 1);
+        assert_counts(&recording, "opaque", &[("success", 1.0), ("error", 1.0)]);
+        assert_counts(&recording, "chained", &[("success", 1.0)]);
+        assert_counts(&recording, "boxed", &[("success", 1.0), ("error", 1.0)]);
+        assert_counts(&recording, "well_known_alias", &[("success", 1.0)]);
+        assert_counts(&recording, "own_alias", &[("success", 1.0)]);
+        assert_counts(&recording, "no_future", &[("success", 1.0)]);
+    }
+
+    #[test]
+    fn a_returned_future_that_is_never_polled_is_no_call() {
+        let recording = Recording::start();
+        drop(opaque(true));
+        drop(boxed("ab"));
+        drop(own_alias(&1));
+        assert_counts(&recording, "opaque", &[]);
+        assert_counts(&recording, "boxed", &[]);
+        assert_counts(&recording, "own_alias", &[]);
+    }
+
+    #[test]
+    fn a_returned_future_binds_its_log_lines() {
+        #[track_agent("logs_inside")]
+        fn logs_inside() -> BoxFuture<'static, ()> {
+            Box::pin(async { tracing::info!("inside") })
+        }
+
+        let lines = capture_logs(|| logs_inside().now_or_never());
+        assert_eq!(lines[0]["agent_id"], "logs_inside");
+    }
+}
+
+mod streams {
+    use super::*;
+
+    #[track_skill]
+    fn numbers(to: u8) -> impl Stream<Item = u8> {
+        stream::iter(0..to)
+    }
+
+    #[track_skill]
+    fn fallible(items: Vec<Result<u8, String>>) -> BoxStream<'static, Result<u8, String>> {
+        stream::iter(items).boxed()
+    }
+
+    type Tokens<'a> = Pin<Box<dyn Stream<Item = u8> + Send + 'a>>;
+
+    #[track_skill]
+    fn behind_an_alias(bytes: &[u8]) -> Tokens<'_> {
+        Box::pin(stream::iter(bytes.iter().copied()))
+    }
+
+    #[track_skill(stream)]
+    async fn behind_an_alias_async(bytes: &[u8]) -> Tokens<'_> {
+        tokio::task::yield_now().await;
+        Box::pin(stream::iter(bytes.iter().copied()))
+    }
+
+    #[track_skill]
+    async fn opened(succeeds: bool) -> Result<impl Stream<Item = u8>, String> {
+        tokio::task::yield_now().await;
+        if succeeds { Ok(stream::iter([1, 2])) } else { Err("asked to fail".to_owned()) }
+    }
+
+    #[track_skill]
+    async fn opened_boxed(succeeds: bool) -> Result<BoxStream<'static, u8>, String> {
+        if succeeds { Ok(stream::iter([1, 2]).boxed()) } else { Err("asked to fail".to_owned()) }
+    }
+
+    #[track_skill(error_if = |item: &u8| *item == 2)]
+    fn judged_by_item() -> impl Stream<Item = u8> {
+        stream::iter([1, 2, 3])
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_a_call_until_its_end() {
+        let recording = Recording::start();
+        let mut stream = std::pin::pin!(numbers(3));
+        assert_eq!(stream.next().await, Some(0));
+        assert_eq!(recording.value("active_skills", &[("skill_id", "numbers")]), 1.0);
+        assert_eq!(stream.by_ref().count().await, 2);
+        assert_counts(&recording, "numbers", &[("success", 1.0)]);
+        assert_eq!(stream.next().await, None, "polled after its end it stays at its end");
+
+        assert_eq!(behind_an_alias(&[1, 2]).count().await, 2);
+        assert_eq!(behind_an_alias_async(&[1, 2]).await.count().await, 2);
+        assert_eq!(opened(true).await.unwrap().count().await, 2);
+        assert_eq!(opened_boxed(true).await.unwrap().count().await, 2);
+        for skill in ["behind_an_alias", "behind_an_alias_async", "opened", "opened_boxed"] {
+            assert_counts(&recording, skill, &[("success", 1.0)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_cannot_be_opened_is_an_error() {
+        let recording = Recording::start();
+        assert!(opened(false).await.is_err());
+        assert!(opened_boxed(false).await.is_err());
+        assert_counts(&recording, "opened", &[("error", 1.0)]);
+        assert_counts(&recording, "opened_boxed", &[("error", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn an_item_that_is_an_error_makes_the_call_one() {
+        let recording = Recording::start();
+        let items = || vec![Ok(1), Err("broken".to_owned()), Ok(2)];
+        assert_eq!(fallible(items()).count().await, 3);
+        // Whoever stops at the error has not cancelled anything.
+        assert_eq!(fallible(items()).take(2).count().await, 2);
+        assert_counts(&recording, "fallible", &[("error", 2.0)]);
+
+        assert_eq!(judged_by_item().count().await, 3);
+        assert_counts(&recording, "judged_by_item", &[("error", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_dropped_early_is_cancelled_and_one_never_polled_no_call() {
+        let recording = Recording::start();
+        assert_eq!(numbers(3).take(1).count().await, 1);
+        drop(numbers(3));
+        drop(opened(true).await);
+        assert_counts(&recording, "numbers", &[("cancelled", 1.0)]);
+        assert_counts(&recording, "opened", &[("cancelled", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_panics_is_counted_when_it_does() {
+        #[track_skill]
+        fn panics() -> impl Stream<Item = u8> {
+            stream::iter(0..2).map(|number| if number == 1 { panic!("on purpose") } else { number })
+        }
+
+        let recording = Recording::start();
+        let mut stream = Box::pin(panics());
+        assert_eq!(stream.next().await, Some(0));
+        std::panic::AssertUnwindSafe(stream.next()).catch_unwind().await.unwrap_err();
+        assert_counts(&recording, "panics", &[("panic", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn the_time_to_the_first_item_is_recorded_once_a_stream() {
+        #[track_agent("first_item")]
+        fn agent() -> impl Stream<Item = u8> {
+            stream::iter(0..3)
+        }
+
+        let recording = Recording::start();
+        assert_eq!(agent().count().await, 3);
+        assert_eq!(numbers(2).count().await, 2);
+        assert_eq!(numbers(0).count().await, 0);
+        let first = |metric: &str, label, id| recording.value(&format!("{metric}_count"), &[(label, id)]);
+        assert_eq!(first("agent_time_to_first_item_seconds", "agent_id", "first_item"), 1.0);
+        assert_eq!(first("skill_time_to_first_item_seconds", "skill_id", "numbers"), 1.0);
+    }
+
+    #[test]
+    fn an_error_among_the_items_is_logged_with_the_calls_context() {
+        let lines = capture_logs(|| fallible(vec![Err("broken".to_owned())]).count().now_or_never());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(lines[0]["event"], "skill failed");
+        assert_eq!(lines[0]["error"], "broken");
+        assert_eq!(lines[0]["skill_id"], "fallible");
+    }
+}
