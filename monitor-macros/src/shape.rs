@@ -55,15 +55,18 @@ impl Shape {
         }
         match declared {
             _ if is_opaque(declared, "Future") => Self::Future,
-            Type::Path(path) => match path.path.segments.last() {
-                Some(last) if VALUES.iter().any(|value| last.ident == value) => Self::Value,
-                _ => Self::ByType,
-            },
+            Type::Path(_) if is_value(declared) => Self::Value,
+            Type::Path(_) => Self::ByType,
             Type::Group(group) => Self::of_plain(&group.elem, stream),
             Type::Paren(paren) => Self::of_plain(&paren.elem, stream),
             _ => Self::Value,
         }
     }
+}
+
+fn is_value(declared: &Type) -> bool {
+    let Type::Path(path) = declared else { return false };
+    path.path.segments.last().is_some_and(|last| VALUES.iter().any(|value| last.ident == value))
 }
 
 /// The stream that the type shows, or that the user says it holds.
@@ -74,7 +77,8 @@ fn stream_in(declared: &Type, said: bool) -> Option<Stream> {
     if let Some(held) = ok_type(declared) {
         return stream_in(held, said).map(|stream| Stream { is_in_result: true, ..stream });
     }
-    (said || is_boxed_stream(declared)).then_some(Stream { is_boxed: true, is_in_result: false })
+    let may_be_alias = said && matches!(declared, Type::Path(_)) && !is_value(declared);
+    (may_be_alias || is_boxed_stream(declared)).then_some(Stream { is_boxed: true, is_in_result: false })
 }
 
 /// The `Ok` type of whatever is called `…Result`.
