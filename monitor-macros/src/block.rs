@@ -90,7 +90,7 @@ impl Block {
             Choice::Track(options) => *options,
         };
         options.or(block);
-        let spec = Spec::new(kind, options, method, Some(&self.type_name), errors);
+        let spec = Spec::new(kind, &options, method, Some(&self.type_name), errors);
         emit(&spec, &without_helpers(method))
     }
 }

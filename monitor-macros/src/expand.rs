@@ -8,9 +8,10 @@ use syn::spanned::Spanned as _;
 
 use crate::block::Block;
 use crate::diagnostics::Diagnostics;
+use crate::field::{Field, Form};
 use crate::function::Function;
 use crate::kind::Kind;
-use crate::options::{Field, Form, Id, Options};
+use crate::options::{Id, Options};
 use crate::parameters::{captured_in_order, rebound};
 use crate::shape::{Shape, Stream};
 use crate::spec::{Judge, Spec};
@@ -21,7 +22,7 @@ pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -
     let options = Options::parse(kind, arguments, &errors);
     let (tracked, untouched) = match parse_item(&item) {
         Ok(Item::Function(function)) => {
-            let spec = Spec::new(kind, options, &function, None, &errors);
+            let spec = Spec::new(kind, &options, &function, None, &errors);
             (emit(&spec, &function), item)
         }
         Ok(Item::Block(block)) => {
@@ -117,13 +118,11 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
     let (entry, judge, body) = (entry(spec, function), judge(spec), &function.body);
     let captured = captured_in_order(function, runtime);
     let body = quote!(async move { #captured #returned #rebound #body });
-    match spec.shape {
-        Shape::AsyncStream(stream) => {
-            let hand_on = hand_on(runtime, stream, &judge);
-            quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await)
-        }
-        _ => quote!(#runtime::private::track_future(#entry, #body, #judge).await),
+    if let Shape::AsyncStream(stream) = spec.shape {
+        let hand_on = hand_on(runtime, stream, &judge);
+        return quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await);
     }
+    quote!(#runtime::private::track_future(#entry, #body, #judge).await)
 }
 
 /// What an asynchronous function's call does once there is a stream: it goes on in it.

@@ -4,9 +4,11 @@
 //! ([`spec`]), which is emitted ([`expand`]); where a rule is broken, the item comes back as it was, with every
 //! [`diagnostics`] beside it.
 
+mod arguments;
 mod block;
 mod diagnostics;
 mod expand;
+mod field;
 mod function;
 mod kind;
 mod operation;

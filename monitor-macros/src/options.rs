@@ -1,13 +1,13 @@
 //! The grammar of an attribute's arguments: one table, read by the parser and by its messages.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Expr, Ident, Lit, LitStr, Path, Token};
 
+use crate::arguments;
 use crate::diagnostics::{Diagnostics, nearest};
+use crate::field::Field;
 use crate::kind::Kind;
 use crate::slot::Slot;
 
@@ -32,23 +32,6 @@ pub(crate) enum Id {
     Expr(Box<Expr>),
 }
 
-/// One of `fields(…)`.
-#[derive(Clone, Debug)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) name_tokens: TokenStream,
-    pub(crate) form: Form,
-    pub(crate) value: Expr,
-}
-
-/// How a field's value is recorded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
-    Value,
-    Display,
-    Debug,
-}
-
 /// One row of the grammar.
 struct Row {
     name: &'static str,
@@ -58,24 +41,31 @@ struct Row {
 }
 
 const GRAMMAR: &[Row] = &[
-    Row { name: "id", kinds: Kind::ALL, usage: "`id = expr`", parse: parse_id },
+    Row { name: "id", kinds: Kind::ALL, usage: "`id = expr`", parse: arguments::parse_id },
     Row {
         name: "operation",
         kinds: &[Kind::Query],
         usage: "`operation = \"select\"`",
-        parse: parse_operation,
+        parse: arguments::parse_operation,
     },
-    Row { name: "fields", kinds: Kind::ALL, usage: "`fields(name = expr, …)`", parse: parse_fields },
-    Row { name: "level", kinds: Kind::ALL, usage: "`level = \"debug\"`", parse: parse_level },
-    Row { name: "error_if", kinds: Kind::ALL, usage: "`error_if = path`", parse: parse_error_if },
-    Row { name: "ok_if", kinds: Kind::ALL, usage: "`ok_if = path`", parse: parse_ok_if },
-    Row { name: "log_errors", kinds: Kind::ALL, usage: "`log_errors = false`", parse: parse_log_errors },
-    Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: parse_stream },
-    Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: parse_crate },
+    Row {
+        name: "fields",
+        kinds: Kind::ALL,
+        usage: "`fields(name = expr, …)`",
+        parse: arguments::parse_fields,
+    },
+    Row { name: "level", kinds: Kind::ALL, usage: "`level = \"debug\"`", parse: arguments::parse_level },
+    Row { name: "error_if", kinds: Kind::ALL, usage: "`error_if = path`", parse: arguments::parse_error_if },
+    Row { name: "ok_if", kinds: Kind::ALL, usage: "`ok_if = path`", parse: arguments::parse_ok_if },
+    Row {
+        name: "log_errors",
+        kinds: Kind::ALL,
+        usage: "`log_errors = false`",
+        parse: arguments::parse_log_errors,
+    },
+    Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: arguments::parse_stream },
+    Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];
-
-const LEVELS: [(&str, &str); 5] =
-    [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
 
 impl Options {
     /// Parses all arguments; a wrong one is noted and skipped, so that the others are checked as well.
@@ -89,12 +79,12 @@ impl Options {
                     skip_argument(input)?;
                 }
                 is_first = false;
-                if !input.is_empty() {
-                    if let Err(error) = input.parse::<Token![,]>() {
-                        errors.push(syn::Error::new(error.span(), "expected `,` between two arguments"));
-                        skip_argument(input)?;
-                        input.parse::<Option<Token![,]>>()?;
-                    }
+                if !input.is_empty()
+                    && let Err(error) = input.parse::<Token![,]>()
+                {
+                    errors.push(syn::Error::new(error.span(), "expected `,` between two arguments"));
+                    skip_argument(input)?;
+                    input.parse::<Option<Token![,]>>()?;
                 }
             }
             Ok(())
@@ -179,185 +169,4 @@ fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {
         input.parse::<TokenTree>()?;
     }
     Ok(())
-}
-
-/// Parses the value after `name =`.
-fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<T> {
-    if !input.peek(Token![=]) {
-        return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value: {usage}")));
-    }
-    let equals: Token![=] = input.parse()?;
-    if input.is_empty() || input.peek(Token![,]) {
-        return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
-    }
-    input.parse()
-}
-
-fn parse_id(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let id = match value(name, input, "`id = expr`")? {
-        Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Id::Literal(literal),
-        expr => Id::Expr(Box::new(expr)),
-    };
-    options.id.set("id", name, id, errors);
-    Ok(())
-}
-
-fn parse_operation(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let operation: LitStr = string(name, input, "`operation = \"select\"`")?;
-    if operation.value().is_empty() {
-        errors.error(
-            &operation,
-            "an operation must not be empty; expected \"select\", \"insert\" or a word of yours",
-        );
-    }
-    options.operation.set("operation", name, operation, errors);
-    Ok(())
-}
-
-fn parse_level(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let given = string(name, input, "`level = \"debug\"`")?;
-    let text = given.value();
-    match LEVELS.iter().find(|(level, _)| text.eq_ignore_ascii_case(level)) {
-        Some((_, level)) => options.level.set("level", name, level, errors),
-        None => {
-            let expected = "expected \"trace\", \"debug\", \"info\", \"warn\" or \"error\"";
-            errors.error(given, format_args!("unknown level \"{text}\"; {expected}"));
-        }
-    }
-    Ok(())
-}
-
-fn parse_error_if(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let predicate = value(name, input, "`error_if = path`, a `fn(&R) -> bool`")?;
-    options.error_if.set("error_if", name, predicate, errors);
-    Ok(())
-}
-
-fn parse_ok_if(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let predicate = value(name, input, "`ok_if = path`, a `fn(&R) -> bool`")?;
-    options.ok_if.set("ok_if", name, predicate, errors);
-    Ok(())
-}
-
-fn parse_log_errors(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let expected = "expected `false`, `true`, \"warn\" or \"error\"";
-    let given: Expr = value(name, input, "`log_errors = false`")?;
-    let level = match &given {
-        Expr::Lit(ExprLit { lit: Lit::Bool(is_on), .. }) => Some(if is_on.value { "Error" } else { "Off" }),
-        Expr::Lit(ExprLit { lit: Lit::Str(level), .. }) => match level.value().as_str() {
-            "error" => Some("Error"),
-            "warn" => Some("Warn"),
-            _ => None,
-        },
-        _ => None,
-    };
-    match level {
-        Some(level) => options.log_errors.set("log_errors", name, level, errors),
-        None => errors
-            .error(&given, format_args!("`log_errors` cannot be `{}`; {expected}", given.to_token_stream())),
-    }
-    Ok(())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the table holds parsers of one type")]
-fn parse_stream(
-    options: &mut Options,
-    name: &Ident,
-    _: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    options.stream.set("stream", name, (), errors);
-    Ok(())
-}
-
-fn parse_crate(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    let path = value(name, input, "`crate = path::to::monitor_runtime`")?;
-    options.krate.set("crate", name, path, errors);
-    Ok(())
-}
-
-fn string(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
-    match value(name, input, usage)? {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
-        other => {
-            Err(syn::Error::new_spanned(other, format_args!("`{name}` takes a string literal: {usage}")))
-        }
-    }
-}
-
-fn parse_fields(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    if !input.peek(syn::token::Paren) {
-        return Err(syn::Error::new(name.span(), "`fields` needs a list: `fields(name = expr, …)`"));
-    }
-    let content;
-    syn::parenthesized!(content in input);
-    let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated)?;
-    options.fields.set("fields", name, fields.into_iter().collect(), errors);
-    Ok(())
-}
-
-impl Parse for Field {
-    /// `name = expr`, `name = %expr`, `name = ?expr`, or a variable on its own: `name`, `%name`, `?name`.
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let shorthand = Form::parse(input)?;
-        let path = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with(input, Ident::parse_any)?;
-        let name = path.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
-        let name_tokens = path.to_token_stream();
-        if !input.peek(Token![=]) {
-            let value = syn::parse2(name_tokens.clone())?;
-            return Ok(Self { name, name_tokens, form: shorthand.unwrap_or(Form::Value), value });
-        }
-        input.parse::<Token![=]>()?;
-        let form = Form::parse(input)?.or(shorthand).unwrap_or(Form::Value);
-        Ok(Self { name, name_tokens, form, value: input.parse()? })
-    }
-}
-
-impl Form {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Option<Self>> {
-        if input.parse::<Option<Token![%]>>()?.is_some() {
-            return Ok(Some(Self::Display));
-        }
-        Ok(input.parse::<Option<Token![?]>>()?.map(|_| Self::Debug))
-    }
 }

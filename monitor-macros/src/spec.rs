@@ -6,10 +6,11 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, ReturnType, Type, visit_mut};
 
 use crate::diagnostics::Diagnostics;
+use crate::field::Field;
 use crate::function::Function;
 use crate::kind::Kind;
 use crate::operation;
-use crate::options::{Field, Id, Options};
+use crate::options::{Id, Options};
 use crate::shape::Shape;
 
 /// Longer ids would be recorded under the overflow value.
@@ -46,7 +47,7 @@ impl Spec {
     /// Checks everything; each broken rule is noted, none stops the others.
     pub(crate) fn new(
         kind: Kind,
-        options: Options,
+        options: &Options,
         function: &Function,
         type_name: Option<&str>,
         errors: &Diagnostics,
@@ -54,7 +55,7 @@ impl Spec {
         check_signature(function, errors);
         let name = function.signature.ident.unraw().to_string();
         let default_id = type_name.map_or_else(|| name.clone(), |type_name| format!("{type_name}::{name}"));
-        let id = id(&options, &default_id, function, errors);
+        let id = id(options, &default_id, function, errors);
         let fields = options.fields.get().cloned().unwrap_or_default();
         check_fields(kind, &fields, errors);
         Self {
@@ -62,12 +63,12 @@ impl Spec {
             runtime: options.krate.get().map_or_else(|| quote!(::monitor_runtime), |path| quote!(#path)),
             id,
             default_id,
-            operation: operation(kind, &options, function),
+            operation: operation(kind, options, function),
             fields,
             level: options.level.get().copied().unwrap_or("INFO"),
-            judge: judge(&options, errors),
+            judge: judge(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
-            shape: shape(&options, function, errors),
+            shape: shape(options, function, errors),
             returned: returned(&function.signature.output),
             diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
         }
@@ -153,16 +154,18 @@ fn returned(output: &ReturnType) -> Option<Type> {
         ReturnType::Default => syn::parse_quote!(()),
         ReturnType::Type(_, declared) => (**declared).clone(),
     };
-    struct Infer;
-    impl visit_mut::VisitMut for Infer {
-        fn visit_type_mut(&mut self, part: &mut Type) {
-            if matches!(part, Type::ImplTrait(_)) {
-                *part = syn::parse_quote!(_);
-            } else {
-                visit_mut::visit_type_mut(self, part);
-            }
-        }
-    }
     visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
     (!matches!(declared, Type::Infer(_) | Type::Never(_))).then_some(declared)
+}
+
+/// Puts `_` in the place of each `impl Trait`.
+struct Infer;
+impl visit_mut::VisitMut for Infer {
+    fn visit_type_mut(&mut self, part: &mut Type) {
+        if matches!(part, Type::ImplTrait(_)) {
+            *part = syn::parse_quote!(_);
+        } else {
+            visit_mut::visit_type_mut(self, part);
+        }
+    }
 }

@@ -1,0 +1,167 @@
+//! The parser of each option's value; the table in [`options`](crate::options) says which is whose.
+
+use quote::ToTokens as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
+
+use crate::diagnostics::Diagnostics;
+use crate::field::Field;
+use crate::options::{Id, Options};
+
+const LEVELS: [(&str, &str); 5] =
+    [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
+
+/// Parses the value after `name =`.
+fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<T> {
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value: {usage}")));
+    }
+    let equals: Token![=] = input.parse()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
+    }
+    input.parse()
+}
+
+pub(crate) fn parse_id(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let id = match value(name, input, "`id = expr`")? {
+        Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Id::Literal(literal),
+        expr => Id::Expr(Box::new(expr)),
+    };
+    options.id.set("id", name, id, errors);
+    Ok(())
+}
+
+pub(crate) fn parse_operation(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let operation: LitStr = string(name, input, "`operation = \"select\"`")?;
+    if operation.value().is_empty() {
+        errors.error(
+            &operation,
+            "an operation must not be empty; expected \"select\", \"insert\" or a word of yours",
+        );
+    }
+    options.operation.set("operation", name, operation, errors);
+    Ok(())
+}
+
+pub(crate) fn parse_level(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let given = string(name, input, "`level = \"debug\"`")?;
+    let text = given.value();
+    if let Some((_, level)) = LEVELS.iter().find(|(level, _)| text.eq_ignore_ascii_case(level)) {
+        options.level.set("level", name, level, errors);
+    } else {
+        let expected = "expected \"trace\", \"debug\", \"info\", \"warn\" or \"error\"";
+        errors.error(given, format_args!("unknown level \"{text}\"; {expected}"));
+    }
+    Ok(())
+}
+
+pub(crate) fn parse_error_if(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let predicate = value(name, input, "`error_if = path`, a `fn(&R) -> bool`")?;
+    options.error_if.set("error_if", name, predicate, errors);
+    Ok(())
+}
+
+pub(crate) fn parse_ok_if(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let predicate = value(name, input, "`ok_if = path`, a `fn(&R) -> bool`")?;
+    options.ok_if.set("ok_if", name, predicate, errors);
+    Ok(())
+}
+
+pub(crate) fn parse_log_errors(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let expected = "expected `false`, `true`, \"warn\" or \"error\"";
+    let given: Expr = value(name, input, "`log_errors = false`")?;
+    let level = match &given {
+        Expr::Lit(ExprLit { lit: Lit::Bool(is_on), .. }) => Some(if is_on.value { "Error" } else { "Off" }),
+        Expr::Lit(ExprLit { lit: Lit::Str(level), .. }) => match level.value().as_str() {
+            "error" => Some("Error"),
+            "warn" => Some("Warn"),
+            _ => None,
+        },
+        _ => None,
+    };
+    match level {
+        Some(level) => options.log_errors.set("log_errors", name, level, errors),
+        None => errors
+            .error(&given, format_args!("`log_errors` cannot be `{}`; {expected}", given.to_token_stream())),
+    }
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table holds parsers of one type")]
+pub(crate) fn parse_stream(
+    options: &mut Options,
+    name: &Ident,
+    _: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    options.stream.set("stream", name, (), errors);
+    Ok(())
+}
+
+pub(crate) fn parse_crate(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let path = value(name, input, "`crate = path::to::monitor_runtime`")?;
+    options.krate.set("crate", name, path, errors);
+    Ok(())
+}
+
+fn string(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
+    match value(name, input, usage)? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
+        other => {
+            Err(syn::Error::new_spanned(other, format_args!("`{name}` takes a string literal: {usage}")))
+        }
+    }
+}
+
+pub(crate) fn parse_fields(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    if !input.peek(syn::token::Paren) {
+        return Err(syn::Error::new(name.span(), "`fields` needs a list: `fields(name = expr, …)`"));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated)?;
+    options.fields.set("fields", name, fields.into_iter().collect(), errors);
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! One entry of `fields(…)`.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Ident, Token};
+
+/// One of `fields(…)`.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) name_tokens: TokenStream,
+    pub(crate) form: Form,
+    pub(crate) value: Expr,
+}
+
+/// How a field's value is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Value,
+    Display,
+    Debug,
+}
+
+impl Parse for Field {
+    /// `name = expr`, `name = %expr`, `name = ?expr`, or a variable on its own: `name`, `%name`, `?name`.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let shorthand = Form::parse(input)?;
+        let path = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with(input, Ident::parse_any)?;
+        let name = path.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
+        let name_tokens = path.to_token_stream();
+        if !input.peek(Token![=]) {
+            let value = syn::parse2(name_tokens.clone())?;
+            return Ok(Self { name, name_tokens, form: shorthand.unwrap_or(Form::Value), value });
+        }
+        input.parse::<Token![=]>()?;
+        let form = Form::parse(input)?.or(shorthand).unwrap_or(Form::Value);
+        Ok(Self { name, name_tokens, form, value: input.parse()? })
+    }
+}
+
+impl Form {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Option<Self>> {
+        if input.parse::<Option<Token![%]>>()?.is_some() {
+            return Ok(Some(Self::Display));
+        }
+        Ok(input.parse::<Option<Token![?]>>()?.map(|_| Self::Debug))
+    }
+}
