@@ -201,7 +201,6 @@ mod logged {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ViaAny as _, ViaAsError as _, ViaAsSyncError as _, ViaDebug as _, ViaDisplay as _};
     use super::*;
 
     macro_rules! fault {

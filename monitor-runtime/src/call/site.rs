@@ -164,7 +164,7 @@ impl Callsite for Site {
 }
 
 /// A span about to be opened, with its id already at hand.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
     site: &'static Site,
     id: &'a &'a str,

@@ -166,6 +166,10 @@ pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Item>)
 }
 
 /// Goes on with the call in the stream of an `Ok`; an `Err` ends it.
+///
+/// # Errors
+///
+/// Those of `result`.
 #[inline]
 pub fn hand_on_ok<S, E, O>(
     call: Call,

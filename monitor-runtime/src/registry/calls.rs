@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::family::{Family, Series};
-use super::histogram::{Buckets, Histogram};
+use super::histogram::{Buckets, Histogram, Reading};
 use super::labels::Labels;
 use super::shard::{Cells, Stripe};
 use super::sink::{Sample, Sink};
@@ -148,7 +148,7 @@ impl CallSeries {
         for outcome in Outcome::BY_NAME {
             let status = Some(("status", outcome.as_str()));
             let reading = self.ended[outcome as usize].get().map(Histogram::read);
-            let count = reading.as_ref().map_or(0, |reading| reading.count());
+            let count = reading.as_ref().map_or(0, Reading::count);
             ended += count;
             total.push(&self.labels, status, Sample::Counter(count));
             if let Some(reading) = &reading {

@@ -135,7 +135,9 @@ mod tests {
         );
         series.show(&mut total, &mut duration, Some(&mut active));
         let mut out = Vec::new();
-        [active, duration, total].iter().for_each(|family| family.write_to(&mut out));
+        for family in [active, duration, total] {
+            family.write_to(&mut out);
+        }
         let golden = r#"# HELP active_agents Agent executions that have started and not yet ended.
 # TYPE active_agents gauge
 active_agents{agent_id="a\\b\"c\nd"} 1
