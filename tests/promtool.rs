@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
 use support::exposition::{Exposition, Kind};
+use support::service::{Service, command, eventually, notes};
 
 /// Everything that a label value has to be escaped for.
 const AWKWARD: &str = "quote \" backslash \\ newline \n braces {a=\"b\"} ü";
@@ -89,6 +90,20 @@ fn promtool_check_metrics(scrape: &str) -> Output {
 async fn promtool_finds_nothing_to_say_about_a_scrape() {
     let scrape = scrape().await;
     let said = promtool_check_metrics(scrape);
+    let text = [said.stdout, said.stderr].concat();
+    assert!(said.status.success() && text.is_empty(), "{}\n{scrape}", String::from_utf8_lossy(&text));
+}
+
+#[test]
+fn promtool_finds_nothing_to_say_about_the_running_example() {
+    let notes = notes();
+    let service = Service::start(command().arg("--docs").arg(notes.path()).args(["--traffic", "100"]));
+    let scrape = eventually("something is cancelled", || {
+        let cancelled = [("agent_id", "researcher"), ("status", "cancelled")];
+        let runs = service.metrics().value("agent_executions_total", &cancelled)?;
+        (runs > 0.0).then(|| service.get("/health/metrics").body)
+    });
+    let said = promtool_check_metrics(&scrape);
     let text = [said.stdout, said.stderr].concat();
     assert!(said.status.success() && text.is_empty(), "{}\n{scrape}", String::from_utf8_lossy(&text));
 }

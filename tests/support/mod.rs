@@ -1,4 +1,6 @@
 //! What several test files share.
 #![allow(dead_code, unused_imports, reason = "every test file compiles all of it and uses its own part")]
 
+pub(crate) mod client;
 pub(crate) mod exposition;
+pub(crate) mod service;

@@ -1,0 +1,168 @@
+//! The service on databases that outlive it.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::recorded::moved;
+use crate::support::service::{Service, command, eventually, notes};
+
+fn on_file(notes: &TempDir, path: &str) -> Service {
+    Service::start(command().arg("--docs").arg(notes.path()).args(["--db", path]))
+}
+
+#[test]
+fn runs_in_a_file_are_listed_after_a_restart() {
+    let notes = notes();
+    let path = notes.path().join("odd name #1?.db");
+    let path = path.to_str().unwrap();
+    let service = on_file(&notes, path);
+    service.ask("Green tea?");
+    let before = service.runs();
+    assert!(service.stop().status.success());
+
+    assert_eq!(before.len(), 1);
+    assert_eq!(on_file(&notes, path).runs(), before);
+}
+
+#[test]
+fn a_sqlite_url_names_a_file_too() {
+    let notes = notes();
+    let path = notes.path().join("runs.db");
+    let url = format!("sqlite://{}", path.display());
+    let service = Service::start(command().arg("--docs").arg(notes.path()).env("DATABASE_URL", url));
+    assert_eq!(service.ask("Green tea?").status, 200);
+    assert!(path.is_file());
+}
+
+#[test]
+fn services_without_a_file_do_not_see_each_other() {
+    let notes = notes();
+    let [one, other] = [Service::on(&notes), Service::on(&notes)];
+    one.ask("Green tea?");
+    assert_eq!((one.runs().len(), other.runs().len()), (1, 0));
+}
+
+/// A database of its own on the tests' PostgreSQL, and the way to it.
+struct Postgres {
+    admin: PgConnection,
+    name: String,
+    options: PgConnectOptions,
+}
+
+impl Postgres {
+    async fn create() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let url = std::env::var("MONITOR_TEST_POSTGRES_URL")
+            .expect("MONITOR_TEST_POSTGRES_URL is not set; run scripts/test, which starts the databases");
+        let options: PgConnectOptions = url.parse().unwrap();
+        let mut admin = options.connect().await.unwrap();
+        let name = format!("agent_service_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        Self { admin, options: options.database(&name), name }
+    }
+
+    fn command(&self, notes: &TempDir) -> Command {
+        let mut command = command();
+        command.arg("--docs").arg(notes.path()).env("DATABASE_URL", self.options.to_url_lossy().as_str());
+        command
+    }
+
+    async fn remove(mut self) {
+        let remove = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        self.admin.execute(AssertSqlSafe(remove)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn postgres_gives_the_answers_that_sqlite_gives() {
+    let notes = notes();
+    let postgres = Postgres::create().await;
+    let services = [Service::on(&notes), Service::start(&mut postgres.command(&notes))];
+    for question in [
+        "Which water does green tea want?",
+        "Warm cups and boiling water",
+        "How many degrees for green tea in Japan?",
+        "Who invented the steam engine?",
+    ] {
+        let [sqlite, postgres] = services.each_ref().map(|service| {
+            let response = service.ask(question);
+            let mut body = response.json();
+            body.as_object_mut().unwrap().remove("run_id");
+            (response.status, body)
+        });
+        assert_eq!(postgres, sqlite, "{question}");
+    }
+    let statuses = |service: &Service| -> Vec<Value> {
+        service.runs().iter().map(|run| run["status"].clone()).collect()
+    };
+    assert_eq!(statuses(&services[1]), statuses(&services[0]));
+    assert_eq!(services[1].get("/health/ready").status, 200);
+    drop(services);
+    postgres.remove().await;
+}
+
+#[tokio::test]
+async fn services_on_one_postgres_start_together_and_share_their_runs() {
+    let notes = notes();
+    let postgres = Postgres::create().await;
+    let commands = [(); 4].map(|()| postgres.command(&notes));
+    let services = std::thread::scope(|scope| {
+        let starting = commands.map(|mut command| scope.spawn(move || Service::start(&mut command)));
+        starting.map(|started| started.join().unwrap())
+    });
+    for service in &services {
+        assert_eq!(service.ask("Green tea?").status, 200);
+    }
+    let [first, others @ ..] = services.each_ref().map(Service::runs);
+    assert_eq!(first.len(), 4);
+    assert!(others.iter().all(|runs| *runs == first));
+    drop(services);
+    postgres.remove().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned() {
+    let notes = notes();
+    let mut postgres = Postgres::create().await;
+    let service = Service::start(&mut postgres.command(&notes));
+
+    // No search gets past this lock, so the run is in the middle of one when its client leaves.
+    let mut holder = postgres.options.connect().await.unwrap();
+    let mut lock = holder.begin().await.unwrap();
+    lock.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let client = service.client().send_only("POST", "/ask", &[], r#"{"question": "Green tea?"}"#);
+    let waits =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM passages%'";
+    while postgres.admin.fetch_optional(waits).await.unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(
+        moved(&service.metrics(), &["active_agents", "active_skills", "http_requests_in_flight"]),
+        ["active_agents researcher = 1", "active_skills search_notes = 1", "http_requests_in_flight = 1"]
+    );
+    drop(client);
+
+    let run = eventually("the run is stored", || service.runs().pop());
+    lock.rollback().await.unwrap();
+    assert_eq!((&run["status"], &run["rounds"]), (&Value::from("abandoned"), &Value::from(1)));
+    let families =
+        ["agent_executions_total", "skill_executions_total", "db_queries_total", "http_requests_total"];
+    let recorded = moved(&service.metrics(), &families);
+    let cancelled: Vec<_> = recorded.iter().filter(|series| series.contains("cancelled")).collect();
+    assert_eq!(
+        cancelled,
+        [
+            "agent_executions_total researcher cancelled = 1",
+            "skill_executions_total search_notes cancelled = 1",
+            "db_queries_total select search_passages cancelled = 1",
+        ]
+    );
+    assert!(recorded.contains(&"http_requests_total POST /ask 499 = 1".to_owned()), "{recorded:#?}");
+    drop(service);
+    postgres.remove().await;
+}

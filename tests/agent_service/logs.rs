@@ -1,0 +1,88 @@
+//! What the service logs.
+
+use serde_json::Value;
+
+use crate::support::client::Response;
+use crate::support::service::{Service, command, eventually, notes};
+
+const REQUEST_ID: &str = "asked-by-a-test";
+
+/// Asks under that request id, with everything logged.
+fn ask(question: &str) -> (Response, Vec<Value>) {
+    let notes = notes();
+    let service = Service::start(command().arg("--docs").arg(notes.path()).env("LOG_LEVEL", "debug"));
+    let body = serde_json::json!({ "question": question }).to_string();
+    let response = service.client().send("POST", "/ask", &[("x-request-id", REQUEST_ID)], &body);
+    let log = service.stop().log;
+    (response, log.into_iter().filter(|line| line["request_id"] == REQUEST_ID).collect())
+}
+
+fn find<'l>(log: &'l [Value], event: &str) -> &'l Value {
+    log.iter().find(|line| line["event"] == event).unwrap_or_else(|| panic!("no `{event}` in {log:#?}"))
+}
+
+#[test]
+fn a_line_says_in_which_request_run_agent_and_skill_it_was_written() {
+    let (response, log) = ask("Which water does green tea want?");
+    assert_eq!(response.header("x-request-id"), Some(REQUEST_ID));
+    let run_id = &response.json()["run_id"];
+
+    let ids = |event| ["run_id", "agent_id", "skill_id"].map(|id| find(&log, event)[id].clone());
+    let text = Value::from;
+    assert_eq!(ids("notes searched"), [run_id.clone(), text("researcher"), text("search_notes")]);
+    assert_eq!(ids("answer composed"), [run_id.clone(), text("researcher"), text("compose_answer")]);
+    assert_eq!(ids("draft accepted"), [run_id.clone(), text("reviewer"), Value::Null]);
+    assert_eq!(ids("run ended"), [run_id.clone(), Value::Null, Value::Null]);
+    assert_eq!(find(&log, "notes searched")["passages"], 1);
+}
+
+#[test]
+fn a_question_without_an_answer_is_a_warning_with_its_reason() {
+    let (_, log) = ask("Who invented the steam engine?");
+    let failed = find(&log, "agent failed");
+    assert_eq!(failed["level"], "warn");
+    assert_eq!(failed["agent_id"], "researcher");
+    assert_eq!(failed["error"], "the notes have no answer to this question");
+    assert_eq!(log.iter().filter(|line| line.get("error").is_some()).count(), 1, "{log:#?}");
+}
+
+#[test]
+fn it_says_where_it_listens_and_what_to_open() {
+    let notes = notes();
+    let service = Service::on(&notes);
+    let log = service.log();
+    let listening = find(&log, "listening");
+    let address = format!("http://{}", service.address);
+    let seen = ["address", "ask", "runs", "ready", "metrics"]
+        .map(|name| listening[name].as_str().unwrap().to_owned());
+    assert_eq!(
+        seen,
+        [
+            address.clone(),
+            format!("POST {address}/ask"),
+            format!("{address}/runs"),
+            format!("{address}/health/ready"),
+            format!("{address}/health/metrics"),
+        ]
+    );
+    assert_eq!((&listening["files"], &listening["passages"]), (&2.into(), &3.into()));
+}
+
+#[test]
+fn told_to_stop_it_ends_well_with_its_last_line_written() {
+    let service = Service::on(&notes());
+    service.ask("Green tea?");
+    let ended = service.stop();
+    assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ended.log.last().unwrap()["event"], "stopped");
+    find(&ended.log, "run ended");
+}
+
+#[test]
+fn a_check_that_passes_is_logged_once() {
+    let service = Service::on(&notes());
+    let passes = |log: &[Value]| log.iter().filter(|line| line["event"] == "health check passes").count();
+    eventually("both checks have passed", || (passes(&service.log()) == 2).then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    assert_eq!(passes(&service.stop().log), 2);
+}

@@ -1,0 +1,12 @@
+//! The example service, started, asked, watched and stopped as a newcomer would.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod databases;
+mod logs;
+mod metrics;
+mod recorded;
+mod refusals;
+mod traffic;
