@@ -1,6 +1,5 @@
 //! The HTTP layer: what it counts, when a request ends, and the id that goes with it.
 
-#[allow(unused_imports, reason = "what is shared re-exports more than this file uses")]
 #[path = "../support/mod.rs"]
 mod support;
 
