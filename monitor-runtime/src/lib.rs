@@ -1,4 +1,55 @@
 //! Monitoring for agent services: metrics, health endpoints and structured logs from one attribute a function.
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use monitor_runtime::{Monitor, track_agent};
+//!
+//! #[track_agent("planner")]
+//! async fn plan(goal: String) -> String {
+//!     format!("1. {goal}")
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let _guard = monitor_runtime::logging::init()?;
+//! let app = Router::new().route("/plan", post(plan));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! Monitor::builder().build()?.serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each call of `plan` is now counted by its outcome, timed and shown while it runs; the log lines written inside it carry
+//! `agent_id`, and those of a request its `request_id`. The process answers `GET /health/live`, `/health/ready`,
+//! `/health/startup` and `/health/metrics`.
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the attributes and their options | [`track_agent`], [`track_skill`], [`track_query`], [`Classify`] |
+//! | health checks and probes | [`Monitor`], [`health`] |
+//! | HTTP requests | [`http`] |
+//! | log lines and what is bound to them | [`logging`], [`context`] |
+//! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
+//! | tests of instrumented code | `testing`, with the feature of that name |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `macros` | yes | the attributes |
+//! | `logging` | yes | JSON (or pretty) log lines and their writer thread; `context` |
+//! | `health` | by `http`, `disk`, `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio |
+//! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum |
+//! | `disk` | yes | `DiskCheck`; brings sysinfo |
+//! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself |
+//! | `sqlx-sqlite` | no | the same, with the SQLite driver, which is compiled in |
+//! | `sqlx-postgres` | no | the same, with the PostgreSQL driver |
+//! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver |
+//! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
+//! | `off` | no | every attribute checks its arguments and gives its item back as it was written |
+//!
+//! A library that only annotates functions takes `default-features = false, features = ["macros"]`, and pulls in neither
+//! tokio nor axum nor sqlx.
 
 pub mod metrics;
 

@@ -1,0 +1,130 @@
+//! The other pages: their commands, settings and files.
+
+use std::fs;
+use std::sync::Mutex;
+
+use crate::compare::{assert_lines, masked};
+use crate::health::assert_answers;
+use crate::page::{Page, root};
+use crate::project;
+use crate::service::Service;
+
+const START: &str = "docs/getting_started.md";
+
+/// The service of getting started, word for word, on a free port.
+mod example {
+    use crate::free_port as tokio;
+
+    include!("shown/getting_started.rs");
+
+    #[test]
+    #[ignore = "run by a test of this page, in a process of its own"]
+    fn serves() {
+        if crate::again::is_here() {
+            main().unwrap();
+        }
+    }
+}
+
+#[test]
+fn getting_started_shows_the_code_that_is_run_here() {
+    Page::open(START).assert_shows(include_str!("shown/getting_started.rs"));
+}
+
+#[test]
+fn getting_started_shows_commands_and_settings_that_there_are() {
+    Page::open(START).check(&[
+        ("Depend on the crate", "toml", dependencies),
+        ("Look at it", "sh", requests),
+        ("Look at it", "json", line),
+        ("Point Prometheus at it", "yaml", scrape_config),
+        ("Run the example service", "sh", project::commands_exist),
+    ]);
+}
+
+#[test]
+fn attributes_and_architecture_show_rust_only() {
+    Page::open("docs/attributes.md").check(&[]);
+    Page::open("docs/architecture.md").check(&[]);
+}
+
+#[test]
+fn readme_and_attributes_name_every_option_of_the_grammar() {
+    let source = fs::read_to_string(root().join("monitor-macros/src/options.rs")).unwrap();
+    let grammar = source.split("const GRAMMAR").nth(1).unwrap().split("];").next().unwrap();
+    let options: Vec<_> = grammar.split("name: \"").skip(1).filter_map(|row| row.split('"').next()).collect();
+    assert!(options.len() >= 9, "the grammar's rows are not read any more: {options:?}");
+    for page in ["README.md", "docs/attributes.md"] {
+        let rows: Vec<_> = Page::open(page).table("option").into_iter().map(|row| row[0].clone()).collect();
+        for option in &options {
+            assert!(rows.iter().any(|row| names(row, option)), "{page} leaves `{option}` out");
+        }
+    }
+}
+
+/// Whether the cell has the option's name as a word.
+fn names(cell: &str, option: &str) -> bool {
+    cell.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == option)
+}
+
+fn dependencies(shown: &str) {
+    assert!(root().join("monitor-runtime/Cargo.toml").is_file());
+    let runtime = shown.lines().find(|line| line.starts_with("monitor-runtime = ")).unwrap();
+    let features = runtime.split("features = [").nth(1).unwrap().split(']').next().unwrap();
+    for feature in features.split(',').map(|word| word.trim().trim_matches('"')) {
+        assert!(project::features().iter().any(|known| known == feature), "{feature}");
+    }
+}
+
+/// What the service of the page logs when the page's requests are sent, its own line of it.
+static LOGGED: Mutex<String> = Mutex::new(String::new());
+
+fn requests(commands: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::start("guide::example::serves", folder.path());
+    let answers = service.curl(commands);
+    assert_eq!(answers.len(), 5, "one request of the service's own, and the four of the monitor");
+    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{answers:?}");
+    let moved = [
+        "http_requests_total{method=\"POST\",endpoint=\"/ask\",status=\"200\"} 1",
+        "agent_executions_total{agent_id=\"researcher\",status=\"success\"} 1",
+        "skill_executions_total{skill_id=\"search_notes\",status=\"success\"} 1",
+        "db_queries_total{operation=\"select\",query=\"find_notes\",status=\"success\"} 1",
+    ];
+    for line in moved {
+        assert!(answers[4].contains(line), "{line}");
+    }
+    *LOGGED.lock().unwrap() = service.line_with("\"event\":\"answering\"") + "\n";
+}
+
+fn line(shown: &str) {
+    let masked = |text: &str| masked(text, "\"request_id\":\"", "\"");
+    let logged = LOGGED.lock().unwrap().clone();
+    assert_lines(&masked(shown), &masked(&logged), concat!(module_path!(), "::example"), "notes");
+}
+
+fn scrape_config(shown: &str) {
+    let path = shown.lines().find_map(|line| line.trim().strip_prefix("metrics_path: ")).unwrap();
+    assert_answers(path);
+}
+
+#[test]
+fn getting_started_names_every_feature_and_no_other() {
+    let rows = Page::open(START).table("you want");
+    let mut named: Vec<_> = rows.iter().flat_map(|row| row[1].split('`')).collect();
+    named.retain(|word| project::features().iter().any(|feature| feature == word));
+    named.sort_unstable();
+    named.dedup();
+    let mut features = project::features();
+    features.sort_unstable();
+    assert_eq!(named, features);
+}
+
+#[test]
+fn architecture_names_places_that_there_are() {
+    for row in Page::open("docs/architecture.md").table("place") {
+        for place in row[0].split("`, `") {
+            assert!(fs::exists(root().join(place)).unwrap(), "{place}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The health page: its monitor is built and asked, its refusals are provoked, its probes lead to routes that are there.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use monitor_runtime::Monitor;
+use monitor_runtime::health::DiskCheck;
+use monitor_runtime::logging::Format;
+use serde_json::Value;
+use sqlx::SqlitePool;
+use tower::ServiceExt as _;
+
+use crate::compare::{assert_json, assert_lines, logged};
+use crate::page::Page;
+
+const PAGE: &str = "docs/health.md";
+
+mod shown {
+    include!("shown/health_checks.rs");
+
+    pub(super) fn monitor_of(pool: &sqlx::SqlitePool) -> Monitor {
+        monitor(pool).unwrap()
+    }
+}
+
+#[test]
+fn health_shows_the_code_that_is_run_here() {
+    Page::open(PAGE).assert_shows(include_str!("shown/health_checks.rs"));
+}
+
+#[test]
+fn health_shows_what_is_really_answered() {
+    Page::open(PAGE).check(&[
+        ("What readiness answers", "json", readiness),
+        ("What readiness answers", "json", line),
+        ("Probes for Kubernetes", "yaml", kubernetes),
+        ("Health check for ECS", "json", ecs),
+    ]);
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Status and body of the page's monitor.
+fn ready() -> (u16, String) {
+    block_on(async {
+        let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
+        let answer = shown::monitor_of(&pool).ready().await;
+        (answer.status().as_u16(), String::from_utf8(answer.into_body().into()).unwrap())
+    })
+}
+
+fn readiness(shown: &str) {
+    let (status, body) = ready();
+    assert_eq!(status, 503, "this machine has an /srv/index: {body}");
+    assert_json(shown, &body);
+}
+
+fn line(shown: &str) {
+    let logged = logged(Format::Json, || drop(ready()));
+    let lines = logged.split_inclusive('\n');
+    let about_index: String = lines.filter(|line| line.contains("\"index\"")).collect();
+    assert_lines(shown, &about_index, "", "");
+}
+
+fn kubernetes(shown: &str) {
+    let paths = shown.lines().filter_map(|line| line.split("path: ").nth(1)?.split(',').next());
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(paths, ["/health/startup", "/health/live", "/health/ready"]);
+    for path in paths {
+        assert_answers(path);
+    }
+}
+
+fn ecs(shown: &str) {
+    let definition: Value = serde_json::from_str(shown).unwrap();
+    let command = definition["healthCheck"]["command"][1].as_str().unwrap();
+    let url = command.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    assert_answers(url.strip_prefix("http://127.0.0.1:3000").unwrap());
+}
+
+/// Checks that a monitor without checks answers 200 there.
+pub(crate) fn assert_answers(path: &str) {
+    let status = block_on(async {
+        let monitor = Monitor::builder().build().unwrap();
+        monitor.routes().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().status()
+    });
+    assert_eq!(status, 200, "{path}");
+}
+
+#[test]
+fn health_names_the_endpoints_that_there_are() {
+    for row in Page::open(PAGE).table("route") {
+        assert_answers(row[0].strip_prefix("GET ").unwrap());
+    }
+}
+
+#[test]
+fn health_shows_the_errors_of_refused_monitors() {
+    let disk = || DiskCheck::new("/");
+    let builder = Monitor::builder;
+    let errors = [
+        builder().check(disk()).check(disk()),
+        builder().check(disk().named("My Check")),
+        builder().check(disk().timeout(Duration::ZERO)),
+        builder().check_interval(Duration::ZERO),
+    ];
+    let errors: Vec<_> = errors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();
+    let page = Page::open(PAGE);
+    let rows = page.text().lines().skip_while(|line| !line.starts_with("| given | error |")).skip(2);
+    let shown: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(shown.len(), errors.len());
+    for (row, error) in shown.iter().zip(&errors) {
+        assert!(row.contains(&format!(" {error} ")) || row.contains(&format!("`{error}`")), "{row}\n{error}");
+    }
+}

@@ -1,0 +1,93 @@
+//! The README: its example is run, asked and scraped; its answers and lines are compared.
+
+use std::sync::Mutex;
+
+use monitor_runtime::logging::Format;
+use sqlx::SqlitePool;
+
+use crate::compare::{assert_excerpt, assert_json, assert_lines, logged};
+use crate::page::{Page, root};
+use crate::project;
+use crate::service::Service;
+
+/// The example, word for word, on a free port.
+mod example {
+    use crate::free_port as tokio;
+
+    include!("shown/readme_service.rs");
+
+    #[test]
+    #[ignore = "run by a test of this page, in a process of its own"]
+    fn serves() {
+        if crate::again::is_here() {
+            main().unwrap();
+        }
+    }
+}
+
+mod health {
+    include!("shown/readme_health.rs");
+
+    pub(super) async fn ready(pool: &sqlx::SqlitePool) -> http::Response<axum::body::Bytes> {
+        monitor(pool).unwrap().ready().await
+    }
+}
+
+mod logs {
+    include!("shown/readme_logs.rs");
+
+    pub(super) fn run() {
+        plan("learn Rust").unwrap_err();
+    }
+}
+
+#[test]
+fn readme_shows_the_code_that_is_run_here() {
+    let page = Page::open("README.md");
+    page.assert_shows(include_str!("shown/readme_service.rs"));
+    page.assert_shows(include_str!("shown/readme_health.rs"));
+    page.assert_shows(include_str!("shown/readme_logs.rs"));
+}
+
+#[test]
+fn readme_shows_what_its_example_really_answers_and_logs() {
+    Page::open("README.md").check(&[
+        ("What `/health/metrics` then shows", "sh", requests),
+        ("What `/health/metrics` then shows", "text", scrape),
+        ("Two commands", "sh", project::commands_exist),
+        ("Health", "json", readiness),
+        ("Logs", "json", lines),
+    ]);
+}
+
+/// What the last of the requests was answered.
+static SCRAPE: Mutex<String> = Mutex::new(String::new());
+
+/// Starts the example, sends what each `curl` line sends, and expects the answers to be what the example's code says.
+fn requests(commands: &str) {
+    let service = Service::start("readme::example::serves", root());
+    let answers = service.curl(commands);
+    let [good, bad, metrics] = &*answers else { panic!("three requests are expected: {answers:?}") };
+    assert!(good.starts_with("HTTP/1.1 200 ") && good.ends_with("\r\n\r\n1. learn Rust"), "{good}");
+    assert!(bad.starts_with("HTTP/1.1 400 "), "{bad}");
+    assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
+    SCRAPE.lock().unwrap().clone_from(metrics);
+}
+
+fn scrape(shown: &str) {
+    assert_excerpt(shown, &SCRAPE.lock().unwrap());
+}
+
+fn readiness(shown: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(async {
+        let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
+        health::ready(&pool).await
+    });
+    assert_eq!(answer.status(), 503);
+    assert_json(shown, std::str::from_utf8(answer.body()).unwrap());
+}
+
+fn lines(shown: &str) {
+    assert_lines(shown, &logged(Format::Json, logs::run), concat!(module_path!(), "::logs"), "notes");
+}

@@ -1,0 +1,69 @@
+//! A service that a page shows, run in a process of its own and asked by the page's `curl` commands.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+
+use crate::again;
+
+/// The address in all code and commands of the pages.
+pub(crate) const SHOWN_ADDRESS: &str = "127.0.0.1:3000";
+
+/// What a service says when it listens, before its address.
+pub(crate) const LISTENING: &str = "listening on ";
+
+/// Runs until it is dropped.
+pub(crate) struct Service {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Service {
+    /// Starts the service that the ignored test runs, in a folder of its own, and waits until it listens.
+    pub(crate) fn start(test: &str, folder: &Path) -> Self {
+        let mut process = again::command(test).current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut service = Self { process, output, address: String::new() };
+        service.address = service.line_with(LISTENING).replace(LISTENING, "");
+        service
+    }
+
+    /// Waits for the next line of its output that contains this.
+    pub(crate) fn line_with(&mut self, text: &str) -> String {
+        let mut lines = self.output.by_ref().lines().map_while(Result::ok);
+        let found = lines.find(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("it ended without a line with {text:?}"))
+    }
+
+    /// Sends what each `curl` command sends; whole responses, heads included.
+    pub(crate) fn curl(&self, commands: &str) -> Vec<String> {
+        let scheme_and_address = format!("http://{SHOWN_ADDRESS}");
+        let answers = commands.lines().map(|command| {
+            let (options, path) = command.split_once(&scheme_and_address).unwrap();
+            match options.strip_prefix("curl -d ") {
+                Some(data) => self.request("POST", path, data.trim().trim_matches('\'')),
+                None => self.request("GET", path, options.strip_prefix("curl ").unwrap()),
+            }
+        });
+        answers.collect()
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> String {
+        let mut connection = TcpStream::connect(&self.address).unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close");
+        let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
