@@ -1,6 +1,6 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::parse::Parse as _;
 use syn::parse::{ParseStream, Parser as _};
@@ -84,9 +84,10 @@ pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
     let call = if is_async { async_call(spec, function, &rebound) } else { plain_call(spec, function) };
     // What cannot be returned is matched away, since no generic function can return `!` itself.
     let call = if spec.diverges { quote!(match #call {}) } else { call };
-    quote! {
-        #(#attributes)* #visibility #defaultness #signature { #inner_attributes #call }
-    }
+    // With the user's own braces the function is the user's, to lints, coverage and editors.
+    let mut braces = Group::new(Delimiter::Brace, quote!(#inner_attributes #call));
+    braces.set_span(function.block.span());
+    quote!(#(#attributes)* #visibility #defaultness #signature #braces)
 }
 
 fn plain_call(spec: &Spec, function: &Function) -> TokenStream {

@@ -14,11 +14,19 @@ pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> T
     let mentioned: Vec<TokenStream> = bindings(&function.signature)
         .into_iter()
         .rev()
-        .filter(|(name, _)| name.to_string().starts_with('_') || mentions(&function.body, name))
-        .map(|(name, conditions)| quote!(#(#conditions)* #runtime::private::captured(&#name);))
+        .filter(|(name, _)| is_underscored(name) || mentions(&function.body, name))
+        .map(|(name, conditions)| {
+            // A name that says it is unused is used by us alone.
+            let allowed = is_underscored(&name).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+            quote!(#(#conditions)* #allowed #runtime::private::captured(&#name);)
+        })
         .collect();
     // One has no order.
     if mentioned.len() < 2 { TokenStream::new() } else { mentioned.into_iter().collect() }
+}
+
+fn is_underscored(name: &Ident) -> bool {
+    name.to_string().starts_with('_')
 }
 
 /// Gives the parameters that an async body may assign a borrow of its own to: `mut text: &str`.
