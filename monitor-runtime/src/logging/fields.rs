@@ -213,3 +213,61 @@ impl Fields {
 fn is_base(key: &[u8]) -> bool {
     matches!(key, b"timestamp" | b"level" | b"logger" | b"event")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(names: &[&str]) -> String {
+        let mut fields = Fields::default();
+        for (at, name) in names.iter().enumerate() {
+            fields.add(Key::new(name), |out| out.extend_from_slice(at.to_string().as_bytes()));
+        }
+        String::from_utf8(fields.bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_prefix_until_it_is_free() {
+        assert_eq!(added(&["a", "a", "a"]), r#","a":0,"field.a":1,"field.field.a":2"#);
+        assert_eq!(added(&["field.a", "a", "a"]), r#","field.a":0,"a":1,"field.field.a":2"#);
+    }
+
+    #[test]
+    fn the_names_of_the_line_itself_are_taken_from_the_start() {
+        let line = added(&["timestamp", "level", "logger", "event", "message"]);
+        assert_eq!(
+            line,
+            r#","field.timestamp":0,"field.level":1,"field.logger":2,"field.event":3,"message":4"#
+        );
+    }
+
+    #[test]
+    fn a_raw_identifier_is_named_without_its_mark() {
+        assert_eq!(added(&["r#type", "type"]), r#","type":0,"field.type":1"#);
+    }
+
+    #[test]
+    fn names_are_escaped_before_they_are_compared() {
+        assert_eq!(added(&["a\"\n", "a\"\n"]), r#","a\"\n":0,"field.a\"\n":1"#);
+    }
+
+    #[test]
+    fn the_key_of_an_errors_sources_follows_that_of_the_error() {
+        let mut fields = Fields::default();
+        fields.add(Key::new("error"), |out| out.push(b'0'));
+        let key = fields.add(Key::new("error"), |out| out.push(b'1'));
+        fields.add(key.chain(), |out| out.push(b'2'));
+        assert_eq!(fields.bytes(), br#","error":0,"field.error":1,"field.error.chain":2"#);
+    }
+
+    #[test]
+    fn an_inserted_field_moves_those_behind_it_whole() {
+        let mut own = Fields::default();
+        own.bind(Key::new("query"), |out| out.extend_from_slice(b"\"q\""));
+        own.bind(Key::new("request_id"), |out| out.extend_from_slice(b"\"r\""));
+        let mut all = Fields::default();
+        own.iter().for_each(|field| all.insert(field));
+        let fields: Vec<_> = all.iter().map(|field| (field.key(), field.value())).collect();
+        assert_eq!(fields, [(&b"request_id"[..], &b"\"r\""[..]), (b"query", b"\"q\"")]);
+    }
+}

@@ -107,3 +107,206 @@ where
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::fmt::{self, Display};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Empty, display};
+    use tracing::{info, info_span, subscriber};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Memory(Arc<Mutex<String>>);
+
+    impl Sink for Memory {
+        fn push(&self, line: [&[u8]; 2]) {
+            let mut lines = self.0.lock().unwrap();
+            for part in line {
+                lines.push_str(std::str::from_utf8(part).unwrap());
+            }
+        }
+    }
+
+    /// The lines of `run`, each from its message on.
+    fn lines(run: impl FnOnce()) -> Vec<String> {
+        let memory = Memory::default();
+        let layer = LogLayer::new(memory.clone(), Look::Json);
+        subscriber::with_default(tracing_subscriber::registry().with(layer), run);
+        let lines = memory.0.lock().unwrap();
+        let prefix = format!("\"logger\":\"{}\",", module_path!());
+        lines.lines().map(|line| line.split_once(&prefix).map_or(line, |(_, line)| line).to_owned()).collect()
+    }
+
+    #[derive(Debug)]
+    struct Failed(&'static str, Option<Box<Failed>>);
+
+    impl Display for Failed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Failed {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|source| source as _)
+        }
+    }
+
+    #[test]
+    fn every_kind_of_value_is_written_by_its_type() {
+        let lines = lines(|| {
+            info!(a = -1, b = u64::MAX, c = i128::from(i64::MIN), d = u128::MAX, e = i128::MIN, "numbers");
+            info!(a = 1.5, b = f64::NAN, c = f64::INFINITY, d = 1.0, "floats");
+            info!(a = true, b = "q\"", c = %"shown", d = ?"debugged", e = &b"\x00\xff"[..], f = None::<u8>, "others");
+        });
+        assert_eq!(
+            lines,
+            [
+                r#""event":"numbers","a":-1,"b":18446744073709551615,"c":-9223372036854775808,"d":"340282366920938463463374607431768211455","e":"-170141183460469231731687303715884105728"}"#,
+                r#""event":"floats","a":1.5,"b":"NaN","c":"inf","d":1.0}"#,
+                r#""event":"others","a":true,"b":"q\"","c":"shown","d":"\"debugged\"","e":"[00 ff]"}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_without_a_message_is_called_by_its_name() {
+        let lines = lines(|| info!(name: "cache.miss", key = 1));
+        assert_eq!(lines, [r#""event":"cache.miss","key":1}"#]);
+    }
+
+    #[test]
+    fn a_message_stands_before_the_fields_wherever_it_was_written() {
+        let lines = lines(|| tracing::event!(tracing::Level::INFO, a = 1, message = "m", b = 2));
+        assert_eq!(lines, [r#""event":"m","a":1,"b":2}"#]);
+    }
+
+    #[test]
+    fn an_error_shows_its_sources_in_a_field_of_its_own() {
+        let root = Failed("disk\ngone", None);
+        let error = Failed("not saved", Some(Box::new(Failed("not written", Some(Box::new(root))))));
+        let plain = Failed("alone", None);
+        let lines = lines(|| {
+            info!(error = &error as &dyn Error, "m");
+            info!(error = &plain as &dyn Error, "m");
+        });
+        assert_eq!(
+            lines,
+            [
+                r#""event":"m","error":"not saved","error.chain":"not written: disk\ngone"}"#,
+                r#""event":"m","error":"alone"}"#
+            ]
+        );
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_source_is_shown_to_an_end() {
+        #[derive(Debug)]
+        struct Loop;
+        impl Display for Loop {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("again")
+            }
+        }
+        impl Error for Loop {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&Loop)
+            }
+        }
+        let lines = lines(|| info!(error = &Loop as &dyn Error, "m"));
+        assert_eq!(lines[0].matches("again").count(), 65);
+    }
+
+    #[test]
+    fn what_is_recorded_later_is_bound_from_then_on() {
+        let lines = lines(|| {
+            let span = info_span!("s", user = Empty, n = 1).entered();
+            info!("before");
+            span.record("user", "u");
+            span.record("n", 2);
+            info!("after");
+        });
+        assert_eq!(lines, [r#""event":"before","n":1}"#, r#""event":"after","user":"u","n":2}"#]);
+    }
+
+    #[test]
+    fn an_explicit_parent_is_what_counts() {
+        let lines = lines(|| {
+            let outer = info_span!("outer", a = 1);
+            let _entered = info_span!("entered", b = 2).entered();
+            info!(parent: &outer, "in outer");
+            info!(parent: None, "in none");
+            info_span!(parent: &outer, "inner", c = 3).in_scope(|| info!("in inner"));
+        });
+        assert_eq!(
+            lines,
+            [r#""event":"in outer","a":1}"#, r#""event":"in none"}"#, r#""event":"in inner","a":1,"c":3}"#]
+        );
+    }
+
+    #[test]
+    fn a_value_that_panics_leaves_no_half_line_and_the_next_line_is_whole() {
+        struct Panics;
+        impl Display for Panics {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                panic!("while it is formatted")
+            }
+        }
+        let lines = lines(|| {
+            let panicked = catch_unwind(AssertUnwindSafe(|| info!(a = 1, b = %Panics, "lost")));
+            assert!(panicked.is_err());
+            info!("whole");
+        });
+        assert_eq!(lines, [r#""event":"whole"}"#]);
+    }
+
+    #[test]
+    fn a_value_whose_formatter_fails_is_cut_and_its_string_ended() {
+        struct Fails;
+        impl Display for Fails {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                Err(fmt::Error)
+            }
+        }
+        assert_eq!(lines(|| info!(a = %Fails, b = 1, "m")), [r#""event":"m","a":"half","b":1}"#]);
+    }
+
+    #[test]
+    fn a_record_of_the_log_crate_keeps_its_target_level_and_message() {
+        // Alone among these tests to use the `log` crate, whose logger is the process's.
+        tracing_log::LogTracer::init().unwrap();
+        let memory = Memory::default();
+        let layer = LogLayer::new(memory.clone(), Look::Json);
+        subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let _span = info_span!("s", a = 1).entered();
+            tracing_log::log::warn!(target: "driver", "slow {}", "query");
+        });
+        let line = memory.0.lock().unwrap().clone();
+        assert!(
+            line.ends_with("\"level\":\"warn\",\"logger\":\"driver\",\"event\":\"slow query\",\"a\":1}\n"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn two_layers_on_one_registry_both_show_what_is_bound() {
+        let (one, other) = (Memory::default(), Memory::default());
+        let registry = tracing_subscriber::registry().with(LogLayer::new(one.clone(), Look::Json));
+        let registry = registry.with(LogLayer::new(other.clone(), Look::Pretty { colour: false }));
+        subscriber::with_default(registry, || {
+            let span = info_span!("s", a = 1, b = Empty).entered();
+            span.record("b", display("x"));
+            info!("m");
+        });
+        assert!(one.0.lock().unwrap().ends_with("\"event\":\"m\",\"a\":1,\"b\":\"x\"}\n"));
+        assert!(other.0.lock().unwrap().ends_with(": m a=1 b=x\n"));
+    }
+}

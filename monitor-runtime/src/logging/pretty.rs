@@ -95,3 +95,61 @@ fn unquoted(json: &[u8]) -> Option<&[u8]> {
 fn is_plain(byte: u8) -> bool {
     byte > b' ' && byte != b'=' && byte != b'\\' && byte != b'"'
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::Key;
+    use super::*;
+
+    fn line(message: &str, fields: &[(&str, &str)], colour: bool) -> String {
+        let (mut out, mut rendered) = (Vec::new(), Fields::default());
+        for (name, value) in fields {
+            rendered.add(Key::new(name), |out| out.extend_from_slice(value.as_bytes()));
+        }
+        begin(&mut out, &mut Timestamps::default(), Level::INFO, "notes::ask", colour);
+        end(&mut out, message.as_bytes(), &rendered, colour);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn after_time(line: &str) -> &str {
+        line.split_once("Z ").unwrap().1
+    }
+
+    #[test]
+    fn a_line_reads_from_time_to_fields() {
+        let line = line(r#""answered""#, &[("agent_id", r#""planner""#), ("sources", "3")], false);
+        assert_eq!(after_time(&line), " INFO notes::ask: answered agent_id=planner sources=3\n");
+    }
+
+    #[test]
+    fn a_value_is_quoted_where_its_end_would_not_be_seen() {
+        let fields = [
+            ("a", r#""two words""#),
+            ("b", r#""""#),
+            ("c", r#""x=y""#),
+            ("d", r#""q\"""#),
+            ("e", r#""naïve""#),
+        ];
+        assert!(
+            line(r#""m""#, &fields, false)
+                .ends_with("m a=\"two words\" b=\"\" c=\"x=y\" d=\"q\\\"\" e=naïve\n")
+        );
+    }
+
+    #[test]
+    fn a_message_shows_quotes_and_backslashes_and_escapes_what_breaks_a_line() {
+        let message = r#""a \"b\" c:\\n d\n\u001b[31m""#;
+        assert_eq!(
+            after_time(&line(message, &[], false)),
+            " INFO notes::ask: a \"b\" c:\\n d\\n\\u001b[31m\n"
+        );
+    }
+
+    #[test]
+    fn colours_come_in_pairs_and_only_when_wanted() {
+        let coloured = line(r#""m""#, &[("a", "1")], true);
+        assert!(coloured.contains("\x1b[32m INFO\x1b[0m"), "{coloured:?}");
+        assert!(coloured.ends_with(" \x1b[2ma=\x1b[0m1\n"), "{coloured:?}");
+        assert!(!line(r#""m""#, &[("a", "1")], false).contains('\x1b'));
+    }
+}

@@ -58,13 +58,12 @@ enum Stage {
 impl Queue {
     /// Makes a queue that holds `capacity` bytes of lines.
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            work: Condvar::new(),
-            progress: Condvar::new(),
-            capacity,
-            dropped: process::metrics().log_dropped.clone(),
-        }
+        Self::counting(capacity, process::metrics().log_dropped.clone())
+    }
+
+    /// The same, with a counter of dropped lines that may be another than the process's.
+    pub(super) fn counting(capacity: usize, dropped: IntCounter) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), progress: Condvar::new(), capacity, dropped }
     }
 
     /// Says that no more lines will come; the writer ends when it has written those there are.
@@ -79,12 +78,8 @@ impl Queue {
 
     /// Waits until every line queued so far has been written or given up, and says whether that came to be in time.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
-        let mut state = self.lock();
+        let state = self.lock();
         let target = state.accepted;
-        if state.settled < target {
-            state.is_urgent = true;
-            self.work.notify_one();
-        }
         let waited = self.progress.wait_timeout_while(state, timeout, |state| state.settled < target);
         waited.unwrap_or_else(PoisonError::into_inner).0.settled >= target
     }
@@ -177,9 +172,8 @@ mod tests {
     use super::*;
 
     fn queue(capacity: usize) -> Queue {
-        // A counter of its own, since the process's is shared with tests that run side by side.
-        let dropped = IntCounter::new("dropped", "Lines dropped.").unwrap();
-        Queue { dropped, ..Queue::new(capacity) }
+        // Tests that run side by side share the process's counter.
+        Queue::counting(capacity, IntCounter::new("dropped", "Lines dropped.").unwrap())
     }
 
     fn text(batch: &[u8]) -> &str {

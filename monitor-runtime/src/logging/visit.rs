@@ -33,8 +33,7 @@ pub(super) struct Named<'f> {
 
 impl Place for Named<'_> {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
-        self.fields.bind(key.renamed(self.name), value);
-        key
+        self.fields.bind(key.renamed(self.name), value)
     }
 }
 

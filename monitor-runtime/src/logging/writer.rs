@@ -95,7 +95,7 @@ struct Writer {
 
 impl Writer {
     fn new(queue: Arc<Queue>, sink: Box<dyn Write + Send>, look: Look) -> Self {
-        let warnings = process::metrics().log_events.with_label_values(&[LEVELS[rank(Level::WARN)]]);
+        let reports = process::metrics().log_events.with_label_values(&[LEVELS[rank(Level::WARN)]]);
         Self {
             queue,
             sink,
@@ -106,7 +106,7 @@ impl Writer {
             is_torn: false,
             unreported: 0,
             line: Line::default(),
-            reports: warnings,
+            reports,
         }
     }
 
@@ -200,5 +200,218 @@ fn retried<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(BLOCKED),
             done => return done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+    use std::sync::{Mutex, MutexGuard};
+    use std::time::Instant;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// What a sink does when it is asked to write.
+    enum Answer {
+        Take(usize),
+        Fail(ErrorKind),
+        /// Waits for the sender's end.
+        Stall(Receiver<()>),
+        Panic,
+    }
+
+    /// A sink that answers as it was told to, and takes everything once it runs out of answers.
+    #[derive(Clone, Default)]
+    struct Scripted(Arc<Mutex<(VecDeque<Answer>, Vec<u8>)>>);
+
+    impl Scripted {
+        fn new(answers: impl Into<VecDeque<Answer>>) -> Self {
+            Self(Arc::new(Mutex::new((answers.into(), Vec::new()))))
+        }
+
+        fn lock(&self) -> MutexGuard<'_, (VecDeque<Answer>, Vec<u8>)> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.lock().1.clone()).unwrap()
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let answer = self.lock().0.pop_front();
+            let taken = match answer {
+                None => bytes.len(),
+                Some(Answer::Take(most)) => most.min(bytes.len()),
+                Some(Answer::Fail(kind)) => return Err(kind.into()),
+                Some(Answer::Stall(until)) => {
+                    assert_eq!(until.recv_timeout(SOON), Err(RecvTimeoutError::Disconnected));
+                    bytes.len()
+                }
+                Some(Answer::Panic) => panic!("told to"),
+            };
+            self.lock().1.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Running {
+        producer: Producer,
+        guard: LogGuard,
+        dropped: IntCounter,
+        thread: thread::JoinHandle<()>,
+    }
+
+    fn run(sink: &Scripted, queue_bytes: usize) -> Running {
+        let dropped = IntCounter::new("dropped", "Lines dropped.").unwrap();
+        let queue = Arc::new(Queue::counting(queue_bytes, dropped.clone()));
+        let writer = Writer::new(Arc::clone(&queue), Box::new(sink.clone()), Look::Json);
+        let thread = thread::spawn(move || writer.run());
+        Running {
+            producer: Producer { queue: Arc::clone(&queue) },
+            guard: LogGuard { queue },
+            dropped,
+            thread,
+        }
+    }
+
+    impl Running {
+        fn push(&self, line: &str) {
+            self.producer.push([line.as_bytes(), b"\n"]);
+        }
+
+        /// Pushes a line and waits until the sink has answered.
+        fn write(&self, line: &str) {
+            self.push(line);
+            assert!(self.guard.flush());
+        }
+    }
+
+    /// What became of the writer's thread, which has no reason left to go on.
+    fn ended(thread: thread::JoinHandle<()>) -> thread::Result<()> {
+        let started = Instant::now();
+        while !thread.is_finished() {
+            assert!(started.elapsed() < SOON, "the thread goes on");
+            thread::yield_now();
+        }
+        thread.join()
+    }
+
+    /// The report as the writer words it, without its time.
+    fn reports(text: &str) -> Vec<&str> {
+        text.lines()
+            .filter_map(|line| line.split_once(r#""level":"warn","#))
+            .map(|(_, report)| report)
+            .collect()
+    }
+
+    #[test]
+    fn short_interrupted_and_blocked_writes_are_continued_where_they_stopped() {
+        let answers = [
+            Answer::Take(1),
+            Answer::Fail(ErrorKind::Interrupted),
+            Answer::Fail(ErrorKind::WouldBlock),
+            Answer::Take(2),
+        ];
+        let sink = Scripted::new(answers);
+        let running = run(&sink, 64);
+        running.write("first");
+        running.write("second");
+        assert_eq!(sink.text(), "first\nsecond\n");
+        assert_eq!(running.dropped.get(), 0);
+    }
+
+    #[test]
+    fn what_a_stalled_sink_makes_drop_is_counted_and_said_when_there_is_room() {
+        let (release, stalled) = mpsc::channel();
+        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let running = run(&sink, 20);
+        running.push("taken");
+        while !sink.lock().0.is_empty() {
+            thread::yield_now();
+        }
+        for _ in 0..5 {
+            running.push("waiting");
+        }
+        drop(release);
+        assert!(running.guard.flush());
+        running.write("later");
+        assert_eq!(running.dropped.get(), 4);
+        let text = sink.text();
+        assert_eq!(
+            reports(&text),
+            [r#""logger":"monitor_runtime::logging","event":"log lines dropped","dropped":4}"#]
+        );
+        assert_eq!(
+            text.lines().filter(|line| !line.starts_with('{')).collect::<Vec<_>>(),
+            ["taken", "waiting", "later"]
+        );
+    }
+
+    #[test]
+    fn a_failed_write_costs_its_lines_and_the_next_begin_on_a_line_of_their_own() {
+        let sink = Scripted::new([Answer::Take(3), Answer::Fail(ErrorKind::StorageFull)]);
+        let running = run(&sink, 1_024);
+        running.write("lost");
+        assert_eq!(running.dropped.get(), 1);
+        running.write("kept");
+        assert_eq!(running.dropped.get(), 1);
+        assert!(sink.text().starts_with("los\nkept\n{"), "{}", sink.text());
+        assert!(sink.text().ends_with("\"dropped\":1}\n"), "{}", sink.text());
+    }
+
+    #[test]
+    fn a_sink_that_takes_nothing_is_a_failed_one() {
+        let sink = Scripted::new([Answer::Take(0)]);
+        let running = run(&sink, 64);
+        running.write("lost");
+        assert_eq!(running.dropped.get(), 1);
+        assert_eq!(sink.text(), "");
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_the_writing_and_nothing_else() {
+        let sink = Scripted::new([Answer::Fail(ErrorKind::BrokenPipe)]);
+        let running = run(&sink, 64);
+        running.write("lost");
+        assert!(ended(running.thread).is_ok());
+        running.producer.push([b"lost as well", b"\n"]);
+        assert!(running.guard.flush());
+        assert_eq!(running.dropped.get(), 2);
+        assert_eq!(sink.text(), "");
+    }
+
+    #[test]
+    fn a_sink_that_panics_leaves_nobody_waiting_and_costs_what_it_did_not_take() {
+        let sink = Scripted::new([Answer::Take(6), Answer::Panic]);
+        let running = run(&sink, 64);
+        running.push("taken");
+        running.push("lost");
+        let started = Instant::now();
+        assert!(running.guard.flush());
+        assert!(ended(running.thread).is_err());
+        running.producer.push([b"lost as well", b"\n"]);
+        assert!(running.guard.flush() && started.elapsed() < FLUSH_TIMEOUT);
+        assert_eq!(running.dropped.get(), 2);
+        assert_eq!(sink.text(), "taken\n");
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_layer_and_writes_what_waits_before() {
+        let sink = Scripted::default();
+        let running = run(&sink, 64);
+        running.push("last");
+        drop(running.producer);
+        assert!(ended(running.thread).is_ok());
+        assert_eq!(sink.text(), "last\n");
+        assert_eq!(running.dropped.get(), 0);
     }
 }

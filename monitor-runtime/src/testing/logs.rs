@@ -11,26 +11,23 @@ use crate::logging::{LogLayer, Sink};
 /// [`logging`](crate::logging) would have written them; all levels, whatever `LOG_LEVEL` says.
 ///
 /// Tests that run side by side do not see each other's lines. What other threads log is not captured, except for the
-/// tasks of [`context::spawn`](crate::context::spawn). For asynchronous code, block on it inside `run`; the runtime of
-/// `#[tokio::test]` cannot be entered twice, so that such a test is written as a plain one:
+/// tasks of [`context::spawn`](crate::context::spawn). What `run` returns is dropped; take it out by a variable if it
+/// matters.
 ///
 /// ```
 /// use monitor_runtime::testing::capture_logs;
 ///
-/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// let lines = capture_logs(|| {
-///     runtime.block_on(async {
-///         let _request = tracing::info_span!("request", request_id = "r-1").entered();
-///         tracing::info!(answer = 42, "done");
-///     });
+///     let _request = tracing::info_span!("request", request_id = "r-1").entered();
+///     tracing::info!(answer = 42, "done");
 /// });
 /// assert_eq!(lines[0]["event"], "done");
 /// assert_eq!(lines[0]["request_id"], "r-1");
 /// assert_eq!(lines[0]["answer"], 42);
-/// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// What `run` returns is dropped; take it out by a variable if it matters.
+/// Asynchronous code runs in `block_on` inside: `capture_logs(|| runtime.block_on(async { … }))`. The runtime of a
+/// `#[tokio::test]` cannot be entered a second time, so such a test is a plain `#[test]` that builds its runtime itself.
 ///
 /// # Panics
 ///

@@ -1,0 +1,548 @@
+//! Logging as a process has it: initialised once, to its standard output, set by its environment. Each scenario runs
+//! in a process of its own: this test binary again, with nothing but the scenario to do.
+
+#[path = "support/log_line.rs"]
+mod log_line;
+
+use std::env;
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write};
+use std::process::{Child, Command, Output, Stdio, exit};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use log_line::LogLine;
+use monitor_runtime::logging::{self, Format, LogGuard, Logging};
+use monitor_runtime::{context, metrics};
+use serde_json::json;
+use tracing::{debug, error, info, info_span, warn};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// Ends what the test harness prints; the rest is the scenario's.
+const BEGIN: &str = "<scenario>\n";
+
+const SCENARIO: &str = "MONITOR_TEST_SCENARIO";
+
+#[test]
+#[ignore = "run by the other tests, in a process of its own"]
+fn scenario() {
+    let Ok(name) = env::var(SCENARIO) else { return };
+    print!("{BEGIN}");
+    io::stdout().flush().unwrap();
+    match name.as_str() {
+        "lines" => lines(),
+        "many" => many(),
+        "flushed" => flushed(),
+        "after_guard" => after_guard(),
+        "levels" => levels(),
+        "twice" => twice(),
+        "beside" => beside(),
+        "failed_first" => failed_first(),
+        "log_crate" => log_crate(),
+        "composed" => composed(),
+        "tasks" => tasks(),
+        "nested" => nested(),
+        "stalled" => stalled(),
+        "closed" => closed(),
+        "talkative_writer" => talkative_writer(),
+        _ => panic!("unknown scenario {name}"),
+    }
+    exit(0);
+}
+
+/// This binary with one scenario to run and none of the variables that the developer may have set.
+fn process(scenario: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "scenario", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env(SCENARIO, scenario);
+    for variable in ["LOG_LEVEL", "RUST_LOG", "LOG_FORMAT", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn written(output: &Output) -> &str {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    text.split_once(BEGIN).expect("the scenario began").1
+}
+
+fn log(command: &mut Command) -> Vec<LogLine> {
+    LogLine::read_all(written(&run(command)))
+}
+
+fn events(lines: &[LogLine]) -> Vec<&str> {
+    lines.iter().map(|line| line.text("event")).collect()
+}
+
+/// The sum of a counter's series in the scrape that a scenario printed.
+fn total(scrape: &str, metric: &str) -> u64 {
+    let is_of_metric = |line: &&str| line.split(['{', ' ']).next() == Some(metric);
+    let value = |line: &str| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
+    scrape.lines().filter(is_of_metric).map(value).sum()
+}
+
+fn start() -> LogGuard {
+    logging::init().unwrap()
+}
+
+fn wait_for_parent() {
+    io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+// What a line says.
+
+fn lines() {
+    let guard = start();
+    let _request = info_span!("request", request_id = "r-1", user = "u").entered();
+    let _agent = info_span!("planner", len = 3, agent_id = "planner").entered();
+    let _skill = info_span!("search", skill_id = "web_search").entered();
+    let _query = info_span!("find", query = "find_user", user = "inner").entered();
+    let error = io::Error::other(fmt::Error);
+    error!(error = &error as &dyn Error, agent_id = 7, level = "mine", "failed\n{}", '"');
+    info!("plain");
+    drop(guard);
+    eprint!("{}", metrics::render());
+}
+
+#[test]
+fn a_line_has_its_fields_in_the_order_of_the_contract() {
+    let before = SystemTime::now();
+    let output = run(&mut process("lines"));
+    let lines = LogLine::read_all(written(&output));
+    let line = &lines[0];
+    assert_eq!(line.text("level"), "error");
+    assert_eq!(line.text("logger"), "logging");
+    assert_eq!(line.text("event"), "failed\n\"");
+    assert_eq!(
+        line.fields(),
+        [
+            ("request_id", &json!("r-1")),
+            ("agent_id", &json!("planner")),
+            ("skill_id", &json!("web_search")),
+            ("query", &json!("find_user")),
+            ("len", &json!(3)),
+            ("user", &json!("inner")),
+            ("error", &json!("an error occurred when formatting an argument")),
+            ("field.agent_id", &json!(7)),
+            ("field.level", &json!("mine")),
+        ]
+    );
+    assert_eq!(lines[1].names().len(), 10, "an event's own fields are gone with it: {}", lines[1]);
+    assert_eq!(lines.len(), 2);
+
+    let between = |text: &str| *timestamp(before) <= *text && *text <= *timestamp(SystemTime::now());
+    assert!(lines.iter().all(|line| between(line.text("timestamp"))), "{lines:?}");
+}
+
+/// A second implementation of the time stamp: `date` of the operating system.
+fn timestamp(time: SystemTime) -> String {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let at = format!("@{}", since_1970.as_secs());
+    let date = Command::new("date").args(["-u", "-d", &at, "+%Y-%m-%dT%H:%M:%S"]).output().unwrap();
+    format!("{}.{:06}Z", String::from_utf8(date.stdout).unwrap().trim(), since_1970.subsec_micros())
+}
+
+#[test]
+fn every_line_is_counted_by_its_level() {
+    let scrape = String::from_utf8(run(&mut process("lines")).stderr).unwrap();
+    assert!(scrape.contains("log_events_total{level=\"error\"} 1\n"), "{scrape}");
+    assert!(scrape.contains("log_events_total{level=\"info\"} 1\n"), "{scrape}");
+    assert!(scrape.contains("log_events_total{level=\"warn\"} 0\n"), "{scrape}");
+    assert!(scrape.contains("log_events_dropped_total 0\n"), "{scrape}");
+}
+
+#[test]
+fn a_line_for_people_has_the_same_in_one_readable_line() {
+    let output = run(process("lines").env("LOG_FORMAT", "pretty"));
+    let lines: Vec<_> = written(&output).lines().map(|line| line.split_once("Z ").unwrap().1).collect();
+    assert_eq!(
+        lines,
+        [
+            "ERROR logging: failed\\n\" request_id=r-1 agent_id=planner skill_id=web_search query=find_user len=3 \
+             user=inner error=\"an error occurred when formatting an argument\" field.agent_id=7 field.level=mine",
+            " INFO logging: plain request_id=r-1 agent_id=planner skill_id=web_search query=find_user len=3 user=inner",
+        ]
+    );
+}
+
+fn nested() {
+    /// Logs, and opens a span that logs, while it is being formatted.
+    struct Talkative;
+
+    impl Display for Talkative {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            info_span!("inside", inside = 1).in_scope(|| info!("from inside"));
+            f.write_str("shown")
+        }
+    }
+
+    let _guard = start();
+    info!(value = %Talkative, "event");
+    let span = info_span!("span", value = %Talkative, later = tracing::field::Empty).entered();
+    span.record("later", tracing::field::display(Talkative));
+    context::bind("bound", tracing::field::display(Talkative));
+    info!("last");
+}
+
+#[test]
+fn a_value_that_logs_while_it_is_formatted_neither_blocks_nor_mixes_lines() {
+    let lines = log(&mut process("nested"));
+    assert_eq!(events(&lines), ["from inside", "event", "from inside", "from inside", "from inside", "last"]);
+    assert_eq!(lines[1].fields(), [("value", &json!("shown"))]);
+    let shown = &json!("shown");
+    assert_eq!(lines[5].fields(), [("value", shown), ("later", shown), ("bound", shown)]);
+    assert_eq!(lines[3].fields(), [("value", shown), ("inside", &json!(1))]);
+}
+
+fn log_crate() {
+    let _guard = Logging::builder().level("info,quiet=error").init().unwrap();
+    let _span = info_span!("request", request_id = "r-1").entered();
+    log::warn!(target: "driver::pool", "slow {}", "query");
+    log::warn!(target: "quiet", "below the level of its target");
+    log::debug!("below the level");
+}
+
+#[test]
+fn records_of_the_log_crate_come_through_with_their_target_and_level() {
+    let lines = log(&mut process("log_crate"));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text("level"), "warn");
+    assert_eq!(lines[0].text("logger"), "driver::pool");
+    assert_eq!(lines[0].text("event"), "slow query");
+    assert_eq!(lines[0].fields(), [("request_id", &json!("r-1"))]);
+}
+
+fn tasks() {
+    let _guard = start();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..8)
+            .map(|number| {
+                let _request = info_span!("request", request_id = number).entered();
+                context::spawn(async move {
+                    context::bind("bound", number);
+                    for _ in 0..20 {
+                        info!(number, "in task");
+                        tokio::time::sleep(Duration::from_micros(100)).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        info!("outside");
+    });
+}
+
+#[test]
+fn spawned_tasks_keep_their_context_whichever_thread_they_run_on() {
+    let lines = log(&mut process("tasks"));
+    let (tasks, outside) = lines.split_at(160);
+    for line in tasks {
+        assert_eq!(line.names()[4..], ["request_id", "bound", "number"]);
+        assert_eq!(line.get("request_id"), line.get("number"));
+        assert_eq!(line.get("bound"), line.get("number"));
+    }
+    assert_eq!(events(outside), ["outside"]);
+    assert_eq!(outside[0].fields(), []);
+}
+
+// Which lines there are.
+
+fn levels() {
+    let _guard = Logging::builder().level("debug").init().unwrap();
+    error!(target: "other::module", "other error");
+    info!(target: "other::module", "other info");
+    warn!("own warn");
+    info!("own info");
+    debug!("own debug");
+}
+
+#[test]
+fn log_level_decides_what_is_logged_by_target_and_wins_over_the_code() {
+    let expect = |variables: &[(&str, &str)], expected: &[&str]| {
+        let lines = log(process("levels").envs(variables.iter().copied()));
+        assert_eq!(events(&lines), expected, "{variables:?}");
+    };
+    expect(&[], &["other error", "other info", "own warn", "own info", "own debug"]);
+    expect(&[("LOG_LEVEL", "warn")], &["other error", "own warn"]);
+    expect(&[("LOG_LEVEL", "WARN,logging=info")], &["other error", "own warn", "own info"]);
+    expect(&[("LOG_LEVEL", "other=off")], &["own warn", "own info"]);
+    expect(&[("LOG_LEVEL", "off")], &[]);
+    expect(&[("LOG_LEVEL", "error"), ("RUST_LOG", "trace")], &["other error"]);
+    let rust_log = [("RUST_LOG", "logging=debug,other=error")];
+    expect(&rust_log, &["other error", "own warn", "own info", "own debug"]);
+}
+
+fn composed() {
+    let sink = io::sink();
+    let (quiet, _quiet) = Logging::builder().level("off").writer(sink).layer().unwrap();
+    let (debug, _debug) = Logging::builder().level("debug").layer().unwrap();
+    let (pretty, _pretty) =
+        Logging::builder().level("warn").format(Format::Pretty).writer(io::stderr()).layer().unwrap();
+    let subscriber = tracing_subscriber::registry().with(quiet).with(debug).with(pretty);
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let _request = info_span!("request", request_id = "r-1").entered();
+    debug!("detail");
+    warn!("trouble");
+}
+
+#[test]
+fn a_layer_filters_for_itself_and_leaves_its_neighbours_alone() {
+    let output = run(&mut process("composed"));
+    let lines = LogLine::read_all(written(&output));
+    assert_eq!(events(&lines), ["detail", "trouble"]);
+    assert!(lines.iter().all(|line| line.text("request_id") == "r-1"));
+    let pretty = String::from_utf8(output.stderr).unwrap();
+    assert!(pretty.contains(" WARN logging: trouble") && !pretty.contains("detail"), "{pretty}");
+}
+
+// How it is started.
+
+#[test]
+fn a_bad_variable_is_an_error_that_names_it_its_value_and_what_is_accepted() {
+    let levels = "expected a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target as in \
+                  `info,sqlx=warn`";
+    let cases = [
+        ("LOG_LEVEL", "verbose", format!("LOG_LEVEL is `verbose`, where `verbose` is no level; {levels}")),
+        (
+            "RUST_LOG",
+            "a=loud",
+            format!("RUST_LOG is `a=loud`, where `loud` in `a=loud` is no level; {levels}"),
+        ),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT is `xml`; expected `json` or `pretty`".to_owned()),
+    ];
+    for (variable, value, message) in cases {
+        let output = run(process("failed_first").env(variable, value));
+        let first = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(first.lines().next(), Some(message.as_str()));
+    }
+}
+
+fn failed_first() {
+    if let Err(error) = logging::init() {
+        eprintln!("{error}");
+        return;
+    }
+    unreachable!("the variable is wrong");
+}
+
+fn twice() {
+    assert!(Logging::builder().level("loud").init().is_err());
+    assert!(Logging::builder().queue_bytes(0).init().is_err());
+    let _guard = start();
+    info!("from the first");
+    let second = Logging::builder().writer(io::stderr()).init().unwrap_err();
+    info!(error = &second as &dyn Error, "second");
+}
+
+#[test]
+fn a_failed_start_changes_nothing_and_a_second_one_says_what_to_do() {
+    let lines = log(&mut process("twice"));
+    assert_eq!(events(&lines), ["from the first", "second"]);
+    let error = lines[1].text("error");
+    assert!(
+        error.starts_with("logging is initialised already; keep the guard of the first `init`"),
+        "{error}"
+    );
+    assert!(error.contains("`Logging::builder().layer()`"), "{error}");
+}
+
+fn beside() {
+    tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    eprintln!("{}", logging::init().unwrap_err());
+}
+
+#[test]
+fn a_subscriber_that_is_there_already_is_named_as_the_reason() {
+    let error = String::from_utf8(run(&mut process("beside")).stderr).unwrap();
+    assert!(
+        error
+            .starts_with("another tracing subscriber is installed already; add `Logging::builder().layer()`"),
+        "{error}"
+    );
+}
+
+// How it ends.
+
+fn many() {
+    let guard = start();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || (0..5_000).for_each(|number| info!(thread, number, "one of many")));
+        }
+    });
+    drop(guard);
+}
+
+#[test]
+fn dropping_the_guard_writes_out_every_line_in_the_order_of_its_thread() {
+    let lines = log(&mut process("many"));
+    assert_eq!(lines.len(), 20_000);
+    for thread in 0..4 {
+        let numbers = lines.iter().filter(|line| line.get("thread") == Some(&json!(thread)));
+        assert!(
+            numbers
+                .map(|line| line.get("number").unwrap())
+                .eq((0..5_000).map(|number| json!(number)).collect::<Vec<_>>().iter())
+        );
+    }
+}
+
+fn flushed() {
+    let guard = start();
+    (0..1_000).for_each(|number| info!(number, "before"));
+    assert!(guard.flush());
+    exit(0);
+}
+
+#[test]
+fn a_flush_writes_what_was_emitted_before_it() {
+    assert_eq!(log(&mut process("flushed")).len(), 1_000);
+}
+
+fn after_guard() {
+    drop(start());
+    info!("late");
+    wait_for_parent();
+}
+
+#[test]
+fn lines_after_the_guard_are_still_written_while_the_process_lives() {
+    let mut child = spawn("after_guard");
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("late") {
+        line.clear();
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "the process lives");
+    }
+    release(&mut child);
+    assert!(child.wait().unwrap().success());
+}
+
+/// Starts a scenario whose three streams are ours.
+fn spawn(scenario: &str) -> Child {
+    process(scenario).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn release(child: &mut Child) {
+    child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+}
+
+/// Reads the line of standard error that says how far the scenario is.
+fn wait_for(child: &mut Child, word: &str) -> BufReader<std::process::ChildStderr> {
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), word);
+    errors
+}
+
+const EMITTED: u64 = 20_000;
+
+fn stalled() {
+    let guard = Logging::builder().queue_bytes(16 * 1_024).init().unwrap();
+    (0..EMITTED).for_each(|number| info!(number, "one of too many"));
+    eprintln!("emitted");
+    wait_for_parent();
+    guard.flush();
+    info!("room again");
+    drop(guard);
+    eprint!("{}", metrics::render());
+}
+
+#[test]
+fn a_reader_that_stalls_costs_lines_that_are_counted_and_said_and_never_the_callers_time() {
+    let mut child = spawn("stalled");
+    let mut errors = wait_for(&mut child, "emitted");
+    release(&mut child);
+    let mut output = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    let mut scrape = String::new();
+    errors.read_to_string(&mut scrape).unwrap();
+    assert!(child.wait().unwrap().success());
+
+    let lines = LogLine::read_all(output.split_once(BEGIN).unwrap().1);
+    let (reports, own): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.text("logger") == "monitor_runtime::logging");
+    let reported: u64 =
+        reports.iter().map(|report| report.get("dropped").and_then(serde_json::Value::as_u64).unwrap()).sum();
+    assert!(reported > 0 && reports.iter().all(|report| report.text("event") == "log lines dropped"));
+    assert_eq!(own.len() as u64 + reported, EMITTED + 1);
+    assert_eq!(own.last().unwrap().text("event"), "room again");
+    assert_eq!(total(&scrape, "log_events_dropped_total"), reported);
+    assert_eq!(
+        total(&scrape, "log_events_total"),
+        lines.len() as u64 + reported,
+        "emitted is written plus dropped"
+    );
+}
+
+fn closed() {
+    let guard = start();
+    eprintln!("started");
+    wait_for_parent();
+    (0..EMITTED).for_each(|number| info!(number, "for nobody"));
+    assert!(guard.flush());
+    (0..EMITTED).for_each(|number| info!(number, "for nobody"));
+    drop(guard);
+    eprint!("{}", metrics::render());
+}
+
+#[test]
+fn a_closed_standard_output_ends_the_logging_and_nothing_else() {
+    let mut child = spawn("closed");
+    let mut errors = wait_for(&mut child, "started");
+    drop(child.stdout.take());
+    release(&mut child);
+    let mut scrape = String::new();
+    errors.read_to_string(&mut scrape).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(total(&scrape, "log_events_total"), 2 * EMITTED);
+    // A process that another test starts at this very moment has our end of the pipe until it is executed; that may
+    // let a pipe's 64 KiB of lines through.
+    let dropped = total(&scrape, "log_events_dropped_total");
+    assert!((2 * EMITTED - 1_000..=2 * EMITTED).contains(&dropped), "{dropped}");
+}
+
+fn talkative_writer() {
+    /// Logs about every write.
+    struct Talkative(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Talkative {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            info!(bytes = bytes.len(), "written");
+            self.0.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let (sender, written) = mpsc::channel();
+    let guard = Logging::builder().writer(Talkative(sender)).init().unwrap();
+    info!("first");
+    assert!(guard.flush());
+    info!("second");
+    drop(guard);
+    for bytes in written.try_iter() {
+        io::stdout().write_all(&bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_writer_that_logs_does_not_feed_itself() {
+    assert_eq!(events(&log(&mut process("talkative_writer"))), ["first", "second"]);
+}
