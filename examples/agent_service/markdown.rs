@@ -1,8 +1,9 @@
 //! Markdown, cut into passages.
 
-/// The most bytes of one passage; a longer section becomes several. Small enough to read, and far below what a database
-/// takes as one text to search.
-const LONGEST: usize = 4_000;
+use crate::text::words;
+
+/// The most bytes of one passage; a longer section becomes several. Short enough to be quoted whole.
+const LONGEST: usize = 1_500;
 
 /// A part of a note that can be quoted.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -11,14 +12,14 @@ pub(crate) struct Passage {
     pub(crate) file: String,
     /// The headings above it, the outermost first, joined by ` > `; the file's path where there are none.
     pub(crate) heading: String,
-    /// Its blocks (paragraphs, list items, table rows, code), with an empty line between two.
+    /// Its Markdown.
     pub(crate) body: String,
 }
 
 impl Passage {
-    /// Its blocks, as they are quoted.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &str> {
-        self.body.split("\n\n")
+    /// Everything that speaks in it.
+    pub(crate) fn in_full(&self) -> String {
+        format!("{}\n{}", self.heading, self.body)
     }
 }
 
@@ -38,10 +39,11 @@ struct Reader<'a> {
     passages: Vec<Passage>,
     /// The headings above the current line, with their levels.
     headings: Vec<(usize, String)>,
+    /// The open section's whole blocks: what stands between two empty lines.
     blocks: Vec<String>,
     /// The open block's lines.
     block: Vec<&'a str>,
-    /// The fence that ends the open code block.
+    /// What ends the open code block. Nothing in it is a heading or ends a block.
     fence: Option<&'static str>,
 }
 
@@ -50,46 +52,28 @@ impl<'a> Reader<'a> {
         Self { file, passages: vec![], headings: vec![], blocks: vec![], block: vec![], fence: None }
     }
 
-    fn take<'l: 'a>(&mut self, line: &'l str) {
-        if let Some(fence) = self.fence {
-            self.code(line, fence);
-        } else if let Some(fence) =
-            ["```", "~~~"].into_iter().find(|fence| line.trim_start().starts_with(fence))
-        {
-            self.end_block();
-            self.fence = Some(fence);
+    fn take(&mut self, line: &'a str) {
+        let fence = ["```", "~~~"].into_iter().find(|fence| line.trim_start().starts_with(fence));
+        if self.fence.is_some() {
+            self.block.push(line);
+            self.fence = self.fence.filter(|open| fence != Some(open));
         } else if let Some((level, text)) = heading(line) {
             self.end_section();
             self.headings.retain(|(above, _)| *above < level);
             self.headings.push((level, text.to_owned()));
+        } else if line.is_empty() {
+            self.end_block();
         } else {
-            self.prose(line);
-        }
-    }
-
-    fn code(&mut self, line: &'a str, fence: &str) {
-        if line.trim_start().starts_with(fence) {
-            self.fence = None;
-            self.end_block();
-        } else if !line.is_empty() {
             self.block.push(line);
-        }
-    }
-
-    fn prose(&mut self, line: &'a str) {
-        if line.is_empty() || begins_block(line) {
-            self.end_block();
-        }
-        if !line.is_empty() && !is_rule(line) {
-            self.block.push(line);
+            self.fence = fence;
         }
     }
 
     fn end_block(&mut self) {
-        if !self.block.is_empty() {
-            let block = self.block.join("\n");
+        let block = std::mem::take(&mut self.block).join("\n");
+        // What has no word in it, as a line across the page, says nothing.
+        if words(&block).next().is_some() {
             self.blocks.extend(pieces(&block).map(str::to_owned));
-            self.block.clear();
         }
     }
 
@@ -125,26 +109,16 @@ fn heading(line: &str) -> Option<(usize, &str)> {
     is_heading.then_some((level, text))
 }
 
-/// Whether the line is a list item or a table row, each of which can be quoted alone.
-fn begins_block(line: &str) -> bool {
-    let line = line.trim_start();
-    let after_number = line.trim_start_matches(|char: char| char.is_ascii_digit());
-    let is_numbered = after_number.len() < line.len() && after_number.starts_with(". ");
-    is_numbered || line.starts_with('|') || ["- ", "* ", "+ "].iter().any(|bullet| line.starts_with(bullet))
-}
-
-/// Whether the line only draws one: a thematic break, or what stands below a table's head.
-fn is_rule(line: &str) -> bool {
-    line.contains("--") && line.bytes().all(|byte| b"|-: ".contains(&byte))
-}
-
-/// A text in pieces of at most [`LONGEST`] bytes.
+/// A text in pieces of at most [`LONGEST`] bytes, cut between lines where there are any.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(LONGEST));
+        let most = rest.floor_char_boundary(LONGEST);
+        let end =
+            if most == rest.len() { most } else { rest[..most].rfind('\n').map_or(most, |end| end + 1) };
+        let (piece, after) = rest.split_at(end);
         rest = after;
-        (!piece.is_empty()).then_some(piece)
+        (!piece.is_empty()).then(|| piece.trim_end())
     })
 }
 
@@ -177,28 +151,30 @@ mod tests {
     }
 
     #[test]
-    fn paragraphs_items_rows_and_code_are_blocks() {
-        let note = "# A\none\ntwo\n\n- three\n- four\n  more\n\n| five | six |\n| --- | --- |\n| 7 | 8 |\n\n```sh\n# no heading\n\nls\n```\n";
-        let passages = passages("a.md", note);
-        let blocks: Vec<_> = passages.iter().flat_map(Passage::blocks).collect();
-        assert_eq!(
-            blocks,
-            ["one\ntwo", "- three", "- four\n  more", "| five | six |", "| 7 | 8 |", "# no heading\nls"]
-        );
+    fn code_is_kept_as_it_is() {
+        let code = "Then:\n\n```sh\n# no heading\n\nls\n```\n\n~~~\n```\n# none either\n~~~";
+        assert_eq!(read(&format!("# A\n{code}\n# B\nend")), [section("A", code), section("B", "end")]);
     }
 
     #[test]
     fn what_only_looks_like_a_heading_is_text() {
-        assert_eq!(read("#tag\n\n####### deep\n\n#"), [section("notes.md", "#tag\n\n####### deep\n\n#")]);
+        assert_eq!(read("#tag\n\n####### deep\n"), [section("notes.md", "#tag\n\n####### deep")]);
     }
 
     #[test]
     fn a_long_section_becomes_several_passages() {
-        let paragraph = "ä".repeat(1_500);
-        let passages = read(&format!("# Long\n{paragraph}\n\n{paragraph}\n\n{}", "ß".repeat(5_000)));
+        let paragraph = "ä".repeat(400);
+        let passages = read(&format!("# Long\n{paragraph}\n\n{paragraph}\n\n{}", "ß".repeat(2_000)));
         let lengths: Vec<_> = passages.iter().map(|(_, body)| body.len()).collect();
-        assert_eq!(lengths, [3_000, 3_000, 4_000, 4_000, 2_000]);
+        assert_eq!(lengths, [800, 800, 1_500, 1_500, 1_000]);
         assert!(passages.iter().all(|(heading, _)| heading == "Long"));
+    }
+
+    #[test]
+    fn a_long_block_is_cut_between_lines() {
+        let line = "x".repeat(600);
+        let [two, one] = [format!("{line}\n{line}"), line];
+        assert_eq!(read(&format!("{two}\n{one}")), [section("notes.md", &two), section("notes.md", &one)]);
     }
 
     #[test]

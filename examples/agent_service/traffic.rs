@@ -38,18 +38,15 @@ pub(crate) async fn run(client: Client, per_second: u32, topics: Vec<String>) {
 async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Result<()> {
     let topic = |number: usize| topics[number % topics.len()].as_str();
     let about_one = format!("What do the notes say about {}?", topic(turn));
+    let about_two = format!("What do the notes say about {} and {}?", topic(turn), topic(turn / 2 + 1));
     match turn % 10 {
         0..6 => client.ask(&about_one, PATIENCE).await?,
-        6 => {
-            let about_two =
-                format!("What do the notes say about {} and {}?", topic(turn), topic(turn / 2 + 1));
-            client.ask(&about_two, PATIENCE).await?
-        }
+        6 => client.ask(&about_two, PATIENCE).await?,
         7 => client.ask("Which yeast makes sourdough rise overnight?", PATIENCE).await?,
         8 => client.ask("", PATIENCE).await?,
         _ => {
             client.list_runs(PATIENCE).await?;
-            client.ask(&about_one, Duration::ZERO).await?
+            client.ask(&about_two, Duration::ZERO).await?
         }
     };
     Ok(())

@@ -61,6 +61,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
+    /// Where it keeps what it does not keep.
+    temporary: TempDir,
 }
 
 /// A service that has ended.
@@ -73,14 +75,27 @@ pub(crate) struct Ended {
 impl Service {
     /// Starts a service and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let reader = read_lines(child.stdout.take().unwrap(), Arc::clone(&log));
-        let anywhere = ([127, 0, 0, 1], 0).into();
-        let mut service = Self { child, address: anywhere, log, reader: Some(reader) };
+        let mut service = Self::spawn(command);
         service.address = service.wait_for_address();
         service
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let command = command.env("TMPDIR", temporary.path()).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let reader = Some(read_lines(child.stdout.take().unwrap(), Arc::clone(&log)));
+        Self { child, address: ([127, 0, 0, 1], 0).into(), log, reader, temporary }
+    }
+
+    /// Waits for the end, and for the last line.
+    fn wait(&mut self) -> ExitStatus {
+        let status = eventually("it ends", || self.child.try_wait().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        let left = std::fs::read_dir(self.temporary.path()).unwrap().count();
+        assert_eq!(left, 0, "it leaves something behind");
+        status
     }
 
     /// Starts a service on these notes.
@@ -137,8 +152,7 @@ impl Service {
     pub(crate) fn stop(mut self) -> Ended {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let status = eventually("it ends", || self.child.try_wait().unwrap());
-        self.reader.take().unwrap().join().unwrap();
+        let status = self.wait();
         Ended { status, log: self.log(), stderr: self.stderr() }
     }
 
@@ -160,13 +174,8 @@ impl Drop for Service {
 
 /// Runs a command that should fail to start, and gives its exit code and what it says: one line, and no log but JSON.
 pub(crate) fn refusal(command: &mut Command) -> (i32, String) {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let reader = read_lines(child.stdout.take().unwrap(), Arc::clone(&log));
-    let mut service = Service { child, address: ([127, 0, 0, 1], 0).into(), log, reader: Some(reader) };
-    let status = eventually("it ends by itself", || service.child.try_wait().unwrap());
-    service.reader.take().unwrap().join().unwrap();
+    let mut service = Service::spawn(command);
+    let status = service.wait();
     assert!(service.log().iter().all(|line| line["event"] != "listening"), "it started");
     let said = service.stderr();
     let line = said.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {said:?}"));

@@ -4,7 +4,7 @@ use monitor_runtime::track_agent;
 
 use crate::question::Question;
 use crate::search::Search;
-use crate::skills::{Answer, compose_answer, covered, rank_passages, search_notes};
+use crate::skills::{Answer, compose_answer, missing, rank_passages, search_notes};
 use crate::store::Store;
 
 /// Why there is no draft.
@@ -16,7 +16,7 @@ pub(crate) enum ResearchError {
     Search(#[from] sqlx::Error),
 }
 
-/// Drafts an answer. `missing` is what the reviewer missed in the draft of the round before.
+/// Drafts an answer. `left_open` is what the reviewer missed in the draft of the round before.
 ///
 /// The first draft may be empty: one strict search finds nothing for many a good question. A later one that speaks of less
 /// than half of what was asked is no answer.
@@ -25,26 +25,26 @@ pub(super) async fn research(
     store: &Store,
     question: &Question,
     round: i32,
-    missing: &[String],
+    left_open: &[String],
 ) -> Result<Answer, ResearchError> {
     let terms = question.terms();
-    let passages = search_notes(store, &plan(terms, round, missing)).await?;
+    let passages = search_notes(store, &plan(terms, round, left_open)).await?;
     let draft = compose_answer(terms, &rank_passages(terms, passages));
-    if round > 1 && covered(terms, &draft.in_full()).len() * 2 < terms.len() {
+    if round > 1 && missing(terms, &draft.in_full()).len() * 2 > terms.len() {
         return Err(ResearchError::NothingFound);
     }
     Ok(draft)
 }
 
 /// What to search for, wider from round to round.
-fn plan(terms: &[String], round: i32, missing: &[String]) -> Vec<Search> {
+fn plan(terms: &[String], round: i32, left_open: &[String]) -> Vec<Search> {
     let mut searches = vec![Search::All(terms.to_vec())];
     if round > 1 {
         searches.push(Search::Any(terms.to_vec()));
     }
     if round > 2 {
         // Each alone, so that no term's many passages leave no room for another's few.
-        searches.extend(missing.iter().map(|term| Search::Any(vec![term.clone()])));
+        searches.extend(left_open.iter().map(|term| Search::Any(vec![term.clone()])));
     }
     searches
 }

@@ -3,7 +3,7 @@
 use monitor_runtime::track_agent;
 
 use crate::question::Question;
-use crate::skills::{Answer, covered};
+use crate::skills::{Answer, missing};
 
 /// What the reviewer says of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,7 @@ pub(super) enum Review {
 /// Accepts a draft that speaks of everything that was asked, and sends any other back.
 #[track_agent("reviewer")]
 pub(super) fn review(question: &Question, draft: &Answer) -> Review {
-    let full_draft = draft.in_full();
-    let present = covered(question.terms(), &full_draft);
-    let missing: Vec<_> =
-        question.terms().iter().filter(|term| !present.contains(&term.as_str())).cloned().collect();
+    let missing = missing(question.terms(), &draft.in_full());
     if missing.is_empty() {
         tracing::debug!("draft accepted");
         return Review::Accepted;

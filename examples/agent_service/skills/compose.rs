@@ -3,10 +3,10 @@
 use monitor_runtime::track_skill;
 use serde::Serialize;
 
-use super::covered;
+use super::missing;
 use crate::markdown::Passage;
 
-/// The most blocks that an answer quotes.
+/// The most passages that an answer quotes.
 const MOST_QUOTES: usize = 4;
 
 /// An answer in the notes' own words.
@@ -24,49 +24,30 @@ pub(crate) struct Source {
     pub(crate) heading: String,
 }
 
-/// Quotes the block that speaks of the most terms, then, while terms are left that another one speaks of, the one that
+/// Quotes the passage that speaks of the most terms, then, while terms are left that another one speaks of, the one that
 /// speaks of the most of these. Of equals it takes the first, so rank the passages before.
 #[track_skill("compose_answer", fields(passages = passages.len()))]
 pub(crate) fn compose_answer(terms: &[String], passages: &[Passage]) -> Answer {
     let mut left = terms.to_vec();
     let mut answer = Answer::default();
     for _ in 0..MOST_QUOTES {
-        let Some(quote) = Quote::best(&left, passages) else { break };
-        let rest = left.iter().filter(|term| !quote.terms.contains(&term.as_str())).cloned().collect();
-        answer.add(&quote);
-        left = rest;
+        let left_by = |passage: &Passage| missing(&left, &passage.in_full());
+        let Some(best) = passages.iter().min_by_key(|passage| left_by(passage).len()) else { break };
+        let still_left = left_by(best);
+        if still_left.len() == left.len() {
+            break;
+        }
+        left = still_left;
+        answer.quote(best);
     }
     tracing::debug!(sources = answer.sources.len(), left = left.len(), "answer composed");
     answer
 }
 
-/// A block that answers for some terms.
-struct Quote<'a> {
-    passage: &'a Passage,
-    block: &'a str,
-    terms: Vec<&'a str>,
-}
-
-impl<'a> Quote<'a> {
-    /// The first block of those that speak of the most terms, its headings included; none if no block does of any.
-    fn best(terms: &'a [String], passages: &'a [Passage]) -> Option<Self> {
-        let mut best: Option<Self> = None;
-        for passage in passages {
-            for block in passage.blocks() {
-                let terms = covered(terms, &format!("{} {block}", passage.heading));
-                if terms.len() > best.as_ref().map_or(0, |best| best.terms.len()) {
-                    best = Some(Self { passage, block, terms });
-                }
-            }
-        }
-        best
-    }
-}
-
 impl Answer {
-    fn add(&mut self, quote: &Quote<'_>) {
-        self.add_paragraph(quote.block);
-        let source = Source { file: quote.passage.file.clone(), heading: quote.passage.heading.clone() };
+    fn quote(&mut self, Passage { file, heading, body }: &Passage) {
+        self.add_paragraph(body);
+        let source = Source { file: file.clone(), heading: heading.clone() };
         if !self.sources.contains(&source) {
             self.sources.push(source);
         }
@@ -100,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn it_quotes_as_few_blocks_as_speak_of_all_terms() {
+    fn it_quotes_as_few_passages_as_speak_of_all_terms() {
         let passages = [
-            passage("tea.md", "Tea", "Leaves.\n\nBoil the water."),
+            passage("tea.md", "Tea", "Boil the water."),
             passage("cups.md", "Cups", "Warm the cups."),
             passage("milk.md", "Milk", "Boil the milk."),
         ];
@@ -114,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_source_quoted_twice_is_named_once() {
-        let passages = [passage("tea.md", "Notes", "Boil the water.\n\nWarm the cups.")];
+        let passages = ["Boil the water.", "Warm the cups."].map(|body| passage("tea.md", "Notes", body));
         let answer = compose_answer(&terms("water cups"), &passages);
         assert_eq!(answer.text, "Boil the water.\n\nWarm the cups.");
         assert_eq!(answer.sources.len(), 1);

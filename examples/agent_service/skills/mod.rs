@@ -10,9 +10,9 @@ pub(crate) use search::search_notes;
 
 use crate::text::{stem, words};
 
-/// The terms that a text speaks of, in one form or another.
-pub(crate) fn covered<'t>(terms: &'t [String], text: &str) -> Vec<&'t str> {
+/// The terms that a text does not speak of, in any of their forms.
+pub(crate) fn missing(terms: &[String], text: &str) -> Vec<String> {
     let words: Vec<_> = words(text).collect();
     let speaks_of = |term: &str| words.iter().any(|word| stem(word) == stem(term));
-    terms.iter().map(String::as_str).filter(|term| speaks_of(term)).collect()
+    terms.iter().filter(|term| !speaks_of(term)).cloned().collect()
 }

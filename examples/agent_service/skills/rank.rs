@@ -1,20 +1,17 @@
 //! The skill of telling which passages matter most.
 
-use std::cmp::Reverse;
-
 use monitor_runtime::track_skill;
 
-use super::covered;
+use super::missing;
 use crate::markdown::Passage;
 
-/// Sorts passages: first those that speak of the most terms, of these first those whose headings do, of these in the order in
-/// which they were found.
+/// Sorts passages: first those that speak of the most terms, of these first those whose headings do, then those whose text
+/// does, and those that are equal in all of it as they were found.
 #[track_skill("rank_passages", fields(passages = passages.len()))]
 pub(crate) fn rank_passages(terms: &[String], mut passages: Vec<Passage>) -> Vec<Passage> {
-    passages.sort_by_cached_key(|Passage { heading, body, .. }| {
-        let in_heading = covered(terms, heading).len();
-        let in_all = covered(terms, &format!("{heading} {body}")).len();
-        Reverse((in_all, in_heading))
+    passages.sort_by_cached_key(|passage| {
+        let texts = [&passage.in_full(), &passage.heading, &passage.body];
+        texts.map(|text| missing(terms, text).len())
     });
     passages
 }
