@@ -422,6 +422,42 @@ mod bodies {
 }
 
 #[test]
+fn track_caller_keeps_the_callers_location() {
+    use std::panic::Location;
+
+    struct Receiver;
+
+    impl Receiver {
+        #[track_caller]
+        #[track_agent]
+        fn called_from(&self, _unused: String) -> u32 {
+            let _ = self;
+            Location::caller().line()
+        }
+    }
+
+    #[track_agent]
+    #[track_caller]
+    fn fails() -> Result<&'static Location<'static>, &'static Location<'static>> {
+        Err(Location::caller())
+    }
+
+    #[track_agent]
+    #[track_caller]
+    fn panics() {
+        None::<u8>.expect("on purpose");
+    }
+
+    let recording = Recording::start();
+    assert_eq!(Receiver.called_from(String::new()), line!());
+    assert_eq!(fails().unwrap_err().line(), line!());
+    catch_unwind(panics).unwrap_err();
+    assert_one(&recording, "called_from", "success");
+    assert_one(&recording, "fails", "error");
+    assert_one(&recording, "panics", "panic");
+}
+
+#[test]
 fn a_tracked_future_is_at_most_128_bytes_larger() {
     async fn plain(bytes: [u8; 1_000]) -> u8 {
         tokio::task::yield_now().await;

@@ -101,6 +101,7 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
         Shape::Future => quote!(#runtime::private::track_returned_future(#arguments)),
         Shape::Stream(Stream { is_boxed: false, .. }) => quote!(#runtime::private::track_stream(#arguments)),
         Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#arguments)),
+        Shape::InPlace => in_place(runtime, &entry, returned.as_ref(), body, &judge),
         Shape::ByType => quote! {{
             #[allow(unused_imports)]
             use #runtime::private::{ViaBoxedFuture as _, ViaBoxedStream as _, ViaValue as _};
@@ -108,6 +109,23 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
         }},
         Shape::Value | Shape::Async | Shape::AsyncStream(_) => quote!(#runtime::private::track(#arguments)),
     }
+}
+
+/// The body where it is, between the two ends of its call.
+fn in_place(
+    runtime: &TokenStream,
+    entry: &TokenStream,
+    returned: Option<&TokenStream>,
+    body: &TokenStream,
+    judge: &TokenStream,
+) -> TokenStream {
+    let [begun, result] = ["begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let colon = returned.map(|returned| quote!(: #returned));
+    quote! {{
+        let #begun = #runtime::private::begin(#entry);
+        let #result #colon = { #body };
+        #begun.end(#result, #judge)
+    }}
 }
 
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {

@@ -1,12 +1,17 @@
 //! What a function gives its caller, which decides when its call ends.
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+
+use crate::function::Function;
 
 /// How a function is tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Until its body returns.
     Value,
+    /// Until its body ends, which is left in its place: in a closure `#[track_caller]` would lose the caller.
+    InPlace,
     /// As its return type turns out to be: a boxed future, a boxed stream, or a value.
     ByType,
     /// `async fn`: until its future is ready.
@@ -36,7 +41,14 @@ const VALUES: [&str; 24] = [
 
 impl Shape {
     /// Reads the signature; `stream` is what the user says where an alias hides it.
-    pub(crate) fn of(signature: &Signature, stream: bool) -> Self {
+    pub(crate) fn of(function: &Function, stream: bool) -> Self {
+        match Self::of_signature(&function.signature, stream) {
+            Self::Value if is_track_caller(function) && !leaves_early(&function.body) => Self::InPlace,
+            shape => shape,
+        }
+    }
+
+    fn of_signature(signature: &Signature, stream: bool) -> Self {
         let declared = match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, declared) => Some(&**declared),
@@ -62,6 +74,20 @@ impl Shape {
             _ => Self::Value,
         }
     }
+}
+
+fn is_track_caller(function: &Function) -> bool {
+    function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
+}
+
+/// Whether the body may end elsewhere than at its end; what returns from a closure inside is not told apart.
+fn leaves_early(body: &TokenStream) -> bool {
+    body.clone().into_iter().any(|token| match token {
+        TokenTree::Group(group) => leaves_early(&group.stream()),
+        TokenTree::Ident(word) => word == "return",
+        TokenTree::Punct(punct) => punct.as_char() == '?',
+        TokenTree::Literal(_) => false,
+    })
 }
 
 fn is_value(declared: &Type) -> bool {
@@ -124,7 +150,7 @@ mod tests {
     use super::*;
 
     fn shape(signature: &str) -> Shape {
-        Shape::of(&syn::parse_str(signature).unwrap(), false)
+        Shape::of_signature(&syn::parse_str(signature).unwrap(), false)
     }
 
     const fn stream(is_boxed: bool, is_in_result: bool) -> Stream {

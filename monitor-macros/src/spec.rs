@@ -137,8 +137,8 @@ fn judge(options: &Options, errors: &Diagnostics) -> Judge {
 }
 
 fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
-    let shape = Shape::of(&function.signature, options.stream.get().is_some());
-    if let (Some(token), Shape::Value | Shape::Async) = (options.stream.token(), shape) {
+    let shape = Shape::of(function, options.stream.get().is_some());
+    if let (Some(token), Shape::Value | Shape::InPlace | Shape::Async) = (options.stream.token(), shape) {
         errors.error(
             token,
             "`stream` needs a function that returns a stream, or an `async fn` that returns one as the `Ok` of a \

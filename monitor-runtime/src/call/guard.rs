@@ -1,6 +1,7 @@
 //! The guard of one call: `begin` counts its start, `settle` its end, once.
 
 use tracing::Span;
+use tracing::span::EnteredSpan;
 
 use super::outcome::Outcome;
 use super::site::Site;
@@ -133,6 +134,30 @@ impl State {
         if let Self::Running(call) = self {
             call.span().in_scope(work);
         }
+    }
+}
+
+/// A call whose body is not handed over: it stands between [`begin`] and [`Begun::end`], in the function itself.
+#[derive(Debug)]
+pub struct Begun {
+    // Left before the call is dropped, as it was entered after the call began.
+    _entered: EnteredSpan,
+    call: Call,
+}
+
+/// Begins a call in place. Unless it is ended, it ends as a panic when it is dropped.
+#[inline]
+pub fn begin(entry: Entry) -> Begun {
+    let call = Call::begin(entry);
+    Begun { _entered: call.span().clone().entered(), call }
+}
+
+impl Begun {
+    /// Ends the call with what its result says.
+    #[inline]
+    pub fn end<R>(self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
+        self.call.settle(&judge(&result));
+        result
     }
 }
 

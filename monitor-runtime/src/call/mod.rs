@@ -13,7 +13,7 @@ mod stream;
 
 pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
 pub use future::{Judged, Tracked, track_future, track_returned_future};
-pub use guard::{Call, Entry, track};
+pub use guard::{Begun, Call, Entry, begin, track};
 pub use outcome::{
     Classify, Outcome, Probe, ViaClassify, ViaClassifyOk, ViaResult, ViaReturn, error_if, ok_if,
 };
