@@ -46,11 +46,11 @@ pub(crate) async fn ask(store: &Store, question: &Question) -> Result<Reply, Run
     run.end(answered).await
 }
 
-/// A run that is stored when it ends, and when it is dropped before.
+/// A run that is stored when it ends, or when it is dropped before.
 struct Run {
     store: Store,
     record: EndedRun,
-    is_stored: bool,
+    is_settled: bool,
 }
 
 impl Run {
@@ -62,14 +62,16 @@ impl Run {
             rounds: 0,
             answer: None,
         };
-        Self { store: store.clone(), record, is_stored: false }
+        Self { store: store.clone(), record, is_settled: false }
     }
 
     async fn end(mut self, answered: Result<Answer, RunError>) -> Result<Reply, RunError> {
         self.record.status = status(&answered);
         self.record.answer = answered.as_ref().ok().map(|answer| answer.text.clone());
-        self.store.save_run(&self.record).await?;
-        self.is_stored = true;
+        let saved = self.store.save_run(&self.record).await;
+        // Tried once is enough where the database is down.
+        self.is_settled = true;
+        saved?;
         let (run_id, rounds) = (self.record.id.clone(), self.record.rounds);
         tracing::info!(status = self.record.status.as_str(), rounds, "run ended");
         answered.map(|answer| Reply { run_id, answer, rounds })
@@ -78,7 +80,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if !self.is_stored {
+        if !self.is_settled {
             let (store, record) = (self.store.clone(), self.record.clone());
             // Should it fail, the query's own log line says so.
             context::spawn(async move { store.save_run(&record).await });

@@ -166,3 +166,37 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
     drop(service);
     postgres.remove().await;
 }
+
+#[tokio::test]
+async fn a_database_that_goes_away_is_an_error_in_every_place() {
+    let notes = notes();
+    let postgres = Postgres::create().await;
+    let service = Service::start(&mut postgres.command(&notes));
+    assert_eq!(service.get("/health/ready").status, 200);
+    postgres.remove().await;
+
+    let response = service.ask("Green tea?");
+    assert_eq!(response.status, 500, "{}", response.body);
+    assert!(!response.body.contains("database"), "no internals: {}", response.body);
+    let families =
+        ["agent_executions_total", "skill_executions_total", "db_queries_total", "http_requests_total"];
+    assert_eq!(
+        moved(&service.metrics(), &families),
+        [
+            "agent_executions_total researcher error = 1",
+            "skill_executions_total search_notes error = 1",
+            "db_queries_total insert replace_passages success = 1",
+            "db_queries_total insert save_run error = 1",
+            "db_queries_total select search_passages error = 1",
+            "http_requests_total POST /ask 500 = 1",
+        ]
+    );
+    let log = service.log();
+    let failures: Vec<_> = log.iter().filter(|line| line["logger"] == "monitor_runtime::call").collect();
+    let queries: Vec<_> = failures.iter().map(|line| line["query"].as_str().unwrap()).collect();
+    assert_eq!(queries, ["search_passages", "save_run"], "each error once, where it arose: {failures:#?}");
+
+    eventually("it is not ready", || (service.get("/health/ready").status == 503).then_some(()));
+    assert_eq!(service.get("/health/live").status, 200);
+    assert!(service.stop().status.success());
+}
