@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use monitor_runtime::context;
 use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{track_agent, track_query, track_skill};
 use serde_json::Value;
@@ -126,4 +127,18 @@ fn log_errors_silences_or_softens_the_line() {
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert_eq!(lines[0]["level"], "warn");
     assert_eq!(lines[0]["error"], "worth a warning");
+}
+
+#[track_agent("spawns")]
+async fn spawns() -> Result<(), SearchError> {
+    context::spawn(search()).await.unwrap()
+}
+
+#[test]
+fn an_error_of_a_spawned_call_is_not_logged_again_by_the_call_around_it() {
+    let lines = failures(capture_logs(|| {
+        block_on(spawns()).unwrap_err();
+    }));
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(lines[0]["agent_id"], "spawns");
 }

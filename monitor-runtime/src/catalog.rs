@@ -118,7 +118,7 @@ catalog! {
     LOG_EVENTS = Counter "log_events_total" ["level"]
         "Log events by level.";
     LOG_DROPPED = Counter "log_events_dropped_total" []
-        "Log lines that the writer's queue had no room for.";
+        "Log lines that were not written: the queue had no room, or the output refused them.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had no room for another series.";
     BUILD_INFO = Gauge "build_info" ["service", "version"]

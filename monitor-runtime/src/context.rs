@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Level, Value};
 
+#[cfg(feature = "health")]
+use crate::call::CallId;
 use crate::logging;
 
 /// Binds a value to every log line from here on, until the innermost span ends: that of the tracked call, of the
@@ -27,12 +29,12 @@ use crate::logging;
 pub fn bind(name: &'static str, value: impl Value) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !logging::bind(name, &value) && tracing::enabled!(Level::WARN) && !SAID.swap(true, Ordering::Relaxed) {
-        tracing::warn!(name, "nothing to bind to: no span is open here that is logged");
+        tracing::warn!(target: "monitor_runtime::context", name, "nothing to bind to: no span is open here that is logged");
     }
 }
 
 /// Spawns a task as `tokio::spawn` does, with the context carried over: it runs inside the current span, under the
-/// current `tracing` subscriber.
+/// current `tracing` subscriber, and an error logged inside is not logged again by the call around it.
 ///
 /// The span lasts until the task has ended as well.
 ///
@@ -51,7 +53,7 @@ where
 {
     use tracing::instrument::{Instrument as _, WithSubscriber as _};
 
-    let future = future.in_current_span();
+    let future = CallId::current().carry(future.in_current_span());
     // A subscriber that every thread has anyway is not set again at each poll, which would slow all of them down.
     if logging::is_everywhere() {
         tokio::spawn(future)

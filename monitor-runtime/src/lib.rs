@@ -75,6 +75,8 @@ mod json;
 #[cfg(feature = "health")]
 mod monitor;
 mod registry;
+#[cfg(any(feature = "logging", feature = "health"))]
+mod timestamp;
 
 pub use call::{Classify, Outcome};
 #[cfg(feature = "health")]

@@ -29,7 +29,8 @@ pub fn registry() -> &'static Registry {
 /// Renders every metric of [`registry`] in the Prometheus text format (see [`CONTENT_TYPE`]): families sorted
 /// by name, samples by label values, a line feed at the end.
 ///
-/// Totals are exact and never step back from one rendering to the next; no tracked call waits for it.
+/// Totals are exact and never step back from one rendering to the next. A call under an id that its function has used
+/// before does not wait for it; one that looks its id up may, while new series are sorted.
 pub fn render() -> String {
     String::from_utf8(Exposed::process().render())
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

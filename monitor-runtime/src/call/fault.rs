@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
+use super::guard::Entry;
 use super::outcome::Probe;
-use super::site::{ErrorLog, Site};
+use super::site::ErrorLog;
+use crate::registry::CallKind;
 
 /// An error, by the most telling trait its type has.
 pub enum Fault<'r> {
@@ -99,17 +101,11 @@ impl<'r, R: ?Sized> ViaAny<'r> for Probe<'r, R> {
     }
 }
 
-/// Logs the error of a call inside its span, unless a call inside it has logged the same error already.
-#[cold]
-pub(super) fn log(site: &Site, span: &tracing::Span, fault: &Fault<'_>) {
-    if site.error_log() != ErrorLog::Off && !logged::remember(span, fault) {
-        span.in_scope(|| emit(site, span, fault));
-    }
-}
-
-/// A disabled span binds no id, so the line then says it itself.
-fn emit(site: &Site, span: &tracing::Span, fault: &Fault<'_>) {
-    let id = span.is_disabled().then_some(site.default_id());
+/// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
+pub(super) fn log(entry: &Entry, fault: &Fault<'_>) {
+    let site = entry.site();
+    let id = |kind| (entry.span().is_disabled() && site.kind() == kind).then(|| entry.id());
+    let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
     let (error, chain) = match fault {
         Fault::Error(error) => (error.to_string(), chain(*error)),
@@ -118,7 +114,8 @@ fn emit(site: &Site, span: &tracing::Span, fault: &Fault<'_>) {
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
-                target: "monitor_runtime::call", id, error, error.chain = chain, "{kind} failed"
+                target: "monitor_runtime::call",
+                agent_id, skill_id, query, error, error.chain = chain, "{kind} failed"
             )
         };
     }
@@ -133,70 +130,6 @@ fn emit(site: &Site, span: &tracing::Span, fault: &Fault<'_>) {
 fn chain(error: &dyn Error) -> Option<String> {
     let texts: Vec<_> = sources(error).map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(": "))
-}
-
-/// Which errors were logged inside a span.
-///
-/// An error that travels outward by `?` passes several tracked calls; it is the same error as long as its text,
-/// sources included, contains the text that was logged.
-#[cfg(feature = "logging")]
-mod logged {
-    use std::collections::VecDeque;
-
-    use tracing_subscriber::registry::{LookupSpan as _, Registry};
-
-    use super::Fault;
-
-    /// Of one span, the texts last logged; more would not be returned by one result.
-    const KEPT: usize = 8;
-    /// Enough of a text to tell errors apart.
-    const KEPT_BYTES: usize = 1_024;
-
-    struct Logged(VecDeque<String>);
-
-    /// Notes in the surrounding span that this error has been logged, and says whether a call inside `span` had.
-    pub(super) fn remember(span: &tracing::Span, fault: &Fault<'_>) -> bool {
-        let text = fault.to_string();
-        let known = span.with_subscriber(|(id, dispatch)| {
-            let own = dispatch.downcast_ref::<Registry>()?.span(id)?;
-            let known = own.extensions().get::<Logged>().and_then(|logged| logged.find(&text));
-            let noted = known.clone().unwrap_or_else(|| beginning(&text));
-            if let Some(parent) = own.parent() {
-                let mut extensions = parent.extensions_mut();
-                match extensions.get_mut::<Logged>() {
-                    Some(logged) => logged.add(noted),
-                    None => extensions.insert(Logged(VecDeque::from([noted]))),
-                }
-            }
-            known
-        });
-        known.flatten().is_some()
-    }
-
-    impl Logged {
-        fn find(&self, text: &str) -> Option<String> {
-            self.0.iter().find(|logged| !logged.is_empty() && text.contains(logged.as_str())).cloned()
-        }
-
-        fn add(&mut self, text: String) {
-            if self.0.len() == KEPT {
-                self.0.pop_front();
-            }
-            self.0.push_back(text);
-        }
-    }
-
-    fn beginning(text: &str) -> String {
-        text[..text.floor_char_boundary(KEPT_BYTES)].to_owned()
-    }
-}
-
-#[cfg(not(feature = "logging"))]
-mod logged {
-    /// Without `tracing-subscriber`'s registry there is no place to remember in.
-    pub(super) fn remember(_: &tracing::Span, _: &super::Fault<'_>) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

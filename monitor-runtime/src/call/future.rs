@@ -94,7 +94,7 @@ impl<F: Future, E: End<F::Output>> Future for Tracked<F, E> {
         let mut this = self.project();
         // Taken out while the body runs: should it unwind, the call is dropped right here, as a panic.
         let Some(call) = this.state.resume() else { polled_after_end() };
-        let polled = call.span().in_scope(|| {
+        let polled = call.in_scope(|| {
             let polled = this.body.as_mut().as_pin_mut().map(|body| body.poll(cx));
             if let Some(Poll::Ready(_)) = polled {
                 this.body.set(None);

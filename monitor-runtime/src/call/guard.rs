@@ -3,9 +3,11 @@
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
+use super::Verdict;
+use super::fault::{self, Fault};
+use super::lineage::{self, CallId, Inside};
 use super::outcome::Outcome;
-use super::site::Site;
-use super::{Verdict, fault};
+use super::site::{ErrorLog, Site};
 use crate::clock;
 use crate::registry::CallSeries;
 
@@ -22,6 +24,19 @@ impl Entry {
     pub(super) fn new(site: &'static Site, series: &'static CallSeries, span: Span) -> Self {
         Self { site, series, span }
     }
+
+    pub(super) fn site(&self) -> &'static Site {
+        self.site
+    }
+
+    /// The label value the call is counted under.
+    pub(super) fn id(&self) -> &'static str {
+        self.series.id()
+    }
+
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
 }
 
 /// A call that has begun. Dropped unsettled, it ends as `if_dropped` says.
@@ -29,6 +44,8 @@ impl Entry {
 pub struct Call {
     entry: Entry,
     started: u64,
+    /// The call in whose body this one began.
+    parent: CallId,
     if_dropped: Outcome,
     is_settled: bool,
     /// What it is to end as although its body goes on: an item of its stream was an error.
@@ -40,13 +57,20 @@ impl Call {
     #[inline]
     pub(super) fn begin(entry: Entry) -> Self {
         entry.series.start();
-        Self { entry, started: clock::now(), if_dropped: Outcome::Panic, is_settled: false, is_failed: false }
+        let (started, parent) = (clock::now(), CallId::current());
+        Self { entry, started, parent, if_dropped: Outcome::Panic, is_settled: false, is_failed: false }
     }
 
-    /// The span to be entered while the body runs.
+    /// Runs a part of the body: inside the span, and as the call that calls inside it belong to.
     #[inline]
-    pub(super) fn span(&self) -> &Span {
-        &self.entry.span
+    pub(super) fn in_scope<T>(&self, part: impl FnOnce() -> T) -> T {
+        let _inside = self.id().enter();
+        self.entry.span.in_scope(part)
+    }
+
+    #[inline]
+    fn id(&self) -> CallId {
+        CallId::began_at(self.started)
     }
 
     /// Counts the call as ended with what its result says, and logs the error it returned.
@@ -77,7 +101,15 @@ impl Call {
     #[inline]
     fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
-            fault::log(self.entry.site, &self.entry.span, fault);
+            self.log_fault(fault);
+        }
+    }
+
+    #[cold]
+    fn log_fault(&self, fault: &Fault<'_>) {
+        let is_wanted = self.entry.site.error_log() != ErrorLog::Off;
+        if is_wanted && !lineage::was_logged(self.id(), self.parent, fault) {
+            self.in_scope(|| fault::log(&self.entry, fault));
         }
     }
 
@@ -132,7 +164,7 @@ impl State {
     #[inline]
     pub(super) fn in_scope(&self, work: impl FnOnce()) {
         if let Self::Running(call) = self {
-            call.span().in_scope(work);
+            call.in_scope(work);
         }
     }
 }
@@ -140,8 +172,9 @@ impl State {
 /// A call whose body is not handed over: it stands between [`begin`] and [`Begun::end`], in the function itself.
 #[derive(Debug)]
 pub struct Begun {
-    // Left before the call is dropped, as it was entered after the call began.
+    // Left before the call is dropped, as they were entered after the call began.
     _entered: EnteredSpan,
+    _inside: Inside,
     call: Call,
 }
 
@@ -149,7 +182,7 @@ pub struct Begun {
 #[inline]
 pub fn begin(entry: Entry) -> Begun {
     let call = Call::begin(entry);
-    Begun { _entered: call.span().clone().entered(), call }
+    Begun { _entered: call.entry.span.clone().entered(), _inside: call.id().enter(), call }
 }
 
 impl Begun {
@@ -169,7 +202,7 @@ pub fn track<R>(
     judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>,
 ) -> R {
     let call = Call::begin(entry);
-    let result = call.span().in_scope(body);
+    let result = call.in_scope(body);
     call.settle(&judge(&result));
     result
 }

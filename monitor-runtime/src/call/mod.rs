@@ -6,6 +6,7 @@
 mod fault;
 mod future;
 mod guard;
+mod lineage;
 mod outcome;
 mod returned;
 mod site;
@@ -14,6 +15,8 @@ mod stream;
 pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
 pub use future::{Judged, Tracked, track_future, track_returned_future};
 pub use guard::{Begun, Call, Entry, begin, track};
+#[cfg(all(feature = "logging", feature = "health"))]
+pub(crate) use lineage::CallId;
 pub use outcome::{
     Classify, Outcome, Probe, ViaClassify, ViaClassifyOk, ViaResult, ViaReturn, error_if, ok_if,
 };

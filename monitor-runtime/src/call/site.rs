@@ -73,14 +73,15 @@ impl Site {
         Entry::new(self, series, self.span(self.id, fields))
     }
 
-    /// Prepares a call under an id that an expression gave.
+    /// Prepares a call under an id that an expression gave; the function's own stands for an empty one, since an empty label
+    /// value is to Prometheus the same as no label.
     #[inline]
     pub fn enter_as(
         &'static self,
         id: &(impl AsRef<str> + ?Sized),
         fields: impl FnOnce(Opening<'_>) -> Span,
     ) -> Entry {
-        let id = id.as_ref();
+        let id = if id.as_ref().is_empty() { self.id } else { id.as_ref() };
         let (Found::Own(series) | Found::Overflow(series)) = self.find(id);
         Entry::new(self, series, self.span(id, fields))
     }
@@ -133,8 +134,8 @@ impl Site {
         self.error_log
     }
 
-    pub(super) fn default_id(&self) -> &'static str {
-        self.id
+    pub(super) fn kind(&self) -> CallKind {
+        self.kind
     }
 
     pub(super) fn kind_name(&self) -> &'static str {

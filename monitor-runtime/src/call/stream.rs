@@ -65,7 +65,7 @@ impl<S: Stream> Stream for TrackedStream<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
         let Some(mut call) = this.state.resume() else { return Poll::Ready(None) };
-        let polled = call.span().in_scope(|| {
+        let polled = call.in_scope(|| {
             let polled = this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx));
             if let Some(Poll::Ready(None)) = polled {
                 this.stream.set(None);

@@ -1,14 +1,14 @@
 //! The probes' answers, whatever server sends them.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
 use super::state::View;
-use super::timestamp;
 use crate::json;
+use crate::timestamp::Timestamps;
 
 /// 200: the process answers.
 pub(crate) fn alive() -> Response<Bytes> {
@@ -53,7 +53,9 @@ fn report(status: &str, checks: &[View<'_>]) -> Bytes {
     out.extend_from_slice(b"{\"status\":");
     json::write_str(&mut out, status);
     out.extend_from_slice(b",\"timestamp\":");
-    json::write_str(&mut out, &timestamp::rfc3339(SystemTime::now()));
+    out.push(b'"');
+    Timestamps::default().write_now(&mut out);
+    out.push(b'"');
     out.extend_from_slice(b",\"checks\":{");
     for (at, check) in checks.iter().enumerate() {
         if at > 0 {

@@ -8,6 +8,9 @@ use prometheus::Gauge;
 use super::check::BoxError;
 use crate::registry::process;
 
+/// The logger of lines about checks.
+const TARGET: &str = "monitor_runtime::health";
+
 /// The metrics of one check, and whether its last run passed.
 pub(crate) struct Journal {
     check: Box<str>,
@@ -45,11 +48,11 @@ impl Journal {
     fn log_turn(&self, healthy: bool, message: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
         match (healthy, detail) {
-            (true, _) => tracing::info!(check, reason = message, "health check passes"),
-            (false, None) => tracing::error!(check, reason = message, "health check failed"),
+            (true, _) => tracing::info!(target: TARGET, check, reason = message, "health check passes"),
+            (false, None) => tracing::error!(target: TARGET, check, reason = message, "health check failed"),
             (false, Some(detail)) => {
                 let error: &(dyn Error + 'static) = &**detail;
-                tracing::error!(check, reason = message, error, "health check failed");
+                tracing::error!(target: TARGET, check, reason = message, error, "health check failed");
             }
         }
     }

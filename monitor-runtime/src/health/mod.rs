@@ -30,7 +30,6 @@ mod routes;
 mod run;
 mod state;
 mod supervised;
-mod timestamp;
 
 pub use check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
 #[cfg(feature = "sqlx")]

@@ -10,10 +10,10 @@ use tracing_subscriber::registry::LookupSpan;
 use super::bound;
 use super::fields::Fields;
 use super::pretty;
-use super::timestamp::Timestamps;
 use super::visit::{EventPlace, Visitor};
 use crate::json;
 use crate::registry::process::LEVELS;
+use crate::timestamp::Timestamps;
 
 /// A thread keeps its buffers up to this size; a line of megabytes does not stay.
 const KEPT_BYTES: usize = 64 * 1_024;

@@ -31,7 +31,6 @@ mod line;
 mod pretty;
 mod queue;
 mod settings;
-mod timestamp;
 mod visit;
 mod writer;
 

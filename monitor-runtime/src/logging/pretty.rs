@@ -3,8 +3,8 @@
 use tracing::Level;
 
 use super::fields::{Field, Fields};
-use super::timestamp::Timestamps;
 use crate::json;
+use crate::timestamp::Timestamps;
 
 const RESET: &[u8] = b"\x1b[0m";
 const DIM: &[u8] = b"\x1b[2m";

@@ -76,12 +76,12 @@ impl StopSignals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal, "stopping: requests in flight may finish");
+        tracing::info!(target: "monitor_runtime::serve", signal, "stopping: requests in flight may finish");
     }
 
     #[cfg(windows)]
     async fn received(mut self) {
         self.interrupt.recv().await;
-        tracing::info!(signal = "Ctrl-C", "stopping: requests in flight may finish");
+        tracing::info!(target: "monitor_runtime::serve", signal = "Ctrl-C", "stopping: requests in flight may finish");
     }
 }

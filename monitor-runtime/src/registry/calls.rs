@@ -118,6 +118,11 @@ impl Series for CallSeries {
 }
 
 impl CallSeries {
+    /// The id among its labels: the last of them.
+    pub(crate) fn id(&self) -> &str {
+        self.labels.values().last().map_or("", |id| id)
+    }
+
     /// Counts a call that starts.
     #[inline]
     pub(crate) fn start(&self) {

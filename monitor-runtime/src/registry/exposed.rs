@@ -116,7 +116,7 @@ fn encode(families: &[MetricFamily], out: &mut Vec<u8>) {
         let before = out.len();
         if let Err(error) = TextEncoder::new().encode(std::slice::from_ref(family), out) {
             out.truncate(before);
-            tracing::warn!(metric = family.name(), error = %error, "a metric family could not be encoded");
+            tracing::warn!(target: "monitor_runtime::metrics", metric = family.name(), error = %error, "a metric family could not be encoded");
         }
     }
 }

@@ -139,6 +139,7 @@ impl<S: Series> Family<S> {
         if !self.warned.swap(true, Ordering::Relaxed) {
             let limit = LIMIT.load(Ordering::Relaxed);
             tracing::warn!(
+                target: "monitor_runtime::metrics",
                 metric = self.metric.name,
                 limit,
                 "no room for another label set, or a value over {MAX_VALUE_BYTES} bytes; recording under {OVERFLOW}"

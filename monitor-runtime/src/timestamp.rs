@@ -6,7 +6,7 @@ const SECONDS_A_DAY: u64 = 86_400;
 
 /// Writes time stamps, and keeps the text of the second it wrote last.
 #[derive(Debug)]
-pub(super) struct Timestamps {
+pub(crate) struct Timestamps {
     second: u64,
     text: [u8; 19],
 }
@@ -19,7 +19,7 @@ impl Default for Timestamps {
 
 impl Timestamps {
     /// Appends the present time, as in `2026-03-21T09:30:00.000125Z`.
-    pub(super) fn write_now(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn write_now(&mut self, out: &mut Vec<u8>) {
         // A clock set before 1970 is a broken one: the line matters more than its time.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.write(out, since_1970);

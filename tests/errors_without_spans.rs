@@ -1,0 +1,68 @@
+//! Errors of tracked calls while the log is too quiet for spans: each is still logged once, and says whose it is.
+//!
+//! In a process of its own, since here the one global subscriber is what is tested.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use monitor_runtime::logging::Logging;
+use monitor_runtime::{track_agent, track_query, track_skill};
+use serde_json::Value;
+
+#[derive(Clone, Default)]
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for SharedBuffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[track_query("load_index")]
+fn load_index() -> Result<(), std::io::Error> {
+    Err(std::io::Error::other("disk gone"))
+}
+
+#[track_skill(id = name)]
+async fn search(name: &str) -> Result<(), String> {
+    tokio::task::yield_now().await;
+    load_index().map_err(|error| format!("{name}: {error}"))
+}
+
+#[track_agent]
+async fn research() -> Result<(), String> {
+    search("notes").await
+}
+
+#[track_agent(id = name)]
+fn fails_under(name: &str) -> Result<(), String> {
+    Err("asked to".to_owned() + name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_logged_once_and_names_its_call() {
+    let written = SharedBuffer::default();
+    let guard = Logging::builder().level("warn").writer(written.clone()).init().unwrap();
+    research().await.unwrap_err();
+    fails_under("dynamic").unwrap_err();
+    fails_under("").unwrap_err();
+    drop(guard);
+
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<_> = lines.iter().map(|line| (&line["event"], &line["query"], &line["agent_id"])).collect();
+    let text = Value::from;
+    assert_eq!(
+        said,
+        [
+            (&text("query failed"), &text("load_index"), &Value::Null),
+            (&text("agent failed"), &Value::Null, &text("dynamic")),
+            // An empty id would be no label at all; the function's own stands for it.
+            (&text("agent failed"), &Value::Null, &text("fails_under")),
+        ]
+    );
+}
