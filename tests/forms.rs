@@ -1,7 +1,13 @@
 //! Every form of function that an attribute accepts, called, with its count read back.
 
 #![deny(warnings)]
-#![allow(clippy::unused_async, clippy::needless_pass_by_value, reason = "the forms are what is tested")]
+#![allow(
+    clippy::large_types_passed_by_value,
+    clippy::needless_pass_by_value,
+    clippy::non_minimal_cfg,
+    clippy::unused_async,
+    reason = "the forms are what is tested"
+)]
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -445,7 +451,7 @@ fn track_caller_keeps_the_callers_location() {
     #[track_agent]
     #[track_caller]
     fn panics() {
-        None::<u8>.expect("on purpose");
+        panic!("on purpose");
     }
 
     let recording = Recording::start();

@@ -121,9 +121,10 @@ fn in_place(
 ) -> TokenStream {
     let [begun, result] = ["begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
     let colon = returned.map(|returned| quote!(: #returned));
+    // The other branch keeps what follows reachable when the body is nothing but a panic.
     quote! {{
         let #begun = #runtime::private::begin(#entry);
-        let #result #colon = { #body };
+        let #result #colon = if true { #body } else { #runtime::private::never_returned() };
         #begun.end(#result, #judge)
     }}
 }
