@@ -1,8 +1,7 @@
 //! The attributes of `monitor-runtime`: depend on that crate and use them from there.
-//!
-//! Tokens flow one way: an attribute's arguments (`options`) and its item (`function`, `block`) become a model
-//! (`spec`), which is emitted (`expand`); where a rule is broken, the item comes back as it was, with every
-//! `diagnostics` beside it.
+
+// Tokens flow one way: an attribute's arguments (`options`) and its item (`function`, `block`) become a model (`spec`), which
+// is emitted (`expand`); where a rule is broken, the item comes back as it was, with every message (`diagnostics`) beside it.
 
 mod arguments;
 mod block;
