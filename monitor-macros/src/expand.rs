@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::parse::Parse as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
@@ -92,35 +93,50 @@ pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
 
 fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
-    let (entry, judge, body) = (entry(spec, function), judge(spec), &function.body);
-    let captured = captured_in_order(function, runtime);
+    let judge = judge(spec);
     let returned = returned(spec);
-    let arrow = returned.as_ref().map(|returned| quote!(-> #returned));
-    let arguments = quote!(#entry, move || #arrow { #captured #body }, #judge);
-    match spec.shape {
-        Shape::Future => quote!(#runtime::private::track_returned_future(#arguments)),
-        Shape::Stream(Stream { is_boxed: false, .. }) => quote!(#runtime::private::track_stream(#arguments)),
-        Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#arguments)),
-        Shape::InPlace => in_place(runtime, &entry, returned.as_ref(), body, &judge),
-        Shape::ByType => quote! {{
-            #[allow(unused_imports)]
-            use #runtime::private::{ViaBoxedFuture as _, ViaBoxedStream as _, ViaValue as _};
-            (&&&#runtime::private::Returned::<#returned>::TYPE).track(#arguments)
-        }},
-        Shape::Value | Shape::Async | Shape::AsyncStream(_) => quote!(#runtime::private::track(#arguments)),
-    }
+    let entry = Ident::new("entry", Span::mixed_site());
+    let body = {
+        let (body, captured) = (&function.body, captured_in_order(function, runtime));
+        let arrow = returned.as_ref().map(|returned| quote!(-> #returned));
+        quote!(move || #arrow { #captured #body })
+    };
+    let promised = spec.promised.as_ref().map(|promised| quote!(::<#promised, _, _>));
+    let call = match spec.shape {
+        Shape::Future if promised.is_some() && matches!(spec.judge, Judge::ByType) => {
+            quote!(#runtime::private::track_returned_future #promised (#entry, #body, #judge))
+        }
+        Shape::Future => quote!(#runtime::private::track_returned_future(#entry, #body, #judge)),
+        Shape::Stream(Stream { is_boxed: false, .. }) => {
+            quote!(#runtime::private::track_stream(#entry, #body, #judge))
+        }
+        Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#entry, #body, #judge)),
+        Shape::InPlace => return in_place(spec, function, &judge),
+        Shape::Guarded => return guarded(spec, function),
+        Shape::ByType => quote! {
+            use #runtime::private::returned::*;
+            (&&&#runtime::private::Returned::<#returned>::TYPE).track(#entry, #body, #judge)
+        },
+        Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
+            quote!(#runtime::private::track(#entry, #body, #judge))
+        }
+    };
+    after_entry(spec, function, &call)
+}
+
+/// The call behind the entry, whose own statement ends whatever its expressions borrow.
+fn after_entry(spec: &Spec, function: &Function, call: &TokenStream) -> TokenStream {
+    let name = Ident::new("entry", Span::mixed_site());
+    let entry = entry(spec, function);
+    quote!({ let #name = #entry; #call })
 }
 
 /// The body where it is, between the two ends of its call.
-fn in_place(
-    runtime: &TokenStream,
-    entry: &TokenStream,
-    returned: Option<&TokenStream>,
-    body: &TokenStream,
-    judge: &TokenStream,
-) -> TokenStream {
+fn in_place(spec: &Spec, function: &Function, judge: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
     let [begun, result] = ["begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let colon = returned.map(|returned| quote!(: #returned));
+    let colon = returned(spec).map(|returned| quote!(: #returned));
+    let (entry, body) = (entry(spec, function), &function.body);
     // The other branch keeps what follows reachable when the body is nothing but a panic.
     quote! {{
         let #begun = #runtime::private::begin(#entry);
@@ -129,20 +145,31 @@ fn in_place(
     }}
 }
 
+/// The body as the function's own, under a guard.
+fn guarded(spec: &Spec, function: &Function) -> TokenStream {
+    let runtime = &spec.runtime;
+    let guard = Ident::new("guard", Span::mixed_site());
+    let (entry, body) = (entry(spec, function), &function.body);
+    quote!(let #guard = #runtime::private::guard(#entry); #body)
+}
+
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     // A return that is never reached tells the block its type before its body does.
     let returned = returned(spec).map(|returned| {
         quote_spanned!(returned.span()=> if false { return #runtime::private::never_returned::<#returned>(); })
     });
-    let (entry, judge, body) = (entry(spec, function), judge(spec), &function.body);
+    let (judge, body) = (judge(spec), &function.body);
     let captured = captured_in_order(function, runtime);
     let body = quote!(async move { #captured #returned #rebound #body });
-    if let Shape::AsyncStream(stream) = spec.shape {
+    let entry = Ident::new("entry", Span::mixed_site());
+    let call = if let Shape::AsyncStream(stream) = spec.shape {
         let hand_on = hand_on(runtime, stream, &judge);
-        return quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await);
-    }
-    quote!(#runtime::private::track_future(#entry, #body, #judge).await)
+        quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await)
+    } else {
+        quote!(#runtime::private::track_future(#entry, #body, #judge).await)
+    };
+    after_entry(spec, function, &call)
 }
 
 /// What an asynchronous function's call does once there is a stream: it goes on in it.
@@ -174,7 +201,7 @@ fn entry(spec: &Spec, function: &Function) -> TokenStream {
     let Spec { kind, runtime, operation, level, error_log, fields, .. } = spec;
     let [kind_name, error_log, level] =
         [kind.variant(), *error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
-    let name = function.signature.ident.to_string();
+    let name = function.signature.ident.unraw().to_string();
     let id_field = kind.id_field();
     let field_names = fields.iter().map(|field| &field.name);
     let fields = opening(runtime, fields);

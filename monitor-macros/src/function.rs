@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Signature, Visibility};
+use syn::{Attribute, ReturnType, Signature, Type, Visibility};
 
 /// A function with a body.
 #[derive(Debug)]
@@ -25,7 +25,13 @@ impl Parse for Function {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         let defaultness = parse_defaultness(input)?;
-        let signature = input.parse()?;
+        let mut signature: Signature = input.parse()?;
+        // A `$t:ty` of `macro_rules!` comes in an invisible group, which says nothing of the type.
+        if let ReturnType::Type(_, declared) = &mut signature.output {
+            while let Type::Group(group) = &mut **declared {
+                *declared = group.elem.clone();
+            }
+        }
         let block = parse_block(input)?;
         let (inner_attributes, body) = split_body(block.stream());
         Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, block })

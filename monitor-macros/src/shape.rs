@@ -1,6 +1,7 @@
 //! What a function gives its caller, which decides when its call ends.
 
 use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
 use crate::function::Function;
@@ -12,6 +13,8 @@ pub(crate) enum Shape {
     Value,
     /// Until its body ends, which is left in its place: in a closure `#[track_caller]` would lose the caller.
     InPlace,
+    /// Until its body ends, which is left in its place and cannot end in an error; so a guard is enough.
+    Guarded,
     /// As its return type turns out to be: a boxed future, a boxed stream, or a value.
     ByType,
     /// `async fn`: until its future is ready.
@@ -41,10 +44,23 @@ const VALUES: [&str; 24] = [
 
 impl Shape {
     /// Reads the signature; `stream` is what the user says where an alias hides it.
-    pub(crate) fn of(function: &Function, stream: bool) -> Self {
-        match Self::of_signature(&function.signature, stream) {
-            Self::Value if is_track_caller(function) && !leaves_early(&function.body) => Self::InPlace,
-            shape => shape,
+    pub(crate) fn of(function: &Function, stream: bool, is_judged: bool) -> Self {
+        let shape = Self::of_signature(&function.signature, stream);
+        let is_caller_tracked = is_track_caller(function);
+        match (shape, &function.signature.output) {
+            // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
+            (Self::Value, ReturnType::Type(_, declared))
+                if !is_judged && matches!(**declared, Type::ImplTrait(_)) =>
+            {
+                Self::Guarded
+            }
+            (Self::Value, output) if !is_judged && is_caller_tracked && is_never_an_error(output) => {
+                Self::Guarded
+            }
+            (Self::Value | Self::ByType, _) if is_caller_tracked && !leaves_early(&function.body) => {
+                Self::InPlace
+            }
+            _ => shape,
         }
     }
 
@@ -67,7 +83,7 @@ impl Shape {
         }
         match declared {
             _ if is_opaque(declared, "Future") => Self::Future,
-            Type::Path(_) if is_value(declared) => Self::Value,
+            Type::Path(_) if is_value(declared) || holds_opaque(declared) => Self::Value,
             Type::Path(_) => Self::ByType,
             Type::Group(group) => Self::of_plain(&group.elem, stream),
             Type::Paren(paren) => Self::of_plain(&paren.elem, stream),
@@ -80,14 +96,101 @@ fn is_track_caller(function: &Function) -> bool {
     function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
 }
 
-/// Whether the body may end elsewhere than at its end; what returns from a closure inside is not told apart.
+/// Whether the type is known to be none that could be an error.
+fn is_never_an_error(output: &ReturnType) -> bool {
+    match output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, declared) => {
+            is_value(declared)
+                && !matches!(&**declared, Type::Path(path) if path.path.is_ident("Self"))
+                && ok_type(declared).is_none()
+        }
+    }
+}
+
+/// Macros of the standard library that never return from the function around them.
+const STAYING: [&str; 24] = [
+    "panic",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "unreachable",
+    "todo",
+    "unimplemented",
+    "format",
+    "format_args",
+    "vec",
+    "print",
+    "println",
+    "eprint",
+    "eprintln",
+    "write",
+    "writeln",
+    "matches",
+    "dbg",
+    "concat",
+    "line",
+    "file",
+];
+
+/// Whether the body may end elsewhere than at its end: by `return`, by `?`, or by a macro that may hold either.
+///
+/// What returns from a closure inside is not told apart.
 fn leaves_early(body: &TokenStream) -> bool {
-    body.clone().into_iter().any(|token| match token {
-        TokenTree::Group(group) => leaves_early(&group.stream()),
-        TokenTree::Ident(word) => word == "return",
-        TokenTree::Punct(punct) => punct.as_char() == '?',
-        TokenTree::Literal(_) => false,
+    let mut macro_name = None;
+    for token in body.clone() {
+        match &token {
+            TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
+            TokenTree::Ident(word) if word == "return" => return true,
+            TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
+            TokenTree::Punct(punct) if punct.as_char() == '!' => {
+                if macro_name.is_some_and(|name: String| !STAYING.contains(&name.as_str())) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        macro_name = match token {
+            TokenTree::Ident(word) => Some(word.to_string()),
+            _ => None,
+        };
+    }
+    false
+}
+
+/// The type that a future gives or a stream's items have, as the `impl Trait` or the `dyn Trait` says.
+pub(crate) fn promised(declared: &Type) -> Option<Type> {
+    let Type::ImplTrait(opaque) = declared else { return None };
+    opaque.bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(promised)
+                if promised.ident == "Output" || promised.ident == "Item" =>
+            {
+                Some(promised.ty.clone())
+            }
+            _ => None,
+        })
     })
+}
+
+/// A type that only the compiler can name cannot be asked what it is.
+fn holds_opaque(declared: &Type) -> bool {
+    struct Found(bool);
+    impl<'ast> Visit<'ast> for Found {
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut found = Found(false);
+    found.visit_type(declared);
+    found.0
 }
 
 fn is_value(declared: &Type) -> bool {

@@ -11,7 +11,7 @@ use crate::function::Function;
 use crate::kind::Kind;
 use crate::operation;
 use crate::options::{Id, Options};
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 
 /// Longer ids would be recorded under the overflow value.
 const MAX_ID_BYTES: usize = 256;
@@ -32,6 +32,8 @@ pub(crate) struct Spec {
     pub(crate) shape: Shape,
     /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
     pub(crate) returned: Option<Type>,
+    /// What its `impl Future` gives or its `impl Stream` yields, as far as it says.
+    pub(crate) promised: Option<Type>,
     /// It is declared to return `!`.
     pub(crate) diverges: bool,
 }
@@ -70,6 +72,7 @@ impl Spec {
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
             shape: shape(options, function, errors),
             returned: returned(&function.signature.output),
+            promised: promised(&function.signature.output),
             diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
         }
     }
@@ -137,8 +140,11 @@ fn judge(options: &Options, errors: &Diagnostics) -> Judge {
 }
 
 fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
-    let shape = Shape::of(function, options.stream.get().is_some());
-    if let (Some(token), Shape::Value | Shape::InPlace | Shape::Async) = (options.stream.token(), shape) {
+    let is_judged = options.error_if.get().is_some() || options.ok_if.get().is_some();
+    let shape = Shape::of(function, options.stream.get().is_some(), is_judged);
+    if let (Some(token), Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async) =
+        (options.stream.token(), shape)
+    {
         errors.error(
             token,
             "`stream` needs a function that returns a stream, or an `async fn` that returns one as the `Ok` of a \
@@ -150,12 +156,23 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
 
 /// The declared type with each `impl Trait` left for the compiler to infer.
 fn returned(output: &ReturnType) -> Option<Type> {
-    let mut declared = match output {
+    let declared = match output {
         ReturnType::Default => syn::parse_quote!(()),
-        ReturnType::Type(_, declared) => (**declared).clone(),
+        ReturnType::Type(_, declared) => inferred((**declared).clone()),
     };
-    visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
     (!matches!(declared, Type::Infer(_) | Type::Never(_))).then_some(declared)
+}
+
+fn promised(output: &ReturnType) -> Option<Type> {
+    match output {
+        ReturnType::Default => None,
+        ReturnType::Type(_, declared) => shape::promised(declared).map(inferred),
+    }
+}
+
+fn inferred(mut declared: Type) -> Type {
+    visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
+    declared
 }
 
 /// Puts `_` in the place of each `impl Trait`.

@@ -3,11 +3,10 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Begun, Call, Entry, ErrorLog, Fault, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox, Returned,
-    Site, Tracked, TrackedStream, Verdict, ViaAny, ViaAsError, ViaAsSyncError, ViaBoxedFuture,
-    ViaBoxedStream, ViaClassify, ViaClassifyOk, ViaDebug, ViaDisplay, ViaError, ViaResult, ViaReturn,
-    ViaValue, begin, error_if, hand_on, hand_on_boxed, hand_on_ok, ok_if, track, track_boxed_stream,
-    track_future, track_returned_future, track_stream, track_until_stream, without_fields,
+    Begun, Call, Entry, ErrorLog, Fault, Guard, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox,
+    Returned, Site, Tracked, TrackedStream, Verdict, begin, error_if, guard, hand_on, hand_on_boxed,
+    hand_on_ok, ok_if, track, track_boxed_stream, track_future, track_returned_future, track_stream,
+    track_until_stream, without_fields,
 };
 pub use crate::registry::CallKind;
 pub use tracing::field::{debug, display};
@@ -16,12 +15,29 @@ pub use tracing_core::field::FieldSet;
 pub use tracing_core::identify_callsite;
 pub use tracing_core::metadata::Kind;
 
+/// The ways to judge a result.
+pub mod outcome {
+    pub use crate::call::{ViaClassify, ViaClassifyOk, ViaResult, ViaReturn};
+}
+
+/// The ways to show a result's error.
+pub mod fault {
+    pub use crate::call::{
+        ViaAny, ViaAsError, ViaAsSendError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError,
+    };
+}
+
+/// The ways to track what a function returns.
+pub mod returned {
+    pub use crate::call::{ViaBoxedFuture, ViaBoxedStream, ViaValue};
+}
+
 /// What a function declared to return `!` returns to the runtime.
 pub use core::convert::Infallible as Never;
 
 /// Stands for the value of a `return` that is never reached, so that the body's type is known before the body.
 pub fn never_returned<R>() -> R {
-    unreachable!("only ever written behind `if false`")
+    unreachable!("emitted in branches that are never taken")
 }
 
 /// Mentions a parameter, which makes the body capture it here.
@@ -58,15 +74,15 @@ macro_rules! __monitor_site {
 #[macro_export]
 macro_rules! __monitor_verdict {
     ($result:ident) => {{
-        #[allow(unused_imports)]
-        use $crate::private::{ViaClassify as _, ViaClassifyOk as _, ViaResult as _, ViaReturn as _};
+        // Of each glob exactly one trait is used, so that no lint finds an unused import.
+        use $crate::private::outcome::*;
         $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).outcome())
     }};
     ($result:ident, $outcome:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::private::{
-            ViaAny as _, ViaAsError as _, ViaAsSyncError as _, ViaDebug as _, ViaDisplay as _, ViaError as _,
-        };
-        $crate::private::Verdict { outcome: $outcome, fault: (&&&&&&$crate::private::Probe($result)).fault() }
+        let outcome = $outcome;
+        {
+            use $crate::private::fault::*;
+            $crate::private::Verdict { outcome, fault: (&&&&&&&$crate::private::Probe($result)).fault() }
+        }
     }};
 }

@@ -1,7 +1,7 @@
 //! The error of a call that failed, as far as its type lets itself be shown, and its one log line.
 
 use std::error::Error;
-use std::fmt::{self, Debug, Display};
+use std::fmt::{self, Debug, Display, Write as _};
 
 use super::guard::Entry;
 use super::outcome::Probe;
@@ -46,7 +46,7 @@ fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Err
     std::iter::successors(error.source(), |error| (*error).source())
 }
 
-/// Reads a result's error by one trait; emitted code writes `(&&&&&&Probe(result)).fault()` to get the best.
+/// Reads a result's error by one trait; emitted code writes `(&&&&&&&Probe(result)).fault()` to get the best.
 macro_rules! via {
     ($(#[$doc:meta])* $via:ident $(<$held:lifetime>)? for $probe:ty, [$($bound:tt)*], $error:ident => $fault:expr) => {
         $(#[$doc])*
@@ -67,11 +67,17 @@ macro_rules! via {
 
 via! {
     /// The error is a `std::error::Error`.
-    ViaError for &&&&&Probe<'r, Result<T, E>>, [Error], error => Fault::Error(error)
+    ViaError for &&&&&&Probe<'r, Result<T, E>>, [Error], error => Fault::Error(error)
 }
 via! {
     /// The error holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
-    ViaAsSyncError<'e> for &&&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + Send + Sync + 'e>], error => {
+    ViaAsSyncError<'e> for &&&&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + Send + Sync + 'e>], error => {
+        Fault::Error(error.as_ref())
+    }
+}
+via! {
+    /// The error holds one that is `Send`, as `Box<dyn Error + Send>` does.
+    ViaAsSendError<'e> for &&&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + Send + 'e>], error => {
         Fault::Error(error.as_ref())
     }
 }
@@ -101,6 +107,11 @@ impl<'r, R: ?Sized> ViaAny<'r> for Probe<'r, R> {
     }
 }
 
+/// Whether anybody might take the line of an error at `level`; when nobody does, none is put into words.
+pub(super) fn is_heard(level: tracing::Level) -> bool {
+    level <= tracing::level_filters::LevelFilter::current()
+}
+
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
 pub(super) fn log(entry: &Entry, fault: &Fault<'_>) {
     let site = entry.site();
@@ -108,8 +119,8 @@ pub(super) fn log(entry: &Entry, fault: &Fault<'_>) {
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
     let (error, chain) = match fault {
-        Fault::Error(error) => (error.to_string(), chain(*error)),
-        other => (other.to_string(), None),
+        Fault::Error(error) => (text_of(error), chain(*error)),
+        other => (text_of(other), None),
     };
     macro_rules! event {
         ($level:ident) => {
@@ -126,9 +137,16 @@ pub(super) fn log(entry: &Entry, fault: &Fault<'_>) {
     }
 }
 
+/// The text, as far as it goes: a `Display` that fails does not fail the call.
+fn text_of(shown: impl Display) -> String {
+    let mut text = String::new();
+    let _ = write!(text, "{shown}");
+    text
+}
+
 /// The sources, joined by `: `; `None` when there are none.
 fn chain(error: &dyn Error) -> Option<String> {
-    let texts: Vec<_> = sources(error).map(ToString::to_string).collect();
+    let texts: Vec<_> = sources(error).map(text_of).collect();
     (!texts.is_empty()).then(|| texts.join(": "))
 }
 
@@ -138,7 +156,7 @@ mod tests {
 
     macro_rules! fault {
         ($result:expr) => {
-            (&&&&&&Probe(&$result)).fault()
+            (&&&&&&&Probe(&$result)).fault()
         };
     }
 
@@ -153,6 +171,8 @@ mod tests {
         let io = std::io::Error::other("disk gone");
         assert!(matches!(fault!(Err::<(), _>(io)), Some(Fault::Error(_))));
         let boxed: Box<dyn Error + Send + Sync> = "boxed".into();
+        assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
+        let boxed: Box<dyn Error + Send> = "boxed".into();
         assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
         let boxed: Box<dyn Error> = "boxed".into();
         assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));

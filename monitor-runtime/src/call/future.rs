@@ -76,13 +76,14 @@ where
 
 /// Tracks the future that a function returns. Making it is no part of the call.
 #[inline]
-pub fn track_returned_future<F: Future, J>(
+pub fn track_returned_future<T, F, J>(
     entry: Entry,
     make: impl FnOnce() -> F,
     judge: J,
 ) -> Tracked<F, Judged<J>>
 where
-    J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
+    F: Future<Output = T>,
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
     track_future(entry, make(), judge)
 }

@@ -107,7 +107,11 @@ impl Call {
 
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
-        let is_wanted = self.entry.site.error_log() != ErrorLog::Off;
+        let is_wanted = match self.entry.site.error_log() {
+            ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
+            ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
+            ErrorLog::Off => false,
+        };
         if is_wanted && !lineage::was_logged(self.id(), self.parent, fault) {
             self.in_scope(|| fault::log(&self.entry, fault));
         }
@@ -191,6 +195,30 @@ impl Begun {
     pub fn end<R>(self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
         self.call.settle(&judge(&result));
         result
+    }
+}
+
+/// A call that cannot end in an error: it ends with the guard.
+#[derive(Debug)]
+pub struct Guard {
+    begun: Option<Begun>,
+    was_panicking: bool,
+}
+
+/// Begins a call that ends when the guard is dropped: as a panic if the thread unwinds by then, else as a success.
+#[inline]
+pub fn guard(entry: Entry) -> Guard {
+    Guard { begun: Some(begin(entry)), was_panicking: std::thread::panicking() }
+}
+
+impl Drop for Guard {
+    #[inline]
+    fn drop(&mut self) {
+        // A call made by a destructor, while the thread unwinds already, is judged by itself.
+        let has_panicked = std::thread::panicking() && !self.was_panicking;
+        if let Some(begun) = self.begun.take().filter(|_| !has_panicked) {
+            begun.call.finish();
+        }
     }
 }
 

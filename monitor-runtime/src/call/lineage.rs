@@ -1,18 +1,20 @@
 //! Which call runs inside which, as far as it takes to log an error once.
 //!
 //! An error that travels outward by `?` is returned by one tracked call after another. It is the same error as long as its
-//! text, sources included, contains the text that was logged inside.
+//! text, sources included, is or ends with the text that was logged inside: that is what passing on, wrapping as a source and
+//! putting words before it (`format!("search: {error}")`) come to.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use super::fault::Fault;
 
 /// How many errors are remembered until the calls around them have ended; past that, one may be logged twice.
 const KEPT: usize = 256;
-/// Enough of a text to tell errors apart.
-const KEPT_BYTES: usize = 1_024;
+/// A longer text is not remembered.
+const KEPT_BYTES: usize = 4_096;
 
 thread_local! {
     static CURRENT: Cell<CallId> = const { Cell::new(CallId::NONE) };
@@ -89,18 +91,36 @@ static LOGGED: Mutex<VecDeque<(CallId, String)>> = Mutex::new(VecDeque::new());
 
 /// Takes note of the error that `call` ends with, and says whether a call inside it has logged it already.
 pub(super) fn was_logged(call: CallId, parent: CallId, fault: &Fault<'_>) -> bool {
-    let text = fault.to_string();
+    let mut text = String::new();
+    // A `Display` that fails has said what it could.
+    let _ = write!(text, "{fault}");
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = logged
-        .iter()
-        .find(|(around, inner)| *around == call && !inner.is_empty() && text.contains(inner.as_str()));
-    let (was_logged, noted) = match known {
-        Some((_, inner)) => (true, inner.clone()),
-        None => (false, text[..text.floor_char_boundary(KEPT_BYTES)].to_owned()),
-    };
-    if parent != CallId::NONE {
+    let known = logged.iter().find(|(around, inner)| *around == call && is_same(&text, inner));
+    let was_logged = known.is_some();
+    let noted = known.map_or(text, |(_, inner)| inner.clone());
+    if parent != CallId::NONE && noted.len() <= KEPT_BYTES {
         logged.truncate(KEPT - 1);
         logged.push_front((parent, noted));
     }
     was_logged
+}
+
+/// Whether `outer` is the error `inner`, or has it behind a colon.
+fn is_same(outer: &str, inner: &str) -> bool {
+    let before = outer.strip_suffix(inner).filter(|_| !inner.is_empty());
+    before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_known_as_it_is_wrapped_or_prefixed_and_not_by_words_it_shares() {
+        assert!(is_same("disk gone", "disk gone"));
+        assert!(is_same("search failed: disk gone", "disk gone"));
+        assert!(!is_same("config file not found: /etc/x", "not found"));
+        assert!(!is_same("page not found", "not found"));
+        assert!(!is_same("anything", ""));
+    }
 }

@@ -12,9 +12,9 @@ mod returned;
 mod site;
 mod stream;
 
-pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
+pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSendError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
 pub use future::{Judged, Tracked, track_future, track_returned_future};
-pub use guard::{Begun, Call, Entry, begin, track};
+pub use guard::{Begun, Call, Entry, Guard, begin, guard, track};
 #[cfg(all(feature = "logging", feature = "health"))]
 pub(crate) use lineage::CallId;
 pub use outcome::{

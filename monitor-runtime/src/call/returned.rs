@@ -14,7 +14,7 @@ use super::stream::{Rebox, track_boxed_stream};
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
 
-/// A return type, by which emitted code chooses how to track: `(&&Returned::<R>::TYPE).track(…)`.
+/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).track(…)`.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<fn() -> R>);
 
@@ -63,9 +63,9 @@ pub trait ViaValue {
 }
 
 macro_rules! boxed_future {
-    ($($auto:tt)*) => {
-        impl<'a, T: 'a> ViaBoxedFuture for &&Returned<Pin<Box<dyn Future<Output = T> $($auto)* + 'a>>> {
-            type Boxed = Pin<Box<dyn Future<Output = T> $($auto)* + 'a>>;
+    ($boxed:ty, $box:path, $($auto:ident)*) => {
+        impl<'a, T: 'a> ViaBoxedFuture for &&Returned<$boxed> {
+            type Boxed = $boxed;
 
             fn track(
                 &self,
@@ -73,15 +73,20 @@ macro_rules! boxed_future {
                 make: impl FnOnce() -> Self::Boxed,
                 judge: for<'r> fn(&'r T) -> Verdict<'r>,
             ) -> Self::Boxed {
-                Box::pin(track_returned_future(entry, make, judge))
+                $box(track_returned_future(entry, make, judge))
             }
         }
+    };
+    ($($auto:ident)*) => {
+        boxed_future!(Pin<Box<dyn Future<Output = T> $(+ $auto)* + 'a>>, Box::pin,);
+        boxed_future!(Box<dyn Future<Output = T> $(+ $auto)* + Unpin + 'a>, Box::new,);
     };
 }
 
 boxed_future!();
-boxed_future!(+ Send);
-boxed_future!(+ Send + Sync);
+boxed_future!(Send);
+boxed_future!(Sync);
+boxed_future!(Send Sync);
 
 impl<S: Rebox> ViaBoxedStream for &Returned<S> {
     type Boxed = S;

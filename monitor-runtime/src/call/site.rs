@@ -1,7 +1,7 @@
 //! The one static of an annotated function: what it is called, its series, its span.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Once, OnceLock};
 
 use tracing::field::Value;
 use tracing::level_filters::LevelFilter;
@@ -32,7 +32,6 @@ pub struct Site {
     error_log: ErrorLog,
     metadata: Metadata<'static>,
     interest: AtomicU8,
-    registration: Once,
     /// The series of `id`, once there is one; a literal id is looked up no more.
     series: OnceLock<&'static CallSeries>,
 }
@@ -58,7 +57,6 @@ impl Site {
             error_log,
             metadata,
             interest: AtomicU8::new(UNASKED),
-            registration: Once::new(),
             series: OnceLock::new(),
         }
     }
@@ -117,12 +115,20 @@ impl Site {
     fn is_of_interest(&'static self) -> bool {
         match self.interest.load(Ordering::Relaxed) {
             NEVER => false,
-            UNASKED => {
-                self.registration.call_once(|| tracing_core::callsite::register(self));
-                self.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
-            }
+            UNASKED => self.register(),
             _ => self.is_enabled_now(),
         }
+    }
+
+    /// Asks every subscriber, once; whoever comes meanwhile, from inside a subscriber even, asks the present one alone.
+    #[cold]
+    fn register(&'static self) -> bool {
+        let first =
+            self.interest.compare_exchange(UNASKED, SOMETIMES, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if first {
+            tracing_core::callsite::register(self);
+        }
+        self.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
     }
 
     fn is_enabled_now(&'static self) -> bool {

@@ -42,10 +42,10 @@ pin_project! {
 
 /// Tracks the stream that a function returns. Making it is no part of the call.
 #[inline]
-pub fn track_stream<S: Stream>(
+pub fn track_stream<T, S: Stream<Item = T>>(
     entry: Entry,
     make: impl FnOnce() -> S,
-    judge: ItemJudge<S::Item>,
+    judge: ItemJudge<T>,
 ) -> TrackedStream<S> {
     TrackedStream { stream: Some(make()), state: State::Prepared(entry), judge, has_items: false }
 }
@@ -107,23 +107,26 @@ pub trait Rebox: Stream + Sized {
     fn rebox(tracked: TrackedStream<Self>) -> Self;
 }
 
-impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + 'a>> {
-    fn rebox(tracked: TrackedStream<Self>) -> Self {
-        Box::pin(tracked)
-    }
+macro_rules! rebox {
+    ($($auto:ident)*) => {
+        impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> $(+ $auto)* + 'a>> {
+            fn rebox(tracked: TrackedStream<Self>) -> Self {
+                Box::pin(tracked)
+            }
+        }
+
+        impl<'a, T: 'a> Rebox for Box<dyn Stream<Item = T> $(+ $auto)* + Unpin + 'a> {
+            fn rebox(tracked: TrackedStream<Self>) -> Self {
+                Box::new(tracked)
+            }
+        }
+    };
 }
 
-impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + Send + 'a>> {
-    fn rebox(tracked: TrackedStream<Self>) -> Self {
-        Box::pin(tracked)
-    }
-}
-
-impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> + Send + Sync + 'a>> {
-    fn rebox(tracked: TrackedStream<Self>) -> Self {
-        Box::pin(tracked)
-    }
-}
+rebox!();
+rebox!(Send);
+rebox!(Sync);
+rebox!(Send Sync);
 
 /// Tracks the boxed stream that a function returns.
 #[inline]
