@@ -83,6 +83,47 @@ fn an_error_of_its_own_is_logged_although_another_was_logged_inside() {
     );
 }
 
+#[track_agent("shares_words")]
+fn shares_words() -> Result<(), String> {
+    let _ = not_found();
+    Err("config file not found: /etc/notes".to_owned())
+}
+
+#[track_skill("not_found")]
+fn not_found() -> Result<(), String> {
+    Err("not found".to_owned())
+}
+
+#[test]
+fn an_error_that_only_shares_words_with_another_is_logged() {
+    let lines = failures(capture_logs(|| {
+        shares_words().unwrap_err();
+    }));
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+}
+
+#[test]
+fn an_error_that_cannot_be_displayed_is_returned_all_the_same() {
+    #[derive(Debug)]
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Err(fmt::Error)
+        }
+    }
+
+    #[track_skill("broken")]
+    fn broken() -> Result<(), Broken> {
+        Err(Broken)
+    }
+
+    let lines = failures(capture_logs(|| {
+        broken().unwrap_err();
+    }));
+    assert_eq!(lines[0]["skill_id"], "broken");
+}
+
 #[test]
 fn the_same_error_is_logged_again_when_it_occurs_again() {
     let lines = failures(capture_logs(|| {

@@ -266,6 +266,27 @@ impl Drop for Says<'_> {
     }
 }
 
+impl<'a> Says<'a> {
+    fn plain(self, other: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
+        self.touch();
+        other.touch();
+        self.0
+    }
+
+    #[track_agent]
+    fn tracked(self, other: Says<'a>) -> &'a RefCell<Vec<&'static str>> {
+        self.touch();
+        other.touch();
+        self.0
+    }
+}
+
+impl std::fmt::Display for Says<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.1)
+    }
+}
+
 /// The same function twice, plain and tracked.
 macro_rules! twins {
     ($($keyword:ident)? ($($parameter:pat_param),*) $body:block) => {
@@ -290,6 +311,25 @@ fn parameters_are_dropped_in_the_order_of_the_plain_function() {
     plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third"));
     assert_eq!(said, expected);
     assert_eq!(said.borrow().len(), 4);
+}
+
+#[test]
+fn a_receiver_and_parameters_named_in_format_texts_are_dropped_in_order_too() {
+    fn plain(first: Says<'_>, second: Says<'_>) -> String {
+        format!("{first} {second:>8}")
+    }
+
+    #[track_agent]
+    fn tracked(first: Says<'_>, second: Says<'_>) -> String {
+        format!("{first} {second:>8}")
+    }
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    Says(&said, "self").tracked(Says(&said, "other"));
+    tracked(Says(&said, "first"), Says(&said, "second"));
+    Says(&expected, "self").plain(Says(&expected, "other"));
+    plain(Says(&expected, "first"), Says(&expected, "second"));
+    assert_eq!(said, expected);
 }
 
 #[tokio::test]

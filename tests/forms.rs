@@ -14,9 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use monitor_runtime::testing::Recording;
-use monitor_runtime::track_agent;
+use monitor_runtime::{track_agent, track_query};
 
 /// Asserts that one call of `agent` ended under `status` since the recording began.
 #[track_caller]
@@ -203,6 +203,14 @@ mod arguments {
     }
 
     #[track_agent]
+    async fn reassigned_inside((mut text, _length): (&str, u8)) -> usize {
+        let local = String::from("default");
+        text = if text.is_empty() { &local } else { text };
+        tokio::task::yield_now().await;
+        text.len()
+    }
+
+    #[track_agent]
     async fn opaque(items: impl Iterator<Item = u8>, map: impl for<'a> Fn(&'a str) -> &'a str) -> usize {
         items.count() + map("ab").len()
     }
@@ -245,6 +253,7 @@ mod arguments {
         assert_eq!(patterns(1, (1, 1), [1; 3], String::new(), pair()), 8);
         assert_eq!(patterns_async(1, (1, 1), [1; 3], pair()).await, 8);
         assert_eq!(reassigned("").await, 7);
+        assert_eq!(reassigned_inside(("", 0)).await, 7);
         assert_eq!(opaque([1].into_iter(), |text| &text[1..]).await, 2);
         assert_eq!(conditional(1, 2), 3);
         let mut receiver = Receiver(1);
@@ -425,6 +434,177 @@ mod bodies {
         assert_one(&recording, "converted", "success");
         assert_one(&recording, "converted", "error");
     }
+}
+
+/// Bodies whose type says less than their signature does.
+mod promises {
+    use super::*;
+
+    #[track_agent]
+    fn borrowing_closure() -> impl Fn(&str) -> &str {
+        |text| &text[1..]
+    }
+
+    #[track_agent]
+    fn closure_of_closures() -> impl Fn(u8) -> Box<dyn Fn() -> u8> {
+        |number| Box::new(move || number)
+    }
+
+    #[track_agent]
+    fn future_of_result(text: &str) -> impl Future<Output = Result<u8, Box<dyn std::error::Error>>> {
+        async move {
+            if text.is_empty() {
+                return Err("empty".into());
+            }
+            Ok(text.parse::<u8>()?)
+        }
+    }
+
+    #[track_agent]
+    fn items_of_result(numbers: Vec<u8>) -> impl Stream<Item = Result<u8, Box<dyn std::error::Error>>> {
+        stream::iter(numbers).map(|number| {
+            if number == 0 {
+                return Err("zero".into());
+            }
+            Ok(number)
+        })
+    }
+
+    #[track_agent]
+    fn boxed_unpin(number: u8) -> Box<dyn Future<Output = Result<u8, String>> + Send + Unpin> {
+        Box::new(std::future::ready(if number == 0 { Err("zero".to_owned()) } else { Ok(number) }))
+    }
+
+    #[track_agent]
+    fn boxed_stream_unpin(to: u8) -> Box<dyn Stream<Item = u8> + Send + Unpin> {
+        Box::new(stream::iter(0..to))
+    }
+
+    #[tokio::test]
+    async fn what_the_signature_promises_reaches_the_body() {
+        let recording = Recording::start();
+        assert_eq!(borrowing_closure()("abc"), "bc");
+        assert_eq!(closure_of_closures()(1)(), 1);
+        assert_eq!(future_of_result("1").await.unwrap(), 1);
+        future_of_result("").await.unwrap_err();
+        assert_eq!(items_of_result(vec![1, 0]).count().await, 2);
+        assert_eq!(boxed_unpin(1).await, Ok(1));
+        boxed_unpin(0).await.unwrap_err();
+        assert_eq!(boxed_stream_unpin(2).count().await, 2);
+        for agent in [
+            "borrowing_closure",
+            "closure_of_closures",
+            "future_of_result",
+            "boxed_unpin",
+            "boxed_stream_unpin",
+        ] {
+            assert_one(&recording, agent, "success");
+        }
+        for agent in ["future_of_result", "items_of_result", "boxed_unpin"] {
+            assert_one(&recording, agent, "error");
+        }
+    }
+
+    #[test]
+    fn a_body_left_in_its_place_that_panics_is_a_panic() {
+        #[track_agent]
+        fn panics_opaque(fails: bool) -> impl Iterator<Item = u8> {
+            assert!(!fails, "on purpose");
+            std::iter::once(1)
+        }
+
+        let recording = Recording::start();
+        assert!(catch_unwind(|| drop(panics_opaque(true))).is_err());
+        drop(panics_opaque(false));
+        assert_one(&recording, "panics_opaque", "panic");
+        assert_one(&recording, "panics_opaque", "success");
+    }
+}
+
+/// What an id's expression borrows ends before the body begins.
+mod ids {
+    use std::cell::RefCell;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Named(RefCell<String>, Mutex<String>);
+
+    impl Named {
+        #[track_agent(id = self.0.borrow().clone())]
+        fn renames(&self) {
+            self.0.borrow_mut().push('x');
+        }
+    }
+
+    #[track_agent(id = named.lock().unwrap().clone())]
+    async fn locks(named: Arc<Mutex<String>>) {
+        tokio::task::yield_now().await;
+        named.lock().unwrap().push('x');
+    }
+
+    #[track_agent(id = [0_u8; 4_000].map(|_| "x").concat().get(..3).unwrap().to_owned())]
+    async fn computes() {
+        tokio::task::yield_now().await;
+    }
+
+    #[tokio::test]
+    async fn an_id_keeps_no_lock_no_memory_and_no_thread() {
+        let recording = Recording::start();
+        let named = Named(RefCell::new("renamed".to_owned()), Mutex::default());
+        named.renames();
+        assert_eq!(*named.0.borrow(), "renamedx");
+        assert!(named.1.lock().unwrap().is_empty());
+        tokio::spawn(locks(Arc::new(Mutex::new("locked".to_owned())))).await.unwrap();
+        assert!(size_of_val(&computes()) <= 256, "{} bytes", size_of_val(&computes()));
+        computes().await;
+        for agent in ["renamed", "locked", "xxx"] {
+            assert_one(&recording, agent, "success");
+        }
+    }
+}
+
+#[test]
+fn a_return_inside_a_macro_is_judged_like_any_other() {
+    macro_rules! ensure {
+        ($condition:expr) => {
+            if !$condition {
+                return Err("not ensured".to_owned());
+            }
+        };
+    }
+
+    #[track_caller]
+    #[track_agent]
+    fn ensures(holds: bool) -> Result<(), String> {
+        ensure!(holds);
+        Ok(())
+    }
+
+    let recording = Recording::start();
+    ensures(true).unwrap();
+    ensures(false).unwrap_err();
+    assert_one(&recording, "ensures", "success");
+    assert_one(&recording, "ensures", "error");
+}
+
+#[test]
+fn fragments_of_a_macro_are_arguments_like_any_other() {
+    macro_rules! query {
+        ($name:ident, $operation:literal, $level:literal, $returned:ty, $body:expr) => {
+            #[track_query(operation = $operation, level = $level)]
+            fn $name() -> $returned {
+                $body
+            }
+        };
+    }
+
+    query!(from_fragments, "purge", "debug", Result<u8, String>, Err("asked to".to_owned()));
+
+    let recording = Recording::start();
+    from_fragments().unwrap_err();
+    let labels = [("query", "from_fragments"), ("operation", "purge"), ("status", "error")];
+    assert_eq!(recording.value("db_queries_total", &labels), 1.0);
 }
 
 #[test]

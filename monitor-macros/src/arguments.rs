@@ -1,7 +1,7 @@
 //! The parser of each option's value; the table in [`options`](crate::options) says which is whose.
 
 use quote::ToTokens as _;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
 
@@ -13,7 +13,7 @@ const LEVELS: [(&str, &str); 5] =
     [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
 
 /// Parses the value after `name =`.
-fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<T> {
+fn value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr> {
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value: {usage}")));
     }
@@ -21,7 +21,15 @@ fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Re
     if input.is_empty() || input.peek(Token![,]) {
         return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
     }
-    input.parse()
+    input.parse().map(peeled)
+}
+
+/// A fragment of `macro_rules!` comes in an invisible group, which says nothing of the expression.
+fn peeled(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
 }
 
 pub(crate) fn parse_id(
@@ -119,13 +127,15 @@ pub(crate) fn parse_log_errors(
     Ok(())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the table holds parsers of one type")]
 pub(crate) fn parse_stream(
     options: &mut Options,
     name: &Ident,
-    _: ParseStream<'_>,
+    input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
+    if input.peek(Token![=]) {
+        return Err(input.error("`stream` takes no value; write `stream` alone, or leave it out"));
+    }
     options.stream.set("stream", name, (), errors);
     Ok(())
 }
@@ -136,8 +146,10 @@ pub(crate) fn parse_crate(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let path = value(name, input, "`crate = path::to::monitor_runtime`")?;
-    options.krate.set("crate", name, path, errors);
+    match value(name, input, "`crate = path::to::monitor_runtime`")? {
+        Expr::Path(path) if path.qself.is_none() => options.krate.set("crate", name, path.path, errors),
+        other => errors.error(other, "`crate` takes a path: `crate = path::to::monitor_runtime`"),
+    }
     Ok(())
 }
 
@@ -161,7 +173,15 @@ pub(crate) fn parse_fields(
     }
     let content;
     syn::parenthesized!(content in input);
-    let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated)?;
-    options.fields.set("fields", name, fields.into_iter().collect(), errors);
+    let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated);
+    if let Err(error) = fields {
+        // What is left unread would be a second error at the same place.
+        content.parse::<proc_macro2::TokenStream>()?;
+        return Err(syn::Error::new(
+            error.span(),
+            "a field is `name`, `name = expr`, `name = %expr` or `name = ?expr`",
+        ));
+    }
+    options.fields.set("fields", name, fields?.into_iter().collect(), errors);
     Ok(())
 }

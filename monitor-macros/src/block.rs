@@ -2,8 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, ImplItem, ItemImpl, Meta, Token, Type};
+use syn::{Attribute, ImplItem, ItemImpl, Meta, Path, Token, Type, TypeParamBound};
 
 use crate::diagnostics::Diagnostics;
 use crate::expand::emit;
@@ -206,10 +207,22 @@ impl Parse for Member {
 /// The type's name without path and generics.
 fn type_name(self_type: &Type) -> String {
     match self_type {
-        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
+        Type::Path(path) => last_name(&path.path),
         Type::Reference(reference) => type_name(&reference.elem),
         Type::Group(group) => type_name(&group.elem),
         Type::Paren(paren) => type_name(&paren.elem),
+        Type::TraitObject(object) => object.bounds.iter().find_map(trait_name).unwrap_or_default(),
         other => other.to_token_stream().to_string().replace(' ', ""),
     }
+}
+
+fn trait_name(bound: &TypeParamBound) -> Option<String> {
+    match bound {
+        TypeParamBound::Trait(bound) => Some(last_name(&bound.path)),
+        _ => None,
+    }
+}
+
+fn last_name(path: &Path) -> String {
+    path.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default()
 }

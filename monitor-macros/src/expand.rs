@@ -101,14 +101,14 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
         let arrow = returned.as_ref().map(|returned| quote!(-> #returned));
         quote!(move || #arrow { #captured #body })
     };
-    let promised = spec.promised.as_ref().map(|promised| quote!(::<#promised, _, _>));
+    // Said ahead, since the judge is checked before the compiler has worked the body's type out.
+    let promised = spec.promised.as_ref().map_or_else(|| quote!(_), quote::ToTokens::to_token_stream);
     let call = match spec.shape {
-        Shape::Future if promised.is_some() && matches!(spec.judge, Judge::ByType) => {
-            quote!(#runtime::private::track_returned_future #promised (#entry, #body, #judge))
+        Shape::Future => {
+            quote!(#runtime::private::track_returned_future::<#promised, _, _>(#entry, #body, #judge))
         }
-        Shape::Future => quote!(#runtime::private::track_returned_future(#entry, #body, #judge)),
         Shape::Stream(Stream { is_boxed: false, .. }) => {
-            quote!(#runtime::private::track_stream(#entry, #body, #judge))
+            quote!(#runtime::private::track_stream::<#promised, _>(#entry, #body, #judge))
         }
         Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#entry, #body, #judge)),
         Shape::InPlace => return in_place(spec, function, &judge),

@@ -1,58 +1,85 @@
 //! The operation of a query, read from the first SQL literal in its body.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// What is recorded when the body shows no SQL.
 pub(crate) const OTHER: &str = "other";
 
 /// Reads the operation; `other` without an SQL literal.
 pub(crate) fn of_body(body: &TokenStream) -> &'static str {
-    literals(body.clone()).find_map(|text| of_sql(&text)).unwrap_or(OTHER)
+    literals(body.clone()).iter().find_map(|text| of_sql(text)).unwrap_or(OTHER)
 }
 
-/// Every string literal, in order, macro arguments included.
-fn literals(tokens: TokenStream) -> Box<dyn Iterator<Item = String>> {
-    Box::new(tokens.into_iter().flat_map(|token| {
-        match token {
-            TokenTree::Group(group) => literals(group.stream()),
-            TokenTree::Literal(literal) => Box::new(
-                syn::parse_str::<syn::LitStr>(&literal.to_string())
-                    .ok()
-                    .map(|literal| literal.value())
-                    .into_iter(),
-            ),
-            TokenTree::Ident(_) | TokenTree::Punct(_) => Box::new(std::iter::empty()),
+/// Every string literal, in order, macro arguments included and attributes left out.
+fn literals(tokens: TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_after_hash = false;
+    for token in tokens {
+        match &token {
+            TokenTree::Group(group) if is_after_hash && group.delimiter() == Delimiter::Bracket => {}
+            TokenTree::Group(group) => found.extend(literals(group.stream())),
+            TokenTree::Literal(literal) => {
+                let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
+                found.extend(text.ok().map(|text| text.value()));
+            }
+            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
         }
-    }))
+        is_after_hash = matches!(&token, TokenTree::Punct(punct) if ['#', '!'].contains(&punct.as_char()));
+    }
+    found
 }
 
 /// The statement's verb; `None` where the text is no SQL.
 fn of_sql(text: &str) -> Option<&'static str> {
     let sql = after_comments(text);
     let word = first_word(sql);
-    match verb(word) {
-        Some(operation) => Some(operation),
-        None if word.eq_ignore_ascii_case("with") => Some(main_verb(sql)),
-        None if OTHER_STATEMENTS.iter().any(|other| word.eq_ignore_ascii_case(other)) => Some(OTHER),
-        None => None,
+    let statement = STATEMENTS.iter().find(|statement| word.eq_ignore_ascii_case(statement.verb))?;
+    // A sentence may begin with such a word. SQL has it in capitals, or another word of its own behind it.
+    let is_sql = word.chars().all(|character| character.is_ascii_uppercase())
+        || sql.split_whitespace().skip(1).any(|word| statement.takes(word));
+    is_sql.then(|| if statement.verb == "with" { main_verb(sql) } else { statement.operation })
+}
+
+/// One way to begin a statement.
+struct Statement {
+    verb: &'static str,
+    operation: &'static str,
+    /// Words of which one follows.
+    followed_by: &'static [&'static str],
+}
+
+impl Statement {
+    const fn new(verb: &'static str, operation: &'static str, followed_by: &'static [&'static str]) -> Self {
+        Self { verb, operation, followed_by }
+    }
+
+    fn takes(&self, word: &str) -> bool {
+        self.followed_by.iter().any(|follower| word.eq_ignore_ascii_case(follower))
+            || self.operation == "select" && word.starts_with(|character: char| character.is_ascii_digit())
     }
 }
 
-/// Words that begin a statement which is none of the four operations, when something follows them.
-const OTHER_STATEMENTS: [&str; 12] = [
-    "create", "alter", "drop", "truncate", "begin", "commit", "rollback", "pragma", "explain", "vacuum",
-    "merge", "call",
+const OBJECTS: &[&str] =
+    &["table", "index", "view", "schema", "database", "trigger", "function", "extension", "type"];
+
+const STATEMENTS: [Statement; 16] = [
+    Statement::new("select", "select", &["from"]),
+    Statement::new("insert", "insert", &["into"]),
+    Statement::new("replace", "insert", &["into"]),
+    Statement::new("update", "update", &["set"]),
+    Statement::new("delete", "delete", &["from"]),
+    Statement::new("with", OTHER, &["as"]),
+    Statement::new("create", OTHER, OBJECTS),
+    Statement::new("alter", OTHER, OBJECTS),
+    Statement::new("drop", OTHER, OBJECTS),
+    Statement::new("truncate", OTHER, OBJECTS),
+    Statement::new("begin", OTHER, &["transaction", "immediate"]),
+    Statement::new("commit", OTHER, &[]),
+    Statement::new("rollback", OTHER, &[]),
+    Statement::new("pragma", OTHER, &[]),
+    Statement::new("vacuum", OTHER, &[]),
+    Statement::new("merge", OTHER, &["into"]),
 ];
-
-fn verb(word: &str) -> Option<&'static str> {
-    match () {
-        () if word.eq_ignore_ascii_case("select") => Some("select"),
-        () if word.eq_ignore_ascii_case("insert") || word.eq_ignore_ascii_case("replace") => Some("insert"),
-        () if word.eq_ignore_ascii_case("update") => Some("update"),
-        () if word.eq_ignore_ascii_case("delete") => Some("delete"),
-        () => None,
-    }
-}
 
 /// Of `WITH … AS (…) verb …`, the verb outside all parentheses.
 fn main_verb(sql: &str) -> &'static str {
@@ -68,7 +95,11 @@ fn main_verb(sql: &str) -> &'static str {
             if depth == 0 && character != ')' { character } else { ' ' }
         })
         .collect();
-    outside.split_whitespace().find_map(verb).unwrap_or(OTHER)
+    let verbs = STATEMENTS.iter().filter(|statement| statement.operation != OTHER);
+    outside
+        .split_whitespace()
+        .find_map(|word| verbs.clone().find(|statement| word.eq_ignore_ascii_case(statement.verb)))
+        .map_or(OTHER, |statement| statement.operation)
 }
 
 fn first_word(sql: &str) -> &str {
@@ -118,6 +149,16 @@ mod tests {
     fn text_that_is_no_sql_is_passed_over() {
         assert_eq!(of_sql("selected rows"), None);
         assert_eq!(of_sql("hello"), None);
+        assert_eq!(of_sql("Begin lookup"), None);
+        assert_eq!(of_sql("Update the cart"), None);
+        assert_eq!(
+            of_body(&quote!({
+                #[doc = "UPDATE it"]
+                const Q: &str = "select 1";
+                Q
+            })),
+            "select"
+        );
         assert_eq!(of_body(&quote!({ count(1) })), "other");
     }
 }

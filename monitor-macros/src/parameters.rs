@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
+use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, FnArg, Pat, PatIdent, Signature, Type};
 
 use crate::function::Function;
@@ -11,10 +12,12 @@ use crate::function::Function;
 /// A closure drops what it captured in the order of the first mention. A parameter that the body does not mention stays
 /// out, so that the compiler still calls it unused.
 pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> TokenStream {
-    let mentioned: Vec<TokenStream> = bindings(&function.signature)
+    let receiver = function.signature.receiver().map(|receiver| (receiver.self_token.into(), Vec::new()));
+    let mentioned: Vec<TokenStream> = receiver
         .into_iter()
+        .chain(bindings(&function.signature))
         .rev()
-        .filter(|(name, _)| is_underscored(name) || mentions(&function.body, name))
+        .filter(|(name, _)| is_underscored(name) || mentions(&function.body, &name.to_string()))
         .map(|(name, conditions)| {
             // A name that says it is unused is used by us alone.
             let allowed = is_underscored(&name).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
@@ -37,19 +40,32 @@ pub(crate) fn rebound(signature: &Signature) -> (Signature, TokenStream) {
     let mut signature = signature.clone();
     let mut statements = TokenStream::new();
     for input in &mut signature.inputs {
-        let FnArg::Typed(parameter) = input else { continue };
-        let borrows = borrows(&parameter.ty);
-        let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-        match &mut *parameter.pat {
-            Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) if borrows => {
-                if let Some(mutability) = mutability.take() {
-                    statements.extend(quote!(#(#conditions)* let #mutability #ident = #ident;));
-                }
-            }
-            _ => {}
+        if let FnArg::Typed(parameter) = input
+            && borrows(&parameter.ty)
+        {
+            let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+            let mut rebind = Rebind(quote!(#(#conditions)*), TokenStream::new());
+            rebind.visit_pat_mut(&mut parameter.pat);
+            statements.extend(rebind.1);
         }
     }
     (signature, statements)
+}
+
+/// Takes the `mut` from every binding, and binds it again behind the condition it has.
+struct Rebind(TokenStream, TokenStream);
+
+impl VisitMut for Rebind {
+    fn visit_pat_ident_mut(&mut self, binding: &mut PatIdent) {
+        if binding.by_ref.is_none()
+            && let Some(mutability) = binding.mutability.take()
+        {
+            let (Self(condition, statements), name) = (self, &binding.ident);
+            statements.extend(quote!(#condition let #mutability #name = #name;));
+        } else {
+            visit_mut::visit_pat_ident_mut(self, binding);
+        }
+    }
 }
 
 /// Whether a reference or a lifetime stands in the type.
@@ -103,11 +119,18 @@ fn collect(pattern: &Pat, names: &mut Vec<Ident>) {
     }
 }
 
-/// Whether the name stands anywhere in the tokens.
-fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+/// Whether the name stands anywhere in the tokens, also as `{name}` in the text of a format macro.
+fn mentions(tokens: &TokenStream, name: &str) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Group(group) => mentions(&group.stream(), name),
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Literal(literal) => is_formatted(&literal.to_string(), name),
+        TokenTree::Punct(_) => false,
     })
+}
+
+fn is_formatted(text: &str, name: &str) -> bool {
+    text.split('{')
+        .skip(1)
+        .any(|piece| piece.strip_prefix(name).is_some_and(|rest| rest.starts_with(['}', ':'])))
 }

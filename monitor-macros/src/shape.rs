@@ -37,9 +37,9 @@ pub(crate) struct Stream {
 }
 
 /// Types that are neither a future nor a stream, so that the compiler need not be asked.
-const VALUES: [&str; 24] = [
-    "Result", "Option", "Self", "String", "Vec", "Box", "Arc", "Rc", "HashMap", "BTreeMap", "Duration",
-    "Cow", "bool", "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64",
+const VALUES: [&str; 23] = [
+    "Result", "Option", "Self", "String", "Vec", "Arc", "Rc", "HashMap", "BTreeMap", "Duration", "Cow",
+    "bool", "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64",
 ];
 
 impl Shape {
