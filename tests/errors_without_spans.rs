@@ -1,4 +1,4 @@
-//! Errors of tracked calls while the log is too quiet for spans: each is still logged once, and says whose it is.
+//! Errors of tracked calls whose spans are more verbose than the log: each is still logged once, and says whose it is.
 //!
 //! In a process of its own, since here the one global subscriber is what is tested.
 
@@ -22,23 +22,23 @@ impl Write for SharedBuffer {
     }
 }
 
-#[track_query("load_index")]
+#[track_query("load_index", level = "debug")]
 fn load_index() -> Result<(), std::io::Error> {
     Err(std::io::Error::other("disk gone"))
 }
 
-#[track_skill(id = name)]
+#[track_skill(id = name, level = "debug")]
 async fn search(name: &str) -> Result<(), String> {
     tokio::task::yield_now().await;
     load_index().map_err(|error| format!("{name}: {error}"))
 }
 
-#[track_agent]
+#[track_agent(level = "debug")]
 async fn research() -> Result<(), String> {
     search("notes").await
 }
 
-#[track_agent(id = name)]
+#[track_agent(id = name, level = "trace")]
 fn fails_under(name: &str) -> Result<(), String> {
     Err("asked to".to_owned() + name)
 }

@@ -13,11 +13,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::get;
 use log_line::LogLine;
+use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::{self, Format, LogGuard, Logging};
-use monitor_runtime::{context, metrics};
+use monitor_runtime::{context, metrics, track_agent, track_skill};
 use serde_json::json;
-use tracing::{debug, error, info, info_span, warn};
+use tower::ServiceExt as _;
+use tracing::{debug, debug_span, error, info, info_span, warn};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Ends what the test harness prints; the rest is the scenario's.
@@ -42,6 +48,8 @@ fn scenario() {
         "failed_first" => failed_first(),
         "log_crate" => log_crate(),
         "composed" => composed(),
+        "quiet" => quiet(),
+        "quiet_layer" => quiet_layer(),
         "tasks" => tasks(),
         "nested" => nested(),
         "stalled" => stalled(),
@@ -218,6 +226,8 @@ fn records_of_the_log_crate_come_through_with_their_target_and_level() {
     assert_eq!(lines[0].text("logger"), "driver::pool");
     assert_eq!(lines[0].text("event"), "slow query");
     assert_eq!(lines[0].fields(), [("request_id", &json!("r-1"))]);
+    let below = [("LOG_LEVEL", "error"), ("LOG_LEVEL", "off")];
+    assert!(below.iter().all(|&(name, level)| log(process("log_crate").env(name, level)).is_empty()));
 }
 
 fn tasks() {
@@ -305,6 +315,77 @@ fn a_layer_filters_for_itself_and_leaves_its_neighbours_alone() {
     assert!(lines.iter().all(|line| line.text("request_id") == "r-1"));
     let pretty = String::from_utf8(output.stderr).unwrap();
     assert!(pretty.contains(" WARN logging: trouble") && !pretty.contains("detail"), "{pretty}");
+}
+
+#[track_agent("planner")]
+fn plan() -> io::Result<()> {
+    context::bind("user_id", 17);
+    info!("below the level");
+    search()
+}
+
+#[track_skill("web_search", fields(len = 3))]
+fn search() -> io::Result<()> {
+    let _detail = debug_span!("detail", detail = true).entered();
+    context::bind("attempt", 2);
+    log::info!("below the level");
+    warn!("slow");
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// One request with an agent that fails, and the counters after it.
+fn ask() {
+    let app = Router::new().route("/", get(async || plan().is_err().to_string())).layer(HttpLayer::new());
+    let request = Request::get("/").header("x-request-id", "r-1").body(Body::empty()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(app.oneshot(request)).unwrap().status(), 200);
+    eprint!("{}", metrics::render());
+}
+
+fn quiet() {
+    let _guard = Logging::builder().level("warn").init().unwrap();
+    ask();
+}
+
+fn quiet_layer() {
+    let (layer, _guard) = Logging::builder().level("warn").layer().unwrap();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+    ask();
+}
+
+#[test]
+fn a_quiet_log_still_says_where_its_lines_were_written() {
+    for scenario in ["quiet", "quiet_layer"] {
+        let output = run(&mut process(scenario));
+        let lines = LogLine::read_all(written(&output));
+        assert_eq!(events(&lines), ["slow", "skill failed"], "{scenario}");
+        for line in &lines {
+            assert_eq!(
+                line.fields()[..6],
+                [
+                    ("request_id", &json!("r-1")),
+                    ("agent_id", &json!("planner")),
+                    ("skill_id", &json!("web_search")),
+                    ("user_id", &json!(17)),
+                    ("len", &json!(3)),
+                    ("attempt", &json!(2)),
+                ],
+                "{scenario}"
+            );
+            assert!(line.get("detail").is_none(), "{scenario}: a span that is no context");
+        }
+        let scrape = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(total(&scrape, "log_events_total"), 2, "{scenario} counts what it does not write");
+    }
+}
+
+#[test]
+fn logging_that_is_off_writes_nothing_at_all() {
+    for scenario in ["quiet", "quiet_layer"] {
+        let output = run(process(scenario).env("LOG_LEVEL", "off"));
+        assert_eq!(written(&output), "");
+        assert_eq!(total(&String::from_utf8(output.stderr).unwrap(), "log_events_total"), 0);
+    }
 }
 
 // How it is started.

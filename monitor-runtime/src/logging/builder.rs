@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::{env, fmt};
 
 use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
 use tracing_log::{AsLog as _, LogTracer};
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
+use super::filter::LogFilter;
 use super::layer::LogLayer;
 use super::line::Look;
 use super::settings::{self, Format};
@@ -51,7 +50,8 @@ impl Logging {
 
     /// Sets what is logged when neither `LOG_LEVEL` nor `RUST_LOG` says so: a level, or levels by target as in
     /// `info,sqlx=warn`. A target stands for all that begin with it; what no target fits is logged from the level
-    /// that stands alone, `info` if none does.
+    /// that stands alone, `info` if none does. Spans are context: those of level `info` or more severe are open
+    /// whatever the level of the lines, unless that is `off` for all.
     pub fn level(self, level: impl Into<String>) -> Self {
         Self { level: Some(level.into()), ..self }
     }
@@ -88,9 +88,9 @@ impl Logging {
         if *initialised {
             return Err(LoggingError::AlreadyInitialised);
         }
-        let (targets, layer, guard) = self.start()?;
-        let most = Layer::<Registry>::max_level_hint(&targets).unwrap_or(LevelFilter::TRACE);
-        let subscriber = Registry::default().with(layer.global(targets));
+        let (filter, layer, guard) = self.start()?;
+        let most = filter.most_of_lines();
+        let subscriber = Registry::default().with(layer.global(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
         if LogTracer::builder().with_max_level(most.as_log()).init().is_err() {
@@ -120,12 +120,12 @@ impl Logging {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        let (targets, layer, guard) = self.start()?;
-        Ok((layer.with_filter(targets), guard))
+        let (filter, layer, guard) = self.start()?;
+        Ok((layer.with_filter(filter), guard))
     }
 
-    fn start(self) -> Result<(Targets, LogLayer<Producer>, LogGuard), LoggingError> {
-        let targets = settings::targets(settings::from_process, self.level.as_deref())?;
+    fn start(self) -> Result<(LogFilter, LogLayer<Producer>, LogGuard), LoggingError> {
+        let filter = LogFilter::new(settings::targets(settings::from_process, self.level.as_deref())?);
         let format = settings::format(settings::from_process, self.format)?;
         if self.queue_bytes == 0 {
             return Err(LoggingError::QueueBytes);
@@ -137,7 +137,7 @@ impl Logging {
         let writer = self.writer.unwrap_or_else(|| Box::new(io::stdout()));
         let (producer, guard) =
             writer::start(writer, look, self.queue_bytes).map_err(LoggingError::Thread)?;
-        Ok((targets, LogLayer::new(producer, look), guard))
+        Ok((filter, LogLayer::new(producer, look), guard))
     }
 }
 

@@ -8,11 +8,11 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::bound::{self, Bound};
+use super::filter::LogFilter;
 use super::line::{Look, rank, with_line};
 use super::visit::Visitor;
 use crate::registry::process::{self, LEVELS};
@@ -32,7 +32,7 @@ pub(crate) struct LogLayer<K> {
     events: [IntCounter; 5],
     /// Set when the layer's filter is that of the whole, global subscriber; as part of this layer it spares every
     /// span and event the way through another one.
-    global_filter: Option<Targets>,
+    global_filter: Option<LogFilter>,
 }
 
 impl<K: Sink> LogLayer<K> {
@@ -48,7 +48,7 @@ impl<K: Sink> LogLayer<K> {
     }
 
     /// Makes it the process's own layer, which decides for the whole subscriber what is recorded.
-    pub(super) fn global(self, filter: Targets) -> Self {
+    pub(super) fn global(self, filter: LogFilter) -> Self {
         Self { global_filter: Some(filter), ..self }
     }
 
@@ -64,16 +64,15 @@ where
     K: Sink,
 {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let filter = self.global_filter.as_ref();
-        filter.map_or_else(Interest::always, |filter| Layer::<S>::register_callsite(filter, metadata))
+        self.global_filter.as_ref().map_or_else(Interest::always, |filter| filter.interest(metadata))
     }
 
-    fn enabled(&self, metadata: &Metadata<'_>, context: Context<'_, S>) -> bool {
-        self.global_filter.as_ref().is_none_or(|filter| Layer::<S>::enabled(filter, metadata, context))
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.global_filter.as_ref().is_none_or(|filter| filter.is_enabled(metadata))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.global_filter.as_ref().and_then(Layer::<S>::max_level_hint)
+        self.global_filter.as_ref().map(LogFilter::most)
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {

@@ -11,7 +11,9 @@
 //! * No key comes twice. A field whose name is taken is written as `field.<name>`, repeated until it is free.
 //! * An error recorded as one (`error = &error as &dyn Error`) has its sources under `error.chain`, joined by `: `.
 //! * `NaN`, infinities, and integers past 64 bits are strings.
-//! * Spans and events below the level are not recorded at all, so what such a span would bind is not on the lines inside.
+//! * The level governs lines. A span is context: every span of level `info` or more severe is open whatever the level of
+//!   the lines, unless that is `off` for all, so that a rare `error` still says where it happened. Spans more verbose
+//!   than `info` are open where lines of their level and target are written; what others would bind is on no line.
 //!
 //! Lines are written by a thread of their own, from a queue bounded by bytes. Every line is counted, in
 //! `log_events_total`, and each is either written or counted in `log_events_dropped_total` as well.
@@ -26,6 +28,7 @@ mod bound;
 mod builder;
 mod error;
 mod fields;
+mod filter;
 mod layer;
 mod line;
 mod pretty;

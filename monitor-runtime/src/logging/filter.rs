@@ -1,0 +1,133 @@
+//! What is recorded: lines as the level says, and the spans around them, which are what those lines say of where they
+//! were written.
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Filter};
+
+/// The most verbose level whose spans are context, however quiet the lines are: the level of requests and of calls.
+const CONTEXT: Level = Level::INFO;
+
+/// The one decision on what the layer sees, whether it filters for the whole subscriber or for itself.
+///
+/// It depends on nothing but the callsite, so `tracing` asks once for each and keeps the answer.
+#[derive(Debug)]
+pub(crate) struct LogFilter {
+    lines: Targets,
+    most: LevelFilter,
+}
+
+impl LogFilter {
+    /// Lines as `lines` says; if it lets any through, also every span that is context.
+    pub(super) fn new(lines: Targets) -> Self {
+        // The targets' own hint remembers levels that others have replaced.
+        let levels = lines.iter().map(|(_, level)| level).chain(lines.default_level());
+        let most = levels.max().unwrap_or(LevelFilter::OFF);
+        Self { lines, most }
+    }
+
+    /// The most verbose level that a line can have.
+    pub(super) fn most_of_lines(&self) -> LevelFilter {
+        self.most
+    }
+
+    /// The most verbose level that anything recorded can have.
+    pub(super) fn most(&self) -> LevelFilter {
+        if self.is_off() { LevelFilter::OFF } else { self.most.max(CONTEXT.into()) }
+    }
+
+    pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_context = metadata.is_span() && *metadata.level() <= CONTEXT && !self.is_off();
+        is_context || self.lines.would_enable(metadata.target(), metadata.level())
+    }
+
+    pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.is_enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn is_off(&self) -> bool {
+        self.most == LevelFilter::OFF
+    }
+}
+
+impl<S: Subscriber> Filter<S> for LogFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.is_enabled(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.interest(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.most())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::callsite::{Callsite, Identifier};
+    use tracing::field::FieldSet;
+    use tracing::metadata::Kind;
+
+    use super::*;
+
+    struct Nowhere;
+
+    impl Callsite for Nowhere {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            unreachable!("never registered")
+        }
+    }
+
+    static NOWHERE: Nowhere = Nowhere;
+
+    fn is_enabled(filter: &LogFilter, kind: Kind, target: &str, level: Level) -> bool {
+        let fields = FieldSet::new(&[], Identifier(&NOWHERE));
+        filter.is_enabled(&Metadata::new("test", target, level, None, None, None, fields, kind))
+    }
+
+    fn filter(level: LevelFilter, target: (&str, LevelFilter)) -> LogFilter {
+        LogFilter::new(
+            Targets::new()
+                .with_default(LevelFilter::INFO)
+                .with_default(level)
+                .with_target(target.0, target.1),
+        )
+    }
+
+    #[test]
+    fn spans_are_recorded_from_info_on_and_events_as_the_level_says() {
+        let filter = filter(LevelFilter::ERROR, ("app", LevelFilter::DEBUG));
+        let is_enabled = |kind, target, level| is_enabled(&filter, kind, target, level);
+        assert!(is_enabled(Kind::SPAN, "other", Level::INFO));
+        assert!(!is_enabled(Kind::SPAN, "other", Level::DEBUG));
+        assert!(is_enabled(Kind::SPAN, "app", Level::DEBUG));
+        assert!(!is_enabled(Kind::SPAN, "app", Level::TRACE));
+        assert!(!is_enabled(Kind::EVENT, "other", Level::INFO));
+        assert!(is_enabled(Kind::EVENT, "other", Level::ERROR));
+        assert!(is_enabled(Kind::EVENT, "app", Level::DEBUG));
+    }
+
+    #[test]
+    fn nothing_is_recorded_only_where_no_line_is() {
+        let off = filter(LevelFilter::OFF, ("app", LevelFilter::OFF));
+        assert!(!is_enabled(&off, Kind::SPAN, "app", Level::ERROR));
+        assert_eq!((off.most(), off.most_of_lines()), (LevelFilter::OFF, LevelFilter::OFF));
+        let almost = filter(LevelFilter::OFF, ("app", LevelFilter::ERROR));
+        assert!(is_enabled(&almost, Kind::SPAN, "other", Level::INFO));
+        assert!(!is_enabled(&almost, Kind::EVENT, "other", Level::ERROR));
+    }
+
+    #[test]
+    fn the_hint_leaves_room_for_spans_and_that_of_lines_does_not() {
+        let quiet = filter(LevelFilter::WARN, ("app", LevelFilter::OFF));
+        assert_eq!((quiet.most(), quiet.most_of_lines()), (LevelFilter::INFO, LevelFilter::WARN));
+        let loud = filter(LevelFilter::WARN, ("app", LevelFilter::TRACE));
+        assert_eq!((loud.most(), loud.most_of_lines()), (LevelFilter::TRACE, LevelFilter::TRACE));
+    }
+}
