@@ -1,7 +1,6 @@
 //! What the environment and the code say about logging, read strictly.
 
 use std::env;
-use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -53,21 +52,16 @@ pub(super) fn format(
     format: Option<Format>,
 ) -> Result<Format, LoggingError> {
     match variable("LOG_FORMAT").filter(|value| !value.trim().is_empty()) {
-        Some(value) => value.parse(),
+        Some(value) => format_named(&value),
         None => Ok(format.unwrap_or_default()),
     }
 }
 
-impl FromStr for Format {
-    type Err = LoggingError;
-
-    /// Reads `json` or `pretty`, in upper or lower case, as `LOG_FORMAT` is read.
-    fn from_str(text: &str) -> Result<Self, LoggingError> {
-        match text.trim() {
-            name if name.eq_ignore_ascii_case("json") => Ok(Self::Json),
-            name if name.eq_ignore_ascii_case("pretty") => Ok(Self::Pretty),
-            _ => Err(LoggingError::Format { value: text.to_owned() }),
-        }
+fn format_named(value: &str) -> Result<Format, LoggingError> {
+    match value.trim() {
+        name if name.eq_ignore_ascii_case("json") => Ok(Format::Json),
+        name if name.eq_ignore_ascii_case("pretty") => Ok(Format::Pretty),
+        _ => Err(LoggingError::Format { value: value.to_owned() }),
     }
 }
 
