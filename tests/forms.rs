@@ -634,7 +634,14 @@ fn track_caller_keeps_the_callers_location() {
         panic!("on purpose");
     }
 
+    #[track_agent]
+    #[track_caller]
+    fn of_another_type() -> std::panic::Location<'static> {
+        *Location::caller()
+    }
+
     let recording = Recording::start();
+    assert_eq!(of_another_type().line(), line!());
     assert_eq!(Receiver.called_from(String::new()), line!());
     assert_eq!(fails().unwrap_err().line(), line!());
     catch_unwind(panics).unwrap_err();

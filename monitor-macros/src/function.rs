@@ -29,7 +29,8 @@ impl Parse for Function {
         // A `$t:ty` of `macro_rules!` comes in an invisible group, which says nothing of the type.
         if let ReturnType::Type(_, declared) = &mut signature.output {
             while let Type::Group(group) = &mut **declared {
-                *declared = group.elem.clone();
+                let named = group.elem.clone();
+                *declared = named;
             }
         }
         let block = parse_block(input)?;

@@ -57,7 +57,10 @@ impl Shape {
             (Self::Value, output) if !is_judged && is_caller_tracked && is_never_an_error(output) => {
                 Self::Guarded
             }
-            (Self::Value | Self::ByType, _) if is_caller_tracked && !leaves_early(&function.body) => {
+            (Self::Value, _) if is_caller_tracked && !leaves_early(&function.body) => Self::InPlace,
+            (Self::ByType, output)
+                if is_caller_tracked && !is_boxed(output) && !leaves_early(&function.body) =>
+            {
                 Self::InPlace
             }
             _ => shape,
@@ -94,6 +97,16 @@ impl Shape {
 
 fn is_track_caller(function: &Function) -> bool {
     function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
+}
+
+/// Whether the type is a box by its name, and so may hold a future or a stream.
+fn is_boxed(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, declared) = output else { return false };
+    let Type::Path(path) = &**declared else { return false };
+    path.path.segments.last().is_some_and(|last| {
+        let name = last.ident.to_string();
+        ["Pin", "Box"].contains(&name.as_str()) || name.ends_with("Future") || name.ends_with("Stream")
+    })
 }
 
 /// Whether the type is known to be none that could be an error.
@@ -146,10 +159,8 @@ fn leaves_early(body: &TokenStream) -> bool {
             TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
             TokenTree::Ident(word) if word == "return" => return true,
             TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
-            TokenTree::Punct(punct) if punct.as_char() == '!' => {
-                if macro_name.is_some_and(|name: String| !STAYING.contains(&name.as_str())) {
-                    return true;
-                }
+            TokenTree::Punct(punct) if punct.as_char() == '!' && may_leave(macro_name.as_deref()) => {
+                return true;
             }
             _ => {}
         }
@@ -159,6 +170,11 @@ fn leaves_early(body: &TokenStream) -> bool {
         };
     }
     false
+}
+
+/// Whether the word before a `!` names a macro that is not known to stay.
+fn may_leave(macro_name: Option<&str>) -> bool {
+    macro_name.is_some_and(|name| !STAYING.contains(&name))
 }
 
 /// The type that a future gives or a stream's items have, as the `impl Trait` or the `dyn Trait` says.

@@ -65,6 +65,12 @@ pub(crate) enum Found<S: 'static> {
 }
 
 impl<S> Table<S> {
+    /// Whether a series of these values may be made; the overflow's own values never name another series.
+    fn has_room_for(&self, values: &[&str]) -> bool {
+        self.sorted.len() < LIMIT.load(Ordering::Relaxed)
+            && values.iter().all(|value| value.len() <= MAX_VALUE_BYTES && *value != OVERFLOW)
+    }
+
     fn buckets(&mut self) -> &'static Buckets {
         self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
     }
@@ -105,9 +111,14 @@ impl<S: Series> Family<S> {
     /// be looked up at every use, so that every use is counted.
     pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
         let hash = self.hasher.get_or_init(DefaultHashBuilder::default).hash_one(values);
-        let known = self.read().index.find(hash, |series| series.labels().are(values)).copied();
-        match known {
-            Some(series) => Found::Own(series),
+        let table = self.read();
+        if let Some(series) = table.index.find(hash, |series| series.labels().are(values)) {
+            return Found::Own(series);
+        }
+        let overflow = self.overflow.get().filter(|_| !table.has_room_for(values));
+        drop(table);
+        match overflow {
+            Some(overflow) => self.overflowed(overflow),
             None => self.insert(hash, values),
         }
     }
@@ -119,11 +130,13 @@ impl<S: Series> Family<S> {
         if let Some(series) = table.index.find(hash, |series| series.labels().are(values)) {
             return Found::Own(series);
         }
-        let full = table.sorted.len() >= LIMIT.load(Ordering::Relaxed);
-        if full || values.iter().any(|value| value.len() > MAX_VALUE_BYTES || *value == OVERFLOW) {
-            let buckets = table.buckets();
+        if !table.has_room_for(values) {
+            let overflow = self.overflow.get_or_init(|| {
+                let values = vec![OVERFLOW; self.names.len()];
+                Box::leak(Box::new(S::new(Labels::new(self.names, &values), table.buckets())))
+            });
             drop(table);
-            return Found::Overflow(self.overflow(buckets));
+            return self.overflowed(overflow);
         }
         let made: &'static S = Box::leak(Box::new(S::new(Labels::new(self.names, values), table.buckets())));
         let hasher = self.hasher.get_or_init(DefaultHashBuilder::default);
@@ -133,8 +146,9 @@ impl<S: Series> Family<S> {
         Found::Own(made)
     }
 
-    /// The series for what has no room; each use of it is counted, and the first one warned of.
-    fn overflow(&self, buckets: &'static Buckets) -> &'static S {
+    /// Counts a use of the overflow series, and warns of the first one. No lock is held: a subscriber may call back.
+    #[cold]
+    fn overflowed(&self, overflow: &'static S) -> Found<S> {
         process::metrics().series_overflow.with_label_values(&[self.metric.name]).inc();
         if !self.warned.swap(true, Ordering::Relaxed) {
             let limit = LIMIT.load(Ordering::Relaxed);
@@ -145,10 +159,7 @@ impl<S: Series> Family<S> {
                 "no room for another label set, or a value over {MAX_VALUE_BYTES} bytes; recording under {OVERFLOW}"
             );
         }
-        self.overflow.get_or_init(|| {
-            let values = vec![OVERFLOW; self.names.len()];
-            Box::leak(Box::new(S::new(Labels::new(self.names, &values), buckets)))
-        })
+        Found::Overflow(overflow)
     }
 
     /// Every series sorted by label values, the overflow series in its place.
