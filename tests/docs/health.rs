@@ -106,6 +106,7 @@ fn health_shows_the_errors_of_refused_monitors() {
         builder().check(disk().named("My Check")),
         builder().check(disk().timeout(Duration::ZERO)),
         builder().check_interval(Duration::ZERO),
+        builder().shutdown_timeout(Duration::ZERO),
     ];
     let errors: Vec<_> = errors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();
     let page = Page::open(PAGE);

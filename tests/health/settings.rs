@@ -47,6 +47,14 @@ fn an_interval_of_zero_is_refused() {
 }
 
 #[test]
+fn a_shutdown_timeout_of_zero_is_refused() {
+    assert_eq!(
+        refusal(Monitor::builder().shutdown_timeout(Duration::ZERO)),
+        "the shutdown timeout is zero; expected a longer one, such as 25s"
+    );
+}
+
+#[test]
 fn buckets_that_make_no_histogram_are_refused() {
     let text = refusal(Monitor::builder().agent_buckets([]));
     assert!(text.starts_with("invalid agent_buckets: no bucket bounds were given; expected"), "{text}");

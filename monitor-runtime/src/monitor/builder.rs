@@ -13,6 +13,10 @@ use crate::registry::{Exposed, FamilyName, process, set_buckets, set_series_limi
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Below the 30 seconds that Kubernetes and ECS grant a process to end by itself.
+#[cfg(feature = "http")]
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// Collects a monitor's settings; nothing takes effect before [`build`](MonitorBuilder::build).
 ///
 /// Buckets, series limit, service and pool gauges belong to the process, as its metrics do: of several monitors
@@ -22,6 +26,8 @@ pub struct MonitorBuilder {
     service: Option<(String, String)>,
     checks: Vec<Arc<dyn Check>>,
     check_interval: Duration,
+    #[cfg(feature = "http")]
+    shutdown_timeout: Duration,
     #[cfg(feature = "sqlx")]
     pub(super) pools: super::pools::Pools,
     registry: Option<prometheus::Registry>,
@@ -41,6 +47,8 @@ impl MonitorBuilder {
             service: None,
             checks: Vec::new(),
             check_interval: DEFAULT_INTERVAL,
+            #[cfg(feature = "http")]
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             #[cfg(feature = "sqlx")]
             pools: super::pools::Pools::default(),
             registry: None,
@@ -67,6 +75,15 @@ impl MonitorBuilder {
     /// Sets the pause between two runs of a check; 2 seconds when not set, and more than zero.
     pub fn check_interval(mut self, interval: Duration) -> Self {
         self.check_interval = interval;
+        self
+    }
+
+    /// Sets for how long [`serve`](Monitor::serve) lets requests in flight finish once it is told to stop; 25 seconds
+    /// when not set, and more than zero. Keep it below what the orchestrator waits before it kills (30 seconds on
+    /// Kubernetes and ECS).
+    #[cfg(feature = "http")]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
         self
     }
 
@@ -121,6 +138,10 @@ impl MonitorBuilder {
     pub fn build(self) -> Result<Monitor, BuildError> {
         let service = self.resolve_service()?;
         let checks = self.supervised_checks()?;
+        #[cfg(feature = "http")]
+        if self.shutdown_timeout.is_zero() {
+            return Err(BuildError::ZeroShutdownTimeout);
+        }
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
@@ -129,6 +150,8 @@ impl MonitorBuilder {
         let inner = Inner {
             engine: Engine::new(checks),
             exposed,
+            #[cfg(feature = "http")]
+            shutdown_timeout: self.shutdown_timeout,
             #[cfg(feature = "sqlx")]
             _pools: self.pools,
         };

@@ -30,6 +30,9 @@ pub enum BuildError {
     /// Checks would run without a pause.
     #[error("the check interval is zero; expected a longer one, such as 2s")]
     ZeroInterval,
+    /// Requests in flight would have no time to finish.
+    #[error("the shutdown timeout is zero; expected a longer one, such as 25s")]
+    ZeroShutdownTimeout,
     /// Bucket bounds that make no histogram, or that come too late.
     #[error("invalid {setting}: {reason}")]
     Buckets {

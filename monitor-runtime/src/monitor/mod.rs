@@ -7,6 +7,8 @@ mod names;
 mod pools;
 #[cfg(feature = "http")]
 mod serve;
+#[cfg(feature = "http")]
+mod signals;
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Monitor {
 struct Inner {
     engine: Engine,
     exposed: Exposed,
+    #[cfg(feature = "http")]
+    shutdown_timeout: std::time::Duration,
     /// Held so that their gauges are shown for as long as the monitor lives.
     #[cfg(feature = "sqlx")]
     _pools: pools::Pools,

@@ -2,18 +2,30 @@
 
 use std::fmt;
 use std::io;
+use std::pin::pin;
+use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
+use tokio::sync::oneshot;
 
 use super::Monitor;
+use super::signals::StopSignals;
+use crate::registry;
+
+/// The logger of lines about the server's end.
+const TARGET: &str = "monitor_runtime::serve";
 
 impl Monitor {
     /// Serves `app` under [`layer`](Monitor::layer), with [`routes`](Monitor::routes) in front of it and outside
     /// of the layer, until the process is told to stop.
     ///
-    /// On SIGTERM or Ctrl-C it accepts no further connections, lets the requests in flight finish, and returns. The
-    /// signal handlers are installed before anything else; they stay installed. Where `app` has a route of ours,
+    /// On SIGTERM or Ctrl-C it accepts no further connections, lets the requests in flight finish, and returns. It
+    /// waits for them for the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout) at most, 25 seconds when
+    /// not set, so that a client who is slow or silent keeps no process from ending; a second signal ends the wait at
+    /// once. What was still open then goes with the runtime, and a warning says so.
+    ///
+    /// The signal handlers are installed before anything else; they stay installed. Where `app` has a route of ours,
     /// ours answers.
     ///
     /// ```no_run
@@ -35,53 +47,41 @@ impl Monitor {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops accepting; connections that are open are served on.
+    /// Dropping the future stops accepting; requests in flight are answered, and their connections closed then.
     pub async fn serve<L>(&self, listener: L, app: Router) -> io::Result<()>
     where
         L: Listener,
         L::Addr: fmt::Debug,
     {
-        let stop = StopSignals::install()?;
+        let mut signals = StopSignals::install()?;
         self.inner.engine.start();
         let service = self.routes().fallback_service(app.layer(self.layer()));
-        axum::serve(listener, service).with_graceful_shutdown(stop.received()).await
-    }
-}
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(listener, service).with_graceful_shutdown(async { drop(stopped.await) });
+        let mut server = pin!(server.into_future());
 
-/// What an operator or an orchestrator stops a process with. Signals that come after `install` are not lost.
-struct StopSignals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-}
-
-impl StopSignals {
-    #[cfg(unix)]
-    fn install() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    #[cfg(windows)]
-    fn install() -> io::Result<Self> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
-    }
-
-    #[cfg(unix)]
-    async fn received(mut self) {
         let signal = tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            ended = &mut server => return ended,
+            signal = signals.next() => signal,
         };
-        tracing::info!(target: "monitor_runtime::serve", signal, "stopping: requests in flight may finish");
+        tracing::info!(target: TARGET, signal, "stopping: requests in flight may finish");
+        drop(stop);
+        tokio::select! {
+            biased;
+            ended = &mut server => ended,
+            reason = end_of_patience(&mut signals, self.inner.shutdown_timeout) => {
+                let requests_in_flight = registry::http::metrics().in_flight_now();
+                tracing::warn!(target: TARGET, reason, requests_in_flight, "stopped with connections open");
+                Ok(())
+            }
+        }
     }
+}
 
-    #[cfg(windows)]
-    async fn received(mut self) {
-        self.interrupt.recv().await;
-        tracing::info!(target: "monitor_runtime::serve", signal = "Ctrl-C", "stopping: requests in flight may finish");
+/// Waits for as long as requests in flight may take, and tells why no longer.
+async fn end_of_patience(signals: &mut StopSignals, timeout: Duration) -> String {
+    tokio::select! {
+        signal = signals.next() => format!("a second signal, {signal}"),
+        () = tokio::time::sleep(timeout) => format!("not closed within {timeout:?}"),
     }
 }

@@ -51,6 +51,13 @@ impl HttpMetrics {
         self.in_flight().cells.add(stripe, ENDED, 1);
     }
 
+    /// How many requests have started and not ended.
+    pub(crate) fn in_flight_now(&self) -> u64 {
+        let cells = &self.in_flight().cells;
+        let ended = cells.sum(ENDED);
+        cells.sum(STARTED).saturating_sub(ended)
+    }
+
     fn in_flight(&self) -> &InFlight {
         self.in_flight.get_or_init(|| InFlight { cells: Cells::new(2), labels: Labels::new(&[], &[]) })
     }
@@ -65,9 +72,7 @@ impl HttpMetrics {
             requests.push(&series.labels, None, Sample::Counter(series.count.sum(0)));
         }
         let mut in_flight = S::new(&catalog::HTTP_IN_FLIGHT);
-        let InFlight { cells, labels } = self.in_flight();
-        let ended = cells.sum(ENDED);
-        in_flight.push(labels, None, Sample::Gauge(cells.sum(STARTED).saturating_sub(ended)));
+        in_flight.push(&self.in_flight().labels, None, Sample::Gauge(self.in_flight_now()));
         vec![durations, in_flight, requests]
     }
 }
