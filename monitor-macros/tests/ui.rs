@@ -10,5 +10,25 @@ fn accepted_programs_compile_and_run() {
 
 #[test]
 fn each_fault_is_one_message_at_its_token() {
-    trybuild::TestCases::new().compile_fail("../tests/ui/fail/*/*.rs");
+    let cases = trybuild::TestCases::new();
+    // What the compiler finds in the emitted code is not found where none is emitted.
+    let directories: &[&str] = if cfg!(feature = "off") {
+        &[
+            "block",
+            "contradiction",
+            "duplicate_argument",
+            "item",
+            "missing_value",
+            "several",
+            "unknown_argument",
+            "wrong_kind",
+            "wrong_place",
+            "wrong_value",
+        ]
+    } else {
+        &["*"]
+    };
+    for directory in directories {
+        cases.compile_fail(format!("../tests/ui/fail/{directory}/*.rs"));
+    }
 }
