@@ -11,25 +11,7 @@ use crate::service::Service;
 
 const START: &str = "docs/getting_started.md";
 
-/// The service of getting started, word for word, on a free port.
-mod example {
-    use crate::free_port as tokio;
-
-    include!("shown/getting_started.rs");
-
-    #[test]
-    #[ignore = "run by a test of this page, in a process of its own"]
-    fn serves() {
-        if crate::again::is_here() {
-            main().unwrap();
-        }
-    }
-}
-
-#[test]
-fn getting_started_shows_the_code_that_is_run_here() {
-    Page::open(START).assert_shows(include_str!("shown/getting_started.rs"));
-}
+shown_service!(example, "shown/getting_started.rs");
 
 #[test]
 fn getting_started_shows_commands_and_settings_that_there_are() {

@@ -20,11 +20,6 @@ mod notes {
 const NOTES: &str = concat!(module_path!(), "::notes");
 
 #[test]
-fn logging_shows_the_code_that_is_run_here() {
-    Page::open(PAGE).assert_shows(include_str!("shown/logging_lines.rs"));
-}
-
-#[test]
 fn logging_shows_what_is_really_written_and_refused() {
     Page::open(PAGE).check(&[
         ("What a log line looks like", "json", json_lines),

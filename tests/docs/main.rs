@@ -1,6 +1,10 @@
 //! The README and the guide say what is so: their Rust is compiled as doctests, and everything else they show is compared
 //! here with what the crate really does.
 
+// First, since its macro is known only below it.
+#[macro_use]
+mod service;
+
 mod again;
 mod compare;
 mod free_port;
@@ -11,10 +15,10 @@ mod metrics;
 mod page;
 mod project;
 mod readme;
-mod service;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use page::{Page, anchor, root};
 
@@ -40,6 +44,22 @@ fn every_page_is_known_to_the_tests_and_a_doctest() {
     for page in PAGES {
         assert!(doctests.contains(&format!("include_str!(\"../{page}\")")), "src/lib.rs leaves {page} out");
     }
+}
+
+/// A file of `shown` begins with the name of its page.
+#[test]
+fn pages_show_the_code_that_is_run_here_word_for_word() {
+    for entry in fs::read_dir(root().join("tests/docs/shown")).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let page = PAGES.into_iter().find(|page| name.starts_with(&*stem(page)));
+        let page = page.unwrap_or_else(|| panic!("{name} belongs to no page"));
+        Page::open(page).assert_shows(&fs::read_to_string(&file).unwrap());
+    }
+}
+
+fn stem(page: &str) -> String {
+    Path::new(page).file_stem().unwrap().to_str().unwrap().to_lowercase()
 }
 
 #[test]

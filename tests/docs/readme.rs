@@ -6,24 +6,12 @@ use monitor_runtime::logging::Format;
 use sqlx::SqlitePool;
 
 use crate::compare::{assert_excerpt, assert_json, assert_lines, logged};
+use crate::health::block_on;
 use crate::page::{Page, root};
 use crate::project;
 use crate::service::Service;
 
-/// The example, word for word, on a free port.
-mod example {
-    use crate::free_port as tokio;
-
-    include!("shown/readme_service.rs");
-
-    #[test]
-    #[ignore = "run by a test of this page, in a process of its own"]
-    fn serves() {
-        if crate::again::is_here() {
-            main().unwrap();
-        }
-    }
-}
+shown_service!(example, "shown/readme_service.rs");
 
 mod health {
     include!("shown/readme_health.rs");
@@ -39,14 +27,6 @@ mod logs {
     pub(super) fn run() {
         plan("learn Rust").unwrap_err();
     }
-}
-
-#[test]
-fn readme_shows_the_code_that_is_run_here() {
-    let page = Page::open("README.md");
-    page.assert_shows(include_str!("shown/readme_service.rs"));
-    page.assert_shows(include_str!("shown/readme_health.rs"));
-    page.assert_shows(include_str!("shown/readme_logs.rs"));
 }
 
 #[test]
@@ -79,8 +59,7 @@ fn scrape(shown: &str) {
 }
 
 fn readiness(shown: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let answer = runtime.block_on(async {
+    let answer = block_on(async {
         let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
         health::ready(&pool).await
     });

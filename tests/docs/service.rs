@@ -13,6 +13,26 @@ pub(crate) const SHOWN_ADDRESS: &str = "127.0.0.1:3000";
 /// What a service says when it listens, before its address.
 pub(crate) const LISTENING: &str = "listening on ";
 
+/// A module with the service of a page, word for word but for its port, and the test `serves` that runs it until it is
+/// killed.
+macro_rules! shown_service {
+    ($module:ident, $code:literal) => {
+        mod $module {
+            use crate::free_port as tokio;
+
+            include!($code);
+
+            #[test]
+            #[ignore = "run by a test of this page, in a process of its own"]
+            fn serves() {
+                if crate::again::is_here() {
+                    main().unwrap();
+                }
+            }
+        }
+    };
+}
+
 /// Runs until it is dropped.
 pub(crate) struct Service {
     process: Child,
