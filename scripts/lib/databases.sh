@@ -1,13 +1,9 @@
 # A PostgreSQL and a MariaDB for one run of the tests. Sourced by scripts/test.
 
-scratch=
 postgres_pid=
 mariadb_pid=
 
 start_databases() {
-    # Below /tmp, not TMPDIR: the servers' unprivileged user has to reach it.
-    scratch=$(mktemp -d /tmp/monitor-test.XXXXXX)
-    chmod 711 "$scratch"
     choose_service_user
     database_password=$(od -An -N 16 -tx1 /dev/urandom | tr -d ' \n')
     start_postgres
@@ -18,9 +14,6 @@ start_databases() {
 stop_databases() {
     stop "$postgres_pid" INT
     stop "$mariadb_pid" TERM
-    if [ -n "$scratch" ]; then
-        rm -rf "$scratch"
-    fi
 }
 
 start_postgres() {
@@ -28,7 +21,7 @@ start_postgres() {
     bin=$(postgres_bin)
     make_home "$home"
     write_for_service "$home/password" "$database_password"
-    "${as_service[@]}" --pdeathsig INT "$bin/initdb" --pgdata="$home/data" --username=monitor --pwfile="$home/password" \
+    run "${as_service[@]}" --pdeathsig INT "$bin/initdb" --pgdata="$home/data" --username=monitor --pwfile="$home/password" \
         --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync >"$scratch/initdb.log" 2>&1 ||
         die_with_log 'initdb failed' "$scratch/initdb.log"
 
@@ -36,7 +29,7 @@ start_postgres() {
         port=$(free_port)
         "${as_service[@]}" --pdeathsig INT "$bin/postgres" -D "$home/data" -p "$port" \
             -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-            -c fsync=off -c full_page_writes=off -c synchronous_commit=off >"$scratch/postgres.log" 2>&1 &
+            -c fsync=off -c full_page_writes=off -c synchronous_commit=off >"$scratch/postgres.log" 2>&1 9<&- &
         postgres_pid=$!
         if wait_until "$postgres_pid" grep -qs ready "$home/data/postmaster.pid"; then
             export MONITOR_TEST_POSTGRES_URL="postgres://monitor:$database_password@127.0.0.1:$port/postgres"
@@ -52,7 +45,7 @@ start_postgres() {
 start_mariadb() {
     local home=$scratch/mariadb port
     make_home "$home"
-    "${as_service[@]}" --pdeathsig TERM "$(find_program mariadb-install-db)" --no-defaults --datadir="$home/data" --skip-test-db \
+    run "${as_service[@]}" --pdeathsig TERM "$(find_program mariadb-install-db)" --no-defaults --datadir="$home/data" --skip-test-db \
         >"$scratch/mariadb-install-db.log" 2>&1 ||
         die_with_log 'mariadb-install-db failed' "$scratch/mariadb-install-db.log"
     # Tests end sessions of their own, so their account may do everything.
@@ -64,7 +57,7 @@ start_mariadb() {
         port=$(free_port)
         "${as_service[@]}" --pdeathsig TERM "$(find_program mariadbd)" --no-defaults --datadir="$home/data" --init-file="$home/init.sql" \
             --bind-address=127.0.0.1 --port="$port" --socket="$home/socket" --pid-file="$home/pid" --skip-name-resolve \
-            --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=32M >"$scratch/mariadb.log" 2>&1 &
+            --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=32M >"$scratch/mariadb.log" 2>&1 9<&- &
         mariadb_pid=$!
         if wait_until "$mariadb_pid" grep -qs 'ready for connections' "$scratch/mariadb.log"; then
             export MONITOR_TEST_MYSQL_URL="mysql://monitor:$database_password@127.0.0.1:$port/monitor"

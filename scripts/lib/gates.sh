@@ -1,14 +1,19 @@
-# The gates before the tests. Sourced by scripts/test; each announces itself and fails the run when it does not hold.
+# The gates around the tests. Sourced by scripts/test; each announces itself and fails the run when it does not hold.
+
+check_scripts() {
+    stage 'scripts: a run that is told to end leaves nothing behind'
+    run scripts/lib/check_ending
+}
 
 check_format() {
     stage 'format: cargo fmt --check'
-    cargo fmt --all --check
+    run cargo fmt --all --check
 }
 
 # The root package turns on every feature of monitor-runtime but `off`, so this covers them together.
 check_lints() {
     stage 'lints: cargo clippy, warnings as errors'
-    cargo clippy --workspace --all-targets -- -D warnings
+    run cargo clippy --workspace --all-targets -- -D warnings
 }
 
 check_dependencies() {
@@ -20,31 +25,32 @@ check_dependencies() {
 
 # refuse_dependencies NAME… -- PACKAGE OPTIONS…
 refuse_dependencies() {
-    local unwanted=() all found
+    local unwanted=() found
     while [ "$1" != -- ]; do
         unwanted+=(-e "$1")
         shift
     done
     shift
-    all=$(dependencies "$@")
-    found=$(grep -Fx "${unwanted[@]}" <<<"$all" | sort -u | tr '\n' ' ') || true
+    list_dependencies "$@"
+    found=$(grep -Fx "${unwanted[@]}" "$scratch/dependencies" | sort -u | tr '\n' ' ') || true
     if [ -n "$found" ]; then
         die "$* depends on: $found"
     fi
 }
 
 refuse_other_dependencies() {
-    local all found
-    all=$(dependencies monitor-macros --depth 1)
-    found=$(grep -Fxv -e monitor-macros -e syn -e quote -e proc-macro2 <<<"$all" | tr '\n' ' ') || true
+    local found
+    list_dependencies monitor-macros --depth 1
+    found=$(grep -Fxv -e monitor-macros -e syn -e quote -e proc-macro2 "$scratch/dependencies" | tr '\n' ' ') || true
     if [ -n "$found" ]; then
         die "monitor-macros depends on syn, quote and proc-macro2 only, not on: $found"
     fi
 }
 
-# The names of a package and of everything it depends on.
-dependencies() {
-    cargo tree --edges normal --prefix none --format '{p}' --package "$@" | cut -d ' ' -f 1
+# Writes the names of a package and of everything it depends on into a file of that name, a line each.
+list_dependencies() {
+    run cargo --color never tree --edges normal --prefix none --format '{p}' --package "$@" >"$scratch/tree"
+    cut -d ' ' -f 1 "$scratch/tree" >"$scratch/dependencies"
 }
 
 check_features() {
@@ -61,7 +67,7 @@ check_features() {
 
 check_feature_set() {
     echo "features: ${1:-none}"
-    cargo clippy --quiet --package monitor-runtime --no-default-features --features "$1" -- -D warnings
+    run cargo clippy --quiet --package monitor-runtime --no-default-features --features "$1" -- -D warnings
 }
 
 # Read from the manifest, so that a new feature is checked from its first day.
@@ -71,5 +77,5 @@ runtime_features() {
 
 check_docs() {
     stage 'docs: cargo doc, warnings as errors'
-    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --exclude monitor-benches --no-deps
+    RUSTDOCFLAGS='-D warnings' run cargo doc --workspace --exclude monitor-benches --no-deps
 }

@@ -87,6 +87,8 @@ install_packages() {
     allow_service_starts
 }
 
+# Not by `run`, so that a signal waits for its end: a dpkg that was cut short leaves the machine to be mended by hand, and
+# sudo may have to ask on the terminal.
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 }
@@ -104,19 +106,35 @@ as_root() {
 # Debian starts a server as soon as its package is in. The tests start their own, so while packages are installed the
 # machine's policy says no, unless it has a policy already.
 service_policy=/usr/sbin/policy-rc.d
-service_policy_is_ours=
+service_policy_mark='# Written by scripts/test of monitor while it installs packages, in process'
 
 forbid_service_starts() {
     if [ ! -e "$service_policy" ]; then
-        service_policy_is_ours=yes
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$service_policy" >/dev/null
+        printf '#!/bin/sh\n%s %s\nexit 101\n' "$service_policy_mark" "$$" | as_root tee "$service_policy" >/dev/null
         as_root chmod 755 "$service_policy"
     fi
 }
 
+# Takes our policy away again; one that is not ours stays.
 allow_service_starts() {
-    if [ -n "$service_policy_is_ours" ]; then
-        service_policy_is_ours=
+    if [ "$(service_policy_writer)" = "$$" ]; then
         as_root rm -f "$service_policy"
+    fi
+}
+
+# Takes away what a run that was killed left behind.
+lift_stale_policy() {
+    local writer
+    writer=$(service_policy_writer)
+    if [ -n "$writer" ] && [ ! -d "/proc/$writer" ]; then
+        echo "removing $service_policy, left by a run that was killed"
+        as_root rm -f "$service_policy"
+    fi
+}
+
+# The process that wrote the policy, if it was one of ours.
+service_policy_writer() {
+    if [ -e "$service_policy" ]; then
+        sed -n "s|^$service_policy_mark \([0-9]*\)\$|\1|p" "$service_policy"
     fi
 }
