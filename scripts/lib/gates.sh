@@ -1,5 +1,19 @@
 # The gates around the tests. Sourced by scripts/test; each announces itself and fails the run when it does not hold.
 
+# Cargo brings an outdated lock file up to date as it builds, and then the commit was not what is tested.
+check_lock_file() {
+    local said=$scratch/lock_file
+    stage 'lock file: Cargo.lock matches the manifests'
+    if run cargo metadata --locked --format-version 1 2>"$said" >/dev/null; then
+        return
+    fi
+    cat "$said" >&2
+    if grep -q -e --locked "$said"; then
+        die 'Cargo.lock does not match the manifests: run `cargo check` and commit it'
+    fi
+    die 'cargo cannot read the manifests; its reason stands above'
+}
+
 check_scripts() {
     stage 'scripts: a run that is told to end leaves nothing behind'
     run scripts/lib/check_ending
