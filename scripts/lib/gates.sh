@@ -16,7 +16,7 @@ check_lock_file() {
 
 check_scripts() {
     stage 'scripts: a run that is told to end leaves nothing behind'
-    run scripts/lib/check_ending
+    run scripts/lib/self_check
 }
 
 check_format() {
