@@ -9,8 +9,9 @@ pub(crate) fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends `text` as the inside of a JSON string: every control character, quote and backslash escaped
-/// (RFC 8259, section 7). U+2028 and U+2029 pass, since they are legal JSON.
+/// Appends `text` as the inside of a JSON string, quotes and backslashes escaped, and more than RFC 8259, section 7, asks
+/// for: every control character, those of U+0080 to U+009F included, and U+2028 and U+2029. A terminal takes U+009B for
+/// the beginning of a command, and some readers end a line at U+0085, U+2028 or U+2029.
 #[inline]
 pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {
@@ -31,40 +32,57 @@ pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {
 
 fn write_escaping(out: &mut Vec<u8>, mut rest: &[u8]) {
     loop {
-        let (plain, escaped) = rest.split_at(plain_len(rest));
+        let (plain, suspect) = rest.split_at(plain_len(rest));
         out.extend_from_slice(plain);
-        let Some((&byte, after)) = escaped.split_first() else { return };
-        write_escape(out, byte);
-        rest = after;
+        rest = match *suspect {
+            [] => return,
+            [0xc2, control @ 0x80..=0x9f, ref after @ ..] => {
+                write_code(out, [0, control]);
+                after
+            }
+            [0xe2, 0x80, separator @ 0xa8..=0xa9, ref after @ ..] => {
+                write_code(out, [0x20, separator - 0x80]);
+                after
+            }
+            [first @ (0xc2 | 0xe2), ref after @ ..] => {
+                out.push(first);
+                after
+            }
+            [byte, ref after @ ..] => {
+                write_escape(out, byte);
+                after
+            }
+        };
     }
 }
 
-/// How many bytes at the front are written as they are.
+/// How many bytes at the front are written as they are, without a second look.
 fn plain_len(bytes: &[u8]) -> usize {
-    let plain = bytes.as_chunks().0.iter().take_while(|word| !any_escaped(**word)).count() * 8;
-    plain + bytes[plain..].iter().take_while(|&&byte| !is_escaped(byte)).count()
+    let plain = bytes.as_chunks().0.iter().take_while(|word| !any_suspect(**word)).count() * 8;
+    plain + bytes[plain..].iter().take_while(|&&byte| !is_suspect(byte)).count()
 }
 
-/// Whether all are written as they are. Looks at words that overlap where the length is no multiple of theirs.
+/// Whether all are written as they are, without a second look. Looks at words that overlap where the length is no multiple of theirs.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(&last) = bytes.last_chunk() {
-        return !any_escaped(last) && bytes.as_chunks().0.iter().all(|&word| !any_escaped(word));
+        return !any_suspect(last) && bytes.as_chunks().0.iter().all(|&word| !any_suspect(word));
     }
     if let (Some(&[a, b, c, d]), Some(&[w, x, y, z])) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return !any_escaped([a, b, c, d, w, x, y, z]);
+        return !any_suspect([a, b, c, d, w, x, y, z]);
     }
-    bytes.iter().all(|&byte| !is_escaped(byte))
+    bytes.iter().all(|&byte| !is_suspect(byte))
 }
 
-const fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f
+/// Whether the byte is escaped, or begins in UTF-8 what may be: U+0080 to U+00BF, or U+2000 to U+2FFF.
+const fn is_suspect(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2)
 }
 
 /// The same of eight bytes, by the arithmetic of "Determine if a word has a byte less than n" and its neighbours in
 /// <https://graphics.stanford.edu/~seander/bithacks.html>.
 #[inline]
-const fn any_escaped(bytes: [u8; 8]) -> bool {
+const fn any_suspect(bytes: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     const fn below(word: u64, limit: u8) -> u64 {
@@ -74,7 +92,9 @@ const fn any_escaped(bytes: [u8; 8]) -> bool {
     let quote = below(word ^ (ONES * b'"' as u64), 1);
     let backslash = below(word ^ (ONES * b'\\' as u64), 1);
     let delete = below(word ^ (ONES * 0x7f), 1);
-    (below(word, 0x20) | quote | backslash | delete) & HIGH != 0
+    // 0xc2 and 0xe2 differ in this bit alone.
+    let lead = below((word | (ONES * 0x20)) ^ (ONES * 0xe2), 1);
+    (below(word, 0x20) | quote | backslash | delete | lead) & HIGH != 0
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
@@ -84,10 +104,14 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
         b'\n' => out.extend_from_slice(b"\\n"),
         b'\r' => out.extend_from_slice(b"\\r"),
         b'\t' => out.extend_from_slice(b"\\t"),
-        _ => {
-            let (high, low) = (usize::from(byte >> 4), usize::from(byte & 0xf));
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', HEX[high], HEX[low]]);
-        }
+        _ => write_code(out, [0, byte]),
+    }
+}
+
+fn write_code(out: &mut Vec<u8>, code: [u8; 2]) {
+    out.extend_from_slice(b"\\u");
+    for byte in code {
+        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
     }
 }
 
@@ -108,19 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn every_control_character_quote_and_backslash_is_escaped() {
-        for byte in 0..=0x7f_u8 {
-            let text = char::from(byte).to_string();
-            let expected = match byte {
-                b'"' => "\\\"".to_owned(),
-                b'\\' => "\\\\".to_owned(),
-                b'\n' => "\\n".to_owned(),
-                b'\r' => "\\r".to_owned(),
-                b'\t' => "\\t".to_owned(),
-                0..0x20 | 0x7f => format!("\\u{byte:04x}"),
+    fn every_control_character_line_separator_quote_and_backslash_is_escaped() {
+        for character in '\0'..='\u{3000}' {
+            let text = character.to_string();
+            let expected = match character {
+                '"' => "\\\"".to_owned(),
+                '\\' => "\\\\".to_owned(),
+                '\n' => "\\n".to_owned(),
+                '\r' => "\\r".to_owned(),
+                '\t' => "\\t".to_owned(),
+                '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(character)),
+                _ if character.is_control() => format!("\\u{:04x}", u32::from(character)),
                 _ => text.clone(),
             };
-            assert_eq!(escaped(&text), expected, "{byte:#x}");
+            for before in ["", "seven b"] {
+                assert_eq!(
+                    escaped(&format!("{before}{text}{text}")),
+                    format!("{before}{expected}{expected}")
+                );
+            }
         }
     }
 
@@ -139,18 +169,18 @@ mod tests {
     fn eight_bytes_are_judged_as_each_of_them_is() {
         for byte in 0..=u8::MAX {
             for at in 0..8 {
-                for others in [b'a', 0x80, 0xff, b' ', b'!', b'#', b'[', b']'] {
+                for others in [b'a', 0x80, 0xff, b' ', b'!', b'#', b'[', b']', 0xc3, 0xe1] {
                     let mut bytes = [others; 8];
                     bytes[at] = byte;
-                    assert_eq!(any_escaped(bytes), is_escaped(byte), "{bytes:?}");
+                    assert_eq!(any_suspect(bytes), is_suspect(byte), "{bytes:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn text_beyond_ascii_is_written_as_it_is() {
-        let text = "naïve 🦀 \u{2028} \u{85}";
+    fn other_text_beyond_ascii_is_written_as_it_is() {
+        let text = "naïve 🦀 “£5” – 5 €";
         assert_eq!(escaped(text), text);
     }
 

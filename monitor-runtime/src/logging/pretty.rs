@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_logged_breaks_a_line_or_reaches_the_terminal() {
+        let text = "a\n\u{1b}[31m\u{85}\u{9b}31m\u{2028}\u{2029}\u{7f}";
+        let mut json = Vec::new();
+        json::write_str(&mut json, text);
+        let json = String::from_utf8(json).unwrap();
+        let line = line(&json, &[("b", &json)], false);
+        let (line, after) = line.split_at(line.len() - 1);
+        assert_eq!(after, "\n");
+        assert!(!line.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{line:?}");
+        assert_eq!(line.matches("\\u009b31m\\u2028").count(), 2, "{line:?}");
+    }
+
+    #[test]
     fn colours_come_in_pairs_and_only_when_wanted() {
         let coloured = line(r#""m""#, &[("a", "1")], true);
         assert!(coloured.contains("\x1b[32m INFO\x1b[0m"), "{coloured:?}");
