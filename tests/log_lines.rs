@@ -92,6 +92,21 @@ impl Logged {
     }
 }
 
+/// A message is a string, also of what is none by itself.
+impl Logged {
+    fn as_text(&self) -> Option<String> {
+        match self {
+            Self::Signed(value) => Some(value.to_string()),
+            Self::Unsigned(value) => Some(value.to_string()),
+            Self::Wide(value) => Some(value.to_string()),
+            // The shortest form that reads back as the same float.
+            Self::Float(value) if value.is_finite() => Some(format!("{value:?}")),
+            Self::Truth(value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+}
+
 type Field = (String, Logged);
 
 /// Spans one inside the other, what is bound in the last of them, and an event.
@@ -127,7 +142,7 @@ impl Scene {
             let mut prefix = String::new();
             for (suffix, value) in logged.expected() {
                 if plain(name) == "message" && suffix.is_empty() && message.is_none() {
-                    message = Some(value);
+                    message = Some(logged.as_text().map_or(value, Value::String));
                     continue;
                 }
                 let free = |name: &str| {

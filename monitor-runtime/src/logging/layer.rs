@@ -187,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_a_string_whatever_its_type() {
+        let lines = lines(|| {
+            info!(message = 5, a = 1);
+            info!(message = 1.5);
+            info!(message = true);
+            info!(message = u128::MAX);
+        });
+        assert_eq!(
+            lines,
+            [
+                r#""event":"5","a":1}"#,
+                r#""event":"1.5"}"#,
+                r#""event":"true"}"#,
+                r#""event":"340282366920938463463374607431768211455"}"#
+            ]
+        );
+    }
+
+    #[test]
     fn an_error_shows_its_sources_in_a_field_of_its_own() {
         let root = Failed("disk\ngone", None);
         let error = Failed("not saved", Some(Box::new(Failed("not written", Some(Box::new(root))))));

@@ -51,7 +51,7 @@ impl Place for EventPlace<'_> {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         if key.name() == "message" && !key.is_chain() && !self.has_message {
             self.has_message = true;
-            value(self.message);
+            write_as_string(self.message, value);
             return key;
         }
         if self.is_log && key.name().starts_with("log.") {
@@ -110,6 +110,17 @@ impl<P: Place> Visit for Visitor<P> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.put(field, |out| write_args(out, format_args!("{value:?}")));
+    }
+}
+
+/// Writes a value that is a string whatever its type: the message is text to everyone who reads lines.
+fn write_as_string(out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    value(out);
+    // Numbers and truth values hold nothing that needs escaping.
+    if out.get(start) != Some(&b'"') {
+        out.insert(start, b'"');
+        out.push(b'"');
     }
 }
 
