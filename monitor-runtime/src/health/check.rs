@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// The deadline of a check that names none: 5 seconds.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -49,7 +49,7 @@ pub trait Check: Send + Sync + 'static {
     /// The name in bodies, metrics and logs, unique within a monitor: `[a-z][a-z0-9_-]{0,62}`.
     fn name(&self) -> &str;
 
-    /// How long a run may take; more than zero. [`DEFAULT_TIMEOUT`] unless the check says otherwise.
+    /// How long a run may take; more than zero. 5 seconds unless the check says otherwise.
     fn timeout(&self) -> Duration {
         DEFAULT_TIMEOUT
     }

@@ -31,7 +31,7 @@ mod run;
 mod state;
 mod supervised;
 
-pub use check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
+pub use check::{BoxFuture, Check, CheckError, CheckResult, Report};
 #[cfg(feature = "sqlx")]
 pub use database::DatabaseCheck;
 #[cfg(feature = "disk")]
@@ -43,5 +43,5 @@ pub(crate) use engine::Engine;
 #[cfg(feature = "sqlx")]
 pub(crate) use pool::PoolGauge;
 #[cfg(feature = "http")]
-pub(crate) use routes::routes;
+pub(crate) use routes::{PATHS, routes};
 pub(crate) use supervised::Supervised;

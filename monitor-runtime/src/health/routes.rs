@@ -8,12 +8,20 @@ use axum::routing::get;
 
 use crate::Monitor;
 
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
+const STARTUP: &str = "/health/startup";
+const METRICS: &str = "/health/metrics";
+
+/// Every route below, for those who have to tell probes from requests.
+pub(crate) const PATHS: [&str; 4] = [LIVE, READY, STARTUP, METRICS];
+
 pub(crate) fn routes(monitor: Monitor) -> Router {
     Router::new()
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
-        .route("/health/startup", get(startup))
-        .route("/health/metrics", get(metrics))
+        .route(LIVE, get(live))
+        .route(READY, get(ready))
+        .route(STARTUP, get(startup))
+        .route(METRICS, get(metrics))
         .with_state(monitor)
 }
 

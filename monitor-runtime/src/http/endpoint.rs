@@ -3,11 +3,9 @@
 use axum::extract::MatchedPath;
 use http::Request;
 
-const UNMATCHED: &str = "unmatched";
+use crate::health::PATHS as PROBES;
 
-/// The routes that probes and scrapers ask for, wherever they are mounted.
-const PROBES: [&str; 5] =
-    ["/health/live", "/health/ready", "/health/ready/{name}", "/health/startup", "/health/metrics"];
+const UNMATCHED: &str = "unmatched";
 
 /// A route template, or none: never what the client wrote.
 #[derive(Clone, Debug)]
@@ -62,7 +60,9 @@ mod tests {
             assert!(!is_probe_route(&format!("/devices/{{id}}{probe}")));
             assert!(!is_probe_route(&format!("{probe}/more")));
         }
-        for other in ["/", "/health", "/health/alive", "/myhealth/live", "/unhealth/ready"] {
+        for other in
+            ["/", "/health", "/health/alive", "/health/ready/{name}", "/myhealth/live", "/unhealth/ready"]
+        {
             assert!(!is_probe_route(other), "{other}");
         }
     }

@@ -44,8 +44,7 @@
 //!
 //! # What is left alone
 //!
-//! The health and metrics routes, `…/health/live`, `/ready`, `/ready/{name}`, `/startup` and `/metrics` (below any literal
-//! prefix), pass through as if the layer were not there: probes never blur the numbers of real requests. A request that
+//! The health and metrics routes, `…/health/live`, `/ready`, `/startup` and `/metrics` (below any literal prefix), pass through as if the layer were not there: probes never blur the numbers of real requests. A request that
 //! comes past a second `HttpLayer` is counted by the first one only.
 
 mod body;
