@@ -22,6 +22,9 @@ pub(crate) enum InvalidQuestion {
     Empty,
     #[error("the question has {length} characters; at most {LONGEST} are taken")]
     TooLong { length: usize },
+    #[error("the question has the character U+{:04X} in it; of control characters only line feeds and tabs are taken",
+        u32::from(*character))]
+    ControlCharacter { character: char },
     #[error("the question has no word in it to look for")]
     NoWords,
 }
@@ -36,6 +39,9 @@ impl Question {
         }
         if length > LONGEST {
             return Err(InvalidQuestion::TooLong { length });
+        }
+        if let Some(character) = text.chars().find(|character| is_refused(*character)) {
+            return Err(InvalidQuestion::ControlCharacter { character });
         }
         let terms = terms(text);
         if terms.is_empty() {
@@ -53,6 +59,11 @@ impl Question {
     pub(crate) fn terms(&self) -> &[String] {
         &self.terms
     }
+}
+
+/// Whether a character is nothing that people write. PostgreSQL takes no text with a NUL in it.
+fn is_refused(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
 }
 
 /// The words without the stop words; all of them when the question is made of stop words.
@@ -93,6 +104,17 @@ mod tests {
     fn a_text_without_words_is_no_question() {
         assert_eq!(Question::new(" \n").unwrap_err(), InvalidQuestion::Empty);
         assert_eq!(Question::new("?!").unwrap_err(), InvalidQuestion::NoWords);
+    }
+
+    #[test]
+    fn of_control_characters_only_line_feeds_and_tabs_are_taken() {
+        assert_eq!(terms_of("green\n\ttea"), ["green", "tea"]);
+        for character in ['\0', '\u{7}', '\r', '\u{1b}', '\u{7f}', '\u{9f}'] {
+            let refused = Question::new(&format!("green{character}tea")).unwrap_err();
+            assert_eq!(refused, InvalidQuestion::ControlCharacter { character });
+        }
+        let refused = Question::new("green\0tea").unwrap_err().to_string();
+        assert!(refused.starts_with("the question has the character U+0000 in it"), "{refused}");
     }
 
     #[test]
