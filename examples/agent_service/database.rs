@@ -70,6 +70,12 @@ impl Database {
         if url.contains(":memory:") || url.contains("mode=memory") {
             bail!("a database in memory is not shared by the connections of a pool; name a file");
         }
+        let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+        if !["", "mode=rwc"].contains(&parameters) {
+            bail!(
+                "of parameters it takes only `mode=rwc`: the file is written to, and made if it is missing"
+            );
+        }
         Self::file(SqliteConnectOptions::from_str(url)?.get_filename())
     }
 
@@ -86,7 +92,9 @@ impl Database {
         let path = std::path::absolute(path)?;
         let disk = path.parent().context("expected the path of a file")?;
         let name = path.display().to_string();
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        // The options are read from a URL again, whose writer leaves `%` as it is and whose reader does not.
+        let in_url = path.to_str().context("the path is not UTF-8")?.replace('%', "%25");
+        let options = SqliteConnectOptions::new().filename(in_url).create_if_missing(true);
         let options = AnyConnectOptions::from_url(&options.to_url_lossy())?;
         Ok(Self { kind: Kind::Sqlite, name, options, disk: disk.to_owned(), _temporary: None })
     }
