@@ -1,8 +1,11 @@
 //! The HTTP interface.
 
+use std::num::NonZeroU64;
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,7 +24,7 @@ const LONGEST_BODY: usize = 16 * 1024;
 const LISTED_RUNS: i64 = 50;
 
 /// The routes of the service.
-pub(crate) fn routes(store: Store) -> Router {
+pub(crate) fn routes(store: Store, time_limit: Duration) -> Router {
     Router::new()
         .route("/ask", post(ask))
         .route("/runs", get(runs))
@@ -32,12 +35,28 @@ pub(crate) fn routes(store: Store) -> Router {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "there are POST /ask and GET /runs")
         })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .with_state(store)
+        .with_state(Service { store, time_limit })
+}
+
+/// What answers.
+#[derive(Clone)]
+struct Service {
+    store: Store,
+    /// How long an answer may take at most.
+    time_limit: Duration,
+}
+
+impl FromRef<Service> for Store {
+    fn from_ref(service: &Service) -> Self {
+        service.store.clone()
+    }
 }
 
 #[derive(Deserialize)]
 struct Asked {
     question: String,
+    /// How long the answer is worth waiting for, in milliseconds; never longer than the service's own limit.
+    timeout_ms: Option<NonZeroU64>,
 }
 
 #[derive(Serialize)]
@@ -55,11 +74,12 @@ struct Runs {
 
 /// Takes JSON whatever its content type is called, so that a plain `curl -d` will do.
 async fn ask(
-    State(store): State<Store>,
+    State(Service { store, time_limit }): State<Service>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Answered>, ApiError> {
-    let Asked { question } = serde_json::from_slice(&body?)?;
-    let Reply { run_id, answer, rounds } = run::ask(&store, &Question::new(&question)?).await?;
+    let Asked { question, timeout_ms } = serde_json::from_slice(&body?)?;
+    let limit = timeout_ms.map_or(time_limit, |asked| time_limit.min(Duration::from_millis(asked.get())));
+    let Reply { run_id, answer, rounds } = run::ask(&store, &Question::new(&question)?, limit).await?;
     Ok(Json(Answered { run_id, answer: answer.text, sources: answer.sources, rounds }))
 }
 
@@ -125,7 +145,7 @@ impl From<RunError> for ApiError {
             RunError::Research(ResearchError::NothingFound) => {
                 Self::new(StatusCode::NOT_FOUND, error.to_string())
             }
-            RunError::TimedOut => Self::new(StatusCode::GATEWAY_TIMEOUT, error.to_string()),
+            RunError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, error.to_string()),
             RunError::Research(ResearchError::Search(_)) | RunError::Store(_) => Self::internal(),
         }
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
@@ -18,7 +19,9 @@ Options:
   --host HOST    the address to listen on (default: 127.0.0.1)
   --port PORT    the port to listen on; 0 takes a free one (default: 8080)
   --db PATH      the SQLite file to keep notes and runs in (default: one that is removed at the end)
-  --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail
+  --time-limit MS
+                 how long a question may take, in milliseconds, 1 to 600000 (default: 10000)
+  --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail or time out
   --help         show this
   --version      show the version
 
@@ -43,6 +46,8 @@ pub(crate) struct Args {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) db: Option<PathBuf>,
+    /// How long the agents have for an answer.
+    pub(crate) time_limit: Duration,
     /// Questions a second.
     pub(crate) traffic: Option<u32>,
 }
@@ -54,6 +59,7 @@ impl Default for Args {
             host: "127.0.0.1".to_owned(),
             port: 8080,
             db: None,
+            time_limit: Duration::from_secs(10),
             traffic: None,
         }
     }
@@ -70,6 +76,10 @@ impl Command {
                 Long("host") => args.host = parser.value()?.string()?,
                 Long("port") => args.port = number("--port", &parser.value()?, 0..=u16::MAX)?,
                 Long("db") => args.db = Some(parser.value()?.into()),
+                Long("time-limit") => {
+                    let milliseconds = number("--time-limit", &parser.value()?, 1..=600_000)?;
+                    args.time_limit = Duration::from_millis(milliseconds);
+                }
                 Long("traffic") => args.traffic = Some(number("--traffic", &parser.value()?, 1..=1000)?),
                 Long("help") | Short('h') => return Ok(Self::Help),
                 Long("version") | Short('V') => return Ok(Self::Version),
@@ -105,10 +115,11 @@ mod tests {
 
     #[test]
     fn what_is_not_given_has_a_default() {
-        let Ok(Command::Serve(args)) = parse(&["--port=0", "--docs", "/notes"]) else {
+        let Ok(Command::Serve(args)) = parse(&["--port=0", "--docs", "/notes", "--time-limit", "250"]) else {
             panic!("no command to serve")
         };
-        assert_eq!(args, Args { port: 0, docs: "/notes".into(), ..Args::default() });
+        let time_limit = Duration::from_millis(250);
+        assert_eq!(args, Args { port: 0, docs: "/notes".into(), time_limit, ..Args::default() });
     }
 
     #[test]
@@ -117,6 +128,8 @@ mod tests {
         assert_eq!(refused(&["notes"]), "unexpected argument \"notes\"");
         assert_eq!(refused(&["--docs"]), "missing argument for option '--docs'");
         assert_eq!(refused(&["--port", "http"]), "--port is `http`; expected a number from 0 to 65535");
+        let wrong = "--time-limit is `10s`; expected a number from 1 to 600000";
+        assert_eq!(refused(&["--time-limit", "10s"]), wrong);
         assert_eq!(refused(&["--traffic", "0"]), "--traffic is `0`; expected a number from 1 to 1000");
     }
 }

@@ -25,6 +25,17 @@ impl Client {
         self.send(Method::POST, "/ask", body, patience).await
     }
 
+    /// Asks a question whose answer is worth waiting for so many milliseconds.
+    pub(crate) async fn ask_within(
+        self,
+        question: &str,
+        timeout_ms: u64,
+        patience: Duration,
+    ) -> anyhow::Result<StatusCode> {
+        let body = serde_json::json!({ "question": question, "timeout_ms": timeout_ms }).to_string();
+        self.send(Method::POST, "/ask", body, patience).await
+    }
+
     /// Asks for the list of runs.
     pub(crate) async fn list_runs(self, patience: Duration) -> anyhow::Result<StatusCode> {
         self.send(Method::GET, "/runs", String::new(), patience).await

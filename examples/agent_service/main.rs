@@ -75,7 +75,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     if let Some(per_second) = args.traffic {
         tokio::spawn(traffic::run(Client { address: address.0 }, per_second, index.topics));
     }
-    monitor.serve(listener, api::routes(store.clone())).await?;
+    monitor.serve(listener, api::routes(store.clone(), args.time_limit)).await?;
     store.pool().close().await;
     tracing::info!("stopped");
     Ok(())

@@ -11,9 +11,6 @@ use crate::question::Question;
 use crate::skills::Answer;
 use crate::store::{EndedRun, Status, Store};
 
-/// How long the agents have for an answer.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
-
 /// An answered question.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -27,22 +24,22 @@ pub(crate) struct Reply {
 pub(crate) enum RunError {
     #[error(transparent)]
     Research(#[from] ResearchError),
-    #[error("no answer within {TIME_LIMIT:?}")]
-    TimedOut,
+    #[error("no answer within {limit:?}")]
+    TimedOut { limit: Duration },
     #[error("the run cannot be stored")]
     Store(#[from] sqlx::Error),
 }
 
-/// Asks the agents, and stores the run however it ends.
+/// Asks the agents, who have so long for an answer, and stores the run however it ends.
 ///
 /// # Cancel safety
 ///
 /// Dropped before its end, it stores the run as abandoned, in a task of its own.
-pub(crate) async fn ask(store: &Store, question: &Question) -> Result<Reply, RunError> {
+pub(crate) async fn ask(store: &Store, question: &Question, limit: Duration) -> Result<Reply, RunError> {
     let mut run = Run::begin(store, question);
     context::bind("run_id", &run.record.id);
-    let answering = timeout(TIME_LIMIT, agents::answer(store, question, &mut run.record.rounds)).await;
-    let answered = answering.map_err(|_| RunError::TimedOut).and_then(|answered| Ok(answered?));
+    let answering = timeout(limit, agents::answer(store, question, &mut run.record.rounds)).await;
+    let answered = answering.map_err(|_| RunError::TimedOut { limit }).and_then(|answered| Ok(answered?));
     run.end(answered).await
 }
 
@@ -92,7 +89,7 @@ fn status(answered: &Result<Answer, RunError>) -> Status {
     match answered {
         Ok(_) => Status::Answered,
         Err(RunError::Research(ResearchError::NothingFound)) => Status::Unanswered,
-        Err(RunError::TimedOut) => Status::TimedOut,
+        Err(RunError::TimedOut { .. }) => Status::TimedOut,
         Err(RunError::Research(ResearchError::Search(_)) | RunError::Store(_)) => Status::Failed,
     }
 }

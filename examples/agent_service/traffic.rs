@@ -7,9 +7,13 @@ use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::client::Client;
+use crate::question;
 
 /// The most questions that are open at a time; when there are as many, the next one waits.
 const MOST_OPEN: usize = 64;
+
+/// As many topics are much to ask about.
+const MANY: usize = 16;
 
 /// How long an ordinary client waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,15 +37,16 @@ pub(crate) async fn run(client: Client, per_second: u32, topics: Vec<String>) {
     }
 }
 
-/// Of ten turns, six ask about one topic and one about two; one asks what no notes answer, one asks nothing, and one leaves
-/// before the answer. Then the list of runs is looked at.
+/// Of ten turns, five ask about one topic and one about two; one asks what no notes answer, one asks about much and wants it at
+/// once, one asks nothing, and one leaves before the answer. Then the list of runs is looked at.
 async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Result<()> {
     let topic = |number: usize| topics[number % topics.len()].as_str();
     let about_one = format!("What do the notes say about {}?", topic(turn));
     let about_two = format!("What do the notes say about {} and {}?", topic(turn), topic(turn / 2 + 1));
     match turn % 10 {
-        0..6 => client.ask(&about_one, PATIENCE).await?,
-        6 => client.ask(&about_two, PATIENCE).await?,
+        0..5 => client.ask(&about_one, PATIENCE).await?,
+        5 => client.ask(&about_two, PATIENCE).await?,
+        6 => client.ask_within(&about_much(topics, turn), 1, PATIENCE).await?,
         7 => client.ask("Which yeast makes sourdough rise overnight?", PATIENCE).await?,
         8 => client.ask("", PATIENCE).await?,
         _ => {
@@ -50,4 +55,11 @@ async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Re
         }
     };
     Ok(())
+}
+
+/// A question that no draft answers in full, and that takes all rounds: about many topics, and half as many things that are none.
+fn about_much(topics: &[String], turn: usize) -> String {
+    let topics = topics.iter().cycle().skip(turn).take(MANY).cloned();
+    let others = (0..MANY / 2).map(|number| format!("unheard{number}"));
+    topics.chain(others).collect::<Vec<_>>().join(", ").chars().take(question::LONGEST).collect()
 }
