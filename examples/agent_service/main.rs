@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
     match Command::parse(env::args_os().skip(1)) {
         Ok(Command::Serve(args)) => match serve(args).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&one_line(&error), ExitCode::FAILURE),
+            Err(error) => fail(&in_full(&error), ExitCode::FAILURE),
         },
         Ok(Command::Help) => show(HELP),
         Ok(Command::Version) => show(concat!("agent_service ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -87,13 +87,16 @@ fn show(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says in one line why it ends.
 fn fail(line: &str, code: ExitCode) -> ExitCode {
+    // An argument or a path can have any character in it.
+    let line = line.replace(char::is_control, " ");
     let _ = writeln!(io::stderr(), "agent_service: {line}");
     code
 }
 
-/// An error and what lies behind it, in one line. Many a library's error repeats its source, which is left out here.
-fn one_line(error: &anyhow::Error) -> String {
+/// An error and what lies behind it. Many a library's error repeats its source, which is left out here.
+fn in_full(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !line.contains(&cause) {
@@ -101,5 +104,5 @@ fn one_line(error: &anyhow::Error) -> String {
             line.push_str(&cause);
         }
     }
-    line.replace(['\r', '\n'], " ")
+    line
 }

@@ -62,6 +62,9 @@ fn a_question_that_is_none_is_refused_with_the_reason() {
         ("{\"question\": 7}", 400, "invalid type: integer `7`, expected a string"),
         ("{\"question\": \" \"}", 400, "the question is empty"),
         ("{\"question\": \"?!\"}", 400, "the question has no word in it"),
+        (r#"{"question": "green\u0000tea"}"#, 400, "the question has the character U+0000 in it"),
+        (r#"{"question": "tea", "timeout_ms": 0}"#, 400, "invalid value: integer `0`, expected a nonzero"),
+        (r#"{"question": "tea", "timeout_ms": "1s"}"#, 400, "invalid type: string"),
         (&long(501), 400, "the question has 501 characters; at most 500 are taken"),
         (&long(20_000), 413, "the body is longer than 16384 bytes"),
     ] {

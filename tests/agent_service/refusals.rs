@@ -20,9 +20,12 @@ fn a_wrong_option_is_named_with_the_way_to_help() {
         ("--frobnicate", "invalid option '--frobnicate'"),
         ("-x", "invalid option '-x'"),
         ("notes", "unexpected argument \"notes\""),
+        ("--frob\nnicate", "invalid option '--frob nicate'"),
+        ("--traffic=\r\n7\u{85}", "--traffic is `  7 `; expected a number from 1 to 1000"),
         ("--docs", "missing argument for option '--docs'"),
         ("--port=http", "--port is `http`; expected a number from 0 to 65535"),
         ("--port=65536", "--port is `65536`; expected a number from 0 to 65535"),
+        ("--time-limit=0", "--time-limit is `0`; expected a number from 1 to 600000"),
         ("--traffic=0", "--traffic is `0`; expected a number from 1 to 1000"),
     ] {
         refused(&[option], &[], 2, &format!("{wrong}; --help shows what there is"));
@@ -84,6 +87,11 @@ fn a_bad_database_url_is_refused_without_being_shown() {
             "sqlite::memory:",
             "DATABASE_URL is no usable SQLite URL: a database in memory is not shared by the connections of a pool; \
              name a file",
+        ),
+        (
+            "sqlite://notes.db?mode=ro",
+            "DATABASE_URL is no usable SQLite URL: of parameters it takes only `mode=rwc`: the file is written to, and \
+             made if it is missing",
         ),
     ] {
         refused(&[], &[("DATABASE_URL", url)], 1, line);
@@ -149,9 +157,17 @@ fn help_and_version_are_shown() {
     };
     assert_eq!(said("--version"), format!("agent_service {}\n", env!("CARGO_PKG_VERSION")));
     let help = said("--help");
-    for option in
-        ["--docs", "--host", "--port", "--db", "--traffic", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT"]
-    {
+    for option in [
+        "--docs",
+        "--host",
+        "--port",
+        "--db",
+        "--time-limit",
+        "--traffic",
+        "DATABASE_URL",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+    ] {
         assert!(help.contains(option), "{option} is missing:\n{help}");
     }
 }
