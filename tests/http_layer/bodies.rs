@@ -87,3 +87,13 @@ impl Body for EndsElsewhere {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+#[test]
+fn layers_that_answer_by_themselves_fit_around_ours() {
+    // As CORS and time-out layers do in a `ServiceBuilder`: what they answer has a body made by `Default`.
+    fn answered_outside<B: Default + http_body::Body>() -> bool {
+        B::default().is_end_stream()
+    }
+
+    assert!(answered_outside::<monitor_runtime::http::ResponseBody<axum::body::Body>>());
+}

@@ -172,7 +172,7 @@ mod tests {
         assert!(matches!(fault!(Err::<(), _>(io)), Some(Fault::Error(_))));
         let boxed: Box<dyn Error + Send + Sync> = "boxed".into();
         assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
-        let boxed: Box<dyn Error + Send> = "boxed".into();
+        let boxed: Box<dyn Error + Send> = Box::new(fmt::Error);
         assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
         let boxed: Box<dyn Error> = "boxed".into();
         assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
