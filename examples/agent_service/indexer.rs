@@ -1,14 +1,22 @@
 //! From a folder of Markdown files to passages in the store.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::markdown::{self, Passage};
 use crate::store::Store;
+
+/// The most bytes of a file that is read. What is longer was not written by people.
+const LONGEST_FILE: u64 = 2 * 1024 * 1024;
+
+/// As many files are read ahead.
+const READ_AHEAD: usize = 16;
 
 /// What has been indexed.
 #[derive(Debug)]
@@ -20,33 +28,65 @@ pub(crate) struct Index {
 }
 
 /// Reads the folder's Markdown files, those in folders below it included, and puts their passages in the place of all that the
-/// store had. Folders whose names begin with a dot are left out.
+/// store had. Folders whose names begin with a dot are left out, as are files of more than [`LONGEST_FILE`] bytes.
+///
+/// # Cancel safety
+///
+/// Dropped before its end, it leaves the store as it was, and reads at most one more file.
 pub(crate) async fn index(folder: &Path, store: &Store) -> anyhow::Result<Index> {
-    let files = markdown_files(folder)
-        .with_context(|| format!("the notes in {} cannot be read", folder.display()))?;
-    let mut passages = Vec::new();
-    for file in &files {
-        passages.extend(read(folder, file).with_context(|| format!("{} cannot be read", file.display()))?);
+    let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
+    let reading = spawn_blocking({
+        let folder = folder.to_owned();
+        move || read_folder(&folder, &sender)
+    });
+    let (mut files, mut passages) = (0, Vec::new());
+    while let Some(file) = receiver.recv().await {
+        files += 1;
+        passages.extend(file);
     }
+    reading.await??;
     if passages.is_empty() {
         bail!("{} has no Markdown files (*.md) with text in them", folder.display());
     }
     store.replace_passages(&passages).await.context("the notes cannot be stored")?;
-    Ok(Index { files: files.len(), passages: passages.len(), topics: topics(&passages) })
+    Ok(Index { files, passages: passages.len(), topics: topics(&passages) })
 }
 
-fn read(folder: &Path, file: &Path) -> io::Result<Vec<Passage>> {
+/// The passages of one file.
+type Sender = mpsc::Sender<Vec<Passage>>;
+
+/// Sends every file's passages, for as long as somebody takes them.
+fn read_folder(folder: &Path, sender: &Sender) -> anyhow::Result<()> {
+    let files = markdown_files(folder, sender)
+        .with_context(|| format!("the notes in {} cannot be read", folder.display()))?;
+    for file in &files {
+        let passages = read(folder, file).with_context(|| format!("{} cannot be read", file.display()))?;
+        if passages.is_some_and(|passages| sender.blocking_send(passages).is_err()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A file's passages, unless it is too long.
+fn read(folder: &Path, file: &Path) -> io::Result<Option<Vec<Passage>>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        tracing::warn!(file = %file.display(), most_bytes = LONGEST_FILE, "a file is too long, and left out");
+        return Ok(None);
+    }
     // PostgreSQL takes no text with a NUL in it.
-    let text = String::from_utf8_lossy(&fs::read(file)?).replace('\0', "");
+    let text = String::from_utf8_lossy(&bytes).replace('\0', "");
     let name = file.strip_prefix(folder).unwrap_or(file).to_string_lossy();
-    Ok(markdown::passages(&name, &text))
+    Ok(Some(markdown::passages(&name, &text)))
 }
 
-/// The Markdown files in a folder and below it, sorted.
-fn markdown_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The Markdown files in a folder and below it, sorted; some of them, when nobody waits for them any more.
+fn markdown_files(folder: &Path, sender: &Sender) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
+    while let Some(folder) = folders.pop().filter(|_| !sender.is_closed()) {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = entry.path();

@@ -5,11 +5,53 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-/// Listens on a port, or on a free one if it is 0.
-pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((host, port)).await.with_context(|| format!("cannot listen on {host}, port {port}"))
+/// As many clients as wait to be let in at once.
+const BACKLOG: u32 = 1024;
+
+/// A port that is taken. Nobody is let in yet: a client that comes during the start is refused at once, and does not hang.
+#[derive(Debug)]
+pub(crate) struct Port {
+    socket: TcpSocket,
+    /// What was asked for, in words.
+    name: String,
+}
+
+impl Port {
+    /// Takes a port, or a free one if it is 0.
+    pub(crate) async fn take(host: &str, port: u16) -> anyhow::Result<Self> {
+        let name = format!("{host}, port {port}");
+        let socket = bind(host, port).await.with_context(|| format!("cannot listen on {name}"))?;
+        Ok(Self { socket, name })
+    }
+
+    /// Lets clients in.
+    pub(crate) fn listen(self) -> anyhow::Result<TcpListener> {
+        // Another process can have been quicker, as two may take a port that nobody listens on yet.
+        self.socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", self.name))
+    }
+}
+
+async fn bind(host: &str, port: u16) -> io::Result<TcpSocket> {
+    let mut refused = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match bind_to(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does it: connections of a service that has just ended do not keep its port from the next. On
+    // Windows it would let two listen.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// An address at which this machine reaches the service.

@@ -21,13 +21,16 @@ mod question;
 mod run;
 mod search;
 mod skills;
+mod stop;
 mod store;
 mod text;
 mod traffic;
 mod welcome;
 
 use std::env;
+use std::future::ready;
 use std::io::{self, Write as _};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use monitor_runtime::health::{DatabaseCheck, DiskCheck};
@@ -36,7 +39,9 @@ use monitor_runtime::{Monitor, logging};
 use args::{Args, Command, HELP};
 use client::Client;
 use database::Database;
-use listener::Address;
+use indexer::Index;
+use listener::{Address, Port};
+use stop::StopSignals;
 use store::Store;
 
 /// What a shell takes for "used wrongly".
@@ -55,30 +60,61 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until the process is told to stop.
+/// Serves until the process is told to stop, which it may be before it serves. However that ends, the database is closed, and
+/// removed if it was to last no longer.
 async fn serve(args: Args) -> anyhow::Result<()> {
     let _flushed_at_the_end = logging::init()?;
-    let listener = listener::bind(&args.host, args.port).await?;
-    let address = Address::of(&listener)?;
+    let mut stop = StopSignals::install()?;
+    let port = Port::take(&args.host, args.port).await?;
     let database = Database::choose(args.db.as_deref())?;
-    let store = Store::open(&database).await?;
-    let index = indexer::index(&args.docs, &store).await?;
+    let store = Store::new(&database);
+    let served = async {
+        let index = tokio::select! {
+            index = prepare(&args, &database, &store) => index?,
+            () = stop.received() => return Ok(()),
+        };
+        serve_from(&args, port, &database, &store, index, stop).await
+    };
+    let served = served.await;
+    store.close().await;
+    served.inspect(|()| tracing::info!("stopped"))
+}
 
+/// Makes the database and puts the notes into it.
+async fn prepare(args: &Args, database: &Database, store: &Store) -> anyhow::Result<Index> {
+    store.open(database).await?;
+    indexer::index(&args.docs, store).await
+}
+
+async fn serve_from(
+    args: &Args,
+    port: Port,
+    database: &Database,
+    store: &Store,
+    index: Index,
+    mut stop: StopSignals,
+) -> anyhow::Result<()> {
     let monitor = Monitor::builder()
         .service("agent-service", env!("CARGO_PKG_VERSION"))
         .check(DatabaseCheck::new(store.pool().clone()))
         .check(DiskCheck::new(&database.disk))
         .pool("main", store.pool())
         .build()?;
-
+    let listener = port.listen()?;
+    let address = Address::of(&listener)?;
+    let mut serving = pin!(monitor.serve(listener, api::routes(store.clone(), args.time_limit)));
+    // From its first step on it is told to stop by itself; what came before it, only we have heard.
+    tokio::select! {
+        biased;
+        served = &mut serving => return Ok(served?),
+        () = stop.received() => return Ok(()),
+        () = ready(()) => drop(stop),
+    }
     welcome::say(address, &args.docs, &index);
     if let Some(per_second) = args.traffic {
         tokio::spawn(traffic::run(Client { address: address.0 }, per_second, index.topics));
     }
-    monitor.serve(listener, api::routes(store.clone(), args.time_limit)).await?;
-    store.pool().close().await;
-    tracing::info!("stopped");
-    Ok(())
+    Ok(serving.await?)
 }
 
 /// Prints what was asked for. Who has stopped reading has seen enough.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::indexer::Index;
 use crate::listener::Address;
 
-/// Says it in the log, and to a person, if one is looking, on standard error.
+/// Says it in the log, and the address on standard error, whatever is logged; there a person who is looking is told more.
 pub(crate) fn say(address: Address, docs: &Path, index: &Index) {
     let Index { files, passages, .. } = index;
     tracing::info!(
@@ -20,11 +20,12 @@ pub(crate) fn say(address: Address, docs: &Path, index: &Index) {
         passages,
         "listening"
     );
+    let _ = writeln!(io::stderr(), "agent_service: listening on {address}");
     if io::stderr().is_terminal() {
         let _ = write!(
             io::stderr(),
             "
-agent_service has read {files} files ({passages} passages) in {docs} and listens on {address}
+It has read {files} files ({passages} passages) in {docs}.
 
   ask      curl -d '{{\"question\": \"what is a skill?\"}}' {address}/ask
   runs     {address}/runs

@@ -1,29 +1,49 @@
 //! The service on databases that outlive it.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Transaction};
 use tempfile::TempDir;
 
 use crate::recorded::moved;
 use crate::support::service::{Service, command, eventually, notes};
 
+fn on_file_command(notes: &TempDir, path: impl AsRef<Path>) -> Command {
+    let mut command = command();
+    command.arg("--docs").arg(notes.path()).arg("--db").arg(path.as_ref());
+    command
+}
+
 fn on_file(notes: &TempDir, path: &str) -> Service {
-    Service::start(command().arg("--docs").arg(notes.path()).args(["--db", path]))
+    Service::start(&mut on_file_command(notes, path))
+}
+
+/// Asserts that every service lists the runs of all.
+#[track_caller]
+fn assert_shared(services: &[Service]) {
+    for service in services {
+        assert_eq!(service.ask("Green tea?").status, 200);
+    }
+    let listed: Vec<_> = services.iter().map(Service::runs).collect();
+    assert_eq!(listed[0].len(), services.len());
+    assert!(listed.iter().all(|runs| *runs == listed[0]));
 }
 
 #[test]
 fn runs_in_a_file_are_listed_after_a_restart() {
     let notes = notes();
-    let path = notes.path().join("odd name #1?.db");
+    let path = notes.path().join("odd%20name #1? 100%.db");
     let path = path.to_str().unwrap();
     let service = on_file(&notes, path);
     service.ask("Green tea?");
     let before = service.runs();
     assert!(service.stop().status.success());
+    assert!(fs::exists(path).unwrap(), "the name is taken as it is");
 
     assert_eq!(before.len(), 1);
     assert_eq!(on_file(&notes, path).runs(), before);
@@ -32,11 +52,32 @@ fn runs_in_a_file_are_listed_after_a_restart() {
 #[test]
 fn a_sqlite_url_names_a_file_too() {
     let notes = notes();
+    for (in_url, name) in [("runs.db", "runs.db"), ("the%20runs%2520.db?mode=rwc", "the runs%20.db")] {
+        let url = format!("sqlite://{}/{in_url}", notes.path().display());
+        let service = Service::start(command().arg("--docs").arg(notes.path()).env("DATABASE_URL", url));
+        assert_eq!(service.ask("Green tea?").status, 200);
+        assert!(notes.path().join(name).is_file(), "{in_url}");
+    }
+}
+
+#[test]
+fn services_on_one_file_start_together_and_share_their_runs() {
+    let notes = notes();
     let path = notes.path().join("runs.db");
-    let url = format!("sqlite://{}", path.display());
-    let service = Service::start(command().arg("--docs").arg(notes.path()).env("DATABASE_URL", url));
-    assert_eq!(service.ask("Green tea?").status, 200);
-    assert!(path.is_file());
+    let starting = [(); 8].map(|()| Service::spawn(&mut on_file_command(&notes, &path)));
+    assert_shared(&starting.map(Service::up));
+}
+
+#[test]
+fn a_file_is_whole_by_itself_when_the_service_has_stopped() {
+    let notes = notes();
+    let path = notes.path().join("runs.db");
+    let service = Service::start(&mut on_file_command(&notes, &path));
+    service.ask("Green tea?");
+    eventually("the database is watched", || (service.get("/health/ready").status == 200).then_some(()));
+    assert!(service.stop().status.success());
+    let log = fs::metadata(notes.path().join("runs.db-wal"));
+    assert_eq!(log.map_or(0, |log| log.len()), 0, "part of it is still in the write-ahead log");
 }
 
 #[test]
@@ -88,6 +129,7 @@ async fn postgres_gives_the_answers_that_sqlite_gives() {
         "Warm cups and boiling water",
         "How many degrees for green tea in Japan?",
         "Who invented the steam engine?",
+        "Green\0tea?",
     ] {
         let [sqlite, postgres] = services.each_ref().map(|service| {
             let response = service.ask(question);
@@ -110,18 +152,56 @@ async fn postgres_gives_the_answers_that_sqlite_gives() {
 async fn services_on_one_postgres_start_together_and_share_their_runs() {
     let notes = notes();
     let postgres = Postgres::create().await;
-    let commands = [(); 4].map(|()| postgres.command(&notes));
-    let services = std::thread::scope(|scope| {
-        let starting = commands.map(|mut command| scope.spawn(move || Service::start(&mut command)));
-        starting.map(|started| started.join().unwrap())
-    });
-    for service in &services {
-        assert_eq!(service.ask("Green tea?").status, 200);
-    }
-    let [first, others @ ..] = services.each_ref().map(Service::runs);
-    assert_eq!(first.len(), 4);
-    assert!(others.iter().all(|runs| *runs == first));
+    let starting = [(); 4].map(|()| Service::spawn(&mut postgres.command(&notes)));
+    let services = starting.map(Service::up);
+    assert_shared(&services);
     drop(services);
+    postgres.remove().await;
+}
+
+/// Keeps every search from its end, for as long as it is held.
+async fn lock_passages(holder: &mut PgConnection) -> Transaction<'_, sqlx::Postgres> {
+    let mut lock = holder.begin().await.unwrap();
+    lock.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    lock
+}
+
+/// The agents, skills and queries that were cancelled.
+fn cancelled(service: &Service) -> Vec<String> {
+    let families = ["agent_executions_total", "skill_executions_total", "db_queries_total"];
+    let recorded = moved(&service.metrics(), &families);
+    recorded.into_iter().filter(|series| series.contains("cancelled")).collect()
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_is_cancelled_answered_with_504_and_stored_as_timed_out() {
+    let notes = notes();
+    let postgres = Postgres::create().await;
+    let service = Service::start(postgres.command(&notes).args(["--time-limit", "300"]));
+    let mut holder = postgres.options.connect().await.unwrap();
+    let lock = lock_passages(&mut holder).await;
+
+    for (timeout, limit) in [("", 300), (r#", "timeout_ms": 20"#, 20), (r#", "timeout_ms": 60000"#, 300)] {
+        let response = service.post(&format!(r#"{{"question": "Green tea?"{timeout}}}"#));
+        let error = serde_json::json!({ "error": format!("no answer within {limit}ms") });
+        assert_eq!((response.status, response.json()), (504, error));
+    }
+    lock.rollback().await.unwrap();
+
+    let runs = service.runs();
+    assert_eq!(runs.len(), 3);
+    assert!(runs.iter().all(|run| run["status"] == "timed_out" && run["rounds"] == 1), "{runs:#?}");
+    assert_eq!(
+        cancelled(&service),
+        [
+            "agent_executions_total researcher cancelled = 3",
+            "skill_executions_total search_notes cancelled = 3",
+            "db_queries_total select search_passages cancelled = 3",
+        ]
+    );
+    assert_eq!(moved(&service.metrics(), &["active_agents", "active_skills"]), [""; 0]);
+    assert_eq!(service.ask("Green tea?").status, 200, "the next one is answered");
+    drop(service);
     postgres.remove().await;
 }
 
@@ -133,8 +213,7 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
 
     // No search gets past this lock, so the run is in the middle of one when its client leaves.
     let mut holder = postgres.options.connect().await.unwrap();
-    let mut lock = holder.begin().await.unwrap();
-    lock.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let lock = lock_passages(&mut holder).await;
     let client = service.client().send_only("POST", "/ask", &[], r#"{"question": "Green tea?"}"#);
     let waits =
         "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM passages%'";
@@ -150,19 +229,16 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
     let run = eventually("the run is stored", || service.runs().pop());
     lock.rollback().await.unwrap();
     assert_eq!((&run["status"], &run["rounds"]), (&Value::from("abandoned"), &Value::from(1)));
-    let families =
-        ["agent_executions_total", "skill_executions_total", "db_queries_total", "http_requests_total"];
-    let recorded = moved(&service.metrics(), &families);
-    let cancelled: Vec<_> = recorded.iter().filter(|series| series.contains("cancelled")).collect();
     assert_eq!(
-        cancelled,
+        cancelled(&service),
         [
             "agent_executions_total researcher cancelled = 1",
             "skill_executions_total search_notes cancelled = 1",
             "db_queries_total select search_passages cancelled = 1",
         ]
     );
-    assert!(recorded.contains(&"http_requests_total POST /ask 499 = 1".to_owned()), "{recorded:#?}");
+    let requests = moved(&service.metrics(), &["http_requests_total"]);
+    assert!(requests.contains(&"http_requests_total POST /ask 499 = 1".to_owned()), "{requests:#?}");
     drop(service);
     postgres.remove().await;
 }

@@ -9,4 +9,5 @@ mod logs;
 mod metrics;
 mod recorded;
 mod refusals;
+mod starts;
 mod traffic;

@@ -1,9 +1,9 @@
 //! The example service in a process of its own, as a newcomer starts it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ use super::exposition::Exposition;
 
 /// Enough for a busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What the service says on standard error when it is up, before its address.
+pub(crate) const LISTENING: &str = "agent_service: listening on http://";
 
 /// A small folder of notes, whose answers the tests know.
 pub(crate) fn notes() -> TempDir {
@@ -59,8 +62,8 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
 pub(crate) struct Service {
     child: Child,
     pub(crate) address: SocketAddr,
-    log: Arc<Mutex<Vec<String>>>,
-    reader: Option<JoinHandle<()>>,
+    log: Output,
+    stderr: Output,
     /// Where it keeps what it does not keep.
     temporary: TempDir,
 }
@@ -75,27 +78,37 @@ pub(crate) struct Ended {
 impl Service {
     /// Starts a service and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut service = Self::spawn(command);
-        service.address = service.wait_for_address();
-        service
+        Self::spawn(command).up()
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// Waits until it says where it listens.
+    pub(crate) fn up(mut self) -> Self {
+        self.address = self.wait_for_address();
+        self
+    }
+
+    /// Starts a service and does not wait; it has no address.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let command = command.env("TMPDIR", temporary.path()).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let reader = Some(read_lines(child.stdout.take().unwrap(), Arc::clone(&log)));
-        Self { child, address: ([127, 0, 0, 1], 0).into(), log, reader, temporary }
+        let log = Output::of(child.stdout.take().unwrap());
+        let stderr = Output::of(child.stderr.take().unwrap());
+        Self { child, address: ([127, 0, 0, 1], 0).into(), log, stderr, temporary }
     }
 
     /// Waits for the end, and for the last line.
     fn wait(&mut self) -> ExitStatus {
         let status = eventually("it ends", || self.child.try_wait().unwrap());
-        self.reader.take().unwrap().join().unwrap();
-        let left = std::fs::read_dir(self.temporary.path()).unwrap().count();
-        assert_eq!(left, 0, "it leaves something behind");
+        self.log.read_to_end();
+        self.stderr.read_to_end();
+        assert!(!self.has_temporary_files(), "it leaves something behind");
         status
+    }
+
+    /// Whether it keeps anything where the machine keeps what does not last.
+    pub(crate) fn has_temporary_files(&self) -> bool {
+        std::fs::read_dir(self.temporary.path()).unwrap().next().is_some()
     }
 
     /// Starts a service on these notes.
@@ -106,16 +119,14 @@ impl Service {
     fn wait_for_address(&mut self) -> SocketAddr {
         let address = eventually("it says where it listens", || {
             assert!(self.child.try_wait().unwrap().is_none(), "it ended: {}", self.stderr());
-            let log = self.log();
-            let listening = log.iter().find(|line| line["event"] == "listening")?;
-            Some(listening["address"].as_str().unwrap().to_owned())
+            self.stderr().lines().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned))
         });
-        address.strip_prefix("http://").unwrap().parse().unwrap()
+        address.parse().unwrap()
     }
 
     /// Everything logged so far.
     pub(crate) fn log(&self) -> Vec<Value> {
-        self.log.lock().unwrap().iter().map(|line| parsed(line)).collect()
+        self.log.text().lines().map(parsed).collect()
     }
 
     pub(crate) fn ask(&self, question: &str) -> Response {
@@ -149,18 +160,21 @@ impl Service {
     }
 
     /// Stops the service as an orchestrator does, and waits for its end.
-    pub(crate) fn stop(mut self) -> Ended {
+    pub(crate) fn stop(self) -> Ended {
+        self.stop_by("-TERM")
+    }
+
+    /// Stops the service by a signal, and waits for its end.
+    pub(crate) fn stop_by(mut self, signal: &str) -> Ended {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         let status = self.wait();
         Ended { status, log: self.log(), stderr: self.stderr() }
     }
 
-    /// What an ended service has left on standard error.
-    fn stderr(&mut self) -> String {
-        let mut text = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        text
+    /// Everything on standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
     }
 }
 
@@ -176,20 +190,41 @@ impl Drop for Service {
 pub(crate) fn refusal(command: &mut Command) -> (i32, String) {
     let mut service = Service::spawn(command);
     let status = service.wait();
-    assert!(service.log().iter().all(|line| line["event"] != "listening"), "it started");
     let said = service.stderr();
+    assert!(!said.contains(LISTENING), "it started");
+    service.log();
     let line = said.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {said:?}"));
     assert!(!line.contains('\n'), "more than one line: {said}");
     let line = line.strip_prefix("agent_service: ").unwrap_or_else(|| panic!("who says so? {line}"));
     (status.code().expect("an exit code"), line.to_owned())
 }
 
-fn read_lines(stdout: ChildStdout, into: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        for line in BufReader::new(stdout).lines() {
-            into.lock().unwrap().push(line.unwrap());
-        }
-    })
+/// What a process writes, line by line.
+struct Output {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Output {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let into = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let (mut stream, mut line) = (BufReader::new(stream), String::new());
+            while stream.read_line(&mut line).unwrap() > 0 {
+                into.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    fn read_to_end(&mut self) {
+        self.reader.take().unwrap().join().unwrap();
+    }
 }
 
 /// A line of the log: an object that begins as all of them do.

@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
-use tokio::time::timeout;
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
+use tokio::time::{sleep, timeout};
 
 pub(crate) use runs::{EndedRun, ListedRun, Status};
 
 use crate::database::Database;
 use sql::Sql;
 
-/// How long a request waits for a connection, and the start for the database.
+/// How long a request waits for a connection, the start for the database, and the end for the last queries.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const CONNECTIONS: u32 = 8;
+
+/// SQLite's code for a lock that somebody else has: <https://www.sqlite.org/rescode.html#busy>.
+const SQLITE_BUSY: i32 = 5;
 
 /// A pool of connections to the database. Clones are the same pool.
 #[derive(Clone, Debug)]
@@ -29,12 +32,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Connects, and makes the tables that are not there yet.
-    pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
+    /// Makes a pool without connections. Close it, whatever comes of it.
+    pub(crate) fn new(database: &Database) -> Self {
         let sql = Sql::of(database.kind);
-        reach(database, sql)
-            .await
-            .with_context(|| format!("the database {} cannot be used", database.name))?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
@@ -42,9 +42,32 @@ impl Store {
                 Box::pin(async { connection.execute(sql.on_connect).await.map(drop) })
             })
             .connect_lazy_with(database.options.clone());
-        let store = Self { pool, sql };
-        store.create_tables().await.context("the database's tables cannot be made")?;
-        Ok(store)
+        Self { pool, sql }
+    }
+
+    /// Connects, and makes the tables that are not there yet.
+    pub(crate) async fn open(&self, database: &Database) -> anyhow::Result<()> {
+        let reached = reach(database, self.sql).await;
+        reached.with_context(|| format!("the database {} cannot be used", database.name))?;
+        self.create_tables().await.context("the database's tables cannot be made")
+    }
+
+    /// Lets the queries under way end, and closes every connection.
+    ///
+    /// What is left after [`PATIENCE`], as a query that waits for another's lock, is left to the end of the process.
+    pub(crate) async fn close(&self) {
+        let closing = async {
+            // Where there is no connection, the database could not be reached, or not yet.
+            if let Some(statement) = self.sql.on_close.filter(|_| self.pool.size() > 0)
+                && let Err(error) = self.pool.execute(statement).await
+            {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the database is not tidied up");
+            }
+            self.pool.close().await;
+        };
+        if timeout(PATIENCE, closing).await.is_err() {
+            tracing::warn!("the database is not closed: a query has not ended in {PATIENCE:?}");
+        }
     }
 
     /// The pool, for those who watch it.
@@ -52,9 +75,17 @@ impl Store {
         &self.pool
     }
 
+    /// Begins a transaction for writing; those of other instances of the service wait until it ends.
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        let mut transaction = when_free(async || self.pool.begin_with(self.sql.begin).await).await?;
+        if let Some(lock) = self.sql.lock {
+            transaction.execute(lock).await?;
+        }
+        Ok(transaction)
+    }
+
     async fn create_tables(&self) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        transaction.execute(self.sql.lock).await?;
+        let mut transaction = self.begin().await?;
         transaction.execute(sqlx::raw_sql(self.sql.tables)).await?;
         transaction.commit().await
     }
@@ -64,9 +95,31 @@ impl Store {
 async fn reach(database: &Database, sql: &Sql) -> anyhow::Result<()> {
     let reaching = async {
         let mut connection = AnyConnection::connect_with(&database.options).await?;
+        if let Some(statement) = sql.on_start {
+            when_free(async || connection.execute(statement).await).await?;
+        }
         connection.execute(sql.on_connect).await?;
         connection.close().await
     };
     let Ok(reached) = timeout(PATIENCE, reaching).await else { bail!("no answer in {PATIENCE:?}") };
     Ok(reached?)
+}
+
+/// Tries again and again while somebody else has a lock that SQLite does not wait for, or not for long enough.
+async fn when_free<T>(mut attempt: impl AsyncFnMut() -> sqlx::Result<T>) -> sqlx::Result<T> {
+    loop {
+        match attempt().await {
+            Err(error) if is_busy(&error) => {
+                tracing::info!("the database is locked by somebody else: waiting");
+                sleep(Duration::from_millis(50)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The lowest byte is the code; those above say more.
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }

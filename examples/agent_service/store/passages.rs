@@ -18,8 +18,7 @@ impl Store {
     /// Puts these passages in the place of all that were there.
     #[track_query("replace_passages", operation = "insert", fields(passages = passages.len()))]
     pub(crate) async fn replace_passages(&self, passages: &[Passage]) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query(self.sql.lock).execute(&mut *transaction).await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM passages").execute(&mut *transaction).await?;
         for Passage { file, heading, body } in passages {
             let insert = sqlx::query(self.sql.insert_passage).bind(file).bind(heading).bind(body);

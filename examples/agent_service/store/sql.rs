@@ -5,10 +5,16 @@ use crate::database::Kind;
 /// One database's way of saying things.
 #[derive(Debug)]
 pub(super) struct Sql {
+    /// Prepares the database, once and for all.
+    pub(super) on_start: Option<&'static str>,
     /// Prepares a connection.
     pub(super) on_connect: &'static str,
-    /// Makes other instances of the service wait until the end of the transaction.
-    pub(super) lock: &'static str,
+    /// Tidies up at the end.
+    pub(super) on_close: Option<&'static str>,
+    /// Begins a transaction that writes.
+    pub(super) begin: &'static str,
+    /// Makes other instances of the service wait until the end of the transaction, where its beginning does not.
+    pub(super) lock: Option<&'static str>,
     /// Makes the tables that are not there yet.
     pub(super) tables: &'static str,
     /// Stores a passage: file, heading, body, and the words to find it by.
@@ -26,24 +32,41 @@ impl Sql {
     }
 }
 
+/// The table of runs, which is the same on both but for the way to tell the time.
+macro_rules! runs {
+    (ended_at: $now:literal) => {
+        concat!(
+            "CREATE TABLE IF NOT EXISTS runs (
+                run_id TEXT NOT NULL PRIMARY KEY,
+                question TEXT NOT NULL,
+                status TEXT NOT NULL,
+                rounds INTEGER NOT NULL,
+                answer TEXT,
+                ended_at TEXT NOT NULL DEFAULT (",
+            $now,
+            ")
+            );"
+        )
+    };
+}
+
 /// Full-text search by FTS5: <https://www.sqlite.org/fts5.html>.
 static SQLITE: Sql = Sql {
-    // With a write-ahead log, reading and writing do not wait for each other.
-    on_connect: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-    // A transaction that writes holds the file's one lock anyway.
-    lock: "SELECT 1",
-    tables: "
-        CREATE VIRTUAL TABLE IF NOT EXISTS passages USING fts5(
+    // With a write-ahead log, reading and writing do not wait for each other. The file remembers it.
+    on_start: Some("PRAGMA journal_mode = WAL"),
+    on_connect: "PRAGMA synchronous = NORMAL",
+    // Whichever connection is closed last, the log is empty.
+    on_close: Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+    // One that takes the file's one lock only when it first writes is refused, not made to wait, if another has it by then:
+    // <https://www.sqlite.org/lang_transaction.html>.
+    begin: "BEGIN IMMEDIATE",
+    lock: None,
+    tables: concat!(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS passages USING fts5(
             file UNINDEXED, heading UNINDEXED, body UNINDEXED, words, tokenize = 'porter unicode61'
-        );
-        CREATE TABLE IF NOT EXISTS runs (
-            run_id TEXT NOT NULL PRIMARY KEY,
-            question TEXT NOT NULL,
-            status TEXT NOT NULL,
-            rounds INTEGER NOT NULL,
-            answer TEXT,
-            ended_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
         );",
+        runs!(ended_at: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
+    ),
     insert_passage: "INSERT INTO passages (file, heading, body, words) VALUES ($1, $2, $3, $4)",
     search_passages: "
         SELECT file, heading, body FROM passages WHERE passages MATCH $1
@@ -52,25 +75,22 @@ static SQLITE: Sql = Sql {
 
 /// Full-text search by `tsvector`: <https://www.postgresql.org/docs/current/textsearch.html>.
 static POSTGRES: Sql = Sql {
+    on_start: None,
     on_connect: "SET application_name = 'agent_service'",
-    lock: "SELECT pg_advisory_xact_lock(hashtext('agent_service'))::text",
-    tables: "
-        CREATE TABLE IF NOT EXISTS passages (
+    on_close: None,
+    begin: "BEGIN",
+    lock: Some("SELECT pg_advisory_xact_lock(hashtext('agent_service'))::text"),
+    tables: concat!(
+        "CREATE TABLE IF NOT EXISTS passages (
             id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             file TEXT NOT NULL,
             heading TEXT NOT NULL,
             body TEXT NOT NULL,
             words TSVECTOR NOT NULL
         );
-        CREATE INDEX IF NOT EXISTS passages_words ON passages USING GIN (words);
-        CREATE TABLE IF NOT EXISTS runs (
-            run_id TEXT NOT NULL PRIMARY KEY,
-            question TEXT NOT NULL,
-            status TEXT NOT NULL,
-            rounds INTEGER NOT NULL,
-            answer TEXT,
-            ended_at TEXT NOT NULL DEFAULT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
-        );",
+        CREATE INDEX IF NOT EXISTS passages_words ON passages USING GIN (words);",
+        runs!(ended_at: "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"),
+    ),
     insert_passage: "
         INSERT INTO passages (file, heading, body, words) VALUES ($1, $2, $3, to_tsvector('english', $4))",
     search_passages: "

@@ -1,0 +1,46 @@
+//! The time before the service is up.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+
+use tempfile::TempDir;
+
+use crate::support::service::{LISTENING, Service, command, eventually, notes};
+
+/// Notes that take a while to be stored.
+fn many_notes() -> TempDir {
+    let notes = notes();
+    let text = "Many words on tea and cups.\n\n".repeat(60_000);
+    for number in 0..10 {
+        std::fs::write(notes.path().join(format!("{number}.md")), &text).unwrap();
+    }
+    notes
+}
+
+/// A service that is starting, and the command's port.
+fn starting(notes: &TempDir) -> (Service, u16) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let service = Service::spawn(command().args(["--port", &port.to_string(), "--docs"]).arg(notes.path()));
+    eventually("it makes a database", || service.has_temporary_files().then_some(()));
+    (service, port)
+}
+
+#[test]
+fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
+    let notes = many_notes();
+    for signal in ["-TERM", "-INT"] {
+        let (service, _) = starting(&notes);
+        let ended = service.stop_by(signal);
+        assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""), "{signal}");
+        assert_eq!(ended.log.last().unwrap()["event"], "stopped");
+    }
+}
+
+#[test]
+fn a_client_that_comes_while_it_starts_is_refused_and_does_not_hang() {
+    let notes = many_notes();
+    let (service, port) = starting(&notes);
+    let refused = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.kind());
+    assert_eq!(refused.err(), Some(ErrorKind::ConnectionRefused));
+    assert!(!service.stderr().contains(LISTENING), "it was up before it was asked");
+}
