@@ -57,9 +57,11 @@ async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Re
     Ok(())
 }
 
-/// A question that no draft answers in full, and that takes all rounds: about many topics, and half as many things that are none.
+/// A question that takes all rounds: about many topics, and half as many things that are none, so that no draft answers it in
+/// full and none is without an answer to the most of it.
 fn about_much(topics: &[String], turn: usize) -> String {
-    let topics = topics.iter().cycle().skip(turn).take(MANY).cloned();
-    let others = (0..MANY / 2).map(|number| format!("unheard{number}"));
+    let many = topics.len().min(MANY);
+    let topics = topics.iter().cycle().skip(turn).take(many).cloned();
+    let others = (0..many.div_ceil(2)).map(|number| format!("unheard{number}"));
     topics.chain(others).collect::<Vec<_>>().join(", ").chars().take(question::LONGEST).collect()
 }
