@@ -89,6 +89,12 @@ runtime_features() {
     sed -n '/^\[features\]/,/^\[dependencies\]/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' monitor-runtime/Cargo.toml
 }
 
+# Features add up over a workspace, so what the attributes do when they are off is tested by itself.
+check_off() {
+    stage 'tests: the attributes turned off'
+    run cargo test --package monitor-macros --features off --tests
+}
+
 check_docs() {
     stage 'docs: cargo doc, warnings as errors'
     RUSTDOCFLAGS='-D warnings' run cargo doc --workspace --exclude monitor-benches --no-deps
