@@ -1,8 +1,11 @@
 //! Which database the service runs on.
 
 use std::env::{self, VarError};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sqlx::ConnectOptions as _;
@@ -10,6 +13,11 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
+use tokio::time::sleep;
+
+/// How often, and how far apart, a temporary folder is tried to be removed.
+const REMOVALS: u32 = 80;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(25);
 
 /// A database to connect to.
 pub(crate) struct Database {
@@ -20,7 +28,7 @@ pub(crate) struct Database {
     /// A folder on the disk that the service fills.
     pub(crate) disk: PathBuf,
     /// Removed at the end, with the database in it.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 /// The databases that the service knows.
@@ -63,7 +71,7 @@ impl Database {
         let name = format!("{}:{}", parsed.get_host(), parsed.get_port());
         let options = AnyConnectOptions::from_str(url)?;
         // The database has a disk of its own; this one holds what else the service writes.
-        Ok(Self { kind: Kind::Postgres, name, options, disk: ".".into(), _temporary: None })
+        Ok(Self { kind: Kind::Postgres, name, options, disk: ".".into(), temporary: None })
     }
 
     fn sqlite(url: &str) -> anyhow::Result<Self> {
@@ -79,12 +87,26 @@ impl Database {
         Self::file(SqliteConnectOptions::from_str(url)?.get_filename())
     }
 
+    /// Removes what was to last no longer than the service.
+    ///
+    /// A connection that was being made when the service was told to stop ends on a thread of its own, and may write until
+    /// then: so the folder is tried again.
+    pub(crate) async fn remove(self) {
+        let Some(folder) = self.temporary else { return };
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(folder.path()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => sleep(BETWEEN_REMOVALS).await,
+                _ => return,
+            }
+        }
+    }
+
     fn temporary() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("agent_service-").tempdir();
         let folder =
             folder.with_context(|| format!("no folder for the database in {}", env::temp_dir().display()))?;
         let database = Self::file(&folder.path().join("agent_service.db"))?;
-        Ok(Self { _temporary: Some(folder), ..database })
+        Ok(Self { temporary: Some(folder), ..database })
     }
 
     fn file(path: &Path) -> anyhow::Result<Self> {
@@ -96,6 +118,6 @@ impl Database {
         let in_url = path.to_str().context("the path is not UTF-8")?.replace('%', "%25");
         let options = SqliteConnectOptions::new().filename(in_url).create_if_missing(true);
         let options = AnyConnectOptions::from_url(&options.to_url_lossy())?;
-        Ok(Self { kind: Kind::Sqlite, name, options, disk: disk.to_owned(), _temporary: None })
+        Ok(Self { kind: Kind::Sqlite, name, options, disk: disk.to_owned(), temporary: None })
     }
 }

@@ -69,6 +69,8 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let database = Database::choose(args.db.as_deref())?;
     let store = Store::new(&database);
     let served = async {
+        // Not cut short, as its connection is none of the pool's, which closing waits for.
+        store.reach(&database).await?;
         let index = tokio::select! {
             index = prepare(&args, &database, &store) => index?,
             () = stop.received() => return Ok(()),
@@ -77,12 +79,14 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     };
     let served = served.await;
     store.close().await;
+    drop(store);
+    database.remove().await;
     served.inspect(|()| tracing::info!("stopped"))
 }
 
-/// Makes the database and puts the notes into it.
+/// Makes the tables and puts the notes into them.
 async fn prepare(args: &Args, database: &Database, store: &Store) -> anyhow::Result<Index> {
-    store.open(database).await?;
+    store.make_tables(database).await?;
     indexer::index(&args.docs, store).await
 }
 

@@ -45,11 +45,17 @@ impl Store {
         Self { pool, sql }
     }
 
-    /// Connects, and makes the tables that are not there yet.
-    pub(crate) async fn open(&self, database: &Database) -> anyhow::Result<()> {
+    /// Uses the database once, which takes [`PATIENCE`] at most and is to be waited for. A pool would try again for as long as
+    /// this fails, and could not say why in the end.
+    pub(crate) async fn reach(&self, database: &Database) -> anyhow::Result<()> {
         let reached = reach(database, self.sql).await;
-        reached.with_context(|| format!("the database {} cannot be used", database.name))?;
-        self.create_tables().await.context("the database's tables cannot be made")
+        reached.with_context(|| format!("the database {} cannot be used", database.name))
+    }
+
+    /// Makes the tables that are not there yet.
+    pub(crate) async fn make_tables(&self, database: &Database) -> anyhow::Result<()> {
+        let made = self.create_tables().await;
+        made.with_context(|| format!("the tables of the database {} cannot be made", database.name))
     }
 
     /// Lets the queries under way end, and closes every connection.
@@ -91,7 +97,6 @@ impl Store {
     }
 }
 
-/// Uses the database once. A pool would try again for as long as this fails, and could not say why in the end.
 async fn reach(database: &Database, sql: &Sql) -> anyhow::Result<()> {
     let reaching = async {
         let mut connection = AnyConnection::connect_with(&database.options).await?;
