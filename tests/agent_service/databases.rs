@@ -267,8 +267,11 @@ async fn a_database_that_goes_away_is_an_error_in_every_place() {
             "http_requests_total POST /ask 500 = 1",
         ]
     );
-    let log = service.log();
-    let failures: Vec<_> = log.iter().filter(|line| line["logger"] == "monitor_runtime::call").collect();
+    let failures = eventually("both failures are logged", || {
+        let log = service.log().into_iter();
+        let failures: Vec<_> = log.filter(|line| line["logger"] == "monitor_runtime::call").collect();
+        (failures.len() >= 2).then_some(failures)
+    });
     let queries: Vec<_> = failures.iter().map(|line| line["query"].as_str().unwrap()).collect();
     assert_eq!(queries, ["search_passages", "save_run"], "each error once, where it arose: {failures:#?}");
 

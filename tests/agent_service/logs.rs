@@ -50,8 +50,8 @@ fn a_question_without_an_answer_is_a_warning_with_its_reason() {
 fn it_says_where_it_listens_and_what_to_open() {
     let notes = notes();
     let service = Service::on(&notes);
-    let log = service.log();
-    let listening = find(&log, "listening");
+    let is_listening = |line: &Value| line["event"] == "listening";
+    let listening = eventually("it is logged", || service.log().into_iter().find(is_listening));
     let address = format!("http://{}", service.address);
     let seen = ["address", "ask", "runs", "ready", "metrics"]
         .map(|name| listening[name].as_str().unwrap().to_owned());
