@@ -79,7 +79,8 @@ impl Site {
         id: &(impl AsRef<str> + ?Sized),
         fields: impl FnOnce(Opening<'_>) -> Span,
     ) -> Entry {
-        let id = if id.as_ref().is_empty() { self.id } else { id.as_ref() };
+        let given = id.as_ref();
+        let id = if given.is_empty() { self.id } else { given };
         let (Found::Own(series) | Found::Overflow(series)) = self.find(id);
         Entry::new(self, series, self.span(id, fields))
     }
