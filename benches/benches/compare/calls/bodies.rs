@@ -1,0 +1,88 @@
+//! The same work, plain, tracked by us, and with the least that any tracking needs.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::thread::LocalKey;
+
+use monitor_runtime::track_agent;
+
+/// What every contender's function does.
+#[inline]
+pub(super) fn work(number: u64) -> u64 {
+    black_box(number).wrapping_mul(3)
+}
+
+#[inline(never)]
+pub(super) fn plain(number: u64) -> u64 {
+    work(number)
+}
+
+#[inline(never)]
+#[track_agent("planner")]
+pub(super) fn tracked(number: u64) -> u64 {
+    work(number)
+}
+
+thread_local! {
+    static STARTED: Cell<u64> = const { Cell::new(0) };
+    static BUCKET: Cell<u64> = const { Cell::new(0) };
+    static SUM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Two time-stamp reads and three stores of the thread's own: nothing that can be scraped costs less.
+#[inline(never)]
+pub(super) fn limit(clock: &quanta::Clock, number: u64) -> u64 {
+    let start = clock.raw();
+    add(&STARTED, 1);
+    let result = work(number);
+    let ticks = clock.raw().wrapping_sub(start);
+    add(&BUCKET, 1);
+    add(&SUM, ticks);
+    result
+}
+
+#[inline]
+fn add(cell: &'static LocalKey<Cell<u64>>, by: u64) {
+    cell.set(cell.get().wrapping_add(by));
+}
+
+#[inline(never)]
+pub(super) fn plain_async(number: u64) -> u64 {
+    async fn body(number: u64) -> u64 {
+        work(number)
+    }
+    finish(body(number))
+}
+
+#[inline(never)]
+pub(super) fn tracked_async(number: u64) -> u64 {
+    #[track_agent("async_planner")]
+    async fn body(number: u64) -> u64 {
+        work(number)
+    }
+    finish(body(number))
+}
+
+/// Polls a future that is ready at once.
+#[inline]
+fn finish(future: impl Future<Output = u64>) -> u64 {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => 0,
+    }
+}
+
+#[inline(never)]
+pub(super) fn plain_id(id: &str, number: u64) -> u64 {
+    black_box(id);
+    work(number)
+}
+
+#[inline(never)]
+#[track_agent(id = id)]
+pub(super) fn tracked_id(id: &str, number: u64) -> u64 {
+    black_box(id);
+    work(number)
+}

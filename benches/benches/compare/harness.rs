@@ -1,0 +1,134 @@
+//! Contenders timed in turn, round after round, so that whatever else the machine does meets all of them alike.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// How long one contender's turn takes: short enough that most turns pass undisturbed.
+const TURN: Duration = Duration::from_micros(100);
+
+/// Something that is timed: `run` does it so many times and says how long that took.
+pub(crate) struct Contender<'c> {
+    name: &'static str,
+    run: Box<dyn FnMut(u64) -> Duration + 'c>,
+    /// How often it is done in a turn.
+    batch: u64,
+}
+
+impl<'c> Contender<'c> {
+    /// A contender whose call is given the number of the repetition.
+    pub(crate) fn new<R>(name: &'static str, mut call: impl FnMut(u64) -> R + 'c) -> Self {
+        Self::timed(name, move |times| time(times, &mut call))
+    }
+
+    /// A contender that takes its own time.
+    pub(crate) fn timed(name: &'static str, run: impl FnMut(u64) -> Duration + 'c) -> Self {
+        Self { name, run: Box::new(run), batch: 0 }
+    }
+
+    /// Sets how often it is done in a turn, instead of as often as fits.
+    pub(crate) fn batch(self, batch: u64) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// Finds the batch that fills a turn. The least of three tries counts, after the first call, which sets things up.
+    fn calibrate(&mut self) {
+        (self.run)(8);
+        if self.batch == 0 {
+            self.batch = 1;
+            while self.batch < 1 << 20 && (0..3).any(|_| (self.run)(self.batch) < TURN / 2) {
+                self.batch *= 2;
+            }
+        }
+    }
+
+    fn nanos(&mut self) -> f64 {
+        (self.run)(self.batch).as_secs_f64() * 1e9 / self.batch as f64
+    }
+}
+
+/// How long so many calls take.
+#[inline]
+pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
+    // What ran before has filled caches and branch predictors with its own.
+    for number in 0..times / 8 {
+        black_box(call(number));
+    }
+    let start = Instant::now();
+    for number in 0..times {
+        black_box(call(number));
+    }
+    start.elapsed()
+}
+
+/// Times each contender once a round.
+pub(crate) fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
+    contenders.iter_mut().for_each(Contender::calibrate);
+    let mut columns: Vec<_> =
+        contenders.iter().map(|contender| (contender.name, Column(Vec::with_capacity(rounds)))).collect();
+    let count = contenders.len();
+    for round in 0..rounds {
+        for turn in 0..count {
+            // Each comes first as often as last, and after each neighbour as often as before it.
+            let place = (round / 2 + turn) % count;
+            let place = if round % 2 == 0 { place } else { count - 1 - place };
+            columns[place].1.0.push(contenders[place].nanos());
+        }
+    }
+    Race { columns }
+}
+
+/// What a race measured.
+pub(crate) struct Race {
+    columns: Vec<(&'static str, Column)>,
+}
+
+impl Race {
+    pub(crate) fn rounds(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.0.len())
+    }
+
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&'static str, &Column)> {
+        self.columns.iter().map(|(name, column)| (*name, column))
+    }
+
+    /// The nanoseconds of one contender.
+    ///
+    /// # Panics
+    ///
+    /// When no contender has that name.
+    pub(crate) fn of(&self, name: &str) -> &Column {
+        let found = self.columns.iter().find(|(known, _)| *known == name);
+        &found.unwrap_or_else(|| panic!("no contender is called {name}")).1
+    }
+
+    /// What one costs beyond the other, round by round.
+    pub(crate) fn net(&self, name: &str, base: &str) -> Column {
+        self.of(name).each_with(self.of(base), |all, base| all - base)
+    }
+}
+
+/// One figure a round.
+pub(crate) struct Column(Vec<f64>);
+
+impl Column {
+    /// The median of the ratios that the rounds show. A disturbed turn spoils one round's ratio, up or down, and slow
+    /// drift of the machine cancels out within each.
+    pub(crate) fn over(&self, other: &Self) -> f64 {
+        self.each_with(other, |this, other| this / other).median()
+    }
+
+    fn each_with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(this, other)| combine(*this, *other)).collect())
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.percentile(50)
+    }
+
+    /// The figure that so many of 100 rounds did not exceed; the least one for 0.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted[(sorted.len() - 1) * percent / 100]
+    }
+}

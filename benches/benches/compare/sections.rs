@@ -1,0 +1,45 @@
+//! The parts of the comparison. Each runs in a process of its own, since metrics, recorders and subscribers are a
+//! process's.
+
+use std::env;
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::calls;
+use crate::report::{Figures, parse};
+
+/// How thoroughly to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) is_quick: bool,
+}
+
+impl Effort {
+    /// So many rounds when it has to be quick, else five times as many.
+    pub(crate) fn rounds(self, quick: usize) -> usize {
+        if self.is_quick { quick } else { 5 * quick }
+    }
+}
+
+type Section = fn(Effort) -> Result<Figures, Box<dyn Error>>;
+
+/// In the order in which they run.
+pub(crate) const SECTIONS: [(&str, Section); 1] = [("calls", calls::run)];
+
+/// Runs a section by this executable, shows its tables, and returns its figures.
+pub(crate) fn run_apart(name: &str, effort: Effort) -> Result<Figures, Box<dyn Error>> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["--section", name]).args(effort.is_quick.then_some("--quick"));
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut figures = Figures::new();
+    for line in BufReader::new(child.stdout.take().ok_or("no output to read")?).lines() {
+        let line = line?;
+        match parse(&line) {
+            Some(figure) => figures.push(figure),
+            None => println!("{line}"),
+        }
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(figures) } else { Err(format!("section {name} ended with {status}").into()) }
+}
