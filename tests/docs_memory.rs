@@ -77,7 +77,8 @@ fn number(text: &str) -> usize {
 
 /// As the page defines them.
 fn stripes() -> usize {
-    std::thread::available_parallelism().unwrap().get().next_power_of_two().min(64)
+    let threads = std::thread::available_parallelism().unwrap().get().min(64);
+    threads + 1 + threads.div_ceil(4)
 }
 
 fn resident_bytes() -> usize {

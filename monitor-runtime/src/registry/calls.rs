@@ -1,12 +1,13 @@
 //! The three families of tracked calls: agents, skills and queries.
 
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::family::{Family, Series};
 use super::histogram::{Buckets, Histogram, Reading};
 use super::labels::Labels;
-use super::shard::{Cells, Stripe};
-use super::sink::{Sample, Sink};
+use super::shard::Stripe;
+use super::sink::{Sample, Shown, Sink};
 use crate::call::Outcome;
 use crate::catalog::{self, Metric};
 
@@ -71,21 +72,18 @@ impl CallKind {
 }
 
 impl CallFamily {
-    /// Shows every series to one sink a metric.
-    ///
-    /// A series is read once for all of them, so a total is its histogram's count.
-    pub(crate) fn collect<S: Sink>(&self) -> Vec<S> {
-        let mut total = S::new(self.total);
-        let mut duration = S::new(self.duration);
-        let mut active = self.active.map(S::new);
-        let mut first_item = self.first_item.map(S::new);
-        for series in self.series.sorted() {
-            series.show(&mut total, &mut duration, active.as_mut());
-            if let Some(first_item) = &mut first_item {
-                series.show_first_item(first_item);
-            }
-        }
-        active.into_iter().chain([duration, total]).chain(first_item).collect()
+    /// Reads every series, once for all metrics, so that a total is its histogram's count.
+    pub(crate) fn read(&'static self) -> Vec<Shown> {
+        let readings = Rc::new(Readings::of(self.series.sorted()));
+        let mut shown = vec![
+            Shown::new(self.duration, Rc::clone(&readings), Readings::show_durations),
+            Shown::new(self.total, Rc::clone(&readings), Readings::show_totals),
+        ];
+        shown.extend(
+            self.active.map(|metric| Shown::new(metric, Rc::clone(&readings), Readings::show_active)),
+        );
+        shown.extend(self.first_item.map(|metric| Shown::new(metric, readings, Readings::show_first_items)));
+        shown
     }
 }
 
@@ -94,20 +92,24 @@ impl CallFamily {
 pub(crate) struct CallSeries {
     labels: Labels,
     buckets: &'static Buckets,
-    started: Cells,
-    /// Made when the outcome first occurs.
-    ended: [OnceLock<Histogram>; Outcome::ALL.len()],
+    /// Calls that succeeded; beside them, calls that started.
+    success: Histogram,
+    /// Those that ended otherwise, made when the outcome first occurs.
+    failed: [OnceLock<Histogram>; FAILED],
     /// Made when a stream first yields.
     first_item: OnceLock<Histogram>,
 }
+
+/// The outcomes but [`Outcome::Success`].
+const FAILED: usize = Outcome::ALL.len() - 1;
 
 impl Series for CallSeries {
     fn new(labels: Labels, buckets: &'static Buckets) -> Self {
         Self {
             labels,
             buckets,
-            started: Cells::new(1),
-            ended: [const { OnceLock::new() }; Outcome::ALL.len()],
+            success: Histogram::new(buckets),
+            failed: [const { OnceLock::new() }; FAILED],
             first_item: OnceLock::new(),
         }
     }
@@ -120,19 +122,27 @@ impl Series for CallSeries {
 impl CallSeries {
     /// The id among its labels: the last of them.
     pub(crate) fn id(&self) -> &str {
-        self.labels.values().last().map_or("", |id| id)
+        self.labels.values().last().unwrap_or("")
     }
 
     /// Counts a call that starts.
     #[inline]
     pub(crate) fn start(&self) {
-        self.started.add(Stripe::of_this_thread(), 0, 1);
+        self.success.add_beside(Stripe::of_this_thread(), 1);
     }
 
     /// Counts a call that ended; each start is followed by exactly one end.
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome, nanos: u64) {
-        let histogram = self.ended[outcome as usize].get_or_init(|| Histogram::new(self.buckets));
+        if outcome == Outcome::Success {
+            self.success.record(Stripe::of_this_thread(), nanos);
+        } else {
+            self.fail(outcome, nanos);
+        }
+    }
+
+    fn fail(&self, outcome: Outcome, nanos: u64) {
+        let histogram = self.failed[outcome as usize - 1].get_or_init(|| Histogram::new(self.buckets));
         histogram.record(Stripe::of_this_thread(), nanos);
     }
 
@@ -142,28 +152,93 @@ impl CallSeries {
         histogram.record(Stripe::of_this_thread(), nanos);
     }
 
-    fn show_first_item<S: Sink>(&self, first_item: &mut S) {
-        if let Some(histogram) = self.first_item.get() {
-            first_item.push(&self.labels, None, Sample::Histogram(&histogram.read()));
+    fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
+        match outcome {
+            Outcome::Success => Some(&self.success),
+            _ => self.failed[outcome as usize - 1].get(),
+        }
+    }
+}
+
+/// What the series of a family held when they were read.
+pub(super) struct Readings {
+    series: Vec<&'static CallSeries>,
+    /// For each series and each outcome by name, the buckets added up.
+    counts: Vec<u64>,
+    /// For each series and each outcome by name.
+    sums: Vec<u64>,
+    running: Vec<u64>,
+    /// How many buckets a histogram has.
+    buckets: usize,
+}
+
+const OUTCOMES: usize = Outcome::BY_NAME.len();
+
+impl Readings {
+    pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
+        let buckets = series.first().map_or(0, |series| series.buckets.count());
+        let mut readings = Self {
+            counts: vec![0; series.len() * OUTCOMES * buckets],
+            sums: vec![0; series.len() * OUTCOMES],
+            running: Vec::with_capacity(series.len()),
+            series,
+            buckets,
+        };
+        readings.read();
+        readings
+    }
+
+    fn read(&mut self) {
+        let mut counts = self.counts.chunks_mut(self.buckets.max(1));
+        let mut sums = self.sums.iter_mut();
+        for series in &self.series {
+            let mut ended = 0;
+            for ((outcome, counts), sum) in Outcome::BY_NAME.into_iter().zip(&mut counts).zip(&mut sums) {
+                if let Some(histogram) = series.ended(outcome) {
+                    *sum = histogram.read_into(counts);
+                    ended += counts.last().copied().unwrap_or(0);
+                }
+            }
+            // Read after the ends: whatever has ended has started, so the difference is never negative.
+            self.running.push(series.success.beside().saturating_sub(ended));
         }
     }
 
-    pub(super) fn show<S: Sink>(&self, total: &mut S, duration: &mut S, active: Option<&mut S>) {
-        let mut ended = 0;
-        for outcome in Outcome::BY_NAME {
-            let status = Some(("status", outcome.as_str()));
-            let reading = self.ended[outcome as usize].get().map(Histogram::read);
-            let count = reading.as_ref().map_or(0, Reading::count);
-            ended += count;
-            total.push(&self.labels, status, Sample::Counter(count));
-            if let Some(reading) = &reading {
-                duration.push(&self.labels, status, Sample::Histogram(reading));
-            }
+    /// Each series with what it held of each outcome.
+    fn by_status(
+        &self,
+    ) -> impl Iterator<Item = (&'static CallSeries, (&'static str, &'static str), Reading<'_>)> {
+        let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
+        let values = self.counts.chunks(self.buckets.max(1)).zip(&self.sums);
+        keys.zip(values).map(|((series, outcome), (cumulative, &sum_nanos))| {
+            let reading = Reading { buckets: series.buckets, cumulative, sum_nanos };
+            (series, ("status", outcome.as_str()), reading)
+        })
+    }
+
+    pub(super) fn show_totals(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status() {
+            sink.push(&series.labels, Some(status), Sample::Counter(reading.count()));
         }
-        // Read after the ends: whatever has ended has started, so the difference is never negative.
-        let running = self.started.sum(0).saturating_sub(ended);
-        if let Some(active) = active {
-            active.push(&self.labels, None, Sample::Gauge(running));
+    }
+
+    pub(super) fn show_durations(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status().filter(|(.., reading)| reading.count() > 0) {
+            sink.push(&series.labels, Some(status), Sample::Histogram(reading));
+        }
+    }
+
+    pub(super) fn show_active(&self, sink: &mut dyn Sink) {
+        for (series, &running) in self.series.iter().zip(&self.running) {
+            sink.push(&series.labels, None, Sample::Gauge(running));
+        }
+    }
+
+    fn show_first_items(&self, sink: &mut dyn Sink) {
+        for series in &self.series {
+            if let Some(histogram) = series.first_item.get() {
+                histogram.read(|reading| sink.push(&series.labels, None, Sample::Histogram(reading)));
+            }
         }
     }
 }

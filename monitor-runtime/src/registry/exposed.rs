@@ -7,7 +7,8 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Encoder as _, Registry, TextEncoder};
 
 use super::proto::{self, CellCollector};
-use super::{cell_families, process, text::TextFamily};
+use super::sink::Shown;
+use super::{process, read_cells, text};
 
 /// A `prometheus::Registry` that holds our collectors beside the user's.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Exposed {
     pub(crate) fn render(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if self.is_ours {
-            merge(cell_families(), proto::gather_others(&self.registry), &mut out);
+            merge(read_cells(), proto::gather_others(&self.registry), &mut out);
         } else {
             encode(&self.registry.gather(), &mut out);
         }
@@ -95,17 +96,17 @@ fn register_process_collector(registry: &Registry) {
 }
 
 /// Writes our families and the others by name.
-fn merge(mut ours: Vec<TextFamily>, others: Vec<MetricFamily>, out: &mut Vec<u8>) {
-    ours.sort_by_key(TextFamily::name);
+fn merge(mut ours: Vec<Shown>, others: Vec<MetricFamily>, out: &mut Vec<u8>) {
+    ours.sort_by_key(|shown| shown.metric.name);
     let mut ours = ours.iter().peekable();
     for other in others {
-        while let Some(family) = ours.next_if(|family| family.name() < other.name()) {
-            family.write_to(out);
+        while let Some(shown) = ours.next_if(|shown| shown.metric.name < other.name()) {
+            text::write(shown, out);
         }
         encode(&[other], out);
     }
-    for family in ours {
-        family.write_to(out);
+    for shown in ours {
+        text::write(shown, out);
     }
 }
 

@@ -1,14 +1,12 @@
 //! A bounded set of series, found by their label values.
 
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 #[cfg(feature = "health")]
 use super::histogram::BucketError;
 use super::histogram::Buckets;
+use super::index::Index;
 use super::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
 use super::process;
 use crate::catalog::Metric;
@@ -42,14 +40,13 @@ pub(crate) struct Family<S: 'static> {
     metric: &'static Metric,
     /// Label names that tell series of this family apart.
     names: &'static [&'static str],
-    hasher: OnceLock<DefaultHashBuilder>,
+    index: Index<S>,
     table: RwLock<Table<S>>,
     overflow: OnceLock<&'static S>,
     warned: AtomicBool,
 }
 
 struct Table<S: 'static> {
-    index: HashTable<&'static S>,
     sorted: Vec<&'static S>,
     is_sorted: bool,
     buckets: Option<&'static Buckets>,
@@ -57,6 +54,7 @@ struct Table<S: 'static> {
 }
 
 /// What a look-up came to.
+#[derive(Clone, Copy)]
 pub(crate) enum Found<S: 'static> {
     /// The series of the very values asked for.
     Own(&'static S),
@@ -82,52 +80,41 @@ impl<S: Series> Family<S> {
         names: &'static [&'static str],
         default_buckets: &'static [f64],
     ) -> Self {
-        let table = Table {
-            index: HashTable::new(),
-            sorted: Vec::new(),
-            is_sorted: true,
-            buckets: None,
-            default_buckets,
-        };
+        let table = Table { sorted: Vec::new(), is_sorted: true, buckets: None, default_buckets };
         Self {
             metric,
             names,
-            hasher: OnceLock::new(),
+            index: Index::new(),
             table: RwLock::new(table),
             overflow: OnceLock::new(),
             warned: AtomicBool::new(false),
         }
     }
 
-    /// Finds the series of `values`, or makes it while there is room.
-    #[cfg(feature = "http")]
-    pub(crate) fn get(&self, values: &[&str]) -> &'static S {
-        match self.find(values) {
-            Found::Own(series) | Found::Overflow(series) => series,
+    /// Finds the series of `values`, or makes it while there is room, saying whether it is the caller's own and may be kept.
+    /// Overflow is to be looked up at every use, so that every use is counted.
+    #[inline]
+    pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
+        let hash = self.index.hash(values);
+        match self.index.find(hash, values) {
+            Some(series) => Found::Own(series),
+            None => self.find_or_insert(hash, values),
         }
     }
 
-    /// As [`get`](Self::get), saying whether the series is the caller's own and may be kept. Overflow is to
-    /// be looked up at every use, so that every use is counted.
-    pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
-        let hash = self.hasher.get_or_init(DefaultHashBuilder::default).hash_one(values);
-        let table = self.read();
-        if let Some(series) = table.index.find(hash, |series| series.labels().are(values)) {
-            return Found::Own(series);
-        }
-        let overflow = self.overflow.get().filter(|_| !table.has_room_for(values));
-        drop(table);
+    #[cold]
+    fn find_or_insert(&self, hash: u64, values: &[&str]) -> Found<S> {
+        let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));
         match overflow {
             Some(overflow) => self.overflowed(overflow),
             None => self.insert(hash, values),
         }
     }
 
-    #[cold]
     fn insert(&self, hash: u64, values: &[&str]) -> Found<S> {
         let mut table = self.write();
         // Another thread may have made it while this one waited.
-        if let Some(series) = table.index.find(hash, |series| series.labels().are(values)) {
+        if let Some(series) = self.index.find(hash, values) {
             return Found::Own(series);
         }
         if !table.has_room_for(values) {
@@ -139,10 +126,9 @@ impl<S: Series> Family<S> {
             return self.overflowed(overflow);
         }
         let made: &'static S = Box::leak(Box::new(S::new(Labels::new(self.names, values), table.buckets())));
-        let hasher = self.hasher.get_or_init(DefaultHashBuilder::default);
-        table.index.insert_unique(hash, made, |series| hasher.hash_one(series.labels().values()));
         table.is_sorted = false;
         table.sorted.push(made);
+        self.index.insert(hash, made, table.sorted.len());
         Found::Own(made)
     }
 
@@ -166,7 +152,7 @@ impl<S: Series> Family<S> {
     pub(crate) fn sorted(&self) -> Vec<&'static S> {
         let mut all = self.sorted_own();
         if let Some(&overflow) = self.overflow.get() {
-            let at = all.partition_point(|series| series.labels().values() < overflow.labels().values());
+            let at = all.partition_point(|series| series.labels().values().lt(overflow.labels().values()));
             all.insert(at, overflow);
         }
         all

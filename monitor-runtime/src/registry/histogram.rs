@@ -7,7 +7,7 @@ use super::shard::{Cells, Stripe};
 pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
-    /// `le="0.005"} `, one a bucket, `+Inf` last.
+    /// `le="0.005"} `, one a bucket, `+Inf` last: what stands before the count.
     le_text: Box<[Box<str>]>,
 }
 
@@ -71,6 +71,11 @@ impl Buckets {
         &self.seconds
     }
 
+    /// How many buckets there are, `+Inf` included.
+    pub(crate) fn count(&self) -> usize {
+        self.nanos.len() + 1
+    }
+
     pub(crate) fn le_text(&self) -> &[Box<str>] {
         &self.le_text
     }
@@ -105,49 +110,77 @@ fn to_nanos(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64
 }
 
-/// One series of a histogram: a cell for each bucket, then the sum.
+/// One series of a histogram: the sum, then a cell for each bucket.
+///
+/// The sum stands first, beside the buckets of short durations: counting one touches a single cache line.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     buckets: &'static Buckets,
     cells: Cells,
 }
 
+/// The first word is free for whoever keeps the histogram.
+const SPARE: usize = 0;
+const SUM: usize = 1;
+const FIRST_BUCKET: usize = 2;
+
 impl Histogram {
     /// Makes a histogram without observations.
     pub(crate) fn new(buckets: &'static Buckets) -> Self {
-        Self { buckets, cells: Cells::new(buckets.nanos.len() + 2) }
+        Self { buckets, cells: Cells::new(FIRST_BUCKET + buckets.nanos.len() + 1) }
     }
 
     /// Counts one duration.
     #[inline]
     pub(crate) fn record(&self, stripe: Stripe, nanos: u64) {
-        self.cells.add(stripe, self.buckets.nanos.len() + 1, nanos);
-        self.cells.add(stripe, self.buckets.index(nanos), 1);
+        let row = self.cells.of(stripe);
+        row.add(SUM, nanos);
+        row.add(FIRST_BUCKET + self.buckets.index(nanos), 1);
     }
 
-    /// Reads the buckets one by one: every observation counted by a returned reading is counted by each later one.
-    pub(crate) fn read(&self) -> Reading {
+    /// Adds to a counter beside the histogram, which is no part of it.
+    #[inline]
+    pub(crate) fn add_beside(&self, stripe: Stripe, amount: u64) {
+        self.cells.of(stripe).add(SPARE, amount);
+    }
+
+    /// What [`add_beside`](Self::add_beside) added.
+    pub(crate) fn beside(&self) -> u64 {
+        self.cells.sum(SPARE)
+    }
+
+    /// Adds the buckets up into `words`, one count a bucket, each with those below it; gives the sum of the durations.
+    ///
+    /// Every observation counted by one reading is counted by each later one.
+    pub(crate) fn read_into(&self, words: &mut [u64]) -> u64 {
+        let sum_nanos = self.cells.sum(SUM);
+        self.cells.sum_into(FIRST_BUCKET, words);
         let mut total = 0;
-        let cumulative = (0..=self.buckets.nanos.len())
-            .map(|word| {
-                total += self.cells.sum(word);
-                total
-            })
-            .collect();
-        Reading { buckets: self.buckets, cumulative, sum_nanos: self.cells.sum(self.buckets.nanos.len() + 1) }
+        for word in words {
+            total += *word;
+            *word = total;
+        }
+        sum_nanos
+    }
+
+    /// Shows what the histogram holds to `look`.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(Reading<'_>) -> T) -> T {
+        let mut words = vec![0; self.buckets.count()];
+        let sum_nanos = self.read_into(&mut words);
+        look(Reading { buckets: self.buckets, cumulative: &words, sum_nanos })
     }
 }
 
 /// What a histogram held when it was read.
-#[derive(Debug)]
-pub(crate) struct Reading {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
     pub(crate) buckets: &'static Buckets,
     /// One a bucket, `+Inf` last.
-    pub(crate) cumulative: Vec<u64>,
+    pub(crate) cumulative: &'a [u64],
     pub(crate) sum_nanos: u64,
 }
 
-impl Reading {
+impl Reading<'_> {
     /// The number of observations.
     pub(crate) fn count(&self) -> u64 {
         self.cumulative.last().copied().unwrap_or(0)
@@ -168,9 +201,10 @@ mod tests {
         for nanos in [1_000_000, 1_000_001, 10_000_000, 10_000_001] {
             histogram.record(Stripe::of_this_thread(), nanos);
         }
-        let reading = histogram.read();
-        assert_eq!(reading.cumulative, [1, 3, 4]);
-        assert_eq!(reading.sum_nanos, 22_000_002);
+        histogram.read(|reading| {
+            assert_eq!(reading.cumulative, [1, 3, 4]);
+            assert_eq!(reading.sum_nanos, 22_000_002);
+        });
     }
 
     #[test]

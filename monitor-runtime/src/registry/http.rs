@@ -1,10 +1,13 @@
 //! The metrics of the HTTP layer.
 
-use super::family::{Family, Series};
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use super::family::{Family, Found, Series};
 use super::histogram::{Buckets, Histogram};
 use super::labels::Labels;
 use super::shard::{Cells, Stripe};
-use super::sink::{Sample, Sink};
+use super::sink::{Sample, Shown, Sink};
 use crate::catalog;
 
 const HTTP_BUCKETS: [f64; 14] =
@@ -13,7 +16,7 @@ const HTTP_BUCKETS: [f64; 14] =
 /// Requests of this process, whatever layer saw them.
 pub(crate) struct HttpMetrics {
     /// Word 0 of the cells, made at first use.
-    in_flight: std::sync::OnceLock<InFlight>,
+    in_flight: OnceLock<InFlight>,
     requests: Family<RequestCount>,
     pub(crate) durations: Family<RequestDuration>,
 }
@@ -29,7 +32,7 @@ const ENDED: usize = 1;
 /// The one set of this process.
 pub(crate) fn metrics() -> &'static HttpMetrics {
     static METRICS: HttpMetrics = HttpMetrics {
-        in_flight: std::sync::OnceLock::new(),
+        in_flight: OnceLock::new(),
         requests: Family::new(&catalog::HTTP_REQUESTS, catalog::HTTP_REQUESTS.labels, &HTTP_BUCKETS),
         durations: Family::new(&catalog::HTTP_DURATION, catalog::HTTP_DURATION.labels, &HTTP_BUCKETS),
     };
@@ -39,16 +42,40 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 impl HttpMetrics {
     /// Counts a request that arrived.
     pub(crate) fn start(&self) {
-        self.in_flight().cells.add(Stripe::of_this_thread(), STARTED, 1);
+        self.in_flight().cells.of(Stripe::of_this_thread()).add(STARTED, 1);
     }
 
     /// Counts a request that ended; each start is followed by exactly one end.
     pub(crate) fn finish(&self, method: &'static str, endpoint: &str, status: u16, nanos: u64) {
         let stripe = Stripe::of_this_thread();
+        let route = self.durations.find(&[method, endpoint]);
+        let (Found::Own(durations) | Found::Overflow(durations)) = route;
+        durations.histogram.record(stripe, nanos);
+        let known = match route {
+            Found::Own(durations) => durations.known(status),
+            Found::Overflow(_) => None,
+        };
+        let requests = known.unwrap_or_else(|| self.find_count(route, [method, endpoint], status));
+        requests.count.of(stripe).add(0, 1);
+        self.in_flight().cells.of(stripe).add(ENDED, 1);
+    }
+
+    /// The requests of a status that the route has not seen, or has no place to remember.
+    #[cold]
+    fn find_count(
+        &self,
+        route: Found<RequestDuration>,
+        [method, endpoint]: [&str; 2],
+        status: u16,
+    ) -> &'static RequestCount {
         let mut digits = itoa::Buffer::new();
-        self.requests.get(&[method, endpoint, digits.format(status)]).count.add(stripe, 0, 1);
-        self.durations.get(&[method, endpoint]).histogram.record(stripe, nanos);
-        self.in_flight().cells.add(stripe, ENDED, 1);
+        match (route, self.requests.find(&[method, endpoint, digits.format(status)])) {
+            (Found::Own(durations), Found::Own(requests)) => {
+                durations.remember(status, requests);
+                requests
+            }
+            (_, Found::Own(requests) | Found::Overflow(requests)) => requests,
+        }
     }
 
     /// How many requests have started and not ended.
@@ -62,18 +89,30 @@ impl HttpMetrics {
         self.in_flight.get_or_init(|| InFlight { cells: Cells::new(2), labels: Labels::new(&[], &[]) })
     }
 
-    pub(crate) fn collect<S: Sink>(&self) -> Vec<S> {
-        let mut durations = S::new(&catalog::HTTP_DURATION);
+    /// Reads every series when its turn comes: no two metrics of requests are derived from one another.
+    pub(crate) fn read(&'static self) -> Vec<Shown> {
+        let this = Rc::new(self);
+        vec![
+            Shown::new(&catalog::HTTP_DURATION, Rc::clone(&this), |this, sink| this.show_durations(sink)),
+            Shown::new(&catalog::HTTP_REQUESTS, Rc::clone(&this), |this, sink| this.show_requests(sink)),
+            Shown::new(&catalog::HTTP_IN_FLIGHT, this, |this, sink| this.show_in_flight(sink)),
+        ]
+    }
+
+    fn show_durations(&self, sink: &mut dyn Sink) {
         for series in self.durations.sorted() {
-            durations.push(&series.labels, None, Sample::Histogram(&series.histogram.read()));
+            series.histogram.read(|reading| sink.push(&series.labels, None, Sample::Histogram(reading)));
         }
-        let mut requests = S::new(&catalog::HTTP_REQUESTS);
+    }
+
+    fn show_requests(&self, sink: &mut dyn Sink) {
         for series in self.requests.sorted() {
-            requests.push(&series.labels, None, Sample::Counter(series.count.sum(0)));
+            sink.push(&series.labels, None, Sample::Counter(series.count.sum(0)));
         }
-        let mut in_flight = S::new(&catalog::HTTP_IN_FLIGHT);
-        in_flight.push(&self.in_flight().labels, None, Sample::Gauge(self.in_flight_now()));
-        vec![durations, in_flight, requests]
+    }
+
+    fn show_in_flight(&self, sink: &mut dyn Sink) {
+        sink.push(&self.in_flight().labels, None, Sample::Gauge(self.in_flight_now()));
     }
 }
 
@@ -97,11 +136,30 @@ impl Series for RequestCount {
 pub(crate) struct RequestDuration {
     labels: Labels,
     histogram: Histogram,
+    /// The counts of the first statuses seen, which spares looking them up.
+    counts: [OnceLock<(u16, &'static RequestCount)>; REMEMBERED],
+}
+
+/// A route that answers with more statuses than these has the others looked up.
+const REMEMBERED: usize = 8;
+
+impl RequestDuration {
+    fn known(&self, status: u16) -> Option<&'static RequestCount> {
+        let mut seen = self.counts.iter().map_while(OnceLock::get);
+        seen.find(|(of, _)| *of == status).map(|(_, count)| *count)
+    }
+
+    /// Two threads may remember the same status: the first place is the one that is read.
+    fn remember(&self, status: u16, count: &'static RequestCount) {
+        let _ =
+            self.counts.iter().find(|place| place.get().is_none()).map(|place| place.set((status, count)));
+    }
 }
 
 impl Series for RequestDuration {
     fn new(labels: Labels, buckets: &'static Buckets) -> Self {
-        Self { labels, histogram: Histogram::new(buckets) }
+        let counts = [const { OnceLock::new() }; REMEMBERED];
+        Self { labels, histogram: Histogram::new(buckets), counts }
     }
 
     fn labels(&self) -> &Labels {

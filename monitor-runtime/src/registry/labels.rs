@@ -6,18 +6,26 @@ pub(crate) const OVERFLOW: &str = "__overflow__";
 /// A longer value is recorded under [`OVERFLOW`], so that a family's memory has a ceiling.
 pub(crate) const MAX_VALUE_BYTES: usize = 256;
 
+/// The most labels a series has.
+const MOST: usize = 3;
+
 /// The label values of one series, rendered once.
+///
+/// The values stand in one string: comparing them touches one piece of memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Labels {
-    values: Box<[Box<str>]>,
+    joined: Box<str>,
+    /// Where each value ends in `joined`.
+    ends: [usize; MOST],
+    count: usize,
     text: Box<str>,
 }
 
 impl Labels {
-    /// Pairs `names` with `values`.
+    /// Pairs `names` with `values`, of which there are three at most.
     pub(crate) fn new(names: &[&str], values: &[&str]) -> Self {
-        let mut text = String::new();
-        for (name, value) in names.iter().zip(values) {
+        let (mut joined, mut text, mut ends) = (String::new(), String::new(), [0; MOST]);
+        for ((name, value), end) in names.iter().zip(values).zip(&mut ends) {
             if !text.is_empty() {
                 text.push(',');
             }
@@ -25,13 +33,20 @@ impl Labels {
             text.push_str("=\"");
             escape_into(&mut text, value);
             text.push('"');
+            joined.push_str(value);
+            *end = joined.len();
         }
-        Self { values: values.iter().map(|&value| value.into()).collect(), text: text.into() }
+        Self { joined: joined.into(), ends, count: values.len().min(MOST), text: text.into() }
     }
 
     /// The raw values, in the order of the names.
-    pub(crate) fn values(&self) -> &[Box<str>] {
-        &self.values
+    #[inline]
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends
+            .iter()
+            .take(self.count)
+            .map(move |&end| &self.joined[std::mem::replace(&mut start, end)..end])
     }
 
     /// `name="value",…`, escaped; empty without labels.
@@ -40,8 +55,12 @@ impl Labels {
     }
 
     /// Whether the values are these.
+    #[inline]
     pub(crate) fn are(&self, values: &[&str]) -> bool {
-        self.values.iter().map(|own| &**own).eq(values.iter().copied())
+        match values {
+            [value] => self.count == 1 && *self.joined == **value,
+            _ => self.values().eq(values.iter().copied()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod family;
 mod histogram;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+mod index;
 mod labels;
 #[cfg(feature = "sqlx")]
 pub(crate) mod pools;
@@ -27,7 +28,7 @@ pub(crate) use family::set_limit as set_series_limit;
 #[cfg(feature = "health")]
 pub use histogram::BucketError;
 
-use sink::Sink;
+use sink::Shown;
 
 /// A family whose buckets can be set.
 #[cfg(feature = "health")]
@@ -52,12 +53,12 @@ pub(crate) fn set_buckets(family: FamilyName, seconds: &[f64]) -> Result<(), Buc
     }
 }
 
-/// Shows every family kept in cells to sinks of one kind.
-fn cell_families<S: Sink>() -> Vec<S> {
-    let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().collect());
+/// Reads every family kept in cells.
+fn read_cells() -> Vec<Shown> {
+    let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]
-    let calls = calls.chain(http::metrics().collect());
+    let calls = calls.chain(http::metrics().read());
     #[cfg(feature = "sqlx")]
-    let calls = calls.chain(pools::collect());
+    let calls = calls.chain(pools::read());
     calls.collect()
 }

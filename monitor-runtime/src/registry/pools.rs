@@ -1,10 +1,11 @@
 //! Connection pools whose gauges are read when somebody scrapes.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError, Weak};
 
 use super::labels::Labels;
-use super::sink::{Sample, Sink};
+use super::sink::{Sample, Shown, Sink};
 use crate::catalog;
 
 /// Something that knows how many connections a pool has.
@@ -31,18 +32,25 @@ pub(crate) fn register(name: &str, source: Weak<dyn PoolSource>) {
     POOLS.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), source);
 }
 
-pub(crate) fn collect<S: Sink>() -> Vec<S> {
-    let mut active = S::new(&catalog::DB_CONNECTIONS_ACTIVE);
-    let mut idle = S::new(&catalog::DB_CONNECTIONS_IDLE);
-    let mut max = S::new(&catalog::DB_CONNECTIONS_MAX);
-    for (name, source) in living() {
-        let labels = Labels::new(&["pool"], &[&name]);
-        let reading = source.read();
-        active.push(&labels, None, Sample::Gauge(reading.active));
-        idle.push(&labels, None, Sample::Gauge(reading.idle));
-        max.push(&labels, None, Sample::Gauge(reading.max));
-    }
-    vec![active, idle, max]
+/// Reads every pool.
+pub(crate) fn read() -> Vec<Shown> {
+    let readings: Vec<_> = living()
+        .into_iter()
+        .map(|(name, source)| (Labels::new(&["pool"], &[&name]), source.read()))
+        .collect();
+    let readings = Rc::new(readings);
+    let show = |metric, of: fn(&PoolReading) -> u64| {
+        Shown::new(metric, Rc::clone(&readings), move |pools: &Vec<_>, sink: &mut dyn Sink| {
+            for (labels, reading) in pools {
+                sink.push(labels, None, Sample::Gauge(of(reading)));
+            }
+        })
+    };
+    vec![
+        show(&catalog::DB_CONNECTIONS_ACTIVE, |pool| pool.active),
+        show(&catalog::DB_CONNECTIONS_IDLE, |pool| pool.idle),
+        show(&catalog::DB_CONNECTIONS_MAX, |pool| pool.max),
+    ]
 }
 
 /// The pools that are still there, sorted by name; the others are forgotten.

@@ -7,22 +7,35 @@ use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::histogram::Reading;
 use super::labels::Labels;
-use super::sink::{ExtraLabel, Sample, Sink};
+use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::{Kind, Metric};
 
-/// One metric in `prometheus`' data model.
-pub(crate) struct ProtoFamily {
-    metric: &'static Metric,
+/// A metric in `prometheus`' data model.
+fn family(shown: &Shown) -> MetricFamily {
+    let Metric { name, kind, help, labels } = *shown.metric;
+    let mut sink = ProtoSink { names: labels, samples: Vec::new() };
+    shown.to(&mut sink);
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(match kind {
+        Kind::Counter => MetricType::COUNTER,
+        Kind::Gauge => MetricType::GAUGE,
+        Kind::Histogram => MetricType::HISTOGRAM,
+    });
+    family.set_metric(sink.samples);
+    family
+}
+
+/// The samples of one metric.
+struct ProtoSink {
+    names: &'static [&'static str],
     samples: Vec<proto::Metric>,
 }
 
-impl Sink for ProtoFamily {
-    fn new(metric: &'static Metric) -> Self {
-        Self { metric, samples: Vec::new() }
-    }
-
+impl Sink for ProtoSink {
     fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>) {
-        let own = self.metric.labels.iter().copied().zip(labels.values().iter().map(|value| &**value));
+        let own = self.names.iter().copied().zip(labels.values());
         let mut metric = proto::Metric::from_label(own.chain(extra).map(pair).collect());
         match sample {
             Sample::Counter(value) => {
@@ -41,21 +54,6 @@ impl Sink for ProtoFamily {
     }
 }
 
-impl ProtoFamily {
-    pub(crate) fn into_family(self) -> MetricFamily {
-        let mut family = MetricFamily::default();
-        family.set_name(self.metric.name.to_owned());
-        family.set_help(self.metric.help.to_owned());
-        family.set_field_type(match self.metric.kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-            Kind::Histogram => MetricType::HISTOGRAM,
-        });
-        family.set_metric(self.samples);
-        family
-    }
-}
-
 fn pair((name, value): (&str, &str)) -> proto::LabelPair {
     let mut pair = proto::LabelPair::default();
     pair.set_name(name.to_owned());
@@ -63,8 +61,8 @@ fn pair((name, value): (&str, &str)) -> proto::LabelPair {
     pair
 }
 
-fn histogram(reading: &Reading) -> proto::Histogram {
-    let buckets = reading.buckets.seconds().iter().zip(&reading.cumulative).map(|(&bound, &count)| {
+fn histogram(reading: Reading<'_>) -> proto::Histogram {
+    let buckets = reading.buckets.seconds().iter().zip(reading.cumulative).map(|(&bound, &count)| {
         let mut bucket = proto::Bucket::default();
         bucket.set_upper_bound(bound);
         bucket.set_cumulative_count(count);
@@ -103,8 +101,8 @@ pub(crate) struct CellCollector {
 impl CellCollector {
     /// Describes our families; `prometheus` refuses no name of the catalogue.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        let descs = super::cell_families::<ProtoFamily>().into_iter().map(|family| {
-            let Metric { name, help, labels, .. } = *family.metric;
+        let descs = super::read_cells().into_iter().map(|shown| {
+            let Metric { name, help, labels, .. } = *shown.metric;
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
             Desc::new(name.to_owned(), help.to_owned(), labels, std::collections::HashMap::new())
         });
@@ -119,9 +117,7 @@ impl Collector for CellCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         match MODE.get() {
-            Mode::Collect => {
-                super::cell_families::<ProtoFamily>().into_iter().map(ProtoFamily::into_family).collect()
-            }
+            Mode::Collect => super::read_cells().iter().map(family).collect(),
             Mode::Silent => Vec::new(),
             #[cfg(feature = "health")]
             Mode::Asked | Mode::Answered => {

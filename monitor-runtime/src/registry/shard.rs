@@ -1,76 +1,124 @@
 //! Cells that many threads add to without sharing cache lines.
 //!
-//! Each thread is given a stripe at its first use, round robin; a cell is one word in every stripe, and its
-//! value is their sum. Threads come and go, stripes stay: what a thread added is never lost.
+//! A cell is one word in every stripe, and its value is their sum. A thread leases a stripe of its own at its first
+//! use, for as long as it lives: what has one writer needs no locked instruction. Threads past the number of
+//! those stripes take turns on a few shared ones. Threads come and go, stripes stay: what a thread added is never lost.
 
 use std::cell::Cell;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 const WORDS_PER_LINE: usize = 8;
 
-/// A power of two, so that a thread's number becomes its stripe by a mask.
-static STRIPES: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).next_power_of_two().min(64));
+/// How many stripes there are, fixed at first use.
+#[derive(Debug)]
+struct Stripes {
+    leased: usize,
+    shared: usize,
+}
+
+static STRIPES: LazyLock<Stripes> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(64);
+    // A runtime has a worker a core, and the thread that started it often makes a call or two of its own.
+    Stripes { leased: cores + 1, shared: cores.div_ceil(4) }
+});
 
 /// The present thread's place among the stripes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stripe(usize);
+pub(crate) struct Stripe {
+    index: usize,
+    is_leased: bool,
+}
+
+thread_local! {
+    /// Readable however far the thread's end has come, as nothing has to be dropped.
+    static PLACE: Cell<Option<Stripe>> = const { Cell::new(None) };
+    static LEASE: Lease = const { Lease(Cell::new(None)) };
+}
 
 impl Stripe {
-    /// Takes the thread's number, giving it one at its first call.
+    /// Takes the thread's stripe, giving it one at its first call.
     #[inline]
     pub(crate) fn of_this_thread() -> Self {
-        thread_local! {
-            static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
+        match PLACE.get() {
+            Some(stripe) => stripe,
+            None => Self::assign(),
         }
-        Self(
-            NUMBER
-                .try_with(|number| match number.get() {
-                    usize::MAX => number_this_thread(number),
-                    given => given,
-                })
-                .unwrap_or(0),
-        )
+    }
+
+    #[cold]
+    fn assign() -> Self {
+        let leased = LEASE.try_with(Lease::take).unwrap_or(None);
+        let stripe = leased.map_or_else(Self::shared, |index| Self { index, is_leased: true });
+        PLACE.set(Some(stripe));
+        stripe
+    }
+
+    fn shared() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { index: STRIPES.leased + turn % STRIPES.shared, is_leased: false }
     }
 }
 
-#[cold]
-fn number_this_thread(number: &Cell<usize>) -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let given = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
-    number.set(given);
-    given
+/// The leased stripes that no thread holds. The lock hands on what the last holder wrote.
+static FREE: LazyLock<Mutex<Vec<usize>>> = LazyLock::new(|| Mutex::new((0..STRIPES.leased).rev().collect()));
+
+/// Gives the stripe back as the thread ends.
+struct Lease(Cell<Option<usize>>);
+
+impl Lease {
+    fn take(&self) -> Option<usize> {
+        let index = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        self.0.set(index);
+        index
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(index) = self.0.take() {
+            // Destructors of other thread-locals may still make calls.
+            PLACE.set(Some(Stripe::shared()));
+            FREE.lock().unwrap_or_else(PoisonError::into_inner).push(index);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Line([AtomicU64; WORDS_PER_LINE]);
 
-/// A row of `words` counters, striped.
+/// A row of counters, striped.
 #[derive(Debug)]
 pub(crate) struct Cells {
     lines: Box<[Line]>,
     lines_per_stripe: usize,
-    mask: usize,
 }
 
 impl Cells {
     /// Makes `words` cells at 0.
     pub(crate) fn new(words: usize) -> Self {
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
-        let lines = (0..lines_per_stripe * *STRIPES).map(|_| Line::default()).collect();
-        Self { lines, lines_per_stripe, mask: *STRIPES - 1 }
+        let stripes = STRIPES.leased + STRIPES.shared;
+        Self { lines: (0..lines_per_stripe * stripes).map(|_| Line::default()).collect(), lines_per_stripe }
     }
 
-    /// Adds to one cell.
-    ///
-    /// `Release`, so that whoever reads the addition by [`sum`](Self::sum) also reads what was added to
-    /// other cells before it: a call's start before its end.
+    /// The cells that a thread adds to.
     #[inline]
-    pub(crate) fn add(&self, stripe: Stripe, word: usize, amount: u64) {
-        let line = (stripe.0 & self.mask) * self.lines_per_stripe + word / WORDS_PER_LINE;
-        self.lines[line].0[word % WORDS_PER_LINE].fetch_add(amount, Ordering::Release);
+    pub(crate) fn of(&self, stripe: Stripe) -> Row<'_> {
+        let start = stripe.index * self.lines_per_stripe;
+        Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased: stripe.is_leased }
+    }
+
+    /// Adds to each of `totals` the total of one cell over all stripes, from the cell `first` on.
+    pub(crate) fn sum_into(&self, first: usize, totals: &mut [u64]) {
+        for stripe in self.lines.chunks(self.lines_per_stripe) {
+            let cells = stripe.iter().flat_map(|line| &line.0).skip(first);
+            for (total, cell) in totals.iter_mut().zip(cells) {
+                *total = total.wrapping_add(cell.load(Ordering::Acquire));
+            }
+        }
     }
 
     /// The total of one cell over all stripes.
@@ -83,24 +131,111 @@ impl Cells {
     }
 }
 
+/// The cells of one stripe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'c> {
+    lines: &'c [Line],
+    is_leased: bool,
+}
+
+impl Row<'_> {
+    /// Adds to one cell.
+    ///
+    /// `Release`, so that whoever reads the addition by [`sum`](Cells::sum) also reads what was added to
+    /// other cells before it: a call's start before its end.
+    #[inline]
+    pub(crate) fn add(self, word: usize, amount: u64) {
+        let cell = &self.lines[word / WORDS_PER_LINE].0[word % WORDS_PER_LINE];
+        if self.is_leased {
+            // No other thread writes between the load and the store.
+            cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
+        } else {
+            cell.fetch_add(amount, Ordering::Release);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Adds to every cell from a destructor that may run before or after the thread's lease has ended.
+    struct AddsAtTheEnd(&'static Cells);
+
+    impl Drop for AddsAtTheEnd {
+        fn drop(&mut self) {
+            add_everywhere(self.0);
+        }
+    }
+
+    fn add_everywhere(cells: &Cells) {
+        for word in 0..20 {
+            cells.of(Stripe::of_this_thread()).add(word, word as u64);
+        }
+    }
+
+    fn cells() -> &'static Cells {
+        Box::leak(Box::new(Cells::new(20)))
+    }
+
+    fn assert_additions(cells: &Cells, times: u64) {
+        for word in 0..20 {
+            assert_eq!(cells.sum(word), times * word as u64);
+        }
+    }
+
     #[test]
     fn a_cell_keeps_what_exited_threads_added() {
-        let cells = Cells::new(20);
+        let cells = cells();
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..STRIPES.leased + 8 {
+                    scope.spawn(|| (0..1_000).for_each(|_| add_everywhere(cells)));
+                }
+            });
+        }
+        assert_additions(cells, 3 * 1_000 * (STRIPES.leased as u64 + 8));
+    }
+
+    #[test]
+    fn what_destructors_of_a_thread_add_is_counted() {
+        thread_local! {
+            static FIRST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };
+            static LAST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };
+        }
+        let cells = cells();
+        for _ in 0..50 {
+            std::thread::spawn(|| {
+                FIRST.set(Some(AddsAtTheEnd(cells)));
+                add_everywhere(cells);
+                LAST.set(Some(AddsAtTheEnd(cells)));
+            })
+            .join()
+            .unwrap();
+        }
+        assert_additions(cells, 150);
+    }
+
+    #[test]
+    fn a_stripe_has_one_holder_at_a_time() {
+        let held: Mutex<Vec<usize>> = Mutex::default();
+        let all_hold = std::sync::Barrier::new(STRIPES.leased + 8);
         std::thread::scope(|scope| {
-            for _ in 0..16 {
+            for _ in 0..STRIPES.leased + 8 {
                 scope.spawn(|| {
-                    for word in 0..20 {
-                        cells.add(Stripe::of_this_thread(), word, word as u64);
+                    let stripe = Stripe::of_this_thread();
+                    if stripe.is_leased {
+                        held.lock().unwrap().push(stripe.index);
                     }
+                    all_hold.wait();
                 });
             }
         });
-        for word in 0..20 {
-            assert_eq!(cells.sum(word), 16 * word as u64);
-        }
+        let mut held = held.into_inner().unwrap();
+        let leases = held.len();
+        held.sort_unstable();
+        held.dedup();
+        assert_eq!(held.len(), leases, "two threads held one stripe");
+        assert!(leases <= STRIPES.leased);
     }
 }

@@ -1,4 +1,7 @@
-//! Where collected samples go: one walk over the series feeds the text form and the `prometheus` form alike.
+//! Where readings go: one walk over the series feeds the text form and the `prometheus` form alike.
+
+use std::fmt;
+use std::rc::Rc;
 
 use super::histogram::Reading;
 use super::labels::Labels;
@@ -8,16 +11,43 @@ use crate::catalog::Metric;
 pub(crate) type ExtraLabel<'a> = Option<(&'static str, &'a str)>;
 
 /// The value of one sample.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Sample<'a> {
     Counter(u64),
     Gauge(u64),
-    Histogram(&'a Reading),
+    Histogram(Reading<'a>),
 }
 
 /// Takes the samples of one metric, sorted.
 pub(crate) trait Sink {
-    /// Starts the metric.
-    fn new(metric: &'static Metric) -> Self;
     /// Takes one sample.
     fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>);
+}
+
+/// A metric whose series have been read, to be shown when its turn comes.
+pub(crate) struct Shown {
+    pub(crate) metric: &'static Metric,
+    show: Box<dyn Fn(&mut dyn Sink)>,
+}
+
+impl Shown {
+    /// Shows of `readings`, which several metrics may share, what `show` says.
+    pub(crate) fn new<R: 'static>(
+        metric: &'static Metric,
+        readings: Rc<R>,
+        show: impl Fn(&R, &mut dyn Sink) + 'static,
+    ) -> Self {
+        Self { metric, show: Box::new(move |sink| show(&readings, sink)) }
+    }
+
+    /// Shows every sample.
+    pub(crate) fn to(&self, sink: &mut dyn Sink) {
+        (self.show)(sink);
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shown").field(&self.metric.name).finish()
+    }
 }

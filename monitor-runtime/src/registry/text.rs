@@ -3,21 +3,32 @@
 
 use super::histogram::Reading;
 use super::labels::Labels;
-use super::sink::{ExtraLabel, Sample, Sink};
+use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::Metric;
 
-/// One metric's lines.
-#[derive(Debug)]
-pub(crate) struct TextFamily {
-    metric: &'static Metric,
-    samples: Vec<u8>,
+/// Appends a metric's header and its lines, or nothing when it has no series.
+pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
+    let Metric { name, kind, help, .. } = shown.metric;
+    let start = out.len();
+    for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind.as_str(), "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    let header_end = out.len();
+    shown.to(&mut TextSink { name, out, prefix: Vec::new() });
+    if out.len() == header_end {
+        out.truncate(start);
+    }
 }
 
-impl Sink for TextFamily {
-    fn new(metric: &'static Metric) -> Self {
-        Self { metric, samples: Vec::new() }
-    }
+/// The lines of one metric.
+struct TextSink<'o> {
+    name: &'static str,
+    out: &'o mut Vec<u8>,
+    /// What the lines of a histogram begin with, up to the bound.
+    prefix: Vec<u8>,
+}
 
+impl Sink for TextSink<'_> {
     fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>) {
         match sample {
             Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
@@ -26,88 +37,76 @@ impl Sink for TextFamily {
     }
 }
 
-impl TextFamily {
-    pub(crate) fn name(&self) -> &'static str {
-        self.metric.name
-    }
-
-    /// Appends the header and the lines, or nothing when there are none.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
-        if self.samples.is_empty() {
-            return;
-        }
-        let Metric { name, kind, help, .. } = self.metric;
-        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind.as_str(), "\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        out.extend_from_slice(&self.samples);
-    }
-
-    fn histogram(&mut self, labels: &Labels, extra: ExtraLabel<'_>, reading: &Reading) {
-        for (le, count) in reading.buckets.le_text().iter().zip(&reading.cumulative) {
-            self.open("_bucket", labels, extra);
-            self.raw(if labels.text().is_empty() && extra.is_none() { "{" } else { "," });
-            self.raw(le);
-            self.integer(*count);
-            self.raw("\n");
+impl TextSink<'_> {
+    fn histogram(&mut self, labels: &Labels, extra: ExtraLabel<'_>, reading: Reading<'_>) {
+        self.prefix.clear();
+        open(&mut self.prefix, self.name, "_bucket", labels, extra);
+        self.prefix.push(if labels.text().is_empty() && extra.is_none() { b'{' } else { b',' });
+        for (le, &count) in reading.buckets.le_text().iter().zip(reading.cumulative) {
+            self.out.extend_from_slice(&self.prefix);
+            self.out.extend_from_slice(le.as_bytes());
+            integer(self.out, count);
+            self.out.push(b'\n');
         }
         self.open("_sum", labels, extra);
-        self.close(labels, extra);
-        self.seconds(reading.sum_nanos);
+        seconds(self.out, reading.sum_nanos);
         self.line("_count", labels, extra, reading.count());
     }
 
     fn line(&mut self, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>, value: u64) {
         self.open(suffix, labels, extra);
-        self.close(labels, extra);
-        self.integer(value);
-        self.raw("\n");
+        integer(self.out, value);
+        self.out.push(b'\n');
     }
 
-    /// `name{a="…",status="…"`, or the bare name without labels.
+    /// All of a line that stands before its value.
     fn open(&mut self, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>) {
-        self.raw(self.metric.name);
-        self.raw(suffix);
-        if !labels.text().is_empty() {
-            self.raw("{");
-            self.raw(labels.text());
+        open(self.out, self.name, suffix, labels, extra);
+        let end = if labels.text().is_empty() && extra.is_none() { " " } else { "} " };
+        self.out.extend_from_slice(end.as_bytes());
+    }
+}
+
+/// `name{a="…",status="…"`, or the bare name without labels.
+fn open(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>) {
+    let labels = labels.text();
+    let before = if labels.is_empty() { "" } else { "{" };
+    for part in [name, suffix, before, labels] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if let Some((name, value)) = extra {
+        let before = if labels.is_empty() { "{" } else { "," };
+        for part in [before, name, "=\"", value, "\""] {
+            out.extend_from_slice(part.as_bytes());
         }
-        if let Some((name, value)) = extra {
-            self.raw(if labels.text().is_empty() { "{" } else { "," });
-            for part in [name, "=\"", value, "\""] {
-                self.raw(part);
-            }
-        }
     }
+}
 
-    fn close(&mut self, labels: &Labels, extra: ExtraLabel<'_>) {
-        self.raw(if labels.text().is_empty() && extra.is_none() { " " } else { "} " });
-    }
+fn integer(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
 
-    fn raw(&mut self, text: &str) {
-        self.samples.extend_from_slice(text.as_bytes());
+/// Nanoseconds as exact decimal seconds, and the end of the line.
+fn seconds(out: &mut Vec<u8>, nanos: u64) {
+    const BILLION: u64 = 1_000_000_000;
+    integer(out, nanos / BILLION);
+    let fraction = nanos % BILLION;
+    if fraction > 0 {
+        // Nine digits behind a one keep their leading zeros.
+        let point = out.len();
+        integer(out, BILLION + fraction);
+        out[point] = b'.';
+        let end = out.iter().rposition(|&digit| digit != b'0').map_or(point, |last| last + 1);
+        out.truncate(end);
     }
-
-    fn integer(&mut self, value: u64) {
-        self.samples.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-    }
-
-    /// Nanoseconds as exact decimal seconds.
-    fn seconds(&mut self, nanos: u64) {
-        self.integer(nanos / 1_000_000_000);
-        let fraction = format!("{:09}", nanos % 1_000_000_000);
-        let digits = fraction.trim_end_matches('0');
-        if !digits.is_empty() {
-            self.raw(".");
-            self.raw(digits);
-        }
-        self.raw("\n");
-    }
+    out.push(b'\n');
 }
 
 #[cfg(all(test, feature = "health"))]
 mod tests {
-    use super::super::calls::CallSeries;
+    use std::rc::Rc;
+
+    use super::super::calls::{CallSeries, Readings};
     use super::super::family::Series as _;
     use super::super::histogram::Buckets;
     use super::*;
@@ -117,7 +116,8 @@ mod tests {
     #[test]
     fn one_series_is_written_as_the_format_wants_it() {
         let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0, 2.5]).unwrap()));
-        let series = CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets);
+        let series: &'static CallSeries =
+            Box::leak(Box::new(CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets)));
         for (outcome, nanos) in [
             (Outcome::Success, 500_000_000),
             (Outcome::Success, 500_000_001),
@@ -128,15 +128,14 @@ mod tests {
         }
         series.start();
 
-        let (mut total, mut duration, mut active) = (
-            TextFamily::new(&catalog::AGENT_EXECUTIONS),
-            TextFamily::new(&catalog::AGENT_DURATION),
-            TextFamily::new(&catalog::AGENT_ACTIVE),
-        );
-        series.show(&mut total, &mut duration, Some(&mut active));
+        let readings = Rc::new(Readings::of(vec![series]));
         let mut out = Vec::new();
-        for family in [active, duration, total] {
-            family.write_to(&mut out);
+        for shown in [
+            Shown::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), Readings::show_active),
+            Shown::new(&catalog::AGENT_DURATION, Rc::clone(&readings), Readings::show_durations),
+            Shown::new(&catalog::AGENT_EXECUTIONS, readings, Readings::show_totals),
+        ] {
+            write(&shown, &mut out);
         }
         let golden = r#"# HELP active_agents Agent executions that have started and not yet ended.
 # TYPE active_agents gauge
