@@ -121,14 +121,14 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
             quote!(#runtime::private::track(#entry, #body, #judge))
         }
     };
-    after_entry(spec, function, &call)
+    after_entry(spec, function, &TokenStream::new(), &call)
 }
 
 /// The call behind the entry, whose own statement ends whatever its expressions borrow.
-fn after_entry(spec: &Spec, function: &Function, call: &TokenStream) -> TokenStream {
+fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &TokenStream) -> TokenStream {
     let name = Ident::new("entry", Span::mixed_site());
     let entry = entry(spec, function);
-    quote!({ let #name = #entry; #call })
+    quote!({ let #mutable #name = #entry; #call })
 }
 
 /// The body where it is, between the two ends of its call.
@@ -165,11 +165,11 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
     let entry = Ident::new("entry", Span::mixed_site());
     let call = if let Shape::AsyncStream(stream) = spec.shape {
         let hand_on = hand_on(runtime, stream, &judge);
-        quote!(#runtime::private::track_until_stream(#entry, #body, #hand_on).await)
+        quote!(#runtime::private::track_until_stream(&mut #entry, #body, #hand_on).await)
     } else {
-        quote!(#runtime::private::track_future(#entry, #body, #judge).await)
+        quote!(#runtime::private::track_future(&mut #entry, #body, #judge).await)
     };
-    after_entry(spec, function, &call)
+    after_entry(spec, function, &quote!(mut), &call)
 }
 
 /// What an asynchronous function's call does once there is a stream: it goes on in it.

@@ -3,10 +3,10 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Begun, Call, Entry, ErrorLog, Fault, Guard, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox,
-    Returned, Site, Tracked, TrackedStream, Verdict, begin, error_if, guard, hand_on, hand_on_boxed,
-    hand_on_ok, ok_if, track, track_boxed_stream, track_future, track_returned_future, track_stream,
-    track_until_stream, without_fields,
+    Begun, Call, ErrorLog, Fault, Guard, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox, Returned,
+    Site, Tracked, TrackedStream, Verdict, begin, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, ok_if,
+    track, track_boxed_stream, track_future, track_returned_future, track_stream, track_until_stream,
+    without_fields,
 };
 pub use crate::registry::CallKind;
 pub use tracing::field::{debug, display};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
 
-use super::guard::Entry;
+use super::guard::Call;
 use super::outcome::Probe;
 use super::site::ErrorLog;
 use crate::registry::CallKind;
@@ -113,9 +113,9 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
 }
 
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
-pub(super) fn log(entry: &Entry, fault: &Fault<'_>) {
-    let site = entry.site();
-    let id = |kind| (entry.span().is_disabled() && site.kind() == kind).then(|| entry.id());
+pub(super) fn log(call: &Call, fault: &Fault<'_>) {
+    let site = call.site();
+    let id = |kind| (call.span().is_disabled() && site.kind() == kind).then(|| call.id());
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
     let (error, chain) = match fault {

@@ -1,5 +1,6 @@
 //! The guard of one call carried across polls.
 
+use std::borrow::BorrowMut;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::guard::{Call, Entry, State};
+use super::guard::{Call, Running};
 
 pin_project! {
     /// A future as one call, from its first poll to its end.
@@ -16,18 +17,20 @@ pin_project! {
     ///
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`.
     #[derive(Debug)]
-    pub struct Tracked<F, E> {
+    pub struct Tracked<C: BorrowMut<Call>, F, E> {
         #[pin]
         body: Option<F>,
-        state: State,
+        // The call itself where the future is a function's value; borrowed where the future is awaited in the function, which
+        // spares moving it.
+        call: C,
         end: Option<E>,
     }
 
-    impl<F, E> PinnedDrop for Tracked<F, E> {
+    impl<C: BorrowMut<Call>, F, E> PinnedDrop for Tracked<C, F, E> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What the body's locals log as they are dropped belongs to the call.
-            this.state.in_scope(|| this.body.set(None));
+            this.call.borrow_mut().in_scope(|| this.body.set(None));
         }
     }
 }
@@ -38,7 +41,7 @@ pub trait End<T> {
     type Output;
 
     /// Settles the call, or hands it on.
-    fn end(self, call: Call, result: T) -> Self::Output;
+    fn end(self, running: Running<'_>, result: T) -> Self::Output;
 }
 
 /// Ends the call with what its result says.
@@ -52,71 +55,70 @@ where
     type Output = T;
 
     #[inline]
-    fn end(self, call: Call, result: T) -> T {
-        call.settle(&(self.0)(&result));
+    fn end(self, running: Running<'_>, result: T) -> T {
+        running.settle(&(self.0)(&result));
         result
     }
 }
 
-impl<F: Future, E> Tracked<F, E> {
+impl<C: BorrowMut<Call>, F: Future, E> Tracked<C, F, E> {
     #[inline]
-    pub(super) fn new(entry: Entry, body: F, end: E) -> Self {
-        Self { body: Some(body), state: State::Prepared(entry), end: Some(end) }
+    pub(super) fn new(call: C, body: F, end: E) -> Self {
+        Self { body: Some(body), call, end: Some(end) }
     }
 }
 
 /// Makes the future of one call; it begins with the first poll.
 #[inline]
-pub fn track_future<F: Future, J>(entry: Entry, body: F, judge: J) -> Tracked<F, Judged<J>>
+pub fn track_future<F: Future, J>(call: &mut Call, body: F, judge: J) -> Tracked<&mut Call, F, Judged<J>>
 where
     J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
 {
-    Tracked::new(entry, body, Judged(judge))
+    Tracked::new(call, body, Judged(judge))
 }
 
 /// Tracks the future that a function returns. Making it is no part of the call.
 #[inline]
 pub fn track_returned_future<T, F, J>(
-    entry: Entry,
+    call: Call,
     make: impl FnOnce() -> F,
     judge: J,
-) -> Tracked<F, Judged<J>>
+) -> Tracked<Call, F, Judged<J>>
 where
     F: Future<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    track_future(entry, make(), judge)
+    Tracked::new(call, make(), Judged(judge))
 }
 
-impl<F: Future, E: End<F::Output>> Future for Tracked<F, E> {
+impl<C: BorrowMut<Call>, F: Future, E: End<F::Output>> Future for Tracked<C, F, E> {
     type Output = E::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<E::Output> {
         let mut this = self.project();
-        // Taken out while the body runs: should it unwind, the call is dropped right here, as a panic.
-        let Some(call) = this.state.resume() else { polled_after_end() };
-        let polled = call.in_scope(|| {
-            let polled = this.body.as_mut().as_pin_mut().map(|body| body.poll(cx));
-            if let Some(Poll::Ready(_)) = polled {
-                this.body.set(None);
-            }
-            polled
-        });
-        match polled {
+        let call = this.call.borrow_mut();
+        if call.has_ended() {
+            polled_after_end();
+        }
+        let running = call.run();
+        match this.body.as_mut().as_pin_mut().map(|body| body.poll(cx)) {
             Some(Poll::Pending) => {
-                this.state.suspend(call);
+                running.suspend();
                 Poll::Pending
             }
-            Some(Poll::Ready(result)) => match this.end.take() {
-                Some(end) => Poll::Ready(end.end(call, result)),
-                None => polled_after_end(),
-            },
+            Some(Poll::Ready(result)) => {
+                this.body.set(None);
+                match this.end.take() {
+                    Some(end) => Poll::Ready(end.end(running, result)),
+                    None => polled_after_end(),
+                }
+            }
             None => polled_after_end(),
         }
     }
 }
 
-/// As with every future of an `async fn`.
 #[cold]
 fn polled_after_end() -> ! {
     panic!("a tracked future was polled after its end")

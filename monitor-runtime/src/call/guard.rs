@@ -1,28 +1,49 @@
-//! The guard of one call: `begin` counts its start, `settle` its end, once.
+//! The guard of one call: `begin` counts its start, `end` its end, once.
+//!
+//! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
+//! more than counting it.
 
 use tracing::Span;
-use tracing::span::EnteredSpan;
 
 use super::Verdict;
 use super::fault::{self, Fault};
-use super::lineage::{self, CallId, Inside};
+use super::lineage::{self, CallId};
 use super::outcome::Outcome;
 use super::site::{ErrorLog, Site};
 use crate::clock;
-use crate::registry::CallSeries;
+use crate::registry::{CallKind, CallSeries};
 
-/// A call that has been prepared and not begun: its series is found and its span open.
+/// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Call {
     site: &'static Site,
     series: &'static CallSeries,
     span: Span,
+    started: u64,
+    /// The call in whose body this one began.
+    parent: CallId,
+    stage: Stage,
+    /// What it is to end as although its body goes on: an item of its stream was an error.
+    is_failed: bool,
 }
 
-impl Entry {
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its series is found and its span open; it has not begun.
+    Prepared,
+    /// Its body runs.
+    Running,
+    /// Its body waits to be polled again.
+    Suspended,
+    Ended,
+}
+
+impl Call {
     #[inline]
-    pub(super) fn new(site: &'static Site, series: &'static CallSeries, span: Span) -> Self {
-        Self { site, series, span }
+    pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Span) -> Self {
+        let (started, parent) = (0, CallId::NONE);
+        Self { site, series, span, started, parent, stage: Stage::Prepared, is_failed: false }
     }
 
     pub(super) fn site(&self) -> &'static Site {
@@ -37,67 +58,83 @@ impl Entry {
     pub(super) fn span(&self) -> &Span {
         &self.span
     }
-}
 
-/// A call that has begun. Dropped unsettled, it ends as `if_dropped` says.
-#[derive(Debug)]
-pub struct Call {
-    entry: Entry,
-    started: u64,
-    /// The call in whose body this one began.
-    parent: CallId,
-    if_dropped: Outcome,
-    is_settled: bool,
-    /// What it is to end as although its body goes on: an item of its stream was an error.
-    is_failed: bool,
-}
-
-impl Call {
-    /// Counts the call as started and takes the time. Until it is suspended, it ends as a panic if it is dropped.
+    /// Whether the call has come to its end.
     #[inline]
-    pub(super) fn begin(entry: Entry) -> Self {
-        entry.series.start();
-        let (started, parent) = (clock::now(), CallId::current());
-        Self { entry, started, parent, if_dropped: Outcome::Panic, is_settled: false, is_failed: false }
+    pub(super) fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
     }
 
-    /// Runs a part of the body: inside the span, and as the call that calls inside it belong to.
+    /// Runs a part of the body, beginning the call if it is the first: inside the span, and as the call that calls inside
+    /// it belong to.
     #[inline]
-    pub(super) fn in_scope<T>(&self, part: impl FnOnce() -> T) -> T {
-        let _inside = self.id().enter();
-        self.entry.span.in_scope(part)
+    pub(super) fn run(&mut self) -> Running<'_> {
+        let around = self.enter();
+        Running { call: self, around }
+    }
+
+    fn enter(&mut self) -> CallId {
+        if self.stage == Stage::Prepared {
+            self.series.start();
+            self.started = clock::now();
+            self.parent = CallId::current();
+        }
+        self.stage = Stage::Running;
+        let around = CallId::began_at(self.started).make_current();
+        self.span.with_subscriber(|(span, subscriber)| subscriber.enter(span));
+        around
     }
 
     #[inline]
-    fn id(&self) -> CallId {
-        CallId::began_at(self.started)
+    fn leave(&self, around: CallId) {
+        self.span.with_subscriber(|(span, subscriber)| subscriber.exit(span));
+        around.make_current();
     }
 
-    /// Counts the call as ended with what its result says, and logs the error it returned.
+    /// Leaves the body for good.
+    fn settle(&mut self, around: CallId, outcome: Outcome) {
+        self.leave(around);
+        self.end(outcome);
+    }
+
+    /// Counts the end of a call whose body has been left.
     #[inline]
-    pub(super) fn settle(mut self, verdict: &Verdict<'_>) {
+    fn end(&mut self, outcome: Outcome) {
+        self.stage = Stage::Ended;
+        self.series.end(outcome, clock::nanos_since(self.started));
+    }
+
+    /// Drops a call that has ended, at no cost unless it has a span.
+    #[inline]
+    fn close(self) {
+        if self.span.is_disabled() {
+            std::mem::forget(self);
+        }
+    }
+
+    /// Does what belongs to a suspended call inside its span, and nothing unless there is one.
+    #[inline]
+    pub(super) fn in_scope(&mut self, work: impl FnOnce()) {
+        if self.stage == Stage::Suspended {
+            let running = self.run();
+            work();
+            running.suspend();
+        }
+    }
+
+    /// Ends a call whose body has handed it on, with what `verdict` says.
+    pub(super) fn end_as(mut self, verdict: &Verdict<'_>) {
         self.end(verdict.outcome);
         self.log(verdict);
     }
 
-    /// Takes note of an item of the call's stream.
-    pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
-        if verdict.outcome == Outcome::Error {
-            self.is_failed = true;
-            self.log(verdict);
-        }
+    /// Goes on, suspended, with a call that has been handed on.
+    pub(super) fn suspended(mut self) -> Self {
+        self.stage = Stage::Suspended;
+        self
     }
 
-    /// Records how long the first item took.
-    pub(super) fn first_item(&self) {
-        self.entry.series.first_item(clock::nanos_since(self.started));
-    }
-
-    /// Counts the call of a stream that came to its end.
-    pub(super) fn finish(mut self) {
-        self.end(if self.is_failed { Outcome::Error } else { Outcome::Success });
-    }
-
+    /// Logs the error that the call returned.
     #[inline]
     fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
@@ -107,117 +144,157 @@ impl Call {
 
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
-        let is_wanted = match self.entry.site.error_log() {
+        let is_wanted = match self.site.error_log() {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
             ErrorLog::Off => false,
         };
-        if is_wanted && !lineage::was_logged(self.id(), self.parent, fault) {
-            self.in_scope(|| fault::log(&self.entry, fault));
+        let id = CallId::began_at(self.started);
+        if is_wanted && !lineage::was_logged(id, self.parent, fault) {
+            let _inside = id.enter();
+            self.span.in_scope(|| fault::log(self, fault));
         }
-    }
-
-    #[inline]
-    fn end(&mut self, outcome: Outcome) {
-        self.is_settled = true;
-        self.entry.series.end(outcome, clock::nanos_since(self.started));
     }
 }
 
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_settled {
-            self.end(self.if_dropped);
+        if !matches!(self.stage, Stage::Prepared | Stage::Ended) {
+            self.abandon();
         }
     }
 }
 
-/// Where a future or a stream stands between two polls.
+impl Call {
+    #[cold]
+    fn abandon(&mut self) {
+        self.end(match self.stage {
+            Stage::Suspended if self.is_failed => Outcome::Error,
+            Stage::Suspended => Outcome::Cancelled,
+            _ => Outcome::Panic,
+        });
+    }
+}
+
+/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic.
 #[derive(Debug)]
-pub(super) enum State {
-    /// Not polled yet: no call so far.
-    Prepared(Entry),
-    /// Suspended.
-    Running(Call),
-    Ended,
+pub struct Running<'c> {
+    call: &'c mut Call,
+    /// The call that the thread was in before.
+    around: CallId,
 }
 
-impl State {
-    /// Takes the call out for a poll, beginning it at the first one; `None` after its end.
+impl Running<'_> {
+    /// The body waits: dropped now, the call ends as cancelled, or as the error that one of its items was.
     #[inline]
-    pub(super) fn resume(&mut self) -> Option<Call> {
-        match std::mem::replace(self, Self::Ended) {
-            Self::Prepared(entry) => Some(Call::begin(entry)),
-            Self::Running(mut call) => {
-                call.if_dropped = Outcome::Panic;
-                Some(call)
-            }
-            Self::Ended => None,
+    pub(super) fn suspend(self) {
+        self.call.leave(self.around);
+        self.call.stage = Stage::Suspended;
+        std::mem::forget(self);
+    }
+
+    /// The body has ended, and the call with it, as `verdict` says.
+    #[inline]
+    pub(super) fn settle(self, verdict: &Verdict<'_>) {
+        self.call.settle(self.around, verdict.outcome);
+        self.call.log(verdict);
+        std::mem::forget(self);
+    }
+
+    /// Takes note of an item of the call's stream.
+    pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
+        if verdict.outcome == Outcome::Error {
+            self.call.is_failed = true;
+            self.call.log(verdict);
         }
     }
 
-    /// Puts the call back; dropped now, it ends as cancelled, or as the error that one of its items was.
-    #[inline]
-    pub(super) fn suspend(&mut self, mut call: Call) {
-        call.if_dropped = if call.is_failed { Outcome::Error } else { Outcome::Cancelled };
-        *self = Self::Running(call);
+    /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
+    pub(super) fn first_item(&self) {
+        if self.call.site.kind() != CallKind::Query {
+            self.call.series.first_item(clock::nanos_since(self.call.started));
+        }
     }
 
-    /// Does what belongs to a suspended call inside its span, and nothing unless there is one.
-    #[inline]
-    pub(super) fn in_scope(&self, work: impl FnOnce()) {
-        if let Self::Running(call) = self {
-            call.in_scope(work);
-        }
+    /// The call's stream has ended, and the call with it.
+    pub(super) fn finish(self) {
+        let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
+        self.call.settle(self.around, outcome);
+        std::mem::forget(self);
+    }
+
+    /// The body has ended, and the call goes on elsewhere.
+    pub(super) fn hand_on(self) -> Call {
+        self.call.leave(self.around);
+        let mut ended = Call::prepared(self.call.site, self.call.series, Span::none());
+        ended.stage = Stage::Ended;
+        let call = std::mem::replace(self.call, ended);
+        std::mem::forget(self);
+        call
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.call.settle(self.around, Outcome::Panic);
     }
 }
 
 /// A call whose body is not handed over: it stands between [`begin`] and [`Begun::end`], in the function itself.
 #[derive(Debug)]
 pub struct Begun {
-    // Left before the call is dropped, as they were entered after the call began.
-    _entered: EnteredSpan,
-    _inside: Inside,
     call: Call,
+    around: CallId,
 }
 
 /// Begins a call in place. Unless it is ended, it ends as a panic when it is dropped.
 #[inline]
-pub fn begin(entry: Entry) -> Begun {
-    let call = Call::begin(entry);
-    Begun { _entered: call.entry.span.clone().entered(), _inside: call.id().enter(), call }
+pub fn begin(mut call: Call) -> Begun {
+    let around = call.enter();
+    Begun { call, around }
 }
 
 impl Begun {
     /// Ends the call with what its result says.
     #[inline]
-    pub fn end<R>(self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
-        self.call.settle(&judge(&result));
+    pub fn end<R>(mut self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
+        let verdict = judge(&result);
+        self.call.settle(self.around, verdict.outcome);
+        self.call.log(&verdict);
         result
+    }
+}
+
+impl Drop for Begun {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.call.has_ended() {
+            self.call.settle(self.around, Outcome::Panic);
+        }
     }
 }
 
 /// A call that cannot end in an error: it ends with the guard.
 #[derive(Debug)]
 pub struct Guard {
-    begun: Option<Begun>,
+    begun: Begun,
     was_panicking: bool,
 }
 
 /// Begins a call that ends when the guard is dropped: as a panic if the thread unwinds by then, else as a success.
 #[inline]
-pub fn guard(entry: Entry) -> Guard {
-    Guard { begun: Some(begin(entry)), was_panicking: std::thread::panicking() }
+pub fn guard(call: Call) -> Guard {
+    Guard { begun: begin(call), was_panicking: std::thread::panicking() }
 }
 
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
         // A call made by a destructor, while the thread unwinds already, is judged by itself.
-        let has_panicked = std::thread::panicking() && !self.was_panicking;
-        if let Some(begun) = self.begun.take().filter(|_| !has_panicked) {
-            begun.call.finish();
+        if self.was_panicking || !std::thread::panicking() {
+            let Begun { call, around } = &mut self.begun;
+            call.settle(*around, Outcome::Success);
         }
     }
 }
@@ -225,12 +302,13 @@ impl Drop for Guard {
 /// Runs the body of a synchronous function as one call.
 #[inline]
 pub fn track<R>(
-    entry: Entry,
+    mut call: Call,
     body: impl FnOnce() -> R,
     judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>,
 ) -> R {
-    let call = Call::begin(entry);
-    let result = call.in_scope(body);
-    call.settle(&judge(&result));
+    let running = call.run();
+    let result = body();
+    running.settle(&judge(&result));
+    call.close();
     result
 }

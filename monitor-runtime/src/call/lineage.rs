@@ -25,7 +25,7 @@ thread_local! {
 pub(crate) struct CallId(u64);
 
 impl CallId {
-    const NONE: Self = Self(0);
+    pub(super) const NONE: Self = Self(0);
 
     #[inline]
     pub(super) fn began_at(ticks: u64) -> Self {
@@ -44,10 +44,16 @@ impl CallId {
         Carried { part, call: self }
     }
 
-    /// Notes that this thread is in the call's body, until the guard is dropped.
+    /// Notes that this thread is in the call's body, and gives the call that it was in.
+    #[inline]
+    pub(super) fn make_current(self) -> Self {
+        CURRENT.replace(self)
+    }
+
+    /// As [`make_current`](Self::make_current), until the guard is dropped.
     #[inline]
     pub(crate) fn enter(self) -> Inside {
-        Inside { before: CURRENT.replace(self) }
+        Inside { before: self.make_current() }
     }
 }
 

@@ -14,7 +14,7 @@ mod stream;
 
 pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSendError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
 pub use future::{Judged, Tracked, track_future, track_returned_future};
-pub use guard::{Begun, Call, Entry, Guard, begin, guard, track};
+pub use guard::{Begun, Call, Guard, begin, guard, track};
 #[cfg(all(feature = "logging", feature = "health"))]
 pub(crate) use lineage::CallId;
 pub use outcome::{

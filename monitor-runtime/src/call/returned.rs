@@ -8,7 +8,7 @@ use futures_core::Stream;
 
 use super::Verdict;
 use super::future::track_returned_future;
-use super::guard::{Entry, track};
+use super::guard::{Call, track};
 use super::stream::{Rebox, track_boxed_stream};
 
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
@@ -31,7 +31,7 @@ pub trait ViaBoxedFuture {
     /// Tracks the future, not its making.
     fn track(
         &self,
-        entry: Entry,
+        call: Call,
         make: impl FnOnce() -> Self::Boxed,
         judge: for<'r> fn(&'r <Self::Boxed as Future>::Output) -> Verdict<'r>,
     ) -> Self::Boxed;
@@ -45,7 +45,7 @@ pub trait ViaBoxedStream {
     /// Tracks the stream, not its making.
     fn track(
         &self,
-        entry: Entry,
+        call: Call,
         make: impl FnOnce() -> Self::Boxed,
         judge: for<'r> fn(&'r <Self::Boxed as Stream>::Item) -> Verdict<'r>,
     ) -> Self::Boxed;
@@ -57,7 +57,7 @@ pub trait ViaValue {
     type Value;
 
     /// Tracks the function's body.
-    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
+    fn track<J>(&self, call: Call, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
     where
         J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
 }
@@ -69,11 +69,11 @@ macro_rules! boxed_future {
 
             fn track(
                 &self,
-                entry: Entry,
+                call: Call,
                 make: impl FnOnce() -> Self::Boxed,
                 judge: for<'r> fn(&'r T) -> Verdict<'r>,
             ) -> Self::Boxed {
-                $box(track_returned_future(entry, make, judge))
+                $box(track_returned_future(call, make, judge))
             }
         }
     };
@@ -93,21 +93,21 @@ impl<S: Rebox> ViaBoxedStream for &Returned<S> {
 
     fn track(
         &self,
-        entry: Entry,
+        call: Call,
         make: impl FnOnce() -> S,
         judge: for<'r> fn(&'r S::Item) -> Verdict<'r>,
     ) -> S {
-        track_boxed_stream(entry, make, judge)
+        track_boxed_stream(call, make, judge)
     }
 }
 
 impl<R> ViaValue for Returned<R> {
     type Value = R;
 
-    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> R, judge: J) -> R
+    fn track<J>(&self, call: Call, body: impl FnOnce() -> R, judge: J) -> R
     where
         J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
     {
-        track(entry, body, judge)
+        track(call, body, judge)
     }
 }

@@ -9,7 +9,7 @@ use tracing::subscriber::Interest;
 use tracing::{Metadata, Span};
 use tracing_core::{Callsite, dispatcher};
 
-use super::guard::Entry;
+use super::guard::Call;
 use crate::registry::{CallKind, CallSeries, Found};
 
 /// How an error that a call returned is logged.
@@ -63,12 +63,12 @@ impl Site {
 
     /// Prepares a call under the function's own id.
     #[inline]
-    pub fn enter(&'static self, fields: impl FnOnce(Opening<'_>) -> Span) -> Entry {
+    pub fn enter(&'static self, fields: impl FnOnce(Opening<'_>) -> Span) -> Call {
         let series = match self.series.get() {
             Some(series) => series,
             None => self.resolve(),
         };
-        Entry::new(self, series, self.span(self.id, fields))
+        self.prepare(series, self.id, fields)
     }
 
     /// Prepares a call under an id that an expression gave; the function's own stands for an empty one, since an empty label
@@ -78,33 +78,48 @@ impl Site {
         &'static self,
         id: &(impl AsRef<str> + ?Sized),
         fields: impl FnOnce(Opening<'_>) -> Span,
-    ) -> Entry {
+    ) -> Call {
         let given = id.as_ref();
         let id = if given.is_empty() { self.id } else { given };
-        let (Found::Own(series) | Found::Overflow(series)) = self.find(id);
-        Entry::new(self, series, self.span(id, fields))
+        self.prepare(self.find(id), id, fields)
+    }
+
+    #[inline]
+    fn prepare(
+        &'static self,
+        series: &'static CallSeries,
+        id: &str,
+        fields: impl FnOnce(Opening<'_>) -> Span,
+    ) -> Call {
+        // Made in one place in either case: a call that is moved costs more than one that is counted.
+        if self.is_enabled() {
+            Call::prepared(self, series, fields(Opening { site: self, id: &id }))
+        } else {
+            Call::prepared(self, series, Span::none())
+        }
     }
 
     /// Overflow is not kept: each call recorded there is to be counted as such.
     #[cold]
     fn resolve(&self) -> &'static CallSeries {
-        match self.find(self.id) {
+        match self.look_up(self.id) {
             Found::Own(series) => self.series.get_or_init(|| series),
             Found::Overflow(series) => series,
         }
     }
 
-    fn find(&self, id: &str) -> Found<CallSeries> {
+    fn find(&self, id: &str) -> &'static CallSeries {
+        let (Found::Own(series) | Found::Overflow(series)) = self.look_up(id);
+        series
+    }
+
+    #[inline]
+    fn look_up(&self, id: &str) -> Found<CallSeries> {
         let series = &self.kind.family().series;
         match self.kind {
             CallKind::Agent | CallKind::Skill => series.find(&[id]),
             CallKind::Query => series.find(&[self.operation, id]),
         }
-    }
-
-    #[inline]
-    fn span(&'static self, id: &str, fields: impl FnOnce(Opening<'_>) -> Span) -> Span {
-        if self.is_enabled() { fields(Opening { site: self, id: &id }) } else { Span::none() }
     }
 
     /// Whether somebody listens to the span; one load when nobody does.

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::Verdict;
 use super::future::{End, Tracked};
-use super::guard::{Call, Entry, State};
+use super::guard::{Call, Running};
 
 /// Judges one item of a stream.
 pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
@@ -27,7 +27,7 @@ pin_project! {
     pub struct TrackedStream<S: Stream> {
         #[pin]
         stream: Option<S>,
-        state: State,
+        call: Call,
         judge: ItemJudge<S::Item>,
         has_items: bool,
     }
@@ -35,7 +35,7 @@ pin_project! {
     impl<S: Stream> PinnedDrop for TrackedStream<S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.state.in_scope(|| this.stream.set(None));
+            this.call.in_scope(|| this.stream.set(None));
         }
     }
 }
@@ -43,19 +43,17 @@ pin_project! {
 /// Tracks the stream that a function returns. Making it is no part of the call.
 #[inline]
 pub fn track_stream<T, S: Stream<Item = T>>(
-    entry: Entry,
+    call: Call,
     make: impl FnOnce() -> S,
     judge: ItemJudge<T>,
 ) -> TrackedStream<S> {
-    TrackedStream { stream: Some(make()), state: State::Prepared(entry), judge, has_items: false }
+    TrackedStream { stream: Some(make()), call, judge, has_items: false }
 }
 
 impl<S: Stream> TrackedStream<S> {
     /// Goes on with a call that a future began.
     fn running(call: Call, stream: S, judge: ItemJudge<S::Item>) -> Self {
-        let mut state = State::Ended;
-        state.suspend(call);
-        Self { stream: Some(stream), state, judge, has_items: false }
+        Self { stream: Some(stream), call: call.suspended(), judge, has_items: false }
     }
 }
 
@@ -64,29 +62,26 @@ impl<S: Stream> Stream for TrackedStream<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
-        let Some(mut call) = this.state.resume() else { return Poll::Ready(None) };
-        let polled = call.in_scope(|| {
-            let polled = this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx));
-            if let Some(Poll::Ready(None)) = polled {
-                this.stream.set(None);
-            }
-            polled
-        });
-        match polled {
+        if this.call.has_ended() {
+            return Poll::Ready(None);
+        }
+        let mut running = this.call.run();
+        match this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx)) {
             Some(Poll::Ready(Some(item))) => {
                 if !std::mem::replace(this.has_items, true) {
-                    call.first_item();
+                    running.first_item();
                 }
-                call.observe(&(this.judge)(&item));
-                this.state.suspend(call);
+                running.observe(&(this.judge)(&item));
+                running.suspend();
                 Poll::Ready(Some(item))
             }
             Some(Poll::Pending) => {
-                this.state.suspend(call);
+                running.suspend();
                 Poll::Pending
             }
             Some(Poll::Ready(None)) | None => {
-                call.finish();
+                this.stream.set(None);
+                running.finish();
                 Poll::Ready(None)
             }
         }
@@ -130,17 +125,21 @@ rebox!(Send Sync);
 
 /// Tracks the boxed stream that a function returns.
 #[inline]
-pub fn track_boxed_stream<S: Rebox>(entry: Entry, make: impl FnOnce() -> S, judge: ItemJudge<S::Item>) -> S {
-    S::rebox(track_stream(entry, make, judge))
+pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Item>) -> S {
+    S::rebox(track_stream(call, make, judge))
 }
 
 /// Tracks an asynchronous function whose call goes on in the stream that it returns.
 #[inline]
-pub fn track_until_stream<F: Future, O, A>(entry: Entry, body: F, hand_on: A) -> Tracked<F, HandOn<A>>
+pub fn track_until_stream<F: Future, O, A>(
+    call: &mut Call,
+    body: F,
+    hand_on: A,
+) -> Tracked<&mut Call, F, HandOn<A>>
 where
     A: FnOnce(Call, F::Output) -> O,
 {
-    Tracked::new(entry, body, HandOn(hand_on))
+    Tracked::new(call, body, HandOn(hand_on))
 }
 
 /// Hands the call on to whatever the result holds.
@@ -151,8 +150,8 @@ impl<T, O, A: FnOnce(Call, T) -> O> End<T> for HandOn<A> {
     type Output = O;
 
     #[inline]
-    fn end(self, call: Call, result: T) -> O {
-        (self.0)(call, result)
+    fn end(self, running: Running<'_>, result: T) -> O {
+        (self.0)(running.hand_on(), result)
     }
 }
 
@@ -182,7 +181,7 @@ pub fn hand_on_ok<S, E, O>(
 ) -> Result<O, E> {
     let verdict = result.is_err().then(|| judge(&result));
     match verdict {
-        Some(verdict) => call.settle(&verdict),
+        Some(verdict) => call.end_as(&verdict),
         None => return result.map(|stream| hand_on(call, stream)),
     }
     result.map(|_| unreachable!("judged as an error, it is one"))
