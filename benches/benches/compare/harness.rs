@@ -3,14 +3,16 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long one contender's turn takes: short enough that most turns pass undisturbed.
+/// How long a contender's turn takes: short enough that most turns pass undisturbed, and alike for all in a race, so that
+/// none is disturbed more often than another.
 const TURN: Duration = Duration::from_micros(100);
 
 /// Something that is timed: `run` does it so many times and says how long that took.
 pub(crate) struct Contender<'c> {
     name: &'static str,
     run: Box<dyn FnMut(u64) -> Duration + 'c>,
-    /// How often it is done in a turn.
+    turn: Duration,
+    /// How often it is done in a turn; 0 before it is known how long it takes.
     batch: u64,
 }
 
@@ -22,7 +24,12 @@ impl<'c> Contender<'c> {
 
     /// A contender that takes its own time.
     pub(crate) fn timed(name: &'static str, run: impl FnMut(u64) -> Duration + 'c) -> Self {
-        Self { name, run: Box::new(run), batch: 0 }
+        Self { name, run: Box::new(run), turn: TURN, batch: 0 }
+    }
+
+    /// Sets how long its turn takes.
+    pub(crate) fn turn(self, turn: Duration) -> Self {
+        Self { turn, ..self }
     }
 
     /// Sets how often it is done in a turn, instead of as often as fits.
@@ -35,7 +42,7 @@ impl<'c> Contender<'c> {
         (self.run)(8);
         if self.batch == 0 {
             self.batch = 1;
-            while self.batch < 1 << 20 && (0..3).any(|_| (self.run)(self.batch) < TURN / 2) {
+            while self.batch < 1 << 20 && (0..3).any(|_| (self.run)(self.batch) < self.turn / 2) {
                 self.batch *= 2;
             }
         }
@@ -56,6 +63,18 @@ pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
     let start = Instant::now();
     for number in 0..times {
         black_box(call(number));
+    }
+    start.elapsed()
+}
+
+/// The same of calls that are awaited.
+pub(crate) async fn time_async<R>(times: u64, mut call: impl AsyncFnMut() -> R) -> Duration {
+    for _ in 0..times / 8 {
+        black_box(call().await);
+    }
+    let start = Instant::now();
+    for _ in 0..times {
+        black_box(call().await);
     }
     start.elapsed()
 }

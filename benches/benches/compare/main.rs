@@ -12,8 +12,15 @@
 mod bars;
 mod calls;
 mod harness;
+mod http;
+mod lines;
+mod live;
+mod logged;
+mod remote;
 mod report;
+mod scrape;
 mod sections;
+mod subscribers;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,6 +36,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         match argument.as_str() {
             "--quick" => effort.is_quick = true,
             "--check" => must_meet = true,
+            // How this bench runs itself, for contenders that need a process of their own.
+            "--contender" => {
+                remote::serve(&arguments.next().ok_or("--contender expects a name")?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
             "--section" => section = Some(arguments.next().ok_or("--section expects a name")?),
             // What `cargo bench` says to every bench.
             "--bench" => {}

@@ -6,8 +6,8 @@ use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::calls;
 use crate::report::{Figures, parse};
+use crate::{calls, http, lines, live, logged, scrape};
 
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,14 @@ impl Effort {
 type Section = fn(Effort) -> Result<Figures, Box<dyn Error>>;
 
 /// In the order in which they run.
-pub(crate) const SECTIONS: [(&str, Section); 1] = [("calls", calls::run)];
+pub(crate) const SECTIONS: [(&str, Section); 6] = [
+    ("calls", |effort| Ok(calls::run(effort))),
+    ("logged", logged::run),
+    ("lines", lines::run),
+    ("scrape", scrape::run),
+    ("http", http::run),
+    ("live", live::run),
+];
 
 /// Runs a section by this executable, shows its tables, and returns its figures.
 pub(crate) fn run_apart(name: &str, effort: Effort) -> Result<Figures, Box<dyn Error>> {

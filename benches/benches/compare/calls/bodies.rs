@@ -10,18 +10,18 @@ use monitor_runtime::track_agent;
 
 /// What every contender's function does.
 #[inline]
-pub(super) fn work(number: u64) -> u64 {
+pub(crate) fn work(number: u64) -> u64 {
     black_box(number).wrapping_mul(3)
 }
 
 #[inline(never)]
-pub(super) fn plain(number: u64) -> u64 {
+pub(crate) fn plain(number: u64) -> u64 {
     work(number)
 }
 
 #[inline(never)]
 #[track_agent("planner")]
-pub(super) fn tracked(number: u64) -> u64 {
+pub(crate) fn tracked(number: u64) -> u64 {
     work(number)
 }
 
@@ -33,7 +33,7 @@ thread_local! {
 
 /// Two time-stamp reads and three stores of the thread's own: nothing that can be scraped costs less.
 #[inline(never)]
-pub(super) fn limit(clock: &quanta::Clock, number: u64) -> u64 {
+pub(crate) fn limit(clock: &quanta::Clock, number: u64) -> u64 {
     let start = clock.raw();
     add(&STARTED, 1);
     let result = work(number);
@@ -49,15 +49,12 @@ fn add(cell: &'static LocalKey<Cell<u64>>, by: u64) {
 }
 
 #[inline(never)]
-pub(super) fn plain_async(number: u64) -> u64 {
-    async fn body(number: u64) -> u64 {
-        work(number)
-    }
-    finish(body(number))
+pub(crate) fn plain_async(number: u64) -> u64 {
+    finish(async move { work(number) })
 }
 
 #[inline(never)]
-pub(super) fn tracked_async(number: u64) -> u64 {
+pub(crate) fn tracked_async(number: u64) -> u64 {
     #[track_agent("async_planner")]
     async fn body(number: u64) -> u64 {
         work(number)
@@ -75,14 +72,14 @@ fn finish(future: impl Future<Output = u64>) -> u64 {
 }
 
 #[inline(never)]
-pub(super) fn plain_id(id: &str, number: u64) -> u64 {
+pub(crate) fn plain_id(id: &str, number: u64) -> u64 {
     black_box(id);
     work(number)
 }
 
 #[inline(never)]
 #[track_agent(id = id)]
-pub(super) fn tracked_id(id: &str, number: u64) -> u64 {
+pub(crate) fn tracked_id(id: &str, number: u64) -> u64 {
     black_box(id);
     work(number)
 }

@@ -58,7 +58,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
 
 /// With a clock read by hand: `start_timer` would cost two atomic operations more.
 #[inline(never)]
-pub(super) fn prometheus(number: u64) -> u64 {
+pub(crate) fn prometheus(number: u64) -> u64 {
     let handles = &*HANDLES;
     handles.active.inc();
     let start = Instant::now();
@@ -69,30 +69,30 @@ pub(super) fn prometheus(number: u64) -> u64 {
     result
 }
 
-pub(super) type AgentFamily<M> = Family<AgentLabels, M, fn() -> M>;
-pub(super) type CallFamily<M> = Family<CallLabels, M, fn() -> M>;
+pub(crate) type AgentFamily<M> = Family<AgentLabels, M, fn() -> M>;
+pub(crate) type CallFamily<M> = Family<CallLabels, M, fn() -> M>;
 
 /// Labels as the crate's documentation has them: a type that derives its encoding, with its text owned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, prometheus_client::encoding::EncodeLabelSet)]
-pub(super) struct AgentLabels {
-    pub(super) agent_id: String,
+pub(crate) struct AgentLabels {
+    pub(crate) agent_id: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, prometheus_client::encoding::EncodeLabelSet)]
-pub(super) struct CallLabels {
-    pub(super) agent_id: String,
-    pub(super) status: &'static str,
+pub(crate) struct CallLabels {
+    pub(crate) agent_id: String,
+    pub(crate) status: &'static str,
 }
 
 /// The same three families of `prometheus-client`.
-pub(super) struct Families {
-    pub(super) total: CallFamily<Counter>,
-    pub(super) duration: CallFamily<Histogram>,
-    pub(super) active: AgentFamily<Gauge>,
+pub(crate) struct Families {
+    pub(crate) total: CallFamily<Counter>,
+    pub(crate) duration: CallFamily<Histogram>,
+    pub(crate) active: AgentFamily<Gauge>,
 }
 
 impl Families {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             total: Family::new_with_constructor(Counter::default),
             duration: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
@@ -119,7 +119,7 @@ static CLIENT_HANDLES: LazyLock<ClientHandles> = LazyLock::new(|| {
 });
 
 #[inline(never)]
-pub(super) fn prometheus_client(number: u64) -> u64 {
+pub(crate) fn prometheus_client(number: u64) -> u64 {
     let handles = &*CLIENT_HANDLES;
     handles.active.inc();
     let start = Instant::now();
@@ -131,10 +131,10 @@ pub(super) fn prometheus_client(number: u64) -> u64 {
 }
 
 /// The exporter behind the `metrics` macros.
-pub(super) struct Recorder(PrometheusHandle);
+pub(crate) struct Recorder(PrometheusHandle);
 
 impl Recorder {
-    pub(super) fn install() -> Self {
+    pub(crate) fn install() -> Self {
         let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
         let handle = builder
             .map_err(|error| error.to_string())
@@ -143,7 +143,7 @@ impl Recorder {
     }
 
     /// Times the macros; the upkeep that drains their histograms, a task of its own in a service, is not counted.
-    pub(super) fn time(&self, times: u64) -> Duration {
+    pub(crate) fn time(&self, times: u64) -> Duration {
         let elapsed = time(times, metrics_macros);
         self.0.run_upkeep();
         elapsed
@@ -170,18 +170,18 @@ pub(crate) fn set_up_autometrics() {
 
 #[inline(never)]
 #[autometrics::autometrics(track_concurrency)]
-pub(super) fn autometrics(number: u64) -> u64 {
+pub(crate) fn autometrics(number: u64) -> u64 {
     work(number)
 }
 
 #[inline(never)]
 #[tracing::instrument(skip_all, fields(agent_id = "planner"))]
-pub(super) fn instrumented(number: u64) -> u64 {
+pub(crate) fn instrumented(number: u64) -> u64 {
     work(number)
 }
 
 #[inline(never)]
 #[fastrace::trace]
-pub(super) fn fastrace(number: u64) -> u64 {
+pub(crate) fn fastrace(number: u64) -> u64 {
     work(number)
 }

@@ -1,0 +1,76 @@
+//! What a scrape costs: a thousand agents, each with a success, an error, a panic and a cancellation.
+
+mod agents;
+mod limit;
+mod peers;
+
+use std::error::Error;
+use std::hint::black_box;
+
+use monitor_runtime::metrics;
+
+use crate::harness::{Contender, race, time};
+use crate::remote::{Run, remote};
+use crate::report::{Figures, print};
+use crate::sections::Effort;
+
+use limit::Limit;
+
+const AGENTS: usize = 1_000;
+
+pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
+    let mut figures = against_peers(effort)?;
+    figures.extend(by_size(effort)?);
+    Ok(figures)
+}
+
+fn against_peers(effort: Effort) -> Result<Figures, Box<dyn Error>> {
+    agents::run(0..AGENTS);
+    let mut limit = Limit::of(&metrics::render());
+    let prometheus = peers::prometheus(AGENTS)?;
+    let client = peers::PrometheusClient::new(AGENTS);
+    let exporter = peers::Exporter::new(AGENTS)?;
+    let race = race(
+        vec![
+            Contender::new("limit", |_| black_box(limit.write()).len()),
+            Contender::new("ours, metrics::render", |_| metrics::render()),
+            Contender::new("prometheus, gather + TextEncoder", |_| peers::encode(&prometheus)),
+            Contender::new("prometheus-client, encode", |_| client.encode()),
+            Contender::new("metrics-exporter-prometheus, render", |_| exporter.render()),
+        ],
+        effort.rounds(60),
+    );
+    print("a scrape of 1,000 agents with every status", &race, |_| None);
+    let ours = race.of("ours, metrics::render");
+    Ok(vec![
+        ("prometheus_encode_over_scrape", race.of("prometheus, gather + TextEncoder").over(ours)),
+        ("scrape_over_limit", ours.over(race.of("limit"))),
+    ])
+}
+
+/// Agents that make about a thousand and a hundred thousand series, and none, which is what a scrape costs whatever
+/// there is to show: the metrics of the process are read from the system.
+const SIZES: [usize; 3] = [0, 1_000_usize.div_ceil(agents::SERIES), 100_000_usize.div_ceil(agents::SERIES)];
+
+fn by_size(effort: Effort) -> Result<Figures, Box<dyn Error>> {
+    let [none, small, large] = SIZES;
+    let render = |name, agents: usize| remote(name, &format!("scrape/{agents}"));
+    let race = race(
+        vec![
+            render("no agent", none)?.batch(16),
+            render("1,000 series", small)?.batch(16),
+            render("100,000 series", large)?,
+        ],
+        effort.rounds(60),
+    );
+    print("a scrape by its size", &race, |name| (name != "no agent").then_some("no agent"));
+    let linear = (large - none) as f64 / (small - none) as f64;
+    let ratio = race.net("100,000 series", "no agent").over(&race.net("1,000 series", "no agent"));
+    Ok(vec![("scrape_100k_over_linear", ratio / linear)])
+}
+
+/// A process in which so many agents have run.
+pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
+    agents::run(0..member.parse()?);
+    Ok(Box::new(|times| time(times, |_| metrics::render())))
+}
