@@ -7,7 +7,7 @@ use super::family::{Family, Series};
 use super::histogram::{Buckets, Histogram, Reading};
 use super::labels::Labels;
 use super::shard::Stripe;
-use super::sink::{Sample, Shown, Sink};
+use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::call::Outcome;
 use crate::catalog::{self, Metric};
 
@@ -87,6 +87,28 @@ impl CallFamily {
     }
 }
 
+/// The `status` label of an outcome.
+fn status(outcome: Outcome) -> &'static ExtraLabel {
+    macro_rules! label {
+        ($value:literal) => {
+            &const {
+                ExtraLabel {
+                    name: "status",
+                    value: $value,
+                    closed: concat!(",status=\"", $value, "\"} "),
+                    open: concat!(",status=\"", $value, "\","),
+                }
+            }
+        };
+    }
+    match outcome {
+        Outcome::Success => label!("success"),
+        Outcome::Error => label!("error"),
+        Outcome::Panic => label!("panic"),
+        Outcome::Cancelled => label!("cancelled"),
+    }
+}
+
 /// Everything counted for one id.
 #[derive(Debug)]
 pub(crate) struct CallSeries {
@@ -152,6 +174,14 @@ impl CallSeries {
         histogram.record(Stripe::of_this_thread(), nanos);
     }
 
+    /// See [`Cells::fetch`](super::shard::Cells::fetch).
+    fn fetch(&self) -> u64 {
+        Outcome::ALL
+            .into_iter()
+            .filter_map(|outcome| self.ended(outcome))
+            .fold(0, |seen, histogram| seen | histogram.fetch())
+    }
+
     fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
         match outcome {
             Outcome::Success => Some(&self.success),
@@ -163,56 +193,42 @@ impl CallSeries {
 /// What the series of a family held when they were read.
 pub(super) struct Readings {
     series: Vec<&'static CallSeries>,
-    /// For each series and each outcome by name, the buckets added up.
-    counts: Vec<u64>,
-    /// For each series and each outcome by name.
-    sums: Vec<u64>,
+    /// For each series and each outcome by name, what the histogram held.
+    words: Vec<u64>,
+    /// How many words that is.
+    words_each: usize,
+    /// For each series.
     running: Vec<u64>,
-    /// How many buckets a histogram has.
-    buckets: usize,
 }
 
-const OUTCOMES: usize = Outcome::BY_NAME.len();
+/// How many series ahead of the one that is read.
+const FETCHED_AHEAD: usize = 4;
 
 impl Readings {
     pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
-        let buckets = series.first().map_or(0, |series| series.buckets.count());
-        let mut readings = Self {
-            counts: vec![0; series.len() * OUTCOMES * buckets],
-            sums: vec![0; series.len() * OUTCOMES],
-            running: Vec::with_capacity(series.len()),
-            series,
-            buckets,
-        };
-        readings.read();
-        readings
-    }
-
-    fn read(&mut self) {
-        let mut counts = self.counts.chunks_mut(self.buckets.max(1));
-        let mut sums = self.sums.iter_mut();
-        for series in &self.series {
-            let mut ended = 0;
-            for ((outcome, counts), sum) in Outcome::BY_NAME.into_iter().zip(&mut counts).zip(&mut sums) {
-                if let Some(histogram) = series.ended(outcome) {
-                    *sum = histogram.read_into(counts);
-                    ended += counts.last().copied().unwrap_or(0);
-                }
-            }
+        let words_each = series.first().map_or(1, |series| series.buckets.words());
+        let mut words = vec![0; series.len() * Outcome::BY_NAME.len() * words_each];
+        let mut readings = words.chunks_mut(words_each);
+        let mut ahead = series.iter().skip(FETCHED_AHEAD);
+        let running = series.iter().map(|series| {
+            std::hint::black_box(ahead.next().map(|series| series.fetch()));
+            let ended: u64 = Outcome::BY_NAME
+                .into_iter()
+                .zip(&mut readings)
+                .filter_map(|(outcome, words)| Some(series.ended(outcome)?.read_into(words)))
+                .sum();
             // Read after the ends: whatever has ended has started, so the difference is never negative.
-            self.running.push(series.success.beside().saturating_sub(ended));
-        }
+            series.success.beside().saturating_sub(ended)
+        });
+        let running = running.collect();
+        Self { series, words, words_each, running }
     }
 
     /// Each series with what it held of each outcome.
-    fn by_status(
-        &self,
-    ) -> impl Iterator<Item = (&'static CallSeries, (&'static str, &'static str), Reading<'_>)> {
+    fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
         let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
-        let values = self.counts.chunks(self.buckets.max(1)).zip(&self.sums);
-        keys.zip(values).map(|((series, outcome), (cumulative, &sum_nanos))| {
-            let reading = Reading { buckets: series.buckets, cumulative, sum_nanos };
-            (series, ("status", outcome.as_str()), reading)
+        keys.zip(self.words.chunks(self.words_each)).map(|((series, outcome), words)| {
+            (series, status(outcome), Reading { buckets: series.buckets, words })
         })
     }
 
@@ -239,6 +255,21 @@ impl Readings {
             if let Some(histogram) = series.first_item.get() {
                 histogram.read(|reading| sink.push(&series.labels, None, Sample::Histogram(reading)));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_label_says_the_outcome() {
+        for outcome in Outcome::ALL {
+            let ExtraLabel { name, value, closed, open } = status(outcome);
+            assert_eq!(*value, outcome.as_str());
+            assert_eq!(*closed, format!(",{name}=\"{value}\"}} "));
+            assert_eq!(*open, format!(",{name}=\"{value}\","));
         }
     }
 }

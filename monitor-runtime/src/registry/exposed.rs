@@ -1,6 +1,7 @@
 //! A registry with our metrics in it, and the text it gives.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
@@ -46,12 +47,16 @@ impl Exposed {
 
     /// The text exposition of everything in the registry, families sorted by name.
     pub(crate) fn render(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        // As much as the last time, and a little more: a text that grows is copied.
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let last = LAST.load(Ordering::Relaxed);
+        let mut out = Vec::with_capacity(last + last / 16);
         if self.is_ours {
             merge(read_cells(), proto::gather_others(&self.registry), &mut out);
         } else {
             encode(&self.registry.gather(), &mut out);
         }
+        LAST.store(out.len(), Ordering::Relaxed);
         out
     }
 }

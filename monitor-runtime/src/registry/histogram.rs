@@ -7,8 +7,42 @@ use super::shard::{Cells, Stripe};
 pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
-    /// `le="0.005"} `, one a bucket, `+Inf` last: what stands before the count.
-    le_text: Box<[Box<str>]>,
+    /// One a bucket, `+Inf` last.
+    bounds: Box<[Bound]>,
+}
+
+/// What stands before a bucket's count: `le="0.005"} `.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    text: Box<str>,
+    /// The text, if it is short enough, and spaces behind it.
+    padded: [u8; PADDED],
+}
+
+const PADDED: usize = 16;
+
+impl Bound {
+    fn new(bound: &str) -> Self {
+        let text = format!("le=\"{bound}\"}} ");
+        let mut padded = [b' '; PADDED];
+        for (place, byte) in padded.iter_mut().zip(text.bytes()) {
+            *place = byte;
+        }
+        Self { text: text.into(), padded }
+    }
+
+    /// Appends the text. Copying a length that is known when this is compiled, and taking the rest back, costs less than
+    /// copying one that is not.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        if self.text.len() <= PADDED {
+            let end = out.len() + self.text.len();
+            out.extend_from_slice(&self.padded);
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(self.text.as_bytes());
+        }
+    }
 }
 
 /// Why a list of bucket bounds was refused.
@@ -57,12 +91,11 @@ impl Buckets {
 
     /// Takes bounds that are known to be finite, positive and ascending.
     pub(crate) fn of_defaults(seconds: &[f64]) -> Self {
-        let le = seconds.iter().map(|bound| format!("le=\"{bound}\"}} ").into());
-        let infinite = std::iter::once("le=\"+Inf\"} ".into());
+        let bounds = seconds.iter().map(|bound| Bound::new(&bound.to_string()));
         Self {
             seconds: seconds.into(),
             nanos: seconds.iter().map(|&bound| to_nanos(bound)).collect(),
-            le_text: le.chain(infinite).collect(),
+            bounds: bounds.chain([Bound::new("+Inf")]).collect(),
         }
     }
 
@@ -71,13 +104,13 @@ impl Buckets {
         &self.seconds
     }
 
-    /// How many buckets there are, `+Inf` included.
-    pub(crate) fn count(&self) -> usize {
-        self.nanos.len() + 1
+    /// How many words a reading takes.
+    pub(crate) fn words(&self) -> usize {
+        Cells::room_for(FIRST_BUCKET + self.nanos.len() + 1)
     }
 
-    pub(crate) fn le_text(&self) -> &[Box<str>] {
-        &self.le_text
+    pub(crate) fn bounds(&self) -> &[Bound] {
+        &self.bounds
     }
 
     /// The bucket a duration belongs to: the first whose bound is not below it.
@@ -149,25 +182,29 @@ impl Histogram {
         self.cells.sum(SPARE)
     }
 
-    /// Adds the buckets up into `words`, one count a bucket, each with those below it; gives the sum of the durations.
+    /// Reads the cells into `words`, of which there are [`Buckets::words`]; gives the number of observations.
     ///
     /// Every observation counted by one reading is counted by each later one.
     pub(crate) fn read_into(&self, words: &mut [u64]) -> u64 {
-        let sum_nanos = self.cells.sum(SUM);
-        self.cells.sum_into(FIRST_BUCKET, words);
+        self.cells.sum_all(words);
         let mut total = 0;
-        for word in words {
+        for word in words.iter_mut().skip(FIRST_BUCKET) {
             total += *word;
             *word = total;
         }
-        sum_nanos
+        total
+    }
+
+    /// See [`Cells::fetch`].
+    pub(crate) fn fetch(&self) -> u64 {
+        self.cells.fetch()
     }
 
     /// Shows what the histogram holds to `look`.
     pub(crate) fn read<T>(&self, look: impl FnOnce(Reading<'_>) -> T) -> T {
-        let mut words = vec![0; self.buckets.count()];
-        let sum_nanos = self.read_into(&mut words);
-        look(Reading { buckets: self.buckets, cumulative: &words, sum_nanos })
+        let mut words = vec![0; self.buckets.words()];
+        self.read_into(&mut words);
+        look(Reading { buckets: self.buckets, words: &words })
     }
 }
 
@@ -175,15 +212,24 @@ impl Histogram {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading<'a> {
     pub(crate) buckets: &'static Buckets,
-    /// One a bucket, `+Inf` last.
-    pub(crate) cumulative: &'a [u64],
-    pub(crate) sum_nanos: u64,
+    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it.
+    pub(crate) words: &'a [u64],
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// The observations up to each bound, those of `+Inf` last.
+    pub(crate) fn cumulative(&self) -> &'a [u64] {
+        &self.words[FIRST_BUCKET..][..self.buckets.bounds.len()]
+    }
+
+    /// The sum of all durations.
+    pub(crate) fn sum_nanos(&self) -> u64 {
+        self.words[SUM]
+    }
+
     /// The number of observations.
     pub(crate) fn count(&self) -> u64 {
-        self.cumulative.last().copied().unwrap_or(0)
+        self.words.last().copied().unwrap_or(0)
     }
 }
 
@@ -202,8 +248,9 @@ mod tests {
             histogram.record(Stripe::of_this_thread(), nanos);
         }
         histogram.read(|reading| {
-            assert_eq!(reading.cumulative, [1, 3, 4]);
-            assert_eq!(reading.sum_nanos, 22_000_002);
+            assert_eq!(reading.cumulative(), [1, 3, 4]);
+            assert_eq!(reading.sum_nanos(), 22_000_002);
+            assert_eq!(reading.count(), 4);
         });
     }
 

@@ -26,9 +26,7 @@ impl Labels {
     pub(crate) fn new(names: &[&str], values: &[&str]) -> Self {
         let (mut joined, mut text, mut ends) = (String::new(), String::new(), [0; MOST]);
         for ((name, value), end) in names.iter().zip(values).zip(&mut ends) {
-            if !text.is_empty() {
-                text.push(',');
-            }
+            text.push(if text.is_empty() { '{' } else { ',' });
             text.push_str(name);
             text.push_str("=\"");
             escape_into(&mut text, value);
@@ -49,7 +47,7 @@ impl Labels {
             .map(move |&end| &self.joined[std::mem::replace(&mut start, end)..end])
     }
 
-    /// `name="value",…`, escaped; empty without labels.
+    /// `{name="value",…`, escaped and not closed; empty without labels.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

@@ -34,9 +34,11 @@ struct ProtoSink {
 }
 
 impl Sink for ProtoSink {
-    fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>) {
+    fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
         let own = self.names.iter().copied().zip(labels.values());
-        let mut metric = proto::Metric::from_label(own.chain(extra).map(pair).collect());
+        let mut metric = proto::Metric::from_label(
+            own.chain(extra.map(|extra| (extra.name, extra.value))).map(pair).collect(),
+        );
         match sample {
             Sample::Counter(value) => {
                 let mut counter = proto::Counter::default();
@@ -62,7 +64,7 @@ fn pair((name, value): (&str, &str)) -> proto::LabelPair {
 }
 
 fn histogram(reading: Reading<'_>) -> proto::Histogram {
-    let buckets = reading.buckets.seconds().iter().zip(reading.cumulative).map(|(&bound, &count)| {
+    let buckets = reading.buckets.seconds().iter().zip(reading.cumulative()).map(|(&bound, &count)| {
         let mut bucket = proto::Bucket::default();
         bucket.set_upper_bound(bound);
         bucket.set_cumulative_count(count);
@@ -71,7 +73,7 @@ fn histogram(reading: Reading<'_>) -> proto::Histogram {
     let mut histogram = proto::Histogram::default();
     histogram.set_bucket(buckets.collect());
     histogram.set_sample_count(reading.count());
-    histogram.set_sample_sum(reading.sum_nanos as f64 / 1e9);
+    histogram.set_sample_sum(reading.sum_nanos() as f64 / 1e9);
     histogram
 }
 

@@ -23,6 +23,11 @@ static STRIPES: LazyLock<Stripes> = LazyLock::new(|| {
     Stripes { leased: cores + 1, shared: cores.div_ceil(4) }
 });
 
+/// One more than the highest stripe that any thread was given: the stripes from there on are at 0.
+///
+/// Whoever can know of an addition, because it happened before, reads a number that covers it.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
 /// The present thread's place among the stripes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stripe {
@@ -50,6 +55,7 @@ impl Stripe {
     fn assign() -> Self {
         let leased = LEASE.try_with(Lease::take).unwrap_or(None);
         let stripe = leased.map_or_else(Self::shared, |index| Self { index, is_leased: true });
+        USED.fetch_max(stripe.index + 1, Ordering::AcqRel);
         PLACE.set(Some(stripe));
         stripe
     }
@@ -78,8 +84,8 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(index) = self.0.take() {
-            // Destructors of other thread-locals may still make calls.
-            PLACE.set(Some(Stripe::shared()));
+            // Destructors of other thread-locals may still make calls, and then get a shared stripe.
+            PLACE.set(None);
             FREE.lock().unwrap_or_else(PoisonError::into_inner).push(index);
         }
     }
@@ -111,14 +117,31 @@ impl Cells {
         Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased: stripe.is_leased }
     }
 
-    /// Adds to each of `totals` the total of one cell over all stripes, from the cell `first` on.
-    pub(crate) fn sum_into(&self, first: usize, totals: &mut [u64]) {
-        for stripe in self.lines.chunks(self.lines_per_stripe) {
-            let cells = stripe.iter().flat_map(|line| &line.0).skip(first);
-            for (total, cell) in totals.iter_mut().zip(cells) {
-                *total = total.wrapping_add(cell.load(Ordering::Acquire));
+    /// How many words [`sum_all`](Self::sum_all) gives: those of whole cache lines.
+    pub(crate) const fn room_for(words: usize) -> usize {
+        words.div_ceil(WORDS_PER_LINE) * WORDS_PER_LINE
+    }
+
+    /// Adds to `totals` what all cells hold over all stripes.
+    pub(crate) fn sum_all(&self, totals: &mut [u64]) {
+        let mut used = self.used();
+        while let Some((stripe, others)) = used.split_at_checked(self.lines_per_stripe) {
+            for (totals, line) in totals.as_chunks_mut::<WORDS_PER_LINE>().0.iter_mut().zip(stripe) {
+                for (total, cell) in totals.iter_mut().zip(&line.0) {
+                    *total = total.wrapping_add(cell.load(Ordering::Acquire));
+                }
             }
+            used = others;
         }
+    }
+
+    /// Has the processor fetch the cells, since many series are more than it keeps at hand.
+    pub(crate) fn fetch(&self) -> u64 {
+        self.used().iter().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
+    }
+
+    fn used(&self) -> &[Line] {
+        &self.lines[..USED.load(Ordering::Acquire) * self.lines_per_stripe]
     }
 
     /// The total of one cell over all stripes.
@@ -126,6 +149,7 @@ impl Cells {
         self.lines[word / WORDS_PER_LINE..]
             .iter()
             .step_by(self.lines_per_stripe)
+            .take(USED.load(Ordering::Acquire))
             .map(|line| line.0[word % WORDS_PER_LINE].load(Ordering::Acquire))
             .fold(0, u64::wrapping_add)
     }

@@ -7,8 +7,16 @@ use super::histogram::Reading;
 use super::labels::Labels;
 use crate::catalog::Metric;
 
-/// One label that tells the samples of a series apart.
-pub(crate) type ExtraLabel<'a> = Option<(&'static str, &'a str)>;
+/// One label that tells the samples of a series apart, behind those of the series.
+#[derive(Debug)]
+pub(crate) struct ExtraLabel {
+    pub(crate) name: &'static str,
+    pub(crate) value: &'static str,
+    /// `,name="value"} `, as it stands before a value in the text form.
+    pub(crate) closed: &'static str,
+    /// `,name="value",`, as it stands before another label.
+    pub(crate) open: &'static str,
+}
 
 /// The value of one sample.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +29,7 @@ pub(crate) enum Sample<'a> {
 /// Takes the samples of one metric, sorted.
 pub(crate) trait Sink {
     /// Takes one sample.
-    fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>);
+    fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>);
 }
 
 /// A metric whose series have been read, to be shown when its turn comes.

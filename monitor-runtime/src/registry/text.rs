@@ -14,7 +14,7 @@ pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
         out.extend_from_slice(part.as_bytes());
     }
     let header_end = out.len();
-    shown.to(&mut TextSink { name, out, prefix: Vec::new() });
+    shown.to(&mut TextSink::new(name, out));
     if out.len() == header_end {
         out.truncate(start);
     }
@@ -23,67 +23,81 @@ pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
 /// The lines of one metric.
 struct TextSink<'o> {
     name: &'static str,
+    names: [String; 3],
     out: &'o mut Vec<u8>,
-    /// What the lines of a histogram begin with, up to the bound.
+    /// What the lines of a histogram's buckets begin with, up to the bound.
     prefix: Vec<u8>,
 }
 
 impl Sink for TextSink<'_> {
-    fn push(&mut self, labels: &Labels, extra: ExtraLabel<'_>, sample: Sample<'_>) {
+    fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
         match sample {
-            Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
+            Sample::Counter(value) | Sample::Gauge(value) => {
+                open(self.out, self.name, labels, closed(labels, extra));
+                integer(self.out, value);
+                self.out.push(b'\n');
+            }
             Sample::Histogram(reading) => self.histogram(labels, extra, reading),
         }
     }
 }
 
-impl TextSink<'_> {
-    fn histogram(&mut self, labels: &Labels, extra: ExtraLabel<'_>, reading: Reading<'_>) {
-        self.prefix.clear();
-        open(&mut self.prefix, self.name, "_bucket", labels, extra);
-        self.prefix.push(if labels.text().is_empty() && extra.is_none() { b'{' } else { b',' });
-        for (le, &count) in reading.buckets.le_text().iter().zip(reading.cumulative) {
-            self.out.extend_from_slice(&self.prefix);
-            self.out.extend_from_slice(le.as_bytes());
-            integer(self.out, count);
-            self.out.push(b'\n');
+impl<'o> TextSink<'o> {
+    fn new(name: &'static str, out: &'o mut Vec<u8>) -> Self {
+        let names = ["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}"));
+        Self { name, names, out, prefix: Vec::new() }
+    }
+
+    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: Reading<'_>) {
+        let Self { names: [bucket, sum, count], out, prefix, .. } = self;
+        prefix.clear();
+        open(prefix, bucket, labels, opened(labels, extra));
+        for (bound, &count) in reading.buckets.bounds().iter().zip(reading.cumulative()) {
+            out.extend_from_slice(prefix);
+            bound.append_to(out);
+            integer(out, count);
+            out.push(b'\n');
         }
-        self.open("_sum", labels, extra);
-        seconds(self.out, reading.sum_nanos);
-        self.line("_count", labels, extra, reading.count());
-    }
-
-    fn line(&mut self, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>, value: u64) {
-        self.open(suffix, labels, extra);
-        integer(self.out, value);
-        self.out.push(b'\n');
-    }
-
-    /// All of a line that stands before its value.
-    fn open(&mut self, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>) {
-        open(self.out, self.name, suffix, labels, extra);
-        let end = if labels.text().is_empty() && extra.is_none() { " " } else { "} " };
-        self.out.extend_from_slice(end.as_bytes());
+        open(out, sum, labels, closed(labels, extra));
+        seconds(out, reading.sum_nanos());
+        open(out, count, labels, closed(labels, extra));
+        integer(out, reading.count());
+        out.push(b'\n');
     }
 }
 
-/// `name{a="…",status="…"`, or the bare name without labels.
-fn open(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &Labels, extra: ExtraLabel<'_>) {
-    let labels = labels.text();
-    let before = if labels.is_empty() { "" } else { "{" };
-    for part in [name, suffix, before, labels] {
+/// `name{a="…"`, and what stands behind the labels.
+fn open(out: &mut Vec<u8>, name: &str, labels: &Labels, behind: &str) {
+    for part in [name, labels.text(), behind] {
         out.extend_from_slice(part.as_bytes());
     }
-    if let Some((name, value)) = extra {
-        let before = if labels.is_empty() { "{" } else { "," };
-        for part in [before, name, "=\"", value, "\""] {
-            out.extend_from_slice(part.as_bytes());
-        }
+}
+
+/// What stands behind a series' labels before a value.
+fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
+    match extra {
+        Some(extra) => extra.closed,
+        None if labels.text().is_empty() => " ",
+        None => "} ",
     }
 }
 
+/// What stands behind a series' labels before another label.
+fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
+    match extra {
+        Some(extra) => extra.open,
+        None if labels.text().is_empty() => "{",
+        None => ",",
+    }
+}
+
+#[inline]
 fn integer(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    // Most buckets of most histograms are empty.
+    match u8::try_from(value) {
+        Ok(digit @ 0..=9) => out.push(b'0' + digit),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
 /// Nanoseconds as exact decimal seconds, and the end of the line.
@@ -92,12 +106,10 @@ fn seconds(out: &mut Vec<u8>, nanos: u64) {
     integer(out, nanos / BILLION);
     let fraction = nanos % BILLION;
     if fraction > 0 {
+        out.push(b'.');
         // Nine digits behind a one keep their leading zeros.
-        let point = out.len();
-        integer(out, BILLION + fraction);
-        out[point] = b'.';
-        let end = out.iter().rposition(|&digit| digit != b'0').map_or(point, |last| last + 1);
-        out.truncate(end);
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(digits.format(BILLION + fraction)[1..].trim_end_matches('0').as_bytes());
     }
     out.push(b'\n');
 }
