@@ -93,24 +93,49 @@ pub(crate) fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
             columns[place].1.0.push(contenders[place].nanos());
         }
     }
-    Race { columns }
+    Race::new(columns)
 }
 
 /// What a race measured.
+///
+/// What disturbs a turn (other programs, the other half of a core, the host of a virtual machine) only ever adds to it, and
+/// adds more to some contenders than to others. So costs are taken from the quietest tenth of the rounds: those in which
+/// the contenders together were least above their best. They are medians of these rounds, so that all contenders were
+/// measured in the same moments and none by a lucky turn.
 pub(crate) struct Race {
     columns: Vec<(&'static str, Column)>,
+    quiet_rounds: Vec<usize>,
 }
 
 impl Race {
+    fn new(columns: Vec<(&'static str, Column)>) -> Self {
+        let rounds = columns.first().map_or(0, |(_, column)| column.0.len());
+        let mut slowness = vec![0.0; rounds];
+        for (_, column) in &columns {
+            let best = column.percentile(0);
+            slowness.iter_mut().zip(&column.0).for_each(|(slowness, nanos)| *slowness += nanos / best);
+        }
+        let mut quiet_rounds: Vec<_> = (0..rounds).collect();
+        quiet_rounds.sort_unstable_by(|&a, &b| slowness[a].total_cmp(&slowness[b]));
+        quiet_rounds.truncate(rounds.div_ceil(10));
+        Self { columns, quiet_rounds }
+    }
+
+    /// Takes costs from all rounds: threads that are in each other's way are what is measured, and in the quietest rounds
+    /// they were not.
+    pub(crate) fn contended(self) -> Self {
+        Self { quiet_rounds: (0..self.rounds()).collect(), ..self }
+    }
+
     pub(crate) fn rounds(&self) -> usize {
         self.columns.first().map_or(0, |(_, column)| column.0.len())
     }
 
-    pub(crate) fn columns(&self) -> impl Iterator<Item = (&'static str, &Column)> {
-        self.columns.iter().map(|(name, column)| (*name, column))
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|(name, _)| *name)
     }
 
-    /// The nanoseconds of one contender.
+    /// A contender's nanoseconds, round by round.
     ///
     /// # Panics
     ///
@@ -120,30 +145,22 @@ impl Race {
         &found.unwrap_or_else(|| panic!("no contender is called {name}")).1
     }
 
-    /// What one costs beyond the other, round by round.
-    pub(crate) fn net(&self, name: &str, base: &str) -> Column {
-        self.of(name).each_with(self.of(base), |all, base| all - base)
+    /// What a contender costs, in nanoseconds.
+    pub(crate) fn cost(&self, name: &str) -> f64 {
+        let column = &self.of(name).0;
+        Column(self.quiet_rounds.iter().map(|&round| column[round]).collect()).percentile(50)
+    }
+
+    /// What one costs beyond the other.
+    pub(crate) fn net(&self, name: &str, base: &str) -> f64 {
+        self.cost(name) - self.cost(base)
     }
 }
 
-/// One figure a round.
+/// A contender's nanoseconds in each round.
 pub(crate) struct Column(Vec<f64>);
 
 impl Column {
-    /// The median of the ratios that the rounds show. A disturbed turn spoils one round's ratio, up or down, and slow
-    /// drift of the machine cancels out within each.
-    pub(crate) fn over(&self, other: &Self) -> f64 {
-        self.each_with(other, |this, other| this / other).median()
-    }
-
-    fn each_with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(this, other)| combine(*this, *other)).collect())
-    }
-
-    pub(crate) fn median(&self) -> f64 {
-        self.percentile(50)
-    }
-
     /// The figure that so many of 100 rounds did not exceed; the least one for 0.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();

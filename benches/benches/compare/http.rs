@@ -41,13 +41,13 @@ pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
                 elapsed
             }),
         ],
-        effort.rounds(1_500),
+        effort.rounds(800),
     );
     print("a request by `oneshot`", &race, |name| (name != "no layer").then_some("no layer"));
     let theirs = race.net("axum-prometheus", "no layer");
     Ok(vec![
-        ("axum_prometheus_over_layer", theirs.over(&race.net("HttpLayer, metrics only", "no layer"))),
-        ("axum_prometheus_over_full_layer", theirs.over(&race.net("HttpLayer, in full", "no layer"))),
+        ("axum_prometheus_over_layer", theirs / race.net("HttpLayer, metrics only", "no layer")),
+        ("axum_prometheus_over_full_layer", theirs / race.net("HttpLayer, in full", "no layer")),
     ])
 }
 

@@ -51,6 +51,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
     }
+    if section.is_none() {
+        println!("{}", report::machine());
+    }
     let figures = match &section {
         Some(name) => run_here(name, effort)?,
         None => run_all(effort)?,

@@ -1,19 +1,27 @@
 //! What is printed: a table for each race, and the figures.
 
+use std::num::NonZero;
+use std::{fs, thread};
+
 use crate::bars::BARS;
 use crate::harness::Race;
 
 /// Figures by name.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
 
-/// Prints what each contender took, in nanoseconds; `base` names the one that a contender's net cost is beyond of.
+/// Prints what each contender took, in nanoseconds. `cost` is what figures are made of, and `net` what it is beyond the
+/// contender that `base` names.
 pub(crate) fn print(title: &str, race: &Race, base: impl Fn(&str) -> Option<&'static str>) {
     println!("\n{title}; nanoseconds over {} rounds", race.rounds());
-    println!("{:<36}{:>12}{:>12}{:>12}{:>12}{:>12}", "", "median", "minimum", "p10", "p90", "net");
-    for (name, column) in race.columns() {
-        let [minimum, p10, p90] = [0, 10, 90].map(|percent| column.percentile(percent));
-        let net = base(name).map_or_else(String::new, |base| format!("{:.1}", race.net(name, base).median()));
-        println!("{name:<36}{:>12.1}{minimum:>12.1}{p10:>12.1}{p90:>12.1}{net:>12}", column.median());
+    println!(
+        "{:<36}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}",
+        "", "median", "minimum", "p10", "p90", "cost", "net"
+    );
+    for name in race.names() {
+        let [median, minimum, p10, p90] = [50, 0, 10, 90].map(|percent| race.of(name).percentile(percent));
+        let net = base(name).map_or_else(String::new, |base| format!("{:.1}", race.net(name, base)));
+        let cost = race.cost(name);
+        println!("{name:<36}{median:>13.1}{minimum:>13.1}{p10:>13.1}{p90:>13.1}{cost:>13.1}{net:>13}");
     }
 }
 
@@ -28,4 +36,15 @@ pub(crate) fn parse(line: &str) -> Option<(&'static str, f64)> {
     let (name, figure) = line.strip_prefix("RATIO ")?.split_once(' ')?;
     let (name, _) = BARS.iter().find(|(known, _)| *known == name)?;
     Some((name, figure.parse().ok()?))
+}
+
+/// What the figures were measured on, and how busy it was, as far as Linux says so.
+pub(crate) fn machine() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (processors, load) = (read("/proc/cpuinfo"), read("/proc/loadavg"));
+    let model =
+        processors.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let threads = thread::available_parallelism().map_or(0, NonZero::get);
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("{threads} hardware threads, {}, load {load}", model.trim_start_matches(['\t', ':', ' ']))
 }

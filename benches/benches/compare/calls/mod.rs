@@ -38,17 +38,17 @@ fn one_thread(effort: Effort) -> Figures {
             Contender::new("tracing::instrument, disabled", peers::instrumented),
             Contender::new("fastrace::trace, no root", peers::fastrace),
         ],
-        effort.rounds(3_000),
+        effort.rounds(1_500),
     );
     print("a call, one thread, nobody listening to spans", &race, |name| {
         (!name.starts_with("plain")).then_some(if name.ends_with("async") { "plain async" } else { "plain" })
     });
     let ours = race.net("track_agent", "plain");
     vec![
-        ("call_literal_over_limit", ours.over(&race.net("limit", "plain"))),
-        ("autometrics_over_call_literal", race.net("autometrics", "plain").over(&ours)),
-        ("prometheus_static_over_call_literal", race.net("prometheus, handles kept", "plain").over(&ours)),
-        ("call_async_over_sync", race.net("track_agent async", "plain async").over(&ours)),
+        ("call_literal_over_limit", ours / race.net("limit", "plain")),
+        ("autometrics_over_call_literal", race.net("autometrics", "plain") / ours),
+        ("prometheus_static_over_call_literal", race.net("prometheus, handles kept", "plain") / ours),
+        ("call_async_over_sync", race.net("track_agent async", "plain async") / ours),
     ]
 }
 
@@ -61,12 +61,12 @@ fn dynamic_ids(effort: Effort) -> Figures {
             Contender::new("prometheus, with_label_values", |i| ids.prometheus(ids.of(i), i)),
             Contender::new("prometheus-client, get_or_create", |i| ids.prometheus_client(ids.of(i), i)),
         ],
-        effort.rounds(3_000),
+        effort.rounds(1_500),
     );
     print("a call, 1,000 known ids", &race, |name| (name != "plain").then_some("plain"));
     let ours = race.net("track_agent(id = …)", "plain");
     let theirs = race.net("prometheus, with_label_values", "plain");
-    vec![("prometheus_vec_over_call_dynamic", theirs.over(&ours))]
+    vec![("prometheus_vec_over_call_dynamic", theirs / ours)]
 }
 
 fn two_threads(effort: Effort) -> Figures {
@@ -82,15 +82,16 @@ fn two_threads(effort: Effort) -> Figures {
             on_two_threads("2 × prometheus, handles kept", peers::prometheus),
             on_two_threads("2 × autometrics", peers::autometrics),
         ],
-        effort.rounds(1_500),
-    );
+        effort.rounds(800),
+    )
+    .contended();
     print("a call and thread, two threads in one function", &race, |name| match name {
         "plain" | "2 × plain" => None,
         _ => Some(if name.starts_with('2') { "2 × plain" } else { "plain" }),
     });
     let ours = race.net("2 × track_agent", "2 × plain");
     vec![
-        ("autometrics_over_call_literal_2threads", race.net("2 × autometrics", "2 × plain").over(&ours)),
-        ("call_literal_2threads_over_1", ours.over(&race.net("track_agent", "plain"))),
+        ("autometrics_over_call_literal_2threads", race.net("2 × autometrics", "2 × plain") / ours),
+        ("call_literal_2threads_over_1", ours / race.net("track_agent", "plain")),
     ]
 }

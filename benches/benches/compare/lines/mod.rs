@@ -37,16 +37,16 @@ pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
         remote("tracing-bunyan-formatter", "lines/bunyan")?,
     ];
     let race =
-        race(contenders.into_iter().map(|contender| contender.turn(TURN)).collect(), effort.rounds(400));
+        race(contenders.into_iter().map(|contender| contender.turn(TURN)).collect(), effort.rounds(200));
     print("a line, two fields, three levels of context", &race, |_| None);
-    let ours = race.of("ours");
-    let over_ours = |name| race.of(name).over(ours);
+    let ours = race.cost("ours");
+    let over_ours = |name| race.cost(name) / ours;
     let tracing_json = over_ours("tracing-subscriber JSON");
     let others = [over_ours("json-subscriber"), over_ours("tracing-bunyan-formatter")];
     Ok(vec![
         ("best_json_peer_over_line", others.into_iter().fold(tracing_json, f64::min)),
         ("tracing_json_over_line", tracing_json),
-        ("line_over_limit", ours.over(race.of("limit"))),
+        ("line_over_limit", ours / race.cost("limit")),
     ])
 }
 

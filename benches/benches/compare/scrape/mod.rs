@@ -38,13 +38,13 @@ fn against_peers(effort: Effort) -> Result<Figures, Box<dyn Error>> {
             Contender::new("prometheus-client, encode", |_| client.encode()),
             Contender::new("metrics-exporter-prometheus, render", |_| exporter.render()),
         ],
-        effort.rounds(60),
+        effort.rounds(40),
     );
     print("a scrape of 1,000 agents with every status", &race, |_| None);
-    let ours = race.of("ours, metrics::render");
+    let ours = race.cost("ours, metrics::render");
     Ok(vec![
-        ("prometheus_encode_over_scrape", race.of("prometheus, gather + TextEncoder").over(ours)),
-        ("scrape_over_limit", ours.over(race.of("limit"))),
+        ("prometheus_encode_over_scrape", race.cost("prometheus, gather + TextEncoder") / ours),
+        ("scrape_over_limit", ours / race.cost("limit")),
     ])
 }
 
@@ -65,7 +65,7 @@ fn by_size(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     );
     print("a scrape by its size", &race, |name| (name != "no agent").then_some("no agent"));
     let linear = (large - none) as f64 / (small - none) as f64;
-    let ratio = race.net("100,000 series", "no agent").over(&race.net("1,000 series", "no agent"));
+    let ratio = race.net("100,000 series", "no agent") / race.net("1,000 series", "no agent");
     Ok(vec![("scrape_100k_over_linear", ratio / linear)])
 }
 
