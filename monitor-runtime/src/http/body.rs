@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Response, StatusCode, header, response};
+use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tracing::instrument::Instrumented;
@@ -50,15 +50,18 @@ pin_project! {
 impl<B: Body> ResponseBody<B> {
     /// Puts itself around the response's body, or settles the request at once if no body will be sent.
     pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Span) -> Response<Self> {
-        let (head, body) = response.into_parts();
-        let (status, remaining) = (head.status.as_u16(), length(&head, &body));
+        let (status, remaining) = (response.status(), length(&response));
         if let Some(method) = guard.method()
-            && (is_bodiless(method, head.status) || remaining == Some(0) || body.is_end_stream())
+            && (is_bodiless(method, status) || remaining == Some(0) || response.body().is_end_stream())
         {
-            guard.settle(status);
+            guard.settle(status.as_u16());
         }
-        let inner = NextFrame { body }.instrument(span);
-        Response::from_parts(head, Self { inner, guard, status, remaining })
+        response.map(|body| Self {
+            inner: NextFrame { body }.instrument(span),
+            guard,
+            status: status.as_u16(),
+            remaining,
+        })
     }
 }
 
@@ -108,9 +111,9 @@ fn is_bodiless(method: &str, status: StatusCode) -> bool {
 }
 
 /// How many bytes the server will send before it stops asking for more, when it knows: what hyper goes by, in its order.
-fn length(head: &response::Parts, body: &impl Body) -> Option<u64> {
-    let promised = || head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    body.size_hint().exact().or_else(promised)
+fn length<B: Body>(response: &Response<B>) -> Option<u64> {
+    let promised = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    response.body().size_hint().exact().or_else(promised)
 }
 
 /// Whether nothing can follow the frame: it carries the trailers, or the last of the promised bytes.

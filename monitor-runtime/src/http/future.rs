@@ -1,7 +1,7 @@
 //! From the request's arrival to the response's head.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use http_body::Body;
@@ -49,18 +49,18 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let ended = this.guard.run(|| this.inner.as_mut().poll(cx));
-        Poll::Ready(match ready!(ended) {
-            Ok(mut response) => {
+        match this.guard.run(|| this.inner.as_mut().poll(cx)) {
+            Poll::Ready(Ok(mut response)) => {
                 if let Some(id) = this.id.take() {
                     id.put_on(&mut response);
                 }
-                Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.span().clone()))
+                Poll::Ready(Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.span().clone())))
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
                 this.guard.fail();
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+            Poll::Pending => Poll::Pending,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
 
-use super::endpoint::Endpoint;
-use crate::{clock, registry};
+use crate::clock;
+use crate::registry::http::{Route, metrics};
 
 /// What counts for a request whose client did not wait for the end (nginx coined the code).
 const CLIENT_LEFT: u16 = 499;
@@ -16,9 +16,10 @@ pub(super) struct Guard(Option<Exchange>);
 
 impl Guard {
     /// Begins a request: in flight from here on.
-    pub(super) fn begin(method: &'static str, endpoint: Endpoint) -> Self {
-        registry::http::metrics().start();
-        Self(Some(Exchange { method, endpoint, started: clock::now(), status: CLIENT_LEFT }))
+    #[inline]
+    pub(super) fn begin(method: &'static str, endpoint: &str) -> Self {
+        let route = metrics().start(method, endpoint);
+        Self(Some(Exchange { method, route, started: clock::now(), status: CLIENT_LEFT }))
     }
 
     /// The guard of a request that moves no metric.
@@ -45,11 +46,24 @@ impl Guard {
     ///
     /// This is exact where `std::thread::panicking` is not: it tells a request that panicked from one that is dropped
     /// because something else did.
+    #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        self.would_be(BROKEN);
+        self.enter();
         let value = code();
-        self.would_be(CLIENT_LEFT);
+        self.leave();
         value
+    }
+
+    /// The first half of [`run`](Self::run), for code whose values are too large to be moved into a closure.
+    #[inline]
+    pub(super) fn enter(&mut self) {
+        self.would_be(BROKEN);
+    }
+
+    /// The second half of [`run`](Self::run).
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.would_be(CLIENT_LEFT);
     }
 
     /// Ends the request with this status; later calls change nothing.
@@ -63,6 +77,7 @@ impl Guard {
         self.settle(BROKEN);
     }
 
+    #[inline]
     fn would_be(&mut self, status: u16) {
         if let Some(exchange) = &mut self.0 {
             exchange.status = status;
@@ -74,7 +89,7 @@ impl Guard {
 #[derive(Debug)]
 struct Exchange {
     method: &'static str,
-    endpoint: Endpoint,
+    route: Route,
     /// In the clock's own ticks.
     started: u64,
     /// What the request counts as if it ends now.
@@ -84,6 +99,6 @@ struct Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
-        registry::http::metrics().finish(self.method, self.endpoint.as_str(), self.status, nanos);
+        metrics().finish(self.route, self.status, nanos);
     }
 }

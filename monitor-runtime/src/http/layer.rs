@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Instrument as _, Span};
 
-use super::endpoint::{Endpoint, admit};
+use super::endpoint::admit;
 use super::guard::Guard;
 use super::{RequestId, ResponseBody, ResponseFuture, method};
 
@@ -69,23 +69,20 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
-        match admit(&mut request) {
-            Some(endpoint) => self.track(request, endpoint),
-            None => ResponseFuture::untouched(self.inner.call(request)),
-        }
-    }
-}
-
-impl<S> HttpService<S> {
-    fn track<Req>(&mut self, mut request: Request<Req>, endpoint: Endpoint) -> ResponseFuture<S::Future>
-    where
-        S: Service<Request<Req>>,
-    {
-        let mut guard = Guard::begin(method::label(request.method()), endpoint);
+        let method = method::label(request.method());
+        let Some(endpoint) = admit(&mut request) else {
+            return ResponseFuture::untouched(self.inner.call(request));
+        };
+        let mut guard = Guard::begin(method, endpoint);
         let id = (!self.layer.metrics_only).then(|| RequestId::assign(&mut request));
         let span = id.as_ref().map_or_else(Span::none, RequestId::span);
-        let inner = guard.run(|| span.in_scope(|| self.inner.call(request)));
+        guard.enter();
+        let entered = span.enter();
+        let inner = self.inner.call(request);
+        drop(entered);
+        guard.leave();
         ResponseFuture::new(inner.instrument(span), guard, id)
     }
 }

@@ -54,7 +54,6 @@ struct Table<S: 'static> {
 }
 
 /// What a look-up came to.
-#[derive(Clone, Copy)]
 pub(crate) enum Found<S: 'static> {
     /// The series of the very values asked for.
     Own(&'static S),

@@ -1,5 +1,6 @@
 //! The metrics of the HTTP layer.
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -21,6 +22,16 @@ pub(crate) struct HttpMetrics {
     pub(crate) durations: Family<RequestDuration>,
 }
 
+/// Where a request is recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Route(&'static RequestDuration);
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Route").field(&self.0.labels.text()).finish()
+    }
+}
+
 struct InFlight {
     cells: Cells,
     labels: Labels,
@@ -40,41 +51,35 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// Counts a request that arrived.
-    pub(crate) fn start(&self) {
+    /// Counts a request that arrived, and finds where it is to be recorded.
+    pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
         self.in_flight().cells.of(Stripe::of_this_thread()).add(STARTED, 1);
+        let (Found::Own(durations) | Found::Overflow(durations)) = self.durations.find(&[method, endpoint]);
+        Route(durations)
     }
 
     /// Counts a request that ended; each start is followed by exactly one end.
-    pub(crate) fn finish(&self, method: &'static str, endpoint: &str, status: u16, nanos: u64) {
+    pub(crate) fn finish(&self, Route(durations): Route, status: u16, nanos: u64) {
         let stripe = Stripe::of_this_thread();
-        let route = self.durations.find(&[method, endpoint]);
-        let (Found::Own(durations) | Found::Overflow(durations)) = route;
         durations.histogram.record(stripe, nanos);
-        let known = match route {
-            Found::Own(durations) => durations.known(status),
-            Found::Overflow(_) => None,
-        };
-        let requests = known.unwrap_or_else(|| self.find_count(route, [method, endpoint], status));
+        let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
         requests.count.of(stripe).add(0, 1);
         self.in_flight().cells.of(stripe).add(ENDED, 1);
     }
 
     /// The requests of a status that the route has not seen, or has no place to remember.
     #[cold]
-    fn find_count(
-        &self,
-        route: Found<RequestDuration>,
-        [method, endpoint]: [&str; 2],
-        status: u16,
-    ) -> &'static RequestCount {
+    fn find_count(&self, durations: &RequestDuration, status: u16) -> &'static RequestCount {
         let mut digits = itoa::Buffer::new();
-        match (route, self.requests.find(&[method, endpoint, digits.format(status)])) {
-            (Found::Own(durations), Found::Own(requests)) => {
+        let mut values = durations.labels.values();
+        let (method, endpoint) = (values.next().unwrap_or(""), values.next().unwrap_or(""));
+        match self.requests.find(&[method, endpoint, digits.format(status)]) {
+            Found::Own(requests) => {
                 durations.remember(status, requests);
                 requests
             }
-            (_, Found::Own(requests) | Found::Overflow(requests)) => requests,
+            // Not remembered, so that each request recorded there is counted as such.
+            Found::Overflow(requests) => requests,
         }
     }
 
@@ -101,7 +106,12 @@ impl HttpMetrics {
 
     fn show_durations(&self, sink: &mut dyn Sink) {
         for series in self.durations.sorted() {
-            series.histogram.read(|reading| sink.push(&series.labels, None, Sample::Histogram(reading)));
+            series.histogram.read(|reading| {
+                // The series is there from the first request's start, and shown from its end.
+                if reading.count() > 0 {
+                    sink.push(&series.labels, None, Sample::Histogram(reading));
+                }
+            });
         }
     }
 
