@@ -99,6 +99,19 @@ mod futures {
         let lines = capture_logs(|| logs_inside().now_or_never());
         assert_eq!(lines[0]["agent_id"], "logs_inside");
     }
+
+    #[test]
+    fn a_future_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+        #[track_agent("takes_its_span_along", fields(asked))]
+        fn takes_its_span_along(asked: u8) -> impl Future<Output = ()> {
+            let span = tracing::Span::current();
+            async move { span.in_scope(|| tracing::info!("inside")) }
+        }
+
+        let lines = capture_logs(|| takes_its_span_along(1).now_or_never());
+        assert_eq!(lines[0]["agent_id"], "takes_its_span_along");
+        assert_eq!(lines[0]["asked"], 1);
+    }
 }
 
 mod streams {
@@ -222,6 +235,33 @@ mod streams {
         let first = |metric: &str, label, id| recording.value(&format!("{metric}_count"), &[(label, id)]);
         assert_eq!(first("agent_time_to_first_item_seconds", "agent_id", "first_item"), 1.0);
         assert_eq!(first("skill_time_to_first_item_seconds", "skill_id", "numbers"), 1.0);
+    }
+
+    #[test]
+    fn a_stream_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+        fn instrumented() -> impl Stream<Item = ()> + Send {
+            let span = tracing::Span::current();
+            stream::iter([1]).map(move |number| span.in_scope(|| tracing::info!(number, "inside")))
+        }
+
+        #[track_agent("opaque_stream")]
+        fn opaque_stream() -> impl Stream<Item = ()> {
+            instrumented()
+        }
+
+        #[track_agent("boxed_stream")]
+        fn boxed_stream() -> BoxStream<'static, ()> {
+            instrumented().boxed()
+        }
+
+        let lines = capture_logs(|| {
+            opaque_stream().count().now_or_never();
+            boxed_stream().count().now_or_never();
+        });
+        assert_eq!(
+            lines.iter().map(|line| &line["agent_id"]).collect::<Vec<_>>(),
+            ["opaque_stream", "boxed_stream"]
+        );
     }
 
     #[test]

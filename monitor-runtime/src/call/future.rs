@@ -74,7 +74,8 @@ where
     Tracked::new(entry, body, Judged(judge))
 }
 
-/// Tracks the future that a function returns. Making it is no part of the call.
+/// Tracks the future that a function returns. Making it is no part of the call, but done in its span, which is what a
+/// future goes on in that takes the current span along.
 #[inline]
 pub fn track_returned_future<T, F, J>(
     entry: Entry,
@@ -85,7 +86,8 @@ where
     F: Future<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    track_future(entry, make(), judge)
+    let body = entry.span().in_scope(make);
+    track_future(entry, body, judge)
 }
 
 impl<F: Future, E: End<F::Output>> Future for Tracked<F, E> {

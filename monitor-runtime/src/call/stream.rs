@@ -40,14 +40,16 @@ pin_project! {
     }
 }
 
-/// Tracks the stream that a function returns. Making it is no part of the call.
+/// Tracks the stream that a function returns. Making it is no part of the call, but done in its span, which is what a
+/// stream goes on in that takes the current span along.
 #[inline]
 pub fn track_stream<T, S: Stream<Item = T>>(
     entry: Entry,
     make: impl FnOnce() -> S,
     judge: ItemJudge<T>,
 ) -> TrackedStream<S> {
-    TrackedStream { stream: Some(make()), state: State::Prepared(entry), judge, has_items: false }
+    let stream = entry.span().in_scope(make);
+    TrackedStream { stream: Some(stream), state: State::Prepared(entry), judge, has_items: false }
 }
 
 impl<S: Stream> TrackedStream<S> {
