@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -15,19 +15,29 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`.
+    // An enum, since an `Option` around the body would be one more of the steps that the compiler counts in nested futures.
     #[derive(Debug)]
-    pub struct Tracked<F, E> {
-        #[pin]
-        body: Option<F>,
-        state: State,
-        end: Option<E>,
+    #[allow(missing_docs, reason = "the macro around it takes no doc comments on fields")]
+    #[project = TrackedProjection]
+    pub enum Tracked<F, E> {
+        /// There is still a body.
+        Open {
+            #[pin]
+            body: F,
+            state: State,
+            end: Option<E>,
+        },
+        /// The body has ended and is dropped.
+        Closed,
     }
 
     impl<F, E> PinnedDrop for Tracked<F, E> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            // What the body's locals log as they are dropped belongs to the call.
-            this.state.in_scope(|| this.body.set(None));
+        fn drop(mut this: Pin<&mut Self>) {
+            if let TrackedProjection::Open { state, .. } = this.as_mut().project() {
+                let state = std::mem::replace(state, State::Ended);
+                // What the body's locals log as they are dropped belongs to the call.
+                state.in_scope(|| this.set(Tracked::Closed));
+            }
         }
     }
 }
@@ -61,7 +71,27 @@ where
 impl<F: Future, E> Tracked<F, E> {
     #[inline]
     pub(super) fn new(entry: Entry, body: F, end: E) -> Self {
-        Self { body: Some(body), state: State::Prepared(entry), end: Some(end) }
+        Self::Open { body, state: State::Prepared(entry), end: Some(end) }
+    }
+
+    #[inline]
+    fn state(self: Pin<&mut Self>) -> Option<&mut State> {
+        match self.project() {
+            TrackedProjection::Open { state, .. } => Some(state),
+            TrackedProjection::Closed => None,
+        }
+    }
+
+    /// Polls the body, and drops it as soon as it is ready; `None` when it was before.
+    #[inline]
+    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(F::Output, E)>> {
+        let TrackedProjection::Open { body, end, .. } = self.as_mut().project() else {
+            return Poll::Ready(None);
+        };
+        let result = ready!(body.poll(cx));
+        let end = end.take();
+        self.set(Self::Closed);
+        Poll::Ready(end.map(|end| (result, end)))
     }
 }
 
@@ -93,27 +123,18 @@ where
 impl<F: Future, E: End<F::Output>> Future for Tracked<F, E> {
     type Output = E::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<E::Output> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<E::Output> {
         // Taken out while the body runs: should it unwind, the call is dropped right here, as a panic.
-        let Some(call) = this.state.resume() else { polled_after_end() };
-        let polled = call.in_scope(|| {
-            let polled = this.body.as_mut().as_pin_mut().map(|body| body.poll(cx));
-            if let Some(Poll::Ready(_)) = polled {
-                this.body.set(None);
-            }
-            polled
-        });
-        match polled {
-            Some(Poll::Pending) => {
-                this.state.suspend(call);
+        let Some(call) = self.as_mut().state().and_then(State::resume) else { polled_after_end() };
+        match call.in_scope(|| self.as_mut().poll_body(cx)) {
+            Poll::Pending => {
+                if let Some(state) = self.state() {
+                    state.suspend(call);
+                }
                 Poll::Pending
             }
-            Some(Poll::Ready(result)) => match this.end.take() {
-                Some(end) => Poll::Ready(end.end(call, result)),
-                None => polled_after_end(),
-            },
-            None => polled_after_end(),
+            Poll::Ready(Some((result, end))) => Poll::Ready(end.end(call, result)),
+            Poll::Ready(None) => polled_after_end(),
         }
     }
 }

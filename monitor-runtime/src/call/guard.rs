@@ -135,7 +135,7 @@ impl Drop for Call {
 
 /// Where a future or a stream stands between two polls.
 #[derive(Debug)]
-pub(super) enum State {
+pub enum State {
     /// Not polled yet: no call so far.
     Prepared(Entry),
     /// Suspended.
