@@ -115,7 +115,7 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
         Shape::Guarded => return guarded(spec, function),
         Shape::ByType => quote! {
             use #runtime::private::returned::*;
-            (&&&#runtime::private::Returned::<#returned>::TYPE).track(#entry, #body, #judge)
+            (&&&#runtime::private::Returned::<#returned>::TYPE).monitor_track(#entry, #body, #judge)
         },
         Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
             quote!(#runtime::private::track(#entry, #body, #judge))

@@ -76,13 +76,16 @@ macro_rules! __monitor_verdict {
     ($result:ident) => {{
         // Of each glob exactly one trait is used, so that no lint finds an unused import.
         use $crate::private::outcome::*;
-        $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).outcome())
+        $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).monitor_outcome())
     }};
     ($result:ident, $outcome:expr) => {{
         let outcome = $outcome;
         {
             use $crate::private::fault::*;
-            $crate::private::Verdict { outcome, fault: (&&&&&&&$crate::private::Probe($result)).fault() }
+            $crate::private::Verdict {
+                outcome,
+                fault: (&&&&&&&$crate::private::Probe($result)).monitor_fault(),
+            }
         }
     }};
 }

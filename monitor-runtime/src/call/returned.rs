@@ -14,7 +14,7 @@ use super::stream::{Rebox, track_boxed_stream};
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
 
-/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).track(…)`.
+/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).monitor_track(…)`.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<fn() -> R>);
 
@@ -29,7 +29,7 @@ pub trait ViaBoxedFuture {
     type Boxed: Future;
 
     /// Tracks the future, not its making.
-    fn track(
+    fn monitor_track(
         &self,
         entry: Entry,
         make: impl FnOnce() -> Self::Boxed,
@@ -43,7 +43,7 @@ pub trait ViaBoxedStream {
     type Boxed: Stream;
 
     /// Tracks the stream, not its making.
-    fn track(
+    fn monitor_track(
         &self,
         entry: Entry,
         make: impl FnOnce() -> Self::Boxed,
@@ -57,7 +57,7 @@ pub trait ViaValue {
     type Value;
 
     /// Tracks the function's body.
-    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
+    fn monitor_track<J>(&self, entry: Entry, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
     where
         J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
 }
@@ -67,7 +67,7 @@ macro_rules! boxed_future {
         impl<'a, T: 'a> ViaBoxedFuture for &&Returned<$boxed> {
             type Boxed = $boxed;
 
-            fn track(
+            fn monitor_track(
                 &self,
                 entry: Entry,
                 make: impl FnOnce() -> Self::Boxed,
@@ -91,7 +91,7 @@ boxed_future!(Send Sync);
 impl<S: Rebox> ViaBoxedStream for &Returned<S> {
     type Boxed = S;
 
-    fn track(
+    fn monitor_track(
         &self,
         entry: Entry,
         make: impl FnOnce() -> S,
@@ -104,7 +104,7 @@ impl<S: Rebox> ViaBoxedStream for &Returned<S> {
 impl<R> ViaValue for Returned<R> {
     type Value = R;
 
-    fn track<J>(&self, entry: Entry, body: impl FnOnce() -> R, judge: J) -> R
+    fn monitor_track<J>(&self, entry: Entry, body: impl FnOnce() -> R, judge: J) -> R
     where
         J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
     {
