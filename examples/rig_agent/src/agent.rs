@@ -25,7 +25,7 @@ pub(crate) fn desk(model: MockCompletionModel) -> Agent {
     AgentBuilder::new(model)
         .name(NAME)
         .preamble("You plan trips. Be brief.")
-        // Puts prompts and answers onto spans, and so onto log lines: for models whose customers are made up.
+        // Puts prompts and arguments onto spans, and so onto log lines: not for prompts that are nobody else's business.
         .record_content_telemetry(true)
         .default_max_turns(8)
         .tool(Forecast)
