@@ -334,9 +334,41 @@ fn a_receiver_and_parameters_named_in_format_texts_are_dropped_in_order_too() {
     assert_eq!(said, expected);
 }
 
+#[test]
+fn what_is_ignored_is_dropped_in_order_too() {
+    twins!((first, _, third) {
+        third.touch();
+        first.0
+    });
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked(Says(&said, "first"), Says(&said, "second"), Says(&said, "third"));
+    plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third"));
+    assert_eq!(said, expected);
+    assert_eq!(said.borrow().len(), 3);
+}
+
+#[test]
+fn a_parameter_is_dropped_whole_although_its_body_takes_a_part() {
+    #[expect(clippy::needless_pass_by_value, reason = "when it is dropped is what is tested")]
+    fn plain(pair: (Says<'_>, Says<'_>)) {
+        pair.1.touch();
+    }
+
+    #[track_agent]
+    fn tracked(pair: (Says<'_>, Says<'_>)) {
+        pair.1.touch();
+    }
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked((Says(&said, "left"), Says(&said, "right")));
+    plain((Says(&expected, "left"), Says(&expected, "right")));
+    assert_eq!(said, expected);
+}
+
 #[tokio::test]
 async fn parameters_of_an_async_function_are_dropped_in_order_too() {
-    twins!(async (first, _unused, third) {
+    twins!(async (first, _, third) {
         third.touch();
         tokio::task::yield_now().await;
         let local = Says(first.0, "local");

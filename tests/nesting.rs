@@ -5,6 +5,7 @@
 //! and at 20. Deeper nesting takes a `Box::pin`, or a `#![recursion_limit]`.
 
 #![deny(warnings)]
+#![allow(clippy::large_types_passed_by_value, reason = "the size is what is tested")]
 
 use monitor_runtime::testing::Recording;
 use monitor_runtime::track_agent;
@@ -71,4 +72,20 @@ fn a_future_grows_by_the_same_for_each_level() {
     let sizes = [size_of_val(&l01(false)), size_of_val(&l02(false)), size_of_val(&l03(false))];
     assert_eq!(sizes[0] - sizes[1], sizes[1] - sizes[2], "{sizes:?}");
     assert!(sizes[0] - sizes[1] <= 160, "{sizes:?}");
+}
+
+#[test]
+fn a_tracked_future_is_at_most_128_bytes_larger() {
+    async fn plain(bytes: [u8; 1_000]) -> u8 {
+        tokio::task::yield_now().await;
+        bytes[3]
+    }
+    #[track_agent]
+    async fn tracked(bytes: [u8; 1_000]) -> u8 {
+        tokio::task::yield_now().await;
+        bytes[3]
+    }
+
+    let (plain, tracked) = (size_of_val(&plain([0; 1_000])), size_of_val(&tracked([0; 1_000])));
+    assert!(tracked <= plain + 128, "{tracked} bytes, {plain} without us");
 }
