@@ -68,12 +68,14 @@ where
     }
 }
 
-impl<F: Future, E> Tracked<F, E> {
+impl<F, E> Tracked<F, E> {
     #[inline]
     pub(super) fn new(entry: Entry, body: F, end: E) -> Self {
         Self::Open { body, state: State::Prepared(entry), end: Some(end) }
     }
+}
 
+impl<F: Future, E> Tracked<F, E> {
     #[inline]
     fn state(self: Pin<&mut Self>) -> Option<&mut State> {
         match self.project() {

@@ -8,8 +8,8 @@ use futures_core::Stream;
 
 use super::Verdict;
 use super::future::track_returned_future;
-use super::guard::{Entry, track};
-use super::stream::{Rebox, track_boxed_stream};
+use super::guard::{Call, Entry, track};
+use super::stream::{ItemJudge, Rebox, hand_on_boxed, track_boxed_stream};
 
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
@@ -111,3 +111,51 @@ impl<R> ViaValue for Returned<R> {
         track(entry, body, judge)
     }
 }
+
+/// What an option says to be a boxed stream is one: the call goes on in it.
+pub trait ViaHandOn {
+    /// The boxed stream.
+    type Boxed: Stream;
+
+    /// Goes on with the call.
+    fn monitor_hand_on(
+        &self,
+        call: Call,
+        stream: Self::Boxed,
+        judge: ItemJudge<<Self::Boxed as Stream>::Item>,
+    ) -> Self::Boxed;
+}
+
+/// It is none, which [`is_stream`] has refused already: whatever else the compiler said of it would be one error too many.
+pub trait ViaSettle {
+    /// What is there instead.
+    type Value;
+
+    /// Ends the call.
+    fn monitor_hand_on<J>(&self, call: Call, value: Self::Value, judge: J) -> Self::Value
+    where
+        J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
+}
+
+impl<S: Rebox> ViaHandOn for &Returned<S> {
+    type Boxed = S;
+
+    fn monitor_hand_on(&self, call: Call, stream: S, judge: ItemJudge<S::Item>) -> S {
+        hand_on_boxed(call, stream, judge)
+    }
+}
+
+impl<R> ViaSettle for Returned<R> {
+    type Value = R;
+
+    fn monitor_hand_on<J>(&self, call: Call, value: R, judge: J) -> R
+    where
+        J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
+    {
+        call.settle(&judge(&value));
+        value
+    }
+}
+
+/// Refuses what the option `stream` stands on, unless it is a boxed stream.
+pub const fn is_stream<S: Rebox>() {}
