@@ -113,6 +113,53 @@ fn a_call_made_while_the_thread_unwinds_is_judged_by_itself() {
     assert_eq!(counted(&recording, "returns_while_unwinding"), Counted { success: 1.0, ..NOTHING });
 }
 
+#[test]
+fn calls_made_while_the_thread_unwinds_fail_and_panic_by_themselves_too() {
+    #[track_skill("fails_while_unwinding")]
+    async fn fails() -> Result<(), String> {
+        Err("asked to".to_owned())
+    }
+
+    #[track_skill("panics_while_unwinding")]
+    fn panics() -> Result<(), String> {
+        panic!("on purpose, too");
+    }
+
+    struct CallsInDrop;
+    impl Drop for CallsInDrop {
+        fn drop(&mut self) {
+            fails().now_or_never().unwrap().unwrap_err();
+            catch_unwind(panics).unwrap_err();
+        }
+    }
+
+    let recording = Recording::start();
+    catch_unwind(|| {
+        let _calls = CallsInDrop;
+        panic!("on purpose");
+    })
+    .unwrap_err();
+    assert_eq!(counted(&recording, "fails_while_unwinding"), Counted { error: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics_while_unwinding"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn a_call_that_catches_a_panic_inside_it_goes_on() {
+    #[track_skill("catches")]
+    async fn catches() -> usize {
+        let caught = catch_unwind(panics).is_err();
+        tokio::task::yield_now().await;
+        let caught_later = AssertUnwindSafe(panics_after_a_yield()).catch_unwind().await.is_err();
+        usize::from(caught) + usize::from(caught_later)
+    }
+
+    let recording = Recording::start();
+    assert_eq!(catches().await, 2);
+    assert_eq!(counted(&recording, "catches"), Counted { success: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics"), Counted { panic: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics_async"), Counted { panic: 1.0, ..NOTHING });
+}
+
 #[track_skill("sleeps")]
 async fn sleeps() -> Result<(), String> {
     tokio::time::sleep(Duration::from_hours(1)).await;
@@ -172,6 +219,63 @@ fn a_future_may_move_between_threads_during_its_call() {
     .join()
     .unwrap();
     assert_eq!(counted(&recording, "moves"), Counted { success: 1.0, ..NOTHING });
+}
+
+type Done = Result<(), String>;
+type DoneAgain = Done;
+
+trait Answers {
+    type Answer;
+
+    fn answer(&self) -> Self::Answer;
+    async fn answer_later(&self) -> Self::Answer;
+}
+
+impl Answers for &str {
+    type Answer = Result<usize, String>;
+
+    #[track_skill("associated")]
+    fn answer(&self) -> Self::Answer {
+        if self.is_empty() { Err("empty".to_owned()) } else { Ok(self.len()) }
+    }
+
+    #[track_skill("associated_async")]
+    async fn answer_later(&self) -> Self::Answer {
+        tokio::task::yield_now().await;
+        self.answer()
+    }
+}
+
+#[tokio::test]
+async fn a_result_is_judged_by_whatever_name() {
+    #[track_skill("alias")]
+    fn alias(done: Done) -> DoneAgain {
+        done
+    }
+
+    #[track_caller]
+    #[track_skill("alias_in_place")]
+    fn alias_in_place(done: Done) -> DoneAgain {
+        done
+    }
+
+    #[track_skill("generic")]
+    async fn generic<T, E>(done: Result<T, E>) -> Result<T, E> {
+        done
+    }
+
+    let recording = Recording::start();
+    for done in [Ok(()), Err("asked to".to_owned())] {
+        drop((alias(done.clone()), alias_in_place(done.clone()), generic(done).await));
+    }
+    for text in ["text", ""] {
+        drop((text.answer(), text.answer_later().await));
+    }
+    for skill in ["alias", "alias_in_place", "generic", "associated_async"] {
+        let expected = Counted { success: 1.0, error: 1.0, ..NOTHING };
+        assert_eq!(counted(&recording, skill), expected, "{skill}");
+    }
+    assert_eq!(counted(&recording, "associated"), Counted { success: 2.0, error: 2.0, ..NOTHING });
 }
 
 struct Reply {
