@@ -1,5 +1,7 @@
 //! Every way out of a tracked call, each counted exactly once, with the gauge back where it was.
 
+#![deny(warnings)]
+
 use std::cell::RefCell;
 use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -143,25 +143,31 @@ mod returning {
     use super::{Error, ready, track_agent};
 
     #[track_agent]
-    pub(super) fn plain(text: &str) -> Result<usize, Error> {
+    fn plain(text: &str) -> Result<usize, Error> {
         return Ok(text.len());
     }
 
     #[track_agent]
-    pub(super) async fn asynchronous(text: &str) -> usize {
+    async fn asynchronous(text: &str) -> usize {
         ready(()).await;
         return text.len();
     }
 
     #[track_caller]
     #[track_agent]
-    pub(super) fn under_a_guard(text: &str) -> usize {
+    fn under_a_guard(text: &str) -> usize {
         return text.len();
     }
 
     #[track_agent]
-    pub(super) fn future(number: u8) -> impl Future<Output = u8> {
+    fn future(number: u8) -> impl Future<Output = u8> {
         return ready(number);
+    }
+
+    #[tokio::test]
+    async fn what_asks_for_a_return_finds_one() {
+        assert_eq!(plain("a"), Ok(asynchronous("b").await));
+        assert_eq!(under_a_guard("a"), usize::from(future(1).await));
     }
 }
 
@@ -179,6 +185,4 @@ async fn what_lints_accept_and_refuse_runs() {
     assert_eq!(in_place("ab"), Ok(2));
     assert_eq!(items(vec![1]).count().await, 1);
     assert_eq!(opened(vec![1]).await.map(|stream| stream.count().now_or_never()), Ok(Some(1)));
-    assert_eq!(returning::plain("a"), Ok(returning::asynchronous("b").await));
-    assert_eq!(returning::under_a_guard("a"), usize::from(returning::future(1).await));
 }

@@ -8,6 +8,12 @@ fn accepted_programs_compile_and_run() {
     trybuild::TestCases::new().pass("../tests/ui/pass/*.rs");
 }
 
+#[cfg(not(feature = "off"))]
+#[test]
+fn accepted_programs_count_their_calls() {
+    trybuild::TestCases::new().pass("../tests/ui/pass/counted/*.rs");
+}
+
 #[test]
 fn each_fault_is_one_message_at_its_token() {
     let cases = trybuild::TestCases::new();
