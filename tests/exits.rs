@@ -1,5 +1,7 @@
 //! Every way out of a tracked call, each counted exactly once, with the gauge back where it was.
 
+#![deny(warnings)]
+
 use std::cell::RefCell;
 use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,6 +115,53 @@ fn a_call_made_while_the_thread_unwinds_is_judged_by_itself() {
     assert_eq!(counted(&recording, "returns_while_unwinding"), Counted { success: 1.0, ..NOTHING });
 }
 
+#[test]
+fn calls_made_while_the_thread_unwinds_fail_and_panic_by_themselves_too() {
+    #[track_skill("fails_while_unwinding")]
+    async fn fails() -> Result<(), String> {
+        Err("asked to".to_owned())
+    }
+
+    #[track_skill("panics_while_unwinding")]
+    fn panics() -> Result<(), String> {
+        panic!("on purpose, too");
+    }
+
+    struct CallsInDrop;
+    impl Drop for CallsInDrop {
+        fn drop(&mut self) {
+            fails().now_or_never().unwrap().unwrap_err();
+            catch_unwind(panics).unwrap_err();
+        }
+    }
+
+    let recording = Recording::start();
+    catch_unwind(|| {
+        let _calls = CallsInDrop;
+        panic!("on purpose");
+    })
+    .unwrap_err();
+    assert_eq!(counted(&recording, "fails_while_unwinding"), Counted { error: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics_while_unwinding"), Counted { panic: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn a_call_that_catches_a_panic_inside_it_goes_on() {
+    #[track_skill("catches")]
+    async fn catches() -> usize {
+        let caught = catch_unwind(panics).is_err();
+        tokio::task::yield_now().await;
+        let caught_later = AssertUnwindSafe(panics_after_a_yield()).catch_unwind().await.is_err();
+        usize::from(caught) + usize::from(caught_later)
+    }
+
+    let recording = Recording::start();
+    assert_eq!(catches().await, 2);
+    assert_eq!(counted(&recording, "catches"), Counted { success: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics"), Counted { panic: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "panics_async"), Counted { panic: 1.0, ..NOTHING });
+}
+
 #[track_skill("sleeps")]
 async fn sleeps() -> Result<(), String> {
     tokio::time::sleep(Duration::from_hours(1)).await;
@@ -172,6 +221,63 @@ fn a_future_may_move_between_threads_during_its_call() {
     .join()
     .unwrap();
     assert_eq!(counted(&recording, "moves"), Counted { success: 1.0, ..NOTHING });
+}
+
+type Done = Result<(), String>;
+type DoneAgain = Done;
+
+trait Answers {
+    type Answer;
+
+    fn answer(&self) -> Self::Answer;
+    async fn answer_later(&self) -> Self::Answer;
+}
+
+impl Answers for &str {
+    type Answer = Result<usize, String>;
+
+    #[track_skill("associated")]
+    fn answer(&self) -> Self::Answer {
+        if self.is_empty() { Err("empty".to_owned()) } else { Ok(self.len()) }
+    }
+
+    #[track_skill("associated_async")]
+    async fn answer_later(&self) -> Self::Answer {
+        tokio::task::yield_now().await;
+        self.answer()
+    }
+}
+
+#[tokio::test]
+async fn a_result_is_judged_by_whatever_name() {
+    #[track_skill("alias")]
+    fn alias(done: Done) -> DoneAgain {
+        done
+    }
+
+    #[track_caller]
+    #[track_skill("alias_in_place")]
+    fn alias_in_place(done: Done) -> DoneAgain {
+        done
+    }
+
+    #[track_skill("generic")]
+    async fn generic<T, E>(done: Result<T, E>) -> Result<T, E> {
+        done
+    }
+
+    let recording = Recording::start();
+    for done in [Ok(()), Err("asked to".to_owned())] {
+        drop((alias(done.clone()), alias_in_place(done.clone()), generic(done).await));
+    }
+    for text in ["text", ""] {
+        drop((text.answer(), text.answer_later().await));
+    }
+    for skill in ["alias", "alias_in_place", "generic", "associated_async"] {
+        let expected = Counted { success: 1.0, error: 1.0, ..NOTHING };
+        assert_eq!(counted(&recording, skill), expected, "{skill}");
+    }
+    assert_eq!(counted(&recording, "associated"), Counted { success: 2.0, error: 2.0, ..NOTHING });
 }
 
 struct Reply {
@@ -334,9 +440,41 @@ fn a_receiver_and_parameters_named_in_format_texts_are_dropped_in_order_too() {
     assert_eq!(said, expected);
 }
 
+#[test]
+fn what_is_ignored_is_dropped_in_order_too() {
+    twins!((first, _, third) {
+        third.touch();
+        first.0
+    });
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked(Says(&said, "first"), Says(&said, "second"), Says(&said, "third"));
+    plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third"));
+    assert_eq!(said, expected);
+    assert_eq!(said.borrow().len(), 3);
+}
+
+#[test]
+fn a_parameter_is_dropped_whole_although_its_body_takes_a_part() {
+    #[expect(clippy::needless_pass_by_value, reason = "when it is dropped is what is tested")]
+    fn plain(pair: (Says<'_>, Says<'_>)) {
+        pair.1.touch();
+    }
+
+    #[track_agent]
+    fn tracked(pair: (Says<'_>, Says<'_>)) {
+        pair.1.touch();
+    }
+
+    let (said, expected) = (RefCell::default(), RefCell::default());
+    tracked((Says(&said, "left"), Says(&said, "right")));
+    plain((Says(&expected, "left"), Says(&expected, "right")));
+    assert_eq!(said, expected);
+}
+
 #[tokio::test]
 async fn parameters_of_an_async_function_are_dropped_in_order_too() {
-    twins!(async (first, _unused, third) {
+    twins!(async (first, _, third) {
         third.touch();
         tokio::task::yield_now().await;
         let local = Says(first.0, "local");

@@ -6,23 +6,46 @@
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 #![deny(
     clippy::absolute_paths,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     clippy::as_conversions,
+    clippy::as_underscore,
+    clippy::default_trait_access,
+    clippy::else_if_without_else,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::infinite_loop,
     clippy::let_underscore_must_use,
     clippy::let_underscore_untyped,
+    clippy::min_ident_chars,
+    clippy::mixed_read_write_in_expression,
     clippy::panic,
+    clippy::panic_in_result_fn,
+    clippy::pattern_type_mismatch,
+    clippy::print_stdout,
+    clippy::redundant_type_annotations,
+    clippy::same_name_method,
+    clippy::semicolon_inside_block,
     clippy::shadow_reuse,
     clippy::shadow_same,
     clippy::shadow_unrelated,
+    clippy::std_instead_of_core,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unneeded_field_pattern,
     clippy::unreachable,
+    clippy::unseparated_literal_suffix,
+    clippy::unwrap_in_result,
     clippy::unwrap_used,
     clippy::wildcard_imports
 )]
 
 use core::fmt::Error;
 use core::future::ready;
+use core::pin::Pin;
 
+use futures_util::stream::{BoxStream, iter};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use monitor_runtime::{track_agent, track_query, track_skill};
 
 #[expect(dead_code, reason = "asserts that the lint fires")]
@@ -74,6 +97,80 @@ fn query() -> &'static str {
     "SELECT 1"
 }
 
+#[track_agent]
+async fn assigned(mut text: &str, replacement: String) -> usize {
+    if text.is_empty() {
+        text = &replacement;
+    }
+    ready(()).await;
+    text.len()
+}
+
+/// A function that gives a future on purpose looks, inside, like one that lacks an `.await`.
+#[track_agent]
+async fn gives_a_future(number: u8) -> Pin<Box<dyn Future<Output = u8>>> {
+    ready(()).await;
+    Box::pin(ready(number))
+}
+
+#[track_agent]
+fn destructured((left, _): (u8, String), _: String, [first, ..]: [u8; 3]) -> u8 {
+    left.max(first)
+}
+
+#[track_caller]
+#[track_agent]
+fn in_place(text: &str) -> Result<usize, Error> {
+    if text.is_empty() { Err(Error) } else { Ok(text.len()) }
+}
+
+#[track_agent]
+fn items(numbers: Vec<u8>) -> impl Stream<Item = u8> {
+    iter(numbers)
+}
+
+#[track_agent]
+async fn opened(numbers: Vec<u8>) -> Result<BoxStream<'static, u8>, Error> {
+    ready(()).await;
+    Ok(iter(numbers).boxed())
+}
+
+/// For people who ask for a `return` at every end.
+mod returning {
+    #![deny(clippy::implicit_return)]
+    #![allow(clippy::needless_return, reason = "what the other asks for")]
+
+    use super::{Error, ready, track_agent};
+
+    #[track_agent]
+    fn plain(text: &str) -> Result<usize, Error> {
+        return Ok(text.len());
+    }
+
+    #[track_agent]
+    async fn asynchronous(text: &str) -> usize {
+        ready(()).await;
+        return text.len();
+    }
+
+    #[track_caller]
+    #[track_agent]
+    fn under_a_guard(text: &str) -> usize {
+        return text.len();
+    }
+
+    #[track_agent]
+    fn future(number: u8) -> impl Future<Output = u8> {
+        return ready(number);
+    }
+
+    #[tokio::test]
+    async fn what_asks_for_a_return_finds_one() {
+        assert_eq!(plain("a"), Ok(asynchronous("b").await));
+        assert_eq!(under_a_guard("a"), usize::from(future(1).await));
+    }
+}
+
 #[tokio::test]
 async fn what_lints_accept_and_refuse_runs() {
     assert_eq!(careless(1, 2), 2);
@@ -82,4 +179,10 @@ async fn what_lints_accept_and_refuse_runs() {
     assert_eq!(Tool(1).call("ab").await, Some(1));
     assert_eq!(Tool(1).future().await, 1);
     assert_eq!(query(), "SELECT 1");
+    assert_eq!(assigned("", "text".to_owned()).await, 4);
+    assert_eq!(gives_a_future(1).await.await, 1);
+    assert_eq!(destructured((1, String::new()), String::new(), [2, 3, 4]), 2);
+    assert_eq!(in_place("ab"), Ok(2));
+    assert_eq!(items(vec![1]).count().await, 1);
+    assert_eq!(opened(vec![1]).await.map(|stream| stream.count().now_or_never()), Ok(Some(1)));
 }

@@ -1,5 +1,7 @@
 //! Functions that return a future or a stream: the call is what the caller polls, not its making.
 
+#![deny(warnings)]
+
 use std::pin::Pin;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -99,6 +101,19 @@ mod futures {
         let lines = capture_logs(|| logs_inside().now_or_never());
         assert_eq!(lines[0]["agent_id"], "logs_inside");
     }
+
+    #[test]
+    fn a_future_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+        #[track_agent("takes_its_span_along", fields(asked))]
+        fn takes_its_span_along(asked: u8) -> impl Future<Output = ()> {
+            let span = tracing::Span::current();
+            async move { span.in_scope(|| tracing::info!("inside")) }
+        }
+
+        let lines = capture_logs(|| takes_its_span_along(1).now_or_never());
+        assert_eq!(lines[0]["agent_id"], "takes_its_span_along");
+        assert_eq!(lines[0]["asked"], 1);
+    }
 }
 
 mod streams {
@@ -138,6 +153,20 @@ mod streams {
         if succeeds { Ok(stream::iter([1, 2]).boxed()) } else { Err("asked to fail".to_owned()) }
     }
 
+    #[track_skill(stream)]
+    async fn opened_behind_an_alias(bytes: &[u8]) -> Result<Tokens<'_>, String> {
+        if bytes.is_empty() {
+            return Err("empty".to_owned());
+        }
+        Ok(Box::pin(stream::iter(bytes.iter().copied())))
+    }
+
+    #[track_skill]
+    async fn borrowing(bytes: &[u8]) -> impl Stream<Item = &u8> {
+        tokio::task::yield_now().await;
+        stream::iter(bytes)
+    }
+
     #[track_skill(error_if = |item: &u8| *item == 2)]
     fn judged_by_item() -> impl Stream<Item = u8> {
         stream::iter([1, 2, 3])
@@ -157,7 +186,16 @@ mod streams {
         assert_eq!(behind_an_alias_async(&[1, 2]).await.count().await, 2);
         assert_eq!(opened(true).await.unwrap().count().await, 2);
         assert_eq!(opened_boxed(true).await.unwrap().count().await, 2);
-        for skill in ["behind_an_alias", "behind_an_alias_async", "opened", "opened_boxed"] {
+        assert_eq!(opened_behind_an_alias(&[1, 2]).await.unwrap().count().await, 2);
+        assert_eq!(borrowing(&[1, 2]).await.count().await, 2);
+        for skill in [
+            "behind_an_alias",
+            "behind_an_alias_async",
+            "opened",
+            "opened_boxed",
+            "opened_behind_an_alias",
+            "borrowing",
+        ] {
             assert_counts(&recording, skill, &[("success", 1.0)]);
         }
     }
@@ -167,6 +205,8 @@ mod streams {
         let recording = Recording::start();
         assert!(opened(false).await.is_err());
         assert!(opened_boxed(false).await.is_err());
+        assert!(opened_behind_an_alias(&[]).await.is_err());
+        assert_counts(&recording, "opened_behind_an_alias", &[("error", 1.0)]);
         assert_counts(&recording, "opened", &[("error", 1.0)]);
         assert_counts(&recording, "opened_boxed", &[("error", 1.0)]);
     }
@@ -192,6 +232,32 @@ mod streams {
         drop(opened(true).await);
         assert_counts(&recording, "numbers", &[("cancelled", 1.0)]);
         assert_counts(&recording, "opened", &[("cancelled", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn the_call_of_a_stream_begins_with_what_opens_it() {
+        let recording = Recording::start();
+        let active = || recording.value("active_skills", &[("skill_id", "opened")]);
+        let opening = opened(true);
+        assert_eq!(active(), 0.0);
+        let stream = opening.await.unwrap();
+        assert_eq!(active(), 1.0);
+        drop(stream);
+        assert_counts(&recording, "opened", &[("cancelled", 1.0)]);
+        // Cancelled before there is a stream, it is cancelled all the same.
+        assert!(opened(true).now_or_never().is_none());
+        assert_counts(&recording, "opened", &[("cancelled", 2.0)]);
+    }
+
+    #[test]
+    fn a_tracked_stream_is_send_if_the_plain_one_is() {
+        fn is_send<T: Send>(stream: T) -> T {
+            stream
+        }
+
+        drop(is_send(numbers(1)));
+        drop(is_send(fallible(vec![])));
+        drop(is_send(opened(true)));
     }
 
     #[tokio::test]
@@ -222,6 +288,33 @@ mod streams {
         let first = |metric: &str, label, id| recording.value(&format!("{metric}_count"), &[(label, id)]);
         assert_eq!(first("agent_time_to_first_item_seconds", "agent_id", "first_item"), 1.0);
         assert_eq!(first("skill_time_to_first_item_seconds", "skill_id", "numbers"), 1.0);
+    }
+
+    #[test]
+    fn a_stream_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+        fn instrumented() -> impl Stream<Item = ()> + Send {
+            let span = tracing::Span::current();
+            stream::iter([1]).map(move |number| span.in_scope(|| tracing::info!(number, "inside")))
+        }
+
+        #[track_agent("opaque_stream")]
+        fn opaque_stream() -> impl Stream<Item = ()> {
+            instrumented()
+        }
+
+        #[track_agent("boxed_stream")]
+        fn boxed_stream() -> BoxStream<'static, ()> {
+            instrumented().boxed()
+        }
+
+        let lines = capture_logs(|| {
+            opaque_stream().count().now_or_never();
+            boxed_stream().count().now_or_never();
+        });
+        assert_eq!(
+            lines.iter().map(|line| &line["agent_id"]).collect::<Vec<_>>(),
+            ["opaque_stream", "boxed_stream"]
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The parser of each option's value; the table in [`options`](crate::options) says which is whose.
 
+use std::iter;
+
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
@@ -21,7 +24,13 @@ fn value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr>
     if input.is_empty() || input.peek(Token![,]) {
         return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
     }
-    input.parse().map(peeled)
+    let ahead = input.fork();
+    input.parse().map(peeled).map_err(|_| {
+        let given: TokenStream = iter::from_fn(|| ahead.parse::<TokenTree>().ok())
+            .take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','))
+            .collect();
+        syn::Error::new_spanned(given, format_args!("the value of `{name}` is not an expression: {usage}"))
+    })
 }
 
 /// A fragment of `macro_rules!` comes in an invisible group, which says nothing of the expression.
@@ -176,7 +185,7 @@ pub(crate) fn parse_fields(
     let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated);
     if let Err(error) = fields {
         // What is left unread would be a second error at the same place.
-        content.parse::<proc_macro2::TokenStream>()?;
+        content.parse::<TokenStream>()?;
         return Err(syn::Error::new(
             error.span(),
             "a field is `name`, `name = expr`, `name = %expr` or `name = ?expr`",

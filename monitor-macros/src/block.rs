@@ -59,6 +59,12 @@ impl Block {
                 "an id on an impl block would be shared by all its methods; put `#[track(\"…\")]` on the method",
             );
         }
+        if let Some(stream) = options.stream.token() {
+            errors.error(
+                stream,
+                "`stream` on an impl block would speak of all its methods; put `#[track(stream)]` on the method",
+            );
+        }
         self.with_members(|method| self.track_method(kind, options, method, errors))
     }
 
@@ -88,6 +94,7 @@ impl Block {
     ) -> TokenStream {
         let mut options = match Choice::of(kind, method, errors) {
             Choice::Skip => return untracked(method),
+            Choice::Track(_) if method.is_cut_short() => return untracked(method),
             Choice::Track(options) => *options,
         };
         options.or(block);

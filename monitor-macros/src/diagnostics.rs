@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The errors found so far.
@@ -30,6 +30,15 @@ impl Diagnostics {
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.errors.into_inner().iter().map(syn::Error::to_compile_error).collect()
     }
+}
+
+/// The tokens as they are, to be found at `place` when the compiler reports them.
+pub(crate) fn located_at(place: Span, tokens: impl ToTokens) -> TokenStream {
+    let at_place = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    tokens.into_token_stream().into_iter().map(at_place).collect()
 }
 
 /// Of `known`, the name that `given` most likely meant, when it is within two edits.

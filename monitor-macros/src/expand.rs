@@ -1,27 +1,25 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
-use syn::ext::IdentExt as _;
-use syn::parse::Parse as _;
-use syn::parse::{ParseStream, Parser as _};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use crate::block::Block;
 use crate::diagnostics::Diagnostics;
-use crate::field::{Field, Form};
+use crate::entry::{entry, judge};
 use crate::function::Function;
+use crate::item::Item;
 use crate::kind::Kind;
-use crate::options::{Id, Options};
-use crate::parameters::{captured_in_order, rebound};
-use crate::shape::{Shape, Stream};
-use crate::spec::{Judge, Spec};
+use crate::options::Options;
+use crate::parameters::{captured_in_order, name_ignored, rebound};
+use crate::shape::{Shape, Stream, may_be_awaited};
+use crate::spec::{Promise, Spec};
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
 pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Diagnostics::default();
     let options = Options::parse(kind, arguments, &errors);
-    let (tracked, untouched) = match parse_item(&item) {
+    let (tracked, untouched) = match Item::parse(&item) {
+        Ok(Item::Unfinished) => (item.clone(), item),
         Ok(Item::Function(function)) => {
             let spec = Spec::new(kind, &options, &function, None, &errors);
             (emit(&spec, &function), item)
@@ -42,39 +40,11 @@ pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -
     if cfg!(feature = "off") { untouched } else { tracked }
 }
 
-enum Item {
-    Function(Box<Function>),
-    Block(Box<Block>),
-}
-
-fn parse_item(item: &TokenStream) -> syn::Result<Item> {
-    if Block::is_ahead(item) {
-        return syn::parse2(item.clone()).map(|block| Item::Block(Box::new(block)));
-    }
-    let parser = |input: ParseStream<'_>| {
-        let ahead = input.fork();
-        let function = Function::parse(input).map_err(|_| not_trackable(&ahead))?;
-        Ok(Item::Function(Box::new(function)))
-    };
-    parser.parse2(item.clone())
-}
-
-/// Why an item is neither a function with a body nor an impl block, at its first telling token.
-fn not_trackable(item: ParseStream<'_>) -> syn::Error {
-    let _ = item.call(syn::Attribute::parse_outer);
-    let _ = item.parse::<syn::Visibility>();
-    let ahead = item.fork();
-    if let Ok(signature) = ahead.parse::<syn::Signature>() {
-        return syn::Error::new_spanned(
-            signature.ident,
-            "a function without a body cannot be tracked; put the attribute on its implementations",
-        );
-    }
-    item.error("expected a function or an impl block; put the attribute on one of these")
-}
-
 /// Emits a tracked function: the item as written, its body handed to one call into the runtime.
 pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
+    let mut function = function.clone();
+    name_ignored(&mut function.signature);
+    let function = &function;
     let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
     let is_async = function.signature.asyncness.is_some();
     let (signature, rebound) = if is_async {
@@ -84,11 +54,16 @@ pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
     };
     let call = if is_async { async_call(spec, function, &rebound) } else { plain_call(spec, function) };
     // What cannot be returned is matched away, since no generic function can return `!` itself.
-    let call = if spec.diverges { quote!(match #call {}) } else { call };
-    // With the user's own braces the function is the user's, to lints, coverage and editors.
-    let mut braces = Group::new(Delimiter::Brace, quote!(#inner_attributes #call));
-    braces.set_span(function.block.span());
+    let call = if spec.diverges { quote!(match { #call } {}) } else { call };
+    let braces = within_braces(function, quote!(#inner_attributes #call));
     quote!(#(#attributes)* #visibility #defaultness #signature #braces)
+}
+
+/// Puts the tokens into the user's own braces: what holds them is the user's, to lints, coverage, editors and messages.
+fn within_braces(function: &Function, tokens: TokenStream) -> Group {
+    let mut braces = Group::new(Delimiter::Brace, tokens);
+    braces.set_span(function.block.span());
+    braces
 }
 
 fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
@@ -96,39 +71,66 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
     let judge = judge(spec);
     let returned = returned(spec);
     let entry = Ident::new("entry", Span::mixed_site());
-    let body = {
-        let (body, captured) = (&function.body, captured_in_order(function, runtime));
-        let arrow = returned.as_ref().map(|returned| quote!(-> #returned));
-        quote!(move || #arrow { #captured #body })
-    };
-    // Said ahead, since the judge is checked before the compiler has worked the body's type out.
-    let promised = spec.promised.as_ref().map_or_else(|| quote!(_), quote::ToTokens::to_token_stream);
+    let body = closure(function, returned.as_ref(), runtime);
     let call = match spec.shape {
-        Shape::Future => {
-            quote!(#runtime::private::track_returned_future::<#promised, _, _>(#entry, #body, #judge))
+        Shape::Future | Shape::Stream(Stream { is_boxed: false, .. }) => {
+            let track = promised_call(spec);
+            quote!(#track(#entry, #body, #judge))
         }
-        Shape::Stream(Stream { is_boxed: false, .. }) => {
-            quote!(#runtime::private::track_stream::<#promised, _>(#entry, #body, #judge))
-        }
-        Shape::Stream(_) => quote!(#runtime::private::track_boxed_stream(#entry, #body, #judge)),
+        Shape::Stream(_) => quote!(#runtime::track_boxed_stream(#entry, #body, #judge)),
         Shape::InPlace => return in_place(spec, function, &judge),
         Shape::Guarded => return guarded(spec, function),
-        Shape::ByType => quote! {
-            use #runtime::private::returned::*;
-            (&&&#runtime::private::Returned::<#returned>::TYPE).track(#entry, #body, #judge)
-        },
+        Shape::ByType => quote! {{
+            use #runtime::returned::*;
+            (&&&#runtime::Returned::<#returned>::TYPE).monitor_track(#entry, #body, #judge)
+        }},
         Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
-            quote!(#runtime::private::track(#entry, #body, #judge))
+            quote!(#runtime::track(#entry, #body, #judge))
         }
     };
     after_entry(spec, function, &TokenStream::new(), &call)
 }
 
+/// The runtime's function for what is promised of a future or a stream, which is said ahead, since the judge is checked before
+/// the compiler has worked the body's type out.
+fn promised_call(spec: &Spec) -> TokenStream {
+    let runtime = &spec.runtime;
+    let is_future = spec.shape == Shape::Future;
+    let (name, promised) = match (&spec.promised, is_future) {
+        (Promise::Whole(promised), true) => ("track_promised_future", promised),
+        (Promise::Whole(promised), false) => ("track_promised_stream", promised),
+        (Promise::InPart(promised), true) => ("track_returned_future", promised),
+        (Promise::InPart(promised), false) => ("track_stream", promised),
+    };
+    let name = Ident::new(name, Span::mixed_site());
+    let judge = is_future.then(|| quote!(, _));
+    quote!(#runtime::#name::<#promised, _ #judge>)
+}
+
+/// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
+fn closure(function: &Function, returned: Option<&TokenStream>, runtime: &TokenStream) -> TokenStream {
+    let (body, captured) = (&function.body, captured_in_order(function, runtime));
+    let braces = within_braces(function, quote!(#captured #body));
+    let arrow = returned.map(|returned| quote!(-> #returned));
+    quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
+}
+
 /// The call behind the entry, whose own statement ends whatever its expressions borrow.
 fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
     let name = Ident::new("entry", Span::mixed_site());
     let entry = entry(spec, function);
-    quote!({ let #mutable #name = #entry; #call })
+    let check = spec.said_stream.as_ref().map(|said| quote!(#runtime::is_stream::<#said>();));
+    let ended = ended(spec, call);
+    let is_future_of_one =
+        function.signature.asyncness.is_some() && may_be_awaited(&function.signature.output);
+    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
+    quote!(#check let #mutable #name = #entry; #allowed #ended)
+}
+
+/// The end of the function: by a `return`, for people who ask their linter for one.
+fn ended(spec: &Spec, call: &TokenStream) -> TokenStream {
+    if spec.diverges { call.clone() } else { quote!(return #call;) }
 }
 
 /// The body where it is, between the two ends of its call.
@@ -138,10 +140,11 @@ fn in_place(spec: &Spec, function: &Function, judge: &TokenStream) -> TokenStrea
     let colon = returned(spec).map(|returned| quote!(: #returned));
     let (entry, body) = (entry(spec, function), &function.body);
     // The other branch keeps what follows reachable when the body is nothing but a panic.
+    let ended = ended(spec, &quote!(#begun.end(#result, #judge)));
     quote! {{
-        let #begun = #runtime::private::begin(#entry);
-        let #result #colon = if true { #body } else { #runtime::private::never_returned() };
-        #begun.end(#result, #judge)
+        let #begun = #runtime::begin(#entry);
+        let #result #colon = if true { #body } else { #runtime::never_returned() };
+        #ended
     }}
 }
 
@@ -150,39 +153,54 @@ fn guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let guard = Ident::new("guard", Span::mixed_site());
     let (entry, body) = (entry(spec, function), &function.body);
-    quote!(let #guard = #runtime::private::guard(#entry); #body)
+    quote!(let #guard = #runtime::guard(#entry); #body)
 }
 
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    // A return that is never reached tells the block its type before its body does.
-    let returned = returned(spec).map(|returned| {
-        quote_spanned!(returned.span()=> if false { return #runtime::private::never_returned::<#returned>(); })
-    });
+    let returned = returned(spec).map(|returned| never_reached_return(&returned, runtime));
     let (judge, body) = (judge(spec), &function.body);
     let captured = captured_in_order(function, runtime);
-    let body = quote!(async move { #captured #returned #rebound #body });
+    let braces = within_braces(function, quote!(#captured #returned #rebound #body));
+    let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
     let entry = Ident::new("entry", Span::mixed_site());
     let call = if let Shape::AsyncStream(stream) = spec.shape {
-        let hand_on = hand_on(runtime, stream, &judge);
-        quote!(#runtime::private::track_until_stream(&mut #entry, #body, #hand_on).await)
+        let hand_on = hand_on(spec, stream, &judge);
+        quote!(#runtime::track_until_stream(&mut #entry, #body, #hand_on).await)
     } else {
-        quote!(#runtime::private::track_future(&mut #entry, #body, #judge).await)
+        quote!(#runtime::track_future(&mut #entry, #body, #judge).await)
     };
     after_entry(spec, function, &quote!(mut), &call)
 }
 
+/// A return that is never reached, which tells an asynchronous block its type before its body does.
+///
+/// Its value is the declared type's to the compiler, which points there when the body does not fit. That takes a plain name,
+/// so it is one that nobody else has.
+fn never_reached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    let value = Ident::new("monitor_never_returned", returned.span());
+    quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
+}
+
 /// What an asynchronous function's call does once there is a stream: it goes on in it.
-fn hand_on(runtime: &TokenStream, stream: Stream, judge: &TokenStream) -> TokenStream {
+fn hand_on(spec: &Spec, stream: Stream, judge: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
     let [call, result] = ["call", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let track = if stream.is_boxed { quote!(hand_on_boxed) } else { quote!(hand_on) };
-    let hand_on = quote!(|#call, #result| #runtime::private::#track(#call, #result, #judge));
+    let tracked = match &spec.said_stream {
+        Some(said) => quote! {{
+            use #runtime::handed::*;
+            (&&#runtime::Returned::<#said>::TYPE).monitor_hand_on(#call, #result, #judge)
+        }},
+        None if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #result, #judge)),
+        None => quote!(#runtime::hand_on(#call, #result, #judge)),
+    };
+    let hand_on = quote!(|#call, #result| #tracked);
     if !stream.is_in_result {
         return hand_on;
     }
     quote! {
-        |#call, #result| #runtime::private::hand_on_ok(
-            #call, #result, |#result| #runtime::private::verdict!(#result), #hand_on
+        |#call, #result| #runtime::hand_on_ok(
+            #call, #result, |#result| #runtime::verdict!(#result), #hand_on
         )
     }
 }
@@ -191,64 +209,7 @@ fn hand_on(runtime: &TokenStream, stream: Stream, judge: &TokenStream) -> TokenS
 fn returned(spec: &Spec) -> Option<TokenStream> {
     let runtime = &spec.runtime;
     if spec.diverges {
-        return Some(quote!(#runtime::private::Never));
+        return Some(quote!(#runtime::Never));
     }
     spec.returned.as_ref().map(quote::ToTokens::to_token_stream)
-}
-
-/// The site of the function, entered under its id.
-fn entry(spec: &Spec, function: &Function) -> TokenStream {
-    let Spec { kind, runtime, operation, level, error_log, fields, .. } = spec;
-    let [kind_name, error_log, level] =
-        [kind.variant(), *error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
-    let name = function.signature.ident.unraw().to_string();
-    let id_field = kind.id_field();
-    let field_names = fields.iter().map(|field| &field.name);
-    let fields = opening(runtime, fields);
-    let (site_id, enter) = match &spec.id {
-        Id::Literal(literal) => (literal.to_token_stream(), quote!(enter(#fields))),
-        Id::Expr(id) => {
-            // At the expression's own span, where the compiler reports that it is not `AsRef<str>`.
-            let id = quote_spanned!(id.span()=> &(#id));
-            (spec.default_id.to_token_stream(), quote!(enter_as(#id, #fields)))
-        }
-    };
-    quote! {
-        #runtime::private::site!(
-            #kind_name, #site_id, #operation, #error_log, #level, #name, [#id_field #(, #field_names)*]
-        ).#enter
-    }
-}
-
-/// How the span is opened when somebody listens; only then are the fields evaluated.
-fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
-    if fields.is_empty() {
-        return quote!(#runtime::private::without_fields);
-    }
-    let opening = Ident::new("opening", Span::mixed_site());
-    let values = fields.iter().map(|Field { form, value, .. }| match form {
-        Form::Value => quote_spanned!(value.span()=> &(#value)),
-        Form::Display => quote_spanned!(value.span()=> &#runtime::private::display(&(#value))),
-        Form::Debug => quote_spanned!(value.span()=> &#runtime::private::debug(&(#value))),
-    });
-    quote! {
-        |#opening| #opening.span(&[
-            #opening.id()
-            #(, ::core::option::Option::Some(#values as &dyn #runtime::private::Value))*
-        ])
-    }
-}
-
-fn judge(spec: &Spec) -> TokenStream {
-    let runtime = &spec.runtime;
-    let result = Ident::new("result", Span::mixed_site());
-    match &spec.judge {
-        Judge::ByType => quote!(|#result| #runtime::private::verdict!(#result)),
-        Judge::ErrorIf(predicate) => quote! {
-            |#result| #runtime::private::verdict!(#result, #runtime::private::error_if(#result, #predicate))
-        },
-        Judge::OkIf(predicate) => quote! {
-            |#result| #runtime::private::verdict!(#result, #runtime::private::ok_if(#result, #predicate))
-        },
-    }
 }

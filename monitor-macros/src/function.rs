@@ -5,7 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, ReturnType, Signature, Type, Visibility};
 
 /// A function with a body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -36,6 +36,21 @@ impl Parse for Function {
         let block = parse_block(input)?;
         let (inner_attributes, body) = split_body(block.stream());
         Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, block })
+    }
+}
+
+impl Function {
+    /// Whether the body ends in the middle of an expression: `self.`
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let tokens: Vec<TokenTree> = self.body.clone().into_iter().collect();
+        match &*tokens {
+            // A range may end open.
+            [.., TokenTree::Punct(before), TokenTree::Punct(last)] if last.as_char() == '.' => {
+                before.as_char() != '.'
+            }
+            [.., TokenTree::Punct(last)] => !matches!(last.as_char(), ';' | '?' | '>'),
+            _ => false,
+        }
     }
 }
 

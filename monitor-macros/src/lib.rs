@@ -1,20 +1,29 @@
 //! The attributes of `monitor-runtime`: depend on that crate and use them from there.
 
-// Tokens flow one way: an attribute's arguments (`options`) and its item (`function`, `block`) become a model (`spec`), which
-// is emitted (`expand`); where a rule is broken, the item comes back as it was, with every message (`diagnostics`) beside it.
+// Tokens flow one way: an attribute's arguments (`options`) and its `item` (a `function` or a `block`) become a model (`spec`),
+// which is emitted (`expand`, `entry`); where a rule is broken, the item comes back as it was, with every message
+// (`diagnostics`) beside it.
+
+// A macro that panics says nothing of where and why.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod arguments;
 mod block;
 mod diagnostics;
+mod early;
+mod entry;
 mod expand;
 mod field;
 mod function;
+mod item;
 mod kind;
 mod operation;
 mod options;
 mod parameters;
 mod shape;
 mod slot;
+#[cfg(test)]
+mod snapshots;
 mod spec;
 
 use proc_macro::TokenStream;
@@ -67,6 +76,44 @@ use kind::Kind;
 /// A function that returns a future (`impl Future`, a boxed one, an alias of it) is a call from that future's first poll to
 /// its end. One that returns a stream is a call until the stream ends: an item that is an `Err` makes it an `error`, dropping
 /// it early a `cancelled`; the time to its first item is recorded as well. `error_if` and `ok_if` then judge each item.
+///
+/// # What is emitted
+///
+/// The function as it was, its body untouched inside one call into the runtime, which is where everything else happens:
+///
+/// ```
+#[doc = include_str!("../expansions/value.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/value.emitted.rs")]
+/// ```
+///
+/// Where a future is returned, the call begins with its first poll:
+///
+/// ```
+#[doc = include_str!("../expansions/future.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/future.emitted.rs")]
+/// ```
+///
+/// Where the return type may be an alias, or be written by `#[async_trait]`, it is asked what it stands for:
+///
+/// ```
+#[doc = include_str!("../expansions/boxed.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/boxed.emitted.rs")]
+/// ```
 #[proc_macro_attribute]
 pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::attribute(Kind::Agent, arguments.into(), item.into()).into()
@@ -81,6 +128,33 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// async fn search(query: &str) -> Result<Vec<String>, std::io::Error> {
 ///     Ok(vec![query.to_owned()])
 /// }
+/// ```
+///
+/// # What is emitted
+///
+/// The body of an `async fn` is a future inside its own; a return that is never reached tells it its type. Fields are evaluated
+/// only when somebody listens to the span:
+///
+/// ```
+#[doc = include_str!("../expansions/asynchronous.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/asynchronous.emitted.rs")]
+/// ```
+///
+/// A stream that is returned is a call until its end, and each of its items is judged:
+///
+/// ```
+#[doc = include_str!("../expansions/stream.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/stream.emitted.rs")]
 /// ```
 #[proc_macro_attribute]
 pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -102,6 +176,20 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// #[track_query(operation = "delete")]              // query = "forget"
 /// fn forget() {}
+/// ```
+///
+/// # What is emitted
+///
+/// Of an impl block each method that is not left out, and everything else as it was:
+///
+/// ```
+#[doc = include_str!("../expansions/block.rs")]
+/// ```
+///
+/// becomes
+///
+/// ```
+#[doc = include_str!("../expansions/block.emitted.rs")]
 /// ```
 #[proc_macro_attribute]
 pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {

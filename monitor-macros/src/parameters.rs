@@ -1,19 +1,19 @@
 //! What a function's parameters bind, and how its body takes them over without a change in meaning.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, FnArg, Pat, PatIdent, Signature, Type};
+use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature, Type};
 
 use crate::function::Function;
 
-/// Makes the body capture its parameters in the order in which a function drops them: the last one first.
+/// Makes the body capture its parameters whole, in the order in which a function drops them: the last one first.
 ///
-/// A closure drops what it captured in the order of the first mention. A parameter that the body does not mention stays
-/// out, so that the compiler still calls it unused.
+/// A closure captures what its body takes of a value, which may be less and not as `Send`, and drops it in the order of the
+/// first mention. References are captured whole as it is, and nobody sees them dropped. A parameter that the body does not
+/// mention stays out, so that the compiler still calls it unused.
 pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> TokenStream {
-    let receiver = function.signature.receiver().map(|receiver| (receiver.self_token.into(), Vec::new()));
-    let mentioned: Vec<TokenStream> = receiver
+    owned_receiver(&function.signature)
         .into_iter()
         .chain(bindings(&function.signature))
         .rev()
@@ -21,11 +21,35 @@ pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> T
         .map(|(name, conditions)| {
             // A name that says it is unused is used by us alone.
             let allowed = is_underscored(&name).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-            quote!(#(#conditions)* #allowed #runtime::private::captured(&#name);)
+            quote!(#(#conditions)* #allowed #runtime::captured(&#name);)
         })
-        .collect();
-    // One has no order.
-    if mentioned.len() < 2 { TokenStream::new() } else { mentioned.into_iter().collect() }
+        .collect()
+}
+
+/// Names each `_` that a function drops before another parameter, so that its body can take it over as well.
+pub(crate) fn name_ignored(signature: &mut Signature) {
+    let mut is_after_owned = owned_receiver(signature).is_some();
+    for (at, input) in signature.inputs.iter_mut().enumerate() {
+        if let FnArg::Typed(parameter) = input
+            && !matches!(*parameter.ty, Type::Reference(_))
+        {
+            if is_after_owned && matches!(*parameter.pat, Pat::Wild(_)) {
+                let name = Ident::new(&format!("_ignored{at}"), Span::mixed_site());
+                *parameter.pat = syn::parse_quote!(#name);
+            }
+            is_after_owned = true;
+        }
+    }
+}
+
+fn owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
+    let receiver = signature.receiver()?;
+    let is_owned = match &receiver.kind {
+        ReceiverKind::Value => true,
+        ReceiverKind::Typed(_, declared) => !matches!(**declared, Type::Reference(_)),
+        _ => false,
+    };
+    is_owned.then(|| (receiver.self_token.into(), Vec::new()))
 }
 
 fn is_underscored(name: &Ident) -> bool {
@@ -61,7 +85,9 @@ impl VisitMut for Rebind {
             && let Some(mutability) = binding.mutability.take()
         {
             let (Self(condition, statements), name) = (self, &binding.ident);
-            statements.extend(quote!(#condition let #mutability #name = #name;));
+            // By the user's own name, which lints would take for the user's own statement.
+            let allowed = quote!(#[allow(clippy::shadow_same, clippy::useless_let_if_seq)]);
+            statements.extend(quote!(#condition #allowed let #mutability #name = #name;));
         } else {
             visit_mut::visit_pat_ident_mut(self, binding);
         }
@@ -80,11 +106,13 @@ fn borrows(declared: &Type) -> bool {
     any(declared.to_token_stream())
 }
 
-/// Every name the parameters bind, with the `#[cfg]`s it depends on.
+/// Every name the parameters bind to more than a reference, with the `#[cfg]`s it depends on.
 fn bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
     for input in &signature.inputs {
-        if let FnArg::Typed(parameter) = input {
+        if let FnArg::Typed(parameter) = input
+            && !matches!(*parameter.ty, Type::Reference(_))
+        {
             let mut found = Vec::new();
             collect(&parameter.pat, &mut found);
             let conditions: Vec<_> = parameter

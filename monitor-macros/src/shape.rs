@@ -1,9 +1,9 @@
 //! What a function gives its caller, which decides when its call ends.
 
-use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
+use crate::early::leaves_early;
 use crate::function::Function;
 
 /// How a function is tracked.
@@ -59,7 +59,7 @@ impl Shape {
             }
             (Self::Value, _) if is_caller_tracked && !leaves_early(&function.body) => Self::InPlace,
             (Self::ByType, output)
-                if is_caller_tracked && !is_boxed(output) && !leaves_early(&function.body) =>
+                if is_caller_tracked && !stream && !is_boxed(output) && !leaves_early(&function.body) =>
             {
                 Self::InPlace
             }
@@ -81,8 +81,11 @@ impl Shape {
     }
 
     fn of_plain(declared: &Type, stream: bool) -> Self {
-        if let Some(stream) = stream_in(declared, stream) {
-            return if stream.is_in_result { Self::Value } else { Self::Stream(stream) };
+        match stream_in(declared, stream) {
+            Some(Stream { is_in_result: true, .. }) => return Self::Value,
+            Some(_) if said_stream(declared).is_some() && !holds_opaque(declared) => return Self::ByType,
+            Some(stream) => return Self::Stream(stream),
+            None => {}
         }
         match declared {
             _ if is_opaque(declared, "Future") => Self::Future,
@@ -121,60 +124,12 @@ fn is_never_an_error(output: &ReturnType) -> bool {
     }
 }
 
-/// Macros of the standard library that never return from the function around them.
-const STAYING: [&str; 24] = [
-    "panic",
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "unreachable",
-    "todo",
-    "unimplemented",
-    "format",
-    "format_args",
-    "vec",
-    "print",
-    "println",
-    "eprint",
-    "eprintln",
-    "write",
-    "writeln",
-    "matches",
-    "dbg",
-    "concat",
-    "line",
-    "file",
-];
-
-/// Whether the body may end elsewhere than at its end: by `return`, by `?`, or by a macro that may hold either.
-///
-/// What returns from a closure inside is not told apart.
-fn leaves_early(body: &TokenStream) -> bool {
-    let mut macro_name = None;
-    for token in body.clone() {
-        match &token {
-            TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
-            TokenTree::Ident(word) if word == "return" => return true,
-            TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
-            TokenTree::Punct(punct) if punct.as_char() == '!' && may_leave(macro_name.as_deref()) => {
-                return true;
-            }
-            _ => {}
-        }
-        macro_name = match token {
-            TokenTree::Ident(word) => Some(word.to_string()),
-            _ => None,
-        };
-    }
-    false
-}
-
-/// Whether the word before a `!` names a macro that is not known to stay.
-fn may_leave(macro_name: Option<&str>) -> bool {
-    macro_name.is_some_and(|name| !STAYING.contains(&name))
+/// Whether the type may be a future, so that an `async` block which ends in it looks like one that lacks an `.await`.
+pub(crate) fn may_be_awaited(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, declared) = output else { return false };
+    matches!(**declared, Type::Path(_) | Type::ImplTrait(_))
+        && !is_value(declared)
+        && ok_type(declared).is_none()
 }
 
 /// The type that a future gives or a stream's items have, as the `impl Trait` or the `dyn Trait` says.
@@ -197,7 +152,7 @@ pub(crate) fn promised(declared: &Type) -> Option<Type> {
 }
 
 /// A type that only the compiler can name cannot be asked what it is.
-fn holds_opaque(declared: &Type) -> bool {
+pub(crate) fn holds_opaque(declared: &Type) -> bool {
     struct Found(bool);
     impl<'ast> Visit<'ast> for Found {
         fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
@@ -222,8 +177,15 @@ fn stream_in(declared: &Type, said: bool) -> Option<Stream> {
     if let Some(held) = ok_type(declared) {
         return stream_in(held, said).map(|stream| Stream { is_in_result: true, ..stream });
     }
-    let may_be_alias = said && matches!(declared, Type::Path(_)) && !is_value(declared);
-    (may_be_alias || is_boxed_stream(declared)).then_some(Stream { is_boxed: true, is_in_result: false })
+    let is_boxed = is_boxed_stream(declared) || said && said_stream(declared).is_some();
+    is_boxed.then_some(Stream { is_boxed, is_in_result: false })
+}
+
+/// What can be a stream only if it is an alias of one: the type itself or, of a `Result`, its `Ok`.
+pub(crate) fn said_stream(declared: &Type) -> Option<&Type> {
+    let said = ok_type(declared).unwrap_or(declared);
+    let may_be_alias = matches!(said, Type::Path(_)) && !is_value(said) && !is_boxed_stream(said);
+    may_be_alias.then_some(said)
 }
 
 /// The `Ok` type of whatever is called `…Result`.

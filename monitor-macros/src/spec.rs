@@ -1,11 +1,12 @@
 //! A tracked function as meant: every argument checked against the function and given its default.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::{Expr, ReturnType, Type, visit_mut};
+use syn::spanned::Spanned as _;
+use syn::{Expr, ReturnType, Signature, Type, visit_mut};
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, located_at};
 use crate::field::Field;
 use crate::function::Function;
 use crate::kind::Kind;
@@ -19,7 +20,7 @@ const MAX_ID_BYTES: usize = 256;
 /// The validated model of one tracked function.
 pub(crate) struct Spec {
     pub(crate) kind: Kind,
-    /// Where `monitor_runtime` is.
+    /// Where emitted code finds what it names.
     pub(crate) runtime: TokenStream,
     pub(crate) id: Id,
     /// What stands for the function where its id is an expression.
@@ -30,12 +31,21 @@ pub(crate) struct Spec {
     pub(crate) judge: Judge,
     pub(crate) error_log: &'static str,
     pub(crate) shape: Shape,
+    /// The type that only the option `stream` says to be a stream, at the place of that option.
+    pub(crate) said_stream: Option<TokenStream>,
     /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
     pub(crate) returned: Option<Type>,
-    /// What its `impl Future` gives or its `impl Stream` yields, as far as it says.
-    pub(crate) promised: Option<Type>,
+    /// What its `impl Future` gives or its `impl Stream` yields.
+    pub(crate) promised: Promise,
     /// It is declared to return `!`.
     pub(crate) diverges: bool,
+}
+
+/// What the return type says of the result.
+pub(crate) enum Promise {
+    Whole(Type),
+    /// With `_` for what only the compiler can name; all of it, where nothing is said.
+    InPart(Type),
 }
 
 /// Who decides between success and error.
@@ -62,7 +72,7 @@ impl Spec {
         check_fields(kind, &fields, errors);
         Self {
             kind,
-            runtime: options.krate.get().map_or_else(|| quote!(::monitor_runtime), |path| quote!(#path)),
+            runtime: runtime(options),
             id,
             default_id,
             operation: operation(kind, options, function),
@@ -71,11 +81,18 @@ impl Spec {
             judge: judge(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
             shape: shape(options, function, errors),
-            returned: returned(&function.signature.output),
+            said_stream: said_stream(options, &function.signature.output),
+            returned: returned(&function.signature),
             promised: promised(&function.signature.output),
             diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
         }
     }
+}
+
+fn runtime(options: &Options) -> TokenStream {
+    // At the path, where the compiler reports that there is no such thing in it.
+    let given = options.krate.get().map(|path| quote_spanned!(path.span()=> #path::private));
+    given.unwrap_or_else(|| quote!(::monitor_runtime::private))
 }
 
 fn check_signature(function: &Function, errors: &Diagnostics) {
@@ -154,19 +171,31 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
     shape
 }
 
+fn said_stream(options: &Options, output: &ReturnType) -> Option<TokenStream> {
+    let place = options.stream.token()?.span();
+    let ReturnType::Type(_, declared) = output else { return None };
+    let said = shape::said_stream(declared).filter(|said| !shape::holds_opaque(said))?;
+    Some(located_at(place, said))
+}
+
 /// The declared type with each `impl Trait` left for the compiler to infer.
-fn returned(output: &ReturnType) -> Option<Type> {
-    let declared = match output {
-        ReturnType::Default => syn::parse_quote!(()),
+fn returned(signature: &Signature) -> Option<Type> {
+    let declared = match &signature.output {
+        ReturnType::Default => syn::parse_quote_spanned!(signature.ident.span()=> ()),
         ReturnType::Type(_, declared) => inferred((**declared).clone()),
     };
     (!matches!(declared, Type::Infer(_) | Type::Never(_))).then_some(declared)
 }
 
-fn promised(output: &ReturnType) -> Option<Type> {
-    match output {
+fn promised(output: &ReturnType) -> Promise {
+    let promised = match output {
         ReturnType::Default => None,
-        ReturnType::Type(_, declared) => shape::promised(declared).map(inferred),
+        ReturnType::Type(_, declared) => shape::promised(declared),
+    };
+    match promised {
+        Some(whole) if !shape::holds_opaque(&whole) => Promise::Whole(whole),
+        Some(partly) => Promise::InPart(inferred(partly)),
+        None => Promise::InPart(syn::parse_quote!(_)),
     }
 }
 

@@ -8,6 +8,12 @@ fn accepted_programs_compile_and_run() {
     trybuild::TestCases::new().pass("../tests/ui/pass/*.rs");
 }
 
+#[cfg(not(feature = "off"))]
+#[test]
+fn accepted_programs_count_their_calls() {
+    trybuild::TestCases::new().pass("../tests/ui/pass/counted/*.rs");
+}
+
 #[test]
 fn each_fault_is_one_message_at_its_token() {
     let cases = trybuild::TestCases::new();
@@ -17,9 +23,12 @@ fn each_fault_is_one_message_at_its_token() {
             "block",
             "contradiction",
             "duplicate_argument",
+            "fields",
             "item",
             "missing_value",
             "several",
+            "stream",
+            "unfinished",
             "unknown_argument",
             "wrong_kind",
             "wrong_place",

@@ -3,14 +3,14 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Begun, Call, ErrorLog, Fault, Guard, HandOn, ItemJudge, Judged, Opening, Outcome, Probe, Rebox, Returned,
-    Site, Tracked, TrackedStream, Verdict, begin, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, ok_if,
-    track, track_boxed_stream, track_future, track_returned_future, track_stream, track_until_stream,
-    without_fields,
+    Begun, Call, ErrorLog, Fault, Field, Guard, HandOn, Id, ItemJudge, Judged, Opening, Outcome, Probe,
+    Promised, Rebox, Returned, Site, Tracked, TrackedStream, Verdict, begin, debug, display, error_if, guard,
+    hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, track, track_boxed_stream, track_future,
+    track_promised_future, track_promised_stream, track_returned_future, track_stream, track_until_stream,
+    value, without_fields,
 };
 pub use crate::registry::CallKind;
-pub use tracing::field::{debug, display};
-pub use tracing::{Level, Metadata, Span, Value};
+pub use tracing::{Level, Metadata, Span};
 pub use tracing_core::field::FieldSet;
 pub use tracing_core::identify_callsite;
 pub use tracing_core::metadata::Kind;
@@ -30,6 +30,11 @@ pub mod fault {
 /// The ways to track what a function returns.
 pub mod returned {
     pub use crate::call::{ViaBoxedFuture, ViaBoxedStream, ViaValue};
+}
+
+/// The ways to go on with the call of an asynchronous function.
+pub mod handed {
+    pub use crate::call::{ViaHandOn, ViaSettle};
 }
 
 /// What a function declared to return `!` returns to the runtime.
@@ -76,13 +81,16 @@ macro_rules! __monitor_verdict {
     ($result:ident) => {{
         // Of each glob exactly one trait is used, so that no lint finds an unused import.
         use $crate::private::outcome::*;
-        $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).outcome())
+        $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).monitor_outcome())
     }};
     ($result:ident, $outcome:expr) => {{
         let outcome = $outcome;
         {
             use $crate::private::fault::*;
-            $crate::private::Verdict { outcome, fault: (&&&&&&&$crate::private::Probe($result)).fault() }
+            $crate::private::Verdict {
+                outcome,
+                fault: (&&&&&&&$crate::private::Probe($result)).monitor_fault(),
+            }
         }
     }};
 }

@@ -6,6 +6,7 @@
 mod service;
 
 mod again;
+mod benchmarks;
 mod compare;
 mod free_port;
 mod guide;
@@ -23,10 +24,11 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
+    "docs/benchmarks.md",
     "docs/getting_started.md",
     "docs/health.md",
     "docs/logging.md",

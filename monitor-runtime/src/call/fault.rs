@@ -46,18 +46,18 @@ fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Err
     std::iter::successors(error.source(), |error| (*error).source())
 }
 
-/// Reads a result's error by one trait; emitted code writes `(&&&&&&&Probe(result)).fault()` to get the best.
+/// Reads a result's error by one trait; emitted code writes `(&&&&&&&Probe(result)).monitor_fault()` to get the best.
 macro_rules! via {
     ($(#[$doc:meta])* $via:ident $(<$held:lifetime>)? for $probe:ty, [$($bound:tt)*], $error:ident => $fault:expr) => {
         $(#[$doc])*
         pub trait $via<'r> {
             /// The error, if the result is one.
-            fn fault(&self) -> Option<Fault<'r>>;
+            fn monitor_fault(&self) -> Option<Fault<'r>>;
         }
 
         impl<'r, $($held: 'r,)? T, E: $($bound)*> $via<'r> for $probe {
             #[inline]
-            fn fault(&self) -> Option<Fault<'r>> {
+            fn monitor_fault(&self) -> Option<Fault<'r>> {
                 let result: &'r Result<T, E> = self.0;
                 result.as_ref().err().map(|$error| $fault)
             }
@@ -97,12 +97,12 @@ via! {
 /// There is no error, or it cannot be shown.
 pub trait ViaAny<'r> {
     /// `None`.
-    fn fault(&self) -> Option<Fault<'r>>;
+    fn monitor_fault(&self) -> Option<Fault<'r>>;
 }
 
 impl<'r, R: ?Sized> ViaAny<'r> for Probe<'r, R> {
     #[inline]
-    fn fault(&self) -> Option<Fault<'r>> {
+    fn monitor_fault(&self) -> Option<Fault<'r>> {
         None
     }
 }
@@ -156,7 +156,7 @@ mod tests {
 
     macro_rules! fault {
         ($result:expr) => {
-            (&&&&&&&Probe(&$result)).fault()
+            (&&&&&&&Probe(&$result)).monitor_fault()
         };
     }
 

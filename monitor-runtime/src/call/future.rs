@@ -61,7 +61,7 @@ where
     }
 }
 
-impl<C: BorrowMut<Call>, F: Future, E> Tracked<C, F, E> {
+impl<C: BorrowMut<Call>, F, E> Tracked<C, F, E> {
     #[inline]
     pub(super) fn new(call: C, body: F, end: E) -> Self {
         Self { body: Some(body), call, end: Some(end) }
@@ -77,7 +77,8 @@ where
     Tracked::new(call, body, Judged(judge))
 }
 
-/// Tracks the future that a function returns. Making it is no part of the call.
+/// Tracks the future that a function returns. Making it is no part of the call, but done in its span, which is what a
+/// future goes on in that takes the current span along.
 #[inline]
 pub fn track_returned_future<T, F, J>(
     call: Call,
@@ -88,7 +89,8 @@ where
     F: Future<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    Tracked::new(call, make(), Judged(judge))
+    let body = call.span().in_scope(make);
+    Tracked::new(call, body, Judged(judge))
 }
 
 impl<C: BorrowMut<Call>, F: Future, E: End<F::Output>> Future for Tracked<C, F, E> {

@@ -56,20 +56,21 @@ pub trait Classify {
 
 /// A result to be judged by whichever of the `Via` traits fits it best.
 ///
-/// Emitted code writes `(&&&&Probe(result)).outcome()`: method look-up takes the first trait that holds, from the most
-/// references to the fewest, which is how a choice by type is made on stable Rust.
+/// Emitted code writes `(&&&&Probe(result)).monitor_outcome()`: method look-up takes the first trait that holds, from the
+/// most references to the fewest, which is how a choice by type is made on stable Rust. Methods chosen so have names that no
+/// trait of the user's has, since one for every type would be chosen too.
 #[derive(Debug)]
 pub struct Probe<'r, R: ?Sized>(pub &'r R);
 
 /// The result decides for itself.
 pub trait ViaClassify {
     /// See [`Classify::outcome`].
-    fn outcome(&self) -> Outcome;
+    fn monitor_outcome(&self) -> Outcome;
 }
 
 impl<R: Classify> ViaClassify for &&&Probe<'_, R> {
     #[inline]
-    fn outcome(&self) -> Outcome {
+    fn monitor_outcome(&self) -> Outcome {
         self.0.outcome()
     }
 }
@@ -77,12 +78,12 @@ impl<R: Classify> ViaClassify for &&&Probe<'_, R> {
 /// The `Ok` value decides.
 pub trait ViaClassifyOk {
     /// `Error` for `Err`, else what the value says.
-    fn outcome(&self) -> Outcome;
+    fn monitor_outcome(&self) -> Outcome;
 }
 
 impl<T: Classify, E> ViaClassifyOk for &&Probe<'_, Result<T, E>> {
     #[inline]
-    fn outcome(&self) -> Outcome {
+    fn monitor_outcome(&self) -> Outcome {
         self.0.as_ref().map_or(Outcome::Error, Classify::outcome)
     }
 }
@@ -90,12 +91,12 @@ impl<T: Classify, E> ViaClassifyOk for &&Probe<'_, Result<T, E>> {
 /// A `Result`, by whatever alias.
 pub trait ViaResult {
     /// `Success` for `Ok`, `Error` for `Err`.
-    fn outcome(&self) -> Outcome;
+    fn monitor_outcome(&self) -> Outcome;
 }
 
 impl<T, E> ViaResult for &Probe<'_, Result<T, E>> {
     #[inline]
-    fn outcome(&self) -> Outcome {
+    fn monitor_outcome(&self) -> Outcome {
         if self.0.is_ok() { Outcome::Success } else { Outcome::Error }
     }
 }
@@ -103,12 +104,12 @@ impl<T, E> ViaResult for &Probe<'_, Result<T, E>> {
 /// Anything else that is returned.
 pub trait ViaReturn {
     /// `Success`.
-    fn outcome(&self) -> Outcome;
+    fn monitor_outcome(&self) -> Outcome;
 }
 
 impl<R: ?Sized> ViaReturn for Probe<'_, R> {
     #[inline]
-    fn outcome(&self) -> Outcome {
+    fn monitor_outcome(&self) -> Outcome {
         Outcome::Success
     }
 }
@@ -139,7 +140,7 @@ mod tests {
 
     macro_rules! judged {
         ($result:expr) => {
-            (&&&&Probe(&$result)).outcome()
+            (&&&&Probe(&$result)).monitor_outcome()
         };
     }
 

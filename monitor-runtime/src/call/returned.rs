@@ -9,12 +9,12 @@ use futures_core::Stream;
 use super::Verdict;
 use super::future::track_returned_future;
 use super::guard::{Call, track};
-use super::stream::{Rebox, track_boxed_stream};
+use super::stream::{ItemJudge, Rebox, hand_on_boxed, track_boxed_stream};
 
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
 
-/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).track(…)`.
+/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).monitor_track(…)`.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<fn() -> R>);
 
@@ -29,7 +29,7 @@ pub trait ViaBoxedFuture {
     type Boxed: Future;
 
     /// Tracks the future, not its making.
-    fn track(
+    fn monitor_track(
         &self,
         call: Call,
         make: impl FnOnce() -> Self::Boxed,
@@ -43,7 +43,7 @@ pub trait ViaBoxedStream {
     type Boxed: Stream;
 
     /// Tracks the stream, not its making.
-    fn track(
+    fn monitor_track(
         &self,
         call: Call,
         make: impl FnOnce() -> Self::Boxed,
@@ -57,7 +57,7 @@ pub trait ViaValue {
     type Value;
 
     /// Tracks the function's body.
-    fn track<J>(&self, call: Call, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
+    fn monitor_track<J>(&self, call: Call, body: impl FnOnce() -> Self::Value, judge: J) -> Self::Value
     where
         J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
 }
@@ -67,7 +67,7 @@ macro_rules! boxed_future {
         impl<'a, T: 'a> ViaBoxedFuture for &&Returned<$boxed> {
             type Boxed = $boxed;
 
-            fn track(
+            fn monitor_track(
                 &self,
                 call: Call,
                 make: impl FnOnce() -> Self::Boxed,
@@ -91,7 +91,7 @@ boxed_future!(Send Sync);
 impl<S: Rebox> ViaBoxedStream for &Returned<S> {
     type Boxed = S;
 
-    fn track(
+    fn monitor_track(
         &self,
         call: Call,
         make: impl FnOnce() -> S,
@@ -104,10 +104,58 @@ impl<S: Rebox> ViaBoxedStream for &Returned<S> {
 impl<R> ViaValue for Returned<R> {
     type Value = R;
 
-    fn track<J>(&self, call: Call, body: impl FnOnce() -> R, judge: J) -> R
+    fn monitor_track<J>(&self, call: Call, body: impl FnOnce() -> R, judge: J) -> R
     where
         J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
     {
         track(call, body, judge)
     }
 }
+
+/// What an option says to be a boxed stream is one: the call goes on in it.
+pub trait ViaHandOn {
+    /// The boxed stream.
+    type Boxed: Stream;
+
+    /// Goes on with the call.
+    fn monitor_hand_on(
+        &self,
+        call: Call,
+        stream: Self::Boxed,
+        judge: ItemJudge<<Self::Boxed as Stream>::Item>,
+    ) -> Self::Boxed;
+}
+
+/// It is none, which [`is_stream`] has refused already: whatever else the compiler said of it would be one error too many.
+pub trait ViaSettle {
+    /// What is there instead.
+    type Value;
+
+    /// Ends the call.
+    fn monitor_hand_on<J>(&self, call: Call, value: Self::Value, judge: J) -> Self::Value
+    where
+        J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
+}
+
+impl<S: Rebox> ViaHandOn for &Returned<S> {
+    type Boxed = S;
+
+    fn monitor_hand_on(&self, call: Call, stream: S, judge: ItemJudge<S::Item>) -> S {
+        hand_on_boxed(call, stream, judge)
+    }
+}
+
+impl<R> ViaSettle for Returned<R> {
+    type Value = R;
+
+    fn monitor_hand_on<J>(&self, call: Call, value: R, judge: J) -> R
+    where
+        J: for<'r> FnOnce(&'r R) -> Verdict<'r>,
+    {
+        call.end_as(&judge(&value));
+        value
+    }
+}
+
+/// Refuses what the option `stream` stands on, unless it is a boxed stream.
+pub const fn is_stream<S: Rebox>() {}

@@ -9,6 +9,7 @@ use tracing::subscriber::Interest;
 use tracing::{Metadata, Span};
 use tracing_core::{Callsite, dispatcher};
 
+use super::argument::Id;
 use super::guard::Call;
 use crate::registry::{CallKind, CallSeries, Found};
 
@@ -76,10 +77,10 @@ impl Site {
     #[inline]
     pub fn enter_as(
         &'static self,
-        id: &(impl AsRef<str> + ?Sized),
+        id: &(impl Id + ?Sized),
         fields: impl FnOnce(Opening<'_>) -> Span,
     ) -> Call {
-        let given = id.as_ref();
+        let given = id.text();
         let id = if given.is_empty() { self.id } else { given };
         self.prepare(self.find(id), id, fields)
     }

@@ -24,15 +24,15 @@ pin_project! {
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`, or as `error`
     /// when an item was one.
     #[derive(Debug)]
-    pub struct TrackedStream<S: Stream> {
+    pub struct TrackedStream<S, T> {
         #[pin]
         stream: Option<S>,
         call: Call,
-        judge: ItemJudge<S::Item>,
+        judge: ItemJudge<T>,
         has_items: bool,
     }
 
-    impl<S: Stream> PinnedDrop for TrackedStream<S> {
+    impl<S, T> PinnedDrop for TrackedStream<S, T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             this.call.in_scope(|| this.stream.set(None));
@@ -40,27 +40,34 @@ pin_project! {
     }
 }
 
-/// Tracks the stream that a function returns. Making it is no part of the call.
+/// Tracks the stream that a function returns. Making it is no part of the call, but done in its span, which is what a
+/// stream goes on in that takes the current span along.
 #[inline]
 pub fn track_stream<T, S: Stream<Item = T>>(
     call: Call,
     make: impl FnOnce() -> S,
     judge: ItemJudge<T>,
-) -> TrackedStream<S> {
-    TrackedStream { stream: Some(make()), call, judge, has_items: false }
+) -> TrackedStream<S, T> {
+    TrackedStream::new(call, make, judge)
 }
 
-impl<S: Stream> TrackedStream<S> {
+impl<S, T> TrackedStream<S, T> {
+    #[inline]
+    pub(super) fn new(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<T>) -> Self {
+        let stream = call.span().in_scope(make);
+        Self { stream: Some(stream), call, judge, has_items: false }
+    }
+
     /// Goes on with a call that a future began.
-    fn running(call: Call, stream: S, judge: ItemJudge<S::Item>) -> Self {
+    fn running(call: Call, stream: S, judge: ItemJudge<T>) -> Self {
         Self { stream: Some(stream), call: call.suspended(), judge, has_items: false }
     }
 }
 
-impl<S: Stream> Stream for TrackedStream<S> {
-    type Item = S::Item;
+impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
+    type Item = T;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut this = self.project();
         if this.call.has_ended() {
             return Poll::Ready(None);
@@ -94,24 +101,24 @@ impl<S: Stream> Stream for TrackedStream<S> {
 
 /// A stream that comes boxed and leaves boxed, as the same type.
 #[diagnostic::on_unimplemented(
-    message = "`stream` needs a stream that is `impl Stream` or a boxed `dyn Stream`, alone or as the `Ok` of a `Result`",
-    label = "`{Self}` is none"
+    message = "`stream` needs a boxed `dyn Stream`, alone or as the `Ok` of a `Result`, and `{Self}` is none; remove it here",
+    label = "not a boxed stream"
 )]
 pub trait Rebox: Stream + Sized {
     /// Boxes the tracked stream.
-    fn rebox(tracked: TrackedStream<Self>) -> Self;
+    fn rebox(tracked: TrackedStream<Self, Self::Item>) -> Self;
 }
 
 macro_rules! rebox {
     ($($auto:ident)*) => {
         impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> $(+ $auto)* + 'a>> {
-            fn rebox(tracked: TrackedStream<Self>) -> Self {
+            fn rebox(tracked: TrackedStream<Self, T>) -> Self {
                 Box::pin(tracked)
             }
         }
 
         impl<'a, T: 'a> Rebox for Box<dyn Stream<Item = T> $(+ $auto)* + Unpin + 'a> {
-            fn rebox(tracked: TrackedStream<Self>) -> Self {
+            fn rebox(tracked: TrackedStream<Self, T>) -> Self {
                 Box::new(tracked)
             }
         }
@@ -157,7 +164,7 @@ impl<T, O, A: FnOnce(Call, T) -> O> End<T> for HandOn<A> {
 
 /// Goes on with the call in a stream.
 #[inline]
-pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> TrackedStream<S> {
+pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> TrackedStream<S, S::Item> {
     TrackedStream::running(call, stream, judge)
 }
 

@@ -8,13 +8,6 @@ fn plan() -> u8 {
     2
 }
 
-#[track_agent]
-async fn plan_later() -> u8 {
-    loop {}
-    1
-}
-
 fn main() {
     plan();
-    let _ = plan_later();
 }

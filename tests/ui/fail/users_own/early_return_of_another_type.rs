@@ -1,13 +1,13 @@
 use monitor_runtime::track_agent;
 
 #[track_agent]
-async fn plan(text: &str) -> usize {
-    if text.is_empty() {
+fn plan(goal: &str) -> usize {
+    if goal.is_empty() {
         return "none";
     }
-    text.len()
+    goal.len()
 }
 
 fn main() {
-    let _ = plan("1");
+    plan("ship");
 }

@@ -1,0 +1,17 @@
+use std::pin::Pin;
+fn plan(goal: &str) -> Pin<Box<dyn Future<Output = usize> + '_>> {
+    let entry =
+        ::monitor_runtime::private::site!(Agent, "plan", "", Error, INFO, "plan", ["agent_id"])
+            .enter(::monitor_runtime::private::without_fields);
+    return {
+        use ::monitor_runtime::private::returned::*;
+        (&&&::monitor_runtime::private::Returned::<Pin<Box<dyn Future<Output = usize> + '_>>>::TYPE)
+            .monitor_track(
+                entry,
+                move || -> Pin<Box<dyn Future<Output = usize> + '_>> {
+                    Box::pin(async move { goal.len() })
+                },
+                |result| ::monitor_runtime::private::verdict!(result),
+            )
+    };
+}

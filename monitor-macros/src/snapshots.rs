@@ -1,0 +1,118 @@
+//! What the attributes emit for each main shape of a function, kept beside what was written, and shown in their documentation.
+//!
+//! After a deliberate change, `EXPANSIONS=overwrite cargo test -p monitor-macros --lib` writes `expansions/*.emitted.rs` anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::{Attribute, Item, Meta};
+
+use crate::expand;
+use crate::kind::Kind;
+
+/// The names of `expansions/*.rs`: what decides how a function is tracked.
+const SHAPES: [&str; 6] = ["value", "asynchronous", "future", "boxed", "stream", "block"];
+
+#[cfg(not(feature = "off"))]
+#[test]
+fn each_shape_is_emitted_as_documented() {
+    for shape in SHAPES {
+        let kept = directory().join(format!("{shape}.emitted.rs"));
+        let emitted = formatted(&expanded(shape));
+        if std::env::var_os("EXPANSIONS").is_some_and(|wish| wish == "overwrite") {
+            fs::write(&kept, emitted).unwrap();
+        } else {
+            assert_eq!(emitted, fs::read_to_string(&kept).unwrap_or_default(), "{}", kept.display());
+        }
+    }
+}
+
+#[cfg(feature = "off")]
+#[test]
+fn turned_off_each_item_comes_back_token_for_token() {
+    for shape in SHAPES {
+        let written = file(shape).items.into_iter().filter(|item| !is_ours(item)).map(|mut item| {
+            attributes(&mut item).map(Vec::clear);
+            clear_helpers(&mut item);
+            item.to_token_stream()
+        });
+        assert_eq!(expanded(shape).to_string(), written.collect::<TokenStream>().to_string());
+    }
+}
+
+/// `#[track]` speaks to the attribute on its block alone.
+#[cfg(feature = "off")]
+fn clear_helpers(item: &mut Item) {
+    if let Item::Impl(block) = item {
+        for member in &mut block.items {
+            if let syn::ImplItem::Fn(method) = member {
+                method.attrs.retain(|attribute| !attribute.path().is_ident("track"));
+            }
+        }
+    }
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("expansions")
+}
+
+fn file(shape: &str) -> syn::File {
+    syn::parse_file(&fs::read_to_string(directory().join(format!("{shape}.rs"))).unwrap()).unwrap()
+}
+
+/// The file with its attribute expanded, and without the import of it.
+fn expanded(shape: &str) -> TokenStream {
+    let items = file(shape).items.into_iter().filter(|item| !is_ours(item));
+    items
+        .map(|mut item| match attributes(&mut item).and_then(Vec::pop) {
+            Some(attribute) => {
+                expand::attribute(kind(&attribute), arguments(&attribute), item.to_token_stream())
+            }
+            None => item.to_token_stream(),
+        })
+        .collect()
+}
+
+fn is_ours(item: &Item) -> bool {
+    matches!(item, Item::Use(import) if import.to_token_stream().to_string().contains("monitor_runtime"))
+}
+
+fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
+    match item {
+        Item::Fn(function) => Some(&mut function.attrs),
+        Item::Impl(block) => Some(&mut block.attrs),
+        _ => None,
+    }
+}
+
+fn kind(attribute: &Attribute) -> Kind {
+    let kinds = Kind::ALL.iter().copied();
+    kinds.clone().find(|kind| attribute.path().is_ident(kind.attribute())).unwrap()
+}
+
+fn arguments(attribute: &Attribute) -> TokenStream {
+    match &attribute.meta {
+        Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    }
+}
+
+/// The tokens as `rustfmt` writes them.
+#[cfg(not(feature = "off"))]
+fn formatted(tokens: &TokenStream) -> String {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config", "max_width=100"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    rustfmt.stdin.take().unwrap().write_all(tokens.to_string().as_bytes()).unwrap();
+    let output = rustfmt.wait_with_output().unwrap();
+    assert!(output.status.success(), "rustfmt cannot read what is emitted: {tokens}");
+    String::from_utf8(output.stdout).unwrap()
+}

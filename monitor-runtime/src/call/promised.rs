@@ -1,0 +1,58 @@
+//! Functions whose return type says what their future gives or their stream yields.
+//!
+//! Nothing is asked of what the body makes until it is used as what was promised: when it does not fit, the compiler says so
+//! once, at the return type, as it does of a function without an attribute.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::Verdict;
+use super::future::{Judged, Tracked};
+use super::guard::Call;
+use super::stream::{ItemJudge, TrackedStream};
+
+pin_project! {
+    /// A tracked future that is promised to give a `T`.
+    #[derive(Debug)]
+    pub struct Promised<T, F, J> {
+        #[pin]
+        tracked: Tracked<Call, F, Judged<J>>,
+        promise: PhantomData<fn() -> T>,
+    }
+}
+
+/// Tracks the future that a function returns. Making it is no part of the call, but done in its span.
+#[inline]
+pub fn track_promised_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> Promised<T, F, J>
+where
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    let body = call.span().in_scope(make);
+    Promised { tracked: Tracked::new(call, body, Judged(judge)), promise: PhantomData }
+}
+
+impl<T, F, J> Future for Promised<T, F, J>
+where
+    F: Future<Output = T>,
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.project().tracked.poll(cx)
+    }
+}
+
+/// Tracks the stream that a function returns. Making it is no part of the call, but done in its span.
+#[inline]
+pub fn track_promised_stream<T, S>(
+    call: Call,
+    make: impl FnOnce() -> S,
+    judge: ItemJudge<T>,
+) -> TrackedStream<S, T> {
+    TrackedStream::new(call, make, judge)
+}

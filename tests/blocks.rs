@@ -1,0 +1,268 @@
+//! Impl blocks: every method that has a body is tracked under its type's name, and whatever else stands there stays.
+
+#![deny(warnings)]
+
+use std::borrow::Borrow;
+use std::fmt::{self, Debug, Display};
+
+use monitor_runtime::testing::{Recording, capture_logs};
+use monitor_runtime::{track_agent, track_query, track_skill};
+
+/// Asserts that each skill had one call since the recording began, which succeeded.
+#[track_caller]
+fn assert_succeeded(recording: &Recording, skills: &[&str]) {
+    for skill in skills {
+        assert_eq!(recording.value("skill_executions_total", &[("skill_id", skill)]), 1.0, "{skill}");
+        let labels = [("skill_id", *skill), ("status", "success")];
+        assert_eq!(recording.value("skill_executions_total", &labels), 1.0, "{skill}");
+    }
+}
+
+struct Toolbox<T> {
+    items: Vec<T>,
+}
+
+#[track_skill(level = "debug")]
+impl<T: Clone + Send + Sync> Toolbox<T> {
+    const LIMIT: usize = 2;
+
+    fn first(&self) -> Option<&T> {
+        self.items.first()
+    }
+
+    async fn push(&mut self, item: T) -> &mut Vec<T> {
+        tokio::task::yield_now().await;
+        self.items.truncate(Self::LIMIT - 1);
+        self.items.push(item);
+        &mut self.items
+    }
+
+    #[track(skip)]
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    #[track("toolbox_clear", fields(len = self.items.len()))]
+    fn clear(&mut self) {
+        tracing::info!("cleared");
+        self.items.clear();
+    }
+
+    #[track_agent("toolbox_agent")]
+    fn own_attribute(self) -> Vec<T> {
+        self.items
+    }
+
+    fn without_receiver(items: Vec<T>) -> Self {
+        Self { items }
+    }
+}
+
+#[tokio::test]
+async fn every_method_of_a_block_is_tracked_under_its_types_name_unless_it_says_otherwise() {
+    let recording = Recording::start();
+    let mut toolbox = Toolbox::without_receiver(vec![1, 2, 3]);
+    assert_eq!(toolbox.first(), Some(&1));
+    assert_eq!(toolbox.push(9).await, &[1, 9]);
+    assert_eq!(toolbox.len(), 2);
+    toolbox.clear();
+    assert!(toolbox.own_attribute().is_empty());
+
+    let tracked = ["Toolbox::without_receiver", "Toolbox::first", "Toolbox::push", "toolbox_clear"];
+    assert_succeeded(&recording, &tracked);
+    for left_out in ["Toolbox::len", "Toolbox::clear", "Toolbox::own_attribute", "toolbox_agent"] {
+        assert_eq!(recording.value("skill_executions_total", &[("skill_id", left_out)]), 0.0, "{left_out}");
+    }
+    assert_eq!(recording.value("agent_executions_total", &[("agent_id", "toolbox_agent")]), 1.0);
+}
+
+#[test]
+fn a_methods_own_options_come_before_those_of_its_block() {
+    struct Caller;
+
+    #[track_skill(fields(of = "block"), log_errors = "warn", error_if = |answer: &u8| *answer == 0)]
+    impl Caller {
+        fn as_the_block(&self) -> u8 {
+            let _ = self;
+            tracing::info!("inside");
+            0
+        }
+
+        #[track(fields(of = "method"), ok_if = |answer: &u8| *answer == 0)]
+        fn otherwise(&self) -> u8 {
+            let _ = self;
+            tracing::info!("inside");
+            0
+        }
+    }
+
+    let recording = Recording::start();
+    let lines = capture_logs(|| Caller.as_the_block() + Caller.otherwise());
+    assert_eq!((&lines[0]["of"], &lines[1]["of"]), (&"block".into(), &"method".into()));
+    let error = [("skill_id", "Caller::as_the_block"), ("status", "error")];
+    assert_eq!(recording.value("skill_executions_total", &error), 1.0);
+    assert_succeeded(&recording, &["Caller::otherwise"]);
+}
+
+mod nested {
+    pub(crate) struct Deep<'a, T: ?Sized, const N: usize>(pub(crate) &'a T);
+}
+
+#[track_skill]
+impl<T: ?Sized + Display, const N: usize> nested::Deep<'_, T, N>
+where
+    T: Debug,
+{
+    fn shown(&self) -> String {
+        format!("{} {N}", self.0)
+    }
+}
+
+#[track_skill]
+impl dyn Named {
+    fn greeting(&self) -> String {
+        format!("hello {}", self.name())
+    }
+}
+
+trait Named {
+    fn name(&self) -> &str;
+}
+
+#[track_skill]
+impl Named for &'static str {
+    fn name(&self) -> &str {
+        self
+    }
+}
+
+#[track_skill]
+impl Named for (u8, Box<[u8]>) {
+    fn name(&self) -> &str {
+        "pair"
+    }
+}
+
+#[test]
+fn ids_are_without_paths_references_and_generics() {
+    let recording = Recording::start();
+    assert_eq!(nested::Deep::<_, 2>("text").shown(), "text 2");
+    let named: &dyn Named = &"you";
+    assert_eq!(named.greeting(), "hello you");
+    assert_eq!((1, Box::from([])).name(), "pair");
+    assert_succeeded(&recording, &["Deep::shown", "Named::greeting", "str::name", "(u8,Box<[u8]>)::name"]);
+}
+
+trait Tool {
+    type Input: ?Sized;
+    const NAME: &'static str;
+
+    fn call(&self, input: &Self::Input) -> usize;
+
+    fn call_twice(&self, input: &Self::Input) -> usize {
+        self.call(input) * 2
+    }
+}
+
+#[track_skill]
+impl<T: Borrow<str>> Tool for Vec<T> {
+    type Input = str;
+    const NAME: &'static str = "vector";
+
+    fn call(&self, input: &Self::Input) -> usize {
+        self.iter().filter(|item| (*item).borrow() == input).count()
+    }
+}
+
+#[test]
+fn a_trait_impl_keeps_its_types_and_constants() {
+    let recording = Recording::start();
+    assert_eq!(vec!["a", "b"].call_twice("a"), 2);
+    assert_eq!(<Vec<String> as Tool>::NAME, "vector");
+    assert_succeeded(&recording, &["Vec::call"]);
+}
+
+struct Sum(i64);
+
+#[track_query(operation = "insert")]
+impl std::ops::AddAssign<i64> for Sum {
+    fn add_assign(&mut self, more: i64) {
+        self.0 += more;
+    }
+}
+
+#[track_query(level = "trace")]
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 0 { Err(fmt::Error) } else { write!(f, "SELECT {}", self.0) }
+    }
+}
+
+#[test]
+fn an_impl_of_a_foreign_trait_is_tracked_with_its_operation() {
+    let recording = Recording::start();
+    let mut sum = Sum(1);
+    sum += 2;
+    assert_eq!(sum.to_string(), "SELECT 3");
+    let total = |query, operation| {
+        let labels = [("query", query), ("operation", operation), ("status", "success")];
+        recording.value("db_queries_total", &labels)
+    };
+    assert_eq!(total("Sum::add_assign", "insert"), 1.0);
+    assert_eq!(total("Sum::fmt", "select"), 1.0);
+}
+
+/// Attributes of the block and of its members that would fail or change something if they were lost or moved.
+mod kept {
+    use super::*;
+
+    pub(crate) struct Kept(pub(crate) u8);
+
+    /// The block's own.
+    #[track_skill]
+    #[allow(clippy::mixed_attributes_style, non_snake_case)]
+    #[rustfmt::skip]
+    impl Kept {
+        #![allow(clippy::unused_self)]
+
+        /// A constant.
+        #[allow(dead_code)]
+        const UNUSED: u8 = 1;
+
+        pub(crate) fn NotSnakeCase(&self) -> u8 {
+            #![allow(unused_variables)]
+            let unused = 1;
+            self.0
+        }
+
+        #[cfg(not(any()))]
+        #[must_use = "it is the answer"]
+        #[inline(never)]
+        #[track("kept_order")]
+        #[doc(hidden)]
+        pub(crate) fn attributed(&self, #[allow(unused_variables)] unused: u8) -> u8 {
+            2
+        }
+
+        #[cfg(any())]
+        pub(crate) fn attributed(&self) -> NoSuchType {}
+
+        #[deprecated(note = "use `attributed`")]
+        pub(crate) fn old(&self) {}
+    }
+}
+
+#[test]
+fn attributes_of_a_block_and_of_its_members_stay() {
+    let recording = Recording::start();
+    assert_eq!(kept::Kept(1).NotSnakeCase(), 1);
+    assert_eq!(kept::Kept(1).attributed(1), 2);
+    #[expect(deprecated, unused_must_use, reason = "asserts that the attributes are there")]
+    {
+        kept::Kept(1).old();
+        kept::Kept(1).attributed(1);
+    }
+    let labels = [("skill_id", "kept_order"), ("status", "success")];
+    assert_eq!(recording.value("skill_executions_total", &labels), 2.0);
+    assert_succeeded(&recording, &["Kept::NotSnakeCase", "Kept::old"]);
+}

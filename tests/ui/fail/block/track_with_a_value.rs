@@ -1,0 +1,15 @@
+use monitor_runtime::track_agent;
+
+struct Planner;
+
+#[track_agent]
+impl Planner {
+    #[track = "planner"]
+    fn plan(&self) -> usize {
+        1
+    }
+}
+
+fn main() {
+    Planner.plan();
+}

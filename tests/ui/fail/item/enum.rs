@@ -1,0 +1,10 @@
+use monitor_runtime::track_skill;
+
+#[track_skill]
+pub(crate) enum Tool {
+    Search,
+}
+
+fn main() {
+    let _ = Tool::Search;
+}

@@ -1,0 +1,10 @@
+use monitor_runtime::track_query;
+
+#[track_query]
+mod queries {
+    pub fn find() {}
+}
+
+fn main() {
+    queries::find();
+}

@@ -1,0 +1,13 @@
+#![deny(warnings)]
+
+use monitor_runtime::track_agent;
+
+#[track_agent]
+async fn plan() -> u8 {
+    loop {}
+    1
+}
+
+fn main() {
+    let _ = plan();
+}

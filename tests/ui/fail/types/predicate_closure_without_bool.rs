@@ -1,0 +1,10 @@
+use monitor_runtime::track_agent;
+
+#[track_agent(error_if = |number| number + 1)]
+fn plan(number: u32) -> u32 {
+    number
+}
+
+fn main() {
+    plan(1);
+}

@@ -1,0 +1,12 @@
+use monitor_runtime::track_skill;
+
+type Steps = std::vec::IntoIter<u8>;
+
+#[track_skill(stream)]
+async fn steps() -> Result<Steps, String> {
+    Ok(vec![1].into_iter())
+}
+
+fn main() {
+    let _ = steps();
+}

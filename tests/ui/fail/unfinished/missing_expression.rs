@@ -1,0 +1,11 @@
+use monitor_runtime::track_agent;
+
+#[track_agent]
+async fn plan(goal: &str) -> usize {
+    let length: usize = ;
+    goal.len() + length
+}
+
+fn main() {
+    let _ = plan("ship");
+}

@@ -1,0 +1,13 @@
+use monitor_runtime::track_agent;
+
+#[track_agent]
+fn plan(goal: &str) -> usize {
+    if goal.is_empty() {
+        return;
+    }
+    goal.len()
+}
+
+fn main() {
+    plan("ship");
+}

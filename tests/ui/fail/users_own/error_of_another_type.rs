@@ -1,0 +1,10 @@
+use monitor_runtime::track_agent;
+
+#[track_agent]
+fn plan(is_known: bool) -> Result<u8, String> {
+    if is_known { Ok(1) } else { Err("unknown") }
+}
+
+fn main() {
+    let _ = plan(true);
+}

@@ -1,0 +1,11 @@
+use monitor_runtime::track_agent;
+
+#[track_agent]
+async fn plan<'a>() -> &'a str {
+    let plan = String::new();
+    &plan
+}
+
+fn main() {
+    let _ = plan();
+}

@@ -1,0 +1,8 @@
+use monitor_runtime::track_skill;
+
+#[track_skill("search", operation = "select")]
+fn search() {}
+
+fn main() {
+    search();
+}
