@@ -17,7 +17,6 @@ async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error
     return ::monitor_runtime::private::track_future(
         &mut entry,
         async move {
-            ::monitor_runtime::private::captured(&limit);
             if false {
                 let monitor_never_returned: Result<Vec<String>, std::io::Error> =
                     ::monitor_runtime::private::never_returned();

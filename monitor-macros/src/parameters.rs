@@ -10,8 +10,8 @@ use crate::function::Function;
 /// Makes the body capture its parameters whole, in the order in which a function drops them: the last one first.
 ///
 /// A closure captures what its body takes of a value, which may be less and not as `Send`, and drops it in the order of the
-/// first mention. References are captured whole as it is, and nobody sees them dropped. A parameter that the body does not
-/// mention stays out, so that the compiler still calls it unused.
+/// first mention. References and numbers are captured whole as it is, and nobody sees them dropped. A parameter that the body
+/// does not mention stays out, so that the compiler still calls it unused.
 pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> TokenStream {
     owned_receiver(&function.signature)
         .into_iter()
@@ -31,7 +31,7 @@ pub(crate) fn name_ignored(signature: &mut Signature) {
     let mut is_after_owned = owned_receiver(signature).is_some();
     for (at, input) in signature.inputs.iter_mut().enumerate() {
         if let FnArg::Typed(parameter) = input
-            && !matches!(*parameter.ty, Type::Reference(_))
+            && !is_plain(&parameter.ty)
         {
             if is_after_owned && matches!(*parameter.pat, Pat::Wild(_)) {
                 let name = Ident::new(&format!("_ignored{at}"), Span::mixed_site());
@@ -46,11 +46,25 @@ fn owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
     let receiver = signature.receiver()?;
     let is_owned = match &receiver.kind {
         ReceiverKind::Value => true,
-        ReceiverKind::Typed(_, declared) => !matches!(**declared, Type::Reference(_)),
+        ReceiverKind::Typed(_, declared) => !is_plain(declared),
         _ => false,
     };
     is_owned.then(|| (receiver.self_token.into(), Vec::new()))
 }
+
+/// Whether a value of the type has no parts and is dropped unseen: a reference, a number, a truth or a character.
+fn is_plain(declared: &Type) -> bool {
+    match declared {
+        Type::Reference(_) => true,
+        Type::Path(path) => PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
+        _ => false,
+    }
+}
+
+const PRIMITIVES: [&str; 16] = [
+    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+    "f32", "f64",
+];
 
 fn is_underscored(name: &Ident) -> bool {
     name.to_string().starts_with('_')
@@ -106,12 +120,12 @@ fn borrows(declared: &Type) -> bool {
     any(declared.to_token_stream())
 }
 
-/// Every name the parameters bind to more than a reference, with the `#[cfg]`s it depends on.
+/// Every name the parameters bind to more than a plain value, with the `#[cfg]`s it depends on.
 fn bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
     for input in &signature.inputs {
         if let FnArg::Typed(parameter) = input
-            && !matches!(*parameter.ty, Type::Reference(_))
+            && !is_plain(&parameter.ty)
         {
             let mut found = Vec::new();
             collect(&parameter.pat, &mut found);

@@ -136,7 +136,10 @@ fn main() {
     assert_eq!(ready(unsafe { boxed(&4) }), 4);
     assert_eq!(foreign(5), 5);
     assert_eq!(unsafe { unsafe_foreign(&6) }, 6);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
     assert!(catch_unwind(|| unwinding()).is_err());
+    std::panic::set_hook(hook);
     assert_eq!(monitor_named_above(7), unsafe { linked(7) });
     assert_eq!(unsafe { Pointer(&8).read() }, 8);
     assert!(!Pointer(&9).is_null());
