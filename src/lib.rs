@@ -14,6 +14,9 @@ mod pages {
     #[doc = include_str!("../docs/attributes.md")]
     mod attributes {}
 
+    #[doc = include_str!("../docs/benchmarks.md")]
+    mod benchmarks {}
+
     #[doc = include_str!("../docs/getting_started.md")]
     mod getting_started {}
 
