@@ -32,6 +32,7 @@ fn one_thread(effort: Effort) -> Figures {
             Contender::new("plain async", bodies::plain_async),
             Contender::new("track_agent async", bodies::tracked_async),
             Contender::new("prometheus, handles kept", peers::prometheus),
+            Contender::new("prometheus, handles and its timer", peers::prometheus_timer),
             Contender::new("prometheus-client, handles kept", peers::prometheus_client),
             Contender::timed("metrics, macros", |times| recorder.time(times)),
             Contender::new("autometrics", peers::autometrics),
