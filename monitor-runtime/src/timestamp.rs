@@ -30,10 +30,12 @@ impl Timestamps {
             self.second = since_1970.as_secs();
             self.text = second_text(self.second);
         }
-        let mut fraction = *b".000000Z";
-        write_digits(&mut fraction[1..7], since_1970.subsec_micros());
+        let micros = since_1970.subsec_micros();
+        let [a, b] = two_digits(micros / 10_000);
+        let [c, d] = two_digits(micros / 100 % 100);
+        let [e, f] = two_digits(micros % 100);
         out.extend_from_slice(&self.text);
-        out.extend_from_slice(&fraction);
+        out.extend_from_slice(&[b'.', a, b, c, d, e, f, b'Z']);
     }
 }
 
@@ -49,6 +51,13 @@ fn second_text(second: u64) -> [u8; 19] {
     write_digits(&mut text[14..16], of_day / 60 % 60);
     write_digits(&mut text[17..], of_day % 60);
     text
+}
+
+/// A number below 100.
+#[inline]
+fn two_digits(number: u32) -> [u8; 2] {
+    let [tens, ones] = [number / 10, number % 10].map(|digit| u8::try_from(digit).unwrap_or(0));
+    [b'0' + tens, b'0' + ones]
 }
 
 /// Fills `place` with the last digits of `number`.

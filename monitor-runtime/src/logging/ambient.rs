@@ -19,7 +19,8 @@ pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
     with_line(|line| {
         let fields = line.fields();
         if let Some(field) = METADATA.fields().field("value") {
-            value.record(&field, &mut Visitor(Named { name, fields: &mut *fields }));
+            let place = Named { name, fields: &mut *fields };
+            value.record(&field, &mut Visitor { place, keys: &[] });
         }
         fields.is_empty() || dispatcher::get_default(|dispatch| extend_current(dispatch, fields))
     })

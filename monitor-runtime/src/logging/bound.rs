@@ -28,6 +28,10 @@ impl Bound {
             Some(Self(outer)) => all.copy_from(outer),
             None => all.clear(),
         }
+        if all.is_empty() && own.len() == 1 {
+            all.copy_from(own);
+            return Self(all);
+        }
         for field in own.iter() {
             all.remove(|before| is_replaced(before, &field));
             all.insert(field);

@@ -17,12 +17,20 @@ pub(super) struct Key<'a> {
     prefixes: usize,
     name: &'a str,
     suffix: &'static str,
+    /// The name alone, rendered before.
+    form: Option<&'a KeyForm>,
 }
 
 impl<'a> Key<'a> {
     pub(super) fn new(name: &'a str) -> Self {
         // `r#type = …` is a way to write the name, not part of it.
-        Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "" }
+        Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "", form: None }
+    }
+
+    /// The key of a field of the callsite whose keys are `forms`.
+    #[inline]
+    pub(super) fn of(field: &tracing::field::Field, forms: &'a [KeyForm]) -> Self {
+        Self { form: forms.get(field.index()).filter(|form| form.is_free), ..Self::new(field.name()) }
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -31,7 +39,7 @@ impl<'a> Key<'a> {
 
     /// The key under which an error's sources stand.
     pub(super) fn chain(self) -> Self {
-        Self { suffix: ".chain", ..self }
+        Self { suffix: ".chain", form: None, ..self }
     }
 
     pub(super) fn is_chain(&self) -> bool {
@@ -40,7 +48,7 @@ impl<'a> Key<'a> {
 
     /// The same field under another name.
     pub(super) fn renamed(self, name: &str) -> Key<'_> {
-        Key { name: Key::new(name).name, ..self }
+        Key { name: Key::new(name).name, form: None, ..self }
     }
 
     /// The place among the ids that stand first; of everything else, [`RANKS`].
@@ -57,6 +65,32 @@ impl<'a> Key<'a> {
         if !self.suffix.is_empty() {
             out.extend_from_slice(self.suffix.as_bytes());
         }
+    }
+}
+
+/// A callsite's name for a field, rendered once for all its lines.
+#[derive(Debug)]
+pub(super) struct KeyForm {
+    /// `,"name":`
+    bytes: Box<[u8]>,
+    rank: usize,
+    /// No line begins with a field of this name.
+    is_free: bool,
+}
+
+impl KeyForm {
+    pub(super) fn new(name: &str) -> Self {
+        let key = Key::new(name);
+        let mut bytes = b",\"".to_vec();
+        key.write(&mut bytes);
+        let is_free = !is_base(&bytes[2..]);
+        bytes.extend_from_slice(b"\":");
+        Self { bytes: bytes.into(), rank: key.rank(), is_free }
+    }
+
+    /// The key's inside, escaped.
+    fn key(&self) -> &[u8] {
+        &self.bytes[2..self.bytes.len() - 2]
     }
 }
 
@@ -100,6 +134,10 @@ impl Fields {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -167,12 +205,31 @@ impl Fields {
     /// Appends a field that a span binds: only the keys of the line itself are taken, since a name bound again
     /// replaces what was bound before.
     pub(super) fn bind<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        if let Some(form) = key.form {
+            self.push(form, form.rank, value);
+            return key;
+        }
         self.append(key, key.rank(), |_, key| is_base(key), value)
     }
 
     /// Appends an event's own field: every name that the line has already is taken.
     pub(super) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        if let Some(form) = key.form
+            && !self.has(form.key())
+        {
+            self.push(form, RANKS, value);
+            return key;
+        }
         self.append(key, RANKS, |before, key| before.has(key) || is_base(key), value)
+    }
+
+    /// Appends a field whose name is free.
+    #[inline]
+    fn push(&mut self, form: &KeyForm, rank: usize, value: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.extend_from_slice(&form.bytes);
+        let key = self.bytes.len() - 2;
+        value(&mut self.bytes);
+        self.ends.push(Ends { key, field: self.bytes.len(), rank });
     }
 
     /// Puts `field.` before the name until it is free, and says under which key the value then stands.

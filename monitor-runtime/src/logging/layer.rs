@@ -77,8 +77,7 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         with_line(|line| {
-            let own = line.fields();
-            attributes.record(&mut Visitor(&mut *own));
+            let own = line.bind(attributes);
             let Some(span) = context.span(id) else { return };
             let bound =
                 span.parent().and_then(|parent| bound::read(parent, |outer| Bound::new(Some(outer), own)));
@@ -89,7 +88,7 @@ where
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         with_line(|line| {
             let own = line.fields();
-            values.record(&mut Visitor(&mut *own));
+            values.record(&mut Visitor { place: &mut *own, keys: &[] });
             context.span(id).map(|span| bound::extend(span, own));
         });
     }

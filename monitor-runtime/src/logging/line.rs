@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use tracing::span::Attributes;
 use tracing::{Event, Level, Subscriber};
 use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::layer::Context;
@@ -9,10 +10,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::bound;
 use super::fields::Fields;
+use super::forms::{Forms, write_head};
 use super::pretty;
 use super::visit::{EventPlace, Visitor};
 use crate::json;
-use crate::registry::process::LEVELS;
 use crate::timestamp::Timestamps;
 
 /// A thread keeps its buffers up to this size; a line of megabytes does not stay.
@@ -33,6 +34,7 @@ pub(super) struct Line {
     fields: Fields,
     pretty: Vec<u8>,
     timestamps: Timestamps,
+    forms: Forms,
     is_muted: bool,
 }
 
@@ -81,6 +83,14 @@ impl Line {
         &mut self.fields
     }
 
+    /// Renders what a span binds by itself.
+    pub(super) fn bind(&mut self, attributes: &Attributes<'_>) -> &Fields {
+        self.fields.clear();
+        let keys = &self.forms.of(attributes.metadata()).keys;
+        attributes.record(&mut Visitor { place: &mut self.fields, keys });
+        &self.fields
+    }
+
     /// Renders an event with what is bound around it.
     pub(super) fn render<S>(&mut self, look: Look, event: &Event<'_>, context: &Context<'_, S>) -> [&[u8]; 2]
     where
@@ -88,7 +98,21 @@ impl Line {
     {
         let metadata = event.metadata();
         let log = if metadata.target() == "log" { event.normalized_metadata() } else { None };
-        self.begin(look, *metadata.level(), log.as_ref().map_or(metadata.target(), |log| log.target()));
+        let level = *metadata.level();
+        match (look, &log) {
+            (Look::Json, None) => {}
+            (Look::Json, Some(log)) => self.begin_json(level, log.target()),
+            (Look::Pretty { colour }, log) => {
+                let logger = log.as_ref().map_or(metadata.target(), |log| log.target());
+                self.begin_pretty(level, logger, colour);
+            }
+        }
+        let form = self.forms.of(metadata);
+        if look == Look::Json && log.is_none() {
+            stamp(&mut self.head, &mut self.timestamps);
+            self.head.extend_from_slice(&form.head);
+        }
+        self.fields.clear();
         // Copied before any value is formatted, so that the span is not locked while a user's code runs.
         if let Some(span) = context.event_span(event) {
             bound::read(span, |bound| self.fields.copy_from(bound.fields()));
@@ -99,9 +123,9 @@ impl Line {
             is_log: log.is_some(),
             fields: &mut self.fields,
         };
-        let mut visitor = Visitor(place);
+        let mut visitor = Visitor { place, keys: &form.keys };
         event.record(&mut visitor);
-        if !visitor.0.has_message {
+        if !visitor.place.has_message {
             json::write_str(&mut self.head, metadata.name());
         }
         self.end(look)
@@ -115,7 +139,11 @@ impl Line {
         message: &str,
         count: (&str, u64),
     ) -> [&[u8]; 2] {
-        self.begin(look, level, super::TARGET);
+        self.fields.clear();
+        match look {
+            Look::Json => self.begin_json(level, super::TARGET),
+            Look::Pretty { colour } => self.begin_pretty(level, super::TARGET, colour),
+        }
         json::write_str(&mut self.head, message);
         self.fields.add(super::fields::Key::new(count.0), |out| {
             out.extend_from_slice(itoa::Buffer::new().format(count.1).as_bytes());
@@ -123,24 +151,15 @@ impl Line {
         self.end(look)
     }
 
-    fn begin(&mut self, look: Look, level: Level, logger: &str) {
+    fn begin_json(&mut self, level: Level, logger: &str) {
+        stamp(&mut self.head, &mut self.timestamps);
+        write_head(&mut self.head, rank(level), logger);
+    }
+
+    fn begin_pretty(&mut self, level: Level, logger: &str, colour: bool) {
         self.head.clear();
-        self.fields.clear();
         self.pretty.clear();
-        match look {
-            Look::Json => {
-                self.head.extend_from_slice(b"{\"timestamp\":\"");
-                self.timestamps.write_now(&mut self.head);
-                self.head.extend_from_slice(b"\",\"level\":\"");
-                self.head.extend_from_slice(LEVELS[rank(level)].as_bytes());
-                self.head.extend_from_slice(b"\",\"logger\":");
-                json::write_str(&mut self.head, logger);
-                self.head.extend_from_slice(b",\"event\":");
-            }
-            Look::Pretty { colour } => {
-                pretty::begin(&mut self.pretty, &mut self.timestamps, level, logger, colour);
-            }
-        }
+        pretty::begin(&mut self.pretty, &mut self.timestamps, level, logger, colour);
     }
 
     /// The finished line in two parts, which spares copying them into one.
@@ -156,4 +175,11 @@ impl Line {
             }
         }
     }
+}
+
+/// Begins a JSON line, up to the timestamp's end.
+fn stamp(head: &mut Vec<u8>, timestamps: &mut Timestamps) {
+    head.clear();
+    head.extend_from_slice(b"{\"timestamp\":\"");
+    timestamps.write_now(head);
 }

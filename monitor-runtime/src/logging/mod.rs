@@ -29,6 +29,7 @@ mod builder;
 mod error;
 mod fields;
 mod filter;
+mod forms;
 mod layer;
 mod line;
 mod pretty;

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug, Write as _};
 
 use tracing::field::{Field, Visit};
 
-use super::fields::{Fields, Key};
+use super::fields::{Fields, Key, KeyForm};
 use crate::json;
 
 /// The sources of an error that are shown; an error may be its own source.
@@ -63,15 +63,20 @@ impl Place for EventPlace<'_> {
 
 /// Renders each visited value into its place.
 #[derive(Debug)]
-pub(super) struct Visitor<P>(pub(super) P);
+pub(super) struct Visitor<'f, P> {
+    pub(super) place: P,
+    /// The keys of the callsite's fields, where they are known.
+    pub(super) keys: &'f [KeyForm],
+}
 
-impl<P: Place> Visitor<P> {
+impl<P: Place> Visitor<'_, P> {
+    #[inline]
     fn put(&mut self, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
-        self.0.put(Key::new(field.name()), value);
+        self.place.put(Key::of(field, self.keys), value);
     }
 }
 
-impl<P: Place> Visit for Visitor<P> {
+impl<P: Place> Visit for Visitor<'_, P> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, |out| json::write_f64(out, value));
     }
@@ -102,9 +107,9 @@ impl<P: Place> Visit for Visitor<P> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let key = self.0.put(Key::new(field.name()), |out| write_args(out, format_args!("{value}")));
+        let key = self.place.put(Key::of(field, self.keys), |out| write_args(out, format_args!("{value}")));
         if let Some(source) = value.source() {
-            self.0.put(key.chain(), |out| write_chain(out, source));
+            self.place.put(key.chain(), |out| write_chain(out, source));
         }
     }
 
