@@ -32,8 +32,8 @@ pub(crate) fn startup(started: bool, checks: &[View<'_>]) -> Response<Bytes> {
 }
 
 /// 200 with the metrics' text.
-pub(crate) fn exposition(text: Vec<u8>) -> Response<Bytes> {
-    answer(StatusCode::OK, HeaderValue::from_static(crate::metrics::CONTENT_TYPE), text.into())
+pub(crate) fn exposition(text: Bytes) -> Response<Bytes> {
+    answer(StatusCode::OK, HeaderValue::from_static(crate::metrics::CONTENT_TYPE), text)
 }
 
 fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {

@@ -108,9 +108,12 @@ impl Monitor {
     }
 
     /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in
-    /// the Prometheus text format.
+    /// the Prometheus text format, as of a moment after the call.
+    ///
+    /// Scrapes at the same time share one rendering: those that come while one is under way share the next. No tracked call
+    /// waits for a scrape.
     pub fn metrics(&self) -> Response<Bytes> {
-        health::exposition(self.inner.exposed.render())
+        health::exposition(self.inner.exposed.scrape())
     }
 }
 

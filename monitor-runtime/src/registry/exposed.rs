@@ -17,6 +17,8 @@ pub(crate) struct Exposed {
     registry: Registry,
     /// Only of our own registry do we know that it adds no prefix and no labels to what it gathers.
     is_ours: bool,
+    #[cfg(feature = "health")]
+    scrapes: std::sync::Arc<super::turns::Turns<bytes::Bytes>>,
 }
 
 impl Exposed {
@@ -27,9 +29,18 @@ impl Exposed {
             if let Err(error) = register_all(&registry) {
                 unreachable!("an empty registry refused the catalogue: {error}");
             }
-            Exposed { registry, is_ours: true }
+            Exposed::new(registry, true)
         });
         &PROCESS
+    }
+
+    fn new(registry: Registry, is_ours: bool) -> Self {
+        Self {
+            registry,
+            is_ours,
+            #[cfg(feature = "health")]
+            scrapes: std::sync::Arc::new(super::turns::Turns::new()),
+        }
     }
 
     /// A user's registry, with ours registered into it unless they are there already.
@@ -38,11 +49,17 @@ impl Exposed {
         if !proto::is_registered(&registry) {
             register_all(&registry)?;
         }
-        Ok(Self { registry, is_ours: false })
+        Ok(Self::new(registry, false))
     }
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// As [`render`](Self::render), shared by all who ask at the same time.
+    #[cfg(feature = "health")]
+    pub(crate) fn scrape(&self) -> bytes::Bytes {
+        self.scrapes.share(|| self.render().into())
     }
 
     /// The text exposition of everything in the registry, families sorted by name.

@@ -18,6 +18,8 @@ mod proto;
 mod shard;
 mod sink;
 mod text;
+#[cfg(feature = "health")]
+mod turns;
 
 pub use calls::CallKind;
 pub(crate) use calls::CallSeries;
