@@ -1,1 +1,3 @@
-//! Benchmarks of `monitor-runtime`; see `benches/`.
+//! Benchmarks of `monitor-runtime`; see `benches/`. Here is what several of them share.
+
+pub mod compile_time;

@@ -31,11 +31,12 @@ impl Timestamps {
             self.text = second_text(self.second);
         }
         let micros = since_1970.subsec_micros();
-        let [a, b] = two_digits(micros / 10_000);
-        let [c, d] = two_digits(micros / 100 % 100);
-        let [e, f] = two_digits(micros % 100);
+        let mut fraction = *b".000000Z";
+        fraction[1..3].copy_from_slice(&two_digits(micros / 10_000));
+        fraction[3..5].copy_from_slice(&two_digits(micros / 100 % 100));
+        fraction[5..7].copy_from_slice(&two_digits(micros % 100));
         out.extend_from_slice(&self.text);
-        out.extend_from_slice(&[b'.', a, b, c, d, e, f, b'Z']);
+        out.extend_from_slice(&fraction);
     }
 }
 

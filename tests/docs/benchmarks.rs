@@ -13,18 +13,27 @@ fn benchmarks_shows_commands_of_benches_that_there_are() {
 
 /// Every word behind `--` is one that the bench's own source names.
 fn benches_exist(commands: &str) {
-    let manifest = fs::read_to_string(root().join("benches/Cargo.toml")).unwrap();
     for command in commands.lines() {
         let words: Vec<_> = command.split_whitespace().collect();
-        let ["cargo", "bench", "-p", "monitor-benches", "--bench", bench, options @ ..] = &*words else {
-            panic!("no check is written for `{command}`");
+        let (source, options) = match &*words {
+            ["cargo", "bench", "-p", "monitor-benches", "--bench", bench, options @ ..] => {
+                let manifest = read("benches/Cargo.toml");
+                assert!(manifest.contains(&format!("name = \"{bench}\"\nharness = false")), "{bench}");
+                (source_of(bench), options)
+            }
+            ["cargo", "bench", "-p", "monitor-endpoints-bench", options @ ..] => {
+                (read("benches/endpoints/main.rs"), options)
+            }
+            _ => panic!("no check is written for `{command}`"),
         };
-        assert!(manifest.contains(&format!("name = \"{bench}\"\nharness = false")), "{bench}");
-        let source = source_of(bench);
         for option in options.iter().filter(|option| **option != "--") {
             assert!(source.contains(&format!("\"{option}\"")), "{command}: {option}");
         }
     }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
 fn source_of(bench: &str) -> String {

@@ -35,8 +35,10 @@ pub(crate) trait Sink {
 /// A metric whose series have been read, to be shown when its turn comes.
 pub(crate) struct Shown {
     pub(crate) metric: &'static Metric,
-    show: Box<dyn Fn(&mut dyn Sink)>,
+    show: Show,
 }
+
+type Show = Box<dyn Fn(&mut dyn Sink)>;
 
 impl Shown {
     /// Shows of `readings`, which several metrics may share, what `show` says.

@@ -7,7 +7,8 @@ mod peers;
 use std::error::Error;
 use std::hint::black_box;
 
-use monitor_runtime::metrics;
+use monitor_runtime::{Monitor, metrics};
+use tokio::runtime::Builder;
 
 use crate::harness::{Contender, race, time};
 use crate::remote::{Run, remote};
@@ -27,12 +28,14 @@ pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
 fn against_peers(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     agents::run(0..AGENTS);
     let mut limit = Limit::of(&metrics::render());
+    let monitor = monitor()?;
     let prometheus = peers::prometheus(AGENTS)?;
     let client = peers::PrometheusClient::new(AGENTS);
     let exporter = peers::Exporter::new(AGENTS)?;
     let race = race(
         vec![
             Contender::new("limit", |_| black_box(limit.write()).len()),
+            Contender::new("ours, Monitor::metrics", |_| monitor.metrics()),
             Contender::new("ours, metrics::render", |_| metrics::render()),
             Contender::new("prometheus, gather + TextEncoder", |_| peers::encode(&prometheus)),
             Contender::new("prometheus-client, encode", |_| client.encode()),
@@ -41,7 +44,7 @@ fn against_peers(effort: Effort) -> Result<Figures, Box<dyn Error>> {
         effort.rounds(40),
     );
     print("a scrape of 1,000 agents with every status", &race, |_| None);
-    let ours = race.cost("ours, metrics::render");
+    let ours = race.cost("ours, Monitor::metrics");
     Ok(vec![
         ("prometheus_encode_over_scrape", race.cost("prometheus, gather + TextEncoder") / ours),
         ("scrape_over_limit", ours / race.cost("limit")),
@@ -72,5 +75,13 @@ fn by_size(effort: Effort) -> Result<Figures, Box<dyn Error>> {
 /// A process in which so many agents have run.
 pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
     agents::run(0..member.parse()?);
-    Ok(Box::new(|times| time(times, |_| metrics::render())))
+    let monitor = monitor()?;
+    Ok(Box::new(move |times| time(times, |_| monitor.metrics())))
+}
+
+/// What answers a scrape: the bytes of a response, as the peers' encoders give bytes or text.
+fn monitor() -> Result<Monitor, Box<dyn Error>> {
+    let runtime = Builder::new_current_thread().build()?;
+    let _inside = runtime.enter();
+    Ok(Monitor::builder().build()?)
 }
