@@ -373,26 +373,21 @@ fn assert_running(agent: &str) {
     assert!(monitor_runtime::metrics::render().contains(&line), "{agent} is not in flight");
 }
 
-#[tokio::test]
-async fn instrument_may_stand_above_and_below() {
+#[test]
+fn instrument_may_stand_above_and_below() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let recording = Recording::start();
-    assert_eq!(stacked::instrumented_above(1, " a ").await, Ok(2));
-    assert_eq!(stacked::instrumented_below(1, " a ").await, Ok(2));
+    let lines = capture_logs(|| {
+        assert_eq!(runtime.block_on(stacked::instrumented_above(1, " a ")), Ok(2));
+        assert_eq!(runtime.block_on(stacked::instrumented_below(1, " a ")), Ok(2));
+    });
     assert_eq!(stacked::instrumented_plain_above(&mut String::new()), Ok(1));
     assert_eq!(stacked::instrumented_plain_below(&mut String::new()), Ok(1));
     assert_succeeded(
         &recording,
         &["instrumented_above", "instrumented_below", "instrumented_plain_above", "instrumented_plain_below"],
     );
-}
-
-#[test]
-fn a_line_inside_has_the_fields_of_both_spans() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let lines = capture_logs(|| {
-        runtime.block_on(stacked::instrumented_above(1, "a")).unwrap();
-        runtime.block_on(stacked::instrumented_below(1, "a")).unwrap();
-    });
+    // A line inside has the fields of both spans.
     for (line, agent) in lines.iter().zip(["instrumented_above", "instrumented_below"]) {
         assert_eq!((&line["agent_id"], &line["number"]), (&agent.into(), &1.into()));
     }

@@ -1,30 +1,32 @@
 async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error> {
-    let mut entry = ::monitor_runtime::private::site!(
-        Skill,
-        "web_search",
-        "",
-        Error,
-        INFO,
-        "search",
-        ["skill_id", "length"]
-    )
-    .enter(|opening| {
-        opening.span(&[
-            opening.id(),
-            ::core::option::Option::Some(::monitor_runtime::private::value(&(query.len()))),
-        ])
-    });
-    return ::monitor_runtime::private::track_future(
-        &mut entry,
-        async move {
+    let mut entry = ::monitor_runtime::private::Site::enter(
+        ::monitor_runtime::private::site!(
+            Skill,
+            "web_search",
+            "search",
+            fields = &["skill_id", "length"]
+        ),
+        |opening| {
+            opening.span(&[
+                opening.id(),
+                ::core::option::Option::Some(::monitor_runtime::private::value(&(query.len()))),
+            ])
+        },
+    );
+    let result: Result<Vec<String>, std::io::Error> =
+        ::monitor_runtime::private::across(&mut entry, async move {
             if false {
                 let monitor_never_returned: Result<Vec<String>, std::io::Error> =
                     ::monitor_runtime::private::never_returned();
                 return monitor_never_returned;
             }
-            Ok(vec![query.to_owned(); limit])
-        },
-        |result| ::monitor_runtime::private::verdict!(result),
-    )
-    .await;
+            { Ok(vec![query.to_owned(); limit]) }
+        })
+        .await;
+    ::monitor_runtime::private::settle(
+        &mut entry,
+        ::monitor_runtime::private::outcome_of(&result).monitor_outcome(),
+        ::monitor_runtime::private::fault_of(&result).monitor_fault(),
+    );
+    return result;
 }

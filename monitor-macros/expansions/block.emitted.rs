@@ -4,21 +4,22 @@ struct Users {
 impl Users {
     const TABLE: &str = "users";
     fn add(&mut self, name: &str) -> Result<u64, String> {
-        let entry = ::monitor_runtime::private::site!(
-            Query,
-            "Users::add",
-            "insert",
-            Error,
-            DEBUG,
-            "add",
-            ["query", "name"]
-        )
-        .enter(|opening| {
-            opening.span(&[
-                opening.id(),
-                ::core::option::Option::Some(::monitor_runtime::private::value(&(name))),
-            ])
-        });
+        let entry = ::monitor_runtime::private::Site::enter(
+            ::monitor_runtime::private::site!(
+                Query,
+                "Users::add",
+                "add",
+                operation = "insert",
+                level = ::monitor_runtime::private::Level::DEBUG,
+                fields = &["query", "name"]
+            ),
+            |opening| {
+                opening.span(&[
+                    opening.id(),
+                    ::core::option::Option::Some(::monitor_runtime::private::value(&(name))),
+                ])
+            },
+        );
         return ::monitor_runtime::private::track(
             entry,
             move || -> Result<u64, String> {

@@ -1,8 +1,8 @@
 use std::pin::Pin;
 fn plan(goal: &str) -> Pin<Box<dyn Future<Output = usize> + '_>> {
-    let entry =
-        ::monitor_runtime::private::site!(Agent, "plan", "", Error, INFO, "plan", ["agent_id"])
-            .enter(::monitor_runtime::private::without_fields);
+    let entry = ::monitor_runtime::private::Site::enter_plain(::monitor_runtime::private::site!(
+        Agent, "plan", "plan"
+    ));
     return {
         use ::monitor_runtime::private::returned::*;
         (&&&::monitor_runtime::private::Returned::<Pin<Box<dyn Future<Output = usize> + '_>>>::TYPE)

@@ -1,7 +1,7 @@
 fn review(draft: &str) -> bool {
-    let entry =
-        ::monitor_runtime::private::site!(Agent, "review", "", Error, INFO, "review", ["agent_id"])
-            .enter(::monitor_runtime::private::without_fields);
+    let entry = ::monitor_runtime::private::Site::enter_plain(::monitor_runtime::private::site!(
+        Agent, "review", "review"
+    ));
     return ::monitor_runtime::private::track(
         entry,
         move || -> bool { !draft.is_empty() },

@@ -2,7 +2,6 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::Expr;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
@@ -14,26 +13,37 @@ use crate::spec::{Judge, Spec};
 
 /// The site of the function, entered under its id.
 pub(crate) fn entry(spec: &Spec, function: &Function) -> TokenStream {
-    let Spec { kind, runtime, operation, level, error_log, fields, .. } = spec;
-    let [kind_name, error_log, level] =
-        [kind.variant(), *error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
+    let Spec { kind, runtime, fields, .. } = spec;
+    let kind = Ident::new(kind.variant(), Span::mixed_site());
     let name = function.signature.ident.unraw().to_string();
-    let id_field = kind.id_field();
-    let field_names = fields.iter().map(|field| &field.name);
-    let fields = opening(runtime, fields);
-    let (site_id, enter) = match &spec.id {
-        Id::Literal(literal) => (literal.to_token_stream(), quote!(enter(#fields))),
+    let opening = opening(runtime, fields);
+    let (site_id, enter, arguments) = match &spec.id {
+        Id::Literal(literal) if fields.is_empty() => (literal.to_token_stream(), quote!(enter_plain), None),
+        Id::Literal(literal) => (literal.to_token_stream(), quote!(enter), Some(quote!(, #opening))),
         Id::Expr(id) => {
             // At the expression's own span, where the compiler reports that it is not `AsRef<str>`.
             let id = quote_spanned!(id.span()=> &(#id));
-            (spec.default_id.to_token_stream(), quote!(enter_as(#id, #fields)))
+            (spec.default_id.to_token_stream(), quote!(enter_as), Some(quote!(, #id, #opening)))
         }
     };
-    quote! {
-        #runtime::site!(
-            #kind_name, #site_id, #operation, #error_log, #level, #name, [#id_field #(, #field_names)*]
-        ).#enter
-    }
+    let settings = settings(spec);
+    quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments))
+}
+
+/// What of the site is not as of all functions of its kind.
+fn settings(spec: &Spec) -> TokenStream {
+    let Spec { kind, runtime, operation, level, error_log, fields, .. } = spec;
+    let [error_log, level] = [*error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
+    let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
+    [
+        (!operation.is_empty()).then(|| quote!(, operation = #operation)),
+        (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
+        (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
+        (!fields.is_empty()).then(|| quote!(, fields = &[#id_field #(, #field_names)*])),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// How the span is opened when somebody listens; only then are the fields evaluated.
@@ -55,18 +65,30 @@ fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     }
 }
 
+/// A closure from the result, by reference, to what it says of its call.
 pub(crate) fn judge(spec: &Spec) -> TokenStream {
     let runtime = &spec.runtime;
     let result = Ident::new("result", Span::mixed_site());
-    let by = |decide: &TokenStream, predicate: &Expr| {
-        // Where the predicate is, as there the compiler reports that it is of another type.
-        let call = quote!(#runtime::#decide(#result, #predicate));
-        let outcome = located_at(predicate.span(), call);
-        quote!(|#result| #runtime::verdict!(#result, #outcome))
+    let outcome = outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
+    quote!(|#result| #runtime::verdict!(#result #outcome))
+}
+
+/// The end of a call that is counted by what its result says.
+pub(crate) fn settled(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
+    let runtime = &spec.runtime;
+    let outcome = outcome(spec, &quote!(&#result))
+        .unwrap_or_else(|| quote!(#runtime::outcome_of(&#result).monitor_outcome()));
+    quote!(#runtime::settle(&mut #call, #outcome, #runtime::fault_of(&#result).monitor_fault());)
+}
+
+/// How a call ended, where it is not the result's type that says so.
+fn outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
+    let runtime = &spec.runtime;
+    let (decide, predicate) = match &spec.judge {
+        Judge::ByType => return None,
+        Judge::ErrorIf(predicate) => (quote!(error_if), predicate),
+        Judge::OkIf(predicate) => (quote!(ok_if), predicate),
     };
-    match &spec.judge {
-        Judge::ByType => quote!(|#result| #runtime::verdict!(#result)),
-        Judge::ErrorIf(predicate) => by(&quote!(error_if), predicate),
-        Judge::OkIf(predicate) => by(&quote!(ok_if), predicate),
-    }
+    // Where the predicate is, as there the compiler reports that it is of another type.
+    Some(located_at(predicate.span(), quote!(#runtime::#decide(#result, #predicate))))
 }

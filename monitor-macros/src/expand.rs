@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::entry::{entry, judge};
+use crate::entry::{entry, judge, settled};
 use crate::function::Function;
 use crate::item::Item;
 use crate::kind::Kind;
@@ -66,6 +66,18 @@ fn within_braces(function: &Function, tokens: TokenStream) -> Group {
     braces
 }
 
+/// The body behind statements of ours. It keeps a block of its own, so that an item which it begins with is no item after
+/// statements.
+fn body_behind(ours: &TokenStream, function: &Function) -> Group {
+    let body = function.body.clone();
+    if ours.is_empty() {
+        return within_braces(function, body);
+    }
+    let mut block = Group::new(Delimiter::Brace, body);
+    block.set_span(Span::mixed_site().located_at(function.block.span()));
+    within_braces(function, quote!(#ours #block))
+}
+
 fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let judge = judge(spec);
@@ -88,7 +100,7 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
             quote!(#runtime::track(#entry, #body, #judge))
         }
     };
-    after_entry(spec, function, &TokenStream::new(), &call)
+    after_entry(spec, function, &TokenStream::new(), &ended(spec, &call))
 }
 
 /// The runtime's function for what is promised of a future or a stream, which is said ahead, since the judge is checked before
@@ -109,8 +121,7 @@ fn promised_call(spec: &Spec) -> TokenStream {
 
 /// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
 fn closure(function: &Function, returned: Option<&TokenStream>, runtime: &TokenStream) -> TokenStream {
-    let (body, captured) = (&function.body, captured_in_order(function, runtime));
-    let braces = within_braces(function, quote!(#captured #body));
+    let braces = body_behind(&captured_in_order(function, runtime), function);
     let arrow = returned.map(|returned| quote!(-> #returned));
     quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
 }
@@ -121,11 +132,10 @@ fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &T
     let name = Ident::new("entry", Span::mixed_site());
     let entry = entry(spec, function);
     let check = spec.said_stream.as_ref().map(|said| quote!(#runtime::is_stream::<#said>();));
-    let ended = ended(spec, call);
     let is_future_of_one =
         function.signature.asyncness.is_some() && may_be_awaited(&function.signature.output);
     let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
-    quote!(#check let #mutable #name = #entry; #allowed #ended)
+    quote!(#check let #mutable #name = #entry; #allowed #call)
 }
 
 /// The end of the function: by a `return`, for people who ask their linter for one.
@@ -158,19 +168,25 @@ fn guarded(spec: &Spec, function: &Function) -> TokenStream {
 
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let returned = returned(spec).map(|returned| never_reached_return(&returned, runtime));
-    let (judge, body) = (judge(spec), &function.body);
+    let returned = returned(spec);
+    // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
+    let colon = returned.as_ref().map(|returned| quote!(: #returned));
+    let never = returned.map(|returned| never_reached_return(&returned, runtime));
     let captured = captured_in_order(function, runtime);
-    let braces = within_braces(function, quote!(#captured #returned #rebound #body));
+    let braces = body_behind(&quote!(#captured #never #rebound), function);
     let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
-    let entry = Ident::new("entry", Span::mixed_site());
-    let call = if let Shape::AsyncStream(stream) = spec.shape {
-        let hand_on = hand_on(spec, stream, &judge);
-        quote!(#runtime::track_until_stream(&mut #entry, #body, #hand_on).await)
-    } else {
-        quote!(#runtime::track_future(&mut #entry, #body, #judge).await)
+    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let (settled, given) = match spec.shape {
+        Shape::AsyncStream(stream) => (TokenStream::new(), hand_on(spec, stream, &entry, &result)),
+        _ => (settled(spec, &entry, &result), quote!(#result)),
     };
-    after_entry(spec, function, &quote!(mut), &call)
+    let ended = ended(spec, &given);
+    after_entry(
+        spec,
+        function,
+        &quote!(mut),
+        &quote!(let #result #colon = #runtime::across(&mut #entry, #body).await; #settled #ended),
+    )
 }
 
 /// A return that is never reached, which tells an asynchronous block its type before its body does.
@@ -183,9 +199,8 @@ fn never_reached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenS
 }
 
 /// What an asynchronous function's call does once there is a stream: it goes on in it.
-fn hand_on(spec: &Spec, stream: Stream, judge: &TokenStream) -> TokenStream {
-    let runtime = &spec.runtime;
-    let [call, result] = ["call", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+fn hand_on(spec: &Spec, stream: Stream, call: &Ident, result: &Ident) -> TokenStream {
+    let (runtime, judge) = (&spec.runtime, judge(spec));
     let tracked = match &spec.said_stream {
         Some(said) => quote! {{
             use #runtime::handed::*;
@@ -194,13 +209,12 @@ fn hand_on(spec: &Spec, stream: Stream, judge: &TokenStream) -> TokenStream {
         None if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #result, #judge)),
         None => quote!(#runtime::hand_on(#call, #result, #judge)),
     };
-    let hand_on = quote!(|#call, #result| #tracked);
     if !stream.is_in_result {
-        return hand_on;
+        return tracked;
     }
     quote! {
-        |#call, #result| #runtime::hand_on_ok(
-            #call, #result, |#result| #runtime::verdict!(#result), #hand_on
+        #runtime::hand_on_ok(
+            #call, #result, |#result| #runtime::verdict!(#result), |#call, #result| #tracked
         )
     }
 }

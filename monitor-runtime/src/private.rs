@@ -3,29 +3,14 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Begun, Call, ErrorLog, Fault, Field, Guard, HandOn, Id, ItemJudge, Judged, Opening, Outcome, Probe,
-    Promised, Rebox, Returned, Site, Tracked, TrackedStream, Verdict, begin, debug, display, error_if, guard,
-    hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, track, track_boxed_stream, track_future,
-    track_promised_future, track_promised_stream, track_returned_future, track_stream, track_until_stream,
-    value, without_fields,
+    Across, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Outcome, Promised, Rebox,
+    Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
+    error_if, fault_of, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, outcome_of, settle,
+    track, track_boxed_stream, track_promised_future, track_promised_stream, track_returned_future,
+    track_stream, value, without_fields,
 };
 pub use crate::registry::CallKind;
-pub use tracing::{Level, Metadata, Span};
-pub use tracing_core::field::FieldSet;
-pub use tracing_core::identify_callsite;
-pub use tracing_core::metadata::Kind;
-
-/// The ways to judge a result.
-pub mod outcome {
-    pub use crate::call::{ViaClassify, ViaClassifyOk, ViaResult, ViaReturn};
-}
-
-/// The ways to show a result's error.
-pub mod fault {
-    pub use crate::call::{
-        ViaAny, ViaAsError, ViaAsSendError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError,
-    };
-}
+pub use tracing::{Level, Span};
 
 /// The ways to track what a function returns.
 pub mod returned {
@@ -49,48 +34,49 @@ pub fn never_returned<R>() -> R {
 #[inline]
 pub fn captured<T: ?Sized>(_: &T) {}
 
-/// A function's [`Site`] in a static of its own.
+/// A function's [`Site`] in a static of its own, and where it differs from others of its kind.
+///
+/// It is written out rather than made by a function, since the compiler evaluates it anew for each annotated function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __monitor_site {
-    ($kind:ident, $id:expr, $operation:expr, $errors:ident, $level:ident, $name:expr, [$($field:expr),*]) => {{
-        static SITE: $crate::private::Site = $crate::private::Site::new(
-            $crate::private::CallKind::$kind,
-            $id,
-            $operation,
-            $crate::private::ErrorLog::$errors,
-            $crate::private::Metadata::new(
-                $name,
-                ::core::module_path!(),
-                $crate::private::Level::$level,
-                ::core::option::Option::Some(::core::file!()),
-                ::core::option::Option::Some(::core::line!()),
-                ::core::option::Option::Some(::core::module_path!()),
-                $crate::private::FieldSet::new(&[$($field),*], $crate::private::identify_callsite!(&SITE)),
-                $crate::private::Kind::SPAN,
-            ),
-        );
+    ($kind:ident, $id:expr, $name:expr $(, $setting:ident = $value:expr)*) => {{
+        static SITE: $crate::private::Site = $crate::private::Site {
+            settings: $crate::__monitor_settings!($kind $(, $setting = $value)*),
+            id: $id,
+            name: $name,
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            itself: &SITE,
+            state: $crate::private::State::NEW,
+        };
         &SITE
     }};
 }
 
-/// What a result says of its call, by the best traits it has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __monitor_settings {
+    ($kind:ident) => {
+        $crate::private::Settings::$kind
+    };
+    ($kind:ident $(, $setting:ident = $value:expr)+) => {
+        $crate::private::Settings { $($setting: $value,)+ ..$crate::private::Settings::$kind }
+    };
+}
+
+/// What a result says of its call.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __monitor_verdict {
-    ($result:ident) => {{
-        // Of each glob exactly one trait is used, so that no lint finds an unused import.
-        use $crate::private::outcome::*;
-        $crate::private::verdict!($result, (&&&&$crate::private::Probe($result)).monitor_outcome())
-    }};
-    ($result:ident, $outcome:expr) => {{
-        let outcome = $outcome;
-        {
-            use $crate::private::fault::*;
-            $crate::private::Verdict {
-                outcome,
-                fault: (&&&&&&&$crate::private::Probe($result)).monitor_fault(),
-            }
+    ($result:ident) => {
+        $crate::private::verdict!($result, $crate::private::outcome_of($result).monitor_outcome())
+    };
+    ($result:ident, $outcome:expr) => {
+        $crate::private::Verdict {
+            outcome: $outcome,
+            fault: $crate::private::fault_of($result).monitor_fault(),
         }
-    }};
+    };
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
 
 use super::guard::Call;
-use super::outcome::Probe;
+use super::outcome::next;
 use super::site::ErrorLog;
 use crate::registry::CallKind;
 
@@ -46,63 +46,76 @@ fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Err
     std::iter::successors(error.source(), |error| (*error).source())
 }
 
-/// Reads a result's error by one trait; emitted code writes `(&&&&&&&Probe(result)).monitor_fault()` to get the best.
-macro_rules! via {
-    ($(#[$doc:meta])* $via:ident $(<$held:lifetime>)? for $probe:ty, [$($bound:tt)*], $error:ident => $fault:expr) => {
-        $(#[$doc])*
-        pub trait $via<'r> {
-            /// The error, if the result is one.
-            fn monitor_fault(&self) -> Option<Fault<'r>>;
-        }
+/// The error of a result, by the most telling way its type has: `fault_of(&result).monitor_fault()`.
+#[inline]
+pub fn fault_of<R: ?Sized>(result: &R) -> ByError<'_, R> {
+    ByError(BySyncError(BySendError(ByAnyError(ByDisplay(ByDebug(ByNothing(result)))))))
+}
 
-        impl<'r, $($held: 'r,)? T, E: $($bound)*> $via<'r> for $probe {
+/// A way of reading a result's error, by a bound on the error's type.
+macro_rules! by {
+    (
+        $(#[$doc:meta])*
+        $way:ident $(<$held:lifetime>)? => $next:ident,
+        [$($bound:tt)*], |$this:ident| $result:expr, $error:ident => $fault:expr
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $way<'r, R: ?Sized>($next<'r, R>);
+        next!($way => $next);
+
+        impl<'r, $($held: 'r,)? T, E: $($bound)*> $way<'r, Result<T, E>> {
+            /// The error, if the result is one.
             #[inline]
-            fn monitor_fault(&self) -> Option<Fault<'r>> {
-                let result: &'r Result<T, E> = self.0;
-                result.as_ref().err().map(|$error| $fault)
+            pub fn monitor_fault(&self) -> Option<Fault<'r>> {
+                let $this = self;
+                match $result {
+                    Ok(_) => None,
+                    Err($error) => Some($fault),
+                }
             }
         }
     };
 }
 
-via! {
+by! {
     /// The error is a `std::error::Error`.
-    ViaError for &&&&&&Probe<'r, Result<T, E>>, [Error], error => Fault::Error(error)
+    ByError => BySyncError, [Error], |this| this.0.0.0.0.0.0.0, error => Fault::Error(error)
 }
-via! {
+by! {
     /// The error holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
-    ViaAsSyncError<'e> for &&&&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + Send + Sync + 'e>], error => {
+    BySyncError<'e> => BySendError, [AsRef<dyn Error + Send + Sync + 'e>], |this| this.0.0.0.0.0.0, error => {
         Fault::Error(error.as_ref())
     }
 }
-via! {
+by! {
     /// The error holds one that is `Send`, as `Box<dyn Error + Send>` does.
-    ViaAsSendError<'e> for &&&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + Send + 'e>], error => {
+    BySendError<'e> => ByAnyError, [AsRef<dyn Error + Send + 'e>], |this| this.0.0.0.0.0, error => {
         Fault::Error(error.as_ref())
     }
 }
-via! {
+by! {
     /// The error holds one, as `Box<dyn Error>` does.
-    ViaAsError<'e> for &&&Probe<'r, Result<T, E>>, [AsRef<dyn Error + 'e>], error => Fault::Error(error.as_ref())
+    ByAnyError<'e> => ByDisplay, [AsRef<dyn Error + 'e>], |this| this.0.0.0.0, error => Fault::Error(error.as_ref())
 }
-via! {
+by! {
     /// The error can be displayed.
-    ViaDisplay for &&Probe<'r, Result<T, E>>, [Display], error => Fault::Display(error)
+    ByDisplay => ByDebug, [Display], |this| this.0.0.0, error => Fault::Display(error)
 }
-via! {
+by! {
     /// The error can be debugged.
-    ViaDebug for &Probe<'r, Result<T, E>>, [Debug], error => Fault::Debug(error)
+    ByDebug => ByNothing, [Debug], |this| this.0.0, error => Fault::Debug(error)
 }
 
 /// There is no error, or it cannot be shown.
-pub trait ViaAny<'r> {
-    /// `None`.
-    fn monitor_fault(&self) -> Option<Fault<'r>>;
-}
+#[derive(Debug)]
+pub struct ByNothing<'r, R: ?Sized>(&'r R);
 
-impl<'r, R: ?Sized> ViaAny<'r> for Probe<'r, R> {
+impl<'r, R: ?Sized> ByNothing<'r, R> {
+    /// `None`.
     #[inline]
-    fn monitor_fault(&self) -> Option<Fault<'r>> {
+    #[allow(clippy::unused_self, reason = "it stands last in a look-up by method")]
+    pub fn monitor_fault(&self) -> Option<Fault<'r>> {
         None
     }
 }
@@ -156,7 +169,7 @@ mod tests {
 
     macro_rules! fault {
         ($result:expr) => {
-            (&&&&&&&Probe(&$result)).monitor_fault()
+            fault_of(&$result).monitor_fault()
         };
     }
 
@@ -166,7 +179,6 @@ mod tests {
     struct Unnamed;
 
     #[test]
-    #[allow(clippy::needless_borrow, reason = "the references select the trait")]
     fn an_error_is_shown_by_its_best_trait() {
         let io = std::io::Error::other("disk gone");
         assert!(matches!(fault!(Err::<(), _>(io)), Some(Fault::Error(_))));

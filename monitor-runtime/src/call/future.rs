@@ -1,6 +1,5 @@
 //! The guard of one call carried across polls.
 
-use std::borrow::BorrowMut;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +7,57 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::guard::{Call, Running};
+use super::guard::Call;
+
+pin_project! {
+    /// The body of an `async fn`, polled as the call that it is.
+    ///
+    /// Many of these are compiled, one for each annotated function: whatever does not depend on the body is elsewhere.
+    #[derive(Debug)]
+    pub struct Across<'a, F> {
+        // Dropped before the body, so that what the body's locals log as they are dropped belongs to the call.
+        call: InCall<'a>,
+        #[pin]
+        body: F,
+    }
+}
+
+/// Runs the body of an `async fn` as the part of `call` that it is. The call begins with the first poll; its end is the
+/// caller's to say, by [`settle`](super::settle).
+///
+/// # Cancel safety
+///
+/// Dropped before its end, the call counts as `cancelled` once it is dropped itself, which has to be after this.
+#[inline]
+pub fn across<F: Future>(call: &mut Call, body: F) -> Across<'_, F> {
+    Across { call: InCall(call), body }
+}
+
+impl<F: Future> Future for Across<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        this.call.0.resume();
+        let polled = this.body.poll(cx);
+        if polled.is_pending() {
+            this.call.0.suspend();
+        }
+        polled
+    }
+}
+
+/// The call while its body may be dropped.
+#[derive(Debug)]
+struct InCall<'a>(&'a mut Call);
+
+impl Drop for InCall<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.begin_drop();
+    }
+}
 
 pin_project! {
     /// A future as one call, from its first poll to its end.
@@ -17,106 +66,63 @@ pin_project! {
     ///
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`.
     #[derive(Debug)]
-    pub struct Tracked<C: BorrowMut<Call>, F, E> {
+    pub struct Tracked<F, J> {
         #[pin]
         body: Option<F>,
-        // The call itself where the future is a function's value; borrowed where the future is awaited in the function, which
-        // spares moving it.
-        call: C,
-        end: Option<E>,
+        call: Call,
+        judge: Option<J>,
     }
 
-    impl<C: BorrowMut<Call>, F, E> PinnedDrop for Tracked<C, F, E> {
+    impl<F, J> PinnedDrop for Tracked<F, J> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What the body's locals log as they are dropped belongs to the call.
-            this.call.borrow_mut().in_scope(|| this.body.set(None));
+            this.call.in_scope(|| this.body.set(None));
         }
     }
 }
 
-/// What becomes of a call when its future is ready.
-pub trait End<T> {
-    /// What the caller gets.
-    type Output;
-
-    /// Settles the call, or hands it on.
-    fn end(self, running: Running<'_>, result: T) -> Self::Output;
-}
-
-/// Ends the call with what its result says.
-#[derive(Debug)]
-pub struct Judged<J>(pub J);
-
-impl<T, J> End<T> for Judged<J>
-where
-    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
-{
-    type Output = T;
-
+impl<F, J> Tracked<F, J> {
+    /// Makes the body in the span of its call, which is what a future goes on in that takes the current span along.
     #[inline]
-    fn end(self, running: Running<'_>, result: T) -> T {
-        running.settle(&(self.0)(&result));
-        result
+    pub(super) fn new(call: Call, make: impl FnOnce() -> F, judge: J) -> Self {
+        let body = call.span().in_scope(make);
+        Self { body: Some(body), call, judge: Some(judge) }
     }
 }
 
-impl<C: BorrowMut<Call>, F, E> Tracked<C, F, E> {
-    #[inline]
-    pub(super) fn new(call: C, body: F, end: E) -> Self {
-        Self { body: Some(body), call, end: Some(end) }
-    }
-}
-
-/// Makes the future of one call; it begins with the first poll.
+/// Tracks the future that a function returns. Making it is no part of the call, but done in its span.
 #[inline]
-pub fn track_future<F: Future, J>(call: &mut Call, body: F, judge: J) -> Tracked<&mut Call, F, Judged<J>>
-where
-    J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
-{
-    Tracked::new(call, body, Judged(judge))
-}
-
-/// Tracks the future that a function returns. Making it is no part of the call, but done in its span, which is what a
-/// future goes on in that takes the current span along.
-#[inline]
-pub fn track_returned_future<T, F, J>(
-    call: Call,
-    make: impl FnOnce() -> F,
-    judge: J,
-) -> Tracked<Call, F, Judged<J>>
+pub fn track_returned_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> Tracked<F, J>
 where
     F: Future<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    let body = call.span().in_scope(make);
-    Tracked::new(call, body, Judged(judge))
+    Tracked::new(call, make, judge)
 }
 
-impl<C: BorrowMut<Call>, F: Future, E: End<F::Output>> Future for Tracked<C, F, E> {
-    type Output = E::Output;
+impl<F: Future, J> Future for Tracked<F, J>
+where
+    J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
+{
+    type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<E::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let call = this.call.borrow_mut();
-        if call.has_ended() {
-            polled_after_end();
-        }
-        let running = call.run();
-        match this.body.as_mut().as_pin_mut().map(|body| body.poll(cx)) {
-            Some(Poll::Pending) => {
+        let Some(body) = this.body.as_mut().as_pin_mut() else { polled_after_end() };
+        let running = this.call.run();
+        match body.poll(cx) {
+            Poll::Pending => {
                 running.suspend();
                 Poll::Pending
             }
-            Some(Poll::Ready(result)) => {
+            Poll::Ready(result) => {
                 this.body.set(None);
-                match this.end.take() {
-                    Some(end) => Poll::Ready(end.end(running, result)),
-                    None => polled_after_end(),
-                }
+                let Some(judge) = this.judge.take() else { polled_after_end() };
+                running.settle(&judge(&result));
+                Poll::Ready(result)
             }
-            None => polled_after_end(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Call {
     started: u64,
     /// The call in whose body this one began.
     parent: CallId,
+    /// The call that the thread was in before, while this one is polled as the body of an `async fn`.
+    around: CallId,
     stage: Stage,
     /// What it is to end as although its body goes on: an item of its stream was an error.
     is_failed: bool,
@@ -36,14 +38,16 @@ enum Stage {
     Running,
     /// Its body waits to be polled again.
     Suspended,
+    /// Its body is dropped before its end, as a part of the call.
+    Dropping,
     Ended,
 }
 
 impl Call {
     #[inline]
     pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Span) -> Self {
-        let (started, parent) = (0, CallId::NONE);
-        Self { site, series, span, started, parent, stage: Stage::Prepared, is_failed: false }
+        let (started, parent, around) = (0, CallId::NONE, CallId::NONE);
+        Self { site, series, span, started, parent, around, stage: Stage::Prepared, is_failed: false }
     }
 
     pub(super) fn site(&self) -> &'static Site {
@@ -124,13 +128,13 @@ impl Call {
 
     /// Ends a call whose body has handed it on, with what `verdict` says.
     pub(super) fn end_as(mut self, verdict: &Verdict<'_>) {
-        self.end(verdict.outcome);
+        self.settle(self.around, verdict.outcome);
         self.log(verdict);
     }
 
     /// Goes on, suspended, with a call that has been handed on.
     pub(super) fn suspended(mut self) -> Self {
-        self.stage = Stage::Suspended;
+        self.suspend();
         self
     }
 
@@ -169,17 +173,54 @@ impl Drop for Call {
 impl Call {
     #[cold]
     fn abandon(&mut self) {
-        self.end(match self.stage {
-            Stage::Suspended if self.is_failed => Outcome::Error,
-            Stage::Suspended => Outcome::Cancelled,
+        let outcome = match self.stage {
+            Stage::Suspended | Stage::Dropping if self.is_failed => Outcome::Error,
+            Stage::Suspended | Stage::Dropping => Outcome::Cancelled,
             _ => Outcome::Panic,
-        });
+        };
+        if self.stage != Stage::Suspended {
+            self.leave(self.around);
+        }
+        self.end(outcome);
+    }
+
+    /// Goes into the call for a poll of its body. Unless the body waits, it is left as it ends, or is dropped.
+    pub(super) fn resume(&mut self) {
+        self.around = self.enter();
+    }
+
+    /// The body waits: dropped now, the call ends as cancelled.
+    pub(super) fn suspend(&mut self) {
+        self.leave(self.around);
+        self.stage = Stage::Suspended;
+    }
+
+    /// Goes into the call for the drop of its body, unless that has ended. The call leaves itself as it is dropped.
+    #[inline]
+    pub(super) fn begin_drop(&mut self) {
+        if self.stage == Stage::Suspended {
+            self.enter_drop();
+        }
+    }
+
+    #[cold]
+    fn enter_drop(&mut self) {
+        self.around = self.enter();
+        self.stage = Stage::Dropping;
+    }
+}
+
+/// Ends a call whose body has ended.
+pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
+    call.settle(call.around, outcome);
+    if let (Outcome::Error, Some(fault)) = (outcome, fault) {
+        call.log_fault(&fault);
     }
 }
 
 /// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic.
 #[derive(Debug)]
-pub struct Running<'c> {
+pub(super) struct Running<'c> {
     call: &'c mut Call,
     /// The call that the thread was in before.
     around: CallId,
@@ -222,16 +263,6 @@ impl Running<'_> {
         let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
         self.call.settle(self.around, outcome);
         std::mem::forget(self);
-    }
-
-    /// The body has ended, and the call goes on elsewhere.
-    pub(super) fn hand_on(self) -> Call {
-        self.call.leave(self.around);
-        let mut ended = Call::prepared(self.call.site, self.call.series, Span::none());
-        ended.stage = Stage::Ended;
-        let call = std::mem::replace(self.call, ended);
-        std::mem::forget(self);
-        call
     }
 }
 

@@ -15,21 +15,18 @@ mod site;
 mod stream;
 
 pub use argument::{Field, Id, debug, display, value};
-pub use fault::{Fault, ViaAny, ViaAsError, ViaAsSendError, ViaAsSyncError, ViaDebug, ViaDisplay, ViaError};
-pub use future::{Judged, Tracked, track_future, track_returned_future};
-pub use guard::{Begun, Call, Guard, begin, guard, track};
+pub use fault::{Fault, fault_of};
+pub use future::{Across, Tracked, across, track_returned_future};
+pub use guard::{Begun, Call, Guard, begin, guard, settle, track};
 #[cfg(all(feature = "logging", feature = "health"))]
 pub(crate) use lineage::CallId;
-pub use outcome::{
-    Classify, Outcome, Probe, ViaClassify, ViaClassifyOk, ViaResult, ViaReturn, error_if, ok_if,
-};
+pub use outcome::{Classify, Outcome, error_if, ok_if, outcome_of};
 pub use promised::{Promised, track_promised_future, track_promised_stream};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
-pub use site::{ErrorLog, Opening, Site, without_fields};
+pub use site::{ErrorLog, Opening, Settings, Site, State, without_fields};
 
 pub use stream::{
-    HandOn, ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream,
-    track_stream, track_until_stream,
+    ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_stream,
 };
 
 /// What a call came to: its outcome, and its error when there is one to log.

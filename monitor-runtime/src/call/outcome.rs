@@ -54,62 +54,77 @@ pub trait Classify {
     fn outcome(&self) -> Outcome;
 }
 
-/// A result to be judged by whichever of the `Via` traits fits it best.
-///
-/// Emitted code writes `(&&&&Probe(result)).monitor_outcome()`: method look-up takes the first trait that holds, from the
-/// most references to the fewest, which is how a choice by type is made on stable Rust. Methods chosen so have names that no
-/// trait of the user's has, since one for every type would be chosen too.
-#[derive(Debug)]
-pub struct Probe<'r, R: ?Sized>(pub &'r R);
+/// One way of reading a result that holds the next best: method look-up takes the first whose bounds hold, which is how a
+/// choice by type is made on stable Rust. As inherent methods they cost the compiler little, and need no import; their names
+/// are such as no trait of the user's has, since one for every type would be chosen too.
+macro_rules! next {
+    ($way:ident => $next:ident) => {
+        impl<'r, R: ?Sized> std::ops::Deref for $way<'r, R> {
+            type Target = $next<'r, R>;
 
-/// The result decides for itself.
-pub trait ViaClassify {
-    /// See [`Classify::outcome`].
-    fn monitor_outcome(&self) -> Outcome;
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+    };
+}
+pub(super) use next;
+
+/// The outcome that a result says, by the most telling way its type has: `outcome_of(&result).monitor_outcome()`.
+#[inline]
+pub fn outcome_of<R: ?Sized>(result: &R) -> ByItself<'_, R> {
+    ByItself(ByOk(ByResult(ByReturn(result))))
 }
 
-impl<R: Classify> ViaClassify for &&&Probe<'_, R> {
+/// The result decides for itself.
+#[derive(Debug)]
+pub struct ByItself<'r, R: ?Sized>(ByOk<'r, R>);
+next!(ByItself => ByOk);
+
+impl<R: Classify + ?Sized> ByItself<'_, R> {
+    /// See [`Classify::outcome`].
     #[inline]
-    fn monitor_outcome(&self) -> Outcome {
-        self.0.outcome()
+    pub fn monitor_outcome(&self) -> Outcome {
+        self.0.0.0.0.outcome()
     }
 }
 
 /// The `Ok` value decides.
-pub trait ViaClassifyOk {
-    /// `Error` for `Err`, else what the value says.
-    fn monitor_outcome(&self) -> Outcome;
-}
+#[derive(Debug)]
+pub struct ByOk<'r, R: ?Sized>(ByResult<'r, R>);
+next!(ByOk => ByResult);
 
-impl<T: Classify, E> ViaClassifyOk for &&Probe<'_, Result<T, E>> {
+impl<T: Classify, E> ByOk<'_, Result<T, E>> {
+    /// `Error` for `Err`, else what the value says.
     #[inline]
-    fn monitor_outcome(&self) -> Outcome {
-        self.0.as_ref().map_or(Outcome::Error, Classify::outcome)
+    pub fn monitor_outcome(&self) -> Outcome {
+        self.0.0.0.as_ref().map_or(Outcome::Error, Classify::outcome)
     }
 }
 
 /// A `Result`, by whatever alias.
-pub trait ViaResult {
-    /// `Success` for `Ok`, `Error` for `Err`.
-    fn monitor_outcome(&self) -> Outcome;
-}
+#[derive(Debug)]
+pub struct ByResult<'r, R: ?Sized>(ByReturn<'r, R>);
+next!(ByResult => ByReturn);
 
-impl<T, E> ViaResult for &Probe<'_, Result<T, E>> {
+impl<T, E> ByResult<'_, Result<T, E>> {
+    /// `Success` for `Ok`, `Error` for `Err`.
     #[inline]
-    fn monitor_outcome(&self) -> Outcome {
-        if self.0.is_ok() { Outcome::Success } else { Outcome::Error }
+    pub fn monitor_outcome(&self) -> Outcome {
+        if self.0.0.is_ok() { Outcome::Success } else { Outcome::Error }
     }
 }
 
 /// Anything else that is returned.
-pub trait ViaReturn {
-    /// `Success`.
-    fn monitor_outcome(&self) -> Outcome;
-}
+#[derive(Debug)]
+pub struct ByReturn<'r, R: ?Sized>(&'r R);
 
-impl<R: ?Sized> ViaReturn for Probe<'_, R> {
+impl<R: ?Sized> ByReturn<'_, R> {
+    /// `Success`.
     #[inline]
-    fn monitor_outcome(&self) -> Outcome {
+    #[allow(clippy::unused_self, reason = "it stands last in a look-up by method")]
+    pub fn monitor_outcome(&self) -> Outcome {
         Outcome::Success
     }
 }
@@ -140,12 +155,11 @@ mod tests {
 
     macro_rules! judged {
         ($result:expr) => {
-            (&&&&Probe(&$result)).monitor_outcome()
+            outcome_of(&$result).monitor_outcome()
         };
     }
 
     #[test]
-    #[allow(clippy::needless_borrow, reason = "the references select the trait")]
     fn the_most_telling_trait_judges() {
         assert_eq!(judged!(1), Outcome::Success);
         assert_eq!(judged!(Ok::<u8, u8>(1)), Outcome::Success);

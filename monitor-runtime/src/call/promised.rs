@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::future::{Judged, Tracked};
+use super::future::Tracked;
 use super::guard::Call;
 use super::stream::{ItemJudge, TrackedStream};
 
@@ -20,7 +20,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct Promised<T, F, J> {
         #[pin]
-        tracked: Tracked<Call, F, Judged<J>>,
+        tracked: Tracked<F, J>,
         promise: PhantomData<fn() -> T>,
     }
 }
@@ -31,8 +31,7 @@ pub fn track_promised_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judg
 where
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    let body = call.span().in_scope(make);
-    Promised { tracked: Tracked::new(call, body, Judged(judge)), promise: PhantomData }
+    Promised { tracked: Tracked::new(call, make, judge), promise: PhantomData }
 }
 
 impl<T, F, J> Future for Promised<T, F, J>

@@ -1,12 +1,16 @@
 //! The one static of an annotated function: what it is called, its series, its span.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::field::Value;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Metadata, Span};
+use tracing::{Level, Metadata, Span};
+use tracing_core::callsite::Identifier;
+use tracing_core::field::FieldSet;
+use tracing_core::metadata::Kind;
 use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
@@ -25,16 +29,80 @@ pub enum ErrorLog {
 }
 
 /// What the runtime knows of an annotated function.
-#[derive(Debug)]
+///
+/// The compiler evaluates one for each: so it consists of literals, and what takes code is made when it is first asked for.
 pub struct Site {
-    kind: CallKind,
-    id: &'static str,
-    operation: &'static str,
-    error_log: ErrorLog,
-    metadata: Metadata<'static>,
+    /// In what it differs from others of its kind.
+    pub settings: Settings,
+    /// Stands for the function where no expression gives another id.
+    pub id: &'static str,
+    /// The function's name.
+    pub name: &'static str,
+    /// The module it is in.
+    pub module: &'static str,
+    /// The file it is in.
+    pub file: &'static str,
+    /// The line it begins at.
+    pub line: u32,
+    /// This very site, as what `tracing` knows it by.
+    pub itself: &'static Self,
+    /// What changes.
+    pub state: State,
+}
+
+/// What the attribute's arguments decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Which attribute it is.
+    pub kind: CallKind,
+    /// The `operation` of a query.
+    pub operation: &'static str,
+    /// How errors are logged.
+    pub log_errors: ErrorLog,
+    /// The span's level.
+    pub level: Level,
+    /// The names of the span's fields, the id's first.
+    pub fields: &'static [&'static str],
+}
+
+#[allow(non_upper_case_globals, reason = "each is named as its kind, which emitted code says once")]
+impl Settings {
+    /// Of an agent about which nothing else is said.
+    pub const Agent: Self = Self::of(CallKind::Agent, &["agent_id"]);
+    /// Of a skill about which nothing else is said.
+    pub const Skill: Self = Self::of(CallKind::Skill, &["skill_id"]);
+    /// Of a query about which nothing else is said.
+    pub const Query: Self = Self::of(CallKind::Query, &["query"]);
+
+    const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
+        Self { kind, operation: "", log_errors: ErrorLog::Error, level: Level::INFO, fields }
+    }
+}
+
+/// What is found out about an annotated function as it is called.
+#[derive(Debug)]
+pub struct State {
+    metadata: OnceLock<Metadata<'static>>,
     interest: AtomicU8,
-    /// The series of `id`, once there is one; a literal id is looked up no more.
+    /// The series of the site's own id, once there is one; a literal id is looked up no more.
     series: OnceLock<&'static CallSeries>,
+}
+
+impl State {
+    /// That of a function that has not been called.
+    #[allow(clippy::declare_interior_mutable_const, reason = "each static is to have one of its own")]
+    pub const NEW: Self =
+        Self { metadata: OnceLock::new(), interest: AtomicU8::new(UNASKED), series: OnceLock::new() };
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("id", &self.id)
+            .field("settings", &self.settings)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 const NEVER: u8 = 0;
@@ -43,33 +111,20 @@ const ALWAYS: u8 = 2;
 const UNASKED: u8 = 3;
 
 impl Site {
-    /// Describes a function; `id` stands for it where no expression gives another.
-    pub const fn new(
-        kind: CallKind,
-        id: &'static str,
-        operation: &'static str,
-        error_log: ErrorLog,
-        metadata: Metadata<'static>,
-    ) -> Self {
-        Self {
-            kind,
-            id,
-            operation,
-            error_log,
-            metadata,
-            interest: AtomicU8::new(UNASKED),
-            series: OnceLock::new(),
-        }
-    }
-
     /// Prepares a call under the function's own id.
     #[inline]
     pub fn enter(&'static self, fields: impl FnOnce(Opening<'_>) -> Span) -> Call {
-        let series = match self.series.get() {
+        let series = match self.state.series.get() {
             Some(series) => series,
             None => self.resolve(),
         };
         self.prepare(series, self.id, fields)
+    }
+
+    /// As [`enter`](Self::enter), of a function without `fields(…)`.
+    #[inline]
+    pub fn enter_plain(&'static self) -> Call {
+        self.enter(without_fields)
     }
 
     /// Prepares a call under an id that an expression gave; the function's own stands for an empty one, since an empty label
@@ -104,7 +159,7 @@ impl Site {
     #[cold]
     fn resolve(&self) -> &'static CallSeries {
         match self.look_up(self.id) {
-            Found::Own(series) => self.series.get_or_init(|| series),
+            Found::Own(series) => self.state.series.get_or_init(|| series),
             Found::Overflow(series) => series,
         }
     }
@@ -116,21 +171,21 @@ impl Site {
 
     #[inline]
     fn look_up(&self, id: &str) -> Found<CallSeries> {
-        let series = &self.kind.family().series;
-        match self.kind {
+        let series = &self.settings.kind.family().series;
+        match self.settings.kind {
             CallKind::Agent | CallKind::Skill => series.find(&[id]),
-            CallKind::Query => series.find(&[self.operation, id]),
+            CallKind::Query => series.find(&[self.settings.operation, id]),
         }
     }
 
     /// Whether somebody listens to the span; one load when nobody does.
     #[inline]
     fn is_enabled(&'static self) -> bool {
-        *self.metadata.level() <= LevelFilter::current() && self.is_of_interest()
+        self.settings.level <= LevelFilter::current() && self.is_of_interest()
     }
 
     fn is_of_interest(&'static self) -> bool {
-        match self.interest.load(Ordering::Relaxed) {
+        match self.state.interest.load(Ordering::Relaxed) {
             NEVER => false,
             UNASKED => self.register(),
             _ => self.is_enabled_now(),
@@ -140,29 +195,32 @@ impl Site {
     /// Asks every subscriber, once; whoever comes meanwhile, from inside a subscriber even, asks the present one alone.
     #[cold]
     fn register(&'static self) -> bool {
-        let first =
-            self.interest.compare_exchange(UNASKED, SOMETIMES, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let first = self
+            .state
+            .interest
+            .compare_exchange(UNASKED, SOMETIMES, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
         if first {
             tracing_core::callsite::register(self);
         }
-        self.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
+        self.state.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
     }
 
     fn is_enabled_now(&'static self) -> bool {
-        self.interest.load(Ordering::Relaxed) == ALWAYS
-            || dispatcher::get_default(|dispatch| dispatch.enabled(&self.metadata))
+        self.state.interest.load(Ordering::Relaxed) == ALWAYS
+            || dispatcher::get_default(|dispatch| dispatch.enabled(self.metadata()))
     }
 
     pub(super) fn error_log(&self) -> ErrorLog {
-        self.error_log
+        self.settings.log_errors
     }
 
     pub(super) fn kind(&self) -> CallKind {
-        self.kind
+        self.settings.kind
     }
 
     pub(super) fn kind_name(&self) -> &'static str {
-        match self.kind {
+        match self.settings.kind {
             CallKind::Agent => "agent",
             CallKind::Skill => "skill",
             CallKind::Query => "query",
@@ -179,11 +237,22 @@ impl Callsite for Site {
         } else {
             SOMETIMES
         };
-        self.interest.store(interest, Ordering::Relaxed);
+        self.state.interest.store(interest, Ordering::Relaxed);
     }
 
     fn metadata(&self) -> &Metadata<'_> {
-        &self.metadata
+        self.state.metadata.get_or_init(|| {
+            Metadata::new(
+                self.name,
+                self.module,
+                self.settings.level,
+                Some(self.file),
+                Some(self.line),
+                Some(self.module),
+                FieldSet::new(self.settings.fields, Identifier(self.itself)),
+                Kind::SPAN,
+            )
+        })
     }
 }
 
@@ -202,7 +271,8 @@ impl<'a> Opening<'a> {
 
     /// Opens the span with one value a field, the id first.
     pub fn span(&self, values: &[Option<&dyn Value>]) -> Span {
-        Span::new(&self.site.metadata, &self.site.metadata.fields().value_set_all(values))
+        let metadata = self.site.metadata();
+        Span::new(metadata, &metadata.fields().value_set_all(values))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The guard of one call carried along a stream.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,8 +7,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::future::{End, Tracked};
-use super::guard::{Call, Running};
+use super::guard::Call;
 
 /// Judges one item of a stream.
 pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
@@ -134,32 +132,6 @@ rebox!(Send Sync);
 #[inline]
 pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Item>) -> S {
     S::rebox(track_stream(call, make, judge))
-}
-
-/// Tracks an asynchronous function whose call goes on in the stream that it returns.
-#[inline]
-pub fn track_until_stream<F: Future, O, A>(
-    call: &mut Call,
-    body: F,
-    hand_on: A,
-) -> Tracked<&mut Call, F, HandOn<A>>
-where
-    A: FnOnce(Call, F::Output) -> O,
-{
-    Tracked::new(call, body, HandOn(hand_on))
-}
-
-/// Hands the call on to whatever the result holds.
-#[derive(Debug)]
-pub struct HandOn<A>(A);
-
-impl<T, O, A: FnOnce(Call, T) -> O> End<T> for HandOn<A> {
-    type Output = O;
-
-    #[inline]
-    fn end(self, running: Running<'_>, result: T) -> O {
-        (self.0)(running.hand_on(), result)
-    }
 }
 
 /// Goes on with the call in a stream.
