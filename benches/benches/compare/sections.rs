@@ -4,7 +4,10 @@
 use std::env;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use monitor_benches::{compile_time, memory};
 
 use crate::report::{Figures, parse};
 use crate::{calls, http, lines, live, logged, scrape};
@@ -25,13 +28,17 @@ impl Effort {
 type Section = fn(Effort) -> Result<Figures, Box<dyn Error>>;
 
 /// In the order in which they run.
-pub(crate) const SECTIONS: [(&str, Section); 6] = [
+pub(crate) const SECTIONS: [(&str, Section); 8] = [
     ("calls", |effort| Ok(calls::run(effort))),
     ("logged", logged::run),
     ("lines", lines::run),
     ("scrape", scrape::run),
     ("http", http::run),
     ("live", live::run),
+    ("memory", |_| Ok(vec![("bytes_per_series", memory::bytes_per_series()?)])),
+    ("build", |effort| {
+        compile_time::run(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_time"), effort.is_quick)
+    }),
 ];
 
 /// Runs a section by this executable, shows its tables, and returns its figures.
