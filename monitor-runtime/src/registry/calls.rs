@@ -164,7 +164,10 @@ impl CallSeries {
     }
 
     fn fail(&self, outcome: Outcome, nanos: u64) {
-        let histogram = self.failed[outcome as usize - 1].get_or_init(|| Histogram::new(self.buckets));
+        let histogram = self.failed[outcome as usize - 1].get_or_init(|| match outcome {
+            Outcome::Panic | Outcome::Cancelled => Histogram::unstriped(self.buckets),
+            Outcome::Success | Outcome::Error => Histogram::new(self.buckets),
+        });
         histogram.record(Stripe::of_this_thread(), nanos);
     }
 

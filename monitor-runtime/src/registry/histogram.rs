@@ -163,6 +163,11 @@ impl Histogram {
         Self { buckets, cells: Cells::new(FIRST_BUCKET + buckets.nanos.len() + 1) }
     }
 
+    /// Makes a histogram of what happens seldom: it takes less memory, and threads that count there wait for each other.
+    pub(crate) fn unstriped(buckets: &'static Buckets) -> Self {
+        Self { buckets, cells: Cells::unstriped(FIRST_BUCKET + buckets.nanos.len() + 1) }
+    }
+
     /// Counts one duration.
     #[inline]
     pub(crate) fn record(&self, stripe: Stripe, nanos: u64) {

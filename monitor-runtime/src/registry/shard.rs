@@ -100,6 +100,8 @@ struct Line([AtomicU64; WORDS_PER_LINE]);
 pub(crate) struct Cells {
     lines: Box<[Line]>,
     lines_per_stripe: usize,
+    /// From one stripe to the next; 0 where there is one stripe for all threads.
+    step: usize,
 }
 
 impl Cells {
@@ -107,14 +109,21 @@ impl Cells {
     pub(crate) fn new(words: usize) -> Self {
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
         let stripes = STRIPES.leased + STRIPES.shared;
-        Self { lines: (0..lines_per_stripe * stripes).map(|_| Line::default()).collect(), lines_per_stripe }
+        Self { lines: lines(lines_per_stripe * stripes), lines_per_stripe, step: lines_per_stripe }
+    }
+
+    /// Makes `words` cells at 0 in one stripe that all threads share, for what happens seldom.
+    pub(crate) fn unstriped(words: usize) -> Self {
+        let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
+        Self { lines: lines(lines_per_stripe), lines_per_stripe, step: 0 }
     }
 
     /// The cells that a thread adds to.
     #[inline]
     pub(crate) fn of(&self, stripe: Stripe) -> Row<'_> {
-        let start = stripe.index * self.lines_per_stripe;
-        Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased: stripe.is_leased }
+        let start = stripe.index * self.step;
+        let is_leased = stripe.is_leased & (self.step > 0);
+        Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased }
     }
 
     /// How many words [`sum_all`](Self::sum_all) gives: those of whole cache lines.
@@ -141,7 +150,8 @@ impl Cells {
     }
 
     fn used(&self) -> &[Line] {
-        &self.lines[..USED.load(Ordering::Acquire) * self.lines_per_stripe]
+        let used = USED.load(Ordering::Acquire) * self.lines_per_stripe;
+        self.lines.get(..used).unwrap_or(&self.lines)
     }
 
     /// The total of one cell over all stripes.
@@ -153,6 +163,10 @@ impl Cells {
             .map(|line| line.0[word % WORDS_PER_LINE].load(Ordering::Acquire))
             .fold(0, u64::wrapping_add)
     }
+}
+
+fn lines(count: usize) -> Box<[Line]> {
+    (0..count).map(|_| Line::default()).collect()
 }
 
 /// The cells of one stripe.
@@ -219,6 +233,20 @@ mod tests {
             });
         }
         assert_additions(cells, 3 * 1_000 * (STRIPES.leased as u64 + 8));
+    }
+
+    #[test]
+    fn cells_of_one_stripe_count_what_all_threads_add() {
+        let cells = Cells::unstriped(20);
+        std::thread::scope(|scope| {
+            for _ in 0..STRIPES.leased + 2 {
+                scope.spawn(|| (0..1_000).for_each(|_| add_everywhere(&cells)));
+            }
+        });
+        assert_additions(&cells, 1_000 * (STRIPES.leased as u64 + 2));
+        let mut totals = vec![0; Cells::room_for(20)];
+        cells.sum_all(&mut totals);
+        assert_eq!(totals[19], cells.sum(19));
     }
 
     #[test]
