@@ -77,7 +77,7 @@ impl Call {
         Running { call: self, around }
     }
 
-    fn enter(&mut self) -> CallId {
+    pub(super) fn enter(&mut self) -> CallId {
         if self.stage == Stage::Prepared {
             self.series.start();
             self.started = clock::now();
@@ -96,7 +96,7 @@ impl Call {
     }
 
     /// Leaves the body for good.
-    fn settle(&mut self, around: CallId, outcome: Outcome) {
+    pub(super) fn settle(&mut self, around: CallId, outcome: Outcome) {
         self.leave(around);
         self.end(outcome);
     }
@@ -140,7 +140,7 @@ impl Call {
 
     /// Logs the error that the call returned.
     #[inline]
-    fn log(&self, verdict: &Verdict<'_>) {
+    pub(super) fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
             self.log_fault(fault);
         }
@@ -269,64 +269,6 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.call.settle(self.around, Outcome::Panic);
-    }
-}
-
-/// A call whose body is not handed over: it stands between [`begin`] and [`Begun::end`], in the function itself.
-#[derive(Debug)]
-pub struct Begun {
-    call: Call,
-    around: CallId,
-}
-
-/// Begins a call in place. Unless it is ended, it ends as a panic when it is dropped.
-#[inline]
-pub fn begin(mut call: Call) -> Begun {
-    let around = call.enter();
-    Begun { call, around }
-}
-
-impl Begun {
-    /// Ends the call with what its result says.
-    #[inline]
-    pub fn end<R>(mut self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
-        let verdict = judge(&result);
-        self.call.settle(self.around, verdict.outcome);
-        self.call.log(&verdict);
-        result
-    }
-}
-
-impl Drop for Begun {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.call.has_ended() {
-            self.call.settle(self.around, Outcome::Panic);
-        }
-    }
-}
-
-/// A call that cannot end in an error: it ends with the guard.
-#[derive(Debug)]
-pub struct Guard {
-    begun: Begun,
-    was_panicking: bool,
-}
-
-/// Begins a call that ends when the guard is dropped: as a panic if the thread unwinds by then, else as a success.
-#[inline]
-pub fn guard(call: Call) -> Guard {
-    Guard { begun: begin(call), was_panicking: std::thread::panicking() }
-}
-
-impl Drop for Guard {
-    #[inline]
-    fn drop(&mut self) {
-        // A call made by a destructor, while the thread unwinds already, is judged by itself.
-        if self.was_panicking || !std::thread::panicking() {
-            let Begun { call, around } = &mut self.begun;
-            call.settle(*around, Outcome::Success);
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod argument;
 mod fault;
 mod future;
 mod guard;
+mod in_place;
 mod lineage;
 mod outcome;
 mod promised;
@@ -17,7 +18,8 @@ mod stream;
 pub use argument::{Field, Id, debug, display, value};
 pub use fault::{Fault, fault_of};
 pub use future::{Across, Tracked, across, track_returned_future};
-pub use guard::{Begun, Call, Guard, begin, guard, settle, track};
+pub use guard::{Call, settle, track};
+pub use in_place::{Begun, Guard, begin, guard};
 #[cfg(all(feature = "logging", feature = "health"))]
 pub(crate) use lineage::CallId;
 pub use outcome::{Classify, Outcome, error_if, ok_if, outcome_of};
