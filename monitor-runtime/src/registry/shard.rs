@@ -122,7 +122,7 @@ impl Cells {
     #[inline]
     pub(crate) fn of(&self, stripe: Stripe) -> Row<'_> {
         let start = stripe.index * self.step;
-        let is_leased = stripe.is_leased & (self.step > 0);
+        let is_leased = stripe.is_leased && self.step > 0;
         Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased }
     }
 
