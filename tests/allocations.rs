@@ -117,7 +117,7 @@ fn make_room(written: &Receiver<usize>) {
         tracing::info!(text);
         let mut bytes = 0;
         while bytes < ROOM {
-            bytes += written.recv_timeout(Duration::from_secs(60)).unwrap();
+            bytes += written.recv_timeout(Duration::from_mins(1)).unwrap();
         }
     }
 }

@@ -3,14 +3,14 @@
 #![deny(warnings)]
 
 use std::cell::RefCell;
-use std::future::Future as _;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use monitor_runtime::testing::Recording;
+use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{Classify, Outcome, track_agent, track_skill};
 
 /// The totals of one skill by status, and its gauge.
@@ -487,4 +487,61 @@ async fn parameters_of_an_async_function_are_dropped_in_order_too() {
     plain(Says(&expected, "first"), Says(&expected, "second"), Says(&expected, "third")).await;
     assert_eq!(said, expected);
     assert_eq!(said.borrow().len(), 4);
+}
+
+/// An error that cannot be put into words.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("on purpose")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[track_agent("unspeakable_sync")]
+fn fails_unspeakably() -> Result<(), Unspeakable> {
+    Err(Unspeakable)
+}
+
+#[track_agent("unspeakable_future")]
+fn fails_unspeakably_later() -> impl Future<Output = Result<(), Unspeakable>> {
+    std::future::ready(Err(Unspeakable))
+}
+
+#[test]
+fn an_error_that_panics_as_it_is_logged_ends_its_call_once() {
+    let recording = Recording::start();
+    let _lines = capture_logs(|| {
+        assert!(catch_unwind(fails_unspeakably).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| fails_unspeakably_later().now_or_never())).is_err());
+    });
+    for agent in ["unspeakable_sync", "unspeakable_future"] {
+        let ended =
+            |status| recording.value("agent_executions_total", &[("agent_id", agent), ("status", status)]);
+        assert_eq!((ended("error"), ended("panic")), (1.0, 0.0), "{agent}");
+        assert_eq!(recording.value("active_agents", &[("agent_id", agent)]), 0.0);
+    }
+}
+
+#[track_skill("polled_after_a_panic")]
+fn panics_once() -> impl Future<Output = ()> {
+    let mut has_panicked = false;
+    std::future::poll_fn(move |_| {
+        assert!(std::mem::replace(&mut has_panicked, true), "on purpose");
+        Poll::Ready(())
+    })
+}
+
+#[test]
+fn a_future_that_panicked_is_not_polled_again() {
+    let recording = Recording::start();
+    let mut future = pin!(panics_once());
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..2 {
+        assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))).is_err());
+    }
+    assert_eq!(counted(&recording, "polled_after_a_panic"), Counted { panic: 1.0, ..NOTHING });
 }

@@ -30,17 +30,25 @@ const STAYING: [&str; 24] = [
     "file",
 ];
 
+/// Words before a `!` that negates what stands in parentheses.
+const KEYWORDS: [&str; 8] = ["if", "while", "match", "in", "else", "move", "break", "as"];
+
 /// Whether the body may end elsewhere than at its end: by `return`, by `?`, or by a macro that may hold either.
 ///
 /// What returns from a closure inside is not told apart.
 pub(crate) fn leaves_early(body: &TokenStream) -> bool {
     let mut macro_name = None;
-    for token in body.clone() {
+    let mut tokens = body.clone().into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        // Behind a macro's name and `!` comes what it is given; behind that of `a != b` and `if !a` does not.
+        let is_macro = matches!(tokens.peek(), Some(TokenTree::Group(_)));
         match &token {
             TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
             TokenTree::Ident(word) if word == "return" => return true,
             TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
-            TokenTree::Punct(punct) if punct.as_char() == '!' && may_leave(macro_name.as_deref()) => {
+            TokenTree::Punct(punct)
+                if punct.as_char() == '!' && is_macro && may_leave(macro_name.as_deref()) =>
+            {
                 return true;
             }
             _ => {}
@@ -55,5 +63,5 @@ pub(crate) fn leaves_early(body: &TokenStream) -> bool {
 
 /// Whether the word before a `!` names a macro that is not known to stay.
 fn may_leave(macro_name: Option<&str>) -> bool {
-    macro_name.is_some_and(|name| !STAYING.contains(&name))
+    macro_name.is_some_and(|name| !STAYING.contains(&name) && !KEYWORDS.contains(&name))
 }

@@ -40,7 +40,15 @@ fn track_caller_keeps_the_callers_location() {
         *Location::caller()
     }
 
+    #[track_agent]
+    #[track_caller]
+    fn compares(number: u8, is_odd: bool) -> Result<u32, String> {
+        let line = Location::caller().line();
+        if number != 1 && !(is_odd) && !is_odd { Err(line.to_string()) } else { Ok(line) }
+    }
+
     let recording = Recording::start();
+    assert_eq!(compares(1, true), Ok(line!()));
     assert_eq!(of_another_type().line(), line!());
     assert_eq!(Receiver.called_from(String::new()), line!());
     assert_eq!(fails().unwrap_err().line(), line!());

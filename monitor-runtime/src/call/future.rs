@@ -77,7 +77,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What the body's locals log as they are dropped belongs to the call.
-            this.call.in_scope(|| this.body.set(None));
+            this.call.begin_drop();
+            this.body.set(None);
         }
     }
 }
@@ -110,6 +111,9 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
+        if this.call.has_ended() {
+            polled_after_end();
+        }
         let Some(body) = this.body.as_mut().as_pin_mut() else { polled_after_end() };
         let running = this.call.run();
         match body.poll(cx) {

@@ -116,16 +116,6 @@ impl Call {
         }
     }
 
-    /// Does what belongs to a suspended call inside its span, and nothing unless there is one.
-    #[inline]
-    pub(super) fn in_scope(&mut self, work: impl FnOnce()) {
-        if self.stage == Stage::Suspended {
-            let running = self.run();
-            work();
-            running.suspend();
-        }
-    }
-
     /// Ends a call whose body has handed it on, with what `verdict` says.
     pub(super) fn end_as(mut self, verdict: &Verdict<'_>) {
         self.settle(self.around, verdict.outcome);
@@ -268,7 +258,10 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.call.settle(self.around, Outcome::Panic);
+        // Ended already if it was the log line of its error that panicked.
+        if !self.call.has_ended() {
+            self.call.settle(self.around, Outcome::Panic);
+        }
     }
 }
 

@@ -33,7 +33,8 @@ pin_project! {
     impl<S, T> PinnedDrop for TrackedStream<S, T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.call.in_scope(|| this.stream.set(None));
+            this.call.begin_drop();
+            this.stream.set(None);
         }
     }
 }

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use crate::Monitor;
@@ -37,6 +38,13 @@ async fn startup(State(monitor): State<Monitor>) -> Response {
     monitor.startup().await.map(Body::from)
 }
 
+/// On a thread where it may block: a scrape waits for one that is under way, and for the user's own collectors.
 async fn metrics(State(monitor): State<Monitor>) -> Response {
-    monitor.metrics().map(Body::from)
+    let scraped = tokio::task::spawn_blocking(move || monitor.metrics()).await;
+    match scraped {
+        Ok(response) => response.map(Body::from),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime shuts down.
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }

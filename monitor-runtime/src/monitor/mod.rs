@@ -110,8 +110,8 @@ impl Monitor {
     /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in
     /// the Prometheus text format, as of a moment after the call.
     ///
-    /// Scrapes at the same time share one rendering: those that come while one is under way share the next. No tracked call
-    /// waits for a scrape.
+    /// Scrapes at the same time share one rendering: those that come while one is under way share the next, and block their
+    /// threads until it is done. A call under an id that its function has used before does not wait for a scrape.
     pub fn metrics(&self) -> Response<Bytes> {
         health::exposition(self.inner.exposed.scrape())
     }

@@ -104,9 +104,11 @@ impl<S: Series> Family<S> {
     #[cold]
     fn find_or_insert(&self, hash: u64, values: &[&str]) -> Found<S> {
         let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));
-        match overflow {
-            Some(overflow) => self.overflowed(overflow),
-            None => self.insert(hash, values),
+        // Another thread may have made the series meanwhile, and taken the last room with it.
+        match (overflow, self.index.find(hash, values)) {
+            (_, Some(series)) => Found::Own(series),
+            (Some(overflow), None) => self.overflowed(overflow),
+            (None, None) => self.insert(hash, values),
         }
     }
 

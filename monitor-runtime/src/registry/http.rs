@@ -53,8 +53,8 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 impl HttpMetrics {
     /// Counts a request that arrived, and finds where it is to be recorded.
     pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
-        self.in_flight().cells.of(Stripe::of_this_thread()).add(STARTED, 1);
         let (Found::Own(durations) | Found::Overflow(durations)) = self.durations.find(&[method, endpoint]);
+        self.in_flight().cells.of(Stripe::of_this_thread()).add(STARTED, 1);
         Route(durations)
     }
 
