@@ -44,7 +44,7 @@ fn track_caller_keeps_the_callers_location() {
     #[track_caller]
     fn compares(number: u8, is_odd: bool) -> Result<u32, String> {
         let line = Location::caller().line();
-        if number != 1 && !(is_odd) && !is_odd { Err(line.to_string()) } else { Ok(line) }
+        if number != 1 && !is_odd { Err(line.to_string()) } else { Ok(line) }
     }
 
     let recording = Recording::start();
