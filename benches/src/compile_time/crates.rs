@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub(super) const PLAIN: &str = "plain";
-pub(super) const TRACKED: &str = "track_skill";
-pub(super) const THEIRS: &str = "fastrace";
+pub(super) const PLAIN: &str = "functions";
+pub(super) const TRACKED: &str = "tracked";
+pub(super) const THEIRS: &str = "traced";
 pub(super) const CRATES: [&str; 3] = [PLAIN, TRACKED, THEIRS];
 
 /// The lock file pins what `*` stands for to what the benches themselves use.
@@ -44,7 +44,7 @@ impl Crates {
     fn write_one(&self, name: &str, dependency: &str, source: &str) -> io::Result<()> {
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [lib]\nname = \"{name}_functions\"\n\n[dependencies]\n{dependency}\n"
+             [dependencies]\n{dependency}\n"
         );
         fs::create_dir_all(self.0.join(name).join("src"))?;
         fs::write(self.0.join(name).join("Cargo.toml"), manifest)?;
