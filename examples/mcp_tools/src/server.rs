@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tracing::info;
 
 /// The key under which `_meta` says for which request a tool is called.
-pub(crate) const REQUEST_ID: &str = "example.library/request_id";
+pub(crate) const REQUEST_ID: &str = "library.example/request_id";
 
 /// A book as a tool is asked for it.
 #[derive(Debug, Deserialize, JsonSchema)]
