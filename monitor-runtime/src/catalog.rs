@@ -109,6 +109,8 @@ catalog! {
         "Time from an HTTP request's arrival to the end of its response body.";
     HTTP_IN_FLIGHT = Gauge "http_requests_in_flight" []
         "HTTP requests that have arrived and not yet ended.";
+    HEALTH_READY = Gauge "health_ready" []
+        "Whether readiness is answered 200 now: 1, or 0.";
     HEALTH_STATUS = Gauge "health_check_status" ["check"]
         "Whether the check's last run passed: 1, or 0.";
     HEALTH_DURATION = Gauge "health_check_duration_seconds" ["check"]

@@ -15,11 +15,14 @@ pub(crate) fn alive() -> Response<Bytes> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
 }
 
-/// 200 when every check is healthy, else 503; the checks either way.
-pub(crate) fn readiness(checks: &[View<'_>]) -> Response<Bytes> {
+/// 200 when every check is healthy and nothing is being drained, else 503; the checks either way.
+pub(crate) fn readiness(draining: bool, checks: &[View<'_>]) -> Response<Bytes> {
     let ready = checks.iter().all(|check| check.healthy);
-    let (code, word) =
-        if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    let (code, word) = match (draining, ready) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, true) => (StatusCode::OK, "ready"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+    };
     json(code, report(word, checks))
 }
 
@@ -99,7 +102,7 @@ mod tests {
             latency: Some(Duration::from_micros(latency)),
         };
         let checks = [view("cache", true, "say \"hi\"\n", 1_200), view("disk", false, "full", 5_000_000)];
-        let response = readiness(&checks);
+        let response = readiness(false, &checks);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let body = std::str::from_utf8(response.body()).expect("UTF-8");
         let (head, tail) = body.split_once(",\"checks\":").expect("checks");
@@ -109,5 +112,12 @@ mod tests {
             "{\"cache\":{\"healthy\":true,\"message\":\"say \\\"hi\\\"\\n\",\"latency_ms\":1.2},\
              \"disk\":{\"healthy\":false,\"message\":\"full\",\"latency_ms\":5000.0}}}"
         );
+    }
+
+    #[test]
+    fn a_service_that_drains_says_so_whatever_its_checks_say() {
+        let response = readiness(true, &[]);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.body().starts_with(br#"{"status":"draining","timestamp":"#));
     }
 }

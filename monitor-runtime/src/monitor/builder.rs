@@ -9,7 +9,8 @@ use super::error::BuildError;
 use super::names;
 use super::{Inner, Monitor};
 use crate::health::{Check, Engine, Supervised};
-use crate::registry::{Exposed, FamilyName, process, set_buckets, set_series_limit};
+use crate::registry::health::HealthSource;
+use crate::registry::{self, Exposed, FamilyName, process, set_buckets, set_series_limit};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -148,13 +149,15 @@ impl MonitorBuilder {
         // Everything but the buckets is known to be good, so a refused setting leaves the process as it was.
         self.apply_to_process(&service)?;
         let inner = Inner {
-            engine: Engine::new(checks),
+            engine: Arc::new(Engine::new(checks)),
             exposed,
             #[cfg(feature = "http")]
             shutdown_timeout: self.shutdown_timeout,
             #[cfg(feature = "sqlx")]
             _pools: self.pools,
         };
+        let source: Arc<dyn HealthSource> = inner.engine.clone();
+        registry::health::register(Arc::downgrade(&source));
         inner.engine.start();
         Ok(Monitor { inner: Arc::new(inner) })
     }

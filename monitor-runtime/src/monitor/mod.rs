@@ -57,7 +57,7 @@ pub struct Monitor {
 }
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<Engine>,
     exposed: Exposed,
     #[cfg(feature = "http")]
     shutdown_timeout: std::time::Duration,
@@ -87,7 +87,8 @@ impl Monitor {
     ///
     /// Dropping the future has no effect on the checks.
     pub async fn ready(&self) -> Response<Bytes> {
-        health::readiness(&self.inner.engine.views().await)
+        let engine = &self.inner.engine;
+        health::readiness(engine.is_draining(), &engine.views().await)
     }
 
     /// Answers a startup probe: 503 until every check has passed once, not necessarily at one time, then 200

@@ -65,6 +65,7 @@ impl Monitor {
             signal = signals.next() => signal,
         };
         tracing::info!(target: TARGET, signal, "stopping: requests in flight may finish");
+        self.inner.engine.drain();
         drop(stop);
         tokio::select! {
             biased;

@@ -6,6 +6,8 @@
 mod calls;
 mod exposed;
 mod family;
+#[cfg(feature = "health")]
+pub(crate) mod health;
 mod histogram;
 #[cfg(feature = "http")]
 pub(crate) mod http;
@@ -60,6 +62,8 @@ fn read_cells() -> Vec<Shown> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]
     let calls = calls.chain(http::metrics().read());
+    #[cfg(feature = "health")]
+    let calls = calls.chain(health::read());
     #[cfg(feature = "sqlx")]
     let calls = calls.chain(pools::read());
     calls.collect()
