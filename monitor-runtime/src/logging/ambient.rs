@@ -11,7 +11,10 @@ use tracing_subscriber::registry::{LookupSpan as _, Registry};
 use super::bound;
 use super::fields::Fields;
 use super::line::with_line;
+use super::spans;
+use super::subscriber::LogSubscriber;
 use super::visit::{Named, Visitor};
+use super::writer::Producer;
 
 /// Binds `value` in the current span, and says whether there is one that is logged. A value that is none, such as
 /// `None`, needs no span.
@@ -27,6 +30,9 @@ pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
 }
 
 fn extend_current(dispatch: &Dispatch, fields: &Fields) -> bool {
+    if dispatch.is::<LogSubscriber<Producer>>() {
+        return spans::innermost().is_some_and(|span| spans::extend(&span, fields));
+    }
     let current = dispatch.current_span();
     let registry = dispatch.downcast_ref::<Registry>();
     let span = registry.zip(current.id()).and_then(|(registry, id)| registry.span(id));
@@ -36,12 +42,8 @@ fn extend_current(dispatch: &Dispatch, fields: &Fields) -> bool {
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
 #[cfg(feature = "health")]
 pub(crate) fn is_everywhere() -> bool {
-    use super::layer::LogLayer;
-    use super::writer::Producer;
-
     dispatcher::get_default(|dispatch| {
-        let is_global = dispatch.downcast_ref::<LogLayer<Producer>>().is_some_and(LogLayer::is_global);
-        is_global || dispatch.is::<tracing::subscriber::NoSubscriber>()
+        dispatch.is::<LogSubscriber<Producer>>() || dispatch.is::<tracing::subscriber::NoSubscriber>()
     })
 }
 

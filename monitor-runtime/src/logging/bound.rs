@@ -28,14 +28,7 @@ impl Bound {
             Some(Self(outer)) => all.copy_from(outer),
             None => all.clear(),
         }
-        if all.is_empty() && own.len() == 1 {
-            all.copy_from(own);
-            return Self(all);
-        }
-        for field in own.iter() {
-            all.remove(|before| is_replaced(before, &field));
-            all.insert(field);
-        }
+        add(&mut all, own);
         Self(all)
     }
 
@@ -60,6 +53,18 @@ impl Drop for Bound {
                 kept.push(buffers);
             }
         });
+    }
+}
+
+/// Binds `own` inside what binds `all`; what has the same name is replaced.
+pub(super) fn add(all: &mut Fields, own: &Fields) {
+    if all.is_empty() && own.len() == 1 {
+        all.copy_from(own);
+        return;
+    }
+    for field in own.iter() {
+        all.remove(|before| is_replaced(before, &field));
+        all.insert(field);
     }
 }
 

@@ -6,13 +6,14 @@ use std::{env, fmt};
 
 use tracing::Subscriber;
 use tracing_log::{AsLog as _, LogTracer};
-use tracing_subscriber::layer::{Layer, SubscriberExt as _};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::layer::Layer;
+use tracing_subscriber::registry::LookupSpan;
 
 use super::filter::LogFilter;
-use super::layer::LogLayer;
+use super::layer::{Lines, LogLayer};
 use super::line::Look;
 use super::settings::{self, Format};
+use super::subscriber::LogSubscriber;
 use super::writer::{self, Producer};
 use super::{LogGuard, LoggingError};
 
@@ -88,9 +89,9 @@ impl Logging {
         if *initialised {
             return Err(LoggingError::AlreadyInitialised);
         }
-        let (filter, layer, guard) = self.start()?;
+        let (filter, lines, guard) = self.start()?;
         let most = filter.most_of_lines();
-        let subscriber = Registry::default().with(layer.global(filter));
+        let subscriber = LogSubscriber::new(lines, filter);
         tracing::subscriber::set_global_default(subscriber).map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
         if LogTracer::builder().with_max_level(most.as_log()).init().is_err() {
@@ -120,11 +121,11 @@ impl Logging {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        let (filter, layer, guard) = self.start()?;
-        Ok((layer.with_filter(filter), guard))
+        let (filter, lines, guard) = self.start()?;
+        Ok((LogLayer::new(lines).with_filter(filter), guard))
     }
 
-    fn start(self) -> Result<(LogFilter, LogLayer<Producer>, LogGuard), LoggingError> {
+    fn start(self) -> Result<(LogFilter, Lines<Producer>, LogGuard), LoggingError> {
         let filter = LogFilter::new(settings::targets(settings::from_process, self.level.as_deref())?);
         let format = settings::format(settings::from_process, self.format)?;
         if self.queue_bytes == 0 {
@@ -137,7 +138,7 @@ impl Logging {
         let writer = self.writer.unwrap_or_else(|| Box::new(io::stdout()));
         let (producer, guard) =
             writer::start(writer, look, self.queue_bytes).map_err(LoggingError::Thread)?;
-        Ok((filter, LogLayer::new(producer, look), guard))
+        Ok((filter, Lines::new(producer, look), guard))
     }
 }
 

@@ -148,6 +148,13 @@ impl Fields {
         self.bytes.capacity()
     }
 
+    /// Takes all fields out, and gives a buffer of more bytes than these back to the allocator.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.clear();
+        self.bytes.shrink_to(bytes);
+        self.ends.shrink_to(bytes / size_of::<Ends>());
+    }
+
     /// All of them as they go into a line.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

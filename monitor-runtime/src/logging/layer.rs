@@ -3,18 +3,15 @@
 use std::fmt::Debug;
 
 use prometheus::IntCounter;
-use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::bound::{self, Bound};
-use super::filter::LogFilter;
+use super::fields::Fields;
 use super::line::{Look, rank, with_line};
-use super::visit::Visitor;
 use crate::registry::process::{self, LEVELS};
 
 /// Where finished lines go.
@@ -23,38 +20,48 @@ pub(crate) trait Sink: Debug + Send + Sync + 'static {
     fn push(&self, line: [&[u8]; 2]);
 }
 
-/// The layer behind every log line of ours.
+/// What events become: lines, counted and handed on.
 #[derive(Debug)]
-pub(crate) struct LogLayer<K> {
+pub(crate) struct Lines<K> {
     sink: K,
     look: Look,
     /// `log_events_total`, by [`rank`].
     events: [IntCounter; 5],
-    /// Set when the layer's filter is that of the whole, global subscriber; as part of this layer it spares every
-    /// span and event the way through another one.
-    global_filter: Option<LogFilter>,
 }
 
-impl<K: Sink> LogLayer<K> {
+impl<K: Sink> Lines<K> {
     pub(super) fn new(sink: K, look: Look) -> Self {
         let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
-        Self { sink, look, events, global_filter: None }
+        Self { sink, look, events }
+    }
+
+    /// Writes an event's line; `copy_bound` says what is bound around it.
+    pub(super) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
+        with_line(|line| {
+            if line.is_muted() {
+                return;
+            }
+            let rendered = line.render(self.look, event, copy_bound);
+            // Counted once it can no longer come to nothing: emitted is written plus dropped.
+            self.events[rank(*event.metadata().level())].inc();
+            self.sink.push(rendered);
+        });
+    }
+}
+
+/// The layer behind every log line of ours that is written beside other layers.
+#[derive(Debug)]
+pub(crate) struct LogLayer<K>(Lines<K>);
+
+impl<K: Sink> LogLayer<K> {
+    pub(super) fn new(lines: Lines<K>) -> Self {
+        Self(lines)
     }
 
     /// A layer that writes JSON and filters nothing.
     #[cfg(feature = "testing")]
     pub(crate) fn json(sink: K) -> Self {
-        Self::new(sink, Look::Json)
-    }
-
-    /// Makes it the process's own layer, which decides for the whole subscriber what is recorded.
-    pub(super) fn global(self, filter: LogFilter) -> Self {
-        Self { global_filter: Some(filter), ..self }
-    }
-
-    #[cfg(feature = "health")]
-    pub(super) fn is_global(&self) -> bool {
-        self.global_filter.is_some()
+        Self::new(Lines::new(sink, Look::Json))
     }
 }
 
@@ -63,18 +70,6 @@ where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     K: Sink,
 {
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.global_filter.as_ref().map_or_else(Interest::always, |filter| filter.interest(metadata))
-    }
-
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.global_filter.as_ref().is_none_or(|filter| filter.is_enabled(metadata))
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.global_filter.as_ref().map(LogFilter::most)
-    }
-
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         with_line(|line| {
             let own = line.bind(attributes);
@@ -87,21 +82,14 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         with_line(|line| {
-            let own = line.fields();
-            values.record(&mut Visitor { place: &mut *own, keys: &[] });
+            let own = line.record(values);
             context.span(id).map(|span| bound::extend(span, own));
         });
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        with_line(|line| {
-            if line.is_muted() {
-                return;
-            }
-            let rendered = line.render(self.look, event, &context);
-            // Counted once it can no longer come to nothing: emitted is written plus dropped.
-            self.events[rank(*event.metadata().level())].inc();
-            self.sink.push(rendered);
+        self.0.write(event, |fields| {
+            context.event_span(event).map(|span| bound::read(span, |bound| fields.copy_from(bound.fields())));
         });
     }
 }
@@ -114,9 +102,13 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use tracing::field::{Empty, display};
+    use tracing::level_filters::LevelFilter;
     use tracing::{info, info_span, subscriber};
+    use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::filter::LogFilter;
+    use super::super::subscriber::LogSubscriber;
     use super::*;
 
     #[derive(Clone, Debug, Default)]
@@ -131,11 +123,21 @@ mod tests {
         }
     }
 
-    /// The lines of `run`, each from its message on.
-    fn lines(run: impl FnOnce()) -> Vec<String> {
+    /// The lines of `run`, each from its message on, which are the same whichever of our two subscribers writes them.
+    fn lines(run: impl Fn()) -> Vec<String> {
+        let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
+        let alone = written(|lines| LogSubscriber::new(lines, everything), &run);
+        let beside = written(|lines| tracing_subscriber::registry().with(LogLayer::new(lines)), &run);
+        assert_eq!(alone, beside);
+        alone
+    }
+
+    fn written<S>(subscriber: impl FnOnce(Lines<Memory>) -> S, run: impl Fn()) -> Vec<String>
+    where
+        S: Subscriber + Send + Sync + 'static,
+    {
         let memory = Memory::default();
-        let layer = LogLayer::new(memory.clone(), Look::Json);
-        subscriber::with_default(tracing_subscriber::registry().with(layer), run);
+        subscriber::with_default(subscriber(Lines::new(memory.clone(), Look::Json)), run);
         let lines = memory.0.lock().unwrap();
         let prefix = format!("\"logger\":\"{}\",", module_path!());
         lines.lines().map(|line| line.split_once(&prefix).map_or(line, |(_, line)| line).to_owned()).collect()
@@ -301,7 +303,7 @@ mod tests {
         // Alone among these tests to use the `log` crate, whose logger is the process's.
         tracing_log::LogTracer::init().unwrap();
         let memory = Memory::default();
-        let layer = LogLayer::new(memory.clone(), Look::Json);
+        let layer = LogLayer::new(Lines::new(memory.clone(), Look::Json));
         subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = info_span!("s", a = 1).entered();
             tracing_log::log::warn!(target: "driver", "slow {}", "query");
@@ -316,8 +318,10 @@ mod tests {
     #[test]
     fn two_layers_on_one_registry_both_show_what_is_bound() {
         let (one, other) = (Memory::default(), Memory::default());
-        let registry = tracing_subscriber::registry().with(LogLayer::new(one.clone(), Look::Json));
-        let registry = registry.with(LogLayer::new(other.clone(), Look::Pretty { colour: false }));
+        let registry =
+            tracing_subscriber::registry().with(LogLayer::new(Lines::new(one.clone(), Look::Json)));
+        let registry =
+            registry.with(LogLayer::new(Lines::new(other.clone(), Look::Pretty { colour: false })));
         subscriber::with_default(registry, || {
             let span = info_span!("s", a = 1, b = Empty).entered();
             span.record("b", display("x"));

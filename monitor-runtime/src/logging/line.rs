@@ -2,13 +2,10 @@
 
 use std::cell::Cell;
 
-use tracing::span::Attributes;
-use tracing::{Event, Level, Subscriber};
+use tracing::span::{Attributes, Record};
+use tracing::{Event, Level};
 use tracing_log::NormalizeEvent as _;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
-use super::bound;
 use super::fields::Fields;
 use super::forms::{Forms, write_head};
 use super::pretty;
@@ -77,6 +74,13 @@ impl Line {
         self.is_muted
     }
 
+    /// Renders what is recorded for a span after it was opened.
+    pub(super) fn record(&mut self, values: &Record<'_>) -> &Fields {
+        self.fields.clear();
+        values.record(&mut Visitor { place: &mut self.fields, keys: &[] });
+        &self.fields
+    }
+
     /// The buffer for fields, empty.
     pub(super) fn fields(&mut self) -> &mut Fields {
         self.fields.clear();
@@ -91,11 +95,13 @@ impl Line {
         &self.fields
     }
 
-    /// Renders an event with what is bound around it.
-    pub(super) fn render<S>(&mut self, look: Look, event: &Event<'_>, context: &Context<'_, S>) -> [&[u8]; 2]
-    where
-        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
-    {
+    /// Renders an event with what is bound around it, which `copy_bound` copies into an empty buffer.
+    pub(super) fn render(
+        &mut self,
+        look: Look,
+        event: &Event<'_>,
+        copy_bound: impl FnOnce(&mut Fields),
+    ) -> [&[u8]; 2] {
         let metadata = event.metadata();
         let log = if metadata.target() == "log" { event.normalized_metadata() } else { None };
         let level = *metadata.level();
@@ -114,9 +120,7 @@ impl Line {
         }
         self.fields.clear();
         // Copied before any value is formatted, so that the span is not locked while a user's code runs.
-        if let Some(span) = context.event_span(event) {
-            bound::read(span, |bound| self.fields.copy_from(bound.fields()));
-        }
+        copy_bound(&mut self.fields);
         let place = EventPlace {
             message: &mut self.head,
             has_message: false,

@@ -35,6 +35,8 @@ mod line;
 mod pretty;
 mod queue;
 mod settings;
+mod spans;
+mod subscriber;
 mod visit;
 mod writer;
 

@@ -1,0 +1,372 @@
+//! The open spans of the process's own subscriber, and which of them each thread is in.
+//!
+//! A span has a slot, which is used again once it has ended; its id says which slot, and which use of it. What is bound
+//! inside it stands there, its parents' part included: so no span keeps another one open, and none looks for another.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tracing::Metadata;
+use tracing::span::Id;
+use tracing_core::span::Current;
+
+use super::bound;
+use super::fields::Fields;
+
+/// Slots of the first block; each further block has twice as many as the one before.
+const FIRST: u32 = 64;
+/// As many blocks as 32 bits can number the slots of.
+const BLOCKS: usize = 26;
+
+/// How many free slots a thread keeps, and how many it takes or gives at once.
+const KEPT: usize = 64;
+const BATCH: usize = KEPT / 2;
+
+/// A slot keeps its buffer up to this size.
+const KEPT_BYTES: usize = 1_024;
+
+static SLOTS: [OnceLock<Box<[Slot]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Above, how often the slot has been used before; below, how many handles there are of the span in it.
+    state: AtomicU64,
+    span: Mutex<Open>,
+}
+
+/// What is known of an open span.
+#[derive(Debug, Default)]
+struct Open {
+    metadata: Option<&'static Metadata<'static>>,
+    bound: Fields,
+}
+
+/// The slots that no thread keeps.
+static FREE: Mutex<Free> = Mutex::new(Free { slots: Vec::new(), made: 0 });
+
+struct Free {
+    slots: Vec<u32>,
+    /// How many slots there are.
+    made: u32,
+}
+
+thread_local! {
+    static THREAD: RefCell<Thread> = const { RefCell::new(Thread { entered: Vec::new(), free: Vec::new() }) };
+}
+
+struct Thread {
+    /// The spans that the thread is in, the innermost last.
+    entered: Vec<Id>,
+    free: Vec<u32>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        free().slots.append(&mut self.free);
+    }
+}
+
+/// Opens a span that binds `own` inside `parent`, with one handle.
+pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, own: &Fields) -> Id {
+    let Some((index, slot)) = take() else {
+        // More spans are open than 32 bits can count: this one binds nothing.
+        return Id::from_u64(u64::MAX);
+    };
+    let mut span = slot.lock();
+    span.metadata = Some(metadata);
+    match parent.and_then(locked) {
+        Some(parent) => span.bound.copy_from(&parent.bound),
+        None => span.bound.clear(),
+    }
+    bound::add(&mut span.bound, own);
+    // Nobody else has the slot.
+    let state = slot.state.load(Ordering::Relaxed);
+    slot.state.store(state + 1, Ordering::Release);
+    Id::from_u64(state | u64::from(index + 1))
+}
+
+/// Reads what is bound inside a span.
+pub(super) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
+    locked(id).map(|span| read(&span.bound))
+}
+
+/// Binds more inside a span, and says whether it is open.
+pub(super) fn extend(id: &Id, own: &Fields) -> bool {
+    locked(id).map(|mut span| bound::add(&mut span.bound, own)).is_some()
+}
+
+/// Counts another handle of a span.
+pub(super) fn retain(id: &Id) {
+    if let Some(slot) = find(id).filter(|slot| slot.holds(id)) {
+        slot.state.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Gives a handle of a span back, and says whether it was the last and the span has ended with it.
+pub(super) fn release(id: &Id) -> bool {
+    let Some(slot) = find(id).filter(|slot| slot.holds(id)) else { return false };
+    let before = slot.state.fetch_sub(1, Ordering::AcqRel);
+    let has_ended = handles(before) == 1;
+    if has_ended {
+        let mut span = slot.lock();
+        span.bound.shrink_to(KEPT_BYTES);
+        slot.state.store((before - 1).wrapping_add(ONE_USE), Ordering::Release);
+        drop(span);
+        give(index(id));
+    }
+    has_ended
+}
+
+/// Notes that this thread is in a span.
+pub(super) fn enter(id: &Id) {
+    // Refused while the thread ends; what it still logs then is said without its spans.
+    let _ = THREAD.try_with(|thread| thread.borrow_mut().entered.push(id.clone()));
+}
+
+/// Notes that this thread has left a span.
+pub(super) fn exit(id: &Id) {
+    let _ = THREAD.try_with(|thread| {
+        let entered = &mut thread.borrow_mut().entered;
+        match entered.iter().rposition(|entered| entered == id) {
+            Some(last) if last + 1 == entered.len() => drop(entered.pop()),
+            Some(at) => drop(entered.remove(at)),
+            None => {}
+        }
+    });
+}
+
+/// The innermost span that this thread is in.
+#[inline]
+pub(super) fn innermost() -> Option<Id> {
+    THREAD.try_with(|thread| thread.borrow().entered.last().cloned()).ok().flatten()
+}
+
+/// The same as `tracing` wants it.
+pub(super) fn current() -> Current {
+    let span = innermost().and_then(|id| locked(&id)?.metadata.map(|metadata| (id.clone(), metadata)));
+    span.map_or_else(Current::none, |(id, metadata)| Current::new(id, metadata))
+}
+
+const ONE_USE: u64 = 1 << 32;
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.span.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the span in it is still the one that `id` was given to.
+    #[inline]
+    fn holds(&self, id: &Id) -> bool {
+        self.state.load(Ordering::Acquire) / ONE_USE == id.into_u64() / ONE_USE
+    }
+}
+
+fn handles(state: u64) -> u64 {
+    state % ONE_USE
+}
+
+/// Which slot, by its number.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the lower half, less one")]
+fn index(id: &Id) -> u32 {
+    (id.into_u64() as u32).wrapping_sub(1)
+}
+
+#[inline]
+fn find(id: &Id) -> Option<&'static Slot> {
+    let (block, offset) = place(index(id));
+    SLOTS.get(block)?.get()?.get(offset)
+}
+
+/// The span of an id, unless it has ended.
+#[inline]
+fn locked(id: &Id) -> Option<MutexGuard<'static, Open>> {
+    let slot = find(id)?;
+    let span = slot.lock();
+    // It ends under the lock.
+    slot.holds(id).then_some(span)
+}
+
+/// The block of a slot, and where in it the slot is.
+#[inline]
+fn place(index: u32) -> (usize, usize) {
+    let block = (index / FIRST + 1).ilog2();
+    let before = FIRST * ((1 << block) - 1);
+    (block as usize, (index - before) as usize)
+}
+
+/// A slot without a span, for this thread alone.
+fn take() -> Option<(u32, &'static Slot)> {
+    let kept = THREAD.try_with(|thread| thread.borrow_mut().free.pop()).ok().flatten();
+    let index = kept.or_else(take_free)?;
+    let (block, offset) = place(index);
+    let slots = SLOTS.get(block)?.get_or_init(|| (0..FIRST << block).map(|_| Slot::default()).collect());
+    Some((index, slots.get(offset)?))
+}
+
+#[cold]
+fn take_free() -> Option<u32> {
+    let mut free = free();
+    if let Some(index) = free.slots.pop() {
+        let rest = free.slots.len().saturating_sub(BATCH);
+        let _ = THREAD.try_with(|thread| thread.borrow_mut().free.extend(free.slots.drain(rest..)));
+        return Some(index);
+    }
+    let index = free.made;
+    free.made = index.checked_add(1)?;
+    Some(index)
+}
+
+fn give(index: u32) {
+    let is_kept = THREAD.try_with(|thread| {
+        let kept = &mut thread.borrow_mut().free;
+        if kept.len() == KEPT {
+            free().slots.extend(kept.drain(..BATCH));
+        }
+        kept.push(index);
+    });
+    if is_kept.is_err() {
+        free().slots.push(index);
+    }
+}
+
+fn free() -> MutexGuard<'static, Free> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::mpsc;
+
+    use tracing::Callsite as _;
+
+    use super::super::fields::Key;
+    use super::*;
+
+    fn metadata() -> &'static Metadata<'static> {
+        tracing::callsite! { name: "test", kind: tracing_core::metadata::Kind::SPAN, fields: }.metadata()
+    }
+
+    fn fields(name: &str, value: &str) -> Fields {
+        let mut fields = Fields::default();
+        fields.bind(Key::new(name), |out| out.extend_from_slice(value.as_bytes()));
+        fields
+    }
+
+    fn opened(parent: Option<&Id>, name: &str, value: &str) -> Id {
+        open(metadata(), parent, &fields(name, value))
+    }
+
+    fn shown(id: &Id) -> Option<String> {
+        read(id, |bound| String::from_utf8(bound.bytes().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_span_binds_what_its_parent_does_also_after_the_parent_has_ended() {
+        let outer = opened(None, "a", "1");
+        let inner = opened(Some(&outer), "b", "2");
+        assert!(release(&outer));
+        assert_eq!(shown(&inner).unwrap(), r#","a":1,"b":2"#);
+        assert_eq!(shown(&outer), None);
+        assert!(release(&inner));
+    }
+
+    #[test]
+    fn a_span_ends_with_its_last_handle() {
+        let span = opened(None, "a", "1");
+        retain(&span);
+        assert!(!release(&span));
+        assert!(shown(&span).is_some());
+        assert!(release(&span));
+        assert!(!release(&span), "it has ended before");
+    }
+
+    #[test]
+    fn the_id_of_an_ended_span_says_nothing_of_the_next_one_in_its_slot() {
+        let ended = opened(None, "a", "1");
+        assert!(release(&ended));
+        let next = opened(None, "b", "2");
+        assert_eq!(index(&next), index(&ended), "this thread uses the slot again");
+        assert_eq!(shown(&ended), None);
+        assert!(!extend(&ended, &fields("c", "3")));
+        retain(&ended);
+        assert!(!release(&ended));
+        assert_eq!(shown(&next).unwrap(), r#","b":2"#);
+        assert!(release(&next));
+    }
+
+    #[test]
+    fn what_is_bound_later_shows_in_spans_opened_later() {
+        let outer = opened(None, "a", "1");
+        let before = opened(Some(&outer), "b", "2");
+        assert!(extend(&outer, &fields("a", "3")));
+        let after = opened(Some(&outer), "b", "4");
+        assert_eq!(
+            [&outer, &before, &after].map(|id| shown(id).unwrap()),
+            [r#","a":3"#, r#","a":1,"b":2"#, r#","a":3,"b":4"#]
+        );
+        for id in [outer, before, after] {
+            assert!(release(&id));
+        }
+    }
+
+    #[test]
+    fn spans_may_be_left_in_another_order_than_they_were_entered() {
+        let [first, second] = [opened(None, "a", "1"), opened(None, "b", "2")];
+        assert_eq!(innermost(), None);
+        enter(&first);
+        enter(&second);
+        exit(&first);
+        assert_eq!(innermost().as_ref(), Some(&second));
+        assert_eq!(current().id(), Some(&second));
+        exit(&first);
+        exit(&second);
+        assert_eq!(innermost(), None);
+        assert!(current().id().is_none());
+        assert!(release(&first) && release(&second));
+    }
+
+    #[test]
+    fn slots_of_spans_that_end_on_another_thread_are_used_again() {
+        let (sender, opened_elsewhere) = mpsc::sync_channel::<Id>(8);
+        let ends = std::thread::spawn(move || opened_elsewhere.iter().all(|id| release(&id)));
+        let mut slots = HashSet::new();
+        for _ in 0..20_000 {
+            let id = opened(None, "a", "1");
+            slots.insert(index(&id));
+            sender.send(id).unwrap();
+        }
+        drop(sender);
+        assert!(ends.join().unwrap(), "every span was open");
+        // What both threads keep and what is on its way, several times over: other tests take and give slots as well.
+        assert!(slots.len() < 1_000, "{} slots were used", slots.len());
+    }
+
+    #[test]
+    fn every_number_has_a_slot_of_its_own() {
+        assert_eq!([0, 63, 64, 191, 192].map(place), [(0, 0), (0, 63), (1, 0), (1, 127), (2, 0)]);
+        assert_eq!(place(FIRST * ((1 << BLOCKS) - 1) - 1), (BLOCKS - 1, (1 << (BLOCKS + 5)) - 1));
+        assert_eq!(place(index(&Id::from_u64(u64::MAX))).0, BLOCKS, "that of no slot");
+    }
+
+    #[test]
+    fn one_span_is_read_bound_and_held_by_many_threads() {
+        let outer = opened(None, "a", "1");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        retain(&outer);
+                        assert!(extend(&outer, &fields("b", "2")));
+                        let inner = opened(Some(&outer), "c", "3");
+                        assert_eq!(shown(&inner).unwrap(), r#","a":1,"b":2,"c":3"#);
+                        assert!(release(&inner) && !release(&outer));
+                    }
+                });
+            }
+        });
+        assert!(release(&outer));
+    }
+}
