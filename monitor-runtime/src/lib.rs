@@ -45,6 +45,7 @@
 //! | `sqlx-sqlite` | no | the same, with the SQLite driver, which is compiled in |
 //! | `sqlx-postgres` | no | the same, with the PostgreSQL driver |
 //! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver |
+//! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
 //! | `off` | no | every attribute checks its arguments and gives its item back as it was written |
 //!
@@ -74,6 +75,8 @@ mod clock;
 mod json;
 #[cfg(feature = "health")]
 mod monitor;
+#[cfg(feature = "push")]
+mod push;
 mod registry;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod timestamp;

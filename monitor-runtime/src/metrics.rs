@@ -7,6 +7,9 @@ use crate::registry::Exposed;
 #[cfg(feature = "health")]
 pub use crate::registry::BucketError;
 
+#[cfg(feature = "push")]
+pub use crate::push::{PushError, push_once};
+
 /// The media type of [`render`]'s text: the Prometheus text format, version 0.0.4.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -26,6 +26,10 @@ has_promtool() {
     [ -n "$(find_program promtool)" ]
 }
 
+has_pushgateway() {
+    [ -n "$(find_program prometheus-pushgateway)" ]
+}
+
 # Daemons live in sbin, which an ordinary user's PATH leaves out.
 find_program() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" || true
@@ -52,6 +56,7 @@ has_c_compiler gcc libc6-dev
 has_postgres postgresql
 has_mariadb mariadb-server
 has_promtool prometheus
+has_pushgateway prometheus-pushgateway
 '
 
 install_missing_packages() {
@@ -71,7 +76,7 @@ install_missing_packages() {
             die "installing the package $packages was not enough ($has still fails)"
         fi
     done <<<"$needs"
-    echo 'a C compiler, PostgreSQL, MariaDB and promtool are there'
+    echo 'a C compiler, PostgreSQL, MariaDB, Prometheus and its Pushgateway are there'
 }
 
 install_packages() {

@@ -1,0 +1,129 @@
+//! `metrics::push_once` against a real Pushgateway.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use monitor_runtime::metrics::{PushError, push_once};
+use monitor_runtime::track_agent;
+
+#[track_agent("nightly_summary")]
+fn summarise() {}
+
+/// A gateway on a free port; killed when dropped.
+struct Gateway {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Gateway {
+    fn start() -> Self {
+        let address = free_address();
+        let child = Command::new("prometheus-pushgateway")
+            .arg(format!("--web.listen-address={address}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the Debian package `prometheus-pushgateway` is needed; `scripts/test` installs it");
+        let gateway = Self { child, address };
+        let start = Instant::now();
+        while ureq::get(&gateway.url("/-/ready")).call().is_err() {
+            assert!(start.elapsed() < Duration::from_mins(1), "the gateway does not come up");
+            thread::sleep(Duration::from_millis(20));
+        }
+        gateway
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What Prometheus would be given.
+    fn scrape(&self) -> String {
+        ureq::get(&self.url("/metrics")).call().unwrap().body_mut().read_to_string().unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+/// The value of the agent's successes under this job.
+fn successes(scrape: &str, group: &str) -> Option<f64> {
+    let series =
+        format!("agent_executions_total{{agent_id=\"nightly_summary\",{group},status=\"success\"}} ");
+    scrape.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+}
+
+#[test]
+fn a_job_leaves_its_metrics_at_the_gateway_and_a_later_run_replaces_them() {
+    let gateway = Gateway::start();
+    let push = |labels: &[(&str, &str)]| push_once(&gateway.url("/"), "nightly run", labels).unwrap();
+    summarise();
+    push(&[("region", "eu/north")]);
+    let group = "instance=\"\",job=\"nightly run\",region=\"eu/north\"";
+    assert_eq!(successes(&gateway.scrape(), group), Some(1.0), "{}", gateway.scrape());
+
+    summarise();
+    push(&[]);
+    push(&[("region", "eu/north")]);
+    let scrape = gateway.scrape();
+    assert_eq!(successes(&scrape, group), Some(2.0), "{scrape}");
+    assert_eq!(successes(&scrape, "instance=\"\",job=\"nightly run\""), Some(2.0), "{scrape}");
+    assert!(
+        scrape.contains("agent_execution_duration_seconds_bucket{agent_id=\"nightly_summary\","),
+        "{scrape}"
+    );
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_said_to_be() {
+    let url = format!("http://{}", free_address());
+    let error = push_once(&url, "job", &[]).unwrap_err();
+    assert!(matches!(error, PushError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().starts_with(&format!("{url} cannot be reached; expected")), "{error}");
+}
+
+#[test]
+fn a_refusal_is_told_in_one_line() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let refusing = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = [0; 1_024];
+        let read = connection.read(&mut request).unwrap();
+        let body = "text format parsing error\nin line 1\n";
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        connection.write_all(answer.as_bytes()).unwrap();
+        let _ = connection.read_to_end(&mut Vec::new());
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let error = push_once(&url, "job", &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{url} refused the metrics with 400 Bad Request: text format parsing error in line 1; nothing was pushed"
+        )
+    );
+    let request = refusing.join().unwrap();
+    assert!(request.starts_with("PUT /metrics/job/job HTTP/1.1\r\n"), "{request}");
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_before_anything_is_sent() {
+    assert!(matches!(push_once("http://127.0.0.1:1", "", &[]), Err(PushError::EmptyJob)));
+    let labels = [("job", "twice")];
+    assert!(matches!(push_once("http://127.0.0.1:1", "job", &labels), Err(PushError::Label { .. })));
+}
