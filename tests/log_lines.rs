@@ -119,7 +119,7 @@ struct Scene {
 }
 
 const BASE: [&str; 4] = ["timestamp", "level", "logger", "event"];
-const FIRST: [&str; 4] = ["request_id", "agent_id", "skill_id", "query"];
+const FIRST: [&str; 6] = ["request_id", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
 impl Scene {
     /// What the line says behind `logger`, by the words of the contract.
@@ -225,6 +225,8 @@ fn name() -> impl Strategy<Value = String> {
         "skill_id",
         "query",
         "query.chain",
+        "trace_id",
+        "span_id",
         "error",
         "error.chain",
         "r#type",

@@ -52,6 +52,7 @@ fn scenario() {
         "quiet_layer" => quiet_layer(),
         "tasks" => tasks(),
         "nested" => nested(),
+        "traced" => traced(),
         "stalled" => stalled(),
         "closed" => closed(),
         "talkative_writer" => talkative_writer(),
@@ -178,6 +179,45 @@ fn a_line_for_people_has_the_same_in_one_readable_line() {
              user=inner error=\"an error occurred when formatting an argument\" field.agent_id=7 field.level=mine",
             " INFO logging: plain request_id=r-1 agent_id=planner skill_id=web_search query=find_user len=3 user=inner",
         ]
+    );
+}
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn traced() {
+    let guard = start();
+    let answer = axum::routing::get(async || {
+        let _inner = info_span!("inner").entered();
+        let mut headers = http::HeaderMap::new();
+        context::inject(&mut headers);
+        info!(sent = headers.get("traceparent").map(|sent| sent.to_str().unwrap()), "calling");
+    });
+    let app = axum::Router::new().route("/", answer).layer(HttpLayer::new());
+    let request = |traceparent: Option<&str>| {
+        let request = http::Request::get("/").header("x-request-id", "r-1");
+        let request =
+            traceparent.into_iter().fold(request, |request, value| request.header("traceparent", value));
+        request.body(axum::body::Body::empty()).unwrap()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for traceparent in [Some(TRACEPARENT), None] {
+        runtime.block_on(app.clone().oneshot(request(traceparent))).unwrap();
+    }
+    assert!(context::trace_context().is_none());
+    drop(guard);
+}
+
+#[test]
+fn a_process_passes_on_the_trace_of_a_request_and_says_it_in_its_lines() {
+    let lines = log(&mut process("traced"));
+    assert_eq!(events(&lines), ["calling", "calling"]);
+    let names = ["request_id", "trace_id", "span_id", "sent"];
+    let said: Vec<_> = names.iter().map(|name| lines[0].get(name).and_then(|value| value.as_str())).collect();
+    assert_eq!(said, ["r-1", &TRACEPARENT[3..35], &TRACEPARENT[36..52], TRACEPARENT].map(Some));
+    assert_eq!(
+        lines[1].names()[4..],
+        ["request_id"],
+        "the next request uses the same places and is in no trace"
     );
 }
 

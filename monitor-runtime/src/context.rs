@@ -1,4 +1,4 @@
-//! What log lines say of where they were emitted: bind more of it, and carry it into spawned tasks.
+//! What log lines say of where they were emitted: bind more of it, and carry it into spawned tasks and on to other services.
 //!
 //! The context is that of the `tracing` spans around a line; a tracked call and a request each open one.
 
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Level, Value};
 
+use crate::TraceContext;
 #[cfg(feature = "health")]
 use crate::call::CallId;
 use crate::logging;
@@ -30,6 +31,36 @@ pub fn bind(name: &'static str, value: impl Value) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !logging::bind(name, &value) && tracing::enabled!(Level::WARN) && !SAID.swap(true, Ordering::Relaxed) {
         tracing::warn!(target: "monitor_runtime::context", name, "nothing to bind to: no span is open here that is logged");
+    }
+}
+
+/// The place in a trace that a call made from here is to name as its parent; `None` outside of any trace.
+///
+/// That is what the request at hand brought in its headers, as the [`HttpLayer`](crate::http::HttpLayer) read them.
+///
+/// ```
+/// // To what has no HTTP headers, a message queue for one.
+/// fn headers() -> Vec<(&'static str, String)> {
+///     let trace = monitor_runtime::context::trace_context();
+///     trace.map(|trace| ("traceparent", trace.to_string())).into_iter().collect()
+/// }
+/// ```
+pub fn trace_context() -> Option<TraceContext> {
+    logging::trace_context()
+}
+
+/// Writes the headers `traceparent` and `tracestate` of a call made from here, so that the service called goes on with the
+/// trace. Outside of any trace, `headers` stay as they are.
+///
+/// ```
+/// let mut request = http::Request::get("http://billing/invoices").body(())?;
+/// monitor_runtime::context::inject(request.headers_mut());
+/// # Ok::<(), http::Error>(())
+/// ```
+#[cfg(feature = "health")]
+pub fn inject(headers: &mut http::HeaderMap) {
+    if let Some(trace) = trace_context() {
+        trace.inject(headers);
     }
 }
 

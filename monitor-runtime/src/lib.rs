@@ -29,6 +29,7 @@
 //! | health checks and probes | [`Monitor`], [`health`] |
 //! | HTTP requests | [`http`] |
 //! | log lines and what is bound to them | [`logging`], [`context`] |
+//! | traces across services | [`TraceContext`], [`context::inject`] |
 //! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
 //! | tests of instrumented code | `testing`, with the feature of that name |
 //!
@@ -80,9 +81,13 @@ mod push;
 mod registry;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod timestamp;
+#[cfg(any(feature = "logging", feature = "http"))]
+mod trace_context;
 
 pub use call::{Classify, Outcome};
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 #[cfg(feature = "macros")]
 pub use monitor_macros::{track_agent, track_query, track_skill};
+#[cfg(any(feature = "logging", feature = "http"))]
+pub use trace_context::TraceContext;

@@ -10,3 +10,4 @@ mod logs;
 mod recorded;
 mod request_id;
 mod socket;
+mod traces;

@@ -10,7 +10,7 @@ use tracing::{Instrument as _, Span};
 
 use super::endpoint::admit;
 use super::guard::Guard;
-use super::{RequestId, ResponseBody, ResponseFuture, method};
+use super::{ResponseBody, ResponseFuture, method, span};
 
 /// Counts, times and names the requests of the service it is put around.
 ///
@@ -35,7 +35,7 @@ impl HttpLayer {
     }
 
     /// Makes a layer that counts and times requests and leaves their ids alone: `x-request-id` is neither read nor
-    /// returned, nothing is bound to log lines, and there is no [`RequestId`] to extract.
+    /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`] to extract.
     pub fn metrics_only() -> Self {
         Self { metrics_only: true }
     }
@@ -76,8 +76,8 @@ where
             return ResponseFuture::untouched(self.inner.call(request));
         };
         let mut guard = Guard::begin(method, endpoint);
-        let id = (!self.layer.metrics_only).then(|| RequestId::assign(&mut request));
-        let span = id.as_ref().map_or_else(Span::none, RequestId::span);
+        let (id, span) =
+            if self.layer.metrics_only { (None, Span::none()) } else { span::open(&mut request) };
         guard.enter();
         let entered = span.enter();
         let inner = self.inner.call(request);

@@ -4,7 +4,8 @@
 //!
 //! * moves `http_requests_total`, `http_request_duration_seconds` and `http_requests_in_flight`;
 //! * takes the request's id from the header `x-request-id`, or makes one, gives it to handlers as [`RequestId`], binds it
-//!   to every log line written while the request is handled, and returns it on the response.
+//!   to every log line written while the request is handled, and returns it on the response;
+//! * takes on the trace that the headers `traceparent` and `tracestate` name: see [traces](#traces).
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -42,6 +43,13 @@
 //! that a client chose. axum tells the template to layers added by `Router::layer`; around the outside of a finished
 //! `Router` every request is `unmatched`. `method` is one of the nine standard methods or `OTHER`.
 //!
+//! # Traces
+//!
+//! A request whose header `traceparent` keeps the rules of W3C Trace Context belongs to its caller's trace. Its log lines carry
+//! `trace_id` and `span_id`, handlers find a [`TraceContext`](crate::TraceContext) in the extensions, and
+//! [`context::inject`](crate::context::inject) passes it on to the services that the request calls. A header that breaks a
+//! rule is ignored; no trace is begun here.
+//!
 //! # What is left alone
 //!
 //! The health and metrics routes, `…/health/live`, `/ready`, `/startup` and `/metrics` (below any literal prefix), pass through as if the layer were not there: probes never blur the numbers of real requests. A request that
@@ -54,6 +62,7 @@ mod guard;
 mod layer;
 mod method;
 mod request_id;
+mod span;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

@@ -8,7 +8,6 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use tracing::{Level, Span};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -55,16 +54,6 @@ impl RequestId {
     /// Returns the id on the response, in place of any that the handler set: the client reads what the logs say.
     pub(super) fn put_on<B>(self, response: &mut Response<B>) {
         response.headers_mut().insert(&X_REQUEST_ID, self.0);
-    }
-
-    /// The span that binds the id to what is logged inside.
-    pub(super) fn span(&self) -> Span {
-        // Looking first spares the whole of `span!` while nobody listens.
-        if tracing::level_enabled!(Level::INFO) {
-            tracing::info_span!(target: "monitor_runtime::http", "request", request_id = self.as_str())
-        } else {
-            Span::none()
-        }
     }
 
     fn accept(headers: &HeaderMap) -> Option<Self> {

@@ -15,6 +15,7 @@ use super::spans;
 use super::subscriber::LogSubscriber;
 use super::visit::{Named, Visitor};
 use super::writer::Producer;
+use crate::TraceContext;
 
 /// Binds `value` in the current span, and says whether there is one that is logged. A value that is none, such as
 /// `None`, needs no span.
@@ -37,6 +38,32 @@ fn extend_current(dispatch: &Dispatch, fields: &Fields) -> bool {
     let registry = dispatch.downcast_ref::<Registry>();
     let span = registry.zip(current.id()).and_then(|(registry, id)| registry.span(id));
     span.is_some_and(|span| bound::extend(span, fields))
+}
+
+/// Notes that `span`, which has just been opened, belongs to the trace.
+#[cfg(feature = "http")]
+pub(crate) fn keep_trace_context(span: &tracing::Span, trace: &TraceContext) {
+    span.with_subscriber(|(id, dispatch)| {
+        if dispatch.is::<LogSubscriber<Producer>>() {
+            return spans::keep_trace(id, trace.clone());
+        }
+        if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
+            span.extensions_mut().replace(trace.clone());
+        }
+    });
+}
+
+/// The trace that the current span belongs to, or the next around it that belongs to one.
+pub(crate) fn trace_context() -> Option<TraceContext> {
+    dispatcher::get_default(|dispatch| {
+        if dispatch.is::<LogSubscriber<Producer>>() {
+            return spans::innermost().and_then(|span| spans::trace(&span));
+        }
+        let current = dispatch.current_span();
+        let registry = dispatch.downcast_ref::<Registry>();
+        let span = registry.zip(current.id()).and_then(|(registry, id)| registry.span(id))?;
+        span.scope().find_map(|span| span.extensions().get::<TraceContext>().cloned())
+    })
 }
 
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.

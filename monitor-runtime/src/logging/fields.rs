@@ -5,7 +5,7 @@
 use crate::json;
 
 /// Ids that stand before everything else a span binds, in this order, wherever they were bound.
-const FIRST: [&str; 4] = ["request_id", "agent_id", "skill_id", "query"];
+const FIRST: [&str; 6] = ["request_id", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
 /// How many of those there are.
 const RANKS: usize = FIRST.len();

@@ -6,7 +6,7 @@
 //!
 //! * The order is fixed: `timestamp` (RFC 3339, UTC, microseconds), `level`, `logger` (the target), `event` (the
 //!   message, or the event's name where it has none), then what is bound: `request_id`, `agent_id`, `skill_id`,
-//!   `query`, and other fields of the spans around it and of [`context::bind`](crate::context::bind), from the outermost
+//!   `query`, `trace_id`, `span_id`, and other fields of the spans around it and of [`context::bind`](crate::context::bind), from the outermost
 //!   on, where the innermost of one name wins. The event's own fields come last.
 //! * No key comes twice. A field whose name is taken is written as `field.<name>`, repeated until it is free.
 //! * An error recorded as one (`error = &error as &dyn Error`) has its sources under `error.chain`, joined by `: `.
@@ -40,9 +40,11 @@ mod subscriber;
 mod visit;
 mod writer;
 
-pub(crate) use ambient::bind;
 #[cfg(feature = "health")]
 pub(crate) use ambient::is_everywhere;
+#[cfg(feature = "http")]
+pub(crate) use ambient::keep_trace_context;
+pub(crate) use ambient::{bind, trace_context};
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
 

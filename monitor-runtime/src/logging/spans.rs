@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::Metadata;
 use tracing::span::Id;
@@ -13,6 +13,7 @@ use tracing_core::span::Current;
 
 use super::bound;
 use super::fields::Fields;
+use crate::TraceContext;
 
 /// Slots of the first block; each further block has twice as many as the one before.
 const FIRST: u32 = 64;
@@ -40,6 +41,8 @@ struct Slot {
 struct Open {
     metadata: Option<&'static Metadata<'static>>,
     bound: Fields,
+    /// The trace that a request named, for all that is opened inside.
+    trace: Option<Arc<TraceContext>>,
 }
 
 /// The slots that no thread keeps.
@@ -76,7 +79,10 @@ pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     let mut span = slot.lock();
     span.metadata = Some(metadata);
     match parent.and_then(locked) {
-        Some(parent) => span.bound.copy_from(&parent.bound),
+        Some(parent) => {
+            span.bound.copy_from(&parent.bound);
+            span.trace.clone_from(&parent.trace);
+        }
         None => span.bound.clear(),
     }
     bound::add(&mut span.bound, own);
@@ -96,6 +102,19 @@ pub(super) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| bound::add(&mut span.bound, own)).is_some()
 }
 
+/// Notes that a span belongs to a trace; spans opened inside from now on belong to it as well.
+#[cfg(feature = "http")]
+pub(super) fn keep_trace(id: &Id, trace: TraceContext) {
+    if let Some(mut span) = locked(id) {
+        span.trace = Some(Arc::new(trace));
+    }
+}
+
+/// The trace that a span belongs to.
+pub(super) fn trace(id: &Id) -> Option<TraceContext> {
+    locked(id)?.trace.as_deref().cloned()
+}
+
 /// Counts another handle of a span.
 pub(super) fn retain(id: &Id) {
     if let Some(slot) = find(id).filter(|slot| slot.holds(id)) {
@@ -111,6 +130,7 @@ pub(super) fn release(id: &Id) -> bool {
     if has_ended {
         let mut span = slot.lock();
         span.bound.shrink_to(KEPT_BYTES);
+        span.trace = None;
         slot.state.store((before - 1).wrapping_add(ONE_USE), Ordering::Release);
         drop(span);
         give(index(id));

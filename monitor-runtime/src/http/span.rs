@@ -1,0 +1,40 @@
+//! What a request is called in its log lines: its id, and the trace that it belongs to.
+
+use http::Request;
+use tracing::{Level, Span};
+
+use super::RequestId;
+use crate::TraceContext;
+
+/// The logger of a request's span.
+const TARGET: &str = "monitor_runtime::http";
+
+/// Decides the request's id and reads its trace, leaves both in the extensions, and opens the span that binds them.
+pub(super) fn open<B>(request: &mut Request<B>) -> (Option<RequestId>, Span) {
+    let id = RequestId::assign(request);
+    let span = match TraceContext::from_headers(request.headers()) {
+        None => plain(&id),
+        Some(trace) => {
+            let span = traced(&id, &trace);
+            #[cfg(feature = "logging")]
+            crate::logging::keep_trace_context(&span, &trace);
+            request.extensions_mut().insert(trace);
+            span
+        }
+    };
+    (Some(id), span)
+}
+
+fn plain(id: &RequestId) -> Span {
+    // Looking first spares the whole of `span!` while nobody listens.
+    if tracing::level_enabled!(Level::INFO) {
+        tracing::info_span!(target: TARGET, "request", request_id = id.as_str())
+    } else {
+        Span::none()
+    }
+}
+
+fn traced(id: &RequestId, trace: &TraceContext) -> Span {
+    let (request_id, trace_id, span_id) = (id.as_str(), trace.trace_id(), trace.span_id());
+    tracing::info_span!(target: TARGET, "request", request_id, trace_id, span_id)
+}
