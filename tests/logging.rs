@@ -3,12 +3,13 @@
 
 #[path = "support/log_line.rs"]
 mod log_line;
+#[path = "support/scenario.rs"]
+mod scenario;
 
-use std::env;
 use std::error::Error;
 use std::fmt::{self, Display};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write};
-use std::process::{Child, Command, Output, Stdio, exit};
+use std::io::{self, BufRead as _, BufReader, Write};
+use std::process::{Command, exit};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -21,22 +22,16 @@ use log_line::LogLine;
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::{self, Format, LogGuard, Logging};
 use monitor_runtime::{context, metrics, track_agent, track_skill};
+use scenario::{process, release, run, spawn, total, wait_for_parent, written};
 use serde_json::json;
 use tower::ServiceExt as _;
 use tracing::{debug, debug_span, error, info, info_span, warn};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Ends what the test harness prints; the rest is the scenario's.
-const BEGIN: &str = "<scenario>\n";
-
-const SCENARIO: &str = "MONITOR_TEST_SCENARIO";
-
 #[test]
 #[ignore = "run by the other tests, in a process of its own"]
 fn scenario() {
-    let Ok(name) = env::var(SCENARIO) else { return };
-    print!("{BEGIN}");
-    io::stdout().flush().unwrap();
+    let Some(name) = scenario::begin() else { return };
     match name.as_str() {
         "lines" => lines(),
         "many" => many(),
@@ -53,34 +48,10 @@ fn scenario() {
         "tasks" => tasks(),
         "nested" => nested(),
         "traced" => traced(),
-        "stalled" => stalled(),
-        "closed" => closed(),
         "talkative_writer" => talkative_writer(),
         _ => panic!("unknown scenario {name}"),
     }
     exit(0);
-}
-
-/// This binary with one scenario to run and none of the variables that the developer may have set.
-fn process(scenario: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "scenario", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.env(SCENARIO, scenario);
-    for variable in ["LOG_LEVEL", "RUST_LOG", "LOG_FORMAT", "NO_COLOR"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-fn written(output: &Output) -> &str {
-    let text = std::str::from_utf8(&output.stdout).unwrap();
-    text.split_once(BEGIN).expect("the scenario began").1
 }
 
 fn log(command: &mut Command) -> Vec<LogLine> {
@@ -91,19 +62,8 @@ fn events(lines: &[LogLine]) -> Vec<&str> {
     lines.iter().map(|line| line.text("event")).collect()
 }
 
-/// The sum of a counter's series in the scrape that a scenario printed.
-fn total(scrape: &str, metric: &str) -> u64 {
-    let is_of_metric = |line: &&str| line.split(['{', ' ']).next() == Some(metric);
-    let value = |line: &str| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
-    scrape.lines().filter(is_of_metric).map(value).sum()
-}
-
 fn start() -> LogGuard {
     logging::init().unwrap()
-}
-
-fn wait_for_parent() {
-    io::stdin().read_line(&mut String::new()).unwrap();
 }
 
 // What a line says.
@@ -165,6 +125,7 @@ fn every_line_is_counted_by_its_level() {
     assert!(scrape.contains("log_events_total{level=\"error\"} 1\n"), "{scrape}");
     assert!(scrape.contains("log_events_total{level=\"info\"} 1\n"), "{scrape}");
     assert!(scrape.contains("log_events_total{level=\"warn\"} 0\n"), "{scrape}");
+    assert_eq!(total(&scrape, "log_events_written_total"), 2);
     assert!(scrape.contains("log_events_dropped_total 0\n"), "{scrape}");
 }
 
@@ -549,91 +510,6 @@ fn lines_after_the_guard_are_still_written_while_the_process_lives() {
     }
     release(&mut child);
     assert!(child.wait().unwrap().success());
-}
-
-/// Starts a scenario whose three streams are ours.
-fn spawn(scenario: &str) -> Child {
-    process(scenario).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn release(child: &mut Child) {
-    child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-}
-
-/// Reads the line of standard error that says how far the scenario is.
-fn wait_for(child: &mut Child, word: &str) -> BufReader<std::process::ChildStderr> {
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    errors.read_line(&mut line).unwrap();
-    assert_eq!(line.trim_end(), word);
-    errors
-}
-
-const EMITTED: u64 = 20_000;
-
-fn stalled() {
-    let guard = Logging::builder().queue_bytes(16 * 1_024).init().unwrap();
-    (0..EMITTED).for_each(|number| info!(number, "one of too many"));
-    eprintln!("emitted");
-    wait_for_parent();
-    guard.flush();
-    info!("room again");
-    drop(guard);
-    eprint!("{}", metrics::render());
-}
-
-#[test]
-fn a_reader_that_stalls_costs_lines_that_are_counted_and_said_and_never_the_callers_time() {
-    let mut child = spawn("stalled");
-    let mut errors = wait_for(&mut child, "emitted");
-    release(&mut child);
-    let mut output = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
-    let mut scrape = String::new();
-    errors.read_to_string(&mut scrape).unwrap();
-    assert!(child.wait().unwrap().success());
-
-    let lines = LogLine::read_all(output.split_once(BEGIN).unwrap().1);
-    let (reports, own): (Vec<_>, Vec<_>) =
-        lines.iter().partition(|line| line.text("logger") == "monitor_runtime::logging");
-    let reported: u64 =
-        reports.iter().map(|report| report.get("dropped").and_then(serde_json::Value::as_u64).unwrap()).sum();
-    assert!(reported > 0 && reports.iter().all(|report| report.text("event") == "log lines dropped"));
-    assert_eq!(own.len() as u64 + reported, EMITTED + 1);
-    assert_eq!(own.last().unwrap().text("event"), "room again");
-    assert_eq!(total(&scrape, "log_events_dropped_total"), reported);
-    assert_eq!(
-        total(&scrape, "log_events_total"),
-        lines.len() as u64 + reported,
-        "emitted is written plus dropped"
-    );
-}
-
-fn closed() {
-    let guard = start();
-    eprintln!("started");
-    wait_for_parent();
-    (0..EMITTED).for_each(|number| info!(number, "for nobody"));
-    assert!(guard.flush());
-    (0..EMITTED).for_each(|number| info!(number, "for nobody"));
-    drop(guard);
-    eprint!("{}", metrics::render());
-}
-
-#[test]
-fn a_closed_standard_output_ends_the_logging_and_nothing_else() {
-    let mut child = spawn("closed");
-    let mut errors = wait_for(&mut child, "started");
-    drop(child.stdout.take());
-    release(&mut child);
-    let mut scrape = String::new();
-    errors.read_to_string(&mut scrape).unwrap();
-    assert!(child.wait().unwrap().success());
-    assert_eq!(total(&scrape, "log_events_total"), 2 * EMITTED);
-    // A process that another test starts at this very moment has our end of the pipe until it is executed; that may
-    // let a pipe's 64 KiB of lines through.
-    let dropped = total(&scrape, "log_events_dropped_total");
-    assert!((2 * EMITTED - 1_000..=2 * EMITTED).contains(&dropped), "{dropped}");
 }
 
 fn talkative_writer() {

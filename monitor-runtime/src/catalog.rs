@@ -119,8 +119,12 @@ catalog! {
         "Unix time of the check's last run that passed.";
     LOG_EVENTS = Counter "log_events_total" ["level"]
         "Log events by level.";
+    LOG_WRITTEN = Counter "log_events_written_total" []
+        "Log lines that the output has taken whole.";
     LOG_DROPPED = Counter "log_events_dropped_total" []
         "Log lines that were not written: the queue had no room, or the output refused them.";
+    LOG_SUPPRESSED = Counter "log_events_suppressed_total" []
+        "Log events that a rate limit left out before they became lines.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had no room for another series.";
     BUILD_INFO = Gauge "build_info" ["service", "version"]

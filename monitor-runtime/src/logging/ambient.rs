@@ -11,16 +11,19 @@ use tracing_subscriber::registry::{LookupSpan as _, Registry};
 use super::bound;
 use super::fields::Fields;
 use super::line::with_line;
+use super::outlet::Producer;
 use super::spans;
 use super::subscriber::LogSubscriber;
 use super::visit::{Named, Visitor};
-use super::writer::Producer;
 use crate::TraceContext;
 
 /// Binds `value` in the current span, and says whether there is one that is logged. A value that is none, such as
 /// `None`, needs no span.
 pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
     with_line(|line| {
+        if line.silence().is_some() {
+            return true;
+        }
         let fields = line.fields();
         if let Some(field) = METADATA.fields().field("value") {
             let place = Named { name, fields: &mut *fields };

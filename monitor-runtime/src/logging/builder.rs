@@ -1,7 +1,8 @@
 //! From settings to a running log.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{env, fmt};
 
 use tracing::Subscriber;
@@ -11,13 +12,20 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::filter::LogFilter;
 use super::layer::{Lines, LogLayer};
+use super::limit::RateLimit;
 use super::line::Look;
-use super::settings::{self, Format};
+use super::outlet::{Outlet, Producer};
+use super::queue::{Queue, Tally};
+use super::rules::ValueRules;
+use super::settings::{self, Format, WhenFull};
 use super::subscriber::LogSubscriber;
-use super::writer::{self, Producer};
-use super::{LogGuard, LoggingError};
+use super::{LogGuard, LoggingError, writer};
+use crate::registry::process;
 
 const QUEUE_BYTES: usize = 8 * 1_024 * 1_024;
+
+/// The lowest cap on a value: any id that is a UUID stays whole.
+const LEAST_VALUE_BYTES: usize = 64;
 
 /// Whether this process's logging has been initialised.
 static INITIALISED: Mutex<bool> = Mutex::new(false);
@@ -41,12 +49,26 @@ pub struct Logging {
     format: Option<Format>,
     writer: Option<Box<dyn Write + Send>>,
     queue_bytes: usize,
+    when_full: WhenFull,
+    rate_limit: Option<(u32, Duration)>,
+    redacted: Vec<String>,
+    max_value_bytes: Option<usize>,
 }
 
 impl Logging {
-    /// Starts from the defaults: level `info`, JSON, to standard output, with 8 MiB of lines waiting at most.
+    /// Starts from the defaults: level `info`, JSON, to standard output, with 8 MiB of lines waiting at most, dropped
+    /// past that; nothing limited, nothing redacted, nothing cut.
     pub fn builder() -> Self {
-        Self { level: None, format: None, writer: None, queue_bytes: QUEUE_BYTES }
+        Self {
+            level: None,
+            format: None,
+            writer: None,
+            queue_bytes: QUEUE_BYTES,
+            when_full: WhenFull::default(),
+            rate_limit: None,
+            redacted: Vec::new(),
+            max_value_bytes: None,
+        }
     }
 
     /// Sets what is logged when neither `LOG_LEVEL` nor `RUST_LOG` says so: a level, or levels by target as in
@@ -72,10 +94,52 @@ impl Logging {
         Self { writer: Some(Box::new(writer)), ..self }
     }
 
-    /// Sets how many bytes of lines may wait to be written, 8 MiB by default. A line that does not fit is dropped:
-    /// it is counted in `log_events_dropped_total`, and a line of its own says how many were as soon as there is room.
+    /// Sets how many bytes of lines may wait to be written, 8 MiB by default. What becomes of a line that does not fit
+    /// says [`when_full`](Self::when_full).
     pub fn queue_bytes(self, bytes: usize) -> Self {
         Self { queue_bytes: bytes, ..self }
+    }
+
+    /// Sets whether a line that finds no room is dropped, as it is by default, or waited for.
+    pub fn when_full(self, when_full: WhenFull) -> Self {
+        Self { when_full, ..self }
+    }
+
+    /// Sets how many lines one callsite may log within a time; by default there is no limit.
+    ///
+    /// The time begins with a line. What the callsite logs past `lines` before it is over is left out, counted in
+    /// `log_events_suppressed_total`, and not in `log_events_total`; a warning `log lines suppressed` then says how many
+    /// were, and where they would have come from. Every `tracing` event in the source is a callsite, whatever the values
+    /// it is given; so is every place that logs by the `log` crate. At most 4,096 are watched at a time.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use monitor_runtime::logging::Logging;
+    ///
+    /// # fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
+    /// let _guard = Logging::builder().rate_limit(10, Duration::from_secs(1)).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rate_limit(self, lines: u32, per: Duration) -> Self {
+        Self { rate_limit: Some((lines, per)), ..self }
+    }
+
+    /// Adds names of fields whose values are written as `[redacted]`, whatever binds or logs them: events, spans, the
+    /// attributes' `fields(…)`, [`context::bind`](crate::context::bind).
+    ///
+    /// Upper and lower case do not matter in ASCII. A name also stands for those that end in it behind a dot: `password`
+    /// for `user.password`. An error's sources go with it, and `message` is the message. Only names are looked at: a
+    /// secret inside of a message, or of a value under another name, is written.
+    pub fn redact(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let redacted = self.redacted.into_iter().chain(names.into_iter().map(Into::into)).collect();
+        Self { redacted, ..self }
+    }
+
+    /// Sets how many bytes of a text a line shows, at least 64; by default there is no cap. A longer text, the message
+    /// included, is cut between two characters, and `…[truncated 1048576 bytes]` says what is left out.
+    pub fn max_value_bytes(self, bytes: usize) -> Self {
+        Self { max_value_bytes: Some(bytes), ..self }
     }
 
     /// Makes this the process's logging: installs the global `tracing` subscriber, and takes in the records of the
@@ -128,18 +192,51 @@ impl Logging {
     fn start(self) -> Result<(LogFilter, Lines<Producer>, LogGuard), LoggingError> {
         let filter = LogFilter::new(settings::targets(settings::from_process, self.level.as_deref())?);
         let format = settings::format(settings::from_process, self.format)?;
-        if self.queue_bytes == 0 {
-            return Err(LoggingError::QueueBytes);
-        }
+        self.check()?;
         let look = match format {
             Format::Json => Look::Json,
             Format::Pretty => Look::Pretty { colour: self.writer.is_none() && wants_colour() },
         };
-        let writer = self.writer.unwrap_or_else(|| Box::new(io::stdout()));
-        let (producer, guard) =
-            writer::start(writer, look, self.queue_bytes).map_err(LoggingError::Thread)?;
-        Ok((filter, Lines::new(producer, look), guard))
+        let rules = ValueRules::new(&self.redacted, self.max_value_bytes);
+        let limit = self
+            .rate_limit
+            .map(|(lines, per)| RateLimit::new(lines, per, process::metrics().log_suppressed.clone()));
+        let queue = Queue::new(self.queue_bytes, self.when_full, Tally::of_process());
+        let outlet = Arc::new(Outlet::new(queue, look, limit));
+        let sink = self.writer.unwrap_or_else(standard_output);
+        writer::start(Arc::clone(&outlet), sink).map_err(LoggingError::Thread)?;
+        let guard = LogGuard::new(Arc::clone(&outlet));
+        Ok((filter, Lines::new(Producer::new(outlet), look, rules), guard))
     }
+
+    fn check(&self) -> Result<(), LoggingError> {
+        if self.queue_bytes == 0 {
+            return Err(LoggingError::QueueBytes);
+        }
+        if let Some((lines, per)) = self.rate_limit
+            && (lines == 0 || per.is_zero())
+        {
+            return Err(LoggingError::RateLimit { lines, per });
+        }
+        if let Some(name) = self.redacted.iter().find(|name| name.trim().is_empty()) {
+            return Err(LoggingError::Redact { name: name.clone() });
+        }
+        match self.max_value_bytes {
+            Some(bytes @ ..LEAST_VALUE_BYTES) => {
+                Err(LoggingError::MaxValueBytes { bytes, least: LEAST_VALUE_BYTES })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Standard output without the buffer of the standard library, which takes lines that it then cannot write.
+fn standard_output() -> Box<dyn Write + Send> {
+    #[cfg(unix)]
+    if let Ok(descriptor) = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned() {
+        return Box::new(std::fs::File::from(descriptor));
+    }
+    Box::new(io::stdout())
 }
 
 impl fmt::Debug for Logging {
@@ -148,6 +245,10 @@ impl fmt::Debug for Logging {
             .field("level", &self.level)
             .field("format", &self.format)
             .field("queue_bytes", &self.queue_bytes)
+            .field("when_full", &self.when_full)
+            .field("rate_limit", &self.rate_limit)
+            .field("redacted", &self.redacted)
+            .field("max_value_bytes", &self.max_value_bytes)
             .finish_non_exhaustive()
     }
 }

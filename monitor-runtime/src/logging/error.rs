@@ -1,6 +1,7 @@
 //! Why logging did not start.
 
 use std::io;
+use std::time::Duration;
 
 use tracing::subscriber::SetGlobalDefaultError;
 
@@ -30,6 +31,33 @@ pub enum LoggingError {
     /// [`Logging::queue_bytes`](super::Logging::queue_bytes) was given 0, which would drop every line.
     #[error("queue_bytes is 0; expected the bytes of log lines that may wait, 8388608 by default")]
     QueueBytes,
+    /// [`Logging::rate_limit`](super::Logging::rate_limit) was given no lines or no time.
+    #[error(
+        "rate_limit is {lines} lines per {per:?}; expected at least 1 line per a time longer than 0, as in \
+         `rate_limit(10, Duration::from_secs(1))`"
+    )]
+    RateLimit {
+        /// The lines it was given.
+        lines: u32,
+        /// The time it was given.
+        per: Duration,
+    },
+    /// [`Logging::redact`](super::Logging::redact) was given a name of nothing or of white space.
+    #[error(
+        "redact has the name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
+    )]
+    Redact {
+        /// What it was given.
+        name: String,
+    },
+    /// [`Logging::max_value_bytes`](super::Logging::max_value_bytes) was given less than an id takes.
+    #[error("max_value_bytes is {bytes}; expected at least {least}, so that ids stay whole")]
+    MaxValueBytes {
+        /// What it was given.
+        bytes: usize,
+        /// The least it takes.
+        least: usize,
+    },
     /// Logging was initialised before.
     #[error(
         "logging is initialised already; keep the guard of the first `init` and call it once, in `main`, or give this \

@@ -181,6 +181,15 @@ impl Fields {
         self.ends.extend_from_slice(&other.ends);
     }
 
+    /// Appends `field` with another value.
+    pub(super) fn copy_with(&mut self, field: &Field<'_>, value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&field.whole[..field.key.len() + 4]);
+        self.bytes.extend_from_slice(value);
+        let key = start + 2 + field.key.len();
+        self.ends.push(Ends { key, field: self.bytes.len(), rank: field.rank });
+    }
+
     /// Puts `field` in the place of its rank, the last among equals; the others are in theirs already.
     pub(super) fn insert(&mut self, field: Field<'_>) {
         let at = self.ends.iter().take_while(|ends| ends.rank <= field.rank).count();

@@ -11,13 +11,22 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::bound::{self, Bound};
 use super::fields::Fields;
-use super::line::{Look, rank, with_line};
+use super::line::{Look, Silence, rank, with_line};
+use super::rules::ValueRules;
 use crate::registry::process::{self, LEVELS};
 
 /// Where finished lines go.
 pub(crate) trait Sink: Debug + Send + Sync + 'static {
     /// Takes one line, in two parts.
     fn push(&self, line: [&[u8]; 2]);
+
+    /// Whether an event is to become a line.
+    fn admits(&self, _event: &Event<'_>) -> bool {
+        true
+    }
+
+    /// Takes note of an event that was to become a line and cannot.
+    fn refuse(&self) {}
 }
 
 /// What events become: lines, counted and handed on.
@@ -25,27 +34,39 @@ pub(crate) trait Sink: Debug + Send + Sync + 'static {
 pub(crate) struct Lines<K> {
     sink: K,
     look: Look,
+    rules: Option<ValueRules>,
     /// `log_events_total`, by [`rank`].
     events: [IntCounter; 5],
 }
 
 impl<K: Sink> Lines<K> {
-    pub(super) fn new(sink: K, look: Look) -> Self {
+    pub(super) fn new(sink: K, look: Look, rules: Option<ValueRules>) -> Self {
         let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
-        Self { sink, look, events }
+        Self { sink, look, rules, events }
     }
 
     /// Writes an event's line; `copy_bound` says what is bound around it.
     pub(super) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
         with_line(|line| {
-            if line.is_muted() {
+            if let Some(silence) = line.silence() {
+                return self.leave_out(event, silence);
+            }
+            if !self.sink.admits(event) {
                 return;
             }
-            let rendered = line.render(self.look, event, copy_bound);
+            let rendered = line.render(self.look, self.rules.as_ref(), event, copy_bound);
             // Counted once it can no longer come to nothing: emitted is written plus dropped.
             self.events[rank(*event.metadata().level())].inc();
             self.sink.push(rendered);
         });
+    }
+
+    #[cold]
+    fn leave_out(&self, event: &Event<'_>, silence: Silence) {
+        if silence == Silence::TooDeep {
+            self.events[rank(*event.metadata().level())].inc();
+            self.sink.refuse();
+        }
     }
 }
 
@@ -61,7 +82,7 @@ impl<K: Sink> LogLayer<K> {
     /// A layer that writes JSON and filters nothing.
     #[cfg(feature = "testing")]
     pub(crate) fn json(sink: K) -> Self {
-        Self::new(Lines::new(sink, Look::Json))
+        Self::new(Lines::new(sink, Look::Json, None))
     }
 }
 
@@ -137,7 +158,7 @@ mod tests {
         S: Subscriber + Send + Sync + 'static,
     {
         let memory = Memory::default();
-        subscriber::with_default(subscriber(Lines::new(memory.clone(), Look::Json)), run);
+        subscriber::with_default(subscriber(Lines::new(memory.clone(), Look::Json, None)), run);
         let lines = memory.0.lock().unwrap();
         let prefix = format!("\"logger\":\"{}\",", module_path!());
         lines.lines().map(|line| line.split_once(&prefix).map_or(line, |(_, line)| line).to_owned()).collect()
@@ -303,7 +324,7 @@ mod tests {
         // Alone among these tests to use the `log` crate, whose logger is the process's.
         tracing_log::LogTracer::init().unwrap();
         let memory = Memory::default();
-        let layer = LogLayer::new(Lines::new(memory.clone(), Look::Json));
+        let layer = LogLayer::new(Lines::new(memory.clone(), Look::Json, None));
         subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = info_span!("s", a = 1).entered();
             tracing_log::log::warn!(target: "driver", "slow {}", "query");
@@ -319,9 +340,9 @@ mod tests {
     fn two_layers_on_one_registry_both_show_what_is_bound() {
         let (one, other) = (Memory::default(), Memory::default());
         let registry =
-            tracing_subscriber::registry().with(LogLayer::new(Lines::new(one.clone(), Look::Json)));
+            tracing_subscriber::registry().with(LogLayer::new(Lines::new(one.clone(), Look::Json, None)));
         let registry =
-            registry.with(LogLayer::new(Lines::new(other.clone(), Look::Pretty { colour: false })));
+            registry.with(LogLayer::new(Lines::new(other.clone(), Look::Pretty { colour: false }, None)));
         subscriber::with_default(registry, || {
             let span = info_span!("s", a = 1, b = Empty).entered();
             span.record("b", display("x"));

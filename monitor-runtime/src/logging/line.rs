@@ -9,12 +9,17 @@ use tracing_log::NormalizeEvent as _;
 use super::fields::Fields;
 use super::forms::{Forms, write_head};
 use super::pretty;
+use super::rules::ValueRules;
 use super::visit::{EventPlace, Visitor};
 use crate::json;
 use crate::timestamp::Timestamps;
 
 /// A thread keeps its buffers up to this size; a line of megabytes does not stay.
 const KEPT_BYTES: usize = 64 * 1_024;
+
+/// How deep lines may lie in each other: a value that logs while it is formatted has one inside of its own. One that
+/// logs itself would go on until the stack is used up.
+const DEEPEST: u32 = 4;
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,30 +37,93 @@ pub(super) struct Line {
     pretty: Vec<u8>,
     timestamps: Timestamps,
     forms: Forms,
-    is_muted: bool,
+    silence: Option<Silence>,
+    /// What the fields become when there are rules for their values.
+    spare: Fields,
+}
+
+/// Why nothing is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The thread is the writer's own.
+    Muted,
+    /// Lines lie in each other too deep.
+    TooDeep,
 }
 
 thread_local! {
     static LINE: Cell<Option<Box<Line>>> = const { Cell::new(None) };
+    /// Looked at only where `LINE` is empty.
+    static HERE: Cell<Here> = const { Cell::new(Here { has_line: false, is_muted: false, depth: 0 }) };
+}
+
+/// What a thread knows of its lines.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    /// Its buffers are made, and lent if they are not to be found.
+    has_line: bool,
+    is_muted: bool,
+    /// The buffers that are in use beside its own.
+    depth: u32,
+}
+
+/// A line that is being put together.
+struct Lent {
+    line: Option<Box<Line>>,
+    /// It is the thread's own, and goes back there.
+    is_own: bool,
 }
 
 /// Lends this thread's buffers.
 ///
-/// They are taken out meanwhile: a value that logs while it is being formatted finds none and makes its own, and
-/// one that panics takes its half line with it.
+/// They are taken out meanwhile: a value that logs while it is being formatted finds none and makes its own.
 pub(super) fn with_line<T>(work: impl FnOnce(&mut Line) -> T) -> T {
-    let mut line = LINE.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    let done = work(&mut line);
-    if line.head.capacity().max(line.fields.capacity()).max(line.pretty.capacity()) <= KEPT_BYTES {
-        // Refused while the thread ends, and then there is nothing to keep them for.
-        let _ = LINE.try_with(|kept| kept.set(Some(line)));
+    let mut lent = match LINE.try_with(Cell::take) {
+        Ok(Some(line)) => Lent { line: Some(line), is_own: true },
+        _ => Lent::fresh(),
+    };
+    work(lent.line.get_or_insert_default())
+}
+
+impl Lent {
+    #[cold]
+    fn fresh() -> Self {
+        // While a thread ends it has nothing of its own any more.
+        HERE.try_with(|place| {
+            let here = place.get();
+            let depth = if here.has_line { here.depth + 1 } else { 0 };
+            place.set(Here { has_line: true, depth, ..here });
+            let silence = match depth {
+                _ if here.is_muted => Some(Silence::Muted),
+                ..DEEPEST => None,
+                DEEPEST.. => Some(Silence::TooDeep),
+            };
+            Self { line: Some(Box::new(Line { silence, ..Line::default() })), is_own: !here.has_line }
+        })
+        .unwrap_or(Self { line: None, is_own: true })
     }
-    done
+}
+
+/// Also when the work panics, whose half line is overwritten by the next.
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.is_own {
+            let _ = HERE.try_with(|here| here.set(Here { depth: here.get().depth - 1, ..here.get() }));
+            return;
+        }
+        let mut line = self.line.take();
+        if let Some(line) = &mut line {
+            line.shrink();
+        }
+        // Refused while the thread ends, and then there is nothing to keep them for.
+        let _ = LINE.try_with(|kept| kept.set(line));
+    }
 }
 
 /// Leaves what this thread logs out from now on: the writer's own thread would otherwise log about logging for ever.
 pub(super) fn mute_thread() {
-    let _ = LINE.try_with(|kept| kept.set(Some(Box::new(Line { is_muted: true, ..Line::default() }))));
+    let _ = HERE.try_with(|here| here.set(Here { is_muted: true, has_line: false, depth: 0 }));
+    let _ = LINE.try_with(Cell::take);
 }
 
 /// The place of `level` in [`LEVELS`].
@@ -70,13 +138,23 @@ pub(super) fn rank(level: Level) -> usize {
 }
 
 impl Line {
-    pub(super) fn is_muted(&self) -> bool {
-        self.is_muted
+    pub(super) fn silence(&self) -> Option<Silence> {
+        self.silence
+    }
+
+    #[inline]
+    fn shrink(&mut self) {
+        if self.head.capacity().max(self.fields.capacity()).max(self.pretty.capacity()) > KEPT_BYTES {
+            *self = Self { silence: self.silence, ..Self::default() };
+        }
     }
 
     /// Renders what is recorded for a span after it was opened.
     pub(super) fn record(&mut self, values: &Record<'_>) -> &Fields {
         self.fields.clear();
+        if self.silence.is_some() {
+            return &self.fields;
+        }
         values.record(&mut Visitor { place: &mut self.fields, keys: &[] });
         &self.fields
     }
@@ -90,6 +168,9 @@ impl Line {
     /// Renders what a span binds by itself.
     pub(super) fn bind(&mut self, attributes: &Attributes<'_>) -> &Fields {
         self.fields.clear();
+        if self.silence.is_some() {
+            return &self.fields;
+        }
         let keys = &self.forms.of(attributes.metadata()).keys;
         attributes.record(&mut Visitor { place: &mut self.fields, keys });
         &self.fields
@@ -99,6 +180,7 @@ impl Line {
     pub(super) fn render(
         &mut self,
         look: Look,
+        rules: Option<&ValueRules>,
         event: &Event<'_>,
         copy_bound: impl FnOnce(&mut Fields),
     ) -> [&[u8]; 2] {
@@ -121,6 +203,7 @@ impl Line {
         self.fields.clear();
         // Copied before any value is formatted, so that the span is not locked while a user's code runs.
         copy_bound(&mut self.fields);
+        let message = self.head.len();
         let place = EventPlace {
             message: &mut self.head,
             has_message: false,
@@ -132,6 +215,9 @@ impl Line {
         if !visitor.place.has_message {
             json::write_str(&mut self.head, metadata.name());
         }
+        if let Some(rules) = rules {
+            rules.apply(&mut self.head, message, &mut self.fields, &mut self.spare);
+        }
         self.end(look)
     }
 
@@ -141,7 +227,7 @@ impl Line {
         look: Look,
         level: Level,
         message: &str,
-        count: (&str, u64),
+        fields: impl FnOnce(&mut Fields),
     ) -> [&[u8]; 2] {
         self.fields.clear();
         match look {
@@ -149,9 +235,7 @@ impl Line {
             Look::Pretty { colour } => self.begin_pretty(level, super::TARGET, colour),
         }
         json::write_str(&mut self.head, message);
-        self.fields.add(super::fields::Key::new(count.0), |out| {
-            out.extend_from_slice(itoa::Buffer::new().format(count.1).as_bytes());
-        });
+        fields(&mut self.fields);
         self.end(look)
     }
 

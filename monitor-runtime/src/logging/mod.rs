@@ -16,7 +16,8 @@
 //!   than `info` are open where lines of their level and target are written; what others would bind is on no line.
 //!
 //! Lines are written by a thread of their own, from a queue bounded by bytes. Every line is counted, in
-//! `log_events_total`, and each is either written or counted in `log_events_dropped_total` as well.
+//! `log_events_total`, and each ends up in either `log_events_written_total` or `log_events_dropped_total` as well. What
+//! a rate limit leaves out is no line; it is counted in `log_events_suppressed_total`.
 //!
 //! | variable | values |
 //! | --- | --- |
@@ -31,9 +32,12 @@ mod fields;
 mod filter;
 mod forms;
 mod layer;
+mod limit;
 mod line;
+mod outlet;
 mod pretty;
 mod queue;
+mod rules;
 mod settings;
 mod spans;
 mod subscriber;
@@ -50,8 +54,8 @@ pub(crate) use layer::{LogLayer, Sink};
 
 pub use builder::Logging;
 pub use error::LoggingError;
-pub use settings::Format;
-pub use writer::LogGuard;
+pub use outlet::LogGuard;
+pub use settings::{Format, WhenFull};
 
 /// The logger of lines about logging itself.
 const TARGET: &str = "monitor_runtime::logging";

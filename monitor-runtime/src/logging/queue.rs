@@ -1,11 +1,11 @@
 //! Lines on their way to the writer's thread: a buffer bounded by bytes, which the writer swaps for an empty one.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
 
-use super::layer::Sink;
+use super::settings::WhenFull;
 use crate::registry::process;
 
 /// How long the writer collects lines before it takes them, so that a busy program does not wake it for each.
@@ -23,8 +23,24 @@ pub(super) struct Queue {
     /// The writer has done something.
     progress: Condvar,
     capacity: usize,
+    tally: Tally,
+}
+
+/// What has become of lines.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// `log_events_written_total`.
+    pub(super) written: IntCounter,
     /// `log_events_dropped_total`.
-    dropped: IntCounter,
+    pub(super) dropped: IntCounter,
+}
+
+impl Tally {
+    /// The process's counters.
+    pub(super) fn of_process() -> Self {
+        let metrics = process::metrics();
+        Self { written: metrics.log_written.clone(), dropped: metrics.log_dropped.clone() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +58,10 @@ struct State {
     is_asleep: bool,
     /// The writer is not to wait for more lines.
     is_urgent: bool,
+    /// Whoever has a line that does not fit waits for room.
+    is_blocking: bool,
+    /// When the writer is to be woken though there are no lines.
+    reminder: Option<Instant>,
     stage: Stage,
 }
 
@@ -55,15 +75,94 @@ enum Stage {
     Ended,
 }
 
-impl Queue {
-    /// Makes a queue that holds `capacity` bytes of lines.
-    pub(super) fn new(capacity: usize) -> Self {
-        Self::counting(capacity, process::metrics().log_dropped.clone())
+impl State {
+    fn filled(&self) -> usize {
+        self.lines.len() + self.in_flight
     }
 
-    /// The same, with a counter of dropped lines that may be another than the process's.
-    pub(super) fn counting(capacity: usize, dropped: IntCounter) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), progress: Condvar::new(), capacity, dropped }
+    fn is_idle(&self) -> bool {
+        self.lines.is_empty() && self.refused == 0 && self.stage == Stage::Open
+    }
+}
+
+impl Queue {
+    /// Makes a queue that holds `capacity` bytes of lines.
+    pub(super) fn new(capacity: usize, when_full: WhenFull, tally: Tally) -> Self {
+        let state = State { is_blocking: when_full == WhenFull::Block, ..State::default() };
+        Self { state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new(), capacity, tally }
+    }
+
+    /// Takes a line, in two parts; if there is no room, waits for it where the queue blocks, else refuses the line.
+    pub(super) fn push(&self, line: [&[u8]; 2]) {
+        let state = self.lock();
+        let size = line[0].len() + line[1].len();
+        if state.stage == Stage::Ended || state.filled() + size > self.capacity {
+            self.push_when_there_is_room(state, line);
+        } else {
+            self.take(state, line);
+        }
+    }
+
+    /// The same, but never waits.
+    pub(super) fn offer(&self, line: [&[u8]; 2]) {
+        let state = self.lock();
+        if state.stage == Stage::Ended || state.filled() + line[0].len() + line[1].len() > self.capacity {
+            self.refuse_in(state);
+        } else {
+            self.take(state, line);
+        }
+    }
+
+    /// Counts a line that was lost before it came here.
+    pub(super) fn refuse(&self) {
+        self.refuse_in(self.lock());
+    }
+
+    /// A line larger than the queue is taken once nothing else waits: by choice none is lost.
+    #[cold]
+    fn push_when_there_is_room(&self, mut state: MutexGuard<'_, State>, line: [&[u8]; 2]) {
+        while state.is_blocking && state.stage != Stage::Ended {
+            if state.filled() == 0 || state.filled() + line[0].len() + line[1].len() <= self.capacity {
+                return self.take(state, line);
+            }
+            state.is_urgent = true;
+            self.work.notify_one();
+            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.refuse_in(state);
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State>, [head, tail]: [&[u8]; 2]) {
+        state.lines.extend_from_slice(head);
+        state.lines.extend_from_slice(tail);
+        state.accepted += 1;
+        let is_filling = state.filled() > self.capacity / 2 && !state.is_urgent;
+        self.wake_if(state, is_filling);
+    }
+
+    fn refuse_in(&self, mut state: MutexGuard<'_, State>) {
+        state.refused += 1;
+        self.tally.dropped.inc();
+        let is_news = !state.is_urgent;
+        self.wake_if(state, is_news);
+    }
+
+    /// Wakes the writer if it sleeps, and if `is_urgent` from its linger as well.
+    fn wake_if(&self, mut state: MutexGuard<'_, State>, is_urgent: bool) {
+        state.is_urgent |= is_urgent;
+        if state.is_asleep || is_urgent {
+            state.is_asleep = false;
+            drop(state);
+            self.work.notify_one();
+        }
+    }
+
+    /// Has the writer woken at `time`, lines or not.
+    pub(super) fn remind(&self, time: Instant) {
+        let mut state = self.lock();
+        state.reminder = Some(state.reminder.map_or(time, |known| known.min(time)));
+        drop(state);
+        self.work.notify_one();
     }
 
     /// Says that no more lines will come; the writer ends when it has written those there are.
@@ -76,6 +175,12 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// From here on nobody waits for room.
+    pub(super) fn stop_blocking(&self) {
+        self.lock().is_blocking = false;
+        self.progress.notify_all();
+    }
+
     /// Waits until every line queued so far has been written or given up, and says whether that came to be in time.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
         let state = self.lock();
@@ -84,17 +189,16 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0.settled >= target
     }
 
-    /// Waits for lines, swaps them into `batch`, and says how many were refused meanwhile; `None` at the end.
+    /// Waits for lines or the reminder, swaps the lines into `batch`, and says how many were refused meanwhile; `None`
+    /// at the end.
     pub(super) fn next(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
         batch.shrink_to(KEPT_BYTES);
         let mut state = self.linger();
         state.is_asleep = true;
-        let is_idle =
-            |state: &mut State| state.lines.is_empty() && state.refused == 0 && state.stage == Stage::Open;
-        let mut state = self.work.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.wait_for_work(state);
         state.is_asleep = false;
-        if state.lines.is_empty() && state.refused == 0 {
+        if state.lines.is_empty() && state.refused == 0 && state.stage != Stage::Open {
             return None;
         }
         std::mem::swap(&mut state.lines, batch);
@@ -111,20 +215,42 @@ impl Queue {
         state
     }
 
+    fn wait_for_work<'q>(&'q self, mut state: MutexGuard<'q, State>) -> MutexGuard<'q, State> {
+        while state.is_idle() {
+            let Some(reminder) = state.reminder else {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = reminder.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.reminder = None;
+                break;
+            }
+            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+
     /// Says that the batch last taken has been written, but for the `lost` last lines of it.
     pub(super) fn settle(&self, lost: u64) {
-        self.dropped.inc_by(lost);
+        self.tally.dropped.inc_by(lost);
         let mut state = self.lock();
+        self.tally.written.inc_by((state.taken - state.settled).saturating_sub(lost));
         state.in_flight = 0;
         state.settled = state.taken;
         drop(state);
         self.progress.notify_all();
     }
 
+    /// Counts a line that the writer has written of its own.
+    pub(super) fn count_own(&self) {
+        self.tally.written.inc();
+    }
+
     /// Says that nothing will be written any more: what waits is dropped, and so is whatever comes.
     pub(super) fn end(&self) {
         let mut state = self.lock();
-        self.dropped.inc_by(state.accepted - state.settled);
+        self.tally.dropped.inc_by(state.accepted - state.settled);
         state.settled = state.accepted;
         state.stage = Stage::Ended;
         state.lines = Vec::new();
@@ -137,34 +263,6 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        state.is_asleep = false;
-        drop(state);
-        self.work.notify_one();
-    }
-}
-
-impl Sink for Queue {
-    fn push(&self, [head, tail]: [&[u8]; 2]) {
-        let mut state = self.lock();
-        let filled = state.lines.len() + state.in_flight + head.len() + tail.len();
-        if state.stage == Stage::Ended || filled > self.capacity {
-            state.refused += 1;
-            self.dropped.inc();
-        } else {
-            state.lines.extend_from_slice(head);
-            state.lines.extend_from_slice(tail);
-            state.accepted += 1;
-        }
-        let is_filling = filled > self.capacity / 2 && !state.is_urgent;
-        if is_filling {
-            state.is_urgent = true;
-        }
-        if state.is_asleep || is_filling {
-            self.wake(state);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -172,8 +270,13 @@ mod tests {
     use super::*;
 
     fn queue(capacity: usize) -> Queue {
-        // Tests that run side by side share the process's counter.
-        Queue::counting(capacity, IntCounter::new("dropped", "Lines dropped.").unwrap())
+        Queue::new(capacity, WhenFull::Drop, tally())
+    }
+
+    /// Tests that run side by side share the process's counters.
+    fn tally() -> Tally {
+        let counter = |name| IntCounter::new(name, "Lines.").unwrap();
+        Tally { written: counter("written"), dropped: counter("dropped") }
     }
 
     fn text(batch: &[u8]) -> &str {
@@ -194,13 +297,13 @@ mod tests {
         let (queue, mut batch) = (queue(8), Vec::new());
         queue.push([b"1234", b"\n"]);
         queue.push([b"123", b"\n"]);
-        assert_eq!(queue.dropped.get(), 1);
+        assert_eq!(queue.tally.dropped.get(), 1);
         assert_eq!(queue.next(&mut batch), Some(1));
         queue.push([b"123", b"\n"]);
-        assert_eq!(queue.dropped.get(), 2, "the batch still fills the queue while it is being written");
+        assert_eq!(queue.tally.dropped.get(), 2, "the batch still fills the queue while it is being written");
         queue.settle(0);
         queue.push([b"123", b"\n"]);
-        assert_eq!(queue.dropped.get(), 2);
+        assert_eq!(queue.tally.dropped.get(), 2);
         assert_eq!(queue.next(&mut batch), Some(1));
         assert_eq!(text(&batch), "123\n");
     }
@@ -230,9 +333,9 @@ mod tests {
         queue.push([b"b", b"\n"]);
         queue.settle(1);
         queue.end();
-        assert_eq!(queue.dropped.get(), 2);
+        assert_eq!(queue.tally.dropped.get(), 2);
         queue.push([b"c", b"\n"]);
-        assert_eq!(queue.dropped.get(), 3);
+        assert_eq!(queue.tally.dropped.get(), 3);
         assert!(queue.flush(Duration::ZERO), "nothing waits for a writer any more");
     }
 
@@ -242,5 +345,90 @@ mod tests {
         assert!(queue.flush(Duration::ZERO), "an empty queue has nothing to wait for");
         queue.push([b"a", b"\n"]);
         assert!(!queue.flush(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_settled_batch_counts_what_was_written_and_what_was_lost_of_it() {
+        let (queue, mut batch) = (queue(64), Vec::new());
+        (0..3).for_each(|_| queue.push([b"a", b"\n"]));
+        assert_eq!(queue.next(&mut batch), Some(0));
+        queue.push([b"b", b"\n"]);
+        queue.settle(1);
+        assert_eq!((queue.tally.written.get(), queue.tally.dropped.get()), (2, 1));
+        queue.end();
+        assert_eq!((queue.tally.written.get(), queue.tally.dropped.get()), (2, 2));
+    }
+
+    /// Runs `push` on a thread of its own while `meanwhile` runs.
+    fn beside(queue: &Queue, line: &[u8], meanwhile: impl FnOnce()) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.push([line, b"\n"]));
+            meanwhile();
+        });
+    }
+
+    /// Gives the other thread the chance to do what it must not, or to begin to wait.
+    fn a_moment() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_queue_that_blocks_lets_a_line_in_when_there_is_room() {
+        let queue = Queue::new(8, WhenFull::Block, tally());
+        queue.push([b"1234567", b"\n"]);
+        let mut batch = Vec::new();
+        beside(&queue, b"next", || {
+            assert_eq!(queue.next(&mut batch), Some(0));
+            a_moment();
+            assert_eq!(queue.lock().accepted, 1, "what is being written still fills the queue");
+            queue.settle(0);
+        });
+        assert_eq!(queue.next(&mut batch), Some(0));
+        assert_eq!((text(&batch), queue.tally.dropped.get()), ("next\n", 0));
+    }
+
+    #[test]
+    fn a_queue_that_blocks_takes_a_line_larger_than_itself_once_it_is_empty() {
+        let queue = Queue::new(4, WhenFull::Block, tally());
+        queue.push([b"1", b"\n"]);
+        let mut batch = Vec::new();
+        beside(&queue, b"larger than the queue", || {
+            assert_eq!(queue.next(&mut batch), Some(0));
+            queue.settle(0);
+        });
+        assert_eq!(queue.next(&mut batch), Some(0));
+        assert_eq!(text(&batch), "larger than the queue\n");
+    }
+
+    #[test]
+    fn whoever_waits_for_room_is_let_go_when_the_writer_ends_or_the_guard_is_gone() {
+        for let_go in [Queue::end, Queue::stop_blocking] {
+            let queue = Queue::new(4, WhenFull::Block, tally());
+            queue.push([b"123", b"\n"]);
+            beside(&queue, b"late", || {
+                a_moment();
+                let_go(&queue);
+            });
+            assert!(queue.tally.dropped.get() >= 1);
+            queue.push([b"later", b"\n"]);
+            assert!(queue.tally.dropped.get() >= 2, "and nobody waits from then on");
+        }
+    }
+
+    #[test]
+    fn what_must_not_wait_is_refused_by_a_queue_that_blocks_as_well() {
+        let queue = Queue::new(4, WhenFull::Block, tally());
+        queue.push([b"123", b"\n"]);
+        queue.offer([b"own", b"\n"]);
+        assert_eq!(queue.tally.dropped.get(), 1);
+    }
+
+    #[test]
+    fn a_reminder_wakes_the_writer_though_there_are_no_lines() {
+        let (queue, mut batch) = (queue(64), Vec::new());
+        queue.remind(Instant::now() + Duration::from_mins(1));
+        queue.remind(Instant::now());
+        assert_eq!(queue.next(&mut batch), Some(0));
+        assert_eq!(text(&batch), "");
     }
 }

@@ -129,7 +129,7 @@ fn write_as_string(out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+pub(super) fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 

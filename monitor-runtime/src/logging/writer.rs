@@ -1,85 +1,25 @@
-//! The thread that writes lines, and the guard that waits for it.
+//! The thread that writes lines.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use prometheus::IntCounter;
-use tracing::Level;
-
-use super::layer::Sink;
-use super::line::{Line, Look, mute_thread, rank};
-use super::queue::Queue;
-use crate::registry::process::{self, LEVELS};
-
-/// How long a flush waits for a sink that takes nothing.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+use super::line::{Line, mute_thread};
+use super::outlet::Outlet;
 
 /// How long to leave a sink alone that says it would block.
 const BLOCKED: Duration = Duration::from_millis(1);
 
-/// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
-///
-/// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
-/// written if the process lives long enough; nothing waits for them any more.
-///
-/// Dropping it, like [`flush`](Self::flush), blocks the thread for up to five seconds when the sink is stalled.
-#[derive(Debug)]
-#[must_use = "dropped at once, it flushes at once, and nothing waits for the last lines of the process"]
-pub struct LogGuard {
-    queue: Arc<Queue>,
-}
-
-impl LogGuard {
-    /// Waits until everything emitted before the call has been written and flushed, or five seconds have passed, and
-    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped.
-    pub fn flush(&self) -> bool {
-        self.queue.flush(FLUSH_TIMEOUT)
-    }
-}
-
-impl Drop for LogGuard {
-    fn drop(&mut self) {
-        self.flush();
-    }
-}
-
-/// The layer's end of the queue; the writer ends after it.
-#[derive(Debug)]
-pub(crate) struct Producer {
-    queue: Arc<Queue>,
-}
-
-impl Sink for Producer {
-    #[inline]
-    fn push(&self, line: [&[u8]; 2]) {
-        self.queue.push(line);
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        self.queue.close();
-    }
-}
-
-/// Starts the thread that writes to `sink` whatever is pushed into the producer.
-pub(super) fn start(
-    sink: Box<dyn Write + Send>,
-    look: Look,
-    queue_bytes: usize,
-) -> io::Result<(Producer, LogGuard)> {
-    let queue = Arc::new(Queue::new(queue_bytes));
-    let writer = Writer::new(Arc::clone(&queue), sink, look);
-    thread::Builder::new().name("monitor-logs".to_owned()).spawn(move || writer.run())?;
-    Ok((Producer { queue: Arc::clone(&queue) }, LogGuard { queue }))
+/// Starts the thread that writes to `sink` whatever comes through `outlet`.
+pub(super) fn start(outlet: Arc<Outlet>, sink: Box<dyn Write + Send>) -> io::Result<()> {
+    let writer = Writer::new(outlet, sink);
+    thread::Builder::new().name("monitor-logs".to_owned()).spawn(move || writer.run()).map(drop)
 }
 
 struct Writer {
-    queue: Arc<Queue>,
+    outlet: Arc<Outlet>,
     sink: Box<dyn Write + Send>,
-    look: Look,
     batch: Vec<u8>,
     /// Where the batch's lines end and the report on dropped ones begins.
     report: usize,
@@ -90,29 +30,26 @@ struct Writer {
     /// Lines dropped and not yet reported.
     unreported: u64,
     line: Line,
-    reports: IntCounter,
 }
 
 impl Writer {
-    fn new(queue: Arc<Queue>, sink: Box<dyn Write + Send>, look: Look) -> Self {
-        let reports = process::metrics().log_events.with_label_values(&[LEVELS[rank(Level::WARN)]]);
+    fn new(outlet: Arc<Outlet>, sink: Box<dyn Write + Send>) -> Self {
         Self {
-            queue,
+            outlet,
             sink,
-            look,
             batch: Vec::new(),
             report: 0,
             written: 0,
             is_torn: false,
             unreported: 0,
             line: Line::default(),
-            reports,
         }
     }
 
     fn run(mut self) {
         mute_thread();
-        while let Some(refused) = self.queue.next(&mut self.batch) {
+        while let Some(refused) = self.outlet.queue.next(&mut self.batch) {
+            self.outlet.say_what_was_left_out(&mut self.line, Some(Instant::now()));
             self.written = 0;
             self.unreported += refused;
             self.append_report();
@@ -127,9 +64,7 @@ impl Writer {
     fn append_report(&mut self) {
         self.report = self.batch.len();
         if self.unreported > 0 {
-            let dropped = ("dropped", self.unreported);
-            let line = self.line.render_own(self.look, Level::WARN, "log lines dropped", dropped);
-            for part in line {
+            for part in self.outlet.report(&mut self.line, self.unreported) {
                 self.batch.extend_from_slice(part);
             }
         }
@@ -141,10 +76,10 @@ impl Writer {
         if done.is_err() {
             self.unreported += self.unwritten();
         } else if self.unreported > 0 {
-            self.reports.inc();
+            self.outlet.count_report();
             self.unreported = 0;
         }
-        self.queue.settle(self.unwritten());
+        self.outlet.queue.settle(self.unwritten());
         done
     }
 
@@ -186,9 +121,9 @@ impl Drop for Writer {
     /// Also when the sink panicked: no producer and no flush may wait for a thread that is gone.
     fn drop(&mut self) {
         if thread::panicking() {
-            self.queue.settle(self.unwritten());
+            self.outlet.queue.settle(self.unwritten());
         }
-        self.queue.end();
+        self.outlet.queue.end();
     }
 }
 
@@ -205,14 +140,20 @@ fn retried<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use prometheus::IntCounter;
     use std::collections::VecDeque;
     use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
     use std::sync::{Mutex, MutexGuard};
-    use std::time::Instant;
 
+    use super::super::layer::Sink as _;
+    use super::super::line::Look;
+    use super::super::outlet::{LogGuard, Producer};
+    use super::super::queue::{Queue, Tally};
+    use super::super::settings::WhenFull;
     use super::*;
 
     const SOON: Duration = Duration::from_secs(10);
+    const NOT_LONG: Duration = Duration::from_millis(20);
 
     /// What a sink does when it is asked to write.
     enum Answer {
@@ -266,21 +207,24 @@ mod tests {
     struct Running {
         producer: Producer,
         guard: LogGuard,
+        written: IntCounter,
         dropped: IntCounter,
         thread: thread::JoinHandle<()>,
     }
 
     fn run(sink: &Scripted, queue_bytes: usize) -> Running {
-        let dropped = IntCounter::new("dropped", "Lines dropped.").unwrap();
-        let queue = Arc::new(Queue::counting(queue_bytes, dropped.clone()));
-        let writer = Writer::new(Arc::clone(&queue), Box::new(sink.clone()), Look::Json);
+        start(sink, queue_bytes, WhenFull::Drop)
+    }
+
+    fn start(sink: &Scripted, queue_bytes: usize, when_full: WhenFull) -> Running {
+        let counter = |name| IntCounter::new(name, "Lines.").unwrap();
+        let (written, dropped) = (counter("written"), counter("dropped"));
+        let tally = Tally { written: written.clone(), dropped: dropped.clone() };
+        let outlet = Arc::new(Outlet::new(Queue::new(queue_bytes, when_full, tally), Look::Json, None));
+        let writer = Writer::new(Arc::clone(&outlet), Box::new(sink.clone()));
         let thread = thread::spawn(move || writer.run());
-        Running {
-            producer: Producer { queue: Arc::clone(&queue) },
-            guard: LogGuard { queue },
-            dropped,
-            thread,
-        }
+        let producer = Producer::new(Arc::clone(&outlet));
+        Running { producer, guard: LogGuard::new(outlet), written, dropped, thread }
     }
 
     impl Running {
@@ -399,7 +343,7 @@ mod tests {
         assert!(running.guard.flush());
         assert!(ended(running.thread).is_err());
         running.producer.push([b"lost as well", b"\n"]);
-        assert!(running.guard.flush() && started.elapsed() < FLUSH_TIMEOUT);
+        assert!(running.guard.flush() && started.elapsed() < SOON);
         assert_eq!(running.dropped.get(), 2);
         assert_eq!(sink.text(), "taken\n");
     }
@@ -413,5 +357,67 @@ mod tests {
         assert!(ended(running.thread).is_ok());
         assert_eq!(sink.text(), "last\n");
         assert_eq!(running.dropped.get(), 0);
+    }
+
+    #[test]
+    fn every_line_is_counted_as_written_or_as_dropped_and_the_report_as_written() {
+        let sink = Scripted::new([Answer::Take(5), Answer::Fail(ErrorKind::StorageFull)]);
+        let running = run(&sink, 1_024);
+        running.write("taken before the output failed, in part");
+        running.write("kept");
+        assert_eq!((running.written.get(), running.dropped.get()), (2, 1));
+        assert_eq!(sink.text().lines().count(), 3, "the torn line, the whole one, and the report");
+    }
+
+    #[test]
+    fn in_blocking_mode_nothing_is_lost_behind_a_sink_that_stalls() {
+        let (release, stalled) = mpsc::channel();
+        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let running = start(&sink, 20, WhenFull::Block);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..5).for_each(|_| running.push("waiting")));
+            }
+            thread::sleep(NOT_LONG);
+            drop(release);
+        });
+        assert!(running.guard.flush());
+        assert_eq!(sink.text(), "waiting\n".repeat(15));
+        assert_eq!((running.written.get(), running.dropped.get()), (15, 0));
+    }
+
+    #[test]
+    fn in_blocking_mode_a_sink_that_breaks_or_panics_lets_everybody_go() {
+        for end in [Answer::Fail(ErrorKind::BrokenPipe), Answer::Panic] {
+            let (release, stalled) = mpsc::channel();
+            let sink = Scripted::new([Answer::Stall(stalled), end]);
+            let running = start(&sink, 20, WhenFull::Block);
+            thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| (0..5).for_each(|_| running.push("waiting")));
+                }
+                thread::sleep(NOT_LONG);
+                drop(release);
+            });
+            assert!(running.guard.flush());
+            let (written, dropped) = (running.written.get(), running.dropped.get());
+            assert_eq!(written + dropped, 15);
+            assert_eq!(sink.text().lines().count() as u64, written);
+        }
+    }
+
+    #[test]
+    fn in_blocking_mode_the_end_of_the_guard_waits_so_long_and_then_nobody_waits_any_more() {
+        let (release, stalled) = mpsc::channel();
+        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let Running { producer, mut guard, dropped, .. } = start(&sink, 20, WhenFull::Block);
+        guard.be_patient_for(NOT_LONG);
+        thread::scope(|scope| {
+            scope.spawn(|| (0..5).for_each(|_| producer.push([b"waiting", b"\n"])));
+            drop(guard);
+            producer.push([b"after the guard", b"\n"]);
+        });
+        assert!(dropped.get() >= 1);
+        drop(release);
     }
 }

@@ -17,7 +17,9 @@ pub(crate) struct ProcessMetrics {
     pub(crate) health_duration: GaugeVec,
     pub(crate) health_last_success: GaugeVec,
     pub(crate) log_events: IntCounterVec,
+    pub(crate) log_written: IntCounter,
     pub(crate) log_dropped: IntCounter,
+    pub(crate) log_suppressed: IntCounter,
     pub(crate) series_overflow: IntCounterVec,
     pub(crate) build_info: IntGaugeVec,
 }
@@ -35,7 +37,9 @@ impl ProcessMetrics {
             health_duration: gauges(&catalog::HEALTH_DURATION),
             health_last_success: gauges(&catalog::HEALTH_LAST_SUCCESS),
             log_events: counters(&catalog::LOG_EVENTS),
+            log_written: named(IntCounter::with_opts(opts(&catalog::LOG_WRITTEN))),
             log_dropped: named(IntCounter::with_opts(opts(&catalog::LOG_DROPPED))),
+            log_suppressed: named(IntCounter::with_opts(opts(&catalog::LOG_SUPPRESSED))),
             series_overflow: counters(&catalog::SERIES_OVERFLOW),
             build_info: named(IntGaugeVec::new(opts(&catalog::BUILD_INFO), catalog::BUILD_INFO.labels)),
         };
@@ -53,7 +57,9 @@ impl ProcessMetrics {
             Box::new(self.health_duration.clone()),
             Box::new(self.health_last_success.clone()),
             Box::new(self.log_events.clone()),
+            Box::new(self.log_written.clone()),
             Box::new(self.log_dropped.clone()),
+            Box::new(self.log_suppressed.clone()),
             Box::new(self.series_overflow.clone()),
             Box::new(self.build_info.clone()),
         ]

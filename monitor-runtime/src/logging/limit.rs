@@ -1,0 +1,227 @@
+//! At most so many lines of one callsite in a period, and one line that says how many were left out.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use prometheus::IntCounter;
+use tracing::{Event, Level, Metadata};
+use tracing_log::NormalizeEvent as _;
+
+/// The callsites that are watched at a time. What comes past that, as the `log` crate's records may that another
+/// language made up, is let through.
+const MOST_SITES: usize = 4_096;
+
+/// The settings, and how far each callsite has come in its period.
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    most: u32,
+    per: Duration,
+    sites: Mutex<HashMap<u64, Site, FixedState>>,
+    /// `log_events_suppressed_total`.
+    suppressed: IntCounter,
+}
+
+/// A callsite in the period that began with a line of it.
+#[derive(Debug)]
+struct Site {
+    began: Instant,
+    passed: u32,
+    suppressed: u64,
+    /// Kept from the first event that was left out on.
+    place: Option<Place>,
+}
+
+/// Where the lines that were left out would have come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) level: Level,
+    pub(super) logger: String,
+    /// `src/db.rs:17`, where that is known.
+    pub(super) at: Option<String>,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ruling {
+    Passes,
+    LeftOut,
+    /// It is the first of its period, and at that time there will be something to say.
+    LeftOutFirst(Instant),
+}
+
+impl RateLimit {
+    pub(super) fn new(most: u32, per: Duration, suppressed: IntCounter) -> Self {
+        Self { most, per, sites: Mutex::default(), suppressed }
+    }
+
+    /// Decides whether an event becomes a line.
+    pub(super) fn judge(&self, event: &Event<'_>, now: Instant) -> Ruling {
+        if let Some(log) = event.normalized_metadata() {
+            return self.judge_at(key_of_record(&log), &log, now);
+        }
+        let metadata = event.metadata();
+        // Callsites live as long as the process.
+        self.judge_at(std::ptr::from_ref(metadata).addr() as u64, metadata, now)
+    }
+
+    fn judge_at(&self, key: u64, metadata: &Metadata<'_>, now: Instant) -> Ruling {
+        let mut sites = self.lock();
+        if sites.len() >= MOST_SITES && !sites.contains_key(&key) {
+            sites.retain(|_, site| site.suppressed > 0 || !self.is_over(site, now));
+            if sites.len() >= MOST_SITES {
+                return Ruling::Passes;
+            }
+        }
+        let site = sites.entry(key).or_insert_with(|| Site::new(now));
+        // A period with something to say ends when that is said, by `due`.
+        if site.suppressed == 0 && self.is_over(site, now) {
+            *site = Site::new(now);
+        }
+        if site.passed < self.most {
+            site.passed += 1;
+            return Ruling::Passes;
+        }
+        site.suppressed += 1;
+        self.suppressed.inc();
+        if site.suppressed > 1 {
+            return Ruling::LeftOut;
+        }
+        site.place = Some(Place::of(metadata));
+        Ruling::LeftOutFirst(site.began + self.per)
+    }
+
+    /// Takes out what there is to say of the periods that are over, or of all if there is no `now`, the oldest first;
+    /// and says when the next of those that are left will be over.
+    pub(super) fn due(&self, now: Option<Instant>) -> (Vec<(Place, u64)>, Option<Instant>) {
+        let mut sites = self.lock();
+        let is_due = |site: &Site| site.suppressed > 0 && now.is_none_or(|now| self.is_over(site, now));
+        let mut due: Vec<_> = sites.extract_if(|_, site| is_due(site)).map(|(_, site)| site).collect();
+        let next = sites.values().filter(|site| site.suppressed > 0).map(|site| site.began + self.per).min();
+        drop(sites);
+        due.sort_by_key(|site| site.began);
+        let said = due.into_iter().filter_map(|site| Some((site.place?, site.suppressed)));
+        (said.collect(), next)
+    }
+
+    fn is_over(&self, site: &Site, now: Instant) -> bool {
+        now.saturating_duration_since(site.began) >= self.per
+    }
+
+    /// No code of a user's runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Site, FixedState>> {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Site {
+    fn new(now: Instant) -> Self {
+        Self { began: now, passed: 0, suppressed: 0, place: None }
+    }
+}
+
+impl Place {
+    fn of(metadata: &Metadata<'_>) -> Self {
+        let at = metadata.file().map(|file| match metadata.line() {
+            Some(line) => format!("{file}:{line}"),
+            None => file.to_owned(),
+        });
+        Self { level: *metadata.level(), logger: metadata.target().to_owned(), at }
+    }
+}
+
+/// All records of the `log` crate share the callsite of their level; what tells them apart is where they were written.
+fn key_of_record(log: &Metadata<'_>) -> u64 {
+    FixedState::default().hash_one((log.target(), log.file(), log.line(), log.level()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::callsite::{Callsite, Identifier};
+    use tracing::field::FieldSet;
+    use tracing::metadata::Kind;
+    use tracing::subscriber::Interest;
+
+    use super::*;
+
+    struct Nowhere;
+
+    static NOWHERE: Nowhere = Nowhere;
+
+    impl Callsite for Nowhere {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            unreachable!("never registered")
+        }
+    }
+
+    fn metadata() -> Metadata<'static> {
+        let fields = FieldSet::new(&[], Identifier(&NOWHERE));
+        Metadata::new("e", "app::db", Level::WARN, Some("src/db.rs"), Some(17), None, fields, Kind::EVENT)
+    }
+
+    fn limit(most: u32, per: Duration) -> RateLimit {
+        RateLimit::new(most, per, IntCounter::new("suppressed", "Suppressed.").unwrap())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn said(limit: &RateLimit, now: Option<Instant>) -> Vec<u64> {
+        limit.due(now).0.into_iter().map(|(_, suppressed)| suppressed).collect()
+    }
+
+    #[test]
+    fn so_many_pass_in_a_period_and_the_rest_is_counted_and_said_at_its_end() {
+        let (limit, start) = (limit(2, SECOND), Instant::now());
+        let judge = |at| limit.judge_at(1, &metadata(), start + at);
+        assert_eq!([judge(SECOND / 10), judge(SECOND / 5)], [Ruling::Passes; 2]);
+        let end = start + SECOND / 10 + SECOND;
+        assert_eq!(judge(SECOND / 2), Ruling::LeftOutFirst(end));
+        assert_eq!(judge(SECOND / 2), Ruling::LeftOut);
+        assert_eq!(limit.suppressed.get(), 2);
+        assert_eq!(limit.due(Some(start + SECOND)), (Vec::new(), Some(end)));
+        let place = Place { level: Level::WARN, logger: "app::db".into(), at: Some("src/db.rs:17".into()) };
+        assert_eq!(limit.due(Some(end)), (vec![(place, 2)], None));
+        assert_eq!(judge(SECOND * 2), Ruling::Passes, "the next period has begun");
+    }
+
+    #[test]
+    fn a_period_begins_with_a_line_and_ends_by_itself_if_nothing_was_left_out() {
+        let (limit, start) = (limit(1, SECOND), Instant::now());
+        for period in 0..3 {
+            assert_eq!(limit.judge_at(1, &metadata(), start + SECOND * period), Ruling::Passes);
+        }
+        assert_eq!(said(&limit, None), [0; 0]);
+    }
+
+    #[test]
+    fn each_callsite_has_a_limit_of_its_own() {
+        let (limit, now) = (limit(1, SECOND), Instant::now());
+        for site in [1, 2, 1, 2, 2] {
+            limit.judge_at(site, &metadata(), now + Duration::from_millis(site));
+        }
+        assert_eq!(said(&limit, None), [1, 2], "the oldest period first");
+        assert_eq!(said(&limit, None), [0; 0], "and once");
+    }
+
+    #[test]
+    fn more_callsites_than_are_watched_are_let_through_until_some_are_quiet() {
+        let (limit, now) = (limit(1, SECOND), Instant::now());
+        for site in 0..MOST_SITES as u64 + 100 {
+            assert_eq!(limit.judge_at(site, &metadata(), now), Ruling::Passes);
+        }
+        assert_eq!(limit.lock().len(), MOST_SITES);
+        let newcomer = MOST_SITES as u64 + 1;
+        assert_eq!(limit.judge_at(newcomer, &metadata(), now), Ruling::Passes);
+        assert!(matches!(limit.judge_at(0, &metadata(), now), Ruling::LeftOutFirst(_)));
+        assert_eq!(limit.judge_at(newcomer, &metadata(), now + SECOND), Ruling::Passes);
+        assert_eq!(
+            limit.judge_at(newcomer, &metadata(), now + SECOND),
+            Ruling::LeftOutFirst(now + SECOND * 2)
+        );
+        assert_eq!(limit.lock().len(), 2, "what is still to be said was not forgotten");
+    }
+}

@@ -1,0 +1,158 @@
+//! One output between those who log and its writer's thread: the queue, the rate limit, and what both have to say.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus::IntCounter;
+use tracing::{Event, Level};
+
+use super::fields::Key;
+use super::layer::Sink;
+use super::limit::{Place, RateLimit, Ruling};
+use super::line::{Line, Look, rank};
+use super::queue::Queue;
+use super::visit::write_integer;
+use crate::json;
+use crate::registry::process::{self, LEVELS};
+
+/// How long a flush waits for a sink that takes nothing.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What producers, the writer and the guard share.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    pub(super) queue: Queue,
+    look: Look,
+    limit: Option<RateLimit>,
+    /// `log_events_total` at the level of lines about lines.
+    reports: IntCounter,
+}
+
+impl Outlet {
+    pub(super) fn new(queue: Queue, look: Look, limit: Option<RateLimit>) -> Self {
+        let reports = process::metrics().log_events.with_label_values(&[LEVELS[rank(Level::WARN)]]);
+        Self { queue, look, limit, reports }
+    }
+
+    /// Queues a line on each callsite whose period is over, or on all where there is no `now`, and has the writer woken
+    /// for the next. Never waits for room.
+    pub(super) fn say_what_was_left_out(&self, line: &mut Line, now: Option<Instant>) {
+        let Some(limit) = &self.limit else { return };
+        let (said, next) = limit.due(now);
+        for (place, suppressed) in said {
+            self.reports.inc();
+            self.queue.offer(line.render_own(self.look, Level::WARN, "log lines suppressed", |fields| {
+                fields.add(Key::new("suppressed"), |out| write_integer(out, suppressed));
+                write_place(&place, |name, text| {
+                    fields.add(Key::new(name), |out| json::write_str(out, text));
+                });
+            }));
+        }
+        if let Some(next) = next {
+            self.queue.remind(next);
+        }
+    }
+
+    /// The line that says how many were dropped, which the writer adds to what it writes.
+    pub(super) fn report<'l>(&self, line: &'l mut Line, dropped: u64) -> [&'l [u8]; 2] {
+        line.render_own(self.look, Level::WARN, "log lines dropped", |fields| {
+            fields.add(Key::new("dropped"), |out| write_integer(out, dropped));
+        })
+    }
+
+    /// Counts that line as emitted and written.
+    pub(super) fn count_report(&self) {
+        self.reports.inc();
+        self.queue.count_own();
+    }
+
+    #[cold]
+    fn judge(&self, limit: &RateLimit, event: &Event<'_>) -> bool {
+        let ruling = limit.judge(event, Instant::now());
+        if let Ruling::LeftOutFirst(end) = ruling {
+            self.queue.remind(end);
+        }
+        ruling == Ruling::Passes
+    }
+}
+
+fn write_place(place: &Place, mut write: impl FnMut(&str, &str)) {
+    if let Some(at) = &place.at {
+        write("callsite", at);
+    }
+    write("callsite.logger", &place.logger);
+    write("callsite.level", LEVELS[rank(place.level)]);
+}
+
+/// The layer's end; the writer ends after it.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    outlet: Arc<Outlet>,
+}
+
+impl Producer {
+    pub(super) fn new(outlet: Arc<Outlet>) -> Self {
+        Self { outlet }
+    }
+}
+
+impl Sink for Producer {
+    #[inline]
+    fn push(&self, line: [&[u8]; 2]) {
+        self.outlet.queue.push(line);
+    }
+
+    #[inline]
+    fn admits(&self, event: &Event<'_>) -> bool {
+        self.outlet.limit.as_ref().is_none_or(|limit| self.outlet.judge(limit, event))
+    }
+
+    fn refuse(&self) {
+        self.outlet.queue.refuse();
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.outlet.say_what_was_left_out(&mut Line::default(), None);
+        self.outlet.queue.close();
+    }
+}
+
+/// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
+///
+/// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
+/// written if the process lives long enough; nothing waits for them any more, and they wait for nothing.
+///
+/// Dropping it, like [`flush`](Self::flush), blocks the thread for up to five seconds when the sink is stalled.
+#[derive(Debug)]
+#[must_use = "dropped at once, it flushes at once, and nothing waits for the last lines of the process"]
+pub struct LogGuard {
+    outlet: Arc<Outlet>,
+    patience: Duration,
+}
+
+impl LogGuard {
+    pub(super) fn new(outlet: Arc<Outlet>) -> Self {
+        Self { outlet, patience: FLUSH_TIMEOUT }
+    }
+
+    /// Waits until everything emitted before the call has been written and flushed, or five seconds have passed, and
+    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped.
+    pub fn flush(&self) -> bool {
+        self.outlet.queue.flush(self.patience)
+    }
+
+    #[cfg(test)]
+    pub(super) fn be_patient_for(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        self.outlet.say_what_was_left_out(&mut Line::default(), None);
+        self.flush();
+        self.outlet.queue.stop_blocking();
+    }
+}

@@ -1,0 +1,214 @@
+//! What is done to values on their way into a line: secrets replaced, long texts cut.
+//!
+//! It is done to the finished line's fields, so that it does not matter where a value came from.
+
+use super::fields::{Field, Fields};
+use crate::json;
+
+/// What stands in a secret's place.
+const REDACTED: &[u8] = b"\"[redacted]\"";
+
+/// The rules of one output.
+#[derive(Debug)]
+pub(super) struct ValueRules {
+    /// Names of fields whose values nobody is to read, escaped as keys are.
+    secrets: Vec<Vec<u8>>,
+    /// The most bytes of a value's text.
+    most: usize,
+}
+
+impl ValueRules {
+    /// The rules, if there are any.
+    pub(super) fn new(secrets: &[String], most: Option<usize>) -> Option<Self> {
+        let secrets: Vec<_> = secrets.iter().map(|name| escaped(name)).collect();
+        let has_rules = !secrets.is_empty() || most.is_some();
+        has_rules.then(|| Self { secrets, most: most.unwrap_or(usize::MAX) })
+    }
+
+    /// Applies the rules to the message, which is what stands in `head` from `message` on, and to the fields; `spare`
+    /// is overwritten.
+    pub(super) fn apply(&self, head: &mut Vec<u8>, message: usize, fields: &mut Fields, spare: &mut Fields) {
+        if let Some(replaced) = self.replaced(b"message", head.get(message..).unwrap_or_default()) {
+            head.truncate(message);
+            head.extend_from_slice(&replaced);
+        }
+        if fields.iter().any(|field| self.replaced(field.key(), field.value()).is_some()) {
+            spare.clear();
+            for field in fields.iter() {
+                self.copy(&field, spare);
+            }
+            std::mem::swap(fields, spare);
+        }
+    }
+
+    fn copy(&self, field: &Field<'_>, to: &mut Fields) {
+        match self.replaced(field.key(), field.value()) {
+            Some(value) => to.copy_with(field, &value),
+            None => to.copy_with(field, field.value()),
+        }
+    }
+
+    /// What is written in the place of a rendered value, where that is something else.
+    fn replaced(&self, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        if self.is_secret(key) { Some(REDACTED.to_vec()) } else { cut(value, self.most) }
+    }
+
+    /// Whether the name is one of the secrets, or ends in one behind a dot: `user.password` is a password, and so is one
+    /// that was renamed to `field.password`. The sources of an error are as secret as the error.
+    fn is_secret(&self, key: &[u8]) -> bool {
+        let stem = key.strip_suffix(b".chain").unwrap_or(key);
+        self.secrets.iter().any(|secret| is_named(key, secret) || is_named(stem, secret))
+    }
+}
+
+fn escaped(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    json::write_escaped(&mut out, name.strip_prefix("r#").unwrap_or(name));
+    out
+}
+
+fn is_named(key: &[u8], name: &[u8]) -> bool {
+    let Some((front, end)) = key.len().checked_sub(name.len()).and_then(|at| key.split_at_checked(at)) else {
+        return false;
+    };
+    end.eq_ignore_ascii_case(name) && front.last().is_none_or(|&last| last == b'.')
+}
+
+/// A rendered string with `most` bytes of its text and the number of those that were left out; nothing if it is short
+/// enough, or no string.
+fn cut(value: &[u8], most: usize) -> Option<Vec<u8>> {
+    let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    // Never shorter than the text it stands for.
+    if inside.len() <= most {
+        return None;
+    }
+    let (mut at, mut text, mut kept) = (0, 0, None);
+    while at < inside.len() {
+        let (written, meant) = first_character(&inside[at..]);
+        if text + meant > most && kept.is_none() {
+            kept = Some((at, text));
+        }
+        at += written;
+        text += meant;
+    }
+    let (end, kept) = kept?;
+    let mut out = value[..=end].to_vec();
+    out.extend_from_slice(format!("…[truncated {} bytes]\"", text - kept).as_bytes());
+    Some(out)
+}
+
+/// The bytes of the first character as it is written inside of a JSON string, and as it stands in the text.
+fn first_character(rest: &[u8]) -> (usize, usize) {
+    match *rest {
+        [b'\\', b'u', b'0', b'0', b'0'..=b'7', ..] => (6, 1),
+        [b'\\', b'u', b'0', b'0', ..] => (6, 2),
+        [b'\\', b'u', ..] => (6, 3),
+        [b'\\', ..] => (2, 1),
+        [0xf0..=0xff, ..] => (4, 4),
+        [0xe0..=0xef, ..] => (3, 3),
+        [0xc0..=0xdf, ..] => (2, 2),
+        _ => (1, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::Key;
+    use super::*;
+
+    fn rules(secrets: &[&str], most: Option<usize>) -> ValueRules {
+        let secrets: Vec<_> = secrets.iter().map(|&name| name.to_owned()).collect();
+        ValueRules::new(&secrets, most).unwrap()
+    }
+
+    fn json(text: &str) -> String {
+        let mut out = Vec::new();
+        json::write_str(&mut out, text);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// What becomes of a text of which `most` bytes are written, without its quotes.
+    fn shown(text: &str, most: usize) -> String {
+        let json = json(text).into_bytes();
+        let out = String::from_utf8(cut(&json, most).unwrap_or(json)).unwrap();
+        out[1..out.len() - 1].to_owned()
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_how_many_bytes_are_gone() {
+        assert_eq!(shown("abcdef", 4), "abcd…[truncated 2 bytes]");
+        assert_eq!(shown("abcd", 4), "abcd");
+        assert_eq!(shown("äöü", 3), "ä…[truncated 4 bytes]");
+        assert_eq!(shown("€", 2), "…[truncated 3 bytes]");
+        assert_eq!(shown("🦀🦀", 7), "🦀…[truncated 4 bytes]");
+    }
+
+    #[test]
+    fn what_counts_is_the_text_and_not_how_it_is_escaped() {
+        for text in ["\n\"\\\t", "\u{1}\u{7f}ab", "\u{85}\u{9f}", "\u{2028}\u{2029}", "\u{b}£€🦀"] {
+            assert_eq!(shown(text, text.len()), json(text).trim_matches('"'), "{text:?} is not cut");
+            let left_out = text.chars().next_back().unwrap().len_utf8();
+            let cut = shown(text, text.len() - 1);
+            assert!(cut.ends_with(&format!("…[truncated {left_out} bytes]")), "{cut}");
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn every_cut_of_every_text_is_a_string_with_the_front_of_the_text() {
+        let text = "a\"\\\n\u{1}\u{85}\u{2028}é€🦀\u{7f}z";
+        for most in 0..text.len() {
+            let cut: String = serde_json::from_str(&format!("\"{}\"", shown(text, most))).unwrap();
+            let (front, rest) = cut.split_once('…').unwrap();
+            assert!(text.starts_with(front) && front.len() <= most);
+            assert_eq!(rest, format!("[truncated {} bytes]", text.len() - front.len()));
+        }
+    }
+
+    #[test]
+    fn only_strings_are_cut() {
+        assert_eq!(cut(b"123456789", 4), None);
+        assert_eq!(cut(b"true", 1), None);
+    }
+
+    #[test]
+    fn a_secret_is_known_in_any_case_and_behind_a_dot() {
+        let rules = rules(&["Password", "api key", "error"], None);
+        for key in
+            ["password", "PASSWORD", "user.password", "field.password", "api key", "error", "error.chain"]
+        {
+            assert!(rules.is_secret(key.as_bytes()), "{key}");
+        }
+        for key in ["passwords", "my_password", "password.length", "", "apikey", ".", "chain"] {
+            assert!(!rules.is_secret(key.as_bytes()), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_secret_with_characters_that_are_escaped_is_found() {
+        assert!(rules(&["a\"\n"], None).is_secret(&escaped("A\"\n")));
+    }
+
+    #[test]
+    fn the_message_is_the_field_message() {
+        let (mut fields, mut spare) = (Fields::default(), Fields::default());
+        fields.add(Key::new("a"), |out| out.push(b'1'));
+        let mut head = b"{\"event\":\"said\"".to_vec();
+        rules(&["message"], None).apply(&mut head, 9, &mut fields, &mut spare);
+        assert_eq!(head, b"{\"event\":\"[redacted]\"");
+        assert_eq!(fields.bytes(), b",\"a\":1");
+    }
+
+    #[test]
+    fn what_no_rule_concerns_stays_in_its_place_as_it_is() {
+        let (mut fields, mut spare) = (Fields::default(), Fields::default());
+        fields.add(Key::new("a"), |out| out.extend_from_slice(b"\"1234567\""));
+        fields.add(Key::new("token"), |out| out.push(b'2'));
+        fields.add(Key::new("b"), |out| out.extend_from_slice(b"\"12345678\""));
+        rules(&["token"], Some(7)).apply(&mut Vec::new(), 0, &mut fields, &mut spare);
+        let text = std::str::from_utf8(fields.bytes()).unwrap();
+        assert_eq!(text, r#","a":"1234567","token":"[redacted]","b":"1234567…[truncated 1 bytes]""#);
+        fields.add(Key::new("token"), |out| out.push(b'3'));
+        assert!(fields.bytes().ends_with(br#","field.token":3"#), "the keys are known as before");
+    }
+}

@@ -1,0 +1,45 @@
+//! An output in memory.
+#![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use monitor_runtime::logging::Logging;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::log_line::LogLine;
+
+/// Keeps what is written; its clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the writer's thread writes of what `run` logs on this thread.
+pub(crate) fn text(logging: Logging, run: impl FnOnce()) -> String {
+    let memory = Memory::default();
+    let (layer, guard) = logging.writer(memory.clone()).layer().unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), run);
+    drop(guard);
+    memory.text()
+}
+
+/// The same, read.
+pub(crate) fn lines(logging: Logging, run: impl FnOnce()) -> Vec<LogLine> {
+    LogLine::read_all(&text(logging, run))
+}
