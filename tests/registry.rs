@@ -28,6 +28,20 @@ fn a_users_own_metric_comes_out_of_the_same_scrape_in_its_sorted_place() {
     assert!(names.iter().any(|name| name == "process_resident_memory_bytes"));
 }
 
+#[track_agent("without_exemplars", fields(trace_id = "4bf92f3577b34da6"))]
+fn without_exemplars() {}
+
+#[test]
+fn nothing_shows_exemplars_that_nobody_asked_for() {
+    monitor_runtime::testing::capture_logs(without_exemplars);
+    let asked =
+        [(http::header::ACCEPT, "application/openmetrics-text".parse().unwrap())].into_iter().collect();
+    let response = Monitor::builder().exemplars(false).build().unwrap().scrape(&asked);
+    let scrape = std::str::from_utf8(response.body()).unwrap();
+    assert!(scrape.contains(r#"agent_id="without_exemplars",status="success",le="#), "{scrape}");
+    assert!(!scrape.contains("4bf92f3577b34da6"), "{scrape}");
+}
+
 /// Every sample without its place in the text.
 fn values(samples: &[Sample]) -> Vec<(String, Labels, f64)> {
     samples.iter().map(|sample| (sample.name.clone(), sample.labels.clone(), sample.value)).collect()

@@ -22,8 +22,8 @@ has_mariadb() {
     [ -n "$(find_program mariadbd)" ] && [ -n "$(find_program mariadb-install-db)" ]
 }
 
-has_promtool() {
-    [ -n "$(find_program promtool)" ]
+has_prometheus() {
+    [ -n "$(find_program promtool)" ] && [ -n "$(find_program prometheus)" ]
 }
 
 has_pushgateway() {
@@ -55,7 +55,7 @@ needs='
 has_c_compiler gcc libc6-dev
 has_postgres postgresql
 has_mariadb mariadb-server
-has_promtool prometheus
+has_prometheus prometheus
 has_pushgateway prometheus-pushgateway
 '
 

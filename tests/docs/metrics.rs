@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use futures_util::{Stream, StreamExt as _, stream};
-use http::Request;
+use http::{Request, header};
 use monitor_runtime::health::DatabaseCheck;
 use monitor_runtime::{Monitor, track_agent, track_query, track_skill};
 use sqlx::SqlitePool;
@@ -135,6 +135,14 @@ fn is_method_of_the_builder(setter: &str) -> bool {
 }
 
 #[test]
-fn metrics_shows_rust_only() {
-    Page::open(PAGE).check(&[]);
+fn metrics_shows_a_request_that_is_answered_as_it_says() {
+    Page::open(PAGE).check(&[("Forms of a scrape", "sh", open_metrics)]);
+}
+
+fn open_metrics(shown: &str) {
+    let accept = shown.split("Accept: ").nth(1).unwrap().split('\'').next().unwrap();
+    let asked = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
+    let response = Monitor::builder().build().unwrap().scrape(&asked);
+    let form = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    assert!(form.starts_with(accept) && shown.contains("--compressed"), "{form}");
 }

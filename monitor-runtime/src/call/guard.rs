@@ -105,7 +105,7 @@ impl Call {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.stage = Stage::Ended;
-        self.series.end(outcome, clock::nanos_since(self.started));
+        self.series.end(outcome, clock::nanos_since(self.started), &self.span);
     }
 
     /// Drops a call that has ended, at no cost unless it has a span.
@@ -244,7 +244,7 @@ impl Running<'_> {
     /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
     pub(super) fn first_item(&self) {
         if self.call.site.kind() != CallKind::Query {
-            self.call.series.first_item(clock::nanos_since(self.call.started));
+            self.call.series.first_item(clock::nanos_since(self.call.started), &self.call.span);
         }
     }
 

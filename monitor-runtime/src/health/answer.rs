@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use ::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, VARY};
 use ::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
+use super::accept;
 use super::state::View;
 use crate::json;
+use crate::registry::{Exposed, Format};
 use crate::timestamp::Timestamps;
 
 /// 200: the process answers.
@@ -35,8 +37,26 @@ pub(crate) fn startup(started: bool, checks: &[View<'_>]) -> Response<Bytes> {
 }
 
 /// 200 with the metrics' text.
-pub(crate) fn exposition(text: Bytes) -> Response<Bytes> {
-    answer(StatusCode::OK, HeaderValue::from_static(crate::metrics::CONTENT_TYPE), text)
+pub(crate) fn text(exposed: &Exposed) -> Response<Bytes> {
+    exposition(Format::Text, exposed.scrape(Format::Text))
+}
+
+/// 200 with the metrics in the form that the request's headers ask for.
+pub(crate) fn negotiated(exposed: &Exposed, asked: &HeaderMap) -> Response<Bytes> {
+    let format = accept::format(asked);
+    let mut response = if accept::takes_gzip(asked) {
+        let mut response = exposition(format, exposed.scrape_compressed(format));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        exposition(format, exposed.scrape(format))
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    response
+}
+
+fn exposition(format: Format, body: Bytes) -> Response<Bytes> {
+    answer(StatusCode::OK, HeaderValue::from_static(format.content_type()), body)
 }
 
 fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {

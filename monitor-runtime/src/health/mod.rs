@@ -12,6 +12,7 @@
 //! Messages are stable and made for a public body. What a driver or the operating system said goes to the log,
 //! in one line when a check turns unhealthy and one when it is back.
 
+mod accept;
 mod answer;
 #[cfg(feature = "disk")]
 mod blocking;
@@ -38,7 +39,7 @@ pub use database::DatabaseCheck;
 pub use disk::DiskCheck;
 pub use function::{FnCheck, check_fn};
 
-pub(crate) use answer::{alive, exposition, readiness, startup};
+pub(crate) use answer::{alive, negotiated, readiness, startup, text};
 pub(crate) use engine::Engine;
 #[cfg(feature = "sqlx")]
 pub(crate) use pool::PoolGauge;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
@@ -39,8 +39,8 @@ async fn startup(State(monitor): State<Monitor>) -> Response {
 }
 
 /// On a thread where it may block: a scrape waits for one that is under way, and for the user's own collectors.
-async fn metrics(State(monitor): State<Monitor>) -> Response {
-    let scraped = tokio::task::spawn_blocking(move || monitor.metrics()).await;
+async fn metrics(State(monitor): State<Monitor>, asked: HeaderMap) -> Response {
+    let scraped = tokio::task::spawn_blocking(move || monitor.scrape(&asked)).await;
     match scraped {
         Ok(response) => response.map(Body::from),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

@@ -1,6 +1,10 @@
 //! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
 
+use tracing::Span;
+
+use super::RequestId;
 use crate::clock;
+use crate::registry::exemplars::{self, Identity};
 use crate::registry::http::{Route, metrics};
 
 /// What counts for a request whose client did not wait for the end (nginx coined the code).
@@ -19,7 +23,18 @@ impl Guard {
     #[inline]
     pub(super) fn begin(method: &'static str, endpoint: &str) -> Self {
         let route = metrics().start(method, endpoint);
-        Self(Some(Exchange { method, route, started: clock::now(), status: CLIENT_LEFT }))
+        Self(Some(Exchange { method, route, started: clock::now(), status: CLIENT_LEFT, identity: None }))
+    }
+
+    /// Notes what the request is called, where exemplars are kept.
+    #[inline]
+    pub(super) fn identify(&mut self, span: &Span, id: Option<&RequestId>) {
+        if exemplars::are_kept()
+            && let Some(exchange) = &mut self.0
+        {
+            let own = || Identity::new("request_id", id?.as_str());
+            exchange.identity = exemplars::identify(span).or_else(own).map(Box::new);
+        }
     }
 
     /// The guard of a request that moves no metric.
@@ -94,11 +109,13 @@ struct Exchange {
     started: u64,
     /// What the request counts as if it ends now.
     status: u16,
+    /// What the request is called as an exemplar.
+    identity: Option<Box<Identity>>,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
-        metrics().finish(self.route, self.status, nanos);
+        metrics().finish(self.route, self.status, nanos, self.identity.take());
     }
 }

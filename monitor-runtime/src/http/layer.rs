@@ -78,6 +78,7 @@ where
         let mut guard = Guard::begin(method, endpoint);
         let (id, span) =
             if self.layer.metrics_only { (None, Span::none()) } else { span::open(&mut request) };
+        guard.identify(&span, id.as_ref());
         guard.enter();
         let entered = span.enter();
         let inner = self.inner.call(request);

@@ -69,6 +69,26 @@ pub(crate) fn trace_context() -> Option<TraceContext> {
     })
 }
 
+/// The first of `names` that is bound inside `span`, or around it if it is disabled, and that `take` takes: numbers and texts. A
+/// text that had to be escaped is no id and is passed over.
+#[cfg(feature = "health")]
+pub(crate) fn find_bound<T>(
+    span: &tracing::Span,
+    names: &[&'static str],
+    take: impl Fn(&'static str, &str) -> Option<T>,
+) -> Option<T> {
+    let current = span.is_disabled().then(tracing::Span::current);
+    let found = current.as_ref().unwrap_or(span).with_subscriber(|(id, dispatch)| {
+        let find = |bound: &Fields| names.iter().find_map(|name| take(name, bound.plain(name)?));
+        if dispatch.is::<LogSubscriber<Producer>>() {
+            return spans::read(id, find);
+        }
+        let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
+        bound::read(span, |bound| find(bound.fields()))
+    });
+    found??
+}
+
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
 #[cfg(feature = "health")]
 pub(crate) fn is_everywhere() -> bool {

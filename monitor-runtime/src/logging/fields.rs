@@ -175,6 +175,15 @@ impl Fields {
         })
     }
 
+    /// A field's value, if it is a number or a text without escapes, which stands there as it is.
+    #[cfg(feature = "health")]
+    pub(super) fn plain(&self, key: &str) -> Option<&str> {
+        let value = self.iter().find(|field| field.key() == key.as_bytes())?.value();
+        let value = std::str::from_utf8(value).ok()?;
+        let text = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value);
+        (!text.contains('\\')).then_some(text)
+    }
+
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.clear();
         self.bytes.extend_from_slice(&other.bytes);

@@ -44,11 +44,11 @@ mod subscriber;
 mod visit;
 mod writer;
 
-#[cfg(feature = "health")]
-pub(crate) use ambient::is_everywhere;
 #[cfg(feature = "http")]
 pub(crate) use ambient::keep_trace_context;
 pub(crate) use ambient::{bind, trace_context};
+#[cfg(feature = "health")]
+pub(crate) use ambient::{find_bound, is_everywhere};
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
 

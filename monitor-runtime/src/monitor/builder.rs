@@ -10,7 +10,7 @@ use super::names;
 use super::{Inner, Monitor};
 use crate::health::{Check, Engine, Supervised};
 use crate::registry::health::HealthSource;
-use crate::registry::{self, Exposed, FamilyName, process, set_buckets, set_series_limit};
+use crate::registry::{self, Exposed, FamilyName, exemplars, process, set_buckets, set_series_limit};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -34,6 +34,7 @@ pub struct MonitorBuilder {
     registry: Option<prometheus::Registry>,
     buckets: Vec<Buckets>,
     series_limit: Option<usize>,
+    exemplars: bool,
 }
 
 struct Buckets {
@@ -55,6 +56,7 @@ impl MonitorBuilder {
             registry: None,
             buckets: Vec::new(),
             series_limit: None,
+            exemplars: false,
         }
     }
 
@@ -128,6 +130,20 @@ impl MonitorBuilder {
     /// counted under `__overflow__`. The last monitor built wins; series that are there stay.
     pub fn series_limit(mut self, limit: usize) -> Self {
         self.series_limit = Some(limit);
+        self
+    }
+
+    /// Sets whether the buckets of durations show an example: a recent call or request, by the `trace_id` bound around it, else
+    /// its `request_id`, else its `run_id`. Off when not set; then it costs a call nothing.
+    ///
+    /// Scrapes in OpenMetrics and in protobuf show them, those in the text format have no room for them. A bucket's example
+    /// stays for at least a second. Name and value of the id have at most 128 characters together; one that is longer, or
+    /// that a log line has to escape, is passed over. What is bound is known to the log layer of this crate only, so without
+    /// it requests alone have examples.
+    ///
+    /// They are the process's: one monitor that sets them does so for all, and for good.
+    pub fn exemplars(mut self, exemplars: bool) -> Self {
+        self.exemplars = exemplars;
         self
     }
 
@@ -209,6 +225,9 @@ impl MonitorBuilder {
         }
         if let Some(limit) = self.series_limit {
             set_series_limit(limit);
+        }
+        if self.exemplars {
+            exemplars::keep();
         }
         #[cfg(feature = "sqlx")]
         self.pools.register();

@@ -13,7 +13,7 @@ mod signals;
 use std::fmt;
 use std::sync::Arc;
 
-use ::http::Response;
+use ::http::{HeaderMap, Response};
 use bytes::Bytes;
 
 pub use builder::MonitorBuilder;
@@ -114,7 +114,29 @@ impl Monitor {
     /// Scrapes at the same time share one rendering: those that come while one is under way share the next, and block their
     /// threads until it is done. A call under an id that its function has used before does not wait for a scrape.
     pub fn metrics(&self) -> Response<Bytes> {
-        health::exposition(self.inner.exposed.scrape())
+        health::text(&self.inner.exposed)
+    }
+
+    /// Answers a scrape in the form that its request's headers ask for, as `/health/metrics` does; otherwise as
+    /// [`metrics`](Monitor::metrics) does.
+    ///
+    /// By `Accept` it is the Prometheus text format 0.0.4, OpenMetrics 1.0 or delimited `MetricFamily` messages, whichever has
+    /// the highest weight, and the text format where none of them has any. By `Accept-Encoding` it is compressed with gzip.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use monitor_runtime::Monitor;
+    ///
+    /// # fn main() -> Result<(), monitor_runtime::BuildError> {
+    /// let mut asked = HeaderMap::new();
+    /// asked.insert(header::ACCEPT, HeaderValue::from_static("application/openmetrics-text; version=1.0.0"));
+    /// let response = Monitor::builder().build()?.scrape(&asked);
+    /// assert!(response.body().ends_with(b"# EOF\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scrape(&self, asked: &HeaderMap) -> Response<Bytes> {
+        health::negotiated(&self.inner.exposed, asked)
     }
 }
 

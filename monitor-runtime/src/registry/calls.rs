@@ -2,12 +2,18 @@
 
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
+use tracing::Span;
+
+use super::call_readings::Readings;
+#[cfg(feature = "health")]
+use super::exemplars::{self, Exemplars};
 use super::family::{Family, Series};
-use super::histogram::{Buckets, Histogram, Reading};
+use super::histogram::{Buckets, Histogram};
 use super::labels::Labels;
 use super::shard::Stripe;
-use super::sink::{ExtraLabel, Sample, Shown, Sink};
+use super::sink::Shown;
 use crate::call::Outcome;
 use crate::catalog::{self, Metric};
 
@@ -87,53 +93,62 @@ impl CallFamily {
     }
 }
 
-/// The `status` label of an outcome.
-fn status(outcome: Outcome) -> &'static ExtraLabel {
-    macro_rules! label {
-        ($value:literal) => {
-            &const {
-                ExtraLabel {
-                    name: "status",
-                    value: $value,
-                    closed: concat!(",status=\"", $value, "\"} "),
-                    open: concat!(",status=\"", $value, "\","),
-                }
-            }
-        };
-    }
-    match outcome {
-        Outcome::Success => label!("success"),
-        Outcome::Error => label!("error"),
-        Outcome::Panic => label!("panic"),
-        Outcome::Cancelled => label!("cancelled"),
-    }
+/// Has every series there is keep exemplars.
+#[cfg(feature = "health")]
+pub(super) fn keep_exemplars() {
+    let families = CallKind::ALL.into_iter().map(CallKind::family);
+    families.flat_map(|family| family.series.sorted()).for_each(CallSeries::keep_exemplars);
 }
 
 /// Everything counted for one id.
 #[derive(Debug)]
 pub(crate) struct CallSeries {
-    labels: Labels,
-    buckets: &'static Buckets,
+    pub(super) labels: Labels,
+    pub(super) buckets: &'static Buckets,
+    /// The outcome of the calls of which a duration is all that is kept: [`Outcome::Success`], or [`NONE`].
+    quick: AtomicU8,
     /// Calls that succeeded; beside them, calls that started.
-    success: Histogram,
+    pub(super) success: Histogram,
     /// Those that ended otherwise, made when the outcome first occurs.
     failed: [OnceLock<Histogram>; FAILED],
     /// Made when a stream first yields.
-    first_item: OnceLock<Histogram>,
+    pub(super) first_item: OnceLock<Histogram>,
+    #[cfg(feature = "health")]
+    exemplars: OnceLock<Box<CallExemplars>>,
 }
+
+/// An `Outcome` that no call has.
+#[cfg(feature = "health")]
+const NONE: u8 = u8::MAX;
+
+/// By outcome, and those of first items last; each made when its histogram first moves.
+#[cfg(feature = "health")]
+type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
+
+/// The place of the exemplars of first items.
+#[cfg(feature = "health")]
+pub(super) const FIRST_ITEM: usize = Outcome::ALL.len();
 
 /// The outcomes but [`Outcome::Success`].
 const FAILED: usize = Outcome::ALL.len() - 1;
 
 impl Series for CallSeries {
     fn new(labels: Labels, buckets: &'static Buckets) -> Self {
-        Self {
+        let series = Self {
             labels,
             buckets,
+            quick: AtomicU8::new(Outcome::Success as u8),
             success: Histogram::new(buckets),
             failed: [const { OnceLock::new() }; FAILED],
             first_item: OnceLock::new(),
+            #[cfg(feature = "health")]
+            exemplars: OnceLock::new(),
+        };
+        #[cfg(feature = "health")]
+        if exemplars::are_kept() {
+            series.keep_exemplars();
         }
+        series
     }
 
     fn labels(&self) -> &Labels {
@@ -155,124 +170,73 @@ impl CallSeries {
 
     /// Counts a call that ended; each start is followed by exactly one end.
     #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, nanos: u64) {
-        if outcome == Outcome::Success {
+    pub(crate) fn end(&self, outcome: Outcome, nanos: u64, span: &Span) {
+        // The one comparison that a call has to make anyway: what more there may be to keep costs those nothing that do not.
+        if outcome as u8 == self.quick.load(Ordering::Relaxed) {
             self.success.record(Stripe::of_this_thread(), nanos);
         } else {
-            self.fail(outcome, nanos);
+            self.end_slowly(outcome, nanos, span);
         }
     }
 
-    fn fail(&self, outcome: Outcome, nanos: u64) {
-        let histogram = self.failed[outcome as usize - 1].get_or_init(|| match outcome {
+    fn end_slowly(&self, outcome: Outcome, nanos: u64, span: &Span) {
+        self.histogram(outcome).record(Stripe::of_this_thread(), nanos);
+        #[cfg(feature = "health")]
+        self.offer_exemplar(outcome as usize, nanos, span);
+        #[cfg(not(feature = "health"))]
+        let _ = span;
+    }
+
+    fn histogram(&self, outcome: Outcome) -> &Histogram {
+        let Some(place) = (outcome as usize).checked_sub(1) else { return &self.success };
+        self.failed[place].get_or_init(|| match outcome {
             Outcome::Panic | Outcome::Cancelled => Histogram::unstriped(self.buckets),
             Outcome::Success | Outcome::Error => Histogram::new(self.buckets),
-        });
-        histogram.record(Stripe::of_this_thread(), nanos);
+        })
     }
 
     /// Records how long a stream took to yield its first item.
-    pub(crate) fn first_item(&self, nanos: u64) {
+    pub(crate) fn first_item(&self, nanos: u64, span: &Span) {
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
         histogram.record(Stripe::of_this_thread(), nanos);
+        #[cfg(feature = "health")]
+        self.offer_exemplar(FIRST_ITEM, nanos, span);
+        #[cfg(not(feature = "health"))]
+        let _ = span;
+    }
+
+    /// Keeps exemplars from here on.
+    #[cfg(feature = "health")]
+    fn keep_exemplars(&self) {
+        self.exemplars.get_or_init(Box::default);
+        self.quick.store(NONE, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "health")]
+    fn offer_exemplar(&self, place: usize, nanos: u64, span: &Span) {
+        if let Some(exemplars) = self.exemplars.get() {
+            let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
+            exemplars.offer(self.buckets.index(nanos), nanos, || exemplars::identify(span));
+        }
+    }
+
+    #[cfg(feature = "health")]
+    pub(super) fn exemplars(&self, place: usize) -> Option<&Exemplars> {
+        self.exemplars.get()?[place].get()
     }
 
     /// See [`Cells::fetch`](super::shard::Cells::fetch).
-    fn fetch(&self) -> u64 {
+    pub(super) fn fetch(&self) -> u64 {
         Outcome::ALL
             .into_iter()
             .filter_map(|outcome| self.ended(outcome))
             .fold(0, |seen, histogram| seen | histogram.fetch())
     }
 
-    fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
+    pub(super) fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
         match outcome {
             Outcome::Success => Some(&self.success),
             _ => self.failed[outcome as usize - 1].get(),
-        }
-    }
-}
-
-/// What the series of a family held when they were read.
-pub(super) struct Readings {
-    series: Vec<&'static CallSeries>,
-    /// For each series and each outcome by name, what the histogram held.
-    words: Vec<u64>,
-    /// How many words that is.
-    words_each: usize,
-    /// For each series.
-    running: Vec<u64>,
-}
-
-/// How many series ahead of the one that is read.
-const FETCHED_AHEAD: usize = 4;
-
-impl Readings {
-    pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
-        let words_each = series.first().map_or(1, |series| series.buckets.words());
-        let mut words = vec![0; series.len() * Outcome::BY_NAME.len() * words_each];
-        let mut readings = words.chunks_mut(words_each);
-        let mut ahead = series.iter().skip(FETCHED_AHEAD);
-        let running = series.iter().map(|series| {
-            std::hint::black_box(ahead.next().map(|series| series.fetch()));
-            let ended: u64 = Outcome::BY_NAME
-                .into_iter()
-                .zip(&mut readings)
-                .filter_map(|(outcome, words)| Some(series.ended(outcome)?.read_into(words)))
-                .sum();
-            // Read after the ends: whatever has ended has started, so the difference is never negative.
-            series.success.beside().saturating_sub(ended)
-        });
-        let running = running.collect();
-        Self { series, words, words_each, running }
-    }
-
-    /// Each series with what it held of each outcome.
-    fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
-        let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
-        keys.zip(self.words.chunks(self.words_each)).map(|((series, outcome), words)| {
-            (series, status(outcome), Reading { buckets: series.buckets, words })
-        })
-    }
-
-    pub(super) fn show_totals(&self, sink: &mut dyn Sink) {
-        for (series, status, reading) in self.by_status() {
-            sink.push(&series.labels, Some(status), Sample::Counter(reading.count()));
-        }
-    }
-
-    pub(super) fn show_durations(&self, sink: &mut dyn Sink) {
-        for (series, status, reading) in self.by_status().filter(|(.., reading)| reading.count() > 0) {
-            sink.push(&series.labels, Some(status), Sample::Histogram(reading));
-        }
-    }
-
-    pub(super) fn show_active(&self, sink: &mut dyn Sink) {
-        for (series, &running) in self.series.iter().zip(&self.running) {
-            sink.push(&series.labels, None, Sample::Gauge(running));
-        }
-    }
-
-    fn show_first_items(&self, sink: &mut dyn Sink) {
-        for series in &self.series {
-            if let Some(histogram) = series.first_item.get() {
-                histogram.read(|reading| sink.push(&series.labels, None, Sample::Histogram(reading)));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_label_says_the_outcome() {
-        for outcome in Outcome::ALL {
-            let ExtraLabel { name, value, closed, open } = status(outcome);
-            assert_eq!(*value, outcome.as_str());
-            assert_eq!(*closed, format!(",{name}=\"{value}\"}} "));
-            assert_eq!(*open, format!(",{name}=\"{value}\","));
         }
     }
 }

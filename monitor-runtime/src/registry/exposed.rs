@@ -1,13 +1,19 @@
-//! A registry with our metrics in it, and the text it gives.
+//! A registry with our metrics in it, and what it gives to whoever asks.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prometheus::core::Collector;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Encoder as _, Registry, TextEncoder};
 
+#[cfg(feature = "health")]
+use super::format::Format;
+#[cfg(feature = "health")]
+use super::open_metrics;
 use super::proto::{self, CellCollector};
+#[cfg(feature = "health")]
+use super::protobuf;
 use super::sink::Shown;
 use super::{process, read_cells, text};
 
@@ -18,7 +24,7 @@ pub(crate) struct Exposed {
     /// Only of our own registry do we know that it adds no prefix and no labels to what it gathers.
     is_ours: bool,
     #[cfg(feature = "health")]
-    scrapes: std::sync::Arc<super::turns::Turns<bytes::Bytes>>,
+    scrapes: std::sync::Arc<super::scrapes::Scrapes>,
 }
 
 impl Exposed {
@@ -39,7 +45,7 @@ impl Exposed {
             registry,
             is_ours,
             #[cfg(feature = "health")]
-            scrapes: std::sync::Arc::new(super::turns::Turns::new()),
+            scrapes: std::sync::Arc::new(super::scrapes::Scrapes::new()),
         }
     }
 
@@ -56,10 +62,64 @@ impl Exposed {
         &self.registry
     }
 
-    /// As [`render`](Self::render), shared by all who ask at the same time.
+    /// Everything in the registry in that form, shared by all who ask for it at the same time.
     #[cfg(feature = "health")]
-    pub(crate) fn scrape(&self) -> bytes::Bytes {
-        self.scrapes.share(|| self.render().into())
+    pub(crate) fn scrape(&self, format: Format) -> bytes::Bytes {
+        self.scrapes.share(format, || self.render_as(format))
+    }
+
+    /// The same, as a gzip stream.
+    #[cfg(feature = "health")]
+    pub(crate) fn scrape_compressed(&self, format: Format) -> bytes::Bytes {
+        self.scrapes.share_compressed(format, || self.render_as(format))
+    }
+
+    #[cfg(feature = "health")]
+    fn render_as(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Text => self.render(),
+            Format::OpenMetrics => self.render_open_metrics(),
+            Format::Protobuf => self.render_protobuf(),
+        }
+    }
+
+    #[cfg(feature = "health")]
+    fn render_open_metrics(&self) -> Vec<u8> {
+        let (own, gathered) = self.read();
+        let all = own.iter().map(|shown| shown.metric.name).chain(gathered.iter().map(MetricFamily::name));
+        let names = open_metrics::Names::new(all);
+        let mut out = Vec::new();
+        merge(&own, &gathered, |family| match family {
+            Family::Own(shown) => open_metrics::write_own(&names, shown, &mut out),
+            Family::Gathered(family) => {
+                or_said(family, &mut out, |out| open_metrics::write_gathered(&names, family, out));
+            }
+        });
+        out.extend_from_slice(open_metrics::END);
+        out
+    }
+
+    #[cfg(feature = "health")]
+    fn render_protobuf(&self) -> Vec<u8> {
+        let (own, gathered) = self.read();
+        let mut out = Vec::new();
+        merge(&own, &gathered, |family| match family {
+            Family::Own(shown) => protobuf::write_own(shown, &mut out),
+            Family::Gathered(family) => {
+                or_said(family, &mut out, |out| protobuf::write_gathered(family, out));
+            }
+        });
+        out
+    }
+
+    /// Our own families, where they can be written by themselves, and all others; each sorted by name.
+    fn read(&self) -> (Vec<Shown>, Vec<MetricFamily>) {
+        if !self.is_ours {
+            return (Vec::new(), self.registry.gather());
+        }
+        let mut own = read_cells();
+        own.sort_by_key(|shown| shown.metric.name);
+        (own, proto::gather_others(&self.registry))
     }
 
     /// The text exposition of everything in the registry, families sorted by name.
@@ -68,11 +128,11 @@ impl Exposed {
         static LAST: AtomicUsize = AtomicUsize::new(0);
         let last = LAST.load(Ordering::Relaxed);
         let mut out = Vec::with_capacity(last + last / 16);
-        if self.is_ours {
-            merge(read_cells(), proto::gather_others(&self.registry), &mut out);
-        } else {
-            encode(&self.registry.gather(), &mut out);
-        }
+        let (own, gathered) = self.read();
+        merge(&own, &gathered, |family| match family {
+            Family::Own(shown) => text::write(shown, &mut out),
+            Family::Gathered(family) => or_said(family, &mut out, |out| encode(family, out)),
+        });
         LAST.store(out.len(), Ordering::Relaxed);
         out
     }
@@ -117,29 +177,44 @@ fn register_process_collector(registry: &Registry) {
     let _ = registry;
 }
 
-/// Writes our families and the others by name.
-fn merge(mut ours: Vec<Shown>, others: Vec<MetricFamily>, out: &mut Vec<u8>) {
-    ours.sort_by_key(|shown| shown.metric.name);
-    let mut ours = ours.iter().peekable();
-    for other in others {
-        while let Some(shown) = ours.next_if(|shown| shown.metric.name < other.name()) {
-            text::write(shown, out);
+/// A family, by where it comes from.
+enum Family<'a> {
+    Own(&'a Shown),
+    Gathered(&'a MetricFamily),
+}
+
+/// Has all families written by name.
+fn merge(own: &[Shown], gathered: &[MetricFamily], mut write: impl FnMut(Family<'_>)) {
+    let mut own = own.iter().peekable();
+    for other in gathered {
+        while let Some(shown) = own.next_if(|shown| shown.metric.name < other.name()) {
+            write(Family::Own(shown));
         }
-        encode(&[other], out);
+        write(Family::Gathered(other));
     }
-    for shown in ours {
-        text::write(shown, out);
+    for shown in own {
+        write(Family::Own(shown));
     }
 }
 
-/// Appends families that are not ours. A family that cannot be encoded is left out, whole, and said once a
-/// scrape, so that one broken collector does not cost the others their metrics.
-fn encode(families: &[MetricFamily], out: &mut Vec<u8>) {
-    for family in families {
-        let before = out.len();
-        if let Err(error) = TextEncoder::new().encode(std::slice::from_ref(family), out) {
-            out.truncate(before);
-            tracing::warn!(target: "monitor_runtime::metrics", metric = family.name(), error = %error, "a metric family could not be encoded");
-        }
+/// Appends a family that is not ours. One that cannot be written is left out, whole, and said once a scrape, so that one
+/// broken collector does not cost the others their metrics.
+fn or_said(
+    family: &MetricFamily,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), prometheus::Error>,
+) {
+    let before = out.len();
+    if let Err(error) = write(out) {
+        out.truncate(before);
+        tracing::warn!(target: "monitor_runtime::metrics", metric = family.name(), error = %error, "a metric family could not be encoded");
     }
+}
+
+fn encode(family: &MetricFamily, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
+    // Its encoder would panic.
+    if family.get_field_type() == MetricType::UNTYPED {
+        return Err(prometheus::Error::Msg("untyped metrics have no encoding; make it a gauge".to_owned()));
+    }
+    TextEncoder::new().encode(std::slice::from_ref(family), out)
 }

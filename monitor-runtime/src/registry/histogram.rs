@@ -1,5 +1,6 @@
 //! Histograms over nanoseconds: exact counts and an exact integer sum.
 
+use super::reading::Reading;
 use super::shard::{Cells, Stripe};
 
 /// Upper bounds of a family's buckets.
@@ -9,6 +10,9 @@ pub(crate) struct Buckets {
     nanos: Box<[u64]>,
     /// One a bucket, `+Inf` last.
     bounds: Box<[Bound]>,
+    /// The same as OpenMetrics has them.
+    #[cfg(feature = "health")]
+    canonical_bounds: Box<[String]>,
 }
 
 /// What stands before a bucket's count: `le="0.005"} `.
@@ -96,6 +100,8 @@ impl Buckets {
             seconds: seconds.into(),
             nanos: seconds.iter().map(|&bound| to_nanos(bound)).collect(),
             bounds: bounds.chain([Bound::new("+Inf")]).collect(),
+            #[cfg(feature = "health")]
+            canonical_bounds: canonical_bounds(seconds),
         }
     }
 
@@ -113,11 +119,23 @@ impl Buckets {
         &self.bounds
     }
 
+    /// What stands before a bucket's count in OpenMetrics, `+Inf` last.
+    #[cfg(feature = "health")]
+    pub(crate) fn canonical_bounds(&self) -> &[String] {
+        &self.canonical_bounds
+    }
+
     /// The bucket a duration belongs to: the first whose bound is not below it.
     #[inline]
-    fn index(&self, nanos: u64) -> usize {
+    pub(crate) fn index(&self, nanos: u64) -> usize {
         self.nanos.iter().position(|&bound| nanos <= bound).unwrap_or(self.nanos.len())
     }
+}
+
+#[cfg(feature = "health")]
+fn canonical_bounds(seconds: &[f64]) -> Box<[String]> {
+    let bounds = seconds.iter().copied().chain([f64::INFINITY]);
+    bounds.map(|bound| format!("le=\"{}\"}} ", super::open_metrics::canonical(bound))).collect()
 }
 
 #[cfg(feature = "health")]
@@ -154,8 +172,8 @@ pub(crate) struct Histogram {
 
 /// The first word is free for whoever keeps the histogram.
 const SPARE: usize = 0;
-const SUM: usize = 1;
-const FIRST_BUCKET: usize = 2;
+pub(super) const SUM: usize = 1;
+pub(super) const FIRST_BUCKET: usize = 2;
 
 impl Histogram {
     /// Makes a histogram without observations.
@@ -209,32 +227,7 @@ impl Histogram {
     pub(crate) fn read<T>(&self, look: impl FnOnce(Reading<'_>) -> T) -> T {
         let mut words = vec![0; self.buckets.words()];
         self.read_into(&mut words);
-        look(Reading { buckets: self.buckets, words: &words })
-    }
-}
-
-/// What a histogram held when it was read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading<'a> {
-    pub(crate) buckets: &'static Buckets,
-    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it.
-    pub(crate) words: &'a [u64],
-}
-
-impl<'a> Reading<'a> {
-    /// The observations up to each bound, those of `+Inf` last.
-    pub(crate) fn cumulative(&self) -> &'a [u64] {
-        &self.words[FIRST_BUCKET..][..self.buckets.bounds.len()]
-    }
-
-    /// The sum of all durations.
-    pub(crate) fn sum_nanos(&self) -> u64 {
-        self.words[SUM]
-    }
-
-    /// The number of observations.
-    pub(crate) fn count(&self) -> u64 {
-        self.words.last().copied().unwrap_or(0)
+        look(Reading::new(self.buckets, &words))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use super::exemplars::{Exemplars, Identity};
 use super::family::{Family, Found, Series};
 use super::histogram::{Buckets, Histogram};
 use super::labels::Labels;
@@ -59,9 +60,18 @@ impl HttpMetrics {
     }
 
     /// Counts a request that ended; each start is followed by exactly one end.
-    pub(crate) fn finish(&self, Route(durations): Route, status: u16, nanos: u64) {
+    pub(crate) fn finish(
+        &self,
+        Route(durations): Route,
+        status: u16,
+        nanos: u64,
+        identity: Option<Box<Identity>>,
+    ) {
         let stripe = Stripe::of_this_thread();
         durations.histogram.record(stripe, nanos);
+        if let Some(identity) = identity {
+            durations.offer_exemplar(nanos, *identity);
+        }
         let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
         requests.count.of(stripe).add(0, 1);
         self.in_flight().cells.of(stripe).add(ENDED, 1);
@@ -109,6 +119,7 @@ impl HttpMetrics {
             series.histogram.read(|reading| {
                 // The series is there from the first request's start, and shown from its end.
                 if reading.count() > 0 {
+                    let reading = reading.with_exemplars(series.exemplars.get());
                     sink.push(&series.labels, None, Sample::Histogram(reading));
                 }
             });
@@ -145,7 +156,9 @@ impl Series for RequestCount {
 /// The durations of one method and endpoint.
 pub(crate) struct RequestDuration {
     labels: Labels,
+    buckets: &'static Buckets,
     histogram: Histogram,
+    exemplars: OnceLock<Exemplars>,
     /// The counts of the first statuses seen, which spares looking them up.
     counts: [OnceLock<(u16, &'static RequestCount)>; REMEMBERED],
 }
@@ -159,6 +172,12 @@ impl RequestDuration {
         seen.find(|(of, _)| *of == status).map(|(_, count)| *count)
     }
 
+    #[cold]
+    fn offer_exemplar(&self, nanos: u64, identity: Identity) {
+        let exemplars = self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
+        exemplars.offer(self.buckets.index(nanos), nanos, || Some(identity));
+    }
+
     /// Two threads may remember the same status: the first place is the one that is read.
     fn remember(&self, status: u16, count: &'static RequestCount) {
         let _ =
@@ -169,7 +188,7 @@ impl RequestDuration {
 impl Series for RequestDuration {
     fn new(labels: Labels, buckets: &'static Buckets) -> Self {
         let counts = [const { OnceLock::new() }; REMEMBERED];
-        Self { labels, histogram: Histogram::new(buckets), counts }
+        Self { labels, buckets, histogram: Histogram::new(buckets), exemplars: OnceLock::new(), counts }
     }
 
     fn labels(&self) -> &Labels {

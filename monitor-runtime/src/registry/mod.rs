@@ -3,9 +3,16 @@
 //! What tracked calls and requests write often is kept in striped cells ([`calls`], [`http`]); what is written
 //! rarely is kept in `prometheus`' own types ([`process`]). Both leave by one collector list and one renderer.
 
+mod call_readings;
 mod calls;
+#[cfg(feature = "health")]
+pub(crate) mod exemplars;
 mod exposed;
 mod family;
+#[cfg(feature = "health")]
+mod format;
+#[cfg(feature = "health")]
+mod gathered;
 #[cfg(feature = "health")]
 pub(crate) mod health;
 mod histogram;
@@ -13,10 +20,17 @@ mod histogram;
 pub(crate) mod http;
 mod index;
 mod labels;
+#[cfg(feature = "health")]
+mod open_metrics;
 #[cfg(feature = "sqlx")]
 pub(crate) mod pools;
 pub(crate) mod process;
 mod proto;
+#[cfg(feature = "health")]
+mod protobuf;
+mod reading;
+#[cfg(feature = "health")]
+mod scrapes;
 mod shard;
 mod sink;
 mod text;
@@ -29,6 +43,8 @@ pub(crate) use exposed::Exposed;
 pub(crate) use family::Found;
 #[cfg(feature = "health")]
 pub(crate) use family::set_limit as set_series_limit;
+#[cfg(feature = "health")]
+pub(crate) use format::Format;
 #[cfg(feature = "health")]
 pub use histogram::BucketError;
 

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily, MetricType};
 
-use super::histogram::Reading;
 use super::labels::Labels;
+use super::reading::Reading;
 use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::{Kind, Metric};
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::histogram::Reading;
 use super::labels::Labels;
+use super::reading::Reading;
 use crate::catalog::Metric;
 
 /// One label that tells the samples of a series apart, behind those of the series.

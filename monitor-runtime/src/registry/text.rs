@@ -1,8 +1,8 @@
 //! The Prometheus text format, version 0.0.4, written straight from the cells.
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
-use super::histogram::Reading;
 use super::labels::Labels;
+use super::reading::Reading;
 use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::Metric;
 
@@ -60,6 +60,7 @@ impl<'o> TextSink<'o> {
         }
         open(out, sum, labels, closed(labels, extra));
         seconds(out, reading.sum_nanos());
+        out.push(b'\n');
         open(out, count, labels, closed(labels, extra));
         integer(out, reading.count());
         out.push(b'\n');
@@ -67,14 +68,14 @@ impl<'o> TextSink<'o> {
 }
 
 /// `name{a="…"`, and what stands behind the labels.
-fn open(out: &mut Vec<u8>, name: &str, labels: &Labels, behind: &str) {
+pub(super) fn open(out: &mut Vec<u8>, name: &str, labels: &Labels, behind: &str) {
     for part in [name, labels.text(), behind] {
         out.extend_from_slice(part.as_bytes());
     }
 }
 
 /// What stands behind a series' labels before a value.
-fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
+pub(super) fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
     match extra {
         Some(extra) => extra.closed,
         None if labels.text().is_empty() => " ",
@@ -83,7 +84,7 @@ fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
 }
 
 /// What stands behind a series' labels before another label.
-fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
+pub(super) fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
     match extra {
         Some(extra) => extra.open,
         None if labels.text().is_empty() => "{",
@@ -92,7 +93,7 @@ fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
 }
 
 #[inline]
-fn integer(out: &mut Vec<u8>, value: u64) {
+pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     // Most buckets of most histograms are empty.
     match u8::try_from(value) {
         Ok(digit @ 0..=9) => out.push(b'0' + digit),
@@ -100,8 +101,8 @@ fn integer(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// Nanoseconds as exact decimal seconds, and the end of the line.
-fn seconds(out: &mut Vec<u8>, nanos: u64) {
+/// Nanoseconds as exact decimal seconds.
+pub(super) fn seconds(out: &mut Vec<u8>, nanos: u64) {
     const BILLION: u64 = 1_000_000_000;
     integer(out, nanos / BILLION);
     let fraction = nanos % BILLION;
@@ -111,14 +112,14 @@ fn seconds(out: &mut Vec<u8>, nanos: u64) {
         let mut digits = itoa::Buffer::new();
         out.extend_from_slice(digits.format(BILLION + fraction)[1..].trim_end_matches('0').as_bytes());
     }
-    out.push(b'\n');
 }
 
 #[cfg(all(test, feature = "health"))]
 mod tests {
     use std::rc::Rc;
 
-    use super::super::calls::{CallSeries, Readings};
+    use super::super::call_readings::Readings;
+    use super::super::calls::CallSeries;
     use super::super::family::Series as _;
     use super::super::histogram::Buckets;
     use super::*;
@@ -136,7 +137,7 @@ mod tests {
             (Outcome::Error, 3_000_000_000),
         ] {
             series.start();
-            series.end(outcome, nanos);
+            series.end(outcome, nanos, &tracing::Span::none());
         }
         series.start();
 

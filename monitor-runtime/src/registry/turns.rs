@@ -58,6 +58,12 @@ impl<T: Clone> Turns<T> {
         turn.end(work())
     }
 
+    /// How many threads wait for a turn.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

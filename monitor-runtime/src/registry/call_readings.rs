@@ -1,0 +1,121 @@
+//! What the series of calls held at a moment, and how each of their metrics shows it.
+
+use super::calls::CallSeries;
+#[cfg(feature = "health")]
+use super::calls::FIRST_ITEM;
+use super::reading::Reading;
+use super::sink::{ExtraLabel, Sample, Sink};
+use crate::call::Outcome;
+
+/// What the series of a family held when they were read.
+pub(super) struct Readings {
+    series: Vec<&'static CallSeries>,
+    /// For each series and each outcome by name, what the histogram held.
+    words: Vec<u64>,
+    /// How many words that is.
+    words_each: usize,
+    /// For each series.
+    running: Vec<u64>,
+}
+
+/// How many series ahead of the one that is read.
+const FETCHED_AHEAD: usize = 4;
+
+impl Readings {
+    pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
+        let words_each = series.first().map_or(1, |series| series.buckets.words());
+        let mut words = vec![0; series.len() * Outcome::BY_NAME.len() * words_each];
+        let mut readings = words.chunks_mut(words_each);
+        let mut ahead = series.iter().skip(FETCHED_AHEAD);
+        let running = series.iter().map(|series| {
+            std::hint::black_box(ahead.next().map(|series| series.fetch()));
+            let ended: u64 = Outcome::BY_NAME
+                .into_iter()
+                .zip(&mut readings)
+                .filter_map(|(outcome, words)| Some(series.ended(outcome)?.read_into(words)))
+                .sum();
+            // Read after the ends: whatever has ended has started, so the difference is never negative.
+            series.success.beside().saturating_sub(ended)
+        });
+        let running = running.collect();
+        Self { series, words, words_each, running }
+    }
+
+    /// Each series with what it held of each outcome.
+    fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
+        let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
+        keys.zip(self.words.chunks(self.words_each)).map(|((series, outcome), words)| {
+            let reading = Reading::new(series.buckets, words);
+            #[cfg(feature = "health")]
+            let reading = reading.with_exemplars(series.exemplars(outcome as usize));
+            (series, status(outcome), reading)
+        })
+    }
+
+    pub(super) fn show_totals(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status() {
+            sink.push(&series.labels, Some(status), Sample::Counter(reading.count()));
+        }
+    }
+
+    pub(super) fn show_durations(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status().filter(|(.., reading)| reading.count() > 0) {
+            sink.push(&series.labels, Some(status), Sample::Histogram(reading));
+        }
+    }
+
+    pub(super) fn show_active(&self, sink: &mut dyn Sink) {
+        for (series, &running) in self.series.iter().zip(&self.running) {
+            sink.push(&series.labels, None, Sample::Gauge(running));
+        }
+    }
+
+    pub(super) fn show_first_items(&self, sink: &mut dyn Sink) {
+        for series in &self.series {
+            if let Some(histogram) = series.first_item.get() {
+                histogram.read(|reading| {
+                    #[cfg(feature = "health")]
+                    let reading = reading.with_exemplars(series.exemplars(FIRST_ITEM));
+                    sink.push(&series.labels, None, Sample::Histogram(reading));
+                });
+            }
+        }
+    }
+}
+
+/// The `status` label of an outcome.
+fn status(outcome: Outcome) -> &'static ExtraLabel {
+    macro_rules! label {
+        ($value:literal) => {
+            &const {
+                ExtraLabel {
+                    name: "status",
+                    value: $value,
+                    closed: concat!(",status=\"", $value, "\"} "),
+                    open: concat!(",status=\"", $value, "\","),
+                }
+            }
+        };
+    }
+    match outcome {
+        Outcome::Success => label!("success"),
+        Outcome::Error => label!("error"),
+        Outcome::Panic => label!("panic"),
+        Outcome::Cancelled => label!("cancelled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_label_says_the_outcome() {
+        for outcome in Outcome::ALL {
+            let ExtraLabel { name, value, closed, open } = status(outcome);
+            assert_eq!(*value, outcome.as_str());
+            assert_eq!(*closed, format!(",{name}=\"{value}\"}} "));
+            assert_eq!(*open, format!(",{name}=\"{value}\","));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The forms in which metrics are exposed.
+
+/// What an exposition looks like on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The Prometheus text format, which everybody reads.
+    Text,
+    /// OpenMetrics, which has room for units and exemplars.
+    OpenMetrics,
+    /// Length-delimited protobuf messages, which have room for native histograms as well.
+    Protobuf,
+}
+
+impl Format {
+    /// All of them; of those that a scraper likes equally, the first is sent.
+    pub(crate) const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
+
+    /// The media type, with all of its parameters.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => crate::metrics::CONTENT_TYPE,
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
+        }
+    }
+}

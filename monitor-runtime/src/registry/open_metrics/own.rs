@@ -1,0 +1,136 @@
+//! Our own families, written straight from the cells.
+
+use super::super::exemplars::Exemplar;
+use super::super::labels::{Labels, escape_into};
+use super::super::reading::Reading;
+use super::super::sink::{ExtraLabel, Sample, Shown, Sink};
+use super::super::text::{closed, integer, open, opened, seconds};
+use super::{Names, write_header};
+use crate::catalog::{Kind, Metric};
+
+/// Appends a metric's header and its lines, or nothing when it has no series.
+pub(crate) fn write(names: &Names<'_>, shown: &Shown, out: &mut Vec<u8>) {
+    let Metric { name, kind, help, .. } = *shown.metric;
+    let start = out.len();
+    let family = if kind == Kind::Counter { names.counter(name) } else { (name, kind.as_str()) };
+    write_header(out, family, help);
+    let header_end = out.len();
+    shown.to(&mut LineSink { name, out });
+    if out.len() == header_end {
+        out.truncate(start);
+    }
+}
+
+/// The lines of one metric.
+struct LineSink<'o> {
+    name: &'static str,
+    out: &'o mut Vec<u8>,
+}
+
+impl Sink for LineSink<'_> {
+    fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
+        match sample {
+            Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
+            Sample::Histogram(reading) => self.histogram(labels, extra, reading),
+        }
+    }
+}
+
+impl LineSink<'_> {
+    fn line(&mut self, suffix: &str, labels: &Labels, extra: Option<&ExtraLabel>, value: u64) {
+        self.out.extend_from_slice(self.name.as_bytes());
+        open(self.out, suffix, labels, closed(labels, extra));
+        integer(self.out, value);
+        self.out.push(b'\n');
+    }
+
+    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: Reading<'_>) {
+        let bounds = reading.buckets.canonical_bounds();
+        for ((place, bound), &count) in bounds.iter().enumerate().zip(reading.cumulative()) {
+            self.out.extend_from_slice(self.name.as_bytes());
+            open(self.out, "_bucket", labels, opened(labels, extra));
+            self.out.extend_from_slice(bound.as_bytes());
+            integer(self.out, count);
+            reading.exemplar(place, |exemplar| write_exemplar(self.out, exemplar));
+            self.out.push(b'\n');
+        }
+        self.out.extend_from_slice(self.name.as_bytes());
+        open(self.out, "_sum", labels, closed(labels, extra));
+        seconds(self.out, reading.sum_nanos());
+        self.out.push(b'\n');
+        self.line("_count", labels, extra, reading.count());
+    }
+}
+
+/// ` # {name="value"} seconds time`
+fn write_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
+    let mut labels = format!(" # {{{}=\"", exemplar.identity.label);
+    escape_into(&mut labels, &exemplar.identity.value);
+    labels.push_str("\"} ");
+    out.extend_from_slice(labels.as_bytes());
+    seconds(out, exemplar.nanos);
+    let taken = exemplar.taken;
+    let time = format!(" {}.{:03}", taken.as_secs(), taken.subsec_millis());
+    out.extend_from_slice(time.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::super::super::call_readings::Readings;
+    use super::super::super::calls::CallSeries;
+    use super::super::super::family::Series as _;
+    use super::super::super::histogram::Buckets;
+    use super::*;
+    use crate::call::Outcome;
+    use crate::catalog;
+
+    #[test]
+    fn one_series_is_written_as_the_specification_wants_it() {
+        let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0]).unwrap()));
+        let series: &'static CallSeries =
+            Box::leak(Box::new(CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets)));
+        series.start();
+        series.end(Outcome::Success, 1_000_000_000, &tracing::Span::none());
+
+        let readings = Rc::new(Readings::of(vec![series]));
+        let names = Names::new(std::iter::empty());
+        let mut out = Vec::new();
+        for shown in [
+            Shown::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), Readings::show_active),
+            Shown::new(&catalog::AGENT_DURATION, Rc::clone(&readings), Readings::show_durations),
+            Shown::new(&catalog::AGENT_EXECUTIONS, readings, Readings::show_totals),
+        ] {
+            write(&names, &shown, &mut out);
+        }
+        let golden = r#"# TYPE active_agents gauge
+# HELP active_agents Agent executions that have started and not yet ended.
+active_agents{agent_id="a\\b\"c\nd"} 0
+# TYPE agent_execution_duration_seconds histogram
+# UNIT agent_execution_duration_seconds seconds
+# HELP agent_execution_duration_seconds Time from an agent execution's start to its end, by outcome.
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="0.5"} 0
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="1.0"} 1
+agent_execution_duration_seconds_bucket{agent_id="a\\b\"c\nd",status="success",le="+Inf"} 1
+agent_execution_duration_seconds_sum{agent_id="a\\b\"c\nd",status="success"} 1
+agent_execution_duration_seconds_count{agent_id="a\\b\"c\nd",status="success"} 1
+# TYPE agent_executions counter
+# HELP agent_executions Agent executions that ended, by outcome.
+agent_executions_total{agent_id="a\\b\"c\nd",status="cancelled"} 0
+agent_executions_total{agent_id="a\\b\"c\nd",status="error"} 0
+agent_executions_total{agent_id="a\\b\"c\nd",status="panic"} 0
+agent_executions_total{agent_id="a\\b\"c\nd",status="success"} 1
+"#;
+        assert_eq!(String::from_utf8(out).unwrap(), golden);
+    }
+
+    #[test]
+    fn an_exemplar_stands_behind_its_buckets_count() {
+        let identity = super::super::super::exemplars::Identity::new("trace_id", "a\"b").unwrap();
+        let taken = std::time::Duration::from_millis(1_700_000_000_004);
+        let mut out = Vec::new();
+        write_exemplar(&mut out, &Exemplar { identity, nanos: 250_000_000, taken });
+        assert_eq!(String::from_utf8(out).unwrap(), r#" # {trace_id="a\"b"} 0.25 1700000000.004"#);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a histogram held at a moment.
+
+#[cfg(feature = "health")]
+use super::exemplars::{Exemplar, Exemplars};
+use super::histogram::{Buckets, FIRST_BUCKET, SUM};
+
+/// What a histogram held when it was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
+    pub(crate) buckets: &'static Buckets,
+    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it.
+    pub(crate) words: &'a [u64],
+    #[cfg(feature = "health")]
+    exemplars: Option<&'a Exemplars>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(buckets: &'static Buckets, words: &'a [u64]) -> Self {
+        Self {
+            buckets,
+            words,
+            #[cfg(feature = "health")]
+            exemplars: None,
+        }
+    }
+
+    /// The observations up to each bound, those of `+Inf` last.
+    pub(crate) fn cumulative(&self) -> &'a [u64] {
+        &self.words[FIRST_BUCKET..][..self.buckets.bounds().len()]
+    }
+
+    /// With the exemplars of the buckets.
+    #[cfg(feature = "health")]
+    pub(crate) fn with_exemplars(self, exemplars: Option<&'a Exemplars>) -> Self {
+        Self { exemplars, ..self }
+    }
+
+    /// Shows a bucket's exemplar to `look`, if there is one.
+    #[cfg(feature = "health")]
+    pub(crate) fn exemplar(&self, bucket: usize, look: impl FnOnce(&Exemplar)) {
+        if let Some(exemplars) = self.exemplars {
+            exemplars.show(bucket, look);
+        }
+    }
+
+    /// The sum of all durations.
+    pub(crate) fn sum_nanos(&self) -> u64 {
+        self.words[SUM]
+    }
+
+    /// The number of observations.
+    pub(crate) fn count(&self) -> u64 {
+        self.words.last().copied().unwrap_or(0)
+    }
+}
