@@ -23,9 +23,15 @@ mod pages {
     #[doc = include_str!("../docs/health.md")]
     mod health {}
 
+    #[doc = include_str!("../docs/log_shipping.md")]
+    mod log_shipping {}
+
     #[doc = include_str!("../docs/logging.md")]
     mod logging {}
 
     #[doc = include_str!("../docs/metrics.md")]
     mod metrics {}
+
+    #[doc = include_str!("../docs/scaling.md")]
+    mod scaling {}
 }

@@ -1,9 +1,9 @@
 //! The latency of each health endpoint, over a real socket, against its target.
 //!
 //! ```sh
-//! cargo bench -p monitor-endpoints-bench              # prints the table
-//! cargo bench -p monitor-endpoints-bench -- --quick   # a tenth of the requests
-//! cargo bench -p monitor-endpoints-bench -- --check   # and fails when a target is missed
+//! cargo bench -p monitor-endpoints-bench --bench endpoints             # prints the table
+//! cargo bench -p monitor-endpoints-bench --bench endpoints -- --quick   # a tenth of the requests
+//! cargo bench -p monitor-endpoints-bench --bench endpoints -- --check   # and fails when a target is missed
 //! ```
 //!
 //! A request is measured from the first byte written to the last byte read, on one kept connection, one after the

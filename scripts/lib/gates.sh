@@ -122,5 +122,5 @@ check_latencies() {
 }
 
 measure_latencies() {
-    run cargo bench --package monitor-endpoints-bench -- --quick --check
+    run cargo bench --package monitor-endpoints-bench --bench endpoints -- --quick --check
 }

@@ -30,6 +30,10 @@ has_pushgateway() {
     [ -n "$(find_program prometheus-pushgateway)" ]
 }
 
+has_rsyslog() {
+    [ -n "$(find_program rsyslogd)" ] && [ -e "$(dpkg -L rsyslog-elasticsearch 2>/dev/null | grep -m 1 omelasticsearch.so)" ]
+}
+
 # Daemons live in sbin, which an ordinary user's PATH leaves out.
 find_program() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" || true
@@ -57,6 +61,7 @@ has_postgres postgresql
 has_mariadb mariadb-server
 has_prometheus prometheus
 has_pushgateway prometheus-pushgateway
+has_rsyslog rsyslog rsyslog-elasticsearch
 '
 
 install_missing_packages() {
@@ -76,7 +81,7 @@ install_missing_packages() {
             die "installing the package $packages was not enough ($has still fails)"
         fi
     done <<<"$needs"
-    echo 'a C compiler, PostgreSQL, MariaDB, Prometheus and its Pushgateway are there'
+    echo 'a C compiler, PostgreSQL, MariaDB, Prometheus, its Pushgateway and rsyslog are there'
 }
 
 install_packages() {

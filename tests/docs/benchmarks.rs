@@ -21,7 +21,10 @@ fn benches_exist(commands: &str) {
                 assert!(manifest.contains(&format!("name = \"{bench}\"\nharness = false")), "{bench}");
                 (source_of(bench), options)
             }
-            ["cargo", "bench", "-p", "monitor-endpoints-bench", options @ ..] => {
+            ["cargo", "bench", "-p", "monitor-endpoints-bench", "--bench", "scaling"] => {
+                (read("benches/endpoints/scaling.rs"), &[][..])
+            }
+            ["cargo", "bench", "-p", "monitor-endpoints-bench", "--bench", "endpoints", options @ ..] => {
                 (read("benches/endpoints/main.rs"), options)
             }
             _ => panic!("no check is written for `{command}`"),

@@ -16,6 +16,7 @@ mod metrics;
 mod page;
 mod project;
 mod readme;
+mod scaling;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,15 +25,17 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
     "docs/benchmarks.md",
     "docs/getting_started.md",
     "docs/health.md",
+    "docs/log_shipping.md",
     "docs/logging.md",
     "docs/metrics.md",
+    "docs/scaling.md",
 ];
 
 #[test]
