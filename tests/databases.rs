@@ -44,11 +44,17 @@ where
     Monitor::builder().check_interval(Duration::from_millis(20)).check(check).build().unwrap()
 }
 
-/// The status and the database's message.
+/// The status and the database's message, once there is one.
 async fn readiness(monitor: &Monitor) -> (u16, String) {
-    let response = monitor.ready().await;
-    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-    (response.status().as_u16(), body["checks"]["database"]["message"].as_str().unwrap().to_owned())
+    loop {
+        let response = monitor.ready().await;
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        let check = &body["checks"]["database"];
+        if check["status"] != "pending" {
+            return (response.status().as_u16(), check["message"].as_str().unwrap().to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn becomes(monitor: &Monitor, status: u16, message: &str) {
@@ -183,9 +189,21 @@ async fn a_connection_that_mysql_ended_is_replaced_within_the_run() {
 async fn a_pool_whose_connections_are_all_leased_is_not_a_database_that_is_down() {
     let pool = PgPoolOptions::new().max_connections(1).connect_with(postgres()).await.unwrap();
     let leased = pool.acquire().await.unwrap();
-    let monitor = watching(&pool);
-    stays_healthy(&monitor).await;
+    let monitor = Monitor::builder()
+        .check_interval(Duration::from_millis(20))
+        .check(DatabaseCheck::new(pool.clone()))
+        .pool("saturated", &pool)
+        .build()
+        .unwrap();
+    becomes(&monitor, 200, "pool saturated").await;
+    let body: serde_json::Value = serde_json::from_slice(monitor.ready().await.body()).unwrap();
+    assert_eq!(
+        (&body["status"], &body["checks"]["database"]["status"]),
+        (&"ready".into(), &"degraded".into())
+    );
+    assert_eq!(gauges(&monitor, "saturated"), [Some(1), Some(0), Some(1)]);
     drop(leased);
+    becomes(&monitor, 200, "database answered").await;
 }
 
 fn gauge(monitor: &Monitor, metric: &str, pool: &str) -> Option<u64> {

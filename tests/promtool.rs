@@ -4,6 +4,7 @@ mod support;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -56,10 +57,11 @@ async fn scrape_service() -> String {
         .route("/ask/{id}", get(async || "answer"))
         .layer(monitor.layer())
         .merge(monitor.routes());
-    for (path, status) in
-        [("/ask/1", StatusCode::OK), ("/nowhere", StatusCode::NOT_FOUND), ("/health/ready", StatusCode::OK)]
-    {
+    for (path, status) in [("/ask/1", StatusCode::OK), ("/nowhere", StatusCode::NOT_FOUND)] {
         assert_eq!(answer(&app, path).await.0, status, "{path}");
+    }
+    while answer(&app, "/health/ready").await.0 != StatusCode::OK {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     answer(&app, "/health/metrics").await.1
 }

@@ -112,11 +112,21 @@ catalog! {
     HEALTH_READY = Gauge "health_ready" []
         "Whether readiness is answered 200 now: 1, or 0.";
     HEALTH_STATUS = Gauge "health_check_status" ["check"]
-        "Whether the check's last run passed: 1, or 0.";
+        "Whether the check is healthy now: 1, or 0.";
+    HEALTH_STALE = Gauge "health_check_stale" ["check"]
+        "Whether the check's last reading is older than its limit: 1, or 0.";
     HEALTH_DURATION = Gauge "health_check_duration_seconds" ["check"]
         "How long the check's last run took.";
     HEALTH_LAST_SUCCESS = Gauge "health_check_last_success_timestamp_seconds" ["check"]
         "Unix time of the check's last run that passed.";
+    HEALTH_RUNS = Counter "health_check_runs_total" ["check", "outcome"]
+        "Runs of the check that ended or passed their deadline, by outcome.";
+    HEALTH_TRANSITIONS = Counter "health_check_transitions_total" ["check", "to"]
+        "Times the check turned, by the state it turned to.";
+    DISK_FREE = Gauge "disk_free_bytes" ["path"]
+        "Bytes free for unprivileged users on the path's disk, as last read.";
+    DISK_SIZE = Gauge "disk_size_bytes" ["path"]
+        "Size in bytes of the path's disk, as last read.";
     LOG_EVENTS = Counter "log_events_total" ["level"]
         "Log events by level.";
     LOG_WRITTEN = Counter "log_events_written_total" []

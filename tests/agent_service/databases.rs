@@ -143,7 +143,7 @@ async fn postgres_gives_the_answers_that_sqlite_gives() {
         service.runs().iter().map(|run| run["status"].clone()).collect()
     };
     assert_eq!(statuses(&services[1]), statuses(&services[0]));
-    assert_eq!(services[1].get("/health/ready").status, 200);
+    eventually("it is ready", || (services[1].get("/health/ready").status == 200).then_some(()));
     drop(services);
     postgres.remove().await;
 }
@@ -247,8 +247,7 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
 async fn a_database_that_goes_away_is_an_error_in_every_place() {
     let notes = notes();
     let postgres = Postgres::create().await;
-    let service = Service::start(&mut postgres.command(&notes));
-    assert_eq!(service.get("/health/ready").status, 200);
+    let service = Service::start(&mut postgres.command(&notes)).ready();
     postgres.remove().await;
 
     let response = service.ask("Green tea?");

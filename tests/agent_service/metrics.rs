@@ -92,7 +92,7 @@ fn the_build_the_pool_and_the_log_are_shown() {
 
 #[test]
 fn a_healthy_service_says_so_to_every_probe() {
-    let service = Service::on(&notes());
+    let service = Service::on(&notes()).ready();
     let live = service.get("/health/live");
     assert_eq!((live.status, live.body.as_str()), (200, r#"{"status":"alive"}"#));
 

@@ -64,6 +64,7 @@ static LOGGED: Mutex<String> = Mutex::new(String::new());
 fn requests(commands: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::start("guide::example::serves", folder.path());
+    service.wait_until_ready();
     let answers = service.curl(commands);
     assert_eq!(answers.len(), 5, "one request of the service's own, and the four of the monitor");
     assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{answers:?}");

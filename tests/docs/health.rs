@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use http::Request;
+use axum::body::{Body, Bytes};
+use http::{Request, Response};
 use monitor_runtime::Monitor;
-use monitor_runtime::health::DiskCheck;
+use monitor_runtime::health::{DiskCheck, Policy};
 use monitor_runtime::logging::Format;
 use serde_json::Value;
 use sqlx::SqlitePool;
@@ -38,11 +38,23 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
+/// What readiness answers once every check has been read.
+pub(crate) async fn settled(monitor: &Monitor) -> Response<Bytes> {
+    for _ in 0..1_000 {
+        let answer = monitor.ready().await;
+        if !String::from_utf8_lossy(answer.body()).contains("\"pending\"") {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("a check has not been read");
+}
+
 /// Status and body of the page's monitor.
 fn ready() -> (u16, String) {
     block_on(async {
         let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
-        let answer = shown::monitor_of(&pool).ready().await;
+        let answer = settled(&shown::monitor_of(&pool)).await;
         (answer.status().as_u16(), String::from_utf8(answer.into_body().into()).unwrap())
     })
 }
@@ -101,6 +113,8 @@ fn health_shows_the_errors_of_refused_monitors() {
         builder().check(disk().named("My Check")),
         builder().check(disk().timeout(Duration::ZERO)),
         builder().check_interval(Duration::ZERO),
+        builder().check_with(Policy::critical().interval(Duration::ZERO), disk()),
+        builder().check_with(Policy::critical().failure_threshold(0), disk()),
         builder().shutdown_timeout(Duration::ZERO),
     ];
     let errors: Vec<_> = errors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();

@@ -13,6 +13,7 @@ use monitor_runtime::{Monitor, track_agent, track_query, track_skill};
 use sqlx::SqlitePool;
 use tower::ServiceExt as _;
 
+use crate::health::settled;
 use crate::page::{Page, root};
 
 const PAGE: &str = "docs/metrics.md";
@@ -89,7 +90,7 @@ async fn scrape() -> String {
     let app: Router = Router::new().route("/documented/{id}", get(async || "ok")).layer(monitor.layer());
     app.oneshot(Request::get("/documented/1").body(Body::empty()).unwrap()).await.unwrap();
     agent(&pool).await.unwrap();
-    monitor.ready().await;
+    settled(&monitor).await;
     String::from_utf8(monitor.metrics().into_body().into()).unwrap()
 }
 

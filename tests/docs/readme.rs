@@ -17,7 +17,7 @@ mod health {
     include!("shown/readme_health.rs");
 
     pub(super) async fn ready(pool: &sqlx::SqlitePool) -> http::Response<axum::body::Bytes> {
-        monitor(pool).unwrap().ready().await
+        crate::health::settled(&monitor(pool).unwrap()).await
     }
 }
 

@@ -57,6 +57,17 @@ impl Service {
         found.unwrap_or_else(|| panic!("it ended without a line with {text:?}"))
     }
 
+    /// Waits until every check of the service has passed.
+    pub(crate) fn wait_until_ready(&self) {
+        for _ in 0..1_000 {
+            if self.request("GET", "/health/ready", "").starts_with("HTTP/1.1 200 ") {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("it does not become ready");
+    }
+
     /// Sends what each `curl` command sends; whole responses, heads included.
     pub(crate) fn curl(&self, commands: &str) -> Vec<String> {
         let scheme_and_address = format!("http://{SHOWN_ADDRESS}");

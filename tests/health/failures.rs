@@ -9,7 +9,7 @@ use monitor_runtime::health::{CheckError, check_fn};
 use tracing::Level;
 
 use crate::tcp::eventually;
-use crate::{fast, json, passing, ready};
+use crate::{fast, json, passing, ready, sample, settle};
 
 #[tokio::test]
 async fn a_check_that_panics_is_a_failed_check() {
@@ -31,14 +31,15 @@ async fn a_check_that_panicked_runs_again() {
         async { Ok::<_, CheckError>(()) }
     });
     let monitor = fast().check(check).build().unwrap();
-    assert_eq!(ready(&monitor).await.1["checks"]["flaky"]["message"], "flaky panicked");
     eventually("it passes", async || ready(&monitor).await.0 == 200).await;
+    assert_eq!(sample("health_check_runs_total{check=\"flaky\",outcome=\"panicked\"}"), Some(1.0));
 }
 
 #[tokio::test]
 async fn an_errors_text_stays_out_of_the_body() {
     let leaky = || async { Err::<(), _>(std::io::Error::other("password=hunter2 at 10.0.0.7")) };
     let monitor = Monitor::builder().check(check_fn("search", leaky)).build().unwrap();
+    settle(&monitor).await;
     let response = monitor.ready().await;
     assert_eq!(json(&response)["checks"]["search"]["message"], "search failed");
     assert!(!String::from_utf8_lossy(response.body()).contains("hunter2"));
@@ -105,7 +106,7 @@ async fn the_log_has_a_line_a_turn_with_the_detail_and_none_a_run() {
         async move { if on { Ok(()) } else { Err(std::io::Error::other("no route to 10.0.0.7")) } }
     });
     let monitor = Monitor::builder().check(check).build().unwrap();
-    monitor.ready().await;
+    settle(&monitor).await;
     for turn in [false, true] {
         on.store(turn, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(20)).await;

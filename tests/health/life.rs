@@ -9,7 +9,7 @@ use monitor_runtime::health::{CheckError, check_fn};
 use serde_json::Value;
 
 use crate::tcp::eventually;
-use crate::{failing, fast, json, passing, ready, sample, switched};
+use crate::{failing, fast, json, passing, ready, sample, settle, switched};
 
 #[test]
 fn readings_of_a_dead_engine_turn_stale() {
@@ -27,7 +27,52 @@ fn readings_of_a_dead_engine_turn_stale() {
     std::thread::sleep(Duration::from_millis(1_100));
     let (status, body) = probes.block_on(ready(&monitor));
     assert_eq!(status, 503);
-    assert_eq!(body["checks"]["cache"]["message"], "cache check is stale: last run 1s ago");
+    let cache = &body["checks"]["cache"];
+    assert_eq!((&cache["status"], &cache["healthy"]), (&"stale".into(), &false.into()));
+    assert_eq!(cache["message"], "cache check is stale: last run 1s ago");
+    assert!(cache["age_ms"].as_f64().unwrap() >= 1_100.0, "{cache}");
+}
+
+#[test]
+fn a_scrape_sees_that_a_dead_engine_is_stale_and_counts_that_once() {
+    let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let check = check_fn("doomed", async || Ok::<_, CheckError>(())).timeout(Duration::from_millis(10));
+    let monitor = engine.block_on(async {
+        let monitor = fast().check(check).build().unwrap();
+        settle(&monitor).await;
+        monitor
+    });
+    assert_eq!(sample("health_check_stale{check=\"doomed\"}"), Some(0.0));
+    drop(engine);
+    std::thread::sleep(Duration::from_millis(60));
+    for _ in 0..3 {
+        assert_eq!(sample("health_check_stale{check=\"doomed\"}"), Some(1.0));
+        assert_eq!(sample("health_check_status{check=\"doomed\"}"), Some(0.0));
+        assert_eq!(sample("health_check_transitions_total{check=\"doomed\",to=\"stale\"}"), Some(1.0));
+    }
+    drop(monitor);
+}
+
+/// Panics on the first line about checks.
+struct Panicking(AtomicBool);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Panicking {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let is_ours = event.metadata().target().starts_with("monitor_runtime::health");
+        assert!(!is_ours || self.0.swap(true, Ordering::SeqCst), "a log layer that panics");
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_that_panics_is_started_again() {
+    let layer = Panicking(AtomicBool::new(false));
+    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+    let _scope = tracing::subscriber::set_default(subscriber);
+    let on = Arc::new(AtomicBool::new(true));
+    let monitor = fast().check(switched("survivor", &on)).build().unwrap();
+    assert_eq!(ready(&monitor).await.0, 200);
+    on.store(false, Ordering::SeqCst);
+    eventually("it is looked at again", async || ready(&monitor).await.0 == 503).await;
 }
 
 #[test]
@@ -83,7 +128,7 @@ async fn checks_stop_with_the_last_clone_of_their_monitor() {
 async fn runs_show_in_the_metrics() {
     let on = Arc::new(AtomicBool::new(true));
     let monitor = fast().check(switched("measured", &on)).build().unwrap();
-    monitor.ready().await;
+    settle(&monitor).await;
     assert_eq!(sample("health_check_status{check=\"measured\"}"), Some(1.0));
     let passed = sample("health_check_last_success_timestamp_seconds{check=\"measured\"}").unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
@@ -96,7 +141,7 @@ async fn runs_show_in_the_metrics() {
 #[tokio::test]
 async fn a_check_that_never_passed_has_its_last_success_at_0() {
     let monitor = Monitor::builder().check(failing("never_well")).build().unwrap();
-    monitor.ready().await;
+    settle(&monitor).await;
     assert_eq!(sample("health_check_status{check=\"never_well\"}"), Some(0.0));
     assert_eq!(sample("health_check_last_success_timestamp_seconds{check=\"never_well\"}"), Some(0.0));
 }

@@ -1,10 +1,13 @@
 //! Monitors, their checks and the probes' answers.
 
+mod blocking;
 mod deadlines;
 mod failures;
 mod life;
+mod policies;
 mod probes;
 mod settings;
+mod storm;
 #[path = "../support/tcp.rs"]
 mod tcp;
 
@@ -19,6 +22,8 @@ use monitor_runtime::health::{Check, CheckError, check_fn};
 use monitor_runtime::{Monitor, MonitorBuilder, metrics};
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use tcp::eventually;
 
 fn passing(name: &'static str) -> impl Check {
     check_fn(name, async || Ok::<_, CheckError>(()))
@@ -45,7 +50,18 @@ fn json(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
+/// Waits until every check has been read once: a probe does not.
+async fn settle(monitor: &Monitor) {
+    let is_read = |check: &Value| check["status"] != "pending";
+    eventually("every check has been read", async || {
+        json(&monitor.ready().await)["checks"].as_object().unwrap().values().all(is_read)
+    })
+    .await;
+}
+
+/// What readiness answers once every check has been read.
 async fn ready(monitor: &Monitor) -> (StatusCode, Value) {
+    settle(monitor).await;
     let response = monitor.ready().await;
     (response.status(), json(&response))
 }

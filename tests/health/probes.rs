@@ -11,7 +11,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqlitePool;
 
 use crate::tcp::eventually;
-use crate::{failing, fast, get, json, passing, ready, request, switched};
+use crate::{failing, fast, get, json, passing, ready, request, settle, switched};
 
 const MORE_THAN_ANY_DISK: u64 = 1 << 60;
 
@@ -29,6 +29,7 @@ async fn ready_answers_200_when_every_check_passes() {
     let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
     let disk = DiskCheck::new("/").min_free_bytes(0);
     let monitor = Monitor::builder().check(disk).check(DatabaseCheck::new(pool)).build().unwrap();
+    settle(&monitor).await;
     let response = get(&monitor, "/health/ready").await;
     let body = json(&response);
     assert_eq!(response.status(), 200, "{body}");
@@ -43,6 +44,7 @@ async fn ready_answers_200_when_every_check_passes() {
 async fn a_ready_body_has_its_fields_in_order_and_its_checks_by_name() {
     let monitor =
         Monitor::builder().check(passing("b")).check(passing("c")).check(passing("a")).build().unwrap();
+    settle(&monitor).await;
     let response = monitor.ready().await;
     let body = std::str::from_utf8(response.body()).unwrap();
     let at = |text: &str| body.find(text).unwrap_or_else(|| panic!("no {text} in {body}"));
@@ -80,6 +82,7 @@ async fn ready_answers_503_when_the_database_is_down() {
     let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
     pool.close().await;
     let monitor = Monitor::builder().check(DatabaseCheck::new(pool)).check(passing("cache")).build().unwrap();
+    settle(&monitor).await;
     let response = get(&monitor, "/health/ready").await;
     let body = json(&response);
     assert_eq!(response.status(), 503);
@@ -93,6 +96,7 @@ async fn ready_answers_503_when_the_database_is_down() {
 async fn ready_answers_503_when_the_disk_is_short() {
     let disk = DiskCheck::new("/").min_free_bytes(MORE_THAN_ANY_DISK);
     let monitor = Monitor::builder().check(disk).build().unwrap();
+    settle(&monitor).await;
     let response = get(&monitor, "/health/ready").await;
     assert_eq!(response.status(), 503);
     let message = json(&response)["checks"]["disk"]["message"].as_str().unwrap().to_owned();
@@ -124,6 +128,7 @@ async fn a_disk_path_that_is_not_there_is_unhealthy_and_not_shown() {
 async fn startup_answers_503_until_every_check_has_passed_once_then_200_for_good() {
     let (one, two) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
     let monitor = fast().check(switched("one", &one)).check(switched("two", &two)).build().unwrap();
+    settle(&monitor).await;
     let response = get(&monitor, "/health/startup").await;
     let body = json(&response);
     assert_eq!((response.status().as_u16(), &body["status"]), (503, &Value::from("starting")));
@@ -153,6 +158,7 @@ async fn metrics_answers_the_text_format() {
 #[tokio::test]
 async fn no_answer_may_be_kept_and_every_route_takes_head() {
     let monitor = Monitor::builder().check(passing("a")).build().unwrap();
+    settle(&monitor).await;
     for path in ["/health/live", "/health/ready", "/health/startup", "/health/metrics"] {
         let response = get(&monitor, path).await;
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store", "{path}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monitor_runtime::health::{CheckError, check_fn};
+use monitor_runtime::health::{CheckError, Policy, check_fn};
 use monitor_runtime::{BuildError, Monitor, MonitorBuilder, metrics};
 use sqlx::sqlite::SqlitePool;
 
@@ -44,6 +44,19 @@ fn an_interval_of_zero_is_refused() {
         refusal(Monitor::builder().check_interval(Duration::ZERO)),
         "the check interval is zero; expected a longer one, such as 2s"
     );
+}
+
+#[test]
+fn a_policy_of_zeros_is_refused_with_the_setting_that_is_zero() {
+    let refused = |policy| refusal(Monitor::builder().check_with(policy, passing("cache")));
+    let interval = Policy::degraded().interval(Duration::ZERO);
+    assert_eq!(refused(interval), "check `cache` has an interval of zero; expected a longer one, such as 2s");
+    let timeout = Policy::critical().timeout(Duration::ZERO);
+    assert_eq!(refused(timeout), "check `cache` has a timeout of zero; expected a longer one, such as 5s");
+    let failures = Policy::critical().failure_threshold(0);
+    assert_eq!(refused(failures), "check `cache` has a failure_threshold of zero; expected at least 1 run");
+    let successes = Policy::critical().success_threshold(0);
+    assert_eq!(refused(successes), "check `cache` has a success_threshold of zero; expected at least 1 run");
 }
 
 #[test]

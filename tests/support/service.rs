@@ -124,6 +124,12 @@ impl Service {
         address.parse().unwrap()
     }
 
+    /// Waits until every check has passed.
+    pub(crate) fn ready(self) -> Self {
+        eventually("it is ready", || (self.get("/health/ready").status == 200).then_some(()));
+        self
+    }
+
     /// Everything logged so far.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.log.text().lines().map(parsed).collect()

@@ -17,9 +17,9 @@ pub(crate) fn alive() -> Response<Bytes> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
 }
 
-/// 200 when every check is healthy and nothing is being drained, else 503; the checks either way.
+/// 200 when every critical check is healthy and nothing is being drained, else 503; the checks either way.
 pub(crate) fn readiness(draining: bool, checks: &[View<'_>]) -> Response<Bytes> {
-    let ready = checks.iter().all(|check| check.healthy);
+    let ready = checks.iter().all(View::allows_ready);
     let (code, word) = match (draining, ready) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),
@@ -28,7 +28,7 @@ pub(crate) fn readiness(draining: bool, checks: &[View<'_>]) -> Response<Bytes> 
     json(code, report(word, checks))
 }
 
-/// 200 once every check has passed, before that 503 with the checks.
+/// 200 once every critical check has passed, before that 503 with the checks.
 pub(crate) fn startup(started: bool, checks: &[View<'_>]) -> Response<Bytes> {
     if started {
         return json(StatusCode::OK, Bytes::from_static(br#"{"status":"started"}"#));
@@ -72,7 +72,7 @@ fn answer(code: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<
 }
 
 fn report(status: &str, checks: &[View<'_>]) -> Bytes {
-    let mut out = Vec::with_capacity(96 + 96 * checks.len());
+    let mut out = Vec::with_capacity(96 + 160 * checks.len());
     out.extend_from_slice(b"{\"status\":");
     json::write_str(&mut out, status);
     out.extend_from_slice(b",\"timestamp\":");
@@ -93,35 +93,48 @@ fn report(status: &str, checks: &[View<'_>]) -> Bytes {
 fn write_check(out: &mut Vec<u8>, check: &View<'_>) {
     json::write_str(out, check.name);
     out.extend_from_slice(b":{\"healthy\":");
-    out.extend_from_slice(if check.healthy { b"true" } else { b"false" });
+    out.extend_from_slice(if check.status.is_healthy() { b"true" } else { b"false" });
     out.extend_from_slice(b",\"message\":");
     json::write_str(out, &check.message);
     out.extend_from_slice(b",\"latency_ms\":");
-    match check.latency {
-        Some(latency) => json::write_f64(out, to_millis(latency)),
-        None => out.extend_from_slice(b"null"),
-    }
+    write_millis(out, check.latency);
+    out.extend_from_slice(b",\"status\":");
+    json::write_str(out, check.status.as_str());
+    out.extend_from_slice(b",\"severity\":");
+    json::write_str(out, check.severity.as_str());
+    out.extend_from_slice(b",\"age_ms\":");
+    write_millis(out, check.age);
     out.push(b'}');
 }
 
 /// Milliseconds, to the microsecond.
-fn to_millis(latency: Duration) -> f64 {
-    latency.as_micros() as f64 / 1_000.0
+fn write_millis(out: &mut Vec<u8>, duration: Option<Duration>) {
+    match duration {
+        Some(duration) => json::write_f64(out, duration.as_micros() as f64 / 1_000.0),
+        None => out.extend_from_slice(b"null"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::Severity;
+    use super::super::state::Status;
     use super::*;
 
     #[test]
     fn a_report_is_json_whatever_a_message_holds() {
-        let view = |name, healthy, message: &'static str, latency| View {
+        let view = |name, status, message: &'static str, latency| View {
             name,
-            healthy,
+            status,
+            severity: Severity::Critical,
             message: message.into(),
             latency: Some(Duration::from_micros(latency)),
+            age: Some(Duration::from_millis(7)),
         };
-        let checks = [view("cache", true, "say \"hi\"\n", 1_200), view("disk", false, "full", 5_000_000)];
+        let checks = [
+            view("cache", Status::Healthy, "say \"hi\"\n", 1_200),
+            view("disk", Status::Unhealthy, "full", 5_000_000),
+        ];
         let response = readiness(false, &checks);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let body = std::str::from_utf8(response.body()).expect("UTF-8");
@@ -129,8 +142,10 @@ mod tests {
         assert!(head.starts_with("{\"status\":\"not_ready\",\"timestamp\":\"20"), "{head}");
         assert_eq!(
             tail,
-            "{\"cache\":{\"healthy\":true,\"message\":\"say \\\"hi\\\"\\n\",\"latency_ms\":1.2},\
-             \"disk\":{\"healthy\":false,\"message\":\"full\",\"latency_ms\":5000.0}}}"
+            "{\"cache\":{\"healthy\":true,\"message\":\"say \\\"hi\\\"\\n\",\"latency_ms\":1.2,\
+             \"status\":\"healthy\",\"severity\":\"critical\",\"age_ms\":7.0},\
+             \"disk\":{\"healthy\":false,\"message\":\"full\",\"latency_ms\":5000.0,\
+             \"status\":\"unhealthy\",\"severity\":\"critical\",\"age_ms\":7.0}}}"
         );
     }
 

@@ -1,14 +1,92 @@
 //! Blocking work, one piece at a time.
 
-use tokio::sync::Mutex;
-use tokio::task::{JoinError, JoinHandle};
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-/// Runs blocking calls off the async runtime, the next only when the one before it has returned.
+use tokio::sync::{Mutex, oneshot};
+
+use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
+
+/// Makes a check named `name` of a function that blocks its thread.
+///
+/// The function is called on a thread of its own, off the async runtime, and gives a `Result` as that of
+/// [`check_fn`](super::check_fn) does. A call that hangs is timed out like any run. It cannot be ended, so there is never
+/// a second one beside it, however long it hangs; it keeps neither the runtime nor the process from ending.
+///
+/// ```
+/// use monitor_runtime::Monitor;
+/// use monitor_runtime::health::check_blocking;
+///
+/// let check = check_blocking("models", || std::fs::metadata("/srv/models").map(drop));
+/// let monitor = Monitor::builder().check(check).build()?;
+/// # Ok::<(), monitor_runtime::BuildError>(())
+/// ```
+pub fn check_blocking<F, T, E>(name: impl Into<Cow<'static, str>>, run: F) -> BlockingCheck<F>
+where
+    F: Fn() -> Result<T, E> + Send + Sync + 'static,
+    T: Into<Report>,
+    E: Into<CheckError>,
+{
+    BlockingCheck { name: name.into(), timeout: DEFAULT_TIMEOUT, run: Arc::new(run), calls: OneCall::new() }
+}
+
+/// The check that [`check_blocking`] makes.
+pub struct BlockingCheck<F> {
+    name: Cow<'static, str>,
+    timeout: Duration,
+    run: Arc<F>,
+    calls: OneCall<CheckResult>,
+}
+
+impl<F> BlockingCheck<F> {
+    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<F, T, E> Check for BlockingCheck<F>
+where
+    F: Fn() -> Result<T, E> + Send + Sync + 'static,
+    T: Into<Report>,
+    E: Into<CheckError>,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn run(&self) -> BoxFuture<'_, CheckResult> {
+        let run = Arc::clone(&self.run);
+        Box::pin(async move { self.calls.make(move || run().map(Into::into).map_err(Into::into)).await? })
+    }
+}
+
+impl<F> fmt::Debug for BlockingCheck<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingCheck")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes blocking calls on threads of their own, the next only when the one before it has returned.
 ///
 /// A call cannot be cancelled; it outlives a run that was cut off at its deadline. Without this, a mount that
-/// hangs for an hour would cost a thread for every run within that hour.
+/// hangs for an hour would cost a thread for every run within that hour. The threads are not tokio's, whose runtime waits
+/// for its own when it ends.
 pub(crate) struct OneCall<T> {
-    outstanding: Mutex<Option<JoinHandle<T>>>,
+    outstanding: Mutex<Option<oneshot::Receiver<thread::Result<T>>>>,
 }
 
 impl<T: Send + 'static> OneCall<T> {
@@ -20,21 +98,41 @@ impl<T: Send + 'static> OneCall<T> {
     ///
     /// # Errors
     ///
-    /// When `call` panics, or its runtime shuts down.
+    /// When there is no thread to be had.
+    ///
+    /// # Panics
+    ///
+    /// When `call` does, with its payload.
     ///
     /// # Cancel safety
     ///
     /// A dropped future leaves its call behind for the next.
-    pub(crate) async fn make(&self, call: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    pub(crate) async fn make(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let mut outstanding = self.outstanding.lock().await;
         if let Some(left_behind) = outstanding.as_mut() {
-            // Its error is as out of date as its result.
+            // A panic is as out of date as a result.
             let _ = left_behind.await;
         }
-        let result = outstanding.insert(tokio::task::spawn_blocking(call)).await;
         *outstanding = None;
-        result
+        let ended = outstanding.insert(start(call)?).await;
+        *outstanding = None;
+        match ended {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(io::Error::other("the thread of a blocking check is gone")),
+        }
     }
+}
+
+fn start<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<thread::Result<T>>> {
+    let (ends, ended) = oneshot::channel();
+    thread::Builder::new().name("health-check".into()).spawn(move || {
+        // Whoever asked may have stopped waiting.
+        let _ = ends.send(catch_unwind(AssertUnwindSafe(call)));
+    })?;
+    Ok(ended)
 }
 
 #[cfg(test)]
@@ -72,9 +170,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_leaves_room_for_the_next() {
-        let calls = OneCall::new();
-        assert!(calls.make(|| -> u8 { panic!("no such disk") }).await.is_err());
+    async fn a_call_that_panics_does_so_for_its_run_and_leaves_room_for_the_next() {
+        let calls = Arc::new(OneCall::new());
+        let panicking = Arc::clone(&calls);
+        let run = tokio::spawn(async move { panicking.make(|| -> u8 { panic!("no such disk") }).await });
+        let payload = run.await.expect_err("it panics").into_panic();
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"no such disk"));
         assert_eq!(calls.make(|| 1).await.expect("it returns"), 1);
+    }
+
+    #[test]
+    fn a_call_that_hangs_does_not_keep_the_runtime_from_ending() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (release, released) = mpsc::channel::<()>();
+        let calls = OneCall::new();
+        runtime.block_on(async {
+            let hanging = calls.make(move || released.recv().is_err());
+            timeout(Duration::from_millis(20), hanging).await.expect_err("it hangs");
+        });
+        drop(runtime);
+        drop(release);
     }
 }

@@ -18,10 +18,11 @@ pub type CheckResult = Result<Report, CheckError>;
 ///
 /// A monitor asks [`name`](Check::name) and [`timeout`](Check::timeout) once, when it is built, and then calls
 /// [`run`](Check::run) over and over, never twice at a time. A run that panics is a failed check; a run that is
-/// not done by its deadline is a failed check and is dropped at its next `.await`.
+/// not done by its deadline is a failed check and is dropped at its next `.await`. How often it runs and what its failure
+/// means is said by a [`Policy`](super::Policy).
 ///
-/// A run should not block its thread. Put blocking work on [`tokio::task::spawn_blocking`]; a run that blocks
-/// all the same keeps its deadline on a multi-thread runtime, and on a current-thread runtime stops everything.
+/// A run should not block its thread: make a check of blocking work with [`check_blocking`](super::check_blocking). A run
+/// that blocks all the same keeps its deadline on a multi-thread runtime, and on a current-thread runtime stops everything.
 ///
 /// ```
 /// use monitor_runtime::health::{BoxFuture, Check, CheckError, CheckResult};
@@ -73,9 +74,20 @@ pub trait Check: Send + Sync + 'static {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     message: Option<Cow<'static, str>>,
+    degraded: bool,
 }
 
 impl Report {
+    /// Makes the report of a check that is healthy with a reservation, which `message` says: the body shows it as
+    /// `degraded`, and readiness stays 200.
+    pub fn degraded(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: Some(message.into()), degraded: true }
+    }
+
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.degraded
+    }
+
     pub(crate) fn into_message(self) -> Option<Cow<'static, str>> {
         self.message
     }
@@ -89,19 +101,19 @@ impl From<()> for Report {
 
 impl From<&'static str> for Report {
     fn from(message: &'static str) -> Self {
-        Self { message: Some(message.into()) }
+        Cow::from(message).into()
     }
 }
 
 impl From<String> for Report {
     fn from(message: String) -> Self {
-        Self { message: Some(message.into()) }
+        Cow::from(message).into()
     }
 }
 
 impl From<Cow<'static, str>> for Report {
     fn from(message: Cow<'static, str>) -> Self {
-        Self { message: Some(message) }
+        Self { message: Some(message), degraded: false }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions as _, Database, Executor, Pool};
 
-use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
+use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
 
 /// Asks a pool's database `SELECT 1`.
 ///
@@ -18,6 +18,10 @@ use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
 /// pool whose connections are all leased does not look like a database that is down, and the application is
 /// never kept waiting for a connection that the check holds. When that connection turns out to be broken, the
 /// same run opens another before it judges. Count it in the server's connection limit: one a check.
+///
+/// Saturation is no outage. While every connection of the pool is leased the check is healthy and says `pool saturated`,
+/// as degraded. When the server has no connection left for the check, it is healthy and says `database out of
+/// connections`, as degraded, if the pool has some open, and is unhealthy if the pool has none.
 ///
 /// ```no_run
 /// use monitor_runtime::Monitor;
@@ -92,6 +96,34 @@ where
         self.keep(connection);
         Ok(())
     }
+
+    fn judge(&self, answer: Result<(), sqlx::Error>) -> CheckResult {
+        let name = &self.name;
+        match answer {
+            Ok(()) if is_saturated(&self.pool) => Ok(Report::degraded("pool saturated")),
+            Ok(()) => Ok(format!("{name} answered").into()),
+            Err(error) if is_out_of_connections(&error) => {
+                let message = format!("{name} out of connections");
+                if self.pool.size() > 0 {
+                    return Ok(Report::degraded(message));
+                }
+                Err(CheckError::new(message).caused_by(error))
+            }
+            Err(error) => Err(CheckError::new(format!("{name} unreachable")).caused_by(error)),
+        }
+    }
+}
+
+/// Whether a further query would have to wait for a connection.
+fn is_saturated<DB: Database>(pool: &Pool<DB>) -> bool {
+    pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections()
+}
+
+/// Whether the server answered that it takes no more connections: `too_many_connections` of PostgreSQL, and the code
+/// under which MySQL and MariaDB refuse a connection.
+fn is_out_of_connections(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("53300" | "08004"))
 }
 
 /// Goes unprepared, so that it also passes a pooler in transaction mode.
@@ -115,12 +147,7 @@ where
     }
 
     fn run(&self) -> BoxFuture<'_, CheckResult> {
-        Box::pin(async move {
-            match self.ask().await {
-                Ok(()) => Ok(format!("{} answered", self.name).into()),
-                Err(error) => Err(CheckError::new(format!("{} unreachable", self.name)).caused_by(error)),
-            }
-        })
+        Box::pin(async move { self.judge(self.ask().await) })
     }
 }
 

@@ -9,6 +9,7 @@ use sysinfo::{DiskRefreshKind, Disks};
 
 use super::blocking::OneCall;
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
+use crate::registry::process;
 
 /// 1 GB, in the meaning of the SI and of disk makers.
 const GIGABYTE: u64 = 1_000_000_000;
@@ -22,7 +23,8 @@ const GIGABYTE: u64 = 1_000_000_000;
 ///
 /// The disk is the one whose mount point is the longest beginning of the path, links resolved. The reading is
 /// made off the async runtime; while one hangs (a dead network mount), no second one is started. On Linux the
-/// mounts below `/run`, `/proc` and `/sys` are not listed.
+/// mounts below `/run`, `/proc` and `/sys` are not listed. `disk_free_bytes` and `disk_size_bytes` show the last reading,
+/// by the path as it was given.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -36,7 +38,7 @@ pub struct DiskCheck {
     timeout: Duration,
     path: PathBuf,
     min_free: u64,
-    reading: OneCall<Result<u64, DiskError>>,
+    reading: OneCall<Result<Space, DiskError>>,
 }
 
 impl DiskCheck {
@@ -71,8 +73,12 @@ impl DiskCheck {
 
     async fn free_bytes(&self) -> Result<u64, CheckError> {
         let path = self.path.clone();
-        match self.reading.make(move || read_free(&path)).await {
-            Ok(read) => read.map_err(|error| CheckError::new(error.message()).caused_by(error)),
+        match self.reading.make(move || read(&path)).await {
+            Ok(Ok(space)) => {
+                space.show(&self.path);
+                Ok(space.free)
+            }
+            Ok(Err(error)) => Err(CheckError::new(error.message()).caused_by(error)),
             Err(error) => Err(CheckError::new("disk could not be read").caused_by(error)),
         }
     }
@@ -116,7 +122,22 @@ fn gigabytes(hundredths: u64) -> String {
     format!("{}.{:02} GB", hundredths / 100, hundredths % 100)
 }
 
-fn read_free(path: &Path) -> Result<u64, DiskError> {
+/// What a disk says of itself, in bytes.
+struct Space {
+    free: u64,
+    size: u64,
+}
+
+impl Space {
+    fn show(&self, path: &Path) {
+        let (metrics, path) = (process::metrics(), path.to_string_lossy());
+        let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        metrics.disk_free.with_label_values(&[&*path]).set(bytes(self.free));
+        metrics.disk_size.with_label_values(&[&*path]).set(bytes(self.size));
+    }
+}
+
+fn read(path: &Path) -> Result<Space, DiskError> {
     let canonical = path.canonicalize().map_err(|source| DiskError::Path { path: path.into(), source })?;
     let mut disks =
         Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing()).map_err(DiskError::List)?;
@@ -128,10 +149,10 @@ fn read_free(path: &Path) -> Result<u64, DiskError> {
         .ok_or_else(|| DiskError::NoDisk { path: canonical.clone() })?;
     // Only this one is measured, so that another mount's trouble stays its own.
     disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
-    if disk.total_space() == 0 {
-        return Err(DiskError::Unreadable { mount_point: disk.mount_point().into() });
+    match disk.total_space() {
+        0 => Err(DiskError::Unreadable { mount_point: disk.mount_point().into() }),
+        size => Ok(Space { free: disk.available_space(), size }),
     }
-    Ok(disk.available_space())
 }
 
 /// Why free space could not be read, with the paths that only the log may know.
@@ -185,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_not_there_is_named_to_the_log_only() {
-        let error = read_free(Path::new("/no/such/path")).expect_err("there is no such path");
+        let error = read(Path::new("/no/such/path")).err().expect("there is no such path");
         assert_eq!(error.message(), "disk path not found");
         assert_eq!(error.to_string(), "/no/such/path cannot be looked up");
     }

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::state::View;
-use super::supervised::Supervised;
-use crate::registry::health::HealthSource;
+use super::state::{Status, View};
+use super::supervised::{Plan, Supervised};
+use crate::registry::health::{CheckReading, HealthReading, HealthSource};
 
 /// The checks and the tasks that run them; dropping it ends the tasks and the runs in progress.
 pub(crate) struct Engine {
@@ -19,10 +19,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(mut checks: Vec<Supervised>) -> Self {
-        checks.sort_by(|a, b| a.name().cmp(b.name()));
+    pub(crate) fn new(mut plans: Vec<Plan>) -> Self {
+        plans.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
-            checks: checks.into_iter().map(Arc::new).collect(),
+            checks: plans.into_iter().map(Supervised::new).map(Arc::new).collect(),
             supervisors: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
@@ -34,7 +34,7 @@ impl Engine {
             self.supervisors.get_or_init(|| {
                 let mut supervisors = JoinSet::new();
                 for check in &self.checks {
-                    supervisors.spawn_on(Arc::clone(check).supervise(), &runtime);
+                    supervisors.spawn_on(Arc::clone(check).keep_supervised(), &runtime);
                 }
                 supervisors
             });
@@ -51,15 +51,10 @@ impl Engine {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Every check as it stands, sorted by name. Where a check has no reading yet, waits for its first.
-    pub(crate) async fn views(&self) -> Vec<View<'_>> {
+    /// Every check as it stands, sorted by name. It starts them where that was not possible before, and waits for
+    /// nothing.
+    pub(crate) fn views(&self) -> Vec<View<'_>> {
         self.start();
-        if self.supervisors.get().is_some() && Handle::try_current().is_ok() {
-            // They run side by side, so waiting for one after another takes as long as the slowest.
-            for check in self.checks.iter().filter(|check| !check.has_reading()) {
-                check.first_reading().await;
-            }
-        }
         self.checks.iter().map(|check| check.view()).collect()
     }
 
@@ -68,15 +63,26 @@ impl Engine {
         self.checks.iter().map(|check| check.name()).collect()
     }
 
-    /// Whether every check has passed once, at whatever time.
-    pub(crate) fn all_passed_once(&self) -> bool {
-        self.checks.iter().all(|check| check.passed_once())
+    /// Whether every critical check has passed once, at whatever time.
+    pub(crate) fn is_started(&self) -> bool {
+        self.checks.iter().all(|check| check.allows_started())
     }
 }
 
 impl HealthSource for Engine {
-    fn is_ready(&self) -> bool {
-        !self.is_draining() && self.checks.iter().all(|check| check.view().healthy)
+    fn read(&self) -> HealthReading {
+        let views: Vec<_> = self.checks.iter().map(|check| check.view()).collect();
+        HealthReading {
+            ready: !self.is_draining() && views.iter().all(View::allows_ready),
+            checks: views.iter().map(CheckReading::from).collect(),
+        }
+    }
+}
+
+impl From<&View<'_>> for CheckReading {
+    fn from(view: &View<'_>) -> Self {
+        let View { name, status, .. } = view;
+        Self { name: (*name).into(), healthy: status.is_healthy(), stale: *status == Status::Stale }
     }
 }
 
@@ -87,8 +93,8 @@ mod tests {
     #[test]
     fn an_engine_that_drains_is_not_ready_whatever_its_checks_say() {
         let engine = Engine::new(Vec::new());
-        assert!(engine.is_ready());
+        assert!(engine.read().ready);
         engine.drain();
-        assert!(!engine.is_ready());
+        assert!(!engine.read().ready);
     }
 }

@@ -1,61 +1,142 @@
-//! What a check's runs leave behind: metrics for each, a log line when they turn.
+//! What a check leaves behind: metrics for each run; a count and a log line when it turns.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::Gauge;
+use prometheus::{Gauge, IntCounter};
 
 use super::check::BoxError;
+use super::policy::Severity;
+use super::state::{Outcome, Status, View};
 use crate::registry::process;
 
 /// The logger of lines about checks.
 const TARGET: &str = "monitor_runtime::health";
 
-/// The metrics of one check, and whether its last run passed.
+/// The metrics of one check, and the state in which it was last seen.
 pub(crate) struct Journal {
     check: Box<str>,
-    status: Gauge,
+    severity: Severity,
     duration: Gauge,
     last_success: Gauge,
-    was_healthy: Option<bool>,
+    runs: [IntCounter; Outcome::ALL.len()],
+    turns: [IntCounter; Turn::ALL.len()],
+    /// The code of the last turn.
+    seen: AtomicU8,
+    turning: Mutex<()>,
 }
 
 impl Journal {
-    /// Begins with the first run; the check's series appear now, its last success at 0 for "never".
-    pub(crate) fn new(check: &str) -> Self {
+    /// Opens it; the check's series appear now, its last success at 0 for "never".
+    pub(crate) fn new(check: &str, severity: Severity) -> Self {
         let metrics = process::metrics();
+        let runs =
+            Outcome::ALL.map(|outcome| metrics.health_runs.with_label_values(&[check, outcome.as_str()]));
+        let turns =
+            Turn::ALL.map(|turn| metrics.health_transitions.with_label_values(&[check, turn.as_str()]));
         Self {
             check: check.into(),
-            status: metrics.health_status.with_label_values(&[check]),
+            severity,
             duration: metrics.health_duration.with_label_values(&[check]),
             last_success: metrics.health_last_success.with_label_values(&[check]),
-            was_healthy: None,
+            runs,
+            turns,
+            seen: AtomicU8::new(code(None)),
+            turning: Mutex::new(()),
         }
     }
 
-    /// Records a run.
-    pub(crate) fn note(&mut self, healthy: bool, message: &str, detail: Option<&BoxError>, took: Duration) {
-        self.status.set(f64::from(u8::from(healthy)));
+    /// Counts a run, once.
+    pub(crate) fn count_run(&self, outcome: Outcome, took: Duration) {
         self.duration.set(took.as_secs_f64());
-        if healthy {
+        if outcome == Outcome::Passed {
             self.last_success.set(unix_time());
         }
-        if self.was_healthy.replace(healthy) != Some(healthy) {
-            self.log_turn(healthy, message, detail);
+        self.runs[outcome as usize].inc();
+    }
+
+    /// Counts and logs that the check has turned, unless somebody has seen that before.
+    ///
+    /// `look` is asked again under the lock, so that who comes late with an old state turns nothing back.
+    pub(crate) fn note_turn<'a>(
+        &self,
+        status: Status,
+        detail: Option<&BoxError>,
+        look: impl FnOnce() -> View<'a>,
+    ) {
+        if code(Turn::to(status)) == self.seen.load(Ordering::Acquire) {
+            return;
+        }
+        let turned = {
+            let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+            let view = look();
+            let turn = Turn::to(view.status);
+            let before = self.seen.swap(code(turn), Ordering::AcqRel);
+            turn.filter(|_| before != code(turn)).map(|turn| (turn, view))
+        };
+        // The lock is gone: a subscriber may ask for the check's state.
+        if let Some((turn, view)) = turned {
+            self.turns[turn as usize].inc();
+            self.log(turn, &view.message, detail);
         }
     }
 
-    fn log_turn(&self, healthy: bool, message: &str, detail: Option<&BoxError>) {
+    fn log(&self, turn: Turn, reason: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
-        match (healthy, detail) {
-            (true, _) => tracing::info!(target: TARGET, check, reason = message, "health check passes"),
-            (false, None) => tracing::error!(target: TARGET, check, reason = message, "health check failed"),
-            (false, Some(detail)) => {
-                let error: &(dyn Error + 'static) = &**detail;
-                tracing::error!(target: TARGET, check, reason = message, error, "health check failed");
+        let error = detail.map(|detail| &**detail as &(dyn Error + 'static));
+        match (turn, self.severity) {
+            (Turn::Healthy, _) => tracing::info!(target: TARGET, check, reason, "health check passes"),
+            (Turn::Unhealthy, Severity::Critical) => {
+                tracing::error!(target: TARGET, check, reason, error, "health check failed");
+            }
+            (Turn::Unhealthy, Severity::Degraded) => {
+                tracing::warn!(target: TARGET, check, reason, error, "health check failed");
+            }
+            (Turn::Stale, Severity::Critical) => {
+                tracing::error!(target: TARGET, check, reason, "health check is stale");
+            }
+            (Turn::Stale, Severity::Degraded) => {
+                tracing::warn!(target: TARGET, check, reason, "health check is stale");
             }
         }
     }
+}
+
+/// What a check turns to. A reservation, such as a busy pool, is shown and no turn: it may come and go with each run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Healthy,
+    Unhealthy,
+    Stale,
+}
+
+impl Turn {
+    const ALL: [Self; 3] = [Self::Healthy, Self::Unhealthy, Self::Stale];
+
+    fn to(status: Status) -> Option<Self> {
+        match status {
+            Status::Pending => None,
+            Status::Healthy | Status::Degraded => Some(Self::Healthy),
+            Status::Unhealthy => Some(Self::Unhealthy),
+            Status::Stale => Some(Self::Stale),
+        }
+    }
+
+    /// The value of the label `to`.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// Fits what `seen` holds.
+fn code(turn: Option<Turn>) -> u8 {
+    turn.map_or(0, |turn| turn as u8 + 1)
 }
 
 fn unix_time() -> f64 {

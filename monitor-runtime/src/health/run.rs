@@ -49,7 +49,11 @@ impl Run {
     }
 
     /// Aborts what has not ended and waits until it really has: a run that blocks its thread takes its time.
-    pub(crate) async fn stop(mut self) {
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the run aborted; it can be waited for again.
+    pub(crate) async fn stop(&mut self) {
         self.task.abort();
         if !self.ended {
             self.end().await;

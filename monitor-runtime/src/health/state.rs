@@ -1,15 +1,40 @@
 //! What is known of a check at a moment.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How a run ended; never changed once published.
-#[derive(Debug)]
+use super::policy::{Rules, Severity};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed,
+    Failed,
+    TimedOut,
+    Panicked,
+}
+
+impl Outcome {
+    pub(crate) const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::TimedOut, Self::Panicked];
+
+    /// The value of the label `outcome`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+/// The last verdict on a check.
+#[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    pub(crate) healthy: bool,
+    /// Whether the run passed with a reservation.
+    pub(crate) degraded: bool,
     pub(crate) message: Cow<'static, str>,
     /// From the run's start to its end, or to its deadline.
     pub(crate) latency: Duration,
@@ -17,22 +42,86 @@ pub(crate) struct Reading {
     pub(crate) at: Instant,
 }
 
-/// A check's last reading and its run in progress, published together.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct State {
-    pub(crate) last: Option<Arc<Reading>>,
-    /// When the run started that has not ended yet, be it past its deadline or not.
-    pub(crate) running_since: Option<Instant>,
+/// Whether a check counts as healthy, and how many runs in a row speak for or against that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) healthy: bool,
+    passed: u32,
+    failed: u32,
+}
+
+impl Standing {
+    /// What one more run makes of it.
+    pub(crate) fn after(self, outcome: Outcome, rules: &Rules) -> Self {
+        let (passed, failed) = match outcome {
+            Outcome::Passed => (self.passed.saturating_add(1), 0),
+            _ => (0, self.failed.saturating_add(1)),
+        };
+        let healthy =
+            if self.healthy { failed < rules.failure_threshold } else { passed >= rules.success_threshold };
+        Self { healthy, passed, failed }
+    }
+
+    /// The message of a run that has not turned the check yet says how far it got.
+    pub(crate) fn explain(self, message: Cow<'static, str>, rules: &Rules) -> Cow<'static, str> {
+        match (self.healthy, self.failed, self.passed) {
+            (true, failed @ 1.., _) => {
+                format!("{message} (failed {failed} of {})", rules.failure_threshold).into()
+            }
+            (false, _, passed @ 1..) => {
+                format!("{message} (passed {passed} of {})", rules.success_threshold).into()
+            }
+            _ => message,
+        }
+    }
+}
+
+/// All that is known of a check, published as one and never changed: a probe reads it and waits for nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) last: Option<Reading>,
+    pub(crate) standing: Standing,
+    /// The deadline of a run in progress on which there is no verdict yet.
+    pub(crate) due: Option<Instant>,
     /// Whether any run passed; it never turns back.
     pub(crate) passed_once: bool,
 }
 
-impl State {
-    /// Whether a run has been going on for `timeout` or longer.
+impl Snapshot {
+    /// Whether a run is past its deadline without a verdict.
     ///
     /// Probes ask this of the clock, so a deadline holds for them even where a stalled runtime fires no timer.
-    pub(crate) fn is_overdue(&self, timeout: Duration, now: Instant) -> bool {
-        self.running_since.is_some_and(|since| now.saturating_duration_since(since) >= timeout)
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| now >= due)
+    }
+}
+
+/// A check's state as everybody sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It has no reading yet.
+    Pending,
+    Healthy,
+    /// Healthy, with a reservation.
+    Degraded,
+    Unhealthy,
+    /// Its last reading is older than its limit.
+    Stale,
+}
+
+impl Status {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+            Self::Stale => "stale",
+        }
+    }
+
+    pub(crate) const fn is_healthy(self) -> bool {
+        matches!(self, Self::Healthy | Self::Degraded)
     }
 }
 
@@ -40,8 +129,70 @@ impl State {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct View<'a> {
     pub(crate) name: &'a str,
-    pub(crate) healthy: bool,
+    pub(crate) status: Status,
+    pub(crate) severity: Severity,
     pub(crate) message: Cow<'static, str>,
     /// `None` before the first run has ended.
     pub(crate) latency: Option<Duration>,
+    /// How long ago the last reading was made; `None` without one.
+    pub(crate) age: Option<Duration>,
+}
+
+impl View<'_> {
+    /// Whether readiness can be answered 200 as far as this check is concerned.
+    pub(crate) fn allows_ready(&self) -> bool {
+        self.status.is_healthy() || self.severity == Severity::Degraded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(failure_threshold: u32, success_threshold: u32) -> Rules {
+        let second = Duration::from_secs(1);
+        Rules {
+            severity: Severity::Critical,
+            interval: second,
+            timeout: second,
+            failure_threshold,
+            success_threshold,
+        }
+    }
+
+    /// What each of these runs makes of a check that has only begun.
+    fn turns(rules: &Rules, runs: &[bool]) -> Vec<bool> {
+        let mut standing = Standing::default();
+        let after = |&passed: &bool| {
+            let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
+            standing = standing.after(outcome, rules);
+            standing.healthy
+        };
+        runs.iter().map(after).collect()
+    }
+
+    #[test]
+    fn with_thresholds_of_one_every_run_decides() {
+        assert_eq!(turns(&rules(1, 1), &[true, false, true, false]), [true, false, true, false]);
+    }
+
+    #[test]
+    fn both_edges_take_as_many_runs_in_a_row_as_they_are_set_to() {
+        let runs = [true, true, false, false, true, false, false, false, true, false, true, true];
+        assert_eq!(
+            turns(&rules(3, 2), &runs),
+            [false, true, true, true, true, true, true, false, false, false, false, true]
+        );
+    }
+
+    #[test]
+    fn a_run_that_turns_nothing_says_how_far_it_got() {
+        let rules = rules(3, 2);
+        let standing = Standing::default().after(Outcome::Passed, &rules);
+        assert_eq!(standing.explain("up".into(), &rules), "up (passed 1 of 2)");
+        let standing = standing.after(Outcome::Passed, &rules);
+        assert_eq!(standing.explain("up".into(), &rules), "up");
+        let standing = standing.after(Outcome::TimedOut, &rules);
+        assert_eq!(standing.explain("down".into(), &rules), "down (failed 1 of 3)");
+    }
 }

@@ -1,180 +1,192 @@
 //! One check under supervision: run, published, run again.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::check::{BoxError, Check, CheckResult};
 use super::journal::Journal;
+use super::policy::{Rules, Severity};
 use super::run::{Ended, Run};
-use super::state::{Reading, State, View};
+use super::state::{Outcome, Reading, Snapshot, Status, View};
 
-/// A probe that waits for a first reading gives the supervisor this much more than the check's own deadline, to
-/// begin the run and to publish that its deadline passed.
-const FIRST_READING_GRACE: Duration = Duration::from_millis(100);
+/// A check whose name and rules have been found to be good.
+pub(crate) struct Plan {
+    pub(crate) name: Box<str>,
+    pub(crate) rules: Rules,
+    pub(crate) check: Arc<dyn Check>,
+}
 
-/// A check, its settings as they were when the monitor was built, and what is known of it.
+/// A check, its rules, and what is known of it.
 pub(crate) struct Supervised {
     name: Box<str>,
-    timeout: Duration,
-    interval: Duration,
+    rules: Rules,
     check: Arc<dyn Check>,
-    state: watch::Sender<State>,
+    /// Locked for as long as a pointer is copied. The supervisor alone writes.
+    snapshot: RwLock<Arc<Snapshot>>,
+    journal: Journal,
 }
 
 impl Supervised {
-    pub(crate) fn new(check: Arc<dyn Check>, interval: Duration) -> Self {
-        let (name, timeout) = (check.name().into(), check.timeout());
-        Self { name, timeout, interval, check, state: watch::Sender::default() }
+    pub(crate) fn new(Plan { name, rules, check }: Plan) -> Self {
+        let journal = Journal::new(&name, rules.severity);
+        Self { name, rules, check, snapshot: RwLock::default(), journal }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+    /// Whether start-up need not wait for it: any run passed so far, or it can be done without.
+    pub(crate) fn allows_started(&self) -> bool {
+        self.rules.severity == Severity::Degraded || self.snapshot().passed_once
     }
 
-    /// Whether any run passed so far.
-    pub(crate) fn passed_once(&self) -> bool {
-        self.state.borrow().passed_once
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The check as it stands now.
+    fn publish(&self, snapshot: Snapshot) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// The check as it stands now. Who is the first to see that it has turned has that counted and logged.
     pub(crate) fn view(&self) -> View<'_> {
-        let (state, now) = (self.state.borrow().clone(), Instant::now());
-        let name = self.name();
-        if state.is_overdue(self.timeout, now) {
-            return View { name, healthy: false, message: self.timed_out(), latency: Some(self.timeout) };
-        }
-        let Some(last) = state.last else {
-            return View {
-                name,
-                healthy: false,
-                message: format!("{name} has not run yet").into(),
-                latency: None,
-            };
+        let view = self.look();
+        self.journal.note_turn(view.status, None, || self.look());
+        view
+    }
+
+    fn look(&self) -> View<'_> {
+        let (snapshot, now) = (self.snapshot(), Instant::now());
+        let overdue =
+            snapshot.is_overdue(now) && !snapshot.standing.after(Outcome::TimedOut, &self.rules).healthy;
+        let age = snapshot.last.as_ref().map(|last| now.saturating_duration_since(last.at));
+        let (status, message, latency) = match (&snapshot.last, age) {
+            (Some(last), Some(age)) if age > self.rules.stale_after() => {
+                let message = format!("{} check is stale: last run {}s ago", self.name, age.as_secs());
+                (Status::Stale, message.into(), Some(last.latency))
+            }
+            _ if overdue => (Status::Unhealthy, self.timed_out(), Some(self.rules.timeout)),
+            (Some(last), _) => (
+                if !snapshot.standing.healthy {
+                    Status::Unhealthy
+                } else if last.degraded {
+                    Status::Degraded
+                } else {
+                    Status::Healthy
+                },
+                last.message.clone(),
+                Some(last.latency),
+            ),
+            (None, _) => (Status::Pending, format!("{} has not run yet", self.name).into(), None),
         };
-        let age = now.saturating_duration_since(last.at);
-        if age > self.stale_after() {
-            let message = format!("{name} check is stale: last run {}s ago", age.as_secs());
-            return View { name, healthy: false, message: message.into(), latency: Some(last.latency) };
-        }
-        View { name, healthy: last.healthy, message: last.message.clone(), latency: Some(last.latency) }
+        View { name: &self.name, status, severity: self.rules.severity, message, latency, age }
     }
 
-    /// Three intervals missed, and the longest a run in between may have taken.
-    fn stale_after(&self) -> Duration {
-        self.interval.saturating_mul(3).saturating_add(self.timeout)
-    }
-
-    /// Waits for the first reading, at most until the check's deadline (and a moment) has passed.
-    pub(crate) async fn first_reading(&self) {
-        let mut changes = self.state.subscribe();
-        let read = changes.wait_for(|state| state.last.is_some());
-        // Either way the view is what counts.
-        let _ = timeout(self.timeout.saturating_add(FIRST_READING_GRACE), read).await;
-    }
-
-    pub(crate) fn has_reading(&self) -> bool {
-        self.state.borrow().last.is_some()
-    }
-
-    /// Runs the check for as long as the future is polled, one run at a time.
-    pub(crate) async fn supervise(self: Arc<Self>) {
-        let mut journal = Journal::new(&self.name);
+    /// Supervises for as long as the future is polled. Only what is called on the way, such as somebody's log layer, can
+    /// panic here, and that is no reason to look no longer.
+    pub(crate) async fn keep_supervised(self: Arc<Self>) {
         loop {
-            self.run_once(&mut journal).await;
-            sleep(self.interval).await;
+            let mut supervisor = JoinSet::new();
+            supervisor.spawn(Arc::clone(&self).supervise());
+            match supervisor.join_next().await {
+                Some(Err(error)) if error.is_panic() => sleep(self.rules.pause()).await,
+                // The runtime shuts down.
+                _ => return,
+            }
         }
     }
 
-    async fn run_once(&self, journal: &mut Journal) {
-        let running = Running::begin(self);
-        let mut run = Run::start(Arc::clone(&self.check), running.since);
-        let verdict = match timeout(self.timeout, run.end()).await {
+    /// Runs the check again and again, one run at a time.
+    async fn supervise(self: Arc<Self>) {
+        loop {
+            self.run_once().await;
+            sleep(self.rules.pause()).await;
+        }
+    }
+
+    async fn run_once(&self) {
+        let started = Instant::now();
+        self.begin(started);
+        let mut run = Run::start(Arc::clone(&self.check), started);
+        let verdict = match timeout(self.rules.timeout, run.end()).await {
             Ok(Ended::Returned(result, took)) => self.verdict(result, took),
-            Ok(Ended::Panicked(text)) => Verdict::failed(format!("{} panicked", self.name), text),
+            Ok(Ended::Panicked(text)) => self.panicked(text, started.elapsed()),
             // The supervisor is next to go; there is nothing left to publish for.
             Ok(Ended::Aborted) => return,
-            Err(_) => Verdict::late(self),
+            Err(_) => self.late(),
         };
-        let took = verdict.took.unwrap_or_else(|| running.since.elapsed());
-        journal.note(verdict.healthy, &verdict.message, verdict.detail.as_ref(), took);
-        self.publish(verdict.healthy, verdict.message, took);
-        run.stop().await;
+        self.journal.count_run(verdict.outcome, verdict.took);
+        self.settle(verdict);
+        // A run that blocks its thread outlives its abort. It is late at each further look, which keeps the reading
+        // young: stale means that nobody looks.
+        while timeout(self.rules.pause(), run.stop()).await.is_err() {
+            self.settle(self.late());
+        }
     }
 
-    fn publish(&self, healthy: bool, message: Cow<'static, str>, latency: Duration) {
-        let reading = Arc::new(Reading { healthy, message, latency, at: Instant::now() });
-        self.state.send_modify(|state| {
-            state.passed_once |= healthy;
-            state.last = Some(reading);
+    fn begin(&self, started: Instant) {
+        let before = self.snapshot();
+        let due = started.checked_add(self.rules.timeout);
+        self.publish(Snapshot { last: before.last.clone(), due, ..*before });
+    }
+
+    fn settle(&self, verdict: Verdict) {
+        let Verdict { outcome, degraded, message, detail, took } = verdict;
+        let before = self.snapshot();
+        let standing = before.standing.after(outcome, &self.rules);
+        let message = standing.explain(message, &self.rules);
+        self.publish(Snapshot {
+            last: Some(Reading { degraded, message, latency: took, at: Instant::now() }),
+            standing,
+            due: None,
+            passed_once: before.passed_once || outcome == Outcome::Passed,
         });
+        let view = self.look();
+        self.journal.note_turn(view.status, detail.as_ref(), || self.look());
     }
 
     /// Judges a run that returned. A blocked thread can bring a result that is older than the deadline.
     fn verdict(&self, result: CheckResult, took: Duration) -> Verdict {
-        if took > self.timeout {
-            return Verdict::late(self);
+        if took > self.rules.timeout {
+            return self.late();
         }
-        let (healthy, message, detail) = match result {
-            Ok(report) => (true, report.into_message(), None),
+        let (outcome, degraded, message, detail) = match result {
+            Ok(report) => (Outcome::Passed, report.is_degraded(), report.into_message(), None),
             Err(error) => {
                 let (message, detail) = error.into_parts();
-                (false, message, detail)
+                (Outcome::Failed, false, message, detail)
             }
         };
-        let default = if healthy { "passed" } else { "failed" };
-        let message = message.unwrap_or_else(|| format!("{} {default}", self.name).into());
-        Verdict { healthy, message, detail, took: Some(took) }
+        let message = message.unwrap_or_else(|| format!("{} {}", self.name, outcome.as_str()).into());
+        Verdict { outcome, degraded, message, detail, took }
+    }
+
+    fn panicked(&self, text: String, took: Duration) -> Verdict {
+        let message = format!("{} panicked", self.name).into();
+        Verdict { outcome: Outcome::Panicked, degraded: false, message, detail: Some(text.into()), took }
+    }
+
+    fn late(&self) -> Verdict {
+        let (message, took) = (self.timed_out(), self.rules.timeout);
+        Verdict { outcome: Outcome::TimedOut, degraded: false, message, detail: None, took }
     }
 
     fn timed_out(&self) -> Cow<'static, str> {
         // `Duration`'s own `Debug` is the compact form: 5s, 250ms, 1.5s.
-        format!("{} timed out after {:?}", self.name, self.timeout).into()
+        format!("{} timed out after {:?}", self.name, self.rules.timeout).into()
     }
 }
 
 /// What a run amounts to.
 struct Verdict {
-    healthy: bool,
+    outcome: Outcome,
+    degraded: bool,
     message: Cow<'static, str>,
     detail: Option<BoxError>,
-    /// `None` where the run could not say it.
-    took: Option<Duration>,
-}
-
-impl Verdict {
-    fn failed(message: String, detail: impl Into<BoxError>) -> Self {
-        Self { healthy: false, message: message.into(), detail: Some(detail.into()), took: None }
-    }
-
-    fn late(check: &Supervised) -> Self {
-        Self { healthy: false, message: check.timed_out(), detail: None, took: Some(check.timeout) }
-    }
-}
-
-/// Marks a run as in progress until it is dropped, however that comes about.
-struct Running<'a> {
-    state: &'a watch::Sender<State>,
-    since: Instant,
-}
-
-impl<'a> Running<'a> {
-    fn begin(check: &'a Supervised) -> Self {
-        let since = Instant::now();
-        check.state.send_modify(|state| state.running_since = Some(since));
-        Self { state: &check.state, since }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.state.send_modify(|state| state.running_since = None);
-    }
+    took: Duration,
 }

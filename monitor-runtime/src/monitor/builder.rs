@@ -1,6 +1,5 @@
 //! From settings to a running monitor.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use super::error::BuildError;
 use super::names;
 use super::{Inner, Monitor};
-use crate::health::{Check, Engine, Supervised};
+use crate::health::{Check, Engine, Policy};
 use crate::registry::health::HealthSource;
 use crate::registry::{self, Exposed, FamilyName, exemplars, process, set_buckets, set_series_limit};
 
@@ -25,8 +24,8 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MonitorBuilder {
     service: Option<(String, String)>,
-    checks: Vec<Arc<dyn Check>>,
-    check_interval: Duration,
+    pub(super) checks: Vec<(Arc<dyn Check>, Policy)>,
+    pub(super) check_interval: Duration,
     #[cfg(feature = "http")]
     shutdown_timeout: Duration,
     #[cfg(feature = "sqlx")]
@@ -66,18 +65,6 @@ impl MonitorBuilder {
     /// letter or digit. When not set it is made of the executable's name, and the version is `unknown`.
     pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.service = Some((name.into(), version.into()));
-        self
-    }
-
-    /// Adds a check, under a name that no other check of this monitor has.
-    pub fn check(mut self, check: impl Check) -> Self {
-        self.checks.push(Arc::new(check));
-        self
-    }
-
-    /// Sets the pause between two runs of a check; 2 seconds when not set, and more than zero.
-    pub fn check_interval(mut self, interval: Duration) -> Self {
-        self.check_interval = interval;
         self
     }
 
@@ -154,7 +141,7 @@ impl MonitorBuilder {
     /// A [`BuildError`] says which setting was refused and what is accepted. Checks have not run then.
     pub fn build(self) -> Result<Monitor, BuildError> {
         let service = self.resolve_service()?;
-        let checks = self.supervised_checks()?;
+        let checks = self.planned_checks()?;
         #[cfg(feature = "http")]
         if self.shutdown_timeout.is_zero() {
             return Err(BuildError::ZeroShutdownTimeout);
@@ -191,24 +178,6 @@ impl MonitorBuilder {
         Ok((name, version))
     }
 
-    fn supervised_checks(&self) -> Result<Vec<Supervised>, BuildError> {
-        if self.check_interval.is_zero() {
-            return Err(BuildError::ZeroInterval);
-        }
-        let mut seen = BTreeSet::new();
-        self.checks
-            .iter()
-            .map(|check| {
-                let check = Supervised::new(Arc::clone(check), self.check_interval);
-                validate_check(&check)?;
-                if !seen.insert(check.name().to_owned()) {
-                    return Err(BuildError::DuplicateCheck { name: check.name().into() });
-                }
-                Ok(check)
-            })
-            .collect()
-    }
-
     fn exposed(&self) -> Result<Exposed, BuildError> {
         if self.series_limit == Some(0) {
             return Err(BuildError::ZeroSeriesLimit);
@@ -236,19 +205,9 @@ impl MonitorBuilder {
     }
 }
 
-fn validate_check(check: &Supervised) -> Result<(), BuildError> {
-    if !names::is_check_name(check.name()) {
-        return Err(BuildError::CheckName { name: check.name().into() });
-    }
-    if check.timeout().is_zero() {
-        return Err(BuildError::ZeroTimeout { check: check.name().into() });
-    }
-    Ok(())
-}
-
 impl fmt::Debug for MonitorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let checks: Vec<&str> = self.checks.iter().map(|check| check.name()).collect();
+        let checks: Vec<&str> = self.checks.iter().map(|(check, _)| check.name()).collect();
         f.debug_struct("MonitorBuilder")
             .field("service", &self.service)
             .field("checks", &checks)

@@ -30,6 +30,20 @@ pub enum BuildError {
     /// Checks would run without a pause.
     #[error("the check interval is zero; expected a longer one, such as 2s")]
     ZeroInterval,
+    /// A check would run without a pause.
+    #[error("check `{check}` has an interval of zero; expected a longer one, such as 2s")]
+    ZeroCheckInterval {
+        /// The check's name.
+        check: String,
+    },
+    /// A check would turn without a run.
+    #[error("check `{check}` has a {setting} of zero; expected at least 1 run")]
+    ZeroThreshold {
+        /// The check's name.
+        check: String,
+        /// The policy's method.
+        setting: &'static str,
+    },
     /// Requests in flight would have no time to finish.
     #[error("the shutdown timeout is zero; expected a longer one, such as 25s")]
     ZeroShutdownTimeout,

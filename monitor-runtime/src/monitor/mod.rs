@@ -1,6 +1,7 @@
 //! The one thing a service mounts: its checks, its endpoints, its server.
 
 mod builder;
+mod checks;
 mod error;
 mod names;
 #[cfg(feature = "sqlx")]
@@ -11,7 +12,9 @@ mod serve;
 mod signals;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use ::http::{HeaderMap, Response};
 use bytes::Bytes;
@@ -47,7 +50,10 @@ use crate::registry::Exposed;
 ///     .build()?;
 ///
 /// assert_eq!(monitor.live().body(), r#"{"status":"alive"}"#);
-/// assert_eq!(monitor.ready().await.status(), 200);
+/// // The first run of a check has begun; until it passes, readiness is 503.
+/// while monitor.ready().await.status() != 200 {
+///     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+/// }
 /// # Ok(())
 /// # }
 /// ```
@@ -77,35 +83,34 @@ impl Monitor {
         health::alive()
     }
 
-    /// Answers a readiness probe: 200 when every check is healthy, else 503, with each check's last reading.
+    /// Answers a readiness probe: 200 when every critical check is healthy, else 503, with each check's last reading.
     ///
-    /// No check is run for it. Only where a check has no reading at all, just after the start, the answer waits for
-    /// its first, at most until that check's deadline. A reading older than three intervals and the check's
-    /// timeout is stale, which is unhealthy.
+    /// No check is run or waited for: the first poll gives the answer. A check that has not passed yet is not healthy. A
+    /// reading older than three intervals and the check's timeout is stale, which is unhealthy.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the checks.
-    pub async fn ready(&self) -> Response<Bytes> {
-        let engine = &self.inner.engine;
-        health::readiness(engine.is_draining(), &engine.views().await)
+    pub fn ready(&self) -> impl Future<Output = Response<Bytes>> {
+        // Not before it is polled, as that may be what starts the checks, on the runtime that polls.
+        poll_fn(|_| {
+            let engine = &self.inner.engine;
+            Poll::Ready(health::readiness(engine.is_draining(), &engine.views()))
+        })
     }
 
-    /// Answers a startup probe: 503 until every check has passed once, not necessarily at one time, then 200
-    /// for good.
-    ///
-    /// Waits for first readings as [`ready`](Monitor::ready) does.
+    /// Answers a startup probe: 503 until every critical check has passed once, not necessarily at one time, then 200
+    /// for good. Waits as little as [`ready`](Monitor::ready).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the checks.
-    pub async fn startup(&self) -> Response<Bytes> {
-        let engine = &self.inner.engine;
-        if engine.all_passed_once() {
-            return health::startup(true, &[]);
-        }
-        let views = engine.views().await;
-        health::startup(engine.all_passed_once(), &views)
+    pub fn startup(&self) -> impl Future<Output = Response<Bytes>> {
+        poll_fn(|_| {
+            let engine = &self.inner.engine;
+            let views = engine.views();
+            Poll::Ready(health::startup(engine.is_started(), &views))
+        })
     }
 
     /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in

@@ -13,9 +13,12 @@ pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"]
 /// The process's rarely written metrics, one set for all monitors.
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics {
-    pub(crate) health_status: GaugeVec,
     pub(crate) health_duration: GaugeVec,
     pub(crate) health_last_success: GaugeVec,
+    pub(crate) health_runs: IntCounterVec,
+    pub(crate) health_transitions: IntCounterVec,
+    pub(crate) disk_free: IntGaugeVec,
+    pub(crate) disk_size: IntGaugeVec,
     pub(crate) log_events: IntCounterVec,
     pub(crate) log_written: IntCounter,
     pub(crate) log_dropped: IntCounter,
@@ -33,15 +36,18 @@ pub(crate) fn metrics() -> &'static ProcessMetrics {
 impl ProcessMetrics {
     fn new() -> Self {
         let metrics = Self {
-            health_status: gauges(&catalog::HEALTH_STATUS),
             health_duration: gauges(&catalog::HEALTH_DURATION),
             health_last_success: gauges(&catalog::HEALTH_LAST_SUCCESS),
+            health_runs: counters(&catalog::HEALTH_RUNS),
+            health_transitions: counters(&catalog::HEALTH_TRANSITIONS),
+            disk_free: whole_gauges(&catalog::DISK_FREE),
+            disk_size: whole_gauges(&catalog::DISK_SIZE),
             log_events: counters(&catalog::LOG_EVENTS),
             log_written: named(IntCounter::with_opts(opts(&catalog::LOG_WRITTEN))),
             log_dropped: named(IntCounter::with_opts(opts(&catalog::LOG_DROPPED))),
             log_suppressed: named(IntCounter::with_opts(opts(&catalog::LOG_SUPPRESSED))),
             series_overflow: counters(&catalog::SERIES_OVERFLOW),
-            build_info: named(IntGaugeVec::new(opts(&catalog::BUILD_INFO), catalog::BUILD_INFO.labels)),
+            build_info: whole_gauges(&catalog::BUILD_INFO),
         };
         // Counters start at 0, so that `rate()` sees the first event.
         for level in LEVELS {
@@ -53,9 +59,12 @@ impl ProcessMetrics {
     /// The collectors to register, each a handle onto the same values.
     pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
-            Box::new(self.health_status.clone()),
             Box::new(self.health_duration.clone()),
             Box::new(self.health_last_success.clone()),
+            Box::new(self.health_runs.clone()),
+            Box::new(self.health_transitions.clone()),
+            Box::new(self.disk_free.clone()),
+            Box::new(self.disk_size.clone()),
             Box::new(self.log_events.clone()),
             Box::new(self.log_written.clone()),
             Box::new(self.log_dropped.clone()),
@@ -72,6 +81,10 @@ fn opts(metric: &Metric) -> Opts {
 
 fn gauges(metric: &Metric) -> GaugeVec {
     named(GaugeVec::new(opts(metric), metric.labels))
+}
+
+fn whole_gauges(metric: &Metric) -> IntGaugeVec {
+    named(IntGaugeVec::new(opts(metric), metric.labels))
 }
 
 fn counters(metric: &Metric) -> IntCounterVec {
