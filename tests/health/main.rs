@@ -3,9 +3,11 @@
 mod blocking;
 mod deadlines;
 mod failures;
+mod full_disk;
 mod life;
 mod policies;
 mod probes;
+mod questions;
 mod settings;
 mod storm;
 #[path = "../support/tcp.rs"]

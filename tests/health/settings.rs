@@ -60,6 +60,22 @@ fn a_policy_of_zeros_is_refused_with_the_setting_that_is_zero() {
 }
 
 #[test]
+fn a_bearer_token_that_is_empty_or_unusable_is_refused_and_not_shown() {
+    assert_eq!(
+        refusal(Monitor::builder().bearer_token("")),
+        "the bearer token is empty; expected a secret, such as what `openssl rand -hex 32` gives"
+    );
+    for token in ["hunter two", "hunter2\n", "huntér"] {
+        assert_eq!(
+            refusal(Monitor::builder().bearer_token(token)),
+            "the bearer token has a character that is none of its kind; expected letters, digits and `-._~+/=`"
+        );
+    }
+    let builder = Monitor::builder().bearer_token("hunter2");
+    assert!(!format!("{builder:?}").contains("hunter2"));
+}
+
+#[test]
 fn a_shutdown_timeout_of_zero_is_refused() {
     assert_eq!(
         refusal(Monitor::builder().shutdown_timeout(Duration::ZERO)),

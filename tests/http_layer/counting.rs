@@ -106,11 +106,12 @@ async fn a_request_is_in_flight_from_its_arrival_to_the_end_of_its_body() {
 async fn probes_move_nothing_not_even_the_gauge() {
     let recorded = Recorded::start().await;
     let probe = || get(|| async { in_flight() });
-    let probes = ["/health/live", "/health/ready", "/health/startup", "/health/metrics"];
+    let probes =
+        ["/health/live", "/health/ready", "/health/ready/{name}", "/health/startup", "/health/metrics"];
     let probes = probes.iter().fold(Router::new(), |app, path| app.route(path, probe()));
     let app = probes.clone().nest("/internal", probes).layer(HttpLayer::new());
 
-    for path in ["/health/live", "/health/ready", "/health/metrics", "/internal/health/startup"] {
+    for path in ["/health/live", "/health/ready/db", "/health/metrics", "/internal/health/startup"] {
         let response = app.clone().oneshot(request("GET", path)).await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         assert!(response.headers().get("x-request-id").is_none(), "{path}");
@@ -125,13 +126,13 @@ async fn a_route_of_ones_own_that_looks_like_a_probe_is_counted() {
     let recorded = Recorded::start().await;
     let app = Router::new()
         .route("/devices/{id}/health/live", get(hello))
-        .route("/health/ready/{name}", get(hello))
+        .route("/health/{name}", get(hello))
         .layer(HttpLayer::new());
 
     send(&app, "GET", "/devices/7/health/live").await;
-    send(&app, "GET", "/health/ready/db").await;
+    send(&app, "GET", "/health/db").await;
 
-    recorded.expect(&["GET /devices/{id}/health/live 200 = 1", "GET /health/ready/{name} 200 = 1"]);
+    recorded.expect(&["GET /devices/{id}/health/live 200 = 1", "GET /health/{name} 200 = 1"]);
 }
 
 #[tokio::test]

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use ::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, VARY};
-use ::http::{HeaderValue, Response, StatusCode};
+use ::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
 use super::accept;
+use super::engine::Health;
+use super::question::Question;
 use super::state::View;
+use super::verbose;
 use crate::json;
 use crate::registry::{Exposed, Format};
 use crate::timestamp::Timestamps;
@@ -17,23 +22,45 @@ pub(crate) fn alive() -> Response<Bytes> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
 }
 
-/// 200 when every critical check is healthy and nothing is being drained, else 503; the checks either way.
-pub(crate) fn readiness(draining: bool, checks: &[View<'_>]) -> Response<Bytes> {
-    let ready = checks.iter().all(View::allows_ready);
-    let (code, word) = match (draining, ready) {
+/// 200 when every critical check that is asked for is healthy and nothing is being drained, else 503. Who is not admitted
+/// learns nothing of the checks.
+pub(crate) fn readiness(health: &Health<'_>, question: &Question, admitted: bool) -> Response<Bytes> {
+    let asked = health.checks.iter().filter(|check| !question.exclude.contains(check.name));
+    let ready = asked.clone().all(View::allows_ready);
+    let (code, word) = match (health.draining, ready) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };
-    json(code, report(word, checks))
+    if question.verbose {
+        let said = if admitted { verbose::checks(health, question) } else { String::new() };
+        return lines(code, said + verbose::verdict(code == StatusCode::OK));
+    }
+    if !admitted {
+        return json(code, status_only(word));
+    }
+    let warning = verbose::warning(health, question);
+    json(code, report(word, warning.as_deref(), asked))
+}
+
+/// 200 when this one check is healthy, critical or not, else 503; 404 with the names that there are.
+pub(crate) fn one_check(checks: &[View<'_>], name: &str, admitted: bool) -> Response<Bytes> {
+    let Some(check) = checks.iter().find(|check| check.name == name) else {
+        return json(StatusCode::NOT_FOUND, unknown(checks, name, admitted));
+    };
+    let healthy = check.status.is_healthy();
+    let (code, word) =
+        if healthy { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    json(code, if admitted { report(word, None, std::iter::once(check)) } else { status_only(word) })
 }
 
 /// 200 once every critical check has passed, before that 503 with the checks.
-pub(crate) fn startup(started: bool, checks: &[View<'_>]) -> Response<Bytes> {
-    if started {
-        return json(StatusCode::OK, Bytes::from_static(br#"{"status":"started"}"#));
+pub(crate) fn startup(started: bool, checks: &[View<'_>], admitted: bool) -> Response<Bytes> {
+    match (started, admitted) {
+        (true, _) => json(StatusCode::OK, status_only("started")),
+        (false, true) => json(StatusCode::SERVICE_UNAVAILABLE, report("starting", None, checks.iter())),
+        (false, false) => json(StatusCode::SERVICE_UNAVAILABLE, status_only("starting")),
     }
-    json(StatusCode::SERVICE_UNAVAILABLE, report("starting", checks))
 }
 
 /// 200 with the metrics' text.
@@ -59,35 +86,83 @@ fn exposition(format: Format, body: Bytes) -> Response<Bytes> {
     answer(StatusCode::OK, HeaderValue::from_static(format.content_type()), body)
 }
 
+/// 401: the token is missing, or another one.
+pub(crate) fn unauthorized() -> Response<Bytes> {
+    let body =
+        Bytes::from_static(br#"{"error":"the metrics need the header `authorization: Bearer <token>`"}"#);
+    with(json(StatusCode::UNAUTHORIZED, body), WWW_AUTHENTICATE, "Bearer")
+}
+
+/// 405: neither `GET` nor `HEAD`.
+pub(crate) fn method_not_allowed() -> Response<Bytes> {
+    let body = Bytes::from_static(br#"{"error":"expected GET or HEAD"}"#);
+    with(json(StatusCode::METHOD_NOT_ALLOWED, body), ALLOW, "GET,HEAD")
+}
+
 fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {
     answer(code, HeaderValue::from_static("application/json"), body)
+}
+
+fn lines(code: StatusCode, body: String) -> Response<Bytes> {
+    let plain = answer(code, HeaderValue::from_static("text/plain; charset=utf-8"), body.into());
+    with(plain, X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
 
 fn answer(code: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    with(response, CACHE_CONTROL, "no-store")
+}
+
+fn with(mut response: Response<Bytes>, name: HeaderName, value: &'static str) -> Response<Bytes> {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
     response
 }
 
-fn report(status: &str, checks: &[View<'_>]) -> Bytes {
-    let mut out = Vec::with_capacity(96 + 160 * checks.len());
+fn status_only(status: &str) -> Bytes {
+    let mut out = b"{\"status\":".to_vec();
+    json::write_str(&mut out, status);
+    out.push(b'}');
+    out.into()
+}
+
+fn unknown(checks: &[View<'_>], name: &str, admitted: bool) -> Bytes {
+    let mut out = b"{\"error\":".to_vec();
+    json::write_str(&mut out, &format!("no check is named {name:?}"));
+    if admitted {
+        out.extend_from_slice(b",\"checks\":[");
+        separated(&mut out, checks.iter(), |out, check| json::write_str(out, check.name));
+        out.push(b']');
+    }
+    out.push(b'}');
+    out.into()
+}
+
+fn report<'v>(status: &str, warning: Option<&str>, checks: impl Iterator<Item = &'v View<'v>>) -> Bytes {
+    let mut out = Vec::with_capacity(1_024);
     out.extend_from_slice(b"{\"status\":");
     json::write_str(&mut out, status);
-    out.extend_from_slice(b",\"timestamp\":");
-    out.push(b'"');
+    out.extend_from_slice(b",\"timestamp\":\"");
     Timestamps::default().write_now(&mut out);
     out.push(b'"');
+    if let Some(warning) = warning {
+        out.extend_from_slice(b",\"warning\":");
+        json::write_str(&mut out, warning);
+    }
     out.extend_from_slice(b",\"checks\":{");
-    for (at, check) in checks.iter().enumerate() {
+    separated(&mut out, checks, write_check);
+    out.extend_from_slice(b"}}");
+    out.into()
+}
+
+fn separated<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) {
+    for (at, item) in items.enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        write_check(&mut out, check);
+        write(out, item);
     }
-    out.extend_from_slice(b"}}");
-    out.into()
 }
 
 fn write_check(out: &mut Vec<u8>, check: &View<'_>) {
@@ -135,7 +210,8 @@ mod tests {
             view("cache", Status::Healthy, "say \"hi\"\n", 1_200),
             view("disk", Status::Unhealthy, "full", 5_000_000),
         ];
-        let response = readiness(false, &checks);
+        let health = Health { draining: false, checks: checks.into() };
+        let response = readiness(&health, &Question::default(), true);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let body = std::str::from_utf8(response.body()).expect("UTF-8");
         let (head, tail) = body.split_once(",\"checks\":").expect("checks");
@@ -151,8 +227,15 @@ mod tests {
 
     #[test]
     fn a_service_that_drains_says_so_whatever_its_checks_say() {
-        let response = readiness(true, &[]);
+        let health = Health { draining: true, checks: Vec::new() };
+        let response = readiness(&health, &Question::default(), true);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.body().starts_with(br#"{"status":"draining","timestamp":"#));
+    }
+
+    #[test]
+    fn a_name_that_no_check_has_is_told_without_breaking_the_body() {
+        let body = unknown(&[], "a\"\n", true);
+        assert_eq!(body, &br#"{"error":"no check is named \"a\\\"\\n\"","checks":[]}"#[..]);
     }
 }

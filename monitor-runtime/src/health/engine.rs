@@ -18,6 +18,14 @@ pub(crate) struct Engine {
     draining: AtomicBool,
 }
 
+/// The state of a monitor at one moment.
+#[derive(Debug)]
+pub(crate) struct Health<'a> {
+    pub(crate) draining: bool,
+    /// Sorted by name.
+    pub(crate) checks: Vec<View<'a>>,
+}
+
 impl Engine {
     pub(crate) fn new(mut plans: Vec<Plan>) -> Self {
         plans.sort_by(|a, b| a.name.cmp(&b.name));
@@ -47,8 +55,13 @@ impl Engine {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
+    fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// All that readiness is made of.
+    pub(crate) fn health(&self) -> Health<'_> {
+        Health { draining: self.is_draining(), checks: self.views() }
     }
 
     /// Every check as it stands, sorted by name. It starts them where that was not possible before, and waits for

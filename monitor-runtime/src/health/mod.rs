@@ -23,15 +23,18 @@ mod database;
 mod disk;
 mod engine;
 mod function;
+mod guard;
 mod journal;
 mod policy;
 #[cfg(feature = "sqlx")]
 mod pool;
+mod question;
 #[cfg(feature = "http")]
 mod routes;
 mod run;
 mod state;
 mod supervised;
+mod verbose;
 
 pub use blocking::{BlockingCheck, check_blocking};
 pub use check::{BoxFuture, Check, CheckError, CheckResult, Report};
@@ -42,11 +45,15 @@ pub use disk::DiskCheck;
 pub use function::{FnCheck, check_fn};
 pub use policy::Policy;
 
-pub(crate) use answer::{alive, negotiated, readiness, startup, text};
+pub(crate) use answer::{
+    alive, method_not_allowed, negotiated, one_check, readiness, startup, text, unauthorized,
+};
 pub(crate) use engine::Engine;
+pub(crate) use guard::Guard;
 pub(crate) use policy::Rules;
 #[cfg(feature = "sqlx")]
 pub(crate) use pool::PoolGauge;
+pub(crate) use question::{Probe, Question};
 #[cfg(feature = "http")]
 pub(crate) use routes::{PATHS, routes};
 pub(crate) use supervised::Plan;

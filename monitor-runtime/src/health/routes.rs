@@ -2,25 +2,24 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
+use super::question::{LIVE, METRICS, Probe, READY, STARTUP};
 use crate::Monitor;
 
-const LIVE: &str = "/health/live";
-const READY: &str = "/health/ready";
-const STARTUP: &str = "/health/startup";
-const METRICS: &str = "/health/metrics";
+const CHECK: &str = "/health/ready/{name}";
 
 /// Every route below, for those who have to tell probes from requests.
-pub(crate) const PATHS: [&str; 4] = [LIVE, READY, STARTUP, METRICS];
+pub(crate) const PATHS: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 
 pub(crate) fn routes(monitor: Monitor) -> Router {
     Router::new()
         .route(LIVE, get(live))
         .route(READY, get(ready))
+        .route(CHECK, get(check))
         .route(STARTUP, get(startup))
         .route(METRICS, get(metrics))
         .with_state(monitor)
@@ -30,21 +29,32 @@ async fn live(State(monitor): State<Monitor>) -> Response {
     monitor.live().map(Body::from)
 }
 
-async fn ready(State(monitor): State<Monitor>) -> Response {
-    monitor.ready().await.map(Body::from)
+async fn ready(State(monitor): State<Monitor>, request: Request) -> Response {
+    answer(&monitor, Probe::Ready, &request)
 }
 
-async fn startup(State(monitor): State<Monitor>) -> Response {
-    monitor.startup().await.map(Body::from)
+async fn check(State(monitor): State<Monitor>, request: Request) -> Response {
+    // A name needs no decoding, and below a prefix that captures it is the last segment all the same.
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    answer(&monitor, Probe::Check(name), &request)
+}
+
+async fn startup(State(monitor): State<Monitor>, request: Request) -> Response {
+    answer(&monitor, Probe::Startup, &request)
 }
 
 /// On a thread where it may block: a scrape waits for one that is under way, and for the user's own collectors.
-async fn metrics(State(monitor): State<Monitor>, asked: HeaderMap) -> Response {
-    let scraped = tokio::task::spawn_blocking(move || monitor.scrape(&asked)).await;
-    match scraped {
+async fn metrics(State(monitor): State<Monitor>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let scrape = move || monitor.answer_probe(Probe::Metrics, None, &parts.headers);
+    match tokio::task::spawn_blocking(scrape).await {
         Ok(response) => response.map(Body::from),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime shuts down.
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+fn answer(monitor: &Monitor, probe: Probe<'_>, request: &Request) -> Response {
+    monitor.answer_probe(probe, request.uri().query(), request.headers()).map(Body::from)
 }

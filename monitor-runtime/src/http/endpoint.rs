@@ -3,7 +3,7 @@
 use axum::extract::MatchedPath;
 use http::Request;
 
-use crate::health::PATHS as PROBES;
+use crate::health::{PATHS as PROBES, Probe};
 
 const UNMATCHED: &str = "unmatched";
 
@@ -21,7 +21,7 @@ pub(super) fn admit<B>(request: &mut Request<B>) -> Option<&str> {
         Some(route) if is_probe_route(route.as_str()) => None,
         Some(route) => Some(route.as_str()),
         // Without a router that names routes, a probe is known by its exact path.
-        None if PROBES.contains(&request.uri().path()) => None,
+        None if Probe::at(request.uri().path()).is_some() => None,
         None => Some(UNMATCHED),
     }
 }
@@ -50,7 +50,7 @@ mod tests {
             assert!(!is_probe_route(&format!("{probe}/more")));
         }
         for other in
-            ["/", "/health", "/health/alive", "/health/ready/{name}", "/myhealth/live", "/unhealth/ready"]
+            ["/", "/health", "/health/alive", "/health/ready/{name}/x", "/myhealth/live", "/unhealth/ready"]
         {
             assert!(!is_probe_route(other), "{other}");
         }
@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn without_a_router_requests_are_unmatched_and_probes_known_by_path() {
         assert_eq!(admit(&mut to("/users/7?x=1")), Some("unmatched"));
-        assert!(admit(&mut to("/health/live?verbose")).is_none());
+        assert!(admit(&mut to("/health/ready?verbose")).is_none());
+        assert!(admit(&mut to("/health/ready/database")).is_none());
         assert_eq!(admit(&mut to("/users/7/health/live")), Some("unmatched"));
     }
 

@@ -26,6 +26,7 @@ pub struct MonitorBuilder {
     service: Option<(String, String)>,
     pub(super) checks: Vec<(Arc<dyn Check>, Policy)>,
     pub(super) check_interval: Duration,
+    pub(super) bearer_token: Option<String>,
     #[cfg(feature = "http")]
     shutdown_timeout: Duration,
     #[cfg(feature = "sqlx")]
@@ -48,6 +49,7 @@ impl MonitorBuilder {
             service: None,
             checks: Vec::new(),
             check_interval: DEFAULT_INTERVAL,
+            bearer_token: None,
             #[cfg(feature = "http")]
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             #[cfg(feature = "sqlx")]
@@ -142,6 +144,7 @@ impl MonitorBuilder {
     pub fn build(self) -> Result<Monitor, BuildError> {
         let service = self.resolve_service()?;
         let checks = self.planned_checks()?;
+        let guard = self.guard()?;
         #[cfg(feature = "http")]
         if self.shutdown_timeout.is_zero() {
             return Err(BuildError::ZeroShutdownTimeout);
@@ -153,6 +156,7 @@ impl MonitorBuilder {
         self.apply_to_process(&service)?;
         let inner = Inner {
             engine: Arc::new(Engine::new(checks)),
+            guard,
             exposed,
             #[cfg(feature = "http")]
             shutdown_timeout: self.shutdown_timeout,

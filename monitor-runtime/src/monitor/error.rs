@@ -44,6 +44,14 @@ pub enum BuildError {
         /// The policy's method.
         setting: &'static str,
     },
+    /// The bearer token would be known to everybody.
+    #[error("the bearer token is empty; expected a secret, such as what `openssl rand -hex 32` gives")]
+    EmptyToken,
+    /// No request could carry the bearer token. The token itself is not said.
+    #[error(
+        "the bearer token has a character that is none of its kind; expected letters, digits and `-._~+/=`"
+    )]
+    TokenCharacter,
     /// Requests in flight would have no time to finish.
     #[error("the shutdown timeout is zero; expected a longer one, such as 25s")]
     ZeroShutdownTimeout,

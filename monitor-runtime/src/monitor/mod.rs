@@ -1,5 +1,6 @@
 //! The one thing a service mounts: its checks, its endpoints, its server.
 
+mod answer;
 mod builder;
 mod checks;
 mod error;
@@ -22,7 +23,7 @@ use bytes::Bytes;
 pub use builder::MonitorBuilder;
 pub use error::BuildError;
 
-use crate::health::{self, Engine};
+use crate::health::{self, Engine, Guard, Question};
 use crate::registry::Exposed;
 
 /// Answers the probes and the scrape of a service.
@@ -34,9 +35,10 @@ use crate::registry::Exposed;
 /// when it is called outside of one, on that of the first probe or of `serve`. The runtime needs its time driver,
 /// which `#[tokio::main]` and `#[tokio::test]` enable. Should it end, the readings age and readiness with them.
 ///
-/// [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and
-/// [`metrics`](Monitor::metrics) give plain `http` responses, for any server; with the feature `http`, `routes`
-/// gives the same as an `axum::Router`, `layer` the request metrics and `serve` a server with all of it.
+/// [`answer`](Monitor::answer) gives a plain `http` response to each request for one of the routes, for any server; with
+/// the feature `http`, `routes` gives the same as an `axum::Router`, `layer` the request metrics and `serve` a server
+/// with all of it. [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and
+/// [`metrics`](Monitor::metrics) know of no request, and show everything to whoever calls them.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -64,6 +66,7 @@ pub struct Monitor {
 
 struct Inner {
     engine: Arc<Engine>,
+    guard: Guard,
     exposed: Exposed,
     #[cfg(feature = "http")]
     shutdown_timeout: std::time::Duration,
@@ -94,8 +97,8 @@ impl Monitor {
     pub fn ready(&self) -> impl Future<Output = Response<Bytes>> {
         // Not before it is polled, as that may be what starts the checks, on the runtime that polls.
         poll_fn(|_| {
-            let engine = &self.inner.engine;
-            Poll::Ready(health::readiness(engine.is_draining(), &engine.views()))
+            let health = self.inner.engine.health();
+            Poll::Ready(health::readiness(&health, &Question::default(), true))
         })
     }
 
@@ -109,7 +112,7 @@ impl Monitor {
         poll_fn(|_| {
             let engine = &self.inner.engine;
             let views = engine.views();
-            Poll::Ready(health::startup(engine.is_started(), &views))
+            Poll::Ready(health::startup(engine.is_started(), &views, true))
         })
     }
 
@@ -147,8 +150,8 @@ impl Monitor {
 
 #[cfg(feature = "http")]
 impl Monitor {
-    /// Gives `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/startup` and `/health/metrics` as routes
-    /// to merge into an application's.
+    /// Gives `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
+    /// `/health/metrics` as routes to merge into an application's.
     ///
     /// Add [`layer`](Monitor::layer) to the application before merging, and probes do not show in the request
     /// metrics:

@@ -1,0 +1,71 @@
+//! Who may read more than a status code.
+
+use ::http::HeaderMap;
+use ::http::header::AUTHORIZATION;
+use subtle::ConstantTimeEq as _;
+
+/// The bearer token that guards bodies and metrics, if there is one.
+#[derive(Default)]
+pub(crate) struct Guard(Option<Box<str>>);
+
+impl Guard {
+    pub(crate) fn new(token: Option<&str>) -> Self {
+        Self(token.map(Into::into))
+    }
+
+    /// Whether the request may read everything. How long the comparison takes tells nothing of the token but its length.
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.0 else { return true };
+        bearer(headers).is_some_and(|given| given.ct_eq(token.as_bytes()).into())
+    }
+}
+
+/// The token of the only `authorization` header, <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (only, None) = (given.next()?, given.next()) else { return None };
+    let (scheme, token) = only.as_bytes().split_at_checked("bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::HeaderValue;
+
+    use super::*;
+
+    fn admitted(headers: &[&str]) -> bool {
+        let headers = headers
+            .iter()
+            .map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header value")));
+        Guard::new(Some("s3cret")).admits(&headers.collect())
+    }
+
+    #[test]
+    fn the_token_alone_is_admitted() {
+        assert!(admitted(&["Bearer s3cret"]));
+        assert!(
+            admitted(&["bearer  s3cret "]),
+            "the scheme is known in any case, and spaces are no part of it"
+        );
+        for headers in [
+            &[][..],
+            &["s3cret"],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer s3cre"],
+            &["Bearer s3cret2"],
+            &["Bearer S3cret"],
+            &["Basic s3cret"],
+            &["Bearer s3cret", "Bearer s3cret"],
+            &["é"],
+        ] {
+            assert!(!admitted(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_token_everybody_is_admitted() {
+        assert!(Guard::default().admits(&HeaderMap::new()));
+    }
+}
