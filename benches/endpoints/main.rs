@@ -7,21 +7,27 @@
 //! ```
 //!
 //! A request is measured from the first byte written to the last byte read, on one kept connection, one after the
-//! other, against a service with a database check, a disk check and a thousand agents that have run.
+//! other, against a service with a database check, a disk check and a thousand agents that have run. After that,
+//! ten thousand readiness probes at once are measured without a socket, beside a check that passes and beside one that sleeps
+//! an hour.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use monitor_runtime::health::{DatabaseCheck, DiskCheck};
+use monitor_runtime::health::{CheckError, DatabaseCheck, DiskCheck, check_fn};
 use monitor_runtime::{Monitor, track_agent};
 use sqlx::SqlitePool;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 const AGENTS: usize = 1_000;
+const PROBES: usize = 10_000;
 
 /// Each endpoint and the most that 95 of 100 requests to it may take.
 const ENDPOINTS: [(&str, Option<Duration>); 4] = [
@@ -55,6 +61,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let latencies = Latencies::measure(&mut client, path, requests)?;
         missed |= latencies.print(path, target);
     }
+    println!("\n{PROBES} readiness probes at once, milliseconds\n");
+    println!("{:<18}{:>9}{:>9}{:>9}   target (p95)", "beside a check", "p50", "p95", "p99");
+    for (name, nap) in [("that passes", Duration::ZERO), ("that sleeps 1 h", Duration::from_hours(1))] {
+        let latencies = runtime.block_on(storm(nap))?;
+        missed |= latencies.print(name, Some(Duration::from_millis(10)));
+    }
     Ok(if missed && must_meet { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -71,10 +83,60 @@ async fn start() -> Result<SocketAddr, Box<dyn Error>> {
     for agent in 0..AGENTS {
         run(&agent_id(agent));
     }
+    is_ready(&monitor).await;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move { monitor.serve(listener, Router::new()).await });
     Ok(address)
+}
+
+async fn is_ready(monitor: &Monitor) {
+    while monitor.ready().await.status() != 200 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// The latencies of probes that arrive at once, while the one check passes again and again or, having passed once, naps.
+/// A probe's begins when its task first runs: that tasks wait for a worker is the burst's doing, and the same with any
+/// answer.
+async fn storm(nap: Duration) -> Result<Latencies, Box<dyn Error>> {
+    let (runs, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&runs);
+    let check = check_fn("napping", move || {
+        let nap = if counted.fetch_add(1, Ordering::SeqCst) > 0 { nap } else { Duration::ZERO };
+        async move {
+            tokio::time::sleep(nap).await;
+            Ok::<_, CheckError>(())
+        }
+    });
+    let monitor = Monitor::builder()
+        .check_interval(Duration::from_millis(1))
+        .check(check.timeout(2 * Duration::from_hours(1)))
+        .build()?;
+    while runs.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let before = runs.load(Ordering::SeqCst);
+    let mut probes = JoinSet::new();
+    for _ in 0..PROBES {
+        let (monitor, seen) = (monitor.clone(), Arc::clone(&seen));
+        probes.spawn(async move {
+            let start = Instant::now();
+            let answer = monitor.ready().await;
+            let took = start.elapsed();
+            seen.fetch_add((answer.status() == 200).into(), Ordering::SeqCst);
+            took
+        });
+    }
+    let mut latencies = probes.join_all().await;
+    if seen.load(Ordering::SeqCst) < PROBES {
+        return Err("a probe was not answered 200".into());
+    }
+    if !nap.is_zero() && runs.load(Ordering::SeqCst) != before {
+        return Err("the check ran again while it slept".into());
+    }
+    latencies.sort_unstable();
+    Ok(Latencies(latencies))
 }
 
 #[track_agent(id = agent)]

@@ -32,6 +32,7 @@ start_postgres() {
             -c fsync=off -c full_page_writes=off -c synchronous_commit=off >"$scratch/postgres.log" 2>&1 9<&- &
         postgres_pid=$!
         if wait_until "$postgres_pid" grep -qs ready "$home/data/postmaster.pid"; then
+            export MONITOR_TEST_POSTGRES_BIN=$bin
             export MONITOR_TEST_POSTGRES_URL="postgres://monitor:$database_password@127.0.0.1:$port/postgres"
             echo "PostgreSQL listens on 127.0.0.1:$port"
             return

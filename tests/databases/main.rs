@@ -2,7 +2,10 @@
 //!
 //! `scripts/test` starts the servers and says where they are; without it the tests that need one fail.
 
-#[path = "support/tcp.rs"]
+mod faults;
+#[path = "../support/postgres.rs"]
+mod server;
+#[path = "../support/tcp.rs"]
 mod tcp;
 
 use std::str::FromStr;
