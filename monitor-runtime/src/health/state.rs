@@ -1,9 +1,7 @@
 //! What is known of a check at a moment.
 
 use std::borrow::Cow;
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::policy::{Rules, Severity};
 
@@ -38,7 +36,8 @@ pub(crate) struct Reading {
     pub(crate) message: Cow<'static, str>,
     /// From the run's start to its end, or to its deadline.
     pub(crate) latency: Duration,
-    /// When it was read.
+    /// When it was read, by the machine's clock and not the runtime's: who asks for its age may be on another runtime, or
+    /// on one whose time a test has paused.
     pub(crate) at: Instant,
 }
 

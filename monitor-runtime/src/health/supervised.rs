@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{self, sleep, timeout};
 
 use super::check::{BoxError, Check, CheckResult};
 use super::journal::Journal;
@@ -110,8 +110,8 @@ impl Supervised {
     }
 
     async fn run_once(&self) {
-        let started = Instant::now();
-        self.begin(started);
+        self.begin(Instant::now());
+        let started = time::Instant::now();
         let mut run = Run::start(Arc::clone(&self.check), started);
         let verdict = match timeout(self.rules.timeout, run.end()).await {
             Ok(Ended::Returned(result, took)) => self.verdict(result, took),
