@@ -74,3 +74,25 @@ fn eight_threads_write_while_a_ninth_scrapes_and_nothing_is_lost() {
         assert_eq!(scrape.value("agent_execution_duration_seconds_count", &labels), Some(all / 2.0));
     }
 }
+
+#[track_agent("brief")]
+fn brief(number: u32) {
+    std::hint::black_box(number);
+}
+
+#[test]
+fn what_threads_counted_before_they_ended_is_kept_and_added_to_by_the_next() {
+    for generation in 1..=40 {
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| (0..100).for_each(brief));
+            }
+        });
+        let scrape = Exposition::parse(&metrics::render()).unwrap();
+        let labels = [("agent_id", "brief"), ("status", "success")];
+        let all = f64::from(generation * WRITERS * 100);
+        assert_eq!(scrape.value("agent_executions_total", &labels), Some(all));
+        assert_eq!(scrape.value("agent_execution_duration_seconds_count", &labels), Some(all));
+        assert_eq!(scrape.value("active_agents", &labels[..1]), Some(0.0));
+    }
+}

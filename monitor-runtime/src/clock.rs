@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 static CLOCK: OnceLock<quanta::Clock> = OnceLock::new();
 
+/// The one clock of this process.
 #[inline]
-fn clock() -> &'static quanta::Clock {
+pub(crate) fn clock() -> &'static quanta::Clock {
     match CLOCK.get() {
         Some(clock) => clock,
         None => calibrate(),
@@ -19,12 +20,14 @@ fn calibrate() -> &'static quanta::Clock {
 }
 
 /// The present moment in the clock's own ticks.
+#[cfg(feature = "http")]
 #[inline]
 pub(crate) fn now() -> u64 {
     clock().raw()
 }
 
 /// Nanoseconds since `start`, a moment that [`now`] returned; 0 should a counter ever step back.
+#[cfg(feature = "http")]
 #[inline]
 pub(crate) fn nanos_since(start: u64) -> u64 {
     let clock = clock();

@@ -5,14 +5,18 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode};
-use axum::routing::get;
+use axum::routing::{Route, get};
 use axum_prometheus::PrometheusMetricLayer;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::MapFrame;
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::Logging;
 use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt as _;
+use tower::ServiceExt;
+use tower::layer::layer_fn;
 
 use crate::harness::{Contender, race, time_async};
 use crate::remote::{Run, remote};
@@ -28,9 +32,14 @@ pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     let elsewhere = Builder::new_current_thread().enable_all().build()?;
     let (layer, handle) = elsewhere.block_on(async { PrometheusMetricLayer::pair() });
     let theirs = app().layer(layer);
+    // What axum itself adds to any layer with a setting and a body of its own: it boxes both.
+    let nothing = app().layer(layer_fn(|service: Route| {
+        ServiceExt::<Request<Body>>::map_response(service, |response| response.map(as_it_is))
+    }));
     let race = race(
         vec![
             Contender::timed("no layer", |times| ask(&bare, times)),
+            Contender::timed("a layer that does nothing", |times| ask(&nothing, times)),
             Contender::timed("HttpLayer, metrics only", |times| ask(&metrics_only, times)),
             Contender::timed("HttpLayer, no log lines", |times| ask(&full, times)),
             remote("HttpLayer, in full", "http/full")?,
@@ -53,6 +62,10 @@ pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
 
 fn app() -> Router {
     Router::new().route("/agents/{id}", get(async || "planner"))
+}
+
+fn as_it_is(body: Body) -> MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>> {
+    body.map_frame(|frame| frame)
 }
 
 /// A request's id and context count only where log lines are written, so that is how the layer in full is measured.

@@ -128,7 +128,7 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
 pub(super) fn log(call: &Call, fault: &Fault<'_>) {
     let site = call.site();
-    let id = |kind| (call.span().is_disabled() && site.kind() == kind).then(|| call.id());
+    let id = |kind| (!call.is_listened_to() && site.kind() == kind).then(|| call.id());
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
     let (error, chain) = match fault {

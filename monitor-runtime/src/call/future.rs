@@ -87,7 +87,7 @@ impl<F, J> Tracked<F, J> {
     /// Makes the body in the span of its call, which is what a future goes on in that takes the current span along.
     #[inline]
     pub(super) fn new(call: Call, make: impl FnOnce() -> F, judge: J) -> Self {
-        let body = call.span().in_scope(make);
+        let body = call.in_span(make);
         Self { body: Some(body), call, judge: Some(judge) }
     }
 }

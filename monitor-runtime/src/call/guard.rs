@@ -3,14 +3,14 @@
 //! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
 //! more than counting it.
 
-use tracing::Span;
+use tracing::span::Id;
+use tracing::{Dispatch, Span};
 
 use super::Verdict;
 use super::fault::{self, Fault};
 use super::lineage::{self, CallId};
 use super::outcome::Outcome;
 use super::site::{ErrorLog, Site};
-use crate::clock;
 use crate::registry::{CallKind, CallSeries};
 
 /// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
@@ -18,7 +18,8 @@ use crate::registry::{CallKind, CallSeries};
 pub struct Call {
     site: &'static Site,
     series: &'static CallSeries,
-    span: Span,
+    /// None if nobody listens.
+    span: Option<Span>,
     started: u64,
     /// The call in whose body this one began.
     parent: CallId,
@@ -45,7 +46,7 @@ enum Stage {
 
 impl Call {
     #[inline]
-    pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Span) -> Self {
+    pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Option<Span>) -> Self {
         let (started, parent, around) = (0, CallId::NONE, CallId::NONE);
         Self { site, series, span, started, parent, around, stage: Stage::Prepared, is_failed: false }
     }
@@ -59,8 +60,18 @@ impl Call {
         self.series.id()
     }
 
-    pub(super) fn span(&self) -> &Span {
-        &self.span
+    /// Whether the call has a span that somebody listens to.
+    pub(super) fn is_listened_to(&self) -> bool {
+        self.span.as_ref().is_some_and(|span| !span.is_disabled())
+    }
+
+    /// Runs code in the call's span that is no part of its body.
+    #[inline]
+    pub(super) fn in_span<T>(&self, code: impl FnOnce() -> T) -> T {
+        match &self.span {
+            Some(span) => span.in_scope(code),
+            None => code(),
+        }
     }
 
     /// Whether the call has come to its end.
@@ -73,25 +84,38 @@ impl Call {
     /// it belong to.
     #[inline]
     pub(super) fn run(&mut self) -> Running<'_> {
-        let around = self.enter();
+        let around = self.begin_or_enter();
         Running { call: self, around }
     }
 
-    pub(super) fn enter(&mut self) -> CallId {
-        if self.stage == Stage::Prepared {
-            self.series.start();
-            self.started = clock::now();
-            self.parent = CallId::current();
-        }
+    #[inline]
+    fn begin_or_enter(&mut self) -> CallId {
+        if self.stage == Stage::Prepared { self.begin() } else { self.enter() }
+    }
+
+    /// Begins a prepared call, and enters it.
+    pub(super) fn begin(&mut self) -> CallId {
+        self.started = self.series.start();
+        self.parent = CallId::current();
+        self.enter()
+    }
+
+    /// Enters a call that has begun, and gives the call that the thread was in before.
+    #[inline]
+    fn enter(&mut self) -> CallId {
         self.stage = Stage::Running;
         let around = CallId::began_at(self.started).make_current();
-        self.span.with_subscriber(|(span, subscriber)| subscriber.enter(span));
+        if let Some(span) = &self.span {
+            tell(span, Dispatch::enter);
+        }
         around
     }
 
     #[inline]
     fn leave(&self, around: CallId) {
-        self.span.with_subscriber(|(span, subscriber)| subscriber.exit(span));
+        if let Some(span) = &self.span {
+            tell(span, Dispatch::exit);
+        }
         around.make_current();
     }
 
@@ -105,15 +129,7 @@ impl Call {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.stage = Stage::Ended;
-        self.series.end(outcome, clock::nanos_since(self.started), &self.span);
-    }
-
-    /// Drops a call that has ended, at no cost unless it has a span.
-    #[inline]
-    fn close(self) {
-        if self.span.is_disabled() {
-            std::mem::forget(self);
-        }
+        self.series.end(outcome, self.started, self.span.as_ref());
     }
 
     /// Ends a call whose body has handed it on, with what `verdict` says.
@@ -146,21 +162,10 @@ impl Call {
         let id = CallId::began_at(self.started);
         if is_wanted && !lineage::was_logged(id, self.parent, fault) {
             let _inside = id.enter();
-            self.span.in_scope(|| fault::log(self, fault));
+            self.in_span(|| fault::log(self, fault));
         }
     }
-}
 
-impl Drop for Call {
-    #[inline]
-    fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Prepared | Stage::Ended) {
-            self.abandon();
-        }
-    }
-}
-
-impl Call {
     #[cold]
     fn abandon(&mut self) {
         let outcome = match self.stage {
@@ -176,7 +181,7 @@ impl Call {
 
     /// Goes into the call for a poll of its body. Unless the body waits, it is left as it ends, or is dropped.
     pub(super) fn resume(&mut self) {
-        self.around = self.enter();
+        self.around = self.begin_or_enter();
     }
 
     /// The body waits: dropped now, the call ends as cancelled.
@@ -197,6 +202,21 @@ impl Call {
     fn enter_drop(&mut self) {
         self.around = self.enter();
         self.stage = Stage::Dropping;
+    }
+}
+
+/// Says something to the subscriber of a span; apart, since to most calls nobody listens.
+#[inline(never)]
+fn tell(span: &Span, message: fn(&Dispatch, &Id)) {
+    span.with_subscriber(|(id, subscriber)| message(subscriber, id));
+}
+
+impl Drop for Call {
+    #[inline]
+    fn drop(&mut self) {
+        if !matches!(self.stage, Stage::Prepared | Stage::Ended) {
+            self.abandon();
+        }
     }
 }
 
@@ -244,7 +264,7 @@ impl Running<'_> {
     /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
     pub(super) fn first_item(&self) {
         if self.call.site.kind() != CallKind::Query {
-            self.call.series.first_item(clock::nanos_since(self.call.started), &self.call.span);
+            self.call.series.first_item(self.call.started, self.call.span.as_ref());
         }
     }
 
@@ -275,6 +295,5 @@ pub fn track<R>(
     let running = call.run();
     let result = body();
     running.settle(&judge(&result));
-    call.close();
     result
 }

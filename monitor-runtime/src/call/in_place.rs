@@ -15,7 +15,7 @@ pub struct Begun {
 /// Begins a call in place. Unless it is ended, it ends as a panic when it is dropped.
 #[inline]
 pub fn begin(mut call: Call) -> Begun {
-    let around = call.enter();
+    let around = call.begin();
     Begun { call, around }
 }
 

@@ -121,10 +121,17 @@ impl Site {
         self.prepare(series, self.id, fields)
     }
 
-    /// As [`enter`](Self::enter), of a function without `fields(…)`.
-    #[inline]
+    /// As [`enter`](Self::enter), of a function without `fields(…)`. Most are, so that it is compiled once for all of them.
     pub fn enter_plain(&'static self) -> Call {
-        self.enter(without_fields)
+        let series = match self.state.series.get() {
+            Some(series) => series,
+            None => self.resolve(),
+        };
+        if self.is_enabled() {
+            Call::prepared(self, series, Some(without_fields(Opening { site: self, id: &self.id })))
+        } else {
+            Call::prepared(self, series, None)
+        }
     }
 
     /// Prepares a call under an id that an expression gave; the function's own stands for an empty one, since an empty label
@@ -149,9 +156,9 @@ impl Site {
     ) -> Call {
         // Made in one place in either case: a call that is moved costs more than one that is counted.
         if self.is_enabled() {
-            Call::prepared(self, series, fields(Opening { site: self, id: &id }))
+            Call::prepared(self, series, Some(fields(Opening { site: self, id: &id })))
         } else {
-            Call::prepared(self, series, Span::none())
+            Call::prepared(self, series, None)
         }
     }
 

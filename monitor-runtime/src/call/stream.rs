@@ -53,7 +53,7 @@ pub fn track_stream<T, S: Stream<Item = T>>(
 impl<S, T> TrackedStream<S, T> {
     #[inline]
     pub(super) fn new(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<T>) -> Self {
-        let stream = call.span().in_scope(make);
+        let stream = call.in_span(make);
         Self { stream: Some(stream), call, judge, has_items: false }
     }
 

@@ -18,16 +18,19 @@ pub(super) struct Readings {
     running: Vec<u64>,
 }
 
-/// How many series ahead of the one that is read.
+/// How many series ahead of the one that is read the cells are fetched, and how many the series itself.
 const FETCHED_AHEAD: usize = 4;
+const HEADS_FETCHED_AHEAD: usize = 16;
 
 impl Readings {
     pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
         let words_each = series.first().map_or(1, |series| series.buckets.words());
         let mut words = vec![0; series.len() * Outcome::BY_NAME.len() * words_each];
         let mut readings = words.chunks_mut(words_each);
-        let mut ahead = series.iter().skip(FETCHED_AHEAD);
+        let [mut ahead, mut far_ahead] =
+            [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
         let running = series.iter().map(|series| {
+            std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
             std::hint::black_box(ahead.next().map(|series| series.fetch()));
             let ended: u64 = Outcome::BY_NAME
                 .into_iter()

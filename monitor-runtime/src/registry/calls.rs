@@ -16,6 +16,7 @@ use super::shard::Stripe;
 use super::sink::Shown;
 use crate::call::Outcome;
 use crate::catalog::{self, Metric};
+use crate::clock;
 
 /// From milliseconds to minutes, since an agent waits for models and tools.
 pub(crate) const CALL_BUCKETS: [f64; 16] =
@@ -105,6 +106,8 @@ pub(super) fn keep_exemplars() {
 pub(crate) struct CallSeries {
     pub(super) labels: Labels,
     pub(super) buckets: &'static Buckets,
+    /// At hand, which spares each call to ask whether the process has one yet.
+    clock: &'static quanta::Clock,
     /// The outcome of the calls of which a duration is all that is kept: [`Outcome::Success`], or [`NONE`].
     quick: AtomicU8,
     /// Calls that succeeded; beside them, calls that started.
@@ -137,6 +140,7 @@ impl Series for CallSeries {
         let series = Self {
             labels,
             buckets,
+            clock: clock::clock(),
             quick: AtomicU8::new(Outcome::Success as u8),
             success: Histogram::new(buckets),
             failed: [const { OnceLock::new() }; FAILED],
@@ -162,15 +166,28 @@ impl CallSeries {
         self.labels.values().last().unwrap_or("")
     }
 
-    /// Counts a call that starts.
+    /// Counts a call that starts, and gives the moment at which it does, in the clock's ticks.
     #[inline]
-    pub(crate) fn start(&self) {
+    pub(crate) fn start(&self) -> u64 {
         self.success.add_beside(Stripe::of_this_thread(), 1);
+        self.clock.raw()
     }
 
-    /// Counts a call that ended; each start is followed by exactly one end.
+    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave; each start is followed by exactly
+    /// one end.
     #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, nanos: u64, span: &Span) {
+    pub(crate) fn end(&self, outcome: Outcome, started: u64, span: Option<&Span>) {
+        self.record(outcome, self.nanos_since(started), span);
+    }
+
+    /// 0 should the clock ever step back.
+    #[inline]
+    fn nanos_since(&self, started: u64) -> u64 {
+        self.clock.delta_as_nanos(started, self.clock.raw())
+    }
+
+    #[inline]
+    pub(super) fn record(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
         // The one comparison that a call has to make anyway: what more there may be to keep costs those nothing that do not.
         if outcome as u8 == self.quick.load(Ordering::Relaxed) {
             self.success.record(Stripe::of_this_thread(), nanos);
@@ -179,7 +196,8 @@ impl CallSeries {
         }
     }
 
-    fn end_slowly(&self, outcome: Outcome, nanos: u64, span: &Span) {
+    #[inline(never)]
+    fn end_slowly(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
         self.histogram(outcome).record(Stripe::of_this_thread(), nanos);
         #[cfg(feature = "health")]
         self.offer_exemplar(outcome as usize, nanos, span);
@@ -195,8 +213,9 @@ impl CallSeries {
         })
     }
 
-    /// Records how long a stream took to yield its first item.
-    pub(crate) fn first_item(&self, nanos: u64, span: &Span) {
+    /// Records how long a stream that started at such a moment took to yield its first item.
+    pub(crate) fn first_item(&self, started: u64, span: Option<&Span>) {
+        let nanos = self.nanos_since(started);
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
         histogram.record(Stripe::of_this_thread(), nanos);
         #[cfg(feature = "health")]
@@ -213,16 +232,21 @@ impl CallSeries {
     }
 
     #[cfg(feature = "health")]
-    fn offer_exemplar(&self, place: usize, nanos: u64, span: &Span) {
+    fn offer_exemplar(&self, place: usize, nanos: u64, span: Option<&Span>) {
         if let Some(exemplars) = self.exemplars.get() {
             let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-            exemplars.offer(self.buckets.index(nanos), nanos, || exemplars::identify(span));
+            exemplars.offer(self.buckets.index(nanos), nanos, || span.and_then(exemplars::identify));
         }
     }
 
     #[cfg(feature = "health")]
     pub(super) fn exemplars(&self, place: usize) -> Option<&Exemplars> {
         self.exemplars.get()?[place].get()
+    }
+
+    /// Has the processor fetch the series itself, which says where its cells are.
+    pub(super) fn fetch_head(&self) -> usize {
+        self.failed.iter().filter(|histogram| histogram.get().is_some()).count() + self.labels.text().len()
     }
 
     /// See [`Cells::fetch`](super::shard::Cells::fetch).

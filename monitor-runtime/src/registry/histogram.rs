@@ -189,15 +189,13 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub(crate) fn record(&self, stripe: Stripe, nanos: u64) {
-        let row = self.cells.of(stripe);
-        row.add(SUM, nanos);
-        row.add(FIRST_BUCKET + self.buckets.index(nanos), 1);
+        self.cells.add_two(stripe, (SUM, nanos), (FIRST_BUCKET + self.buckets.index(nanos), 1));
     }
 
     /// Adds to a counter beside the histogram, which is no part of it.
     #[inline]
     pub(crate) fn add_beside(&self, stripe: Stripe, amount: u64) {
-        self.cells.of(stripe).add(SPARE, amount);
+        self.cells.add(stripe, SPARE, amount);
     }
 
     /// What [`add_beside`](Self::add_beside) added.

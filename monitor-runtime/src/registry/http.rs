@@ -1,5 +1,6 @@
 //! The metrics of the HTTP layer.
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -33,6 +34,13 @@ impl fmt::Debug for Route {
     }
 }
 
+/// A place for a route that a thread has met.
+type Met = Cell<Option<&'static RequestDuration>>;
+
+thread_local! {
+    static MET: [Met; 32] = const { [const { Cell::new(None) }; 32] };
+}
+
 struct InFlight {
     cells: Cells,
     labels: Labels,
@@ -54,9 +62,35 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 impl HttpMetrics {
     /// Counts a request that arrived, and finds where it is to be recorded.
     pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
-        let (Found::Own(durations) | Found::Overflow(durations)) = self.durations.find(&[method, endpoint]);
-        self.in_flight().cells.of(Stripe::of_this_thread()).add(STARTED, 1);
+        let durations = self.find_durations(method, endpoint);
+        self.in_flight().cells.add(Stripe::of_this_thread(), STARTED, 1);
         Route(durations)
+    }
+
+    /// The route that the thread met last in the same place, if it is this one, else by look-up.
+    #[inline]
+    fn find_durations(&self, method: &'static str, endpoint: &str) -> &'static RequestDuration {
+        // A router has one text for a route, as long as it lives: where that is sets routes apart, and the labels decide.
+        let place = (endpoint.as_ptr().addr() / size_of::<usize>()) ^ method.len();
+        MET.with(|met| {
+            let met = &met[place % met.len()];
+            match met.get().filter(|durations| durations.labels.are(&[method, endpoint])) {
+                Some(durations) => durations,
+                None => self.look_up_durations(method, endpoint, met),
+            }
+        })
+    }
+
+    #[cold]
+    fn look_up_durations(&self, method: &str, endpoint: &str, met: &Met) -> &'static RequestDuration {
+        match self.durations.find(&[method, endpoint]) {
+            Found::Own(durations) => {
+                met.set(Some(durations));
+                durations
+            }
+            // Not remembered, so that each request recorded there is counted as such.
+            Found::Overflow(durations) => durations,
+        }
     }
 
     /// Counts a request that ended; each start is followed by exactly one end.
@@ -73,8 +107,8 @@ impl HttpMetrics {
             durations.offer_exemplar(nanos, *identity);
         }
         let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
-        requests.count.of(stripe).add(0, 1);
-        self.in_flight().cells.of(stripe).add(ENDED, 1);
+        requests.count.add(stripe, 0, 1);
+        self.in_flight().cells.add(stripe, ENDED, 1);
     }
 
     /// The requests of a status that the route has not seen, or has no place to remember.

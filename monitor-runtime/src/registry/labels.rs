@@ -57,6 +57,11 @@ impl Labels {
     pub(crate) fn are(&self, values: &[&str]) -> bool {
         match values {
             [value] => self.count == 1 && *self.joined == **value,
+            [first, second] => {
+                let (joined, at) = (self.joined.as_bytes(), first.len());
+                let is_cut_there = self.count == 2 && self.ends[0] == at && joined.len() == at + second.len();
+                is_cut_there && joined[..at] == *first.as_bytes() && joined[at..] == *second.as_bytes()
+            }
             _ => self.values().eq(values.iter().copied()),
         }
     }

@@ -28,42 +28,61 @@ static STRIPES: LazyLock<Stripes> = LazyLock::new(|| {
 /// Whoever can know of an addition, because it happened before, reads a number that covers it.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The present thread's place among the stripes.
+/// The present thread's place among the stripes: the number of the one it leases, or [`NONE`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stripe {
-    index: usize,
-    is_leased: bool,
-}
+pub(crate) struct Stripe(usize);
+
+/// No stripe has this number, so that looking for it finds none.
+const NONE: usize = usize::MAX;
 
 thread_local! {
-    /// Readable however far the thread's end has come, as nothing has to be dropped.
-    static PLACE: Cell<Option<Stripe>> = const { Cell::new(None) };
+    // Readable however far the thread's end has come, as nothing has to be dropped.
+    static LEASED: Cell<usize> = const { Cell::new(NONE) };
+    /// For a thread that leases none: its place among the shared ones.
+    static SHARED: Cell<usize> = const { Cell::new(NONE) };
     static LEASE: Lease = const { Lease(Cell::new(None)) };
 }
 
 impl Stripe {
-    /// Takes the thread's stripe, giving it one at its first call.
+    /// The thread's stripe; one that has none yet is given one where it first adds.
     #[inline]
     pub(crate) fn of_this_thread() -> Self {
-        match PLACE.get() {
-            Some(stripe) => stripe,
-            None => Self::assign(),
+        Self(LEASED.get())
+    }
+}
+
+/// Where a thread adds.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Leased(usize),
+    Shared(usize),
+}
+
+impl Place {
+    fn of_this_thread() -> Self {
+        match (LEASED.get(), SHARED.get()) {
+            (NONE, NONE) => Self::assign(),
+            (NONE, shared) => Self::Shared(shared),
+            (leased, _) => Self::Leased(leased),
         }
     }
 
     #[cold]
     fn assign() -> Self {
         let leased = LEASE.try_with(Lease::take).unwrap_or(None);
-        let stripe = leased.map_or_else(Self::shared, |index| Self { index, is_leased: true });
-        USED.fetch_max(stripe.index + 1, Ordering::AcqRel);
-        PLACE.set(Some(stripe));
-        stripe
+        let (place, number) = match leased {
+            Some(leased) => (Self::Leased(leased), leased),
+            None => Self::share(),
+        };
+        USED.fetch_max(number + 1, Ordering::AcqRel);
+        place
     }
 
-    fn shared() -> Self {
+    fn share() -> (Self, usize) {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { index: STRIPES.leased + turn % STRIPES.shared, is_leased: false }
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES.shared;
+        SHARED.set(turn);
+        (Self::Shared(turn), STRIPES.leased + turn)
     }
 }
 
@@ -77,6 +96,7 @@ impl Lease {
     fn take(&self) -> Option<usize> {
         let index = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         self.0.set(index);
+        LEASED.set(index.unwrap_or(NONE));
         index
     }
 }
@@ -85,7 +105,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(index) = self.0.take() {
             // Destructors of other thread-locals may still make calls, and then get a shared stripe.
-            PLACE.set(None);
+            LEASED.set(NONE);
             FREE.lock().unwrap_or_else(PoisonError::into_inner).push(index);
         }
     }
@@ -96,34 +116,85 @@ impl Drop for Lease {
 struct Line([AtomicU64; WORDS_PER_LINE]);
 
 /// A row of counters, striped.
+///
+/// The first line of a stripe, with what is added to most, stands apart from its others: to find it takes the number of the
+/// stripe alone.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    lines: Box<[Line]>,
+    /// The first line of each leased stripe; none where one stripe is for all threads.
+    heads: Box<[Line]>,
+    /// The other lines of each leased stripe, then all lines of each shared one.
+    others: Box<[Line]>,
     lines_per_stripe: usize,
-    /// From one stripe to the next; 0 where there is one stripe for all threads.
-    step: usize,
 }
 
 impl Cells {
     /// Makes `words` cells at 0.
     pub(crate) fn new(words: usize) -> Self {
+        let Stripes { leased, shared } = *STRIPES;
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
-        let stripes = STRIPES.leased + STRIPES.shared;
-        Self { lines: lines(lines_per_stripe * stripes), lines_per_stripe, step: lines_per_stripe }
+        let others = (lines_per_stripe - 1) * leased + lines_per_stripe * shared;
+        Self { heads: lines(leased), others: lines(others), lines_per_stripe }
     }
 
     /// Makes `words` cells at 0 in one stripe that all threads share, for what happens seldom.
     pub(crate) fn unstriped(words: usize) -> Self {
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
-        Self { lines: lines(lines_per_stripe), lines_per_stripe, step: 0 }
+        Self { heads: lines(0), others: lines(lines_per_stripe), lines_per_stripe }
     }
 
-    /// The cells that a thread adds to.
+    /// Adds to a cell of the present thread's stripe.
+    ///
+    /// `Release`, so that whoever reads the addition by [`sum`](Cells::sum) also reads what was added to
+    /// other cells before it: a call's start before its end.
     #[inline]
-    pub(crate) fn of(&self, stripe: Stripe) -> Row<'_> {
-        let start = stripe.index * self.step;
-        let is_leased = stripe.is_leased && self.step > 0;
-        Row { lines: &self.lines[start..start + self.lines_per_stripe], is_leased }
+    pub(crate) fn add(&self, Stripe(stripe): Stripe, word: usize, amount: u64) {
+        match self.heads.get(stripe).and_then(|head| head.0.get(word)) {
+            Some(cell) => add_alone(cell, amount),
+            None => self.add_elsewhere(word, amount),
+        }
+    }
+
+    /// The same of two cells, each a word and an amount.
+    #[inline]
+    pub(crate) fn add_two(&self, Stripe(stripe): Stripe, first: (usize, u64), second: (usize, u64)) {
+        let head = self.heads.get(stripe).map(|head| &head.0);
+        match head.and_then(|head| Some((head.get(first.0)?, head.get(second.0)?))) {
+            Some(cells) => {
+                add_alone(cells.0, first.1);
+                add_alone(cells.1, second.1);
+            }
+            None => self.add_two_elsewhere(first, second),
+        }
+    }
+
+    #[inline(never)]
+    fn add_two_elsewhere(&self, first: (usize, u64), second: (usize, u64)) {
+        self.add_elsewhere(first.0, first.1);
+        self.add_elsewhere(second.0, second.1);
+    }
+
+    /// Adds to any cell; one that is not in the first line of a leased stripe, as a rule.
+    #[inline(never)]
+    fn add_elsewhere(&self, word: usize, amount: u64) {
+        let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
+        match Place::of_this_thread() {
+            _ if self.heads.is_empty() => add_beside_others(&self.others[line].0[word], amount),
+            Place::Leased(stripe) if line == 0 => add_alone(&self.heads[stripe].0[word], amount),
+            Place::Leased(stripe) => {
+                let before = stripe * (self.lines_per_stripe - 1);
+                add_alone(&self.others[before + line - 1].0[word], amount);
+            }
+            Place::Shared(stripe) => {
+                let line = &self.shared()[stripe * self.lines_per_stripe + line];
+                add_beside_others(&line.0[word], amount);
+            }
+        }
+    }
+
+    /// The lines of shared stripes.
+    fn shared(&self) -> &[Line] {
+        self.others.get(self.heads.len() * (self.lines_per_stripe - 1)..).unwrap_or_default()
     }
 
     /// How many words [`sum_all`](Self::sum_all) gives: those of whole cache lines.
@@ -133,64 +204,78 @@ impl Cells {
 
     /// Adds to `totals` what all cells hold over all stripes.
     pub(crate) fn sum_all(&self, totals: &mut [u64]) {
-        let mut used = self.used();
-        while let Some((stripe, others)) = used.split_at_checked(self.lines_per_stripe) {
-            for (totals, line) in totals.as_chunks_mut::<WORDS_PER_LINE>().0.iter_mut().zip(stripe) {
-                for (total, cell) in totals.iter_mut().zip(&line.0) {
-                    *total = total.wrapping_add(cell.load(Ordering::Acquire));
-                }
+        let [heads, tails, shared] = self.used();
+        let totals = totals.as_chunks_mut().0;
+        if let Some((first, behind)) = totals.split_first_mut() {
+            for head in heads {
+                add_line(first, head);
             }
-            used = others;
+            add_stripes(behind, tails, self.lines_per_stripe - 1);
         }
+        add_stripes(totals, shared, self.lines_per_stripe);
     }
 
     /// Has the processor fetch the cells, since many series are more than it keeps at hand.
     pub(crate) fn fetch(&self) -> u64 {
-        self.used().iter().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
+        self.used().into_iter().flatten().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
     }
 
-    fn used(&self) -> &[Line] {
-        let used = USED.load(Ordering::Acquire) * self.lines_per_stripe;
-        self.lines.get(..used).unwrap_or(&self.lines)
+    /// Of all stripes that may hold something: first lines, other lines, shared stripes.
+    fn used(&self) -> [&[Line]; 3] {
+        let used = USED.load(Ordering::Acquire);
+        let leased = used.min(self.heads.len());
+        let shared = (used - leased) * self.lines_per_stripe;
+        let shared = if self.heads.is_empty() { self.lines_per_stripe } else { shared };
+        let (heads, tails) =
+            (self.heads.get(..leased), self.others.get(..leased * (self.lines_per_stripe - 1)));
+        [heads, tails, self.shared().get(..shared)].map(Option::unwrap_or_default)
     }
 
     /// The total of one cell over all stripes.
     pub(crate) fn sum(&self, word: usize) -> u64 {
-        self.lines[word / WORDS_PER_LINE..]
-            .iter()
-            .step_by(self.lines_per_stripe)
-            .take(USED.load(Ordering::Acquire))
-            .map(|line| line.0[word % WORDS_PER_LINE].load(Ordering::Acquire))
-            .fold(0, u64::wrapping_add)
+        let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
+        let [heads, tails, shared] = self.used();
+        let leased = match line.checked_sub(1) {
+            None => sum_of(heads, 1, word),
+            Some(tail) => sum_of(tails.get(tail..).unwrap_or_default(), self.lines_per_stripe - 1, word),
+        };
+        leased.wrapping_add(sum_of(shared.get(line..).unwrap_or_default(), self.lines_per_stripe, word))
     }
+}
+
+/// Adds to a cell of which this thread is the only writer: none writes between the load and the store.
+#[inline]
+fn add_alone(cell: &AtomicU64, amount: u64) {
+    cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
+}
+
+fn add_beside_others(cell: &AtomicU64, amount: u64) {
+    cell.fetch_add(amount, Ordering::Release);
+}
+
+fn add_stripes(totals: &mut [[u64; WORDS_PER_LINE]], stripes: &[Line], lines_per_stripe: usize) {
+    for stripe in stripes.chunks(lines_per_stripe.max(1)) {
+        for (totals, line) in totals.iter_mut().zip(stripe) {
+            add_line(totals, line);
+        }
+    }
+}
+
+#[inline]
+fn add_line(totals: &mut [u64; WORDS_PER_LINE], line: &Line) {
+    for (total, cell) in totals.iter_mut().zip(&line.0) {
+        *total = total.wrapping_add(cell.load(Ordering::Acquire));
+    }
+}
+
+/// One word of every so manieth line.
+fn sum_of(lines: &[Line], step: usize, word: usize) -> u64 {
+    let cells = lines.iter().step_by(step.max(1)).map(|line| line.0[word].load(Ordering::Acquire));
+    cells.fold(0, u64::wrapping_add)
 }
 
 fn lines(count: usize) -> Box<[Line]> {
     (0..count).map(|_| Line::default()).collect()
-}
-
-/// The cells of one stripe.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'c> {
-    lines: &'c [Line],
-    is_leased: bool,
-}
-
-impl Row<'_> {
-    /// Adds to one cell.
-    ///
-    /// `Release`, so that whoever reads the addition by [`sum`](Cells::sum) also reads what was added to
-    /// other cells before it: a call's start before its end.
-    #[inline]
-    pub(crate) fn add(self, word: usize, amount: u64) {
-        let cell = &self.lines[word / WORDS_PER_LINE].0[word % WORDS_PER_LINE];
-        if self.is_leased {
-            // No other thread writes between the load and the store.
-            cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
-        } else {
-            cell.fetch_add(amount, Ordering::Release);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -208,7 +293,7 @@ mod tests {
 
     fn add_everywhere(cells: &Cells) {
         for word in 0..20 {
-            cells.of(Stripe::of_this_thread()).add(word, word as u64);
+            cells.add(Stripe::of_this_thread(), word, word as u64);
         }
     }
 
@@ -275,9 +360,8 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..STRIPES.leased + 8 {
                 scope.spawn(|| {
-                    let stripe = Stripe::of_this_thread();
-                    if stripe.is_leased {
-                        held.lock().unwrap().push(stripe.index);
+                    if let Place::Leased(stripe) = Place::of_this_thread() {
+                        held.lock().unwrap().push(stripe);
                     }
                     all_hold.wait();
                 });

@@ -137,7 +137,7 @@ mod tests {
             (Outcome::Error, 3_000_000_000),
         ] {
             series.start();
-            series.end(outcome, nanos, &tracing::Span::none());
+            series.record(outcome, nanos, None);
         }
         series.start();
 
