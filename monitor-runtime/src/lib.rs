@@ -66,6 +66,9 @@ pub mod logging;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod private;
 

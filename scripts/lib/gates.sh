@@ -124,3 +124,8 @@ check_latencies() {
 measure_latencies() {
     run cargo bench --package monitor-endpoints-bench --bench endpoints -- --quick --check
 }
+
+check_fuzzing() {
+    stage 'fuzzing: each target for ten seconds'
+    run scripts/fuzz 10
+}

@@ -14,6 +14,11 @@ has_c_compiler() {
     printf '#include <stdio.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null
 }
 
+# libFuzzer is C++.
+has_cxx_compiler() {
+    printf '#include <string>\nint main() { return 0; }\n' | c++ -x c++ -o /dev/null - 2>/dev/null
+}
+
 has_postgres() {
     [ -n "$(postgres_bin)" ]
 }
@@ -57,6 +62,7 @@ postgres_bin() {
 # Need by need: the test that shows it is met, and the packages that meet it.
 needs='
 has_c_compiler gcc libc6-dev
+has_cxx_compiler g++
 has_postgres postgresql
 has_mariadb mariadb-server
 has_prometheus prometheus
@@ -81,7 +87,7 @@ install_missing_packages() {
             die "installing the package $packages was not enough ($has still fails)"
         fi
     done <<<"$needs"
-    echo 'a C compiler, PostgreSQL, MariaDB, Prometheus, its Pushgateway and rsyslog are there'
+    echo 'compilers of C and C++, PostgreSQL, MariaDB, Prometheus, its Pushgateway and rsyslog are there'
 }
 
 install_packages() {

@@ -35,7 +35,9 @@ pub(crate) fn features() -> Vec<String> {
     let manifest = manifest();
     let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
     let features = lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
-    features.map(|(name, _)| name.to_owned()).filter(|name| name != "default").collect()
+    // What begins with an underscore is not for users.
+    let is_for_users = |name: &&str| *name != "default" && !name.starts_with('_');
+    features.map(|(name, _)| name).filter(is_for_users).map(str::to_owned).collect()
 }
 
 #[test]

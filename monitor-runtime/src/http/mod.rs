@@ -67,4 +67,6 @@ mod span;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::{HttpLayer, HttpService};
+#[cfg(feature = "__fuzzing")]
+pub(crate) use request_id::accepted_id;
 pub use request_id::{MissingRequestId, RequestId};

@@ -72,6 +72,12 @@ impl RequestId {
     }
 }
 
+/// The id of a request with this header.
+#[cfg(feature = "__fuzzing")]
+pub(crate) fn accepted_id(header: HeaderValue) -> Option<RequestId> {
+    RequestId::accept(&HeaderMap::from_iter([(X_REQUEST_ID.clone(), header)]))
+}
+
 fn is_acceptable(id: &[u8]) -> bool {
     let printable = id.iter().all(|byte| (b' '..=b'~').contains(byte));
     printable && id.len() <= LONGEST && id == id.trim_ascii() && !id.is_empty()

@@ -209,6 +209,16 @@ impl Logging {
         Ok((filter, Lines::new(Producer::new(outlet), look, rules), guard))
     }
 
+    /// What these settings say of a line, for an output that is not theirs.
+    #[cfg(feature = "__fuzzing")]
+    pub(super) fn lines_into<K: super::layer::Sink>(&self, sink: K) -> Lines<K> {
+        let look = match self.format {
+            Some(Format::Pretty) => Look::Pretty { colour: false },
+            _ => Look::Json,
+        };
+        Lines::new(sink, look, ValueRules::new(&self.redacted, self.max_value_bytes))
+    }
+
     fn check(&self) -> Result<(), LoggingError> {
         if self.queue_bytes == 0 {
             return Err(LoggingError::QueueBytes);

@@ -84,6 +84,12 @@ impl<K: Sink> LogLayer<K> {
     pub(crate) fn json(sink: K) -> Self {
         Self::new(Lines::new(sink, Look::Json, None))
     }
+
+    /// A layer that writes as it is set and filters nothing.
+    #[cfg(feature = "__fuzzing")]
+    pub(crate) fn as_set(sink: K, logging: &super::Logging) -> Self {
+        Self::new(logging.lines_into(sink))
+    }
 }
 
 impl<S, K> Layer<S> for LogLayer<K>

@@ -47,6 +47,8 @@ pub(crate) use family::set_limit as set_series_limit;
 pub(crate) use format::Format;
 #[cfg(feature = "health")]
 pub use histogram::BucketError;
+#[cfg(feature = "__fuzzing")]
+pub(crate) use labels::Labels;
 
 use sink::Shown;
 
