@@ -162,6 +162,26 @@ mod streams {
     }
 
     #[track_skill]
+    fn opened_at_once(succeeds: bool) -> Result<impl Stream<Item = u8>, String> {
+        tracing::info!("opening");
+        if !succeeds {
+            return Err("asked to fail".to_owned());
+        }
+        Ok(stream::iter([1, 2]))
+    }
+
+    #[track_skill(error_if = |item: &u8| *item == 2)]
+    fn boxed_at_once<'a>(bytes: &'a [u8]) -> std::io::Result<BoxStream<'a, u8>> {
+        let first = bytes.first().ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        Ok(stream::iter([*first, bytes[1]]).boxed())
+    }
+
+    #[track_skill(stream)]
+    fn alias_at_once(bytes: &[u8]) -> Result<Tokens<'_>, String> {
+        if bytes.is_empty() { Err("empty".to_owned()) } else { Ok(Box::pin(stream::iter(bytes.to_vec()))) }
+    }
+
+    #[track_skill]
     async fn borrowing(bytes: &[u8]) -> impl Stream<Item = &u8> {
         tokio::task::yield_now().await;
         stream::iter(bytes)
@@ -212,6 +232,44 @@ mod streams {
     }
 
     #[tokio::test]
+    async fn a_stream_that_is_given_in_a_result_at_once_is_a_call_until_its_end() {
+        let recording = Recording::start();
+        let stream = opened_at_once(true).unwrap();
+        assert_eq!(recording.value("active_skills", &[("skill_id", "opened_at_once")]), 1.0);
+        assert_eq!(stream.count().await, 2);
+        drop(opened_at_once(true).unwrap());
+        assert!(opened_at_once(false).is_err());
+        let counts = [("success", 1.0), ("cancelled", 1.0), ("error", 1.0)];
+        assert_counts(&recording, "opened_at_once", &counts);
+
+        assert_eq!(boxed_at_once(&[1, 3]).unwrap().count().await, 2);
+        assert_eq!(boxed_at_once(&[1, 2]).unwrap().count().await, 2);
+        assert!(boxed_at_once(&[]).is_err());
+        assert!(std::panic::catch_unwind(|| boxed_at_once(&[1]).is_ok()).is_err());
+        let counts = [("success", 1.0), ("error", 2.0), ("panic", 1.0)];
+        assert_counts(&recording, "boxed_at_once", &counts);
+
+        assert_eq!(alias_at_once(&[1, 2]).unwrap().count().await, 2);
+        assert!(alias_at_once(&[]).is_err());
+        assert_counts(&recording, "alias_at_once", &[("success", 1.0), ("error", 1.0)]);
+    }
+
+    #[test]
+    fn what_opens_a_stream_at_once_runs_in_the_call_and_its_caller_does_not() {
+        let lines = capture_logs(|| {
+            let stream = opened_at_once(true).unwrap();
+            tracing::info!("opened");
+            drop(stream);
+            opened_at_once(false).map(drop).unwrap_err();
+        });
+        let ids: Vec<_> =
+            lines.iter().map(|line| (line["event"].as_str(), line["skill_id"].as_str())).collect();
+        let id = Some("opened_at_once");
+        let (opening, failed) = ((Some("opening"), id), (Some("skill failed"), id));
+        assert_eq!(ids, [opening, (Some("opened"), None), opening, failed]);
+    }
+
+    #[tokio::test]
     async fn an_item_that_is_an_error_makes_the_call_one() {
         let recording = Recording::start();
         let items = || vec![Ok(1), Err("broken".to_owned()), Ok(2)];
@@ -258,6 +316,7 @@ mod streams {
         drop(is_send(numbers(1)));
         drop(is_send(fallible(vec![])));
         drop(is_send(opened(true)));
+        drop(is_send(opened_at_once(true)));
     }
 
     #[tokio::test]

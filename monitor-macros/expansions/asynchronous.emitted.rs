@@ -13,16 +13,17 @@ async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error
             ])
         },
     );
+    let body = async move {
+        if false {
+            let monitor_never_returned: Result<Vec<String>, std::io::Error> =
+                ::monitor_runtime::private::never_returned();
+            return monitor_never_returned;
+        }
+        { Ok(vec![query.to_owned(); limit]) }
+    };
     let result: Result<Vec<String>, std::io::Error> =
-        ::monitor_runtime::private::across(&mut entry, async move {
-            if false {
-                let monitor_never_returned: Result<Vec<String>, std::io::Error> =
-                    ::monitor_runtime::private::never_returned();
-                return monitor_never_returned;
-            }
-            { Ok(vec![query.to_owned(); limit]) }
-        })
-        .await;
+        ::monitor_runtime::private::across(&mut entry, ::monitor_runtime::private::pin!(body))
+            .await;
     ::monitor_runtime::private::settle(
         &mut entry,
         ::monitor_runtime::private::outcome_of(&result).monitor_outcome(),

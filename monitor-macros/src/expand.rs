@@ -96,6 +96,10 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
             use #runtime::returned::*;
             (&&&#runtime::Returned::<#returned>::TYPE).monitor_track(#entry, #body, #judge)
         }},
+        Shape::Opened(stream) => {
+            let ends = opened_ends(spec, stream);
+            quote!(#runtime::track_opened(#entry, #body, #ends))
+        }
         Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
             quote!(#runtime::track(#entry, #body, #judge))
         }
@@ -175,8 +179,13 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
     let captured = captured_in_order(function, runtime);
     let braces = body_behind(&quote!(#captured #never #rebound), function);
     let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
-    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [entry, pinned, result] =
+        ["entry", "body", "result"].map(|name| Ident::new(name, Span::mixed_site()));
     let (settled, given) = match spec.shape {
+        Shape::AsyncStream(stream) if stream.is_in_result => {
+            let ends = opened_ends(spec, stream);
+            (TokenStream::new(), quote!(#runtime::hand_on_ok(#entry, #result, #ends)))
+        }
         Shape::AsyncStream(stream) => (TokenStream::new(), hand_on(spec, stream, &entry, &result)),
         _ => (settled(spec, &entry, &result), quote!(#result)),
     };
@@ -185,7 +194,11 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
         spec,
         function,
         &quote!(mut),
-        &quote!(let #result #colon = #runtime::across(&mut #entry, #body).await; #settled #ended),
+        &quote! {
+            let #pinned = #body;
+            let #result #colon = #runtime::across(&mut #entry, #runtime::pin!(#pinned)).await;
+            #settled #ended
+        },
     )
 }
 
@@ -198,25 +211,25 @@ fn never_reached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenS
     quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
 }
 
-/// What an asynchronous function's call does once there is a stream: it goes on in it.
-fn hand_on(spec: &Spec, stream: Stream, call: &Ident, result: &Ident) -> TokenStream {
+/// What a call does once there is a stream: it goes on in it.
+fn hand_on(spec: &Spec, stream: Stream, call: &Ident, given: &Ident) -> TokenStream {
     let (runtime, judge) = (&spec.runtime, judge(spec));
-    let tracked = match &spec.said_stream {
+    match &spec.said_stream {
         Some(said) => quote! {{
             use #runtime::handed::*;
-            (&&#runtime::Returned::<#said>::TYPE).monitor_hand_on(#call, #result, #judge)
+            (&&#runtime::Returned::<#said>::TYPE).monitor_hand_on(#call, #given, #judge)
         }},
-        None if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #result, #judge)),
-        None => quote!(#runtime::hand_on(#call, #result, #judge)),
-    };
-    if !stream.is_in_result {
-        return tracked;
+        None if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
+        None => quote!(#runtime::hand_on(#call, #given, #judge)),
     }
-    quote! {
-        #runtime::hand_on_ok(
-            #call, #result, |#result| #runtime::verdict!(#result), |#call, #result| #tracked
-        )
-    }
+}
+
+/// How the call of a function ends that gives a stream in a `Result`: by an `Err`, or in the stream of an `Ok`.
+fn opened_ends(spec: &Spec, stream: Stream) -> TokenStream {
+    let runtime = &spec.runtime;
+    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let tracked = hand_on(spec, stream, &entry, &result);
+    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
 }
 
 /// The type of the body as the runtime sees it.

@@ -25,6 +25,8 @@ pub(crate) enum Shape {
     Stream(Stream),
     /// `async fn`: until the stream that it gives ends.
     AsyncStream(Stream),
+    /// Until the stream that it gives as an `Ok` ends.
+    Opened(Stream),
 }
 
 /// Where the stream is in the return type.
@@ -49,9 +51,7 @@ impl Shape {
         let is_caller_tracked = is_track_caller(function);
         match (shape, &function.signature.output) {
             // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
-            (Self::Value, ReturnType::Type(_, declared))
-                if !is_judged && matches!(**declared, Type::ImplTrait(_)) =>
-            {
+            (Self::Value, ReturnType::Type(_, declared)) if !is_judged && is_promise(declared) => {
                 Self::Guarded
             }
             (Self::Value, output) if !is_judged && is_caller_tracked && is_never_an_error(output) => {
@@ -82,7 +82,7 @@ impl Shape {
 
     fn of_plain(declared: &Type, stream: bool) -> Self {
         match stream_in(declared, stream) {
-            Some(Stream { is_in_result: true, .. }) => return Self::Value,
+            Some(opened @ Stream { is_in_result: true, .. }) => return Self::Opened(opened),
             Some(_) if said_stream(declared).is_some() && !holds_opaque(declared) => return Self::ByType,
             Some(stream) => return Self::Stream(stream),
             None => {}
@@ -95,6 +95,15 @@ impl Shape {
             Type::Paren(paren) => Self::of_plain(&paren.elem, stream),
             _ => Self::Value,
         }
+    }
+}
+
+/// `impl Trait`, alone or in a tuple, neither of which is an error.
+fn is_promise(declared: &Type) -> bool {
+    match declared {
+        Type::ImplTrait(_) => true,
+        Type::Tuple(tuple) => tuple.elems.iter().any(is_promise),
+        _ => false,
     }
 }
 
@@ -251,6 +260,8 @@ mod tests {
         assert_eq!(shape("fn f() -> BoxStream<'static, u8>"), Shape::Stream(stream(true, false)));
         let result = "async fn f() -> io::Result<impl futures::Stream<Item = u8>>";
         assert_eq!(shape(result), Shape::AsyncStream(stream(false, true)));
+        let result = "fn f() -> Result<BoxStream<'static, u8>, Error>";
+        assert_eq!(shape(result), Shape::Opened(stream(true, true)));
         let boxed = "async fn f() -> Result<Pin<Box<dyn Stream<Item = u8> + Send>>, Error>";
         assert_eq!(shape(boxed), Shape::AsyncStream(stream(true, true)));
     }

@@ -164,8 +164,7 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
     {
         errors.error(
             token,
-            "`stream` needs a function that returns a stream, or an `async fn` that returns one as the `Ok` of a \
-             `Result`; remove it here",
+            "`stream` needs a function that returns a stream, alone or as the `Ok` of a `Result`; remove it here",
         );
     }
     shape

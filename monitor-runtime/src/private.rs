@@ -6,10 +6,11 @@ pub use crate::call::{
     Across, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Outcome, Promised, Rebox,
     Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
     error_if, fault_of, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, outcome_of, settle,
-    track, track_boxed_stream, track_promised_future, track_promised_stream, track_returned_future,
-    track_stream, value, without_fields,
+    track, track_boxed_stream, track_opened, track_promised_future, track_promised_stream,
+    track_returned_future, track_stream, value, without_fields,
 };
 pub use crate::registry::CallKind;
+pub use core::pin::pin;
 pub use tracing::{Level, Span};
 
 /// The ways to track what a function returns.

@@ -14,6 +14,11 @@ fn borrowing_closure() -> impl Fn(&str) -> &str {
 }
 
 #[track_agent]
+fn closures_in_a_tuple() -> (impl Fn(&str) -> &str, (u8, impl Fn(&u8) -> &u8)) {
+    (|text| &text[1..], (1, |number| number))
+}
+
+#[track_agent]
 fn closure_of_closures() -> impl Fn(u8) -> Box<dyn Fn() -> u8> {
     |number| Box::new(move || number)
 }
@@ -52,6 +57,8 @@ fn boxed_stream_unpin(to: u8) -> Box<dyn Stream<Item = u8> + Send + Unpin> {
 async fn what_the_signature_promises_reaches_the_body() {
     let recording = Recording::start();
     assert_eq!(borrowing_closure()("abc"), "bc");
+    let (behind_first, (number, same)) = closures_in_a_tuple();
+    assert_eq!((behind_first("abc"), same(&number)), ("bc", &1));
     assert_eq!(closure_of_closures()(1)(), 1);
     assert_eq!(future_of_result("1").await.unwrap(), 1);
     future_of_result("").await.unwrap_err();
@@ -59,7 +66,10 @@ async fn what_the_signature_promises_reaches_the_body() {
     assert_eq!(boxed_unpin(1).await, Ok(1));
     boxed_unpin(0).await.unwrap_err();
     assert_eq!(boxed_stream_unpin(2).count().await, 2);
-    assert_succeeded(&recording, &["borrowing_closure", "closure_of_closures", "boxed_stream_unpin"]);
+    assert_succeeded(
+        &recording,
+        &["borrowing_closure", "closures_in_a_tuple", "closure_of_closures", "boxed_stream_unpin"],
+    );
     assert_ended(&recording, "future_of_result", &["success", "error"]);
     assert_ended(&recording, "items_of_result", &["error"]);
     assert_ended(&recording, "boxed_unpin", &["success", "error"]);

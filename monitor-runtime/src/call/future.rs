@@ -9,17 +9,17 @@ use pin_project_lite::pin_project;
 use super::Verdict;
 use super::guard::Call;
 
-pin_project! {
-    /// The body of an `async fn`, polled as the call that it is.
-    ///
-    /// Many of these are compiled, one for each annotated function: whatever does not depend on the body is elsewhere.
-    #[derive(Debug)]
-    pub struct Across<'a, F> {
-        // Dropped before the body, so that what the body's locals log as they are dropped belongs to the call.
-        call: InCall<'a>,
-        #[pin]
-        body: F,
-    }
+/// The body of an `async fn`, polled as the call that it is.
+///
+/// It holds the body by reference: the compiler follows what is held by value, and nested functions come to the end of its
+/// recursion limit so much later.
+///
+/// Many of these are compiled, one for each annotated function: whatever does not depend on the body is elsewhere.
+#[derive(Debug)]
+pub struct Across<'a, F> {
+    // Dropped before the body, so that what the body's locals log as they are dropped belongs to the call.
+    call: InCall<'a>,
+    body: Pin<&'a mut F>,
 }
 
 /// Runs the body of an `async fn` as the part of `call` that it is. The call begins with the first poll; its end is the
@@ -27,9 +27,9 @@ pin_project! {
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, the call counts as `cancelled` once it is dropped itself, which has to be after this.
+/// Dropped before its end, the call counts as `cancelled` once it is dropped itself, which has to be after the body.
 #[inline]
-pub fn across<F: Future>(call: &mut Call, body: F) -> Across<'_, F> {
+pub fn across<'a, F: Future>(call: &'a mut Call, body: Pin<&'a mut F>) -> Across<'a, F> {
     Across { call: InCall(call), body }
 }
 
@@ -37,12 +37,12 @@ impl<F: Future> Future for Across<'_, F> {
     type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        this.call.0.resume();
-        let polled = this.body.poll(cx);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { call, body } = &mut *self;
+        call.0.resume();
+        let polled = body.as_mut().poll(cx);
         if polled.is_pending() {
-            this.call.0.suspend();
+            call.0.suspend();
         }
         polled
     }

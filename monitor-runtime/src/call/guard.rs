@@ -3,6 +3,8 @@
 //! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
 //! more than counting it.
 
+use std::sync::atomic::AtomicU8;
+
 use tracing::span::Id;
 use tracing::{Dispatch, Span};
 
@@ -28,7 +30,12 @@ pub struct Call {
     stage: Stage,
     /// What it is to end as although its body goes on: an item of its stream was an error.
     is_failed: bool,
+    _cells: NoCells,
 }
+
+/// None, of a type that could have some, which lets asynchronous functions be nested deeper: where the compiler asks whether there
+/// are cells in a future, it finds this type and looks no further into the futures inside.
+type NoCells = [AtomicU8; 0];
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +55,17 @@ impl Call {
     #[inline]
     pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Option<Span>) -> Self {
         let (started, parent, around) = (0, CallId::NONE, CallId::NONE);
-        Self { site, series, span, started, parent, around, stage: Stage::Prepared, is_failed: false }
+        Self {
+            site,
+            series,
+            span,
+            started,
+            parent,
+            around,
+            stage: Stage::Prepared,
+            is_failed: false,
+            _cells: [],
+        }
     }
 
     pub(super) fn site(&self) -> &'static Site {

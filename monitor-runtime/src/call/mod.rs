@@ -28,7 +28,8 @@ pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettl
 pub use site::{ErrorLog, Opening, Settings, Site, State, without_fields};
 
 pub use stream::{
-    ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_stream,
+    ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,
+    track_stream,
 };
 
 /// What a call came to: its outcome, and its error when there is one to log.

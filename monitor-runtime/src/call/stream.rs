@@ -147,6 +147,23 @@ pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Item>)
     S::rebox(hand_on(call, stream, judge))
 }
 
+/// Runs the body of a function that gives a stream as an `Ok`, in which the call goes on; an `Err` ends it.
+///
+/// # Errors
+///
+/// Those of the body.
+#[inline]
+pub fn track_opened<S, E, O>(
+    mut call: Call,
+    body: impl FnOnce() -> Result<S, E>,
+    judge: impl for<'r> FnOnce(&'r Result<S, E>) -> Verdict<'r>,
+    hand_on: impl FnOnce(Call, S) -> O,
+) -> Result<O, E> {
+    call.resume();
+    let result = body();
+    hand_on_ok(call, result, judge, hand_on)
+}
+
 /// Goes on with the call in the stream of an `Ok`; an `Err` ends it.
 ///
 /// # Errors
