@@ -35,3 +35,54 @@ mod pages {
     #[doc = include_str!("../docs/scaling.md")]
     mod scaling {}
 }
+
+/// Crates of earlier editions, whose rules hold in a tracked body as in a plain one.
+///
+/// ```edition2021
+/// use std::cell::RefCell;
+///
+/// type Said = RefCell<Vec<&'static str>>;
+///
+/// struct Says<'a>(&'a Said, &'static str);
+///
+/// impl Says<'_> {
+///     fn number(&self) -> u8 {
+///         1
+///     }
+/// }
+///
+/// impl Drop for Says<'_> {
+///     fn drop(&mut self) {
+///         self.0.borrow_mut().push(self.1);
+///     }
+/// }
+///
+/// macro_rules! twins {
+///     ($plain:ident $tracked:ident $($keyword:ident)?) => {
+///         $($keyword)? fn $plain(said: &Said, _owned: String) -> u8 {
+///             let _local = Says(said, "local");
+///             Says(said, "temporary").number()
+///         }
+///
+///         #[monitor_runtime::track_agent]
+///         $($keyword)? fn $tracked(said: &Said, _owned: String) -> u8 {
+///             let _local = Says(said, "local");
+///             Says(said, "temporary").number()
+///         }
+///     };
+/// }
+///
+/// twins!(plain tracked);
+/// twins!(plain_async tracked_async async);
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let [plain, tracked] = [RefCell::default(), RefCell::default()];
+///     assert_eq!(plain_async(&plain, String::new()).await, tracked_async(&tracked, String::new()).await);
+///     assert_eq!(self::plain(&plain, String::new()), self::tracked(&tracked, String::new()));
+///     assert_eq!(plain.take(), ["local", "temporary", "local", "temporary"]);
+///     assert_eq!(tracked.take(), ["local", "temporary", "local", "temporary"]);
+/// }
+/// ```
+#[cfg(doctest)]
+mod earlier_editions {}

@@ -1,6 +1,6 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -68,14 +68,26 @@ fn within_braces(function: &Function, tokens: TokenStream) -> Group {
 
 /// The body behind statements of ours. It keeps a block of its own, so that an item which it begins with is no item after
 /// statements.
+///
+/// Where it has statements, that block is the user's as well: it is their edition that says when the temporaries of its last
+/// expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
 fn body_behind(ours: &TokenStream, function: &Function) -> Group {
     let body = function.body.clone();
     if ours.is_empty() {
         return within_braces(function, body);
     }
-    let mut block = Group::new(Delimiter::Brace, body);
-    block.set_span(Span::mixed_site().located_at(function.block.span()));
+    let block = if has_statements(&body) {
+        within_braces(function, body)
+    } else {
+        let mut block = Group::new(Delimiter::Brace, body);
+        block.set_span(Span::mixed_site().located_at(function.block.span()));
+        block
+    };
     within_braces(function, quote!(#ours #block))
+}
+
+fn has_statements(body: &TokenStream) -> bool {
+    body.clone().into_iter().any(|token| matches!(token, TokenTree::Punct(end) if end.as_char() == ';'))
 }
 
 fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
@@ -152,12 +164,12 @@ fn in_place(spec: &Spec, function: &Function, judge: &TokenStream) -> TokenStrea
     let runtime = &spec.runtime;
     let [begun, result] = ["begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
     let colon = returned(spec).map(|returned| quote!(: #returned));
-    let (entry, body) = (entry(spec, function), &function.body);
+    let (entry, body) = (entry(spec, function), within_braces(function, function.body.clone()));
     // The other branch keeps what follows reachable when the body is nothing but a panic.
     let ended = ended(spec, &quote!(#begun.end(#result, #judge)));
     quote! {{
         let #begun = #runtime::begin(#entry);
-        let #result #colon = if true { #body } else { #runtime::never_returned() };
+        let #result #colon = if true #body else { #runtime::never_returned() };
         #ended
     }}
 }
