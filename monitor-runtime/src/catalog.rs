@@ -65,7 +65,7 @@ const fn is_name(name: &str) -> bool {
 macro_rules! catalog {
     ($($ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         $(#[cfg_attr(
-            not(all(feature = "http", feature = "sqlx")),
+            not(all(feature = "http", feature = "sqlx", feature = "otlp")),
             allow(dead_code, reason = "each feature uses its own rows")
         )]
         pub(crate) static $ident: Metric = Metric::new($name, Kind::$kind, &[$($label),*], $help);)*
@@ -137,6 +137,10 @@ catalog! {
         "Log events that a rate limit left out before they became lines.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had no room for another series.";
+    OTLP_EXPORTS = Counter "otlp_exports_total" ["signal", "outcome"]
+        "Requests to the collector, by what became of them.";
+    OTLP_DROPPED = Counter "otlp_dropped_total" ["signal"]
+        "Spans, or data points of metrics, that did not reach the collector.";
     BUILD_INFO = Gauge "build_info" ["service", "version"]
         "1, with the running service's name and version as labels.";
 }

@@ -36,7 +36,8 @@ pub fn bind(name: &'static str, value: impl Value) {
 
 /// The place in a trace that a call made from here is to name as its parent; `None` outside of any trace.
 ///
-/// That is what the request at hand brought in its headers, as the [`HttpLayer`](crate::http::HttpLayer) read them.
+/// That is what the request at hand brought in its headers, as the [`HttpLayer`](crate::http::HttpLayer) read them; where spans
+/// are exported (feature `otlp`), it is the innermost of them here.
 ///
 /// ```
 /// // To what has no HTTP headers, a message queue for one.

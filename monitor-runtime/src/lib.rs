@@ -29,7 +29,7 @@
 //! | health checks and probes | [`Monitor`], [`health`] |
 //! | HTTP requests | [`http`] |
 //! | log lines and what is bound to them | [`logging`], [`context`] |
-//! | traces across services | [`TraceContext`], [`context::inject`] |
+//! | traces across services | [`TraceContext`], [`context::inject`]; `otlp`, with the feature of that name |
 //! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
 //! | tests of instrumented code | `testing`, with the feature of that name |
 //!
@@ -47,6 +47,7 @@
 //! | `sqlx-postgres` | no | the same, with the PostgreSQL driver |
 //! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver |
 //! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq |
+//! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry` and a blocking HTTP client |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
 //! | `off` | no | every attribute checks its arguments and gives its item back as it was written |
 //!
@@ -63,6 +64,8 @@ pub mod health;
 pub mod http;
 #[cfg(feature = "logging")]
 pub mod logging;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "testing")]
 pub mod testing;
 

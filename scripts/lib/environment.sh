@@ -4,7 +4,7 @@
 # flags, the network, the number of test threads.
 forget_settings() {
     # What the crate and the example read.
-    unset LOG_LEVEL LOG_FORMAT RUST_LOG NO_COLOR DATABASE_URL
+    unset LOG_LEVEL LOG_FORMAT RUST_LOG NO_COLOR DATABASE_URL ${!OTEL_@}
     # What the tests read, and the programs and libraries below them. `${!PG@}` is every name that begins with PG.
     unset TRYBUILD EXPANSIONS ${!MONITOR_@} ${!PROPTEST_@} ${!SQLX_@} ${!PG@} ${!MYSQL_@} ${!MARIADB_@}
     # Profiles turn on what tests look at, such as panics that abort; another target moves what they look for.

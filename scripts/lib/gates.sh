@@ -48,6 +48,7 @@ check_dependencies() {
     stage 'dependencies: the core and the attributes stay light'
     refuse_dependencies axum tokio sqlx sysinfo -- monitor-runtime --no-default-features
     refuse_dependencies axum tokio sqlx sysinfo -- monitor-runtime --no-default-features --features macros
+    refuse_dependencies opentelemetry opentelemetry-proto opentelemetry_sdk prost ureq -- monitor-runtime
     refuse_other_dependencies
 }
 

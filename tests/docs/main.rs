@@ -13,6 +13,7 @@ mod guide;
 mod health;
 mod logging;
 mod metrics;
+mod opentelemetry;
 mod page;
 mod project;
 mod readme;
@@ -25,7 +26,7 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
@@ -35,6 +36,7 @@ const PAGES: [&str; 10] = [
     "docs/log_shipping.md",
     "docs/logging.md",
     "docs/metrics.md",
+    "docs/opentelemetry.md",
     "docs/scaling.md",
 ];
 

@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
 
+use tracing::Span;
+
 use super::guard::Call;
 use super::outcome::next;
-use super::site::ErrorLog;
+use super::site::{ErrorLog, Site};
 use crate::registry::CallKind;
 
 /// An error, by the most telling trait its type has.
@@ -123,6 +125,16 @@ impl<'r, R: ?Sized> ByNothing<'r, R> {
 /// Whether anybody might take the line of an error at `level`; when nobody does, none is put into words.
 pub(super) fn is_heard(level: tracing::Level) -> bool {
     level <= tracing::level_filters::LevelFilter::current()
+}
+
+/// Says on the span of a call what its error was, where spans are exported and errors of the function are not kept quiet.
+pub(super) fn describe(site: &Site, span: Option<&Span>, fault: &Fault<'_>) {
+    #[cfg(feature = "otlp")]
+    if site.error_log() != ErrorLog::Off {
+        crate::otlp::describe_error(span, fault);
+    }
+    #[cfg(not(feature = "otlp"))]
+    let _ = (site, span, fault);
 }
 
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.

@@ -171,6 +171,7 @@ impl Call {
 
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
+        fault::describe(self.site, self.span.as_ref(), fault);
         let is_wanted = match self.site.error_log() {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),

@@ -278,8 +278,17 @@ impl<'a> Opening<'a> {
 
     /// Opens the span with one value a field, the id first.
     pub fn span(&self, values: &[Option<&dyn Value>]) -> Span {
+        #[cfg(feature = "otlp")]
+        let _opening = crate::otlp::describe(|| self.described());
         let metadata = self.site.metadata();
         Span::new(metadata, &metadata.fields().value_set_all(values))
+    }
+}
+
+#[cfg(feature = "otlp")]
+impl Opening<'_> {
+    fn described(&self) -> crate::otlp::Described {
+        crate::otlp::Described::Call(self.site.settings.kind, self.site.settings.operation)
     }
 }
 

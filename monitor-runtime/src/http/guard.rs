@@ -23,7 +23,15 @@ impl Guard {
     #[inline]
     pub(super) fn begin(method: &'static str, endpoint: &str) -> Self {
         let route = metrics().start(method, endpoint);
-        Self(Some(Exchange { method, route, started: clock::now(), status: CLIENT_LEFT, identity: None }))
+        Self(Some(Exchange {
+            method,
+            route,
+            started: clock::now(),
+            status: CLIENT_LEFT,
+            identity: None,
+            #[cfg(feature = "otlp")]
+            span: Span::none(),
+        }))
     }
 
     /// Notes what the request is called, where exemplars are kept.
@@ -40,6 +48,16 @@ impl Guard {
     /// The guard of a request that moves no metric.
     pub(super) const fn uncounted() -> Self {
         Self(None)
+    }
+
+    /// Takes note of the request's span, which is told how the request ended.
+    #[cfg(feature = "otlp")]
+    pub(super) fn watch(&mut self, span: &Span) {
+        if crate::otlp::is_wanted()
+            && let Some(exchange) = &mut self.0
+        {
+            exchange.span = span.clone();
+        }
     }
 
     /// The guard itself, leaving an uncounted one behind.
@@ -111,11 +129,15 @@ struct Exchange {
     status: u16,
     /// What the request is called as an exemplar.
     identity: Option<Box<Identity>>,
+    #[cfg(feature = "otlp")]
+    span: Span,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
         metrics().finish(self.route, self.status, nanos, self.identity.take());
+        #[cfg(feature = "otlp")]
+        crate::otlp::end_request(&self.span, self.status, nanos);
     }
 }

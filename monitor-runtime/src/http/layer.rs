@@ -35,7 +35,7 @@ impl HttpLayer {
     }
 
     /// Makes a layer that counts and times requests and leaves their ids alone: `x-request-id` is neither read nor
-    /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`] to extract.
+    /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`](super::RequestId) to extract.
     pub fn metrics_only() -> Self {
         Self { metrics_only: true }
     }
@@ -79,6 +79,8 @@ where
         let (id, span) =
             if self.layer.metrics_only { (None, Span::none()) } else { span::open(&mut request) };
         guard.identify(&span, id.as_ref());
+        #[cfg(feature = "otlp")]
+        guard.watch(&span);
         guard.enter();
         let entered = span.enter();
         let inner = self.inner.call(request);

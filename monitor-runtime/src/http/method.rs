@@ -7,6 +7,9 @@ pub(super) const HEAD: &str = "HEAD";
 /// What `CONNECT` is called here; when it succeeds, what follows is not HTTP.
 pub(super) const CONNECT: &str = "CONNECT";
 
+/// What is not one of the nine.
+pub(crate) const OTHER: &str = "OTHER";
+
 /// The method's label: itself if it is one of the nine of RFC 9110 and RFC 5789, else `OTHER`, since a
 /// client may invent methods without end.
 pub(super) fn label(method: &Method) -> &'static str {
@@ -20,7 +23,7 @@ pub(super) fn label(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         Method::TRACE => "TRACE",
         Method::CONNECT => CONNECT,
-        _ => "OTHER",
+        _ => OTHER,
     }
 }
 

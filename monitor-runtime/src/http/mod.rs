@@ -48,7 +48,8 @@
 //! A request whose header `traceparent` keeps the rules of W3C Trace Context belongs to its caller's trace. Its log lines carry
 //! `trace_id` and `span_id`, handlers find a [`TraceContext`](crate::TraceContext) in the extensions, and
 //! [`context::inject`](crate::context::inject) passes it on to the services that the request calls. A header that breaks a
-//! rule is ignored; no trace is begun here.
+//! rule is ignored. Without one no trace is begun, unless spans are exported (feature `otlp`): then each request is a span, in its
+//! caller's trace or in one of its own.
 //!
 //! # What is left alone
 //!
@@ -63,6 +64,9 @@ mod layer;
 mod method;
 mod request_id;
 mod span;
+
+#[cfg(feature = "otlp")]
+pub(crate) use method::OTHER as OTHER_METHOD;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

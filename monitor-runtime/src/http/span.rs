@@ -4,7 +4,11 @@ use http::Request;
 use tracing::{Level, Span};
 
 use super::RequestId;
+#[cfg(feature = "otlp")]
+use super::method;
 use crate::TraceContext;
+#[cfg(feature = "otlp")]
+use crate::otlp::{self, Described};
 
 /// The logger of a request's span.
 const TARGET: &str = "monitor_runtime::http";
@@ -12,7 +16,10 @@ const TARGET: &str = "monitor_runtime::http";
 /// Decides the request's id and reads its trace, leaves both in the extensions, and opens the span that binds them.
 pub(super) fn open<B>(request: &mut Request<B>) -> (Option<RequestId>, Span) {
     let id = RequestId::assign(request);
-    let span = match TraceContext::from_headers(request.headers()) {
+    let trace = TraceContext::from_headers(request.headers());
+    #[cfg(feature = "otlp")]
+    let _opening = otlp::describe(|| described(request, trace.as_ref()));
+    let span = match trace {
         None => plain(&id),
         Some(trace) => {
             let span = traced(&id, &trace);
@@ -37,4 +44,16 @@ fn plain(id: &RequestId) -> Span {
 fn traced(id: &RequestId, trace: &TraceContext) -> Span {
     let (request_id, trace_id, span_id) = (id.as_str(), trace.trace_id(), trace.span_id());
     tracing::info_span!(target: TARGET, "request", request_id, trace_id, span_id)
+}
+
+#[cfg(feature = "otlp")]
+fn described<B>(request: &Request<B>, caller: Option<&TraceContext>) -> Described {
+    let route = request.extensions().get::<axum::extract::MatchedPath>();
+    Described::Request(Box::new(otlp::Request {
+        method: method::label(request.method()),
+        route: route.map(|route| route.as_str().to_owned()),
+        path: request.uri().path().to_owned(),
+        scheme: if request.uri().scheme_str() == Some("https") { "https" } else { "http" },
+        caller: caller.cloned(),
+    }))
 }

@@ -51,7 +51,11 @@ pub(crate) fn keep_trace_context(span: &tracing::Span, trace: &TraceContext) {
             return spans::keep_trace(id, trace.clone());
         }
         if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
-            span.extensions_mut().replace(trace.clone());
+            // A layer that gives every span a place of its own has done so already.
+            let mut extensions = span.extensions_mut();
+            if extensions.get_mut::<TraceContext>().is_none() {
+                extensions.insert(trace.clone());
+            }
         }
     });
 }
@@ -93,6 +97,10 @@ pub(crate) fn find_bound<T>(
 #[cfg(feature = "health")]
 pub(crate) fn is_everywhere() -> bool {
     dispatcher::get_default(|dispatch| {
+        #[cfg(feature = "otlp")]
+        if dispatch.is::<super::beside::Everywhere>() {
+            return true;
+        }
         dispatch.is::<LogSubscriber<Producer>>() || dispatch.is::<tracing::subscriber::NoSubscriber>()
     })
 }

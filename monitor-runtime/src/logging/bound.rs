@@ -56,6 +56,35 @@ impl Drop for Bound {
     }
 }
 
+/// Binds the span's own place in a trace, if the layer has seen the span; it may yet.
+#[cfg(feature = "otlp")]
+pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &crate::TraceContext) {
+    if let Some(Bound(all)) = span.extensions_mut().get_mut::<Bound>() {
+        for (name, id) in [("trace_id", trace.trace_id()), ("span_id", trace.span_id())] {
+            bind_id(all, name, &format!("\"{id}\""));
+        }
+    }
+}
+
+/// Binds an id: over the one that came from the span around, whose length is the same.
+#[cfg(feature = "otlp")]
+fn bind_id(all: &mut Fields, name: &str, id: &str) {
+    if !all.overwrite(name.as_bytes(), id.as_bytes()) {
+        let mut own = Fields::default();
+        own.bind(super::fields::Key::new(name), |out| out.extend_from_slice(id.as_bytes()));
+        add(all, &own);
+    }
+}
+
+/// The same, with the place that another layer has given to the span before.
+#[cfg(feature = "otlp")]
+pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
+    let trace = span.extensions().get::<crate::TraceContext>().cloned();
+    if let Some(trace) = trace {
+        name_span(span, &trace);
+    }
+}
+
 /// Binds `own` inside what binds `all`; what has the same name is replaced.
 pub(super) fn add(all: &mut Fields, own: &Fields) {
     if all.is_empty() && own.len() == 1 {

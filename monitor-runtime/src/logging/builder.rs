@@ -18,7 +18,7 @@ use super::outlet::{Outlet, Producer};
 use super::queue::{Queue, Tally};
 use super::rules::ValueRules;
 use super::settings::{self, Format, WhenFull};
-use super::subscriber::LogSubscriber;
+use super::subscriber;
 use super::{LogGuard, LoggingError, writer};
 use crate::registry::process;
 
@@ -53,6 +53,8 @@ pub struct Logging {
     rate_limit: Option<(u32, Duration)>,
     redacted: Vec<String>,
     max_value_bytes: Option<usize>,
+    #[cfg(feature = "otlp")]
+    spans: Option<crate::otlp::SpanLayer>,
 }
 
 impl Logging {
@@ -68,6 +70,8 @@ impl Logging {
             rate_limit: None,
             redacted: Vec::new(),
             max_value_bytes: None,
+            #[cfg(feature = "otlp")]
+            spans: None,
         }
     }
 
@@ -142,6 +146,14 @@ impl Logging {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
+    /// Exports the spans of the process by OTLP, beside the lines that [`init`](Self::init) makes of its events, which then
+    /// carry `trace_id` and `span_id`. A [`layer`](Self::layer) is put beside
+    /// [`OtlpGuard::layer`](crate::otlp::OtlpGuard::layer) by whoever composes the subscriber.
+    #[cfg(feature = "otlp")]
+    pub fn traces(self, otlp: &crate::otlp::OtlpGuard) -> Self {
+        Self { spans: otlp.span_layer(), ..self }
+    }
+
     /// Makes this the process's logging: installs the global `tracing` subscriber, and takes in the records of the
     /// `log` crate.
     ///
@@ -153,10 +165,17 @@ impl Logging {
         if *initialised {
             return Err(LoggingError::AlreadyInitialised);
         }
+        #[cfg(feature = "otlp")]
+        let spans = self.spans.clone();
         let (filter, lines, guard) = self.start()?;
         let most = filter.most_of_lines();
-        let subscriber = LogSubscriber::new(lines, filter);
-        tracing::subscriber::set_global_default(subscriber).map_err(LoggingError::SubscriberInstalled)?;
+        let installed = subscriber::install(
+            lines,
+            filter,
+            #[cfg(feature = "otlp")]
+            spans,
+        );
+        installed.map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
         if LogTracer::builder().with_max_level(most.as_log()).init().is_err() {
             tracing::warn!(target: super::TARGET, "the `log` crate has a logger already; its records stay there");

@@ -2,6 +2,8 @@
 //!
 //! Keys are compared as they are rendered, which is as good as comparing names, since escaping is injective.
 
+mod ids;
+
 use crate::json;
 
 /// Ids that stand before everything else a span binds, in this order, wherever they were bound.

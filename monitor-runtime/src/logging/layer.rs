@@ -104,6 +104,8 @@ where
             let bound =
                 span.parent().and_then(|parent| bound::read(parent, |outer| Bound::new(Some(outer), own)));
             span.extensions_mut().replace(bound.unwrap_or_else(|| Bound::new(None, own)));
+            #[cfg(feature = "otlp")]
+            bound::name_span_as_known(&span);
         });
     }
 

@@ -25,6 +25,8 @@
 //! | `LOG_FORMAT` | `json`, `pretty` |
 
 mod ambient;
+#[cfg(feature = "otlp")]
+mod beside;
 mod bound;
 mod builder;
 mod error;
@@ -49,6 +51,8 @@ pub(crate) use ambient::keep_trace_context;
 pub(crate) use ambient::{bind, trace_context};
 #[cfg(feature = "health")]
 pub(crate) use ambient::{find_bound, is_everywhere};
+#[cfg(feature = "otlp")]
+pub(crate) use bound::name_span;
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
 

@@ -5,7 +5,7 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
+use tracing::subscriber::{Interest, SetGlobalDefaultError, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
@@ -25,6 +25,19 @@ impl<K: Sink> LogSubscriber<K> {
     pub(super) fn new(lines: Lines<K>, filter: LogFilter) -> Self {
         Self { lines, filter }
     }
+}
+
+/// Makes lines the process's, beside its spans where those are exported.
+pub(super) fn install<K: Sink>(
+    lines: Lines<K>,
+    filter: LogFilter,
+    #[cfg(feature = "otlp")] spans: Option<crate::otlp::SpanLayer>,
+) -> Result<(), SetGlobalDefaultError> {
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = spans {
+        return super::beside::install(lines, filter, spans);
+    }
+    set_global_default(LogSubscriber::new(lines, filter))
 }
 
 impl<K: Sink> Subscriber for LogSubscriber<K> {

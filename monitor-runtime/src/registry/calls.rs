@@ -174,10 +174,13 @@ impl CallSeries {
     }
 
     /// Counts a call that ended and started at a moment that [`start`](Self::start) gave; each start is followed by exactly
-    /// one end.
+    /// one end. A span that is exported is told of it.
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome, started: u64, span: Option<&Span>) {
-        self.record(outcome, self.nanos_since(started), span);
+        let nanos = self.nanos_since(started);
+        self.record(outcome, nanos, span);
+        #[cfg(feature = "otlp")]
+        crate::otlp::end_call(span, outcome, nanos);
     }
 
     /// 0 should the clock ever step back.

@@ -24,6 +24,10 @@ pub(crate) struct ProcessMetrics {
     pub(crate) log_dropped: IntCounter,
     pub(crate) log_suppressed: IntCounter,
     pub(crate) series_overflow: IntCounterVec,
+    #[cfg(feature = "otlp")]
+    pub(crate) otlp_exports: IntCounterVec,
+    #[cfg(feature = "otlp")]
+    pub(crate) otlp_dropped: IntCounterVec,
     pub(crate) build_info: IntGaugeVec,
 }
 
@@ -47,11 +51,22 @@ impl ProcessMetrics {
             log_dropped: named(IntCounter::with_opts(opts(&catalog::LOG_DROPPED))),
             log_suppressed: named(IntCounter::with_opts(opts(&catalog::LOG_SUPPRESSED))),
             series_overflow: counters(&catalog::SERIES_OVERFLOW),
+            #[cfg(feature = "otlp")]
+            otlp_exports: counters(&catalog::OTLP_EXPORTS),
+            #[cfg(feature = "otlp")]
+            otlp_dropped: counters(&catalog::OTLP_DROPPED),
             build_info: whole_gauges(&catalog::BUILD_INFO),
         };
         // Counters start at 0, so that `rate()` sees the first event.
         for level in LEVELS {
             metrics.log_events.with_label_values(&[level]);
+        }
+        #[cfg(feature = "otlp")]
+        for signal in crate::otlp::SIGNALS {
+            metrics.otlp_dropped.with_label_values(&[signal]);
+            for outcome in crate::otlp::OUTCOMES {
+                metrics.otlp_exports.with_label_values(&[signal, outcome]);
+            }
         }
         metrics
     }
@@ -70,6 +85,10 @@ impl ProcessMetrics {
             Box::new(self.log_dropped.clone()),
             Box::new(self.log_suppressed.clone()),
             Box::new(self.series_overflow.clone()),
+            #[cfg(feature = "otlp")]
+            Box::new(self.otlp_exports.clone()),
+            #[cfg(feature = "otlp")]
+            Box::new(self.otlp_dropped.clone()),
             Box::new(self.build_info.clone()),
         ]
     }

@@ -1,0 +1,76 @@
+//! From what `tracing` hands over to OTLP's attributes.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use tracing::field::{Field, Visit};
+
+/// An attribute.
+pub(super) fn attribute(key: impl Into<String>, value: Value) -> KeyValue {
+    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+/// An attribute that is text.
+pub(super) fn text(key: impl Into<String>, value: impl Into<String>) -> KeyValue {
+    attribute(key, Value::StringValue(value.into()))
+}
+
+/// Takes the fields of a span as attributes under their own names, one of a kind: OTLP allows no key twice.
+pub(super) struct Attributes<'a>(pub(super) &'a mut Vec<KeyValue>);
+
+impl Attributes<'_> {
+    fn put(&mut self, field: &Field, value: Value) {
+        let name = field.name();
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        match self.0.iter_mut().find(|known| known.key == name) {
+            Some(known) => known.value = Some(AnyValue { value: Some(value) }),
+            None => self.0.push(attribute(name, value)),
+        }
+    }
+
+    fn put_integer(&mut self, field: &Field, value: impl TryInto<i64> + ToString + Copy) {
+        // OTLP knows no integer past 64 bits, nor an unsigned one.
+        let value = value.try_into().map_or_else(|_| Value::StringValue(value.to_string()), Value::IntValue);
+        self.put(field, value);
+    }
+}
+
+impl Visit for Attributes<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, Value::DoubleValue(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, Value::IntValue(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put_integer(field, value);
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.put_integer(field, value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.put_integer(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, Value::BoolValue(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, Value::StringValue(value.to_owned()));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.put(field, Value::StringValue(value.to_string()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.put(field, Value::StringValue(format!("{value:?}")));
+    }
+}

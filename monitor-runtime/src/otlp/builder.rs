@@ -1,0 +1,170 @@
+//! From settings to a running export.
+
+use std::env;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus::Registry;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::control::Control;
+use super::described;
+use super::error::OtlpError;
+use super::layer::SpanLayer;
+use super::resource;
+use super::settings::{Given, Settings};
+use super::variables::{Variables, refused};
+use super::worker::{start_metrics, start_traces};
+use crate::registry::Exposed;
+
+/// How long the end of a process waits for the collector.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a process exports traces and metrics: settings, ended by [`start`](Self::start).
+///
+/// The variables of OpenTelemetry win over what the code says, so that an operator has the last word; the
+/// [module](super) lists them.
+///
+/// ```no_run
+/// use monitor_runtime::logging::Logging;
+/// use monitor_runtime::otlp::Otlp;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let otlp = Otlp::builder().service("notes", "1.4.2").endpoint("http://collector:4318").start()?;
+/// let _logs = Logging::builder().traces(&otlp).init()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "settings do nothing before `start`"]
+pub struct Otlp {
+    service: Option<(String, String)>,
+    given: Given,
+    registry: Option<Registry>,
+}
+
+impl Otlp {
+    /// Starts from the defaults: to `http://localhost:4318`, metrics every 60 s, spans within 5 s.
+    pub fn builder() -> Self {
+        Self { service: None, given: Given::default(), registry: None }
+    }
+
+    /// Sets the resource's `service.name` and `service.version`, when `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` do
+    /// not.
+    pub fn service(self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { service: Some((name.into(), version.into())), ..self }
+    }
+
+    /// Sets the collector's address, when `OTEL_EXPORTER_OTLP_ENDPOINT` and its likes do not: `http`, a host, a port and a path
+    /// below which `/v1/traces` and `/v1/metrics` are.
+    pub fn endpoint(self, url: impl Into<String>) -> Self {
+        Self { given: Given { endpoint: Some(url.into()), ..self.given }, ..self }
+    }
+
+    /// Sets how long one request to the collector may take, when `OTEL_EXPORTER_OTLP_TIMEOUT` does not; 10 s when neither does.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { given: Given { timeout: Some(timeout), ..self.given }, ..self }
+    }
+
+    /// Sets the registry whose metrics are exported, for a process that gave one to
+    /// [`MonitorBuilder::registry`](crate::MonitorBuilder::registry); [`metrics::registry`](crate::metrics::registry) when not set.
+    pub fn registry(self, registry: Registry) -> Self {
+        Self { registry: Some(registry), ..self }
+    }
+
+    /// Starts a thread for each signal. Metrics are exported from now on, spans once the guard's
+    /// [`layer`](OtlpGuard::layer) is part of the process's `tracing` subscriber.
+    ///
+    /// No answer of the collector is waited for: one that is down is said in the log, and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`OtlpError`] names the variable that has a bad value, and says what is accepted.
+    pub fn start(self) -> Result<OtlpGuard, OtlpError> {
+        self.start_with(&|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn start_with(self, variables: &dyn Fn(&str) -> Option<String>) -> Result<OtlpGuard, OtlpError> {
+        if self.given.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(refused("timeout", "0s", "a longer time, such as 10s"));
+        }
+        let variables = Variables(variables);
+        let settings = Settings::read(&variables, &self.given)?;
+        let resource = resource::read(&variables, self.service.as_ref())?;
+        let mut guard = OtlpGuard { traces: None, metrics: None, layer: None };
+        if let Some(spans) = settings.spans {
+            let (control, layer) = start_traces(spans, resource.clone())?;
+            (guard.traces, guard.layer) = (Some(control), Some(layer));
+            described::want();
+        }
+        if let Some(metrics) = settings.metrics {
+            let registry = self.registry.unwrap_or_else(|| Exposed::process().registry().clone());
+            guard.metrics = Some(start_metrics(metrics, resource, registry)?);
+        }
+        Ok(guard)
+    }
+}
+
+/// Keeps what is recorded at the end of a process from being lost: dropping it sends what waits, and ends the export.
+///
+/// Hold it for as long as the process runs, in `main` as a rule, outside of what is to be exported. Dropping it, like
+/// [`flush`](Self::flush), blocks the thread for five seconds at most, whatever the collector does.
+#[derive(Debug)]
+#[must_use = "dropped at once, it ends the export at once"]
+pub struct OtlpGuard {
+    traces: Option<Arc<Control>>,
+    metrics: Option<Arc<Control>>,
+    layer: Option<SpanLayer>,
+}
+
+impl OtlpGuard {
+    /// Gives the layer that makes spans into OpenTelemetry's, to put onto a `tracing-subscriber` registry beside others.
+    /// [`Logging::traces`](crate::logging::Logging::traces) does that for the process's own logging.
+    ///
+    /// Spans of the level `info` or more severe are exported, whatever other layers take.
+    ///
+    /// ```no_run
+    /// use monitor_runtime::{logging::Logging, otlp::Otlp};
+    /// use tracing_subscriber::layer::SubscriberExt as _;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let otlp = Otlp::builder().start()?;
+    /// let (lines, _logs) = Logging::builder().layer()?;
+    /// let subscriber = tracing_subscriber::registry().with(otlp.layer()).with(lines);
+    /// tracing::subscriber::set_global_default(subscriber)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + 'static + use<S>
+    where
+        S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    {
+        self.span_layer().map(SpanLayer::filtered)
+    }
+
+    pub(crate) fn span_layer(&self) -> Option<SpanLayer> {
+        self.layer.clone()
+    }
+
+    /// Sends what has been recorded before the call, and says whether that came to an end within five seconds. What the
+    /// collector refused has come to its end as well; it counts as dropped.
+    pub fn flush(&self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        let asked: Vec<_> = self.controls().map(|control| (control, control.ask())).collect();
+        asked.into_iter().all(|(control, asked)| control.wait(asked, until))
+    }
+
+    fn controls(&self) -> impl Iterator<Item = &Control> {
+        self.traces.iter().chain(&self.metrics).map(AsRef::as_ref)
+    }
+}
+
+impl Drop for OtlpGuard {
+    fn drop(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        self.controls().for_each(|control| control.stop(until));
+        self.controls().for_each(|control| control.wait_for_end(until));
+    }
+}

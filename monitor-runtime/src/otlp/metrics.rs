@@ -1,0 +1,72 @@
+//! The thread that exports metrics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prometheus::Registry;
+use prost::Message as _;
+
+use super::control::{Control, Ending};
+use super::convert::{Converted, Times, convert};
+use super::exporter::Exporter;
+use super::semconv::SCHEMA_URL;
+use super::span::now;
+use super::worker::scope;
+
+/// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is
+/// lost costs nothing but its moment.
+pub(super) struct Metrics {
+    control: Arc<Control>,
+    registry: Registry,
+    exporter: Exporter,
+    resource: Resource,
+    interval: Duration,
+    started: u64,
+}
+
+impl Metrics {
+    pub(super) fn new(
+        control: Arc<Control>,
+        registry: Registry,
+        exporter: Exporter,
+        resource: Resource,
+        interval: Duration,
+    ) -> Self {
+        Self { control, registry, exporter, resource, interval, started: now() }
+    }
+
+    pub(super) fn run(mut self) {
+        let control = Arc::clone(&self.control);
+        let _ending = Ending(&control);
+        loop {
+            let turn = control.next_turn(self.interval);
+            // A collector of the user's that panics costs this push, as it would cost a scrape, and no other.
+            if let Ok(Converted { metrics, points }) = catch_unwind(AssertUnwindSafe(|| self.read()))
+                && points > 0
+            {
+                self.exporter.deliver(points, &self.request(metrics));
+            }
+            control.answer(turn);
+            if turn.is_last {
+                return;
+            }
+        }
+    }
+
+    fn read(&self) -> Converted {
+        convert(&self.registry.gather(), Times { fallback_start: self.started, now: now() })
+    }
+
+    fn request(&self, metrics: Vec<Metric>) -> Vec<u8> {
+        let schema_url = SCHEMA_URL.to_owned();
+        let scope_metrics =
+            vec![ScopeMetrics { scope: Some(scope()), metrics, schema_url: schema_url.clone() }];
+        let resource = Some(self.resource.clone());
+        let resource_metrics = vec![ResourceMetrics { resource, scope_metrics, schema_url }];
+        ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
+    }
+}

@@ -1,0 +1,85 @@
+//! Traces and metrics for a collector of OpenTelemetry's, pushed by OTLP over HTTP.
+//!
+//! ```no_run
+//! use monitor_runtime::logging::Logging;
+//! use monitor_runtime::otlp::Otlp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let otlp = Otlp::builder().service("notes", "1.4.2").start()?;
+//! let _logs = Logging::builder().traces(&otlp).init()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * Every tracked call, every request and every other span of the level `info` or more severe becomes a span of
+//!   OpenTelemetry's, named by its semantic conventions 1.41.0; log lines inside carry its `trace_id` and `span_id`.
+//! * Every metric of the registry is pushed as `/health/metrics` shows it: cumulative, under the same names and labels.
+//! * Each signal is sent by a thread of its own. What records waits for nothing: spans go into a bounded queue, and what finds no
+//!   room there, or does not reach the collector, is counted in `otlp_dropped_total`. `otlp_exports_total` counts requests.
+//!
+//! A batch that a collector does not take for now (no answer, 429, 502, 503, 504) is sent again, after the time that the collector
+//! names in `Retry-After`, else after pauses that double from a second on.
+//!
+//! # Variables
+//!
+//! A variable that is empty counts as unset. One that cannot be used is an error of [`Otlp::start`].
+//!
+//! | variable | default | what it sets |
+//! | --- | --- | --- |
+//! | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |
+//! | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` | `none` leaves the signal out |
+//! | `OTEL_SERVICE_NAME` | that of the code | the resource's `service.name` |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | none | further attributes of the resource, `key=value` with commas between |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318` | the collector; `v1/traces` and `v1/metrics` are below it |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | none | headers of every request, `key=value` with commas between |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | 10000 | milliseconds that one request may take |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` | nothing else is spoken |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none` | nothing else is spoken |
+//! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative` | nothing else is spoken |
+//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | `always_on`, `always_off`, `traceidratio`, and each behind `parentbased_` |
+//! | `OTEL_TRACES_SAMPLER_ARG` | 1 | the ratio of traces recorded, from 0 to 1 |
+//! | `OTEL_BSP_SCHEDULE_DELAY` | 5000 | milliseconds that a span waits at most for others to be sent with it |
+//! | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 | spans that may wait |
+//! | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 512 | spans in one request |
+//! | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 | milliseconds for which a batch of spans is tried |
+//! | `OTEL_METRIC_EXPORT_INTERVAL` | 60000 | milliseconds between two pushes of the metrics |
+//! | `OTEL_METRIC_EXPORT_TIMEOUT` | 30000 | milliseconds for which a push of the metrics is tried |
+//!
+//! Each `OTEL_EXPORTER_OTLP_…` of the table but the last has variants for one signal, `OTEL_EXPORTER_OTLP_TRACES_…` and
+//! `OTEL_EXPORTER_OTLP_METRICS_…`, which win. An endpoint for one signal is used as it stands.
+
+mod answer;
+mod attributes;
+mod builder;
+mod control;
+mod convert;
+mod described;
+mod error;
+mod exporter;
+mod layer;
+mod metrics;
+mod queue;
+mod resource;
+mod sampling;
+mod semconv;
+mod settings;
+mod signal;
+mod span;
+mod traces;
+mod variables;
+mod worker;
+
+pub(crate) use answer::OUTCOMES;
+pub(crate) use described::{Described, describe};
+#[cfg(feature = "http")]
+pub(crate) use described::{Request, is_wanted};
+pub(crate) use layer::SpanLayer;
+#[cfg(feature = "http")]
+pub(crate) use span::end_request;
+pub(crate) use span::{describe_error, end_call};
+
+pub use builder::{Otlp, OtlpGuard};
+pub use error::OtlpError;
+
+/// The values of the label `signal`.
+pub(crate) const SIGNALS: [&str; 2] = [signal::Signal::ALL[0].as_str(), signal::Signal::ALL[1].as_str()];

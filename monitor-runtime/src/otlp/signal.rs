@@ -1,0 +1,35 @@
+//! What is exported.
+
+/// One of OpenTelemetry's signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    Metrics,
+}
+
+impl Signal {
+    pub(super) const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
+
+    /// The value of the label `signal`, and the last part of the URL.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    pub(super) const fn in_variables(self) -> &'static str {
+        match self {
+            Self::Traces => "TRACES",
+            Self::Metrics => "METRICS",
+        }
+    }
+
+    /// The name of the thread that exports it.
+    pub(super) const fn thread(self) -> &'static str {
+        match self {
+            Self::Traces => "monitor-traces",
+            Self::Metrics => "monitor-metrics",
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A span that is open, on its way to what OTLP says of it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[cfg(feature = "http")]
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use tracing::Dispatch;
+use tracing_subscriber::registry::{LookupSpan as _, Registry};
+
+#[cfg(feature = "http")]
+use super::attributes::attribute;
+use super::attributes::text;
+use super::described;
+use super::semconv::error;
+#[cfg(feature = "http")]
+use super::semconv::http;
+use crate::Outcome;
+
+/// The status that the request layer counts for a client that did not wait for the end.
+#[cfg(feature = "http")]
+const CLIENT_LEFT: u16 = 499;
+
+/// Kept in a span's extensions while it is open, if its trace is recorded.
+#[derive(Debug)]
+pub(super) struct OpenSpan {
+    pub(super) span: Span,
+    /// Whether the span says itself how it ends, as those of calls and of requests do.
+    is_described: bool,
+    has_ended: bool,
+}
+
+impl OpenSpan {
+    pub(super) fn new(span: Span, is_described: bool) -> Self {
+        Self { span, is_described, has_ended: false }
+    }
+
+    /// What is exported when the span is closed. A call that was prepared and never begun was none.
+    pub(super) fn close(mut self) -> Option<Span> {
+        if !self.has_ended && self.is_described {
+            return None;
+        }
+        if !self.has_ended {
+            self.span.end_time_unix_nano = now();
+        }
+        Some(self.span)
+    }
+
+    /// Sets the times as the metrics have them: it ended now and took so long.
+    fn end(&mut self, nanos: u64) {
+        self.has_ended = true;
+        self.span.end_time_unix_nano = now();
+        self.span.start_time_unix_nano = self.span.end_time_unix_nano.saturating_sub(nanos);
+    }
+
+    fn fail(&mut self, kind: impl Into<String>) {
+        self.span.attributes.push(text(error::TYPE, kind));
+        let said = self.span.status.take().unwrap_or_default();
+        self.span.status = Some(Status { code: StatusCode::Error.into(), ..said });
+    }
+}
+
+/// The kind of a span that says nothing of itself.
+pub(super) const PLAIN: SpanKind = SpanKind::Internal;
+
+/// Nanoseconds since 1970, as OTLP counts time.
+pub(super) fn now() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Says how a tracked call ended, and how long it took.
+#[inline]
+pub(crate) fn end_call(span: Option<&tracing::Span>, outcome: Outcome, nanos: u64) {
+    change(span, |open| {
+        open.end(nanos);
+        match outcome {
+            Outcome::Success => {}
+            Outcome::Error => open.fail(error::OTHER),
+            Outcome::Panic => open.fail(error::PANIC),
+            Outcome::Cancelled => open.fail(error::CANCELLED),
+        }
+    });
+}
+
+/// Says what the error was that a tracked call ended with.
+pub(crate) fn describe_error(span: Option<&tracing::Span>, shown: &dyn std::fmt::Display) {
+    change(span, |open| {
+        let status = open.span.status.get_or_insert_default();
+        status.message = shown.to_string();
+    });
+}
+
+/// Says with which status a request was counted, and how long it took.
+#[cfg(feature = "http")]
+#[inline]
+pub(crate) fn end_request(span: &tracing::Span, status: u16, nanos: u64) {
+    change(Some(span), |open| {
+        open.end(nanos);
+        if status == CLIENT_LEFT {
+            return open.fail(error::CANCELLED);
+        }
+        open.span.attributes.push(attribute(http::STATUS_CODE, Value::IntValue(status.into())));
+        if status >= 500 {
+            open.fail(status.to_string());
+        }
+    });
+}
+
+/// Changes what is exported of a span, if it is recorded at all.
+#[inline]
+fn change(span: Option<&tracing::Span>, change: impl FnOnce(&mut OpenSpan)) {
+    if described::is_wanted()
+        && let Some(span) = span
+    {
+        span.with_subscriber(|(id, dispatch)| change_in(dispatch, id, change));
+    }
+}
+
+fn change_in(dispatch: &Dispatch, id: &tracing::Id, change: impl FnOnce(&mut OpenSpan)) {
+    let span = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id));
+    if let Some(span) = span
+        && let Some(open) = span.extensions_mut().get_mut::<OpenSpan>()
+    {
+        change(open);
+    }
+}

@@ -1,0 +1,84 @@
+//! Environment variables, read strictly: each is unset, good, or an error that names it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::error::OtlpError;
+use super::signal::Signal;
+
+/// The variables of a process, or of a test.
+pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
+
+impl Variables<'_> {
+    /// The value, trimmed; a variable that is set to nothing counts as unset, as OpenTelemetry has it.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The variable as `read` understands it, or `default` if it is unset.
+    pub(super) fn read<T>(
+        &self,
+        name: &str,
+        default: T,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, OtlpError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => read(&value).ok_or_else(|| refused(name, &value, expected)),
+        }
+    }
+
+    /// A number of at least 1.
+    pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, OtlpError> {
+        self.read(name, default, "a whole number from 1 on", positive)
+    }
+
+    /// A time in whole milliseconds, at least 1.
+    pub(super) fn millis(&self, name: &str, default: Duration) -> Result<Duration, OtlpError> {
+        let millis = |value: &str| positive(value).map(Duration::from_millis);
+        self.read(name, default, "whole milliseconds from 1 on", millis)
+    }
+
+    /// `true` or `false`, in any case.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, OtlpError> {
+        self.read(name, false, "`true` or `false`", |value| value.to_ascii_lowercase().parse().ok())
+    }
+
+    /// The name under which a signal has the setting of its own, if that is set, else the name for all signals.
+    pub(super) fn name_for(&self, signal: Signal, setting: &str) -> String {
+        let own = format!("OTEL_EXPORTER_OTLP_{}_{setting}", signal.in_variables());
+        if self.get(&own).is_some() { own } else { format!("OTEL_EXPORTER_OTLP_{setting}") }
+    }
+
+    /// A list of `key=value`, each percent-decoded; empty if the variable is unset.
+    pub(super) fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, OtlpError> {
+        let list = self.get(name).unwrap_or_default();
+        let members = list.split(',').map(str::trim).enumerate().filter(|(_, member)| !member.is_empty());
+        let read = members.map(|(at, member)| {
+            pair(member).map_err(|wrong| {
+                let wrong = format!("member {} {wrong}", at + 1);
+                OtlpError::Pairs { variable: name.to_owned(), wrong }
+            })
+        });
+        read.collect()
+    }
+}
+
+fn positive<T: FromStr + PartialOrd + From<u8>>(value: &str) -> Option<T> {
+    value.parse().ok().filter(|number| *number >= T::from(1))
+}
+
+fn pair(member: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = member.split_once('=').ok_or("has no `=`")?;
+    let decoded = |text: &str| {
+        let bytes = percent_encoding::percent_decode_str(text.trim());
+        bytes.decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| "is no UTF-8 once it is decoded")
+    };
+    let (key, value) = (decoded(key)?, decoded(value)?);
+    if key.is_empty() { Err("has no key") } else { Ok((key, value)) }
+}
+
+pub(super) fn refused(variable: &str, value: &str, expected: &'static str) -> OtlpError {
+    OtlpError::Setting { variable: variable.to_owned(), value: value.to_owned(), expected }
+}

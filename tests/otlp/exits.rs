@@ -1,0 +1,215 @@
+//! Whole processes: what their variables say, and that they end whatever the collector does.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use monitor_runtime::logging::Logging;
+use monitor_runtime::otlp::Otlp;
+use monitor_runtime::{metrics, track_agent};
+use serde_json::Value;
+
+use crate::collector::{Answer, Collector, attributes};
+
+/// Set in a process that a test started.
+const STARTED: &str = "MONITOR_OTLP_STARTED";
+const LONG: Duration = Duration::from_mins(1);
+
+#[track_agent("worker")]
+fn work(number: usize) {
+    tracing::info!(number, "working");
+}
+
+#[test]
+#[ignore = "run by the other tests, in a process of its own"]
+fn service() {
+    let Ok(calls) = std::env::var(STARTED) else { return };
+    let otlp = match Otlp::builder().service("from code", "1.4.2").start() {
+        Ok(otlp) => otlp,
+        Err(error) => {
+            println!("{error}");
+            std::process::exit(1);
+        }
+    };
+    let logs = Logging::builder().traces(&otlp).init().unwrap();
+    (0..calls.parse().unwrap()).for_each(work);
+    drop(otlp);
+    drop(logs);
+    print!("{}", metrics::render());
+    std::process::exit(0);
+}
+
+/// A process that makes so many calls, exports to that collector, and then ends.
+fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "exits::service", "--ignored", "--nocapture", "--test-threads=1"]);
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_"));
+    for (name, _) in ours {
+        command.env_remove(name);
+    }
+    command.env_remove("LOG_LEVEL").env_remove("RUST_LOG").env_remove("LOG_FORMAT");
+    command
+        .env(STARTED, calls.to_string())
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        .envs(variables.iter().copied());
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits for the end, which is to come by itself, and gives what was written.
+fn end(mut child: Child) -> String {
+    let started = Instant::now();
+    let mut stdout = child.stdout.take().unwrap();
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > LONG {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    reader.join().unwrap().unwrap()
+}
+
+/// The log lines, the first of which the test harness has begun.
+fn lines(text: &str) -> Vec<Value> {
+    let text = text.trim_start().trim_start_matches("running 1 test\ntest exits::service ... ");
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect()
+}
+
+/// Every time that could be waited for, far longer than a test waits.
+const PATIENT: [(&str, &str); 3] = [
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000"),
+    ("OTEL_BSP_EXPORT_TIMEOUT", "3600000"),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", "3600000"),
+];
+
+#[test]
+fn a_process_ends_while_its_collector_keeps_silent() {
+    let collector = Collector::start();
+    collector.will((0..9).map(|_| Answer::Never));
+
+    end(process(&collector.url(), 3, &PATIENT));
+    assert!(!collector.received().requests.is_empty());
+}
+
+#[test]
+fn a_process_ends_while_its_collector_wants_to_rest_and_counts_what_it_lost() {
+    let collector = Collector::start();
+    collector.will((0..9).map(|_| Answer::RetryAfter(503, "3600")));
+
+    let text = end(process(&collector.url(), 3, &PATIENT));
+    assert!(text.contains("otlp_dropped_total{signal=\"traces\"} 3\n"), "{text}");
+}
+
+#[test]
+fn a_process_ends_without_its_collector_and_says_once_that_nothing_arrives() {
+    let url = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let small = [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2"), ("OTEL_METRICS_EXPORTER", "none")];
+
+    let text = end(process(&url, 10, &small));
+    let said = |line: &Value| line["event"] == "nothing reaches the collector" && line["signal"] == "traces";
+    assert_eq!(lines(&text).iter().filter(|line| said(line)).count(), 1, "{text}");
+    assert!(text.contains("otlp_dropped_total{signal=\"traces\"} 10\n"), "{text}");
+}
+
+#[test]
+fn a_process_sends_all_that_waits_as_it_ends() {
+    let collector = Collector::start();
+
+    let text = end(process(&collector.url(), 700, &[]));
+    let spans = collector.spans();
+    assert_eq!(spans.len(), 700);
+    assert!(!collector.received().metrics.is_empty());
+    let lines = lines(&text);
+    let worked: Vec<_> = lines.iter().filter(|line| line["event"] == "working").collect();
+    assert_eq!(worked.len(), 700);
+    let known = |line: &Value| {
+        spans.iter().any(|span| line["trace_id"] == *span.trace && line["span_id"] == *span.id)
+    };
+    assert!(worked.iter().all(|line| known(line) && line["agent_id"] == "worker"));
+}
+
+#[test]
+fn spans_are_exported_though_no_line_is_logged() {
+    let collector = Collector::start();
+
+    let text = end(process(&collector.url(), 3, &[("LOG_LEVEL", "off")]));
+    assert_eq!(collector.spans().len(), 3);
+    assert!(lines(&text).is_empty(), "{text}");
+}
+
+#[test]
+fn variables_say_who_exports_and_what_goes_along() {
+    let collector = Collector::start();
+    let own = format!("{}/tenant/traces", collector.url());
+    let variables = [
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=a%20b, service.name=not this,service.version=2",
+        ),
+        ("OTEL_SERVICE_NAME", "from a variable"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%2Cb,x-other=1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &own),
+    ];
+
+    end(process(&collector.url(), 1, &variables));
+    let received = collector.received();
+    let resource = attributes(&received.traces[0].resource.as_ref().unwrap().attributes);
+    assert_eq!(resource["service.name"], "from a variable");
+    assert_eq!(resource["service.version"], "2");
+    assert_eq!(resource["deployment.environment.name"], "a b");
+    let headers = |path: &str| &received.requests.iter().find(|(to, _)| to == path).unwrap().1;
+    assert_eq!(headers("/v1/metrics")["x-key"], "a,b");
+    assert_eq!(headers("/v1/metrics")["x-other"], "1");
+    assert_eq!(headers("/tenant/traces")["x-key"], "traces");
+}
+
+#[test]
+fn a_signal_can_be_left_out_and_so_can_both() {
+    let requests = |name: &str, value: &str| {
+        let collector = Collector::start();
+        end(process(&collector.url(), 3, &[(name, value)]));
+        let received = collector.received();
+        (!received.traces.is_empty(), !received.metrics.is_empty())
+    };
+    assert_eq!(requests("OTEL_TRACES_EXPORTER", "none"), (false, true));
+    assert_eq!(requests("OTEL_METRICS_EXPORTER", "none"), (true, false));
+    assert_eq!(requests("OTEL_SDK_DISABLED", "TRUE"), (false, false));
+}
+
+#[test]
+fn a_sampler_decides_on_the_traces_that_begin_here() {
+    let spans = |variables: &[(&str, &str)]| {
+        let collector = Collector::start();
+        end(process(&collector.url(), 200, variables));
+        collector.spans().len()
+    };
+    assert_eq!(spans(&[("OTEL_TRACES_SAMPLER", "always_off")]), 0);
+    assert_eq!(spans(&[("OTEL_TRACES_SAMPLER", "parentbased_always_off")]), 0);
+    assert_eq!(spans(&[("OTEL_TRACES_SAMPLER", "always_on")]), 200);
+    let some = spans(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.5")]);
+    assert!((20..180).contains(&some), "{some}");
+}
+
+#[test]
+fn metrics_are_pushed_again_and_again() {
+    let collector = Collector::start();
+    let often = [("OTEL_METRIC_EXPORT_INTERVAL", "1"), ("OTEL_TRACES_EXPORTER", "none")];
+    let child = process(&collector.url(), 50_000, &often);
+
+    drop(collector.wait_until(|received| received.metrics.len() >= 3));
+    end(child);
+}
+
+#[test]
+fn a_bad_variable_is_an_error_at_start_up_that_names_it() {
+    let text = end(process("http://127.0.0.1:1", 0, &[("OTEL_BSP_MAX_QUEUE_SIZE", "many")]));
+    assert!(text.contains("OTEL_BSP_MAX_QUEUE_SIZE is `many`; expected a whole number from 1 on"), "{text}");
+}
