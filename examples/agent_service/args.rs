@@ -1,7 +1,8 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,6 +23,8 @@ Options:
   --time-limit MS
                  how long a question may take, in milliseconds, 1 to 600000 (default: 10000)
   --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail or time out
+  --probe [URL]  ask a running service instead, and end with 0 if it answers 200, else with 1
+                 (default: its /health/live at --host and --port)
   --help         show this
   --version      show the version
 
@@ -35,6 +38,8 @@ Environment:
 #[derive(Debug)]
 pub(crate) enum Command {
     Serve(Args),
+    /// Ask this URL.
+    Probe(String),
     Help,
     Version,
 }
@@ -69,7 +74,7 @@ impl Command {
     /// Reads the arguments behind the program's name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_args(arguments);
-        let mut args = Args::default();
+        let (mut args, mut probe) = (Args::default(), None);
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("docs") => args.docs = parser.value()?.into(),
@@ -81,12 +86,37 @@ impl Command {
                     args.time_limit = Duration::from_millis(milliseconds);
                 }
                 Long("traffic") => args.traffic = Some(number("--traffic", &parser.value()?, 1..=1000)?),
+                Long("probe") => probe = Some(probe_url(&mut parser)?),
                 Long("help") | Short('h') => return Ok(Self::Help),
                 Long("version") | Short('V') => return Ok(Self::Version),
                 Short(_) | Long(_) | Value(_) => return Err(argument.unexpected()),
             }
         }
-        Ok(Self::Serve(args))
+        Ok(match probe {
+            Some(url) => Self::Probe(url.unwrap_or_else(|| live_url(&args.host, args.port))),
+            None => Self::Serve(args),
+        })
+    }
+}
+
+/// The URL behind `--probe`, if there is one.
+fn probe_url(parser: &mut lexopt::Parser) -> Result<Option<String>, lexopt::Error> {
+    let attached = parser.optional_value();
+    let value = attached.or_else(|| parser.try_raw_args()?.next_if(|next| !is_option(next)));
+    value.map(|url| url.string()).transpose()
+}
+
+fn is_option(argument: &OsStr) -> bool {
+    argument.as_encoded_bytes().starts_with(b"-")
+}
+
+/// Where a service that listens there says that it lives.
+fn live_url(host: &str, port: u16) -> String {
+    match host.parse() {
+        Ok(IpAddr::V6(address)) if address.is_unspecified() => format!("http://[::1]:{port}/health/live"),
+        Ok(IpAddr::V6(address)) => format!("http://[{address}]:{port}/health/live"),
+        Ok(IpAddr::V4(address)) if address.is_unspecified() => format!("http://127.0.0.1:{port}/health/live"),
+        _ => format!("http://{host}:{port}/health/live"),
     }
 }
 
@@ -120,6 +150,20 @@ mod tests {
         };
         let time_limit = Duration::from_millis(250);
         assert_eq!(args, Args { port: 0, docs: "/notes".into(), time_limit, ..Args::default() });
+    }
+
+    #[test]
+    fn a_probe_asks_the_given_url_or_the_service_at_the_given_place() {
+        let probed = |arguments: &[&str]| match parse(arguments) {
+            Ok(Command::Probe(url)) => url,
+            other => panic!("no probe: {other:?}"),
+        };
+        assert_eq!(probed(&["--probe"]), "http://127.0.0.1:8080/health/live");
+        assert_eq!(probed(&["--probe", "--port", "9000"]), "http://127.0.0.1:9000/health/live");
+        assert_eq!(probed(&["--host", "0.0.0.0", "--probe"]), "http://127.0.0.1:8080/health/live");
+        assert_eq!(probed(&["--host", "::", "--probe"]), "http://[::1]:8080/health/live");
+        assert_eq!(probed(&["--probe", "http://a/b"]), "http://a/b");
+        assert_eq!(probed(&["--probe=http://a/b", "--port", "1"]), "http://a/b");
     }
 
     #[test]

@@ -33,7 +33,7 @@ use std::io::{self, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
 
-use monitor_runtime::health::{DatabaseCheck, DiskCheck};
+use monitor_runtime::health::{self, DatabaseCheck, DiskCheck};
 use monitor_runtime::{Monitor, logging};
 
 use args::{Args, Command, HELP};
@@ -54,6 +54,10 @@ async fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&in_full(&error), ExitCode::FAILURE),
         },
+        Ok(Command::Probe(url)) => match health::probe(&url) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.to_string(), ExitCode::FAILURE),
+        },
         Ok(Command::Help) => show(HELP),
         Ok(Command::Version) => show(concat!("agent_service ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => fail(&format!("{error}; --help shows what there is"), USAGE.into()),
@@ -64,6 +68,7 @@ async fn main() -> ExitCode {
 /// removed if it was to last no longer.
 async fn serve(args: Args) -> anyhow::Result<()> {
     let _flushed_at_the_end = logging::init()?;
+    logging::install_panic_hook();
     let mut stop = StopSignals::install()?;
     let port = Port::take(&args.host, args.port).await?;
     let database = Database::choose(args.db.as_deref())?;

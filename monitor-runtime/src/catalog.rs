@@ -135,6 +135,8 @@ catalog! {
         "Log lines that were not written: the queue had no room, or the output refused them.";
     LOG_SUPPRESSED = Counter "log_events_suppressed_total" []
         "Log events that a rate limit left out before they became lines.";
+    PANICS = Counter "panics_total" []
+        "Panics since the panic hook was installed, caught or not.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had no room for another series.";
     OTLP_EXPORTS = Counter "otlp_exports_total" ["signal", "outcome"]

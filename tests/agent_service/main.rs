@@ -7,6 +7,7 @@ mod answers;
 mod databases;
 mod logs;
 mod metrics;
+mod probe;
 mod recorded;
 mod refusals;
 mod starts;

@@ -164,6 +164,7 @@ fn help_and_version_are_shown() {
         "--db",
         "--time-limit",
         "--traffic",
+        "--probe",
         "DATABASE_URL",
         "LOG_LEVEL",
         "LOG_FORMAT",

@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use crate::compare::{assert_json, assert_lines, logged};
 use crate::page::Page;
+use crate::project::takes;
 
 const PAGE: &str = "docs/health.md";
 
@@ -31,6 +32,8 @@ fn health_shows_what_is_really_answered() {
         ("What readiness answers", "json", line),
         ("Probes for Kubernetes", "yaml", kubernetes),
         ("Health check for ECS", "json", ecs),
+        ("Health check of a container without curl", "dockerfile", docker_probe),
+        ("Health check of a container without curl", "json", ecs_probe),
     ]);
 }
 
@@ -86,6 +89,26 @@ fn ecs(shown: &str) {
     let command = definition["healthCheck"]["command"][1].as_str().unwrap();
     let url = command.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
     assert_answers(url.strip_prefix("http://127.0.0.1:3000").unwrap());
+}
+
+fn docker_probe(shown: &str) {
+    let (_, command) = shown.split_once("CMD ").unwrap();
+    assert_probes(&serde_json::from_str(command).unwrap());
+}
+
+fn ecs_probe(shown: &str) {
+    let definition: Value = serde_json::from_str(shown).unwrap();
+    let command = definition["healthCheck"]["command"].as_array().unwrap();
+    assert_eq!(command[0], "CMD");
+    assert_probes(&command[1..].into());
+}
+
+/// Checks that the command is the example's probe of its default address.
+fn assert_probes(command: &Value) {
+    let Some([program, option, url]) = command.as_array().map(Vec::as_slice) else { panic!("{command}") };
+    assert_eq!((program, option), (&"agent_service".into(), &"--probe".into()));
+    takes("agent_service", &[option.as_str().unwrap()]);
+    assert_answers(url.as_str().unwrap().strip_prefix("http://127.0.0.1:8080").unwrap());
 }
 
 /// Checks that a monitor without checks answers 200 there.

@@ -21,7 +21,7 @@ pub(crate) fn commands_exist(commands: &str) {
 }
 
 /// Whether the example is there and knows the options.
-fn takes(example: &str, options: &[&str]) {
+pub(crate) fn takes(example: &str, options: &[&str]) {
     let arguments = root().join("examples").join(example).join("args.rs");
     let known = fs::read_to_string(arguments).unwrap();
     let options = options.iter().filter_map(|option| option.strip_prefix("--"));

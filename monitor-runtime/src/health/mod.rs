@@ -28,6 +28,7 @@ mod journal;
 mod policy;
 #[cfg(feature = "sqlx")]
 mod pool;
+mod probe;
 mod question;
 #[cfg(feature = "http")]
 mod routes;
@@ -44,6 +45,7 @@ pub use database::DatabaseCheck;
 pub use disk::DiskCheck;
 pub use function::{FnCheck, check_fn};
 pub use policy::Policy;
+pub use probe::{ProbeError, probe};
 
 pub(crate) use answer::{
     alive, method_not_allowed, negotiated, one_check, readiness, startup, text, unauthorized,

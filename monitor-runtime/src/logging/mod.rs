@@ -37,6 +37,7 @@ mod layer;
 mod limit;
 mod line;
 mod outlet;
+mod panics;
 mod pretty;
 mod queue;
 mod rules;
@@ -59,6 +60,7 @@ pub(crate) use layer::{LogLayer, Sink};
 pub use builder::Logging;
 pub use error::LoggingError;
 pub use outlet::LogGuard;
+pub use panics::install_panic_hook;
 pub use settings::{Format, WhenFull};
 
 /// The logger of lines about logging itself.

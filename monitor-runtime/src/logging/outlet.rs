@@ -1,6 +1,6 @@
 //! One output between those who log and its writer's thread: the queue, the rate limit, and what both have to say.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
@@ -119,6 +119,18 @@ impl Drop for Producer {
     }
 }
 
+/// All that there are, for those who have no guard.
+static OUTLETS: Mutex<Vec<Weak<Outlet>>> = Mutex::new(Vec::new());
+
+/// Flushes all logging of the process as [`LogGuard::flush`] does, within the same five seconds.
+pub(crate) fn flush_all() {
+    let outlets = OUTLETS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let deadline = Instant::now() + FLUSH_TIMEOUT;
+    for outlet in outlets.iter().filter_map(Weak::upgrade) {
+        outlet.queue.flush(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
 /// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
 ///
 /// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
@@ -134,6 +146,10 @@ pub struct LogGuard {
 
 impl LogGuard {
     pub(super) fn new(outlet: Arc<Outlet>) -> Self {
+        let mut outlets = OUTLETS.lock().unwrap_or_else(PoisonError::into_inner);
+        outlets.retain(|outlet| outlet.strong_count() > 0);
+        outlets.push(Arc::downgrade(&outlet));
+        drop(outlets);
         Self { outlet, patience: FLUSH_TIMEOUT }
     }
 

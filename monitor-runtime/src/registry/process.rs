@@ -23,6 +23,8 @@ pub(crate) struct ProcessMetrics {
     pub(crate) log_written: IntCounter,
     pub(crate) log_dropped: IntCounter,
     pub(crate) log_suppressed: IntCounter,
+    /// Without labels, as a counter that is there or not: nobody counts panics unless told to.
+    panics: IntCounterVec,
     pub(crate) series_overflow: IntCounterVec,
     #[cfg(feature = "otlp")]
     pub(crate) otlp_exports: IntCounterVec,
@@ -50,6 +52,7 @@ impl ProcessMetrics {
             log_written: named(IntCounter::with_opts(opts(&catalog::LOG_WRITTEN))),
             log_dropped: named(IntCounter::with_opts(opts(&catalog::LOG_DROPPED))),
             log_suppressed: named(IntCounter::with_opts(opts(&catalog::LOG_SUPPRESSED))),
+            panics: counters(&catalog::PANICS),
             series_overflow: counters(&catalog::SERIES_OVERFLOW),
             #[cfg(feature = "otlp")]
             otlp_exports: counters(&catalog::OTLP_EXPORTS),
@@ -71,6 +74,12 @@ impl ProcessMetrics {
         metrics
     }
 
+    /// The counter of panics, shown from the first call on.
+    #[cfg(feature = "logging")]
+    pub(crate) fn panics(&self) -> IntCounter {
+        self.panics.with_label_values(&[] as &[&str])
+    }
+
     /// The collectors to register, each a handle onto the same values.
     pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
@@ -84,6 +93,7 @@ impl ProcessMetrics {
             Box::new(self.log_written.clone()),
             Box::new(self.log_dropped.clone()),
             Box::new(self.log_suppressed.clone()),
+            Box::new(self.panics.clone()),
             Box::new(self.series_overflow.clone()),
             #[cfg(feature = "otlp")]
             Box::new(self.otlp_exports.clone()),
