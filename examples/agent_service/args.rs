@@ -23,6 +23,10 @@ Options:
   --time-limit MS
                  how long a question may take, in milliseconds, 1 to 600000 (default: 10000)
   --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail or time out
+  --admin-port PORT
+                 answer the probes at this port of 127.0.0.1 as well, apart from all else; 0 takes a free one
+  --drain-delay MS
+                 how long to serve on once told to stop, while readiness says so, 0 to 600000 (default: 5000)
   --probe [URL]  ask a running service instead, and end with 0 if it answers 200, else with 1
                  (default: its /health/live at --host and --port)
   --help         show this
@@ -55,6 +59,9 @@ pub(crate) struct Args {
     pub(crate) time_limit: Duration,
     /// Questions a second.
     pub(crate) traffic: Option<u32>,
+    pub(crate) admin_port: Option<u16>,
+    /// How long to serve on once told to stop.
+    pub(crate) drain_delay: Duration,
 }
 
 impl Default for Args {
@@ -66,6 +73,8 @@ impl Default for Args {
             db: None,
             time_limit: Duration::from_secs(10),
             traffic: None,
+            admin_port: None,
+            drain_delay: Duration::from_secs(5),
         }
     }
 }
@@ -86,6 +95,13 @@ impl Command {
                     args.time_limit = Duration::from_millis(milliseconds);
                 }
                 Long("traffic") => args.traffic = Some(number("--traffic", &parser.value()?, 1..=1000)?),
+                Long("admin-port") => {
+                    args.admin_port = Some(number("--admin-port", &parser.value()?, 0..=u16::MAX)?);
+                }
+                Long("drain-delay") => {
+                    let milliseconds = number("--drain-delay", &parser.value()?, 0..=600_000)?;
+                    args.drain_delay = Duration::from_millis(milliseconds);
+                }
                 Long("probe") => probe = Some(probe_url(&mut parser)?),
                 Long("help") | Short('h') => return Ok(Self::Help),
                 Long("version") | Short('V') => return Ok(Self::Version),

@@ -32,9 +32,10 @@ use std::future::ready;
 use std::io::{self, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use monitor_runtime::health::{self, DatabaseCheck, DiskCheck};
-use monitor_runtime::{Monitor, logging};
+use monitor_runtime::{BuildError, Monitor, logging};
 
 use args::{Args, Command, HELP};
 use client::Client;
@@ -43,6 +44,9 @@ use indexer::Index;
 use listener::{Address, Port};
 use stop::StopSignals;
 use store::Store;
+
+/// What a stop may take behind the drain delay: what is in flight has 20 seconds, and closing the database a few.
+const REST_OF_A_STOP: Duration = Duration::from_secs(25);
 
 /// What a shell takes for "used wrongly".
 const USAGE: u8 = 2;
@@ -103,12 +107,7 @@ async fn serve_from(
     index: Index,
     mut stop: StopSignals,
 ) -> anyhow::Result<()> {
-    let monitor = Monitor::builder()
-        .service("agent-service", env!("CARGO_PKG_VERSION"))
-        .check(DatabaseCheck::new(store.pool().clone()))
-        .check(DiskCheck::new(&database.disk))
-        .pool("main", store.pool())
-        .build()?;
+    let monitor = monitor(args, database, store)?;
     let listener = port.listen()?;
     let address = Address::of(&listener)?;
     let mut serving = pin!(monitor.serve(listener, api::routes(store.clone(), args.time_limit)));
@@ -119,11 +118,25 @@ async fn serve_from(
         () = stop.received() => return Ok(()),
         () = ready(()) => drop(stop),
     }
-    welcome::say(address, &args.docs, &index);
+    welcome::say(address, monitor.admin_address(), &args.docs, &index);
     if let Some(per_second) = args.traffic {
         tokio::spawn(traffic::run(Client { address: address.0 }, per_second, index.topics));
     }
     Ok(serving.await?)
+}
+
+fn monitor(args: &Args, database: &Database, store: &Store) -> Result<Monitor, BuildError> {
+    let monitor = Monitor::builder()
+        .service("agent-service", env!("CARGO_PKG_VERSION"))
+        .check(DatabaseCheck::new(store.pool().clone()))
+        .check(DiskCheck::new(&database.disk))
+        .pool("main", store.pool())
+        .drain_delay(args.drain_delay)
+        .grace_period(args.drain_delay + REST_OF_A_STOP);
+    match args.admin_port {
+        Some(port) => monitor.admin_port(port).build(),
+        None => monitor.build(),
+    }
 }
 
 /// Prints what was asked for. Who has stopped reading has seen enough.

@@ -1,13 +1,16 @@
 //! What the service says when it is up: where it is and what to open.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
+
+use tracing::field;
 
 use crate::indexer::Index;
 use crate::listener::Address;
 
 /// Says it in the log, and the address on standard error, whatever is logged; there a person who is looking is told more.
-pub(crate) fn say(address: Address, docs: &Path, index: &Index) {
+pub(crate) fn say(address: Address, admin: Option<SocketAddr>, docs: &Path, index: &Index) {
     let Index { files, passages, .. } = index;
     tracing::info!(
         address = %address,
@@ -15,6 +18,7 @@ pub(crate) fn say(address: Address, docs: &Path, index: &Index) {
         runs = %format_args!("{address}/runs"),
         ready = %format_args!("{address}/health/ready"),
         metrics = %format_args!("{address}/health/metrics"),
+        admin = admin.map(|admin| field::display(format!("http://{admin}"))),
         docs = %docs.display(),
         files,
         passages,

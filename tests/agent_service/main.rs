@@ -11,4 +11,5 @@ mod probe;
 mod recorded;
 mod refusals;
 mod starts;
+mod stops;
 mod traffic;

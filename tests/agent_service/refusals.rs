@@ -26,6 +26,8 @@ fn a_wrong_option_is_named_with_the_way_to_help() {
         ("--port=http", "--port is `http`; expected a number from 0 to 65535"),
         ("--port=65536", "--port is `65536`; expected a number from 0 to 65535"),
         ("--time-limit=0", "--time-limit is `0`; expected a number from 1 to 600000"),
+        ("--admin-port=-1", "--admin-port is `-1`; expected a number from 0 to 65535"),
+        ("--drain-delay=1s", "--drain-delay is `1s`; expected a number from 0 to 600000"),
         ("--traffic=0", "--traffic is `0`; expected a number from 1 to 1000"),
     ] {
         refused(&[option], &[], 2, &format!("{wrong}; --help shows what there is"));
@@ -38,6 +40,17 @@ fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port().to_string();
     let line = format!("cannot listen on 127.0.0.1, port {port}: Address already in use (os error 98)");
     refused(&["--port", &port], &[], 1, &line);
+}
+
+#[test]
+fn an_admin_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let line = format!(
+        "admin_port cannot listen on {address}: Address already in use (os error 98); expected a free port of this \
+         machine, or port 0 for any"
+    );
+    refused(&["--admin-port", &address.port().to_string()], &[], 1, &line);
 }
 
 #[test]
@@ -164,6 +177,8 @@ fn help_and_version_are_shown() {
         "--db",
         "--time-limit",
         "--traffic",
+        "--admin-port",
+        "--drain-delay",
         "--probe",
         "DATABASE_URL",
         "LOG_LEVEL",

@@ -143,6 +143,10 @@ fn health_shows_the_errors_of_refused_monitors() {
         builder().bearer_token(""),
         builder().bearer_token("two words"),
         builder().shutdown_timeout(Duration::ZERO),
+        builder().drain_delay(Duration::from_secs(10)),
+        builder().liveness_threshold(Duration::ZERO),
+        // Of a range that is for documentation, and so never this machine's.
+        builder().admin_address(([192, 0, 2, 1], 9090)),
     ];
     let errors: Vec<_> = errors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();
     let page = Page::open(PAGE);

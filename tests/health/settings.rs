@@ -79,8 +79,50 @@ fn a_bearer_token_that_is_empty_or_unusable_is_refused_and_not_shown() {
 fn a_shutdown_timeout_of_zero_is_refused() {
     assert_eq!(
         refusal(Monitor::builder().shutdown_timeout(Duration::ZERO)),
-        "the shutdown timeout is zero; expected a longer one, such as 25s"
+        "the shutdown timeout is zero; expected a longer one, such as 20s"
     );
+}
+
+#[test]
+fn a_stop_that_does_not_fit_into_the_grace_period_is_refused() {
+    let seconds = Duration::from_secs;
+    let fits =
+        Monitor::builder().drain_delay(seconds(20)).shutdown_timeout(seconds(39)).grace_period(seconds(60));
+    fits.build().unwrap();
+    let exceeds = Monitor::builder().drain_delay(seconds(10));
+    assert_eq!(
+        refusal(exceeds),
+        "a drain delay of 10s and a shutdown timeout of 20s do not fit into the grace period of 30s; expected their sum to \
+         be below it: shorten one of them, or grant more time where the process runs and set `grace_period` to that"
+    );
+    let endless = Monitor::builder().drain_delay(Duration::MAX);
+    assert!(matches!(endless.build(), Err(BuildError::GracePeriod { .. })));
+}
+
+#[test]
+fn a_liveness_threshold_of_zero_is_refused() {
+    assert_eq!(
+        refusal(Monitor::builder().liveness_threshold(Duration::ZERO)),
+        "the liveness threshold is zero; expected a longer one, such as 10s"
+    );
+}
+
+#[test]
+fn an_admin_address_that_is_taken_is_refused_by_setting_and_address() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let holder = std::net::TcpListener::bind(taken).unwrap();
+    let reason =
+        "Address already in use (os error 98); expected a free port of this machine, or port 0 for any";
+    assert_eq!(
+        refusal(Monitor::builder().admin_port(taken.port())),
+        format!("admin_port cannot listen on {taken}: {reason}")
+    );
+    assert_eq!(
+        refusal(Monitor::builder().admin_address(taken)),
+        format!("admin_address cannot listen on {taken}: {reason}")
+    );
+    drop(holder);
+    assert_eq!(Monitor::builder().admin_address(taken).build().unwrap().admin_address(), Some(taken));
 }
 
 #[test]

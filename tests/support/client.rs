@@ -1,4 +1,5 @@
 //! An HTTP client that speaks bytes, over a connection of its own each time.
+#![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

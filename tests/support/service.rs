@@ -36,7 +36,7 @@ pub(crate) fn notes() -> TempDir {
 /// The service's command, on a free port, with nothing that the machine happens to have set.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(&*PROGRAM);
-    command.args(["--port", "0"]);
+    command.args(["--port", "0", "--drain-delay", "0"]);
     for variable in ["DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "RUST_LOG"] {
         command.env_remove(variable);
     }
@@ -165,6 +165,12 @@ impl Service {
         Exposition::parse(&body).unwrap_or_else(|violation| panic!("{violation}\n{body}"))
     }
 
+    /// Sends a signal, and does not wait for what comes of it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
     /// Stops the service as an orchestrator does, and waits for its end.
     pub(crate) fn stop(self) -> Ended {
         self.stop_by("-TERM")
@@ -172,8 +178,7 @@ impl Service {
 
     /// Stops the service by a signal, and waits for its end.
     pub(crate) fn stop_by(mut self, signal: &str) -> Ended {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        self.signal(signal);
         let status = self.wait();
         Ended { status, log: self.log(), stderr: self.stderr() }
     }

@@ -22,6 +22,12 @@ pub(crate) fn alive() -> Response<Bytes> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
 }
 
+/// 503: the process answers, and the application's runtime does not.
+#[cfg(feature = "http")]
+pub(crate) fn stalled() -> Response<Bytes> {
+    json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"status":"stalled"}"#))
+}
+
 /// 200 when every critical check that is asked for is healthy and nothing is being drained, else 503. Who is not admitted
 /// learns nothing of the checks.
 pub(crate) fn readiness(health: &Health<'_>, question: &Question, admitted: bool) -> Response<Bytes> {

@@ -1,5 +1,6 @@
 //! All checks of one monitor.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +17,11 @@ pub(crate) struct Engine {
     checks: Box<[Arc<Supervised>]>,
     supervisors: OnceLock<JoinSet<()>>,
     draining: AtomicBool,
+}
+
+thread_local! {
+    /// Whether the thread is one of this crate's own.
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The state of a monitor at one moment.
@@ -36,9 +42,15 @@ impl Engine {
         }
     }
 
+    /// Keeps checks off the runtime of this thread, which is none of the application's.
+    #[cfg(feature = "http")]
+    pub(crate) fn never_start_on_this_thread() {
+        IS_OURS.set(true);
+    }
+
     /// Starts the checks on the runtime of the caller, unless they are started; outside a runtime it does nothing.
     pub(crate) fn start(&self) {
-        if let Ok(runtime) = Handle::try_current() {
+        if let Some(runtime) = Handle::try_current().ok().filter(|_| !IS_OURS.get()) {
             self.supervisors.get_or_init(|| {
                 let mut supervisors = JoinSet::new();
                 for check in &self.checks {
@@ -55,7 +67,7 @@ impl Engine {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 

@@ -13,6 +13,12 @@ impl Guard {
         Self(token.map(Into::into))
     }
 
+    /// Whether there is a token.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether the request may read everything. How long the comparison takes tells nothing of the token but its length.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.0 else { return true };

@@ -24,6 +24,8 @@ mod disk;
 mod engine;
 mod function;
 mod guard;
+#[cfg(feature = "http")]
+mod heartbeat;
 mod journal;
 mod policy;
 #[cfg(feature = "sqlx")]
@@ -52,10 +54,12 @@ pub(crate) use answer::{
 };
 pub(crate) use engine::Engine;
 pub(crate) use guard::Guard;
+#[cfg(feature = "http")]
+pub(crate) use heartbeat::Heartbeat;
 pub(crate) use policy::Rules;
 #[cfg(feature = "sqlx")]
 pub(crate) use pool::PoolGauge;
 pub(crate) use question::{Probe, Question};
 #[cfg(feature = "http")]
-pub(crate) use routes::{PATHS, routes};
+pub(crate) use routes::{PATHS, admin_routes, routes};
 pub(crate) use supervised::Plan;

@@ -1,5 +1,7 @@
 //! The probes as axum routes.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -8,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use super::question::{LIVE, METRICS, Probe, READY, STARTUP};
+use super::{Heartbeat, answer as answers};
 use crate::Monitor;
 
 const CHECK: &str = "/health/ready/{name}";
@@ -15,9 +18,18 @@ const CHECK: &str = "/health/ready/{name}";
 /// Every route below, for those who have to tell probes from requests.
 pub(crate) const PATHS: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 
+/// Every route, for the runtime that the application is on.
 pub(crate) fn routes(monitor: Monitor) -> Router {
+    Router::new().route(LIVE, get(live)).with_state(monitor.clone()).merge(all_but_live(monitor))
+}
+
+/// Every route, for a runtime that watches the application's.
+pub(crate) fn admin_routes(monitor: Monitor, heartbeat: Arc<Heartbeat>) -> Router {
+    Router::new().route(LIVE, get(watched)).with_state(heartbeat).merge(all_but_live(monitor))
+}
+
+fn all_but_live(monitor: Monitor) -> Router {
     Router::new()
-        .route(LIVE, get(live))
         .route(READY, get(ready))
         .route(CHECK, get(check))
         .route(STARTUP, get(startup))
@@ -27,6 +39,11 @@ pub(crate) fn routes(monitor: Monitor) -> Router {
 
 async fn live(State(monitor): State<Monitor>) -> Response {
     monitor.live().map(Body::from)
+}
+
+async fn watched(State(heartbeat): State<Arc<Heartbeat>>) -> Response {
+    let answer = if heartbeat.stalled_for().is_some() { answers::stalled() } else { answers::alive() };
+    answer.map(Body::from)
 }
 
 async fn ready(State(monitor): State<Monitor>, request: Request) -> Response {

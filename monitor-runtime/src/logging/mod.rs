@@ -56,6 +56,8 @@ pub(crate) use ambient::{find_bound, is_everywhere};
 pub(crate) use bound::name_span;
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
+#[cfg(feature = "http")]
+pub(crate) use outlet::flush_all;
 
 pub use builder::Logging;
 pub use error::LoggingError;

@@ -13,10 +13,6 @@ use crate::registry::{self, Exposed, FamilyName, exemplars, process, set_buckets
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Below the 30 seconds that Kubernetes and ECS grant a process to end by itself.
-#[cfg(feature = "http")]
-const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
-
 /// Collects a monitor's settings; nothing takes effect before [`build`](MonitorBuilder::build).
 ///
 /// Buckets, series limit, service and pool gauges belong to the process, as its metrics do: of several monitors
@@ -28,7 +24,9 @@ pub struct MonitorBuilder {
     pub(super) check_interval: Duration,
     pub(super) bearer_token: Option<String>,
     #[cfg(feature = "http")]
-    shutdown_timeout: Duration,
+    pub(super) stopping: super::stopping::Stopping,
+    #[cfg(feature = "http")]
+    pub(super) admin: super::admin::AdminSettings,
     #[cfg(feature = "sqlx")]
     pub(super) pools: super::pools::Pools,
     registry: Option<prometheus::Registry>,
@@ -51,7 +49,9 @@ impl MonitorBuilder {
             check_interval: DEFAULT_INTERVAL,
             bearer_token: None,
             #[cfg(feature = "http")]
-            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            stopping: super::stopping::Stopping::default(),
+            #[cfg(feature = "http")]
+            admin: super::admin::AdminSettings::default(),
             #[cfg(feature = "sqlx")]
             pools: super::pools::Pools::default(),
             registry: None,
@@ -67,15 +67,6 @@ impl MonitorBuilder {
     /// letter or digit. When not set it is made of the executable's name, and the version is `unknown`.
     pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.service = Some((name.into(), version.into()));
-        self
-    }
-
-    /// Sets for how long [`serve`](Monitor::serve) lets requests in flight finish once it is told to stop; 25 seconds
-    /// when not set, and more than zero. Keep it below what the orchestrator waits before it kills (30 seconds on
-    /// Kubernetes and ECS).
-    #[cfg(feature = "http")]
-    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
         self
     }
 
@@ -146,12 +137,12 @@ impl MonitorBuilder {
         let checks = self.planned_checks()?;
         let guard = self.guard()?;
         #[cfg(feature = "http")]
-        if self.shutdown_timeout.is_zero() {
-            return Err(BuildError::ZeroShutdownTimeout);
-        }
+        self.stopping.validate()?;
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
+        #[cfg(feature = "http")]
+        let admin = self.admin.bind()?;
         // Everything but the buckets is known to be good, so a refused setting leaves the process as it was.
         self.apply_to_process(&service)?;
         let inner = Inner {
@@ -159,14 +150,21 @@ impl MonitorBuilder {
             guard,
             exposed,
             #[cfg(feature = "http")]
-            shutdown_timeout: self.shutdown_timeout,
+            stopping: self.stopping,
             #[cfg(feature = "sqlx")]
             _pools: self.pools,
         };
         let source: Arc<dyn HealthSource> = inner.engine.clone();
         registry::health::register(Arc::downgrade(&source));
         inner.engine.start();
-        Ok(Monitor { inner: Arc::new(inner) })
+        let monitor = Monitor {
+            inner: Arc::new(inner),
+            #[cfg(feature = "http")]
+            admin: None,
+        };
+        #[cfg(feature = "http")]
+        let monitor = monitor.administered(admin)?;
+        Ok(monitor)
     }
 
     fn resolve_service(&self) -> Result<(String, String), BuildError> {

@@ -1,5 +1,9 @@
 //! Why a monitor was not built.
 
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use crate::registry::BucketError;
 
 /// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
@@ -53,8 +57,43 @@ pub enum BuildError {
     )]
     TokenCharacter,
     /// Requests in flight would have no time to finish.
-    #[error("the shutdown timeout is zero; expected a longer one, such as 25s")]
+    #[error("the shutdown timeout is zero; expected a longer one, such as 20s")]
     ZeroShutdownTimeout,
+    /// A stop would take longer than the orchestrator waits for it.
+    #[error(
+        "a drain delay of {drain_delay:?} and a shutdown timeout of {shutdown_timeout:?} do not fit into the grace period of \
+         {grace_period:?}; expected their sum to be below it: shorten one of them, or grant more time where the process runs \
+         and set `grace_period` to that"
+    )]
+    GracePeriod {
+        /// How long readiness answers 503 before the server stops accepting.
+        drain_delay: Duration,
+        /// How long requests and calls in flight may take from then on.
+        shutdown_timeout: Duration,
+        /// How long the orchestrator waits before it kills.
+        grace_period: Duration,
+    },
+    /// The runtime would count as wedged at once.
+    #[error("the liveness threshold is zero; expected a longer one, such as 10s")]
+    ZeroLivenessThreshold,
+    /// The admin listener's address is not to be had.
+    #[error(
+        "{setting} cannot listen on {address}: {source}; expected a free port of this machine, or port 0 for any"
+    )]
+    AdminAddress {
+        /// The builder's method.
+        setting: &'static str,
+        /// The address as it was given.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The admin listener's thread or runtime is not to be had.
+    #[error("the admin listener cannot be started: {source}")]
+    AdminThread {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Bucket bounds that make no histogram, or that come too late.
     #[error("invalid {setting}: {reason}")]
     Buckets {

@@ -1,8 +1,12 @@
 //! The one thing a service mounts: its checks, its endpoints, its server.
 
+#[cfg(feature = "http")]
+mod admin;
 mod answer;
 mod builder;
 mod checks;
+#[cfg(feature = "http")]
+mod drain;
 mod error;
 mod names;
 #[cfg(feature = "sqlx")]
@@ -11,9 +15,15 @@ mod pools;
 mod serve;
 #[cfg(feature = "http")]
 mod signals;
+#[cfg(feature = "http")]
+mod stopping;
+#[cfg(feature = "http")]
+mod threads;
 
 use std::fmt;
 use std::future::poll_fn;
+#[cfg(feature = "http")]
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -62,6 +72,9 @@ use crate::registry::Exposed;
 #[derive(Clone)]
 pub struct Monitor {
     inner: Arc<Inner>,
+    /// Held by the application's clones; the listener itself has one without.
+    #[cfg(feature = "http")]
+    admin: Option<Arc<admin::Admin>>,
 }
 
 struct Inner {
@@ -69,7 +82,7 @@ struct Inner {
     guard: Guard,
     exposed: Exposed,
     #[cfg(feature = "http")]
-    shutdown_timeout: std::time::Duration,
+    stopping: stopping::Stopping,
     /// Held so that their gauges are shown for as long as the monitor lives.
     #[cfg(feature = "sqlx")]
     _pools: pools::Pools,
@@ -167,6 +180,12 @@ impl Monitor {
     /// ```
     pub fn routes(&self) -> axum::Router {
         health::routes(self.clone())
+    }
+
+    /// The address of the admin listener, if [`admin_port`](MonitorBuilder::admin_port) or
+    /// [`admin_address`](MonitorBuilder::admin_address) asked for one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
     }
 
     /// Gives the tower layer that counts and times requests and binds their id.

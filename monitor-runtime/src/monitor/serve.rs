@@ -3,27 +3,38 @@
 use std::fmt;
 use std::io;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::Listener;
-use tokio::sync::oneshot;
 
 use super::Monitor;
-use super::signals::StopSignals;
-use crate::registry;
+use super::drain::{self, Server};
 
 /// The logger of lines about the server's end.
-const TARGET: &str = "monitor_runtime::serve";
+pub(super) const TARGET: &str = "monitor_runtime::serve";
 
 impl Monitor {
     /// Serves `app` under [`layer`](Monitor::layer), with [`routes`](Monitor::routes) in front of it and outside
     /// of the layer, until the process is told to stop.
     ///
-    /// On SIGTERM or Ctrl-C it accepts no further connections, lets the requests in flight finish, and returns. It
-    /// waits for them for the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout) at most, 25 seconds when
-    /// not set, so that a client who is slow or silent keeps no process from ending; a second signal ends the wait at
-    /// once. What was still open then goes with the runtime, and a warning says so.
+    /// On SIGTERM or Ctrl-C it drains:
+    ///
+    /// 1. Readiness answers 503 `draining` at once; liveness stays 200. Everything is served as before for the
+    ///    [`drain_delay`](super::MonitorBuilder::drain_delay), 5 seconds when not set, in which an orchestrator turns traffic
+    ///    away.
+    /// 2. No further connections are accepted. Requests in flight may finish, and so may tracked agents, skills and queries
+    ///    of the process, wherever they run, within the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout), 20
+    ///    seconds when not set.
+    /// 3. The log is flushed, and `serve` returns.
+    ///
+    /// A second signal ends the wait at once, whichever it is. What is cut then, or when time is up, is named and counted by
+    /// the last log lines, at `warn`: `request cut`, `agent cut`, `skill cut` and `query cut`, then `stopped before all was
+    /// done`. It goes with the runtime.
+    ///
+    /// All this is done by a thread of its own, `monitor-stop`, which a blocked runtime does not hold up. If the runtime
+    /// is so blocked that `serve` has not returned a second after it should have been cut short, that thread ends the
+    /// process, with exit code 0.
     ///
     /// The signal handlers are installed before anything else; they stay installed. Where `app` has a route of ours,
     /// ours answers.
@@ -43,7 +54,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// When the signal handlers cannot be installed.
+    /// When the signal handlers cannot be installed, or their thread cannot be started.
     ///
     /// # Cancel safety
     ///
@@ -53,36 +64,26 @@ impl Monitor {
         L: Listener,
         L::Addr: fmt::Debug,
     {
-        let mut signals = StopSignals::install()?;
-        self.inner.engine.start();
-        let service = self.routes().fallback_service(app.layer(self.layer()));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async { drop(stopped.await) });
-        let mut server = pin!(server.into_future());
-
-        let signal = tokio::select! {
-            ended = &mut server => return ended,
-            signal = signals.next() => signal,
-        };
-        tracing::info!(target: TARGET, signal, "stopping: requests in flight may finish");
-        self.inner.engine.drain();
-        drop(stop);
-        tokio::select! {
-            biased;
-            ended = &mut server => ended,
-            reason = end_of_patience(&mut signals, self.inner.shutdown_timeout) => {
-                let requests_in_flight = registry::http::metrics().in_flight_now();
-                tracing::warn!(target: TARGET, reason, requests_in_flight, "stopped with connections open");
-                Ok(())
-            }
+        let engine = &self.inner.engine;
+        let Server { stop, open, over, running } =
+            drain::watch(Arc::clone(engine), self.inner.stopping).await?;
+        engine.start();
+        if let Some(admin) = &self.admin {
+            admin.heartbeat.watch_this_runtime();
         }
-    }
-}
-
-/// Waits for as long as requests in flight may take, and tells why no longer.
-async fn end_of_patience(signals: &mut StopSignals, timeout: Duration) -> String {
-    tokio::select! {
-        signal = signals.next() => format!("a second signal, {signal}"),
-        () = tokio::time::sleep(timeout) => format!("not closed within {timeout:?}"),
+        let service = self.routes().fallback_service(app.layer(self.layer()));
+        let server = axum::serve(listener, service).with_graceful_shutdown(async { drop(stop.await) });
+        let (mut server, mut over) = (pin!(server.into_future()), over);
+        let ended = tokio::select! {
+            ended = &mut server => ended,
+            _ = &mut over => return Ok(()),
+        };
+        drop(open);
+        if engine.is_draining() {
+            // It closes, with or without a value.
+            let _ = over.await;
+        }
+        drop(running);
+        ended
     }
 }

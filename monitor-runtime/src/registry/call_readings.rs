@@ -44,6 +44,12 @@ impl Readings {
         Self { series, words, words_each, running }
     }
 
+    /// The series of which calls were running, and how many.
+    #[cfg(feature = "http")]
+    pub(super) fn in_flight(self) -> impl Iterator<Item = (&'static CallSeries, u64)> {
+        self.series.into_iter().zip(self.running).filter(|(_, calls)| *calls > 0)
+    }
+
     /// Each series with what it held of each outcome.
     fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
         let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));

@@ -92,6 +92,13 @@ impl CallFamily {
         shown.extend(self.first_item.map(|metric| Shown::new(metric, readings, Readings::show_first_items)));
         shown
     }
+
+    /// The calls that have started and not yet ended: the values of the family's labels, and how many.
+    #[cfg(feature = "http")]
+    pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
+        let in_flight = Readings::of(self.series.sorted()).in_flight();
+        in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()
+    }
 }
 
 /// Has every series there is keep exemplars.

@@ -18,8 +18,8 @@ const HTTP_BUCKETS: [f64; 14] =
 
 /// Requests of this process, whatever layer saw them.
 pub(crate) struct HttpMetrics {
-    /// Word 0 of the cells, made at first use.
-    in_flight: OnceLock<InFlight>,
+    /// Those of the gauge, which has none.
+    no_labels: OnceLock<Labels>,
     requests: Family<RequestCount>,
     pub(crate) durations: Family<RequestDuration>,
 }
@@ -41,18 +41,10 @@ thread_local! {
     static MET: [Met; 32] = const { [const { Cell::new(None) }; 32] };
 }
 
-struct InFlight {
-    cells: Cells,
-    labels: Labels,
-}
-
-const STARTED: usize = 0;
-const ENDED: usize = 1;
-
 /// The one set of this process.
 pub(crate) fn metrics() -> &'static HttpMetrics {
     static METRICS: HttpMetrics = HttpMetrics {
-        in_flight: OnceLock::new(),
+        no_labels: OnceLock::new(),
         requests: Family::new(&catalog::HTTP_REQUESTS, catalog::HTTP_REQUESTS.labels, &HTTP_BUCKETS),
         durations: Family::new(&catalog::HTTP_DURATION, catalog::HTTP_DURATION.labels, &HTTP_BUCKETS),
     };
@@ -63,7 +55,7 @@ impl HttpMetrics {
     /// Counts a request that arrived, and finds where it is to be recorded.
     pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
         let durations = self.find_durations(method, endpoint);
-        self.in_flight().cells.add(Stripe::of_this_thread(), STARTED, 1);
+        durations.histogram.add_beside(Stripe::of_this_thread(), 1);
         Route(durations)
     }
 
@@ -102,21 +94,20 @@ impl HttpMetrics {
         identity: Option<Box<Identity>>,
     ) {
         let stripe = Stripe::of_this_thread();
+        let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
+        requests.count.add(stripe, 0, 1);
+        // Behind the count, as it takes the request out of those in flight: whoever sees that, sees it counted.
         durations.histogram.record(stripe, nanos);
         if let Some(identity) = identity {
             durations.offer_exemplar(nanos, *identity);
         }
-        let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
-        requests.count.add(stripe, 0, 1);
-        self.in_flight().cells.add(stripe, ENDED, 1);
     }
 
     /// The requests of a status that the route has not seen, or has no place to remember.
     #[cold]
     fn find_count(&self, durations: &RequestDuration, status: u16) -> &'static RequestCount {
         let mut digits = itoa::Buffer::new();
-        let mut values = durations.labels.values();
-        let (method, endpoint) = (values.next().unwrap_or(""), values.next().unwrap_or(""));
+        let [method, endpoint] = durations.route();
         match self.requests.find(&[method, endpoint, digits.format(status)]) {
             Found::Own(requests) => {
                 durations.remember(status, requests);
@@ -128,14 +119,14 @@ impl HttpMetrics {
     }
 
     /// How many requests have started and not ended.
-    pub(crate) fn in_flight_now(&self) -> u64 {
-        let cells = &self.in_flight().cells;
-        let ended = cells.sum(ENDED);
-        cells.sum(STARTED).saturating_sub(ended)
+    fn in_flight_now(&self) -> u64 {
+        self.durations.sorted().into_iter().map(RequestDuration::in_flight).sum()
     }
 
-    fn in_flight(&self) -> &InFlight {
-        self.in_flight.get_or_init(|| InFlight { cells: Cells::new(2), labels: Labels::new(&[], &[]) })
+    /// The requests that have started and not ended: method, endpoint, and how many.
+    pub(crate) fn in_flight(&self) -> Vec<([&'static str; 2], u64)> {
+        let counted = self.durations.sorted().into_iter().map(|series| (series.route(), series.in_flight()));
+        counted.filter(|(_, requests)| *requests > 0).collect()
     }
 
     /// Reads every series when its turn comes: no two metrics of requests are derived from one another.
@@ -167,7 +158,8 @@ impl HttpMetrics {
     }
 
     fn show_in_flight(&self, sink: &mut dyn Sink) {
-        sink.push(&self.in_flight().labels, None, Sample::Gauge(self.in_flight_now()));
+        let labels = self.no_labels.get_or_init(|| Labels::new(&[], &[]));
+        sink.push(labels, None, Sample::Gauge(self.in_flight_now()));
     }
 }
 
@@ -191,6 +183,7 @@ impl Series for RequestCount {
 pub(crate) struct RequestDuration {
     labels: Labels,
     buckets: &'static Buckets,
+    /// Requests that ended; beside them, requests that started.
     histogram: Histogram,
     exemplars: OnceLock<Exemplars>,
     /// The counts of the first statuses seen, which spares looking them up.
@@ -201,6 +194,18 @@ pub(crate) struct RequestDuration {
 const REMEMBERED: usize = 8;
 
 impl RequestDuration {
+    /// The method and the endpoint.
+    fn route(&self) -> [&str; 2] {
+        self.labels.first_values()
+    }
+
+    /// How many requests have started and not ended.
+    fn in_flight(&self) -> u64 {
+        // Read before the starts: whatever has ended has started, so the difference is never negative.
+        let ended = self.histogram.read(|reading| reading.count());
+        self.histogram.beside().saturating_sub(ended)
+    }
+
     fn known(&self, status: u16) -> Option<&'static RequestCount> {
         let mut seen = self.counts.iter().map_while(OnceLock::get);
         seen.find(|(of, _)| *of == status).map(|(_, count)| *count)

@@ -47,6 +47,13 @@ impl Labels {
             .map(move |&end| &self.joined[std::mem::replace(&mut start, end)..end])
     }
 
+    /// As many of the raw values; empty where there are fewer.
+    #[cfg(feature = "http")]
+    pub(crate) fn first_values<const COUNT: usize>(&self) -> [&str; COUNT] {
+        let mut values = self.values();
+        std::array::from_fn(|_| values.next().unwrap_or_default())
+    }
+
     /// `{name="value",…`, escaped and not closed; empty without labels.
     pub(crate) fn text(&self) -> &str {
         &self.text

@@ -18,6 +18,8 @@ pub(crate) mod health;
 mod histogram;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+#[cfg(feature = "http")]
+mod in_flight;
 mod index;
 mod labels;
 #[cfg(feature = "health")]
@@ -47,6 +49,8 @@ pub(crate) use family::set_limit as set_series_limit;
 pub(crate) use format::Format;
 #[cfg(feature = "health")]
 pub use histogram::BucketError;
+#[cfg(feature = "http")]
+pub(crate) use in_flight::InFlight;
 #[cfg(feature = "__fuzzing")]
 pub(crate) use labels::Labels;
 

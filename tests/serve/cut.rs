@@ -1,0 +1,133 @@
+//! What has to be cut short, and what is said of it.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use monitor_runtime::testing::capture_logs;
+use monitor_runtime::{MonitorBuilder, metrics, track_agent, track_query, track_skill};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::tcp::eventually;
+use crate::{ALONE, ask, ended, in_flight, prompt, serve, signal_self};
+
+/// Serves a client who sends `half` and no more, has the process stopped by `stop`, and tells how long `serve` went on
+/// from then and which warnings it logged.
+fn stopped_beside(half: &str, monitor: MonitorBuilder, stop: impl AsyncFnOnce()) -> (Duration, Vec<Value>) {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut took = Duration::ZERO;
+    let mut lines = capture_logs(|| {
+        runtime.block_on(async {
+            let (address, server) = serve(&monitor.build().unwrap()).await;
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(half.as_bytes()).await.unwrap();
+            // Connections are taken in their order, so by the answer the first has been read.
+            ask(address, "/quick").await.unwrap();
+            let told = Instant::now();
+            stop().await;
+            ended(server).await;
+            took = told.elapsed();
+        });
+    });
+    lines.retain(|line| line["level"] == "warn");
+    (took, lines)
+}
+
+const HALF_A_HEAD: &str = "GET /quick HTTP/1.1\r\nhost: te";
+const HALF_A_BODY: &str = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf";
+
+/// Asserts that the last warning says why it ended, and those before it which requests were cut.
+fn assert_says(warnings: &[Value], reason: &str, requests: usize) {
+    let (last, cut) = warnings.split_last().expect("a warning");
+    assert_eq!(last["logger"], "monitor_runtime::serve");
+    assert_eq!(last["event"], "stopped before all was done");
+    assert_eq!(last["reason"], reason);
+    assert_eq!(last["requests"], json!(requests));
+    assert_eq!(cut.len(), requests, "{cut:?}");
+    for line in cut {
+        assert_eq!((&line["event"], &line["method"]), (&json!("request cut"), &json!("POST")));
+        assert_eq!((&line["endpoint"], &line["count"]), (&json!("/echo"), &json!(1)));
+    }
+}
+
+#[test]
+fn a_client_who_never_ends_keeps_the_process_for_the_shutdown_timeout_only() {
+    let timeout = Duration::from_millis(200);
+    for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
+        let monitor = prompt().shutdown_timeout(timeout);
+        let (took, warnings) = stopped_beside(half, monitor, async || signal_self("-TERM"));
+        assert!(took >= timeout, "{took:?}");
+        assert_says(&warnings, "not ended within 200ms", requests);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_wait_at_once() {
+    for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
+        let (_, warnings) = stopped_beside(half, prompt(), async || {
+            signal_self("-TERM");
+            // Two signals that are sent before the first is seen are one to the kernel.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            signal_self("-TERM");
+        });
+        assert_says(&warnings, "a second signal, SIGTERM", requests);
+    }
+}
+
+#[test]
+fn what_is_cut_is_named_and_counted_by_the_last_lines() {
+    #[track_agent("cut_agent")]
+    async fn agent() {
+        skill().await;
+    }
+    #[track_skill("cut_skill")]
+    async fn skill() {
+        query().await;
+    }
+    #[track_query("cut_query", operation = "select")]
+    async fn query() {
+        pending::<()>().await;
+    }
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lines = capture_logs(|| {
+        runtime.block_on(async {
+            let monitor = prompt().shutdown_timeout(Duration::from_millis(50)).build().unwrap();
+            let (address, server) = serve(&monitor).await;
+            for _ in 0..2 {
+                tokio::spawn(agent());
+            }
+            tokio::spawn(async move { ask(address, "/held/7").await });
+            let running = "active_skills{skill_id=\"cut_skill\"} 2\n";
+            eventually(running, async || metrics::render().contains(running)).await;
+            in_flight(1).await;
+            signal_self("-TERM");
+            ended(server).await;
+        });
+    });
+    let lines: Vec<_> = lines.iter().filter(|line| line["level"] == "warn").map(without_head).collect();
+    assert_eq!(
+        lines,
+        [
+            json!({"event": "request cut", "method": "GET", "endpoint": "/held/{id}", "count": 1}),
+            json!({"event": "agent cut", "agent_id": "cut_agent", "count": 2}),
+            json!({"event": "skill cut", "skill_id": "cut_skill", "count": 2}),
+            json!({"event": "query cut", "query": "cut_query", "operation": "select", "count": 2}),
+            json!({
+                "event": "stopped before all was done", "reason": "not ended within 50ms",
+                "requests": 1, "agents": 2, "skills": 2, "queries": 2
+            }),
+        ]
+    );
+}
+
+/// What a line says of its own.
+fn without_head(line: &Value) -> Value {
+    let mut line = line.clone();
+    for key in ["timestamp", "level", "logger"] {
+        line.as_object_mut().unwrap().remove(key);
+    }
+    line
+}

@@ -1,0 +1,92 @@
+//! The time between the signal and the last answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use monitor_runtime::testing::capture_logs;
+use monitor_runtime::{Monitor, metrics, track_agent};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::tcp::eventually;
+use crate::{ALONE, ask, ended, in_flight, prompt, serve, signal_self};
+
+/// Longer than any test waits.
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_delay() {
+    let _alone = ALONE.lock().await;
+    let builder = Monitor::builder().drain_delay(LONG).grace_period(3 * LONG);
+    let (address, server) = serve(&builder.build().unwrap()).await;
+    assert!(ask(address, "/health/ready").await.unwrap().starts_with("HTTP/1.1 200 "));
+
+    signal_self("-TERM");
+    let is_draining = async || {
+        let ready = ask(address, "/health/ready").await.unwrap();
+        ready.starts_with("HTTP/1.1 503 ") && ready.contains("{\"status\":\"draining\"")
+    };
+    eventually("readiness answers draining", is_draining).await;
+    assert!(ask(address, "/health/live").await.unwrap().ends_with("{\"status\":\"alive\"}"));
+    assert!(ask(address, "/quick").await.unwrap().ends_with("\r\n\r\nquick"), "new clients are still served");
+    assert!(ask(address, "/health/metrics").await.unwrap().contains("\nhealth_ready 0\n"));
+    assert!(!server.is_finished());
+
+    signal_self("-TERM");
+    ended(server).await;
+}
+
+#[tokio::test]
+async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
+    let _alone = ALONE.lock().await;
+    let (address, server) =
+        serve(&Monitor::builder().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
+    let slow = tokio::spawn(async move { ask(address, "/slow").await });
+    in_flight(1).await;
+    signal_self("-TERM");
+    eventually("it refuses clients", async || ask(address, "/quick").await.is_err()).await;
+    assert!(!slow.is_finished(), "it went on accepting until nothing was in flight");
+    assert!(slow.await.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
+    ended(server).await;
+}
+
+#[test]
+fn a_tracked_call_in_a_task_of_its_own_is_waited_for() {
+    #[track_agent("spawned_agent")]
+    async fn work(release: Arc<Notify>) {
+        release.notified().await;
+    }
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lines = capture_logs(|| {
+        runtime.block_on(async {
+            let (address, server) = serve(&prompt().build().unwrap()).await;
+            let release = Arc::new(Notify::new());
+            let agent = tokio::spawn(work(Arc::clone(&release)));
+            let running = "active_agents{agent_id=\"spawned_agent\"} 1\n";
+            eventually(running, async || metrics::render().contains(running)).await;
+            signal_self("-TERM");
+            eventually("it refuses clients", async || ask(address, "/quick").await.is_err()).await;
+            assert!(!server.is_finished(), "it did not wait for the agent");
+            release.notify_one();
+            ended(server).await;
+            agent.await.unwrap();
+        });
+    });
+    let events = of_the_server(&lines);
+    assert_eq!(
+        events,
+        [
+            "draining: readiness answers 503",
+            "stopping: what is in flight may finish",
+            "stopped: nothing was cut"
+        ]
+    );
+    let in_flight = lines.iter().find(|line| line["event"] == events[1]).unwrap();
+    assert_eq!(in_flight["agents"], 1);
+}
+
+fn of_the_server(lines: &[Value]) -> Vec<&str> {
+    let lines = lines.iter().filter(|line| line["logger"] == "monitor_runtime::serve");
+    lines.map(|line| line["event"].as_str().unwrap()).collect()
+}

@@ -1,0 +1,209 @@
+//! Services that are processes of their own, since these tests look at how a process ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use monitor_runtime::{Monitor, logging, track_agent};
+use serde_json::Value;
+
+use crate::signal;
+
+/// Says in a process that was started here which service it is to be.
+const SERVICE: &str = "MONITOR_SERVE_TEST";
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// How long a process may take to end that should end at once.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+#[track_agent("blocking_agent")]
+fn block() {
+    tracing::info!("blocking");
+    std::thread::sleep(HOUR);
+}
+
+/// Blocks this worker for an hour, and one more. Of two spawned tasks the second waits for this worker, the first for any.
+async fn block_two_workers() {
+    for _ in 0..2 {
+        tokio::spawn(async { block() });
+    }
+    block();
+}
+
+#[test]
+#[ignore = "run by the tests of this file, in a process of its own"]
+fn service() {
+    let Ok(kind) = std::env::var(SERVICE) else { return };
+    let _guard = logging::init().unwrap();
+    let mut builder = match &*kind {
+        "current_thread" => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let app = Router::new()
+            .route("/held", get(async || std::future::pending::<()>().await))
+            .route("/block", get(block_two_workers));
+        let monitor = Monitor::builder()
+            .drain_delay(if kind == "patient" { HOUR } else { Duration::ZERO })
+            .shutdown_timeout(Duration::from_millis(300))
+            .grace_period(2 * HOUR);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tracing::info!(address = %listener.local_addr().unwrap(), "listening");
+        monitor.build().unwrap().serve(listener, app).await.unwrap();
+        tracing::info!("the application's own last line");
+    });
+    // As an application does that has blocking code: it does not wait for that.
+    runtime.shutdown_background();
+}
+
+struct Service {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Service {
+    fn start(kind: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "processes::service", "--ignored", "--nocapture"]).env(SERVICE, kind);
+        for variable in ["LOG_LEVEL", "LOG_FORMAT", "RUST_LOG"] {
+            command.env_remove(variable);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut service = Self { child, output, address: ([127, 0, 0, 1], 0).into() };
+        let listening = service.next_line();
+        service.address = listening["address"].as_str().unwrap().parse().unwrap();
+        service
+    }
+
+    fn next_line(&mut self) -> Value {
+        let mut lines = self.output.by_ref().lines().map(Result::unwrap);
+        lines.find_map(|line| logged(&line)).expect("it ended without another line")
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    fn send(&self, path: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(self.address).unwrap();
+        connection.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes()).unwrap();
+        connection
+    }
+
+    /// Waits until it has been answered, by when its signal handlers are there and all it was sent before has been read.
+    fn wait_until_up(&self) {
+        let mut answer = [0; 8];
+        self.send("/health/live").read_exact(&mut answer).unwrap();
+    }
+
+    fn stop(&self) {
+        signal(self.child.id(), "-TERM");
+    }
+
+    /// Waits for the end: the exit code, and what has been logged until then.
+    fn ended(mut self) -> (Option<i32>, Vec<Value>) {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < AT_ONCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let lines = self.output.by_ref().lines().map(Result::unwrap);
+        (status.code(), lines.filter_map(|line| logged(&line)).collect())
+    }
+}
+
+/// The line of the log, or `None` for what the test harness says.
+fn logged(line: &str) -> Option<Value> {
+    // It says the test's name in front of the first.
+    let start = line.find("{\"timestamp\"")?;
+    Some(serde_json::from_str(&line[start..]).unwrap())
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn events(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn told_to_stop_a_process_exits_0_with_every_line_written() {
+    let service = Service::start("prompt");
+    let _waiting = service.send("/held");
+    service.wait_until_up();
+    service.stop();
+    let (code, lines) = service.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        events(&lines),
+        [
+            "draining: readiness answers 503",
+            "stopping: what is in flight may finish",
+            "request cut",
+            "stopped before all was done",
+            "the application's own last line"
+        ]
+    );
+}
+
+#[test]
+fn told_twice_a_process_exits_0_at_once() {
+    let mut service = Service::start("patient");
+    service.wait_until_up();
+    service.stop();
+    assert_eq!(service.next_line()["event"], "draining: readiness answers 503");
+    service.stop();
+    let (code, lines) = service.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(events(&lines), ["stopped before all was done", "the application's own last line"]);
+    assert_eq!(lines[0]["reason"], "a second signal, SIGTERM");
+}
+
+#[test]
+fn with_all_workers_blocked_a_process_still_says_what_it_cuts_and_exits_0() {
+    let mut service = Service::start("prompt");
+    let _waiting = service.send("/block");
+    for _ in 0..2 {
+        assert_eq!(service.next_line()["event"], "blocking");
+    }
+    service.stop();
+    let (code, lines) = service.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        events(&lines)[2..],
+        ["request cut", "agent cut", "stopped before all was done", "the application's own last line"]
+    );
+    assert_eq!((&lines[2]["endpoint"], &lines[2]["count"]), (&"/block".into(), &1.into()));
+    assert_eq!((&lines[3]["agent_id"], &lines[3]["count"]), (&"blocking_agent".into(), &2.into()));
+}
+
+#[test]
+fn with_its_only_thread_blocked_a_process_is_ended_with_0_and_its_lines_written() {
+    let mut service = Service::start("current_thread");
+    let _waiting = service.send("/block");
+    assert_eq!(service.next_line()["event"], "blocking");
+    service.stop();
+    let (code, lines) = service.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        events(&lines)[2..],
+        [
+            "request cut",
+            "agent cut",
+            "stopped before all was done",
+            "the runtime is blocked and cannot return: ending the process"
+        ]
+    );
+}
