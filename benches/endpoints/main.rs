@@ -1,7 +1,7 @@
 //! The latency of each health endpoint, over a real socket, against its target.
 //!
 //! ```sh
-//! cargo bench -p monitor-endpoints-bench --bench endpoints             # prints the table
+//! cargo bench -p monitor-endpoints-bench --bench endpoints              # prints the table
 //! cargo bench -p monitor-endpoints-bench --bench endpoints -- --quick   # a tenth of the requests
 //! cargo bench -p monitor-endpoints-bench --bench endpoints -- --check   # and fails when a target is missed
 //! ```
@@ -11,12 +11,14 @@
 //! ten thousand readiness probes at once are measured without a socket, beside a check that passes and beside one that sleeps
 //! an hour.
 
+mod client;
+
 use std::error::Error;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -24,7 +26,10 @@ use monitor_runtime::health::{CheckError, DatabaseCheck, DiskCheck, check_fn};
 use monitor_runtime::{Monitor, track_agent};
 use sqlx::SqlitePool;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+
+use client::Client;
 
 const AGENTS: usize = 1_000;
 const PROBES: usize = 10_000;
@@ -49,8 +54,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
 
-    let runtime = tokio::runtime::Runtime::new()?;
-    let address = runtime.block_on(start())?;
+    let runtime = Runtime::new()?;
+    let (address, admin) = runtime.block_on(start())?;
     let mut client = Client::connect(address)?;
     expect_every_agent(std::str::from_utf8(client.get("/health/metrics")?)?)?;
 
@@ -61,6 +66,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let latencies = Latencies::measure(&mut client, path, requests)?;
         missed |= latencies.print(path, target);
     }
+    missed |= measure_beside_busy_workers(&runtime, admin, requests / 10)?;
     println!("\n{PROBES} readiness probes at once, milliseconds\n");
     println!("{:<18}{:>9}{:>9}{:>9}   target (p95)", "beside a check", "p50", "p95", "p99");
     for (name, nap) in [("that passes", Duration::ZERO), ("that sleeps 1 h", Duration::from_hours(1))] {
@@ -70,8 +76,29 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if missed && must_meet { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Starts the service on a free port, every agent having run once.
-async fn start() -> Result<SocketAddr, Box<dyn Error>> {
+/// Measures the admin listener's liveness while no worker of the application has time for anything.
+fn measure_beside_busy_workers(
+    runtime: &Runtime,
+    admin: SocketAddr,
+    requests: usize,
+) -> Result<bool, Box<dyn Error>> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    for _ in 0..runtime.metrics().num_workers() {
+        let is_over = Arc::clone(&is_over);
+        runtime.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    let latencies = Latencies::measure(&mut Client::connect(admin)?, "/health/live", requests);
+    is_over.store(true, Ordering::Relaxed);
+    let target = Some(Duration::from_millis(50));
+    Ok(latencies?.print("live, all busy", target))
+}
+
+/// Starts the service on free ports, every agent having run once: its own, and the admin listener's.
+async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     let pool = SqlitePool::connect("sqlite::memory:").await?;
     let monitor = Monitor::builder()
         .service("endpoints-bench", env!("CARGO_PKG_VERSION"))
@@ -79,7 +106,9 @@ async fn start() -> Result<SocketAddr, Box<dyn Error>> {
         .pool("main", &pool)
         .check(DatabaseCheck::new(pool))
         .check(DiskCheck::new(".").min_free_bytes(1))
+        .admin_port(0)
         .build()?;
+    let admin = monitor.admin_address().ok_or("there is no admin listener")?;
     for agent in 0..AGENTS {
         run(&agent_id(agent));
     }
@@ -87,7 +116,7 @@ async fn start() -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move { monitor.serve(listener, Router::new()).await });
-    Ok(address)
+    Ok((address, admin))
 }
 
 async fn is_ready(monitor: &Monitor) {
@@ -197,53 +226,4 @@ impl Latencies {
 
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
-}
-
-/// One kept HTTP/1.1 connection, just able to read answers that state their length.
-struct Client {
-    stream: TcpStream,
-    answer: Vec<u8>,
-    chunk: Box<[u8]>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Self { stream, answer: Vec::new(), chunk: vec![0; 64 * 1024].into() })
-    }
-
-    /// Asks for a path; gives the body of a 200, any other answer is an error.
-    fn get(&mut self, path: &str) -> io::Result<&[u8]> {
-        self.stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes())?;
-        self.answer.clear();
-        let head = self.read_until(|answer| answer.windows(4).position(|end| end == b"\r\n\r\n"))? + 4;
-        let length = content_length(&self.answer[..head]).ok_or_else(|| self.unexpected(path))?;
-        self.read_until(|answer| (answer.len() >= head + length).then_some(0))?;
-        Ok(&self.answer[head..])
-    }
-
-    fn read_until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> io::Result<usize> {
-        loop {
-            if let Some(at) = found(&self.answer) {
-                return Ok(at);
-            }
-            match self.stream.read(&mut self.chunk)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => self.answer.extend_from_slice(&self.chunk[..read]),
-            }
-        }
-    }
-
-    fn unexpected(&self, path: &str) -> io::Error {
-        io::Error::other(format!("{path} answered {}", String::from_utf8_lossy(&self.answer)))
-    }
-}
-
-/// The length that the head of a 200 states.
-fn content_length(head: &[u8]) -> Option<usize> {
-    let head = std::str::from_utf8(head).ok()?.to_ascii_lowercase();
-    let fields = head.strip_prefix("http/1.1 200 ")?;
-    fields.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()
 }

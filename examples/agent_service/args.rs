@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
-use lexopt::ValueExt as _;
+use lexopt::ValueExt;
 
 pub(crate) const HELP: &str = "\
 Answers questions about a folder of Markdown notes, over HTTP.
@@ -119,7 +119,7 @@ impl Command {
 fn probe_url(parser: &mut lexopt::Parser) -> Result<Option<String>, lexopt::Error> {
     let attached = parser.optional_value();
     let value = attached.or_else(|| parser.try_raw_args()?.next_if(|next| !is_option(next)));
-    value.map(|url| url.string()).transpose()
+    value.map(ValueExt::string).transpose()
 }
 
 fn is_option(argument: &OsStr) -> bool {

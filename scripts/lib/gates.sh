@@ -130,3 +130,9 @@ check_fuzzing() {
     stage 'fuzzing: each target for ten seconds'
     run scripts/fuzz 10
 }
+
+# Ten seconds show that the bench runs and that nothing leaks by the request; the ten minutes are in docs/benchmarks.md.
+check_soak() {
+    stage 'soak: the memory of a service under load'
+    run cargo bench --package monitor-endpoints-bench --bench soak -- --quick --check
+}

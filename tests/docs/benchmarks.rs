@@ -27,6 +27,9 @@ fn benches_exist(commands: &str) {
             ["cargo", "bench", "-p", "monitor-endpoints-bench", "--bench", "endpoints", options @ ..] => {
                 (read("benches/endpoints/main.rs"), options)
             }
+            ["cargo", "bench", "-p", "monitor-endpoints-bench", "--bench", "soak", options @ ..] => {
+                (read("benches/endpoints/soak.rs"), options)
+            }
             _ => panic!("no check is written for `{command}`"),
         };
         for option in options.iter().filter(|option| **option != "--") {

@@ -16,7 +16,7 @@ use crate::{ALONE, SOON, ask, ended, serve, signal_self};
 const WORKERS: usize = 2;
 
 /// Longer than any test waits.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn with_admin() -> MonitorBuilder {
     Monitor::builder().admin_port(0)

@@ -12,7 +12,7 @@ use crate::tcp::eventually;
 use crate::{ALONE, ask, ended, in_flight, prompt, serve, signal_self};
 
 /// Longer than any test waits.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_delay() {
