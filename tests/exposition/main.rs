@@ -7,6 +7,7 @@ mod support;
 mod prometheus_server;
 
 mod exemplars;
+mod lint;
 mod negotiation;
 mod open_metrics;
 mod prometheus;
