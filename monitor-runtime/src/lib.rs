@@ -39,7 +39,7 @@
 //! | --- | --- | --- |
 //! | `macros` | yes | the attributes |
 //! | `logging` | yes | JSON (or pretty) log lines and their writer thread; `context` |
-//! | `health` | by `http`, `disk`, `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio |
+//! | `health` | by `http`, `disk`, `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 |
 //! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum |
 //! | `disk` | yes | `DiskCheck`; brings sysinfo |
 //! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself |

@@ -5,7 +5,7 @@ use prometheus::Registry;
 use crate::registry::Exposed;
 
 #[cfg(feature = "health")]
-pub use crate::registry::BucketError;
+pub use crate::registry::{BucketError, NativeHistogramError, NativeHistograms};
 
 #[cfg(feature = "push")]
 pub use crate::push::{PushError, push_once};

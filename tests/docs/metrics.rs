@@ -137,7 +137,16 @@ fn is_method_of_the_builder(setter: &str) -> bool {
 
 #[test]
 fn metrics_shows_a_request_that_is_answered_as_it_says() {
-    Page::open(PAGE).check(&[("Forms of a scrape", "sh", open_metrics)]);
+    Page::open(PAGE)
+        .check(&[("Native histograms", "promql", quantile), ("Forms of a scrape", "sh", open_metrics)]);
+}
+
+/// Whether a real Prometheus takes it is shown where one reads native histograms.
+fn quantile(shown: &str) {
+    let metric = shown.split("rate(").nth(1).unwrap().split('{').next().unwrap();
+    let (kind, labels) = &documented()[metric];
+    assert_eq!(kind, "histogram");
+    assert!(labels.iter().all(|label| shown.contains(label)), "{labels:?}");
 }
 
 fn open_metrics(shown: &str) {

@@ -168,3 +168,25 @@ fn the_text_that_is_rendered_without_a_request_is_the_text_format() {
     monitor();
     Exposition::parse(&metrics::render()).unwrap();
 }
+
+#[test]
+fn a_registrys_prefix_and_labels_are_on_our_metrics_in_every_form() {
+    let labels = [("zone".to_owned(), "a\"b".to_owned())].into_iter().collect();
+    let registry = prometheus::Registry::new_custom(Some("shop".into()), Some(labels)).unwrap();
+    let monitor = Monitor::builder().registry(registry.clone()).build().unwrap();
+    Monitor::builder().registry(registry).build().expect("ours are there already, and known again");
+    agent().unwrap_err();
+    let scraped = scrape(&monitor, OPEN_METRICS);
+    for expected in [
+        "# TYPE shop_agent_executions counter\n",
+        "\nshop_http_requests_in_flight{zone=\"a\\\"b\"} 0\n",
+        "\nshop_agent_executions_total{zone=\"a\\\"b\",agent_id=\"of_open_metrics\",status=\"success\"} 0\n",
+        "\nshop_agent_execution_duration_seconds_bucket{zone=\"a\\\"b\",agent_id=\"of_open_metrics\",status=\"error\",le=\"600.0\"} ",
+    ] {
+        assert!(text(&scraped).contains(expected), "{expected}\n{}", text(&scraped));
+    }
+    assert_eq!(samples(text(&scraped)), samples(text(&scrape(&monitor, TEXT))));
+    let message = scrape(&monitor, PROTOBUF);
+    let holds = |text: &str| message.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(holds("shop_agent_executions_total") && holds("a\"b") && !holds("monitor_is_registered_here"));
+}

@@ -8,8 +8,11 @@ use super::error::BuildError;
 use super::names;
 use super::{Inner, Monitor};
 use crate::health::{Check, Engine, Policy};
+use crate::metrics::NativeHistograms;
 use crate::registry::health::HealthSource;
-use crate::registry::{self, Exposed, FamilyName, exemplars, process, set_buckets, set_series_limit};
+use crate::registry::{
+    self, Exposed, FamilyName, exemplars, keep_native, process, set_buckets, set_series_limit,
+};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -33,6 +36,7 @@ pub struct MonitorBuilder {
     buckets: Vec<Buckets>,
     series_limit: Option<usize>,
     exemplars: bool,
+    native_histograms: Option<NativeHistograms>,
 }
 
 struct Buckets {
@@ -58,6 +62,7 @@ impl MonitorBuilder {
             buckets: Vec::new(),
             series_limit: None,
             exemplars: false,
+            native_histograms: None,
         }
     }
 
@@ -127,6 +132,15 @@ impl MonitorBuilder {
         self
     }
 
+    /// Has all durations kept as native histograms too, for scrapers that ask for protobuf. Not kept when not set; then they cost
+    /// neither time nor memory.
+    ///
+    /// Takes effect before the process's first tracked call or request; later, others than those in use are an error.
+    pub fn native_histograms(mut self, settings: NativeHistograms) -> Self {
+        self.native_histograms = Some(settings);
+        self
+    }
+
     /// Builds the monitor and, inside a tokio runtime, starts its checks.
     ///
     /// # Errors
@@ -181,6 +195,9 @@ impl MonitorBuilder {
     }
 
     fn exposed(&self) -> Result<Exposed, BuildError> {
+        if let Some(settings) = &self.native_histograms {
+            settings.check().map_err(|reason| BuildError::NativeHistograms { reason })?;
+        }
         if self.series_limit == Some(0) {
             return Err(BuildError::ZeroSeriesLimit);
         }
@@ -193,6 +210,9 @@ impl MonitorBuilder {
     fn apply_to_process(&self, (service, version): &(String, String)) -> Result<(), BuildError> {
         for Buckets { setting, family, seconds } in &self.buckets {
             set_buckets(*family, seconds).map_err(|reason| BuildError::Buckets { setting, reason })?;
+        }
+        if let Some(settings) = self.native_histograms {
+            keep_native(settings).map_err(|reason| BuildError::NativeHistograms { reason })?;
         }
         if let Some(limit) = self.series_limit {
             set_series_limit(limit);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::registry::BucketError;
+use crate::registry::{BucketError, NativeHistogramError};
 
 /// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
 /// accepted in its place.
@@ -101,6 +101,12 @@ pub enum BuildError {
         setting: &'static str,
         /// What is wrong with the bounds.
         reason: BucketError,
+    },
+    /// Native histograms that cannot be kept so, or that come too late.
+    #[error("invalid native_histograms: {reason}")]
+    NativeHistograms {
+        /// What is wrong with them.
+        reason: NativeHistogramError,
     },
     /// No series could be kept.
     #[error("the series limit is zero; expected at least 1 series a metric, 2000 when not set")]

@@ -3,7 +3,7 @@
 use super::calls::CallSeries;
 #[cfg(feature = "health")]
 use super::calls::FIRST_ITEM;
-use super::reading::Reading;
+use super::reading::{FineCounts, Reading};
 use super::sink::{ExtraLabel, Sample, Sink};
 use crate::call::Outcome;
 
@@ -14,6 +14,9 @@ pub(super) struct Readings {
     words: Vec<u64>,
     /// How many words that is.
     words_each: usize,
+    /// What native histograms held, and where that of each series and outcome ends; nothing where there are none.
+    fine: FineCounts,
+    fine_ends: Vec<usize>,
     /// For each series.
     running: Vec<u64>,
 }
@@ -29,19 +32,31 @@ impl Readings {
         let mut readings = words.chunks_mut(words_each);
         let [mut ahead, mut far_ahead] =
             [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
+        let (mut fine, mut fine_ends) =
+            (FineCounts::new(), Vec::with_capacity(series.len() * Outcome::BY_NAME.len()));
         let running = series.iter().map(|series| {
             std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
             std::hint::black_box(ahead.next().map(|series| series.fetch()));
             let ended: u64 = Outcome::BY_NAME
                 .into_iter()
                 .zip(&mut readings)
-                .filter_map(|(outcome, words)| Some(series.ended(outcome)?.read_into(words)))
+                .map(|(outcome, words)| {
+                    let ended =
+                        series.ended(outcome).map_or(0, |histogram| histogram.read_into(words, &mut fine));
+                    fine_ends.push(fine.len());
+                    ended
+                })
                 .sum();
             // Read after the ends: whatever has ended has started, so the difference is never negative.
             series.success.beside().saturating_sub(ended)
         });
         let running = running.collect();
-        Self { series, words, words_each, running }
+        Self { series, words, words_each, fine, fine_ends, running }
+    }
+
+    fn fine(&self, place: usize) -> &[(usize, u64)] {
+        let start = place.checked_sub(1).map_or(0, |before| self.fine_ends[before]);
+        &self.fine[start..self.fine_ends[place]]
     }
 
     /// The series of which calls were running, and how many.
@@ -53,8 +68,8 @@ impl Readings {
     /// Each series with what it held of each outcome.
     fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
         let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
-        keys.zip(self.words.chunks(self.words_each)).map(|((series, outcome), words)| {
-            let reading = Reading::new(series.buckets, words);
+        keys.zip(self.words.chunks(self.words_each)).enumerate().map(|(place, ((series, outcome), words))| {
+            let reading = Reading::new(series.buckets, words, self.fine(place));
             #[cfg(feature = "health")]
             let reading = reading.with_exemplars(series.exemplars(outcome as usize));
             (series, status(outcome), reading)

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::Span;
 
+use super::buckets::Buckets;
 use super::call_readings::Readings;
 #[cfg(feature = "health")]
 use super::exemplars::{self, Exemplars};
 use super::family::{Family, Series};
-use super::histogram::{Buckets, Histogram};
+use super::histogram::Histogram;
 use super::labels::Labels;
 use super::shard::Stripe;
 use super::sink::Shown;
@@ -136,7 +137,6 @@ const NONE: u8 = u8::MAX;
 type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
 
 /// The place of the exemplars of first items.
-#[cfg(feature = "health")]
 pub(super) const FIRST_ITEM: usize = Outcome::ALL.len();
 
 /// The outcomes but [`Outcome::Success`].
@@ -156,8 +156,13 @@ impl Series for CallSeries {
             exemplars: OnceLock::new(),
         };
         #[cfg(feature = "health")]
-        if exemplars::are_kept() {
-            series.keep_exemplars();
+        {
+            if exemplars::are_kept() {
+                series.keep_exemplars();
+            }
+            if buckets.layout().is_some() {
+                series.quick.store(NONE, Ordering::Relaxed);
+            }
         }
         series
     }
@@ -208,11 +213,7 @@ impl CallSeries {
 
     #[inline(never)]
     fn end_slowly(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
-        self.histogram(outcome).record(Stripe::of_this_thread(), nanos);
-        #[cfg(feature = "health")]
-        self.offer_exemplar(outcome as usize, nanos, span);
-        #[cfg(not(feature = "health"))]
-        let _ = span;
+        self.record_in(self.histogram(outcome), outcome as usize, nanos, span);
     }
 
     fn histogram(&self, outcome: Outcome) -> &Histogram {
@@ -227,11 +228,20 @@ impl CallSeries {
     pub(crate) fn first_item(&self, started: u64, span: Option<&Span>) {
         let nanos = self.nanos_since(started);
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
+        self.record_in(histogram, FIRST_ITEM, nanos, span);
+    }
+
+    /// Records wherever there is something to be kept; `place` is that of the exemplars.
+    #[cfg(feature = "health")]
+    fn record_in(&self, histogram: &Histogram, place: usize, nanos: u64, span: Option<&Span>) {
+        histogram.record_fully(Stripe::of_this_thread(), nanos);
+        self.offer_exemplar(place, nanos, span);
+    }
+
+    #[cfg(not(feature = "health"))]
+    #[expect(clippy::unused_self, reason = "without health there is nothing besides to keep")]
+    fn record_in(&self, histogram: &Histogram, _: usize, nanos: u64, _: Option<&Span>) {
         histogram.record(Stripe::of_this_thread(), nanos);
-        #[cfg(feature = "health")]
-        self.offer_exemplar(FIRST_ITEM, nanos, span);
-        #[cfg(not(feature = "health"))]
-        let _ = span;
     }
 
     /// Keeps exemplars from here on.
@@ -245,7 +255,9 @@ impl CallSeries {
     fn offer_exemplar(&self, place: usize, nanos: u64, span: Option<&Span>) {
         if let Some(exemplars) = self.exemplars.get() {
             let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-            exemplars.offer(self.buckets.index(nanos), nanos, || span.and_then(exemplars::identify));
+            // A call whose span nobody listens to is named by what is bound around it.
+            let who = || exemplars::identify(span.unwrap_or(&Span::none()));
+            exemplars.offer(self.buckets.index(nanos), nanos, who);
         }
     }
 

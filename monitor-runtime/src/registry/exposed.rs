@@ -15,6 +15,8 @@ use super::proto::{self, CellCollector};
 #[cfg(feature = "health")]
 use super::protobuf;
 use super::sink::Shown;
+#[cfg(feature = "health")]
+use super::surroundings::Surroundings;
 use super::{process, read_cells, text};
 
 /// A `prometheus::Registry` that holds our collectors beside the user's.
@@ -23,6 +25,8 @@ pub(crate) struct Exposed {
     registry: Registry,
     /// Only of our own registry do we know that it adds no prefix and no labels to what it gathers.
     is_ours: bool,
+    #[cfg(feature = "health")]
+    surroundings: Surroundings,
     #[cfg(feature = "health")]
     scrapes: std::sync::Arc<super::scrapes::Scrapes>,
 }
@@ -45,6 +49,8 @@ impl Exposed {
             registry,
             is_ours,
             #[cfg(feature = "health")]
+            surroundings: Surroundings::default(),
+            #[cfg(feature = "health")]
             scrapes: std::sync::Arc::new(super::scrapes::Scrapes::new()),
         }
     }
@@ -52,10 +58,12 @@ impl Exposed {
     /// A user's registry, with ours registered into it unless they are there already.
     #[cfg(feature = "health")]
     pub(crate) fn with(registry: Registry) -> Result<Self, prometheus::Error> {
-        if !proto::is_registered(&registry) {
+        let there = Surroundings::of(&registry);
+        if there.is_none() {
             register_all(&registry)?;
         }
-        Ok(Self::new(registry, false))
+        let surroundings = there.or_else(|| Surroundings::of(&registry)).unwrap_or_default();
+        Ok(Self { surroundings, ..Self::new(registry, false) })
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -85,12 +93,14 @@ impl Exposed {
 
     #[cfg(feature = "health")]
     fn render_open_metrics(&self) -> Vec<u8> {
-        let (own, gathered) = self.read();
-        let all = own.iter().map(|shown| shown.metric.name).chain(gathered.iter().map(MetricFamily::name));
+        let (own, gathered) = (sorted_cells(), proto::gather_others(&self.registry));
+        let around = &self.surroundings;
+        let own_names = own.iter().map(|shown| format!("{}{}", around.prefix, shown.metric.name).into());
+        let all = own_names.chain(gathered.iter().map(|family| family.name().into()));
         let names = open_metrics::Names::new(all);
         let mut out = Vec::new();
-        merge(&own, &gathered, |family| match family {
-            Family::Own(shown) => open_metrics::write_own(&names, shown, &mut out),
+        merge(&around.prefix, &own, &gathered, |family| match family {
+            Family::Own(shown) => open_metrics::write_own(&names, around, shown, &mut out),
             Family::Gathered(family) => {
                 or_said(family, &mut out, |out| open_metrics::write_gathered(&names, family, out));
             }
@@ -101,25 +111,16 @@ impl Exposed {
 
     #[cfg(feature = "health")]
     fn render_protobuf(&self) -> Vec<u8> {
-        let (own, gathered) = self.read();
+        let (own, gathered) = (sorted_cells(), proto::gather_others(&self.registry));
+        let around = &self.surroundings;
         let mut out = Vec::new();
-        merge(&own, &gathered, |family| match family {
-            Family::Own(shown) => protobuf::write_own(shown, &mut out),
+        merge(&around.prefix, &own, &gathered, |family| match family {
+            Family::Own(shown) => protobuf::write_own(around, shown, &mut out),
             Family::Gathered(family) => {
                 or_said(family, &mut out, |out| protobuf::write_gathered(family, out));
             }
         });
         out
-    }
-
-    /// Our own families, where they can be written by themselves, and all others; each sorted by name.
-    fn read(&self) -> (Vec<Shown>, Vec<MetricFamily>) {
-        if !self.is_ours {
-            return (Vec::new(), self.registry.gather());
-        }
-        let mut own = read_cells();
-        own.sort_by_key(|shown| shown.metric.name);
-        (own, proto::gather_others(&self.registry))
     }
 
     /// The text exposition of everything in the registry, families sorted by name.
@@ -128,8 +129,12 @@ impl Exposed {
         static LAST: AtomicUsize = AtomicUsize::new(0);
         let last = LAST.load(Ordering::Relaxed);
         let mut out = Vec::with_capacity(last + last / 16);
-        let (own, gathered) = self.read();
-        merge(&own, &gathered, |family| match family {
+        let (own, gathered) = if self.is_ours {
+            (sorted_cells(), proto::gather_others(&self.registry))
+        } else {
+            (Vec::new(), self.registry.gather())
+        };
+        merge("", &own, &gathered, |family| match family {
             Family::Own(shown) => text::write(shown, &mut out),
             Family::Gathered(family) => or_said(family, &mut out, |out| encode(family, out)),
         });
@@ -183,11 +188,21 @@ enum Family<'a> {
     Gathered(&'a MetricFamily),
 }
 
-/// Has all families written by name.
-fn merge(own: &[Shown], gathered: &[MetricFamily], mut write: impl FnMut(Family<'_>)) {
+/// Our own families, by name.
+fn sorted_cells() -> Vec<Shown> {
+    let mut own = read_cells();
+    own.sort_by_key(|shown| shown.metric.name);
+    own
+}
+
+/// Has all families written by name; that of our own begins with `prefix`.
+fn merge(prefix: &str, own: &[Shown], gathered: &[MetricFamily], mut write: impl FnMut(Family<'_>)) {
+    let is_before = |shown: &Shown, other: &MetricFamily| {
+        prefix.bytes().chain(shown.metric.name.bytes()).lt(other.name().bytes())
+    };
     let mut own = own.iter().peekable();
     for other in gathered {
-        while let Some(shown) = own.next_if(|shown| shown.metric.name < other.name()) {
+        while let Some(shown) = own.next_if(|shown| is_before(shown, other)) {
             write(Family::Own(shown));
         }
         write(Family::Gathered(other));

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[cfg(feature = "health")]
-use super::histogram::BucketError;
-use super::histogram::Buckets;
+use super::buckets::BucketError;
+use super::buckets::Buckets;
 use super::index::Index;
 use super::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
+#[cfg(feature = "health")]
+use super::native::{NativeHistogramError, NativeHistograms};
 use super::process;
 use crate::catalog::Metric;
 
@@ -66,6 +68,12 @@ impl<S> Table<S> {
     fn has_room_for(&self, values: &[&str]) -> bool {
         self.sorted.len() < LIMIT.load(Ordering::Relaxed)
             && values.iter().all(|value| value.len() <= MAX_VALUE_BYTES && *value != OVERFLOW)
+    }
+
+    /// How native histograms are kept, if they are.
+    #[cfg(feature = "health")]
+    fn native(&self) -> Option<NativeHistograms> {
+        Some(self.buckets?.layout()?.settings)
     }
 
     fn buckets(&mut self) -> &'static Buckets {
@@ -183,7 +191,32 @@ impl<S: Series> Family<S> {
         if !table.sorted.is_empty() || self.overflow.get().is_some() {
             return Err(BucketError::InUse { current: current.to_vec(), given: seconds.to_vec() });
         }
-        table.buckets = Some(Box::leak(Box::new(wanted)));
+        let native = table.native();
+        table.buckets = Some(Box::leak(Box::new(wanted.with_native(native))));
+        Ok(())
+    }
+
+    /// Refuses native histograms where there are series without them, or with others.
+    #[cfg(feature = "health")]
+    pub(crate) fn check_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
+        let table = self.read();
+        let is_new = table.sorted.is_empty() && self.overflow.get().is_none();
+        if is_new || table.native() == Some(wanted) { Ok(()) } else { Err(NativeHistogramError::InUse) }
+    }
+
+    /// Has series keep native histograms, which [`check_native`](Self::check_native) takes.
+    #[cfg(feature = "health")]
+    pub(crate) fn keep_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
+        let mut table = self.write();
+        if table.native() == Some(wanted) {
+            return Ok(());
+        }
+        if !table.sorted.is_empty() || self.overflow.get().is_some() {
+            return Err(NativeHistogramError::InUse);
+        }
+        let seconds = table.buckets.map_or(table.default_buckets, Buckets::seconds);
+        let buckets = Buckets::of_defaults(seconds).with_native(Some(wanted));
+        table.buckets = Some(Box::leak(Box::new(buckets)));
         Ok(())
     }
 

@@ -5,9 +5,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use super::buckets::Buckets;
 use super::exemplars::{Exemplars, Identity};
 use super::family::{Family, Found, Series};
-use super::histogram::{Buckets, Histogram};
+use super::histogram::Histogram;
 use super::labels::Labels;
 use super::shard::{Cells, Stripe};
 use super::sink::{Sample, Shown, Sink};
@@ -97,7 +98,7 @@ impl HttpMetrics {
         let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
         requests.count.add(stripe, 0, 1);
         // Behind the count, as it takes the request out of those in flight: whoever sees that, sees it counted.
-        durations.histogram.record(stripe, nanos);
+        durations.histogram.record_fully(stripe, nanos);
         if let Some(identity) = identity {
             durations.offer_exemplar(nanos, *identity);
         }

@@ -97,7 +97,7 @@ fn put<S>(table: &[Slot<S>], hash: u64, series: &'static S) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::histogram::Buckets;
+    use super::super::buckets::Buckets;
     use super::super::labels::Labels;
     use super::*;
 

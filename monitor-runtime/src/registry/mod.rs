@@ -3,12 +3,15 @@
 //! What tracked calls and requests write often is kept in striped cells ([`calls`], [`http`]); what is written
 //! rarely is kept in `prometheus`' own types ([`process`]). Both leave by one collector list and one renderer.
 
+mod buckets;
 mod call_readings;
 mod calls;
 #[cfg(feature = "health")]
 pub(crate) mod exemplars;
 mod exposed;
 mod family;
+#[cfg(feature = "health")]
+mod fine;
 #[cfg(feature = "health")]
 mod format;
 #[cfg(feature = "health")]
@@ -23,6 +26,8 @@ mod in_flight;
 mod index;
 mod labels;
 #[cfg(feature = "health")]
+mod native;
+#[cfg(feature = "health")]
 mod open_metrics;
 #[cfg(feature = "sqlx")]
 pub(crate) mod pools;
@@ -35,10 +40,14 @@ mod reading;
 mod scrapes;
 mod shard;
 mod sink;
+#[cfg(feature = "health")]
+mod surroundings;
 mod text;
 #[cfg(feature = "health")]
 mod turns;
 
+#[cfg(feature = "health")]
+pub use buckets::BucketError;
 pub use calls::CallKind;
 pub(crate) use calls::CallSeries;
 pub(crate) use exposed::Exposed;
@@ -47,12 +56,12 @@ pub(crate) use family::Found;
 pub(crate) use family::set_limit as set_series_limit;
 #[cfg(feature = "health")]
 pub(crate) use format::Format;
-#[cfg(feature = "health")]
-pub use histogram::BucketError;
 #[cfg(feature = "http")]
 pub(crate) use in_flight::InFlight;
 #[cfg(feature = "__fuzzing")]
 pub(crate) use labels::Labels;
+#[cfg(feature = "health")]
+pub use native::{NativeHistogramError, NativeHistograms};
 
 use sink::Shown;
 
@@ -77,6 +86,19 @@ pub(crate) fn set_buckets(family: FamilyName, seconds: &[f64]) -> Result<(), Buc
         #[cfg(feature = "http")]
         FamilyName::Http => http::metrics().durations.set_buckets(seconds),
     }
+}
+
+/// Has every family keep native histograms, from its first series on; all of them, or none.
+#[cfg(feature = "health")]
+pub(crate) fn keep_native(settings: NativeHistograms) -> Result<(), NativeHistogramError> {
+    let calls = || CallKind::ALL.into_iter().map(|kind| &kind.family().series);
+    calls().try_for_each(|family| family.check_native(settings))?;
+    #[cfg(feature = "http")]
+    http::metrics().durations.check_native(settings)?;
+    calls().try_for_each(|family| family.keep_native(settings))?;
+    #[cfg(feature = "http")]
+    http::metrics().durations.keep_native(settings)?;
+    Ok(())
 }
 
 /// Reads every family kept in cells.

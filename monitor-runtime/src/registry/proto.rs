@@ -81,18 +81,15 @@ thread_local! {
     static MODE: Cell<Mode> = const { Cell::new(Mode::Collect) };
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Mode {
     /// Give our families: somebody gathers.
     Collect,
     /// Give nothing: our own renderer writes our families itself.
     Silent,
-    /// Give nothing: `is_registered` asked, and nobody answered yet.
+    /// Give a family that is known by its name, and by what the registry adds to it.
     #[cfg(feature = "health")]
-    Asked,
-    /// Give nothing: our collector answered.
-    #[cfg(feature = "health")]
-    Answered,
+    Marked,
 }
 
 /// The collector that stands in a registry for all families kept in our own cells.
@@ -122,10 +119,7 @@ impl Collector for CellCollector {
             Mode::Collect => super::read_cells().iter().map(family).collect(),
             Mode::Silent => Vec::new(),
             #[cfg(feature = "health")]
-            Mode::Asked | Mode::Answered => {
-                MODE.set(Mode::Answered);
-                Vec::new()
-            }
+            Mode::Marked => vec![marker()],
         }
     }
 }
@@ -135,13 +129,23 @@ pub(crate) fn gather_others(registry: &prometheus::Registry) -> Vec<MetricFamily
     in_mode(Mode::Silent, || registry.gather())
 }
 
-/// Whether our collector is in the registry already.
+/// The name of the family that tells of a registry.
 #[cfg(feature = "health")]
-pub(crate) fn is_registered(registry: &prometheus::Registry) -> bool {
-    in_mode(Mode::Asked, || {
-        registry.gather();
-        MODE.get() == Mode::Answered
-    })
+pub(crate) const MARKER: &str = "monitor_is_registered_here";
+
+#[cfg(feature = "health")]
+fn marker() -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(MARKER.to_owned());
+    family.set_field_type(MetricType::GAUGE);
+    family.set_metric(vec![proto::Metric::from_gauge(proto::Gauge::default())]);
+    family
+}
+
+/// What the registry holds, with [`MARKER`] in place of our own cells if they are in it.
+#[cfg(feature = "health")]
+pub(crate) fn gather_marker(registry: &prometheus::Registry) -> Vec<MetricFamily> {
+    in_mode(Mode::Marked, || registry.gather())
 }
 
 /// Runs `gather` in a mode that ends with it, even by a panic of some user's collector.

@@ -1,8 +1,14 @@
 //! What a histogram held at a moment.
 
+use super::buckets::Buckets;
 #[cfg(feature = "health")]
 use super::exemplars::{Exemplar, Exemplars};
-use super::histogram::{Buckets, FIRST_BUCKET, SUM};
+use super::histogram::{FIRST_BUCKET, SUM};
+#[cfg(feature = "health")]
+use super::native::NativeBuckets;
+
+/// What the cells of a native histogram held, those that held anything: number and count, ascending.
+pub(crate) type FineCounts = Vec<(usize, u64)>;
 
 /// What a histogram held when it was read.
 #[derive(Clone, Copy, Debug)]
@@ -11,14 +17,20 @@ pub(crate) struct Reading<'a> {
     /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it.
     pub(crate) words: &'a [u64],
     #[cfg(feature = "health")]
+    fine: &'a [(usize, u64)],
+    #[cfg(feature = "health")]
     exemplars: Option<&'a Exemplars>,
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(buckets: &'static Buckets, words: &'a [u64]) -> Self {
+    pub(crate) fn new(buckets: &'static Buckets, words: &'a [u64], fine: &'a [(usize, u64)]) -> Self {
+        #[cfg(not(feature = "health"))]
+        let _ = fine;
         Self {
             buckets,
             words,
+            #[cfg(feature = "health")]
+            fine,
             #[cfg(feature = "health")]
             exemplars: None,
         }
@@ -41,6 +53,12 @@ impl<'a> Reading<'a> {
         if let Some(exemplars) = self.exemplars {
             exemplars.show(bucket, look);
         }
+    }
+
+    /// The native buckets of what the ordinary ones hold, if they are kept.
+    #[cfg(feature = "health")]
+    pub(super) fn native(&self) -> Option<NativeBuckets> {
+        Some(self.buckets.layout()?.buckets(self.fine.iter().copied()))
     }
 
     /// The sum of all durations.

@@ -118,10 +118,10 @@ pub(super) fn seconds(out: &mut Vec<u8>, nanos: u64) {
 mod tests {
     use std::rc::Rc;
 
+    use super::super::buckets::Buckets;
     use super::super::call_readings::Readings;
     use super::super::calls::CallSeries;
     use super::super::family::Series as _;
-    use super::super::histogram::Buckets;
     use super::*;
     use crate::call::Outcome;
     use crate::catalog;

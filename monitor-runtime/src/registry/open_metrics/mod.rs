@@ -7,6 +7,7 @@ mod gathered;
 mod number;
 mod own;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 pub(super) use gathered::write as write_gathered;
@@ -23,10 +24,10 @@ const UNITS: [&str; 9] =
 
 /// The names of all families of an exposition, as the text format has them.
 #[derive(Debug)]
-pub(super) struct Names<'n>(HashSet<&'n str>);
+pub(super) struct Names<'n>(HashSet<Cow<'n, str>>);
 
 impl<'n> Names<'n> {
-    pub(super) fn new(names: impl Iterator<Item = &'n str>) -> Self {
+    pub(super) fn new(names: impl Iterator<Item = Cow<'n, str>>) -> Self {
         Self(names.collect())
     }
 

@@ -4,27 +4,31 @@ use super::super::exemplars::Exemplar;
 use super::super::labels::{Labels, escape_into};
 use super::super::reading::Reading;
 use super::super::sink::{ExtraLabel, Sample, Shown, Sink};
+use super::super::surroundings::Surroundings;
 use super::super::text::{closed, integer, open, opened, seconds};
 use super::{Names, write_header};
 use crate::catalog::{Kind, Metric};
 
 /// Appends a metric's header and its lines, or nothing when it has no series.
-pub(crate) fn write(names: &Names<'_>, shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(names: &Names<'_>, around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = *shown.metric;
+    let name = &*format!("{}{name}", around.prefix);
     let start = out.len();
     let family = if kind == Kind::Counter { names.counter(name) } else { (name, kind.as_str()) };
     write_header(out, family, help);
     let header_end = out.len();
-    shown.to(&mut LineSink { name, out });
+    shown.to(&mut LineSink { name, around: &around.text, out });
     if out.len() == header_end {
         out.truncate(start);
     }
 }
 
 /// The lines of one metric.
-struct LineSink<'o> {
-    name: &'static str,
-    out: &'o mut Vec<u8>,
+struct LineSink<'a> {
+    name: &'a str,
+    /// The labels that the registry adds.
+    around: &'a str,
+    out: &'a mut Vec<u8>,
 }
 
 impl Sink for LineSink<'_> {
@@ -37,9 +41,24 @@ impl Sink for LineSink<'_> {
 }
 
 impl LineSink<'_> {
-    fn line(&mut self, suffix: &str, labels: &Labels, extra: Option<&ExtraLabel>, value: u64) {
+    /// `name{a="…"`, and what stands behind the labels.
+    fn open(&mut self, suffix: &str, labels: &Labels, behind: &'static str) {
         self.out.extend_from_slice(self.name.as_bytes());
-        open(self.out, suffix, labels, closed(labels, extra));
+        if self.around.is_empty() {
+            return open(self.out, suffix, labels, behind);
+        }
+        let (between, own, behind) = match labels.text().strip_prefix('{') {
+            Some(own) => (",", own, behind),
+            None if behind == " " => ("", "", "} "),
+            None => ("", "", ","),
+        };
+        for part in [suffix, "{", self.around, between, own, behind] {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn line(&mut self, suffix: &str, labels: &Labels, extra: Option<&ExtraLabel>, value: u64) {
+        self.open(suffix, labels, closed(labels, extra));
         integer(self.out, value);
         self.out.push(b'\n');
     }
@@ -47,15 +66,13 @@ impl LineSink<'_> {
     fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: Reading<'_>) {
         let bounds = reading.buckets.canonical_bounds();
         for ((place, bound), &count) in bounds.iter().enumerate().zip(reading.cumulative()) {
-            self.out.extend_from_slice(self.name.as_bytes());
-            open(self.out, "_bucket", labels, opened(labels, extra));
+            self.open("_bucket", labels, opened(labels, extra));
             self.out.extend_from_slice(bound.as_bytes());
             integer(self.out, count);
             reading.exemplar(place, |exemplar| write_exemplar(self.out, exemplar));
             self.out.push(b'\n');
         }
-        self.out.extend_from_slice(self.name.as_bytes());
-        open(self.out, "_sum", labels, closed(labels, extra));
+        self.open("_sum", labels, closed(labels, extra));
         seconds(self.out, reading.sum_nanos());
         self.out.push(b'\n');
         self.line("_count", labels, extra, reading.count());
@@ -78,10 +95,10 @@ fn write_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
 mod tests {
     use std::rc::Rc;
 
+    use super::super::super::buckets::Buckets;
     use super::super::super::call_readings::Readings;
     use super::super::super::calls::CallSeries;
     use super::super::super::family::Series as _;
-    use super::super::super::histogram::Buckets;
     use super::*;
     use crate::call::Outcome;
     use crate::catalog;
@@ -102,7 +119,7 @@ mod tests {
             Shown::new(&catalog::AGENT_DURATION, Rc::clone(&readings), Readings::show_durations),
             Shown::new(&catalog::AGENT_EXECUTIONS, readings, Readings::show_totals),
         ] {
-            write(&names, &shown, &mut out);
+            write(&names, &Surroundings::default(), &shown, &mut out);
         }
         let golden = r#"# TYPE active_agents gauge
 # HELP active_agents Agent executions that have started and not yet ended.

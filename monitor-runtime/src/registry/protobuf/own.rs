@@ -2,14 +2,16 @@
 
 use super::super::exemplars::Exemplar;
 use super::super::labels::Labels;
+use super::super::native::{NativeBuckets, zero_threshold};
 use super::super::reading::Reading;
 use super::super::sink::{ExtraLabel, Sample, Shown, Sink};
+use super::super::surroundings::Surroundings;
 use super::wire::Message;
 use super::{Type, write_family, write_label, write_value};
 use crate::catalog::{Kind, Metric};
 
 /// Appends a metric's message, or nothing when it has no series.
-pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
     let Metric { name, kind, help, labels } = *shown.metric;
     let kind = match kind {
         Kind::Counter => Type::Counter,
@@ -18,8 +20,9 @@ pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
     };
     let start = out.len();
     let mut is_empty = true;
-    write_family(out, (name, help, kind), |family| {
-        let mut sink = MessageSink { names: labels, kind, family, is_empty: true };
+    let name = format!("{}{name}", around.prefix);
+    write_family(out, (&name, help, kind), |family| {
+        let mut sink = MessageSink { names: labels, around: &around.labels, kind, family, is_empty: true };
         shown.to(&mut sink);
         is_empty = sink.is_empty;
     });
@@ -31,6 +34,8 @@ pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
 /// The samples of one metric.
 struct MessageSink<'f, 'o> {
     names: &'static [&'static str],
+    /// The labels that the registry adds.
+    around: &'f [(String, String)],
     kind: Type,
     family: &'f mut Message<'o>,
     is_empty: bool,
@@ -42,6 +47,9 @@ impl Sink for MessageSink<'_, '_> {
         self.family.nested(4, |metric| {
             let own = self.names.iter().copied().zip(labels.values());
             for (name, value) in own.chain(extra.map(|extra| (extra.name, extra.value))) {
+                write_label(metric, name, value);
+            }
+            for (name, value) in self.around {
                 write_label(metric, name, value);
             }
             match sample {
@@ -62,6 +70,27 @@ fn histogram(message: &mut Message<'_>, reading: Reading<'_>) {
             bucket.double(2, bound);
             reading.exemplar(place, |exemplar| bucket.nested(3, |message| write_exemplar(message, exemplar)));
         });
+    }
+    if let Some(buckets) = reading.native() {
+        write_native(message, &buckets);
+    }
+}
+
+fn write_native(message: &mut Message<'_>, buckets: &NativeBuckets) {
+    message.zigzag(5, buckets.schema.into());
+    message.double(6, zero_threshold());
+    message.unsigned(7, buckets.zero);
+    let spans = buckets.spans();
+    for span in &spans {
+        message.nested(12, |message| {
+            message.zigzag(1, span.offset.into());
+            message.unsigned(2, span.counts.len() as u64);
+        });
+    }
+    let mut before = 0;
+    for count in spans.iter().flat_map(|span| &span.counts) {
+        let count = count.cast_signed();
+        message.zigzag(13, count - std::mem::replace(&mut before, count));
     }
 }
 

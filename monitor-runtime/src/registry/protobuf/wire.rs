@@ -21,6 +21,11 @@ impl Message<'_> {
         self.unsigned(field, value.cast_unsigned());
     }
 
+    /// A `sint64` or a `sint32`: numbers near 0 are short, whatever their sign.
+    pub(super) fn zigzag(&mut self, field: u64, value: i64) {
+        self.unsigned(field, (value << 1 ^ value >> 63).cast_unsigned());
+    }
+
     /// A `double`.
     pub(super) fn double(&mut self, field: u64, value: f64) {
         self.tag(field, FIXED_64);
@@ -91,6 +96,15 @@ mod tests {
     fn numbers_below_zero_take_ten_bytes() {
         let bytes = written(|message| message.signed(1, -2));
         assert_eq!(bytes, [8, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
+    }
+
+    #[test]
+    fn numbers_near_0_are_short_whatever_their_sign() {
+        let numbers = [(0, 0), (-1, 1), (1, 2), (-2, 3), (63, 126), (-64, 127)];
+        for (value, byte) in numbers {
+            assert_eq!(written(|message| message.zigzag(1, value)), [8, byte], "{value}");
+        }
+        assert_eq!(written(|message| message.zigzag(1, i64::MIN)).len(), 11);
     }
 
     #[test]
