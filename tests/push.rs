@@ -122,8 +122,9 @@ fn a_refusal_is_told_in_one_line() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_before_anything_is_sent() {
+fn a_key_or_an_address_that_is_none_is_refused_before_anything_is_sent() {
     assert!(matches!(push_once("http://127.0.0.1:1", "", &[]), Err(PushError::EmptyJob)));
+    assert!(matches!(push_once("HTTPS://127.0.0.1:1", "job", &[]), Err(PushError::Tls { .. })));
     let labels = [("job", "twice")];
     assert!(matches!(push_once("http://127.0.0.1:1", "job", &labels), Err(PushError::Label { .. })));
 }

@@ -22,8 +22,8 @@ const MOST_TOLD: u64 = 1_024;
 /// (<https://github.com/prometheus/pushgateway#put-method>). Leave out of them what differs from run to run, since the gateway
 /// forgets nothing by itself.
 ///
-/// It blocks its thread for 10 seconds at most; within async code call it by `tokio::task::spawn_blocking`. For a gateway behind
-/// `https`, turn on the feature `rustls` of `ureq` 3 in your own `Cargo.toml`. Services that stay are scraped, not pushed.
+/// It blocks its thread for 10 seconds at most; within async code call it by `tokio::task::spawn_blocking`. TLS is not spoken.
+/// Services that stay are scraped, not pushed.
 ///
 /// ```no_run
 /// use monitor_runtime::{metrics, track_agent};
@@ -42,6 +42,9 @@ const MOST_TOLD: u64 = 1_024;
 /// A [`PushError`] says what was wrong with the key, what the gateway answered, or why it did not. Nothing was pushed then, unless
 /// the answer alone was lost.
 pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<(), PushError> {
+    if gateway.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
+        return Err(PushError::Tls { gateway: gateway.to_owned() });
+    }
     let url = format!("{}{}", gateway.trim_end_matches('/'), group::path(job, labels)?);
     let unreachable = |source| PushError::Unreachable { gateway: gateway.to_owned(), source };
     let agent =
@@ -80,6 +83,14 @@ pub enum PushError {
     DuplicateLabel {
         /// The name that comes twice.
         name: String,
+    },
+    /// The gateway wants TLS.
+    #[error(
+        "{gateway} is https, which is not spoken here; expected a gateway, or a proxy in front of it, at http://"
+    )]
+    Tls {
+        /// The gateway as it was given.
+        gateway: String,
     },
     /// The gateway does not take the metrics.
     #[error("{gateway} refused the metrics with {status}{}{said}; nothing was pushed", if said.is_empty() { "" } else { ": " })]
