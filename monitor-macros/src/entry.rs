@@ -32,13 +32,17 @@ pub(crate) fn entry(spec: &Spec, function: &Function) -> TokenStream {
 
 /// What of the site is not as of all functions of its kind.
 fn settings(spec: &Spec) -> TokenStream {
-    let Spec { kind, runtime, operation, level, error_log, fields, .. } = spec;
+    let Spec { kind, runtime, operation, level, error_log, objective, fields, .. } = spec;
     let [error_log, level] = [*error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
     [
         (!operation.is_empty()).then(|| quote!(, operation = #operation)),
         (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
         (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
+        objective.as_ref().map(|objective| {
+            let objective = objective.tokens(runtime);
+            quote!(, objective = ::core::option::Option::Some(#objective))
+        }),
         (!fields.is_empty()).then(|| quote!(, fields = &[#id_field #(, #field_names)*])),
     ]
     .into_iter()

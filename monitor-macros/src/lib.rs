@@ -17,6 +17,7 @@ mod field;
 mod function;
 mod item;
 mod kind;
+mod objective;
 mod operation;
 mod options;
 mod parameters;
@@ -62,6 +63,7 @@ use kind::Kind;
 /// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn`, `error`. Default: `info` |
 /// | `error_if = path`, `ok_if = path` | `fn(&R) -> bool`, decides success or error in place of the return type |
 /// | `log_errors = false`, `= "warn"` | whether and at which level an `Err` is logged. Default: at `error`, once, by the innermost tracked call |
+/// | `objective(success = 99.5, latency = "2s@95")` | what is promised: 99.5 % of the calls succeed, 95 % of those within 2 s; not on queries |
 /// | `stream` | the function returns a boxed stream behind an alias; streams that the signature shows need no option |
 /// | `crate = path` | where `monitor_runtime` is, when it was renamed |
 ///

@@ -9,6 +9,7 @@ use crate::arguments;
 use crate::diagnostics::{Diagnostics, nearest};
 use crate::field::Field;
 use crate::kind::Kind;
+use crate::objective::{self, Objective};
 use crate::slot::Slot;
 
 /// An attribute's arguments as written.
@@ -21,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) error_if: Slot<Expr>,
     pub(crate) ok_if: Slot<Expr>,
     pub(crate) log_errors: Slot<&'static str>,
+    pub(crate) objective: Slot<Objective>,
     pub(crate) stream: Slot<()>,
     pub(crate) krate: Slot<Path>,
 }
@@ -62,6 +64,12 @@ const GRAMMAR: &[Row] = &[
         kinds: Kind::ALL,
         usage: "`log_errors = false`",
         parse: arguments::parse_log_errors,
+    },
+    Row {
+        name: "objective",
+        kinds: &[Kind::Agent, Kind::Skill],
+        usage: "`objective(success = 99.5, …)`",
+        parse: objective::parse_objective,
     },
     Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: arguments::parse_stream },
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
@@ -140,6 +148,7 @@ impl Options {
         self.fields.or(&block.fields);
         self.level.or(&block.level);
         self.log_errors.or(&block.log_errors);
+        self.objective.or(&block.objective);
         self.krate.or(&block.krate);
         if self.error_if.get().is_none() && self.ok_if.get().is_none() {
             self.error_if.or(&block.error_if);

@@ -10,6 +10,7 @@ use crate::diagnostics::{Diagnostics, located_at};
 use crate::field::Field;
 use crate::function::Function;
 use crate::kind::Kind;
+use crate::objective::Objective;
 use crate::operation;
 use crate::options::{Id, Options};
 use crate::shape::{self, Shape};
@@ -30,6 +31,7 @@ pub(crate) struct Spec {
     pub(crate) level: &'static str,
     pub(crate) judge: Judge,
     pub(crate) error_log: &'static str,
+    pub(crate) objective: Option<Objective>,
     pub(crate) shape: Shape,
     /// The type that only the option `stream` says to be a stream, at the place of that option.
     pub(crate) said_stream: Option<TokenStream>,
@@ -80,6 +82,7 @@ impl Spec {
             level: options.level.get().copied().unwrap_or("INFO"),
             judge: judge(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
+            objective: options.objective.get().cloned(),
             shape: shape(options, function, errors),
             said_stream: said_stream(options, &function.signature.output),
             returned: returned(&function.signature),

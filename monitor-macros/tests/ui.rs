@@ -26,6 +26,7 @@ fn each_fault_is_one_message_at_its_token() {
             "fields",
             "item",
             "missing_value",
+            "objective",
             "several",
             "stream",
             "unfinished",

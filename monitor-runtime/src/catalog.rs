@@ -85,6 +85,16 @@ catalog! {
         "Time from the start of an agent execution that streams to its first item.";
     AGENT_ACTIVE = Gauge "active_agents" ["agent_id"]
         "Agent executions that have started and not yet ended.";
+    AGENT_OBJECTIVE = Gauge "agent_objective_info" ["agent_id", "success", "latency"]
+        "1, with what is promised of the agent's executions as labels.";
+    AGENT_OBJECTIVE_SUCCESS = Gauge "agent_objective_success_ratio" ["agent_id"]
+        "The share of the agent's executions that is to succeed.";
+    AGENT_OBJECTIVE_LIMIT = Gauge "agent_objective_latency_seconds" ["agent_id"]
+        "How long an agent's execution that succeeds is to take at most.";
+    AGENT_OBJECTIVE_WITHIN = Gauge "agent_objective_latency_ratio" ["agent_id"]
+        "The share of the agent's executions that succeed which is to take no longer than that.";
+    AGENT_OBJECTIVE_SLOW = Counter "agent_objective_slow_total" ["agent_id"]
+        "Agent executions that succeeded and took longer than their objective.";
     SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
         "Skill executions that ended, by outcome.";
     SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
@@ -93,6 +103,16 @@ catalog! {
         "Time from the start of a skill execution that streams to its first item.";
     SKILL_ACTIVE = Gauge "active_skills" ["skill_id"]
         "Skill executions that have started and not yet ended.";
+    SKILL_OBJECTIVE = Gauge "skill_objective_info" ["skill_id", "success", "latency"]
+        "1, with what is promised of the skill's executions as labels.";
+    SKILL_OBJECTIVE_SUCCESS = Gauge "skill_objective_success_ratio" ["skill_id"]
+        "The share of the skill's executions that is to succeed.";
+    SKILL_OBJECTIVE_LIMIT = Gauge "skill_objective_latency_seconds" ["skill_id"]
+        "How long a skill's execution that succeeds is to take at most.";
+    SKILL_OBJECTIVE_WITHIN = Gauge "skill_objective_latency_ratio" ["skill_id"]
+        "The share of the skill's executions that succeed which is to take no longer than that.";
+    SKILL_OBJECTIVE_SLOW = Counter "skill_objective_slow_total" ["skill_id"]
+        "Skill executions that succeeded and took longer than their objective.";
     DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]
         "Database queries that ended, by outcome.";
     DB_DURATION = Histogram "db_query_duration_seconds" ["operation", "query", "status"]

@@ -9,7 +9,7 @@ pub use crate::call::{
     track, track_boxed_stream, track_opened, track_promised_future, track_promised_stream,
     track_returned_future, track_stream, value, without_fields,
 };
-pub use crate::registry::CallKind;
+pub use crate::registry::{CallKind, Latency, Objective, Share};
 pub use core::pin::pin;
 pub use tracing::{Level, Span};
 

@@ -7,7 +7,8 @@ use tracing::Span;
 
 use super::guard::Call;
 use super::outcome::next;
-use super::site::{ErrorLog, Site};
+use super::settings::ErrorLog;
+use super::site::Site;
 use crate::registry::CallKind;
 
 /// An error, by the most telling trait its type has.

@@ -12,7 +12,8 @@ use super::Verdict;
 use super::fault::{self, Fault};
 use super::lineage::{self, CallId};
 use super::outcome::Outcome;
-use super::site::{ErrorLog, Site};
+use super::settings::ErrorLog;
+use super::site::Site;
 use crate::registry::{CallKind, CallSeries};
 
 /// A call, from its preparation on. Dropped before its end, it ends as what its stage says.

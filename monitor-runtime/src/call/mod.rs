@@ -12,6 +12,7 @@ mod lineage;
 mod outcome;
 mod promised;
 mod returned;
+mod settings;
 mod site;
 mod stream;
 
@@ -25,7 +26,8 @@ pub(crate) use lineage::CallId;
 pub use outcome::{Classify, Outcome, error_if, ok_if, outcome_of};
 pub use promised::{Promised, track_promised_future, track_promised_stream};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
-pub use site::{ErrorLog, Opening, Settings, Site, State, without_fields};
+pub use settings::{ErrorLog, Settings};
+pub use site::{Opening, Site, State, without_fields};
 
 pub use stream::{
     ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,

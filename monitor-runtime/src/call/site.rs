@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tracing::field::Value;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Level, Metadata, Span};
+use tracing::{Metadata, Span};
 use tracing_core::callsite::Identifier;
 use tracing_core::field::FieldSet;
 use tracing_core::metadata::Kind;
@@ -15,18 +15,8 @@ use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
 use super::guard::Call;
+use super::settings::{ErrorLog, Settings};
 use crate::registry::{CallKind, CallSeries, Found};
-
-/// How an error that a call returned is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorLog {
-    /// At `error`.
-    Error,
-    /// At `warn`.
-    Warn,
-    /// Not at all.
-    Off,
-}
 
 /// What the runtime knows of an annotated function.
 ///
@@ -48,35 +38,6 @@ pub struct Site {
     pub itself: &'static Self,
     /// What changes.
     pub state: State,
-}
-
-/// What the attribute's arguments decide.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Which attribute it is.
-    pub kind: CallKind,
-    /// The `operation` of a query.
-    pub operation: &'static str,
-    /// How errors are logged.
-    pub log_errors: ErrorLog,
-    /// The span's level.
-    pub level: Level,
-    /// The names of the span's fields, the id's first.
-    pub fields: &'static [&'static str],
-}
-
-#[allow(non_upper_case_globals, reason = "each is named as its kind, which emitted code says once")]
-impl Settings {
-    /// Of an agent about which nothing else is said.
-    pub const Agent: Self = Self::of(CallKind::Agent, &["agent_id"]);
-    /// Of a skill about which nothing else is said.
-    pub const Skill: Self = Self::of(CallKind::Skill, &["skill_id"]);
-    /// Of a query about which nothing else is said.
-    pub const Query: Self = Self::of(CallKind::Query, &["query"]);
-
-    const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
-        Self { kind, operation: "", log_errors: ErrorLog::Error, level: Level::INFO, fields }
-    }
 }
 
 /// What is found out about an annotated function as it is called.
@@ -166,7 +127,13 @@ impl Site {
     #[cold]
     fn resolve(&self) -> &'static CallSeries {
         match self.look_up(self.id) {
-            Found::Own(series) => self.state.series.get_or_init(|| series),
+            Found::Own(series) => {
+                let kept = self.state.series.get_or_init(|| series);
+                if let Some(objective) = self.settings.objective {
+                    kept.warn_unless_promised(objective);
+                }
+                kept
+            }
             Found::Overflow(series) => series,
         }
     }
@@ -180,7 +147,7 @@ impl Site {
     fn look_up(&self, id: &str) -> Found<CallSeries> {
         let series = &self.settings.kind.family().series;
         match self.settings.kind {
-            CallKind::Agent | CallKind::Skill => series.find(&[id]),
+            CallKind::Agent | CallKind::Skill => series.find_promised(&[id], self.settings.objective),
             CallKind::Query => series.find(&[self.settings.operation, id]),
         }
     }

@@ -3,6 +3,7 @@
 use super::histogram::FIRST_BUCKET;
 #[cfg(feature = "health")]
 use super::native::{Layout, NativeHistograms};
+use super::objective::{Limit, Objective};
 use super::shard::Cells;
 
 /// Upper bounds of a family's buckets.
@@ -10,7 +11,7 @@ use super::shard::Cells;
 pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
-    /// One a bucket, `+Inf` last.
+    /// One a bucket that is shown, `+Inf` last.
     bounds: Box<[Bound]>,
     /// The same as OpenMetrics has them.
     #[cfg(feature = "health")]
@@ -18,6 +19,8 @@ pub(crate) struct Buckets {
     /// Of the native histograms that are kept as well.
     #[cfg(feature = "health")]
     layout: Option<Layout>,
+    objective: Option<&'static Objective>,
+    limit: Limit,
 }
 
 /// What stands before a bucket's count: `le="0.005"} `.
@@ -109,6 +112,8 @@ impl Buckets {
             canonical_bounds: canonical_bounds(seconds),
             #[cfg(feature = "health")]
             layout: None,
+            objective: None,
+            limit: Limit::None,
         }
     }
 
@@ -116,6 +121,25 @@ impl Buckets {
     #[cfg(feature = "health")]
     pub(crate) fn with_native(self, settings: Option<NativeHistograms>) -> Self {
         Self { layout: settings.map(|settings| Layout::new(settings, &self.nanos)), ..self }
+    }
+
+    /// The same bounds for calls of which something is promised.
+    pub(crate) fn with_objective(&self, objective: &'static Objective) -> Self {
+        let mut nanos = self.nanos.to_vec();
+        let limit = objective.latency.map_or(Limit::None, |latency| Limit::among(&mut nanos, latency.nanos));
+        let (nanos, objective) = (nanos.into(), Some(objective));
+        let made = Self { nanos, objective, limit, ..Self::of_defaults(&self.seconds) };
+        #[cfg(feature = "health")]
+        let made = made.with_native(self.layout().map(|layout| layout.settings));
+        made
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    pub(crate) fn objective(&self) -> Option<&'static Objective> {
+        self.objective
     }
 
     /// How native histograms are kept, if they are.
@@ -129,9 +153,21 @@ impl Buckets {
         &self.seconds
     }
 
-    /// How many words a reading takes.
+    /// How many cells a histogram has.
+    pub(super) fn cells(&self) -> usize {
+        FIRST_BUCKET + self.nanos.len() + 1
+    }
+
+    /// How many words a reading takes, with any objective.
     pub(crate) fn words(&self) -> usize {
-        Cells::room_for(FIRST_BUCKET + self.nanos.len() + 1)
+        Cells::room_for(FIRST_BUCKET + self.bounds.len() + 1)
+    }
+
+    /// The bucket a duration belongs to, of those that are shown.
+    #[cfg(feature = "health")]
+    pub(crate) fn shown(&self, nanos: u64) -> usize {
+        let index = self.index(nanos);
+        index - usize::from(self.limit.is_hidden_below(index))
     }
 
     pub(crate) fn bounds(&self) -> &[Bound] {

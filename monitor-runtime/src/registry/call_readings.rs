@@ -3,6 +3,7 @@
 use super::calls::CallSeries;
 #[cfg(feature = "health")]
 use super::calls::FIRST_ITEM;
+use super::objective::Promised;
 use super::reading::{FineCounts, Reading};
 use super::sink::{ExtraLabel, Sample, Sink};
 use crate::call::Outcome;
@@ -19,6 +20,8 @@ pub(super) struct Readings {
     fine_ends: Vec<usize>,
     /// For each series.
     running: Vec<u64>,
+    /// Which series have an objective.
+    promised: Vec<usize>,
 }
 
 /// How many series ahead of the one that is read the cells are fetched, and how many the series itself.
@@ -51,7 +54,23 @@ impl Readings {
             series.success.beside().saturating_sub(ended)
         });
         let running = running.collect();
-        Self { series, words, words_each, fine, fine_ends, running }
+        let promised = series.iter().enumerate().filter(|(_, series)| series.buckets.objective().is_some());
+        let promised = promised.map(|(at, _)| at).collect();
+        Self { series, words, words_each, fine, fine_ends, running, promised }
+    }
+
+    /// The series that have an objective.
+    pub(super) fn promised(&self) -> impl Iterator<Item = Promised<'_>> {
+        let success = Outcome::BY_NAME.iter().position(|outcome| *outcome == Outcome::Success);
+        let success = success.unwrap_or_default();
+        self.promised.iter().filter_map(move |&at| {
+            let series = self.series[at];
+            let place = at * Outcome::BY_NAME.len() + success;
+            let words = self.words.chunks(self.words_each).nth(place)?;
+            let (labels, objective) = (&series.labels, series.buckets.objective()?);
+            let succeeded = Reading::new(series.buckets, words, self.fine(place));
+            Some(Promised { labels, objective, succeeded })
+        })
     }
 
     fn fine(&self, place: usize) -> &[(usize, u64)] {

@@ -13,6 +13,7 @@ use super::exemplars::{self, Exemplars};
 use super::family::{Family, Series};
 use super::histogram::Histogram;
 use super::labels::Labels;
+use super::objective::{self, ObjectiveMetrics};
 use super::shard::Stripe;
 use super::sink::Shown;
 use crate::call::Outcome;
@@ -41,6 +42,7 @@ pub(crate) struct CallFamily {
     duration: &'static Metric,
     active: Option<&'static Metric>,
     first_item: Option<&'static Metric>,
+    objective: Option<&'static ObjectiveMetrics>,
     pub(crate) series: Family<CallSeries>,
 }
 
@@ -49,6 +51,7 @@ static AGENTS: CallFamily = CallFamily {
     duration: &catalog::AGENT_DURATION,
     active: Some(&catalog::AGENT_ACTIVE),
     first_item: Some(&catalog::AGENT_FIRST_ITEM),
+    objective: Some(&objective::AGENTS),
     series: Family::new(&catalog::AGENT_EXECUTIONS, &["agent_id"], &CALL_BUCKETS),
 };
 static SKILLS: CallFamily = CallFamily {
@@ -56,6 +59,7 @@ static SKILLS: CallFamily = CallFamily {
     duration: &catalog::SKILL_DURATION,
     active: Some(&catalog::SKILL_ACTIVE),
     first_item: Some(&catalog::SKILL_FIRST_ITEM),
+    objective: Some(&objective::SKILLS),
     series: Family::new(&catalog::SKILL_EXECUTIONS, &["skill_id"], &CALL_BUCKETS),
 };
 static QUERIES: CallFamily = CallFamily {
@@ -63,6 +67,7 @@ static QUERIES: CallFamily = CallFamily {
     duration: &catalog::DB_DURATION,
     active: None,
     first_item: None,
+    objective: None,
     series: Family::new(&catalog::DB_QUERIES, &["operation", "query"], &QUERY_BUCKETS),
 };
 
@@ -90,6 +95,9 @@ impl CallFamily {
         shown.extend(
             self.active.map(|metric| Shown::new(metric, Rc::clone(&readings), Readings::show_active)),
         );
+        if let Some(metrics) = self.objective.filter(|_| readings.promised().next().is_some()) {
+            shown.extend(metrics.show(&readings));
+        }
         shown.extend(self.first_item.map(|metric| Shown::new(metric, readings, Readings::show_first_items)));
         shown
     }
@@ -257,7 +265,7 @@ impl CallSeries {
             let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
             // A call whose span nobody listens to is named by what is bound around it.
             let who = || exemplars::identify(span.unwrap_or(&Span::none()));
-            exemplars.offer(self.buckets.index(nanos), nanos, who);
+            exemplars.offer(self.buckets.shown(nanos), nanos, who);
         }
     }
 

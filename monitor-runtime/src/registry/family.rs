@@ -10,6 +10,7 @@ use super::index::Index;
 use super::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
 #[cfg(feature = "health")]
 use super::native::{NativeHistogramError, NativeHistograms};
+use super::objective::Objective;
 use super::process;
 use crate::catalog::Metric;
 
@@ -52,6 +53,8 @@ struct Table<S: 'static> {
     sorted: Vec<&'static S>,
     is_sorted: bool,
     buckets: Option<&'static Buckets>,
+    /// The same for each objective.
+    promised: Vec<&'static Buckets>,
     default_buckets: &'static [f64],
 }
 
@@ -79,6 +82,18 @@ impl<S> Table<S> {
     fn buckets(&mut self) -> &'static Buckets {
         self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
     }
+
+    /// The buckets of calls of which this is promised: made once an objective, however many ids have it.
+    fn buckets_for(&mut self, objective: Option<&'static Objective>) -> &'static Buckets {
+        let buckets = self.buckets();
+        let Some(wanted) = objective else { return buckets };
+        if let Some(made) = self.promised.iter().find(|made| made.objective() == objective) {
+            return made;
+        }
+        let made: &'static Buckets = Box::leak(Box::new(buckets.with_objective(wanted)));
+        self.promised.push(made);
+        made
+    }
 }
 
 impl<S: Series> Family<S> {
@@ -87,7 +102,13 @@ impl<S: Series> Family<S> {
         names: &'static [&'static str],
         default_buckets: &'static [f64],
     ) -> Self {
-        let table = Table { sorted: Vec::new(), is_sorted: true, buckets: None, default_buckets };
+        let table = Table {
+            sorted: Vec::new(),
+            is_sorted: true,
+            buckets: None,
+            promised: Vec::new(),
+            default_buckets,
+        };
         Self {
             metric,
             names,
@@ -102,25 +123,31 @@ impl<S: Series> Family<S> {
     /// Overflow is to be looked up at every use, so that every use is counted.
     #[inline]
     pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
+        self.find_promised(values, None)
+    }
+
+    /// As [`find`](Self::find), where a series that is made has an objective.
+    #[inline]
+    pub(crate) fn find_promised(&self, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let hash = self.index.hash(values);
         match self.index.find(hash, values) {
             Some(series) => Found::Own(series),
-            None => self.find_or_insert(hash, values),
+            None => self.find_or_insert(hash, values, objective),
         }
     }
 
     #[cold]
-    fn find_or_insert(&self, hash: u64, values: &[&str]) -> Found<S> {
+    fn find_or_insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));
         // Another thread may have made the series meanwhile, and taken the last room with it.
         match (overflow, self.index.find(hash, values)) {
             (_, Some(series)) => Found::Own(series),
             (Some(overflow), None) => self.overflowed(overflow),
-            (None, None) => self.insert(hash, values),
+            (None, None) => self.insert(hash, values, objective),
         }
     }
 
-    fn insert(&self, hash: u64, values: &[&str]) -> Found<S> {
+    fn insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let mut table = self.write();
         // Another thread may have made it while this one waited.
         if let Some(series) = self.index.find(hash, values) {
@@ -134,7 +161,12 @@ impl<S: Series> Family<S> {
             drop(table);
             return self.overflowed(overflow);
         }
-        let made: &'static S = Box::leak(Box::new(S::new(Labels::new(self.names, values), table.buckets())));
+        let labels = Labels::new(self.names, values);
+        let made: &'static S = Box::leak(Box::new(S::new(labels, table.buckets_for(objective))));
+        if table.sorted.is_empty() {
+            // At 0 from the first series on, so that `rate()` sees the first overflow.
+            process::metrics().series_overflow.with_label_values(&[self.metric.name]);
+        }
         table.is_sorted = false;
         table.sorted.push(made);
         self.index.insert(hash, made, table.sorted.len());

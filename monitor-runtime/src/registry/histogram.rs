@@ -33,7 +33,7 @@ impl Histogram {
     pub(crate) fn new(buckets: &'static Buckets) -> Self {
         Self {
             buckets,
-            cells: Cells::new(FIRST_BUCKET + buckets.seconds().len() + 1),
+            cells: Cells::new(buckets.cells()),
             #[cfg(feature = "health")]
             fine: fine_cells(buckets, true),
         }
@@ -43,7 +43,7 @@ impl Histogram {
     pub(crate) fn unstriped(buckets: &'static Buckets) -> Self {
         Self {
             buckets,
-            cells: Cells::unstriped(FIRST_BUCKET + buckets.seconds().len() + 1),
+            cells: Cells::unstriped(buckets.cells()),
             #[cfg(feature = "health")]
             fine: fine_cells(buckets, false),
         }
@@ -95,6 +95,7 @@ impl Histogram {
             total += *word;
             *word = total;
         }
+        self.buckets.limit().put_last(&mut words[FIRST_BUCKET..=FIRST_BUCKET + self.buckets.bounds().len()]);
         total
     }
 

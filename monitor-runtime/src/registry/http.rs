@@ -215,7 +215,7 @@ impl RequestDuration {
     #[cold]
     fn offer_exemplar(&self, nanos: u64, identity: Identity) {
         let exemplars = self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-        exemplars.offer(self.buckets.index(nanos), nanos, || Some(identity));
+        exemplars.offer(self.buckets.shown(nanos), nanos, || Some(identity));
     }
 
     /// Two threads may remember the same status: the first place is the one that is read.

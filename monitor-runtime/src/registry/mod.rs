@@ -27,6 +27,7 @@ mod index;
 mod labels;
 #[cfg(feature = "health")]
 mod native;
+mod objective;
 #[cfg(feature = "health")]
 mod open_metrics;
 #[cfg(feature = "sqlx")]
@@ -62,6 +63,7 @@ pub(crate) use in_flight::InFlight;
 pub(crate) use labels::Labels;
 #[cfg(feature = "health")]
 pub use native::{NativeHistogramError, NativeHistograms};
+pub use objective::{Latency, Objective, Share};
 
 use sink::Shown;
 

@@ -6,6 +6,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::labels::Labels;
+use super::objective::ObjectiveMetrics;
 use super::reading::Reading;
 use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::{Kind, Metric};
@@ -45,11 +46,8 @@ impl Sink for ProtoSink {
                 counter.set_value(value as f64);
                 metric.set_counter(counter);
             }
-            Sample::Gauge(value) => {
-                let mut gauge = proto::Gauge::default();
-                gauge.set_value(value as f64);
-                metric.set_gauge(gauge);
-            }
+            Sample::Gauge(value) => metric.set_gauge(gauge(value as f64)),
+            Sample::Decimal(value) => metric.set_gauge(gauge(value)),
             Sample::Histogram(reading) => metric.set_histogram(histogram(reading)),
         }
         self.samples.push(metric);
@@ -61,6 +59,12 @@ fn pair((name, value): (&str, &str)) -> proto::LabelPair {
     pair.set_name(name.to_owned());
     pair.set_value(value.to_owned());
     pair
+}
+
+fn gauge(value: f64) -> proto::Gauge {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(value);
+    gauge
 }
 
 fn histogram(reading: Reading<'_>) -> proto::Histogram {
@@ -100,8 +104,12 @@ pub(crate) struct CellCollector {
 impl CellCollector {
     /// Describes our families; `prometheus` refuses no name of the catalogue.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        let descs = super::read_cells().into_iter().map(|shown| {
-            let Metric { name, help, labels, .. } = *shown.metric;
+        // Those of objectives are read only where there is one.
+        let mut metrics: Vec<_> = super::read_cells().iter().map(|shown| shown.metric).collect();
+        metrics.extend(ObjectiveMetrics::all());
+        metrics.sort_by_key(|metric| metric.name);
+        metrics.dedup_by_key(|metric| metric.name);
+        let descs = metrics.into_iter().map(|&Metric { name, help, labels, .. }| {
             let labels = labels.iter().map(|&label| label.to_owned()).collect();
             Desc::new(name.to_owned(), help.to_owned(), labels, std::collections::HashMap::new())
         });

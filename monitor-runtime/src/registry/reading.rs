@@ -6,6 +6,7 @@ use super::exemplars::{Exemplar, Exemplars};
 use super::histogram::{FIRST_BUCKET, SUM};
 #[cfg(feature = "health")]
 use super::native::NativeBuckets;
+use super::objective::Limit;
 
 /// What the cells of a native histogram held, those that held anything: number and count, ascending.
 pub(crate) type FineCounts = Vec<(usize, u64)>;
@@ -14,7 +15,8 @@ pub(crate) type FineCounts = Vec<(usize, u64)>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading<'a> {
     pub(crate) buckets: &'static Buckets,
-    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it.
+    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it, and that of a hidden limit stands
+    /// behind all that are shown.
     pub(crate) words: &'a [u64],
     #[cfg(feature = "health")]
     fine: &'a [(usize, u64)],
@@ -68,6 +70,16 @@ impl<'a> Reading<'a> {
 
     /// The number of observations.
     pub(crate) fn count(&self) -> u64 {
-        self.words.last().copied().unwrap_or(0)
+        self.cumulative().last().copied().unwrap_or(0)
+    }
+
+    /// The observations that took longer than the limit of the objective, if it has one.
+    pub(crate) fn over_the_limit(&self) -> Option<u64> {
+        let within = match self.buckets.limit() {
+            Limit::None => return None,
+            Limit::Shown(at) => at,
+            Limit::Hidden(_) => self.buckets.bounds().len(),
+        };
+        Some(self.count() - self.words[FIRST_BUCKET + within])
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct ExtraLabel {
 pub(crate) enum Sample<'a> {
     Counter(u64),
     Gauge(u64),
+    /// A gauge that is no whole number.
+    Decimal(f64),
     Histogram(Reading<'a>),
 }
 

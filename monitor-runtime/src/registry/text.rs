@@ -37,6 +37,11 @@ impl Sink for TextSink<'_> {
                 integer(self.out, value);
                 self.out.push(b'\n');
             }
+            Sample::Decimal(value) => {
+                open(self.out, self.name, labels, closed(labels, extra));
+                self.out.extend_from_slice(value.to_string().as_bytes());
+                self.out.push(b'\n');
+            }
             Sample::Histogram(reading) => self.histogram(labels, extra, reading),
         }
     }

@@ -6,6 +6,7 @@ use super::super::reading::Reading;
 use super::super::sink::{ExtraLabel, Sample, Shown, Sink};
 use super::super::surroundings::Surroundings;
 use super::super::text::{closed, integer, open, opened, seconds};
+use super::number::plain;
 use super::{Names, write_header};
 use crate::catalog::{Kind, Metric};
 
@@ -35,6 +36,12 @@ impl Sink for LineSink<'_> {
     fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
         match sample {
             Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
+            Sample::Decimal(value) => {
+                self.out.extend_from_slice(self.name.as_bytes());
+                open(self.out, "", labels, closed(labels, extra));
+                self.out.extend_from_slice(plain(value).as_bytes());
+                self.out.push(b'\n');
+            }
             Sample::Histogram(reading) => self.histogram(labels, extra, reading),
         }
     }

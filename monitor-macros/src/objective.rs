@@ -1,0 +1,217 @@
+//! The option `objective(…)`: what is promised of a function's calls, checked as it is read.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Lit, LitStr, Token};
+
+use crate::diagnostics::{Diagnostics, nearest};
+use crate::options::Options;
+use crate::slot::Slot;
+
+const USAGE: &str = "`objective(success = 99.5, latency = \"2s@95\")`";
+
+/// What is promised, as written and checked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Objective {
+    success: Slot<Share>,
+    latency: Slot<Latency>,
+}
+
+/// A percentage of calls, above 0 and below 100.
+#[derive(Clone, Debug)]
+struct Share {
+    percent: String,
+    ratio: f64,
+}
+
+/// A percentage of the calls that succeed, and how long each of them takes at most.
+#[derive(Clone, Debug)]
+struct Latency {
+    text: String,
+    nanos: u64,
+    share: Share,
+}
+
+/// `name = value`
+struct Entry {
+    name: Ident,
+    value: Expr,
+}
+
+impl Parse for Entry {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.call(Ident::parse_any)?;
+        input.parse::<Token![=]>()?;
+        Ok(Self { name, value: input.parse()? })
+    }
+}
+
+pub(crate) fn parse_objective(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    if !input.peek(syn::token::Paren) {
+        return Err(syn::Error::new(name.span(), format_args!("`objective` needs a list: {USAGE}")));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let entries = content.call(Punctuated::<Entry, Token![,]>::parse_terminated);
+    let Ok(entries) = entries.as_ref() else {
+        // What is left unread would be a second error at the same place.
+        content.parse::<TokenStream>()?;
+        let place = entries.map_or_else(|error| error.span(), |_| name.span());
+        return Err(syn::Error::new(place, format_args!("an objective is a list of values: {USAGE}")));
+    };
+    if entries.is_empty() {
+        errors.error(name, format_args!("an objective has `success`, `latency` or both: {USAGE}"));
+    }
+    let mut objective = Objective::default();
+    for Entry { name, value } in entries {
+        match objective.entry(name, value, errors) {
+            Ok(()) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    options.objective.set("objective", name, objective, errors);
+    Ok(())
+}
+
+impl Objective {
+    fn entry(&mut self, name: &Ident, value: &Expr, errors: &Diagnostics) -> syn::Result<()> {
+        match name.to_string().as_str() {
+            "success" => self.success.set("success", name, Share::of_number(value)?, errors),
+            "latency" => self.latency.set("latency", name, Latency::of_text(value)?, errors),
+            given => return Err(syn::Error::new(name.span(), unknown(given))),
+        }
+        Ok(())
+    }
+
+    /// The objective as the runtime takes it.
+    pub(crate) fn tokens(&self, runtime: &TokenStream) -> TokenStream {
+        let share =
+            |Share { percent, ratio }: &Share| quote!(#runtime::Share { percent: #percent, ratio: #ratio });
+        let latency = |latency: &Latency| {
+            let (Latency { text, nanos, .. }, share) = (latency, share(&latency.share));
+            quote!(#runtime::Latency { text: #text, nanos: #nanos, share: #share })
+        };
+        let success = option(self.success.get().map(share));
+        let latency = option(self.latency.get().map(latency));
+        quote!(&#runtime::Objective { success: #success, latency: #latency })
+    }
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    let some = value.map(|value| quote!(::core::option::Option::Some(#value)));
+    some.unwrap_or_else(|| quote!(::core::option::Option::None))
+}
+
+fn unknown(given: &str) -> String {
+    match nearest(given, ["success", "latency"].into_iter()) {
+        Some(name) => format!("unknown objective `{given}`; did you mean `{name}`?"),
+        None => format!("unknown objective `{given}`; expected `success`, `latency` or both: {USAGE}"),
+    }
+}
+
+impl Share {
+    fn of_number(value: &Expr) -> syn::Result<Self> {
+        let (digits, suffix) = match value {
+            Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => (number.base10_digits(), number.suffix()),
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => (number.base10_digits(), number.suffix()),
+            _ => ("", ""),
+        };
+        if digits.is_empty() || !suffix.is_empty() {
+            let given = value.to_token_stream();
+            let rule = format!("`success` is a percentage, such as `success = 99.5`, not `{given}`");
+            return Err(syn::Error::new_spanned(value, rule));
+        }
+        Self::of_digits(digits).map_err(|rule| syn::Error::new_spanned(value, rule))
+    }
+
+    /// Divides by a hundred in decimal, so that 99.9 becomes the number nearest to 0.999.
+    fn of_digits(digits: &str) -> Result<Self, String> {
+        let percent: f64 = digits.parse().map_err(|_| format!("`{digits}` is no percentage"))?;
+        if percent > 0.0 && percent < 100.0 {
+            let percent = percent.to_string();
+            let ratio = format!("{percent}e-2").parse().unwrap_or_default();
+            return Ok(Self { percent, ratio });
+        }
+        Err(format!(
+            "an objective lies above 0 and below 100 %, so that some calls may miss it; {digits} does not"
+        ))
+    }
+}
+
+/// The units of a latency, and how many nanoseconds each has. Those that end alike stand longest first.
+const UNITS: [(&str, f64); 3] = [("ms", 1e6), ("s", 1e9), ("m", 60e9)];
+
+impl Latency {
+    fn of_text(value: &Expr) -> syn::Result<Self> {
+        let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value else {
+            return Err(syn::Error::new_spanned(value, Self::rule(&value.to_token_stream().to_string())));
+        };
+        Self::parse(text).map_err(|rule| syn::Error::new_spanned(text, rule))
+    }
+
+    fn parse(text: &LitStr) -> Result<Self, String> {
+        let text = text.value();
+        let (duration, percent) = text.split_once('@').ok_or_else(|| Self::rule(&text))?;
+        let nanos = nanos(duration).ok_or_else(|| Self::rule(&text))?;
+        if !is_decimal(percent) {
+            return Err(Self::rule(&text));
+        }
+        let share = Share::of_digits(percent)?;
+        Ok(Self { text, nanos, share })
+    }
+
+    fn rule(given: &str) -> String {
+        format!(
+            "`latency` is a duration in `ms`, `s` or `m` and a percentage, such as \"2s@95\": 95 % of the calls that succeed \
+             take 2 s at most; `{given}` is not"
+        )
+    }
+}
+
+/// The duration in nanoseconds: at least one, and no more than the runtime can count.
+fn nanos(duration: &str) -> Option<u64> {
+    const MOST_SECONDS: f64 = 1e9;
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((duration.strip_suffix(name)?, unit)))?;
+    let nanos = (number.parse::<f64>().ok().filter(|_| is_decimal(number))? * unit).round();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie within u64")]
+    (1.0..MOST_SECONDS * 1e9).contains(&nanos).then_some(nanos as u64)
+}
+
+/// Digits with at most one point, which is less than a float may be.
+fn is_decimal(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|char| char.is_ascii_digit() || char == '.')
+        && text.parse::<f64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_becomes_the_ratio_that_one_would_write() {
+        for (percent, ratio) in
+            [("99.9", 0.999), ("99.5", 0.995), ("99.99", 0.9999), ("95", 0.95), ("0.1", 0.001)]
+        {
+            assert_eq!(Share::of_digits(percent).unwrap().ratio, ratio, "{percent}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_one_of_three_units() {
+        assert_eq!(nanos("250ms"), Some(250_000_000));
+        assert_eq!(nanos("1.5s"), Some(1_500_000_000));
+        assert_eq!(nanos("2m"), Some(120_000_000_000));
+        for wrong in ["2", "s", "2h", "-2s", "+2s", "1e3s", "2 s", "0s", "infs", "1.2.3s", "1000000000s"] {
+            assert_eq!(nanos(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+use monitor_runtime::track_agent;
+
+#[track_agent(objective(success = 99.5f32))]
+fn plan() {}
+
+fn main() {
+    plan();
+}
