@@ -32,6 +32,9 @@ mod pages {
     #[doc = include_str!("../docs/metrics.md")]
     mod metrics {}
 
+    #[doc = include_str!("../docs/monitoring_setup.md")]
+    mod monitoring_setup {}
+
     #[doc = include_str!("../docs/opentelemetry.md")]
     mod opentelemetry {}
 

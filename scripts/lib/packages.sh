@@ -39,6 +39,11 @@ has_rsyslog() {
     [ -n "$(find_program rsyslogd)" ] && [ -e "$(dpkg -L rsyslog-elasticsearch 2>/dev/null | grep -m 1 omelasticsearch.so)" ]
 }
 
+# The model of AWS' API, which the task definition of ECS is checked by.
+has_botocore() {
+    [ -n "$(find_program python3)" ] && python3 -c 'import botocore' 2>/dev/null
+}
+
 # Daemons live in sbin, which an ordinary user's PATH leaves out.
 find_program() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" || true
@@ -68,6 +73,7 @@ has_mariadb mariadb-server
 has_prometheus prometheus
 has_pushgateway prometheus-pushgateway
 has_rsyslog rsyslog rsyslog-elasticsearch
+has_botocore python3-botocore
 '
 
 install_missing_packages() {
@@ -87,7 +93,7 @@ install_missing_packages() {
             die "installing the package $packages was not enough ($has still fails)"
         fi
     done <<<"$needs"
-    echo 'compilers of C and C++, PostgreSQL, MariaDB, Prometheus, its Pushgateway and rsyslog are there'
+    echo 'compilers of C and C++, PostgreSQL, MariaDB, Prometheus, its Pushgateway, rsyslog and botocore are there'
 }
 
 install_packages() {

@@ -25,6 +25,14 @@ fn getting_started_shows_commands_and_settings_that_there_are() {
 }
 
 #[test]
+fn monitoring_setup_shows_a_configuration_and_a_command_that_there_are() {
+    Page::open("docs/monitoring_setup.md").check(&[
+        ("Load the rules", "yaml", scrape_config),
+        ("Put it under load", "sh", project::commands_exist),
+    ]);
+}
+
+#[test]
 fn attributes_and_architecture_show_rust_only() {
     Page::open("docs/attributes.md").check(&[]);
     Page::open("docs/architecture.md").check(&[]);

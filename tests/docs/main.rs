@@ -26,7 +26,7 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
@@ -36,6 +36,7 @@ const PAGES: [&str; 11] = [
     "docs/log_shipping.md",
     "docs/logging.md",
     "docs/metrics.md",
+    "docs/monitoring_setup.md",
     "docs/opentelemetry.md",
     "docs/scaling.md",
 ];

@@ -20,7 +20,7 @@ pub(crate) enum ResearchError {
 ///
 /// The first draft may be empty: one strict search finds nothing for many a good question. A later one that speaks of less
 /// than half of what was asked is no answer.
-#[track_agent("researcher", fields(round), log_errors = "warn")]
+#[track_agent("researcher", fields(round), log_errors = "warn", objective(success = 95, latency = "2s@99"))]
 pub(super) async fn research(
     store: &Store,
     question: &Question,

@@ -10,7 +10,7 @@ use crate::store::Store;
 const MOST: i64 = 20;
 
 /// Searches the notes, one search after the other; no passage comes twice.
-#[track_skill("search_notes", fields(searches = searches.len()))]
+#[track_skill("search_notes", fields(searches = searches.len()), objective(success = 99.5, latency = "250ms@95"))]
 pub(crate) async fn search_notes(store: &Store, searches: &[Search]) -> sqlx::Result<Vec<Passage>> {
     let mut found = Vec::new();
     for search in searches {

@@ -1,0 +1,11 @@
+//! The rules, dashboards and manifests below `docs/`: each is read, held against what it stands for, and run where a program can.
+
+mod dashboards;
+mod expression;
+mod files;
+mod live;
+mod manifests;
+mod prometheus;
+mod rules;
+#[path = "../support/mod.rs"]
+mod support;
