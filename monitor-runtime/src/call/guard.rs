@@ -3,6 +3,8 @@
 //! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
 //! more than counting it.
 
+mod running;
+
 use std::sync::atomic::AtomicU8;
 
 use tracing::span::Id;
@@ -14,7 +16,9 @@ use super::lineage::{self, CallId};
 use super::outcome::Outcome;
 use super::settings::ErrorLog;
 use super::site::Site;
-use crate::registry::{CallKind, CallSeries};
+use crate::registry::CallSeries;
+
+pub(super) use running::Running;
 
 /// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
 #[derive(Debug)]
@@ -244,63 +248,6 @@ pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
     call.settle(call.around, outcome);
     if let (Outcome::Error, Some(fault)) = (outcome, fault) {
         call.log_fault(&fault);
-    }
-}
-
-/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic.
-#[derive(Debug)]
-pub(super) struct Running<'c> {
-    call: &'c mut Call,
-    /// The call that the thread was in before.
-    around: CallId,
-}
-
-impl Running<'_> {
-    /// The body waits: dropped now, the call ends as cancelled, or as the error that one of its items was.
-    #[inline]
-    pub(super) fn suspend(self) {
-        self.call.leave(self.around);
-        self.call.stage = Stage::Suspended;
-        std::mem::forget(self);
-    }
-
-    /// The body has ended, and the call with it, as `verdict` says.
-    #[inline]
-    pub(super) fn settle(self, verdict: &Verdict<'_>) {
-        self.call.settle(self.around, verdict.outcome);
-        self.call.log(verdict);
-        std::mem::forget(self);
-    }
-
-    /// Takes note of an item of the call's stream.
-    pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
-        if verdict.outcome == Outcome::Error {
-            self.call.is_failed = true;
-            self.call.log(verdict);
-        }
-    }
-
-    /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
-    pub(super) fn first_item(&self) {
-        if self.call.site.kind() != CallKind::Query {
-            self.call.series.first_item(self.call.started, self.call.span.as_ref());
-        }
-    }
-
-    /// The call's stream has ended, and the call with it.
-    pub(super) fn finish(self) {
-        let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
-        self.call.settle(self.around, outcome);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        // Ended already if it was the log line of its error that panicked.
-        if !self.call.has_ended() {
-            self.call.settle(self.around, Outcome::Panic);
-        }
     }
 }
 
