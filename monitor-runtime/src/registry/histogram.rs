@@ -114,6 +114,8 @@ impl Histogram {
 
 #[cfg(all(test, feature = "health"))]
 mod tests {
+    use super::super::native::NativeHistograms;
+    use super::super::objective::{Latency, Objective, Share};
     use super::*;
 
     fn leaked(seconds: &[f64]) -> &'static Buckets {
@@ -131,5 +133,31 @@ mod tests {
             assert_eq!(reading.sum_nanos(), 22_000_002);
             assert_eq!(reading.count(), 4);
         });
+    }
+
+    static OBJECTIVE: Objective = Objective {
+        success: None,
+        latency: Some(Latency {
+            text: "5ms@95",
+            nanos: 5_000_000,
+            share: Share { percent: "95", ratio: 0.95 },
+        }),
+    };
+
+    #[test]
+    fn a_limit_between_two_bounds_is_told_apart_and_not_shown() {
+        for native in [None, Some(NativeHistograms::new())] {
+            let plain = Buckets::new(&[0.001, 0.01]).unwrap().with_native(native);
+            let buckets: &'static Buckets = Box::leak(Box::new(plain.with_objective(&OBJECTIVE)));
+            let histogram = Histogram::new(buckets);
+            for nanos in [1_000_000, 1_000_001, 5_000_000, 5_000_001, 10_000_001] {
+                histogram.record_fully(Stripe::of_this_thread(), nanos);
+            }
+            histogram.read(|reading| {
+                assert_eq!(reading.cumulative(), [1, 4, 5]);
+                assert_eq!((reading.count(), reading.over_the_limit()), (5, Some(2)));
+            });
+            assert_eq!([5_000_000, 5_000_001, 10_000_001].map(|nanos| buckets.shown(nanos)), [1, 1, 2]);
+        }
     }
 }
