@@ -115,12 +115,14 @@ fn listening(child: &mut Child) -> SocketAddr {
     let (say, said) = mpsc::channel();
     let log = BufReader::new(child.stderr.take().unwrap());
     thread::spawn(move || {
-        let (mut all, mut address) = (String::new(), None);
+        let (mut all, mut address, mut is_ready) = (String::new(), None, false);
         for line in log.lines().map_while(Result::ok) {
+            // It says so in either order.
             address = address.or_else(|| line.split_once(LISTENING)?.1.parse().ok());
-            if line.contains(READY) {
-                // Nobody listens any more once the address is known.
-                let _ = address.map(|address| say.send(Ok(address)));
+            is_ready |= line.contains(READY);
+            if let Some(address) = address.filter(|_| is_ready) {
+                // Nobody listens any more once it is known.
+                let _ = say.send(Ok(address));
             }
             all.push_str(&line);
             all.push('\n');
