@@ -35,6 +35,14 @@ has_pushgateway() {
     [ -n "$(find_program prometheus-pushgateway)" ]
 }
 
+has_alertmanager() {
+    [ -n "$(find_program prometheus-alertmanager)" ]
+}
+
+has_victoria_metrics() {
+    [ -n "$(find_program victoria-metrics)" ]
+}
+
 has_rsyslog() {
     [ -n "$(find_program rsyslogd)" ] && [ -e "$(dpkg -L rsyslog-elasticsearch 2>/dev/null | grep -m 1 omelasticsearch.so)" ]
 }
@@ -72,6 +80,8 @@ has_postgres postgresql
 has_mariadb mariadb-server
 has_prometheus prometheus
 has_pushgateway prometheus-pushgateway
+has_alertmanager prometheus-alertmanager
+has_victoria_metrics victoria-metrics
 has_rsyslog rsyslog rsyslog-elasticsearch
 has_botocore python3-botocore
 '

@@ -1,0 +1,60 @@
+//! Several instances of the example service as a fleet, watched by the programs that people run for it: a Prometheus that finds
+//! them by file, an Alertmanager, and a `VictoriaMetrics` that is fed by remote write. Traffic whose numbers are known goes in, and
+//! what the engines make of it is compared with them.
+//!
+//! ```text
+//! cargo run --release -p fleet
+//! ```
+//!
+//! It needs the Debian packages `prometheus`, `prometheus-alertmanager` and `victoria-metrics`. Everything listens on free ports of
+//! 127.0.0.1 and writes into one temporary folder, and is gone when it ends, however that comes about.
+
+mod alerts;
+mod args;
+mod configuration;
+mod engine;
+mod fleet;
+mod instance;
+mod program;
+mod proofs;
+mod quantile;
+mod traffic;
+mod waiting;
+
+use std::env;
+use std::process::ExitCode;
+
+use args::{Args, Command, HELP};
+use fleet::Fleet;
+
+fn main() -> ExitCode {
+    match Command::parse(env::args_os().skip(1)) {
+        Ok(Command::Run(args)) => match run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("fleet: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        Ok(Command::Help) => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("fleet: {error}; --help shows what there is");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    waiting::heed_signals()?;
+    let mut fleet = Fleet::start(args.instances)?;
+    println!("{fleet}");
+    proofs::sums_equal_what_was_sent(&mut fleet, args.requests)?;
+    proofs::quantiles_aggregate(&fleet)?;
+    proofs::a_restart_loses_nothing(&mut fleet, args.requests)?;
+    proofs::a_killed_instance_fires_one_alert(&mut fleet)?;
+    println!("every proof holds");
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! A program in a process of its own, stopped when it goes out of scope.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{fs, io};
+
+use anyhow::{Context as _, bail};
+
+/// A running program whose output goes to a file; killed when dropped.
+pub(crate) struct Program {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts a command. `package` is what to install when there is no such program.
+    pub(crate) fn start(
+        name: &str,
+        command: &mut Command,
+        package: Option<&str>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().map_err(|error| match (error.kind(), package) {
+            (io::ErrorKind::NotFound, Some(package)) => {
+                anyhow::anyhow!("there is no {name} on this machine: install the Debian package `{package}`")
+            }
+            _ => anyhow::Error::new(error).context(format!("cannot start {name}")),
+        })?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Everything it has written so far.
+    pub(crate) fn output(&self) -> anyhow::Result<String> {
+        fs::read_to_string(&self.log).with_context(|| format!("cannot read what {} wrote", self.name))
+    }
+
+    /// Fails when the program has ended, with the last that it wrote.
+    pub(crate) fn must_run(&mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            let output = self.output()?;
+            let last = output.lines().last().unwrap_or("nothing was written");
+            bail!("{} ended, {status}: {last}", self.name);
+        }
+        Ok(())
+    }
+
+    /// Asks the program to stop, and gives whether it has.
+    pub(crate) fn has_stopped(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Sends SIGTERM, as an orchestrator does.
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        if !sent.success() {
+            bail!("{} cannot be told to stop", self.name);
+        }
+        Ok(())
+    }
+
+    /// Ends the program without a word, as a crash does.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address of this machine that nothing listens on. Another process may still take it first; the program then fails to start.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("there is no free port")?;
+    Ok(listener.local_addr()?)
+}
