@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use monitor_runtime::metrics::{PushError, push_once};
@@ -93,32 +93,42 @@ fn a_gateway_that_is_not_there_is_said_to_be() {
     assert!(error.to_string().starts_with(&format!("{url} cannot be reached; expected")), "{error}");
 }
 
-#[test]
-fn a_refusal_is_told_in_one_line() {
+/// A gateway that gives this answer to one request, which is returned.
+fn answering(head: &'static str, body: &'static str) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let refusing = thread::spawn(move || {
+    let address = listener.local_addr().unwrap().to_string();
+    let request = thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         let mut request = [0; 1_024];
         let read = connection.read(&mut request).unwrap();
-        let body = "text format parsing error\nin line 1\n";
         let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        );
+        let answer =
+            format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
         connection.write_all(answer.as_bytes()).unwrap();
         let _ = connection.read_to_end(&mut Vec::new());
         String::from_utf8_lossy(&request[..read]).into_owned()
     });
-    let error = push_once(&url, "job", &[]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "{url} refused the metrics with 400 Bad Request: text format parsing error in line 1; nothing was pushed"
-        )
-    );
-    let request = refusing.join().unwrap();
+    (address, request)
+}
+
+#[test]
+fn a_refusal_is_told_in_one_line_and_without_the_password() {
+    let (address, request) = answering("400 Bad Request", "text format parsing error\nin line 1\n");
+    let error = push_once(&format!("http://user:secret@{address}"), "job", &[]).unwrap_err();
+    let said =
+        "refused the metrics with 400 Bad Request: text format parsing error in line 1; nothing was pushed";
+    assert_eq!(error.to_string(), format!("http://…@{address} {said}"));
+    assert!(!format!("{error:?}").contains("secret"));
+    let request = request.join().unwrap();
     assert!(request.starts_with("PUT /metrics/job/job HTTP/1.1\r\n"), "{request}");
+}
+
+#[test]
+fn a_redirection_is_a_refusal_since_the_metrics_would_not_go_along() {
+    let (address, request) = answering("302 Found\r\nlocation: /login", "");
+    let error = push_once(&format!("http://{address}"), "job", &[]).unwrap_err();
+    assert!(matches!(&error, PushError::Refused { status, .. } if status.as_u16() == 302), "{error:?}");
+    request.join().unwrap();
 }
 
 #[test]

@@ -42,6 +42,8 @@ mod function;
 mod item;
 #[path = "../../monitor-macros/src/kind.rs"]
 mod kind;
+#[path = "../../monitor-macros/src/objective.rs"]
+mod objective;
 #[path = "../../monitor-macros/src/operation.rs"]
 mod operation;
 #[path = "../../monitor-macros/src/options.rs"]

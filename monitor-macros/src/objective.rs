@@ -201,7 +201,7 @@ mod tests {
         for (percent, ratio) in
             [("99.9", 0.999), ("99.5", 0.995), ("99.99", 0.9999), ("95", 0.95), ("0.1", 0.001)]
         {
-            assert_eq!(Share::of_digits(percent).unwrap().ratio, ratio, "{percent}");
+            assert_eq!(Share::of_digits(percent).unwrap().ratio.to_bits(), f64::to_bits(ratio), "{percent}");
         }
     }
 

@@ -170,7 +170,6 @@ impl MonitorBuilder {
         };
         let source: Arc<dyn HealthSource> = inner.engine.clone();
         registry::health::register(Arc::downgrade(&source));
-        inner.engine.start();
         let monitor = Monitor {
             inner: Arc::new(inner),
             #[cfg(feature = "http")]
@@ -178,6 +177,7 @@ impl MonitorBuilder {
         };
         #[cfg(feature = "http")]
         let monitor = monitor.administered(admin)?;
+        monitor.inner.engine.start();
         Ok(monitor)
     }
 

@@ -44,9 +44,12 @@ pub(super) async fn watch(engine: Arc<Engine>, stopping: Stopping) -> io::Result
     let (stop, open, over, running) =
         (oneshot::channel(), oneshot::channel(), oneshot::channel(), oneshot::channel());
     let drain = Drain { engine, stopping, stop: stop.0, closed: open.1, over: over.0, returned: running.1 };
-    let (installed, is_installed) = oneshot::channel();
-    threads::spawn("monitor-stop", move || drain.run(installed))?;
-    is_installed
+    // Before anything is waited for: a signal that came in between would be lost, as whoever heard signals before may stop
+    // listening once `serve` has been polled. Which runtime they are installed in does not matter.
+    let signals = StopSignals::install()?;
+    let (listening, is_listening) = oneshot::channel();
+    threads::spawn("monitor-stop", move || drain.run(signals, listening))?;
+    is_listening
         .await
         .unwrap_or_else(|_| Err(io::Error::other("the thread that waits for signals ended")))?;
     Ok(Server { stop: stop.1, open: open.0, over: over.1, running: running.0 })
@@ -62,19 +65,14 @@ struct Drain {
 }
 
 impl Drain {
-    fn run(self, installed: oneshot::Sender<io::Result<()>>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let started = runtime.and_then(|runtime| {
-            let _inside = runtime.enter();
-            Ok((StopSignals::install()?, runtime))
-        });
-        match started {
-            Ok((signals, runtime)) => {
+    fn run(self, signals: StopSignals, listening: oneshot::Sender<io::Result<()>>) {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
                 // Nobody waits for it if the server has been dropped already, and then it ends at once.
-                let _ = installed.send(Ok(()));
+                let _ = listening.send(Ok(()));
                 runtime.block_on(self.watch(signals));
             }
-            Err(error) => drop(installed.send(Err(error))),
+            Err(error) => drop(listening.send(Err(error))),
         }
     }
 

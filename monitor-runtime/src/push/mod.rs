@@ -42,13 +42,18 @@ const MOST_TOLD: u64 = 1_024;
 /// A [`PushError`] says what was wrong with the key, what the gateway answered, or why it did not. Nothing was pushed then, unless
 /// the answer alone was lost.
 pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<(), PushError> {
+    let shown = without_credentials(gateway);
     if gateway.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
-        return Err(PushError::Tls { gateway: gateway.to_owned() });
+        return Err(PushError::Tls { gateway: shown });
     }
     let url = format!("{}{}", gateway.trim_end_matches('/'), group::path(job, labels)?);
-    let unreachable = |source| PushError::Unreachable { gateway: gateway.to_owned(), source };
-    let agent =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+    let unreachable = |source| PushError::Unreachable { gateway: shown.clone(), source };
+    // A redirected PUT would go on as a GET, whose answer says nothing of the metrics.
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .build();
     let push = agent.new_agent().put(&url).content_type(CONTENT_TYPE);
     let mut answer = push.send(render()).map_err(unreachable)?;
     let status = answer.status();
@@ -56,7 +61,17 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
         return Ok(());
     }
     let body = answer.body_mut().with_config().limit(MOST_TOLD).read_to_string().unwrap_or_default();
-    Err(PushError::Refused { gateway: gateway.to_owned(), status, said: in_a_line(&body) })
+    Err(PushError::Refused { gateway: shown.clone(), status, said: in_a_line(&body) })
+}
+
+/// The address as errors, and so the log, may show it.
+fn without_credentials(gateway: &str) -> String {
+    match (gateway.find("://"), gateway.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}://…@{}", &gateway[..scheme], &gateway[at + 1..])
+        }
+        _ => gateway.to_owned(),
+    }
 }
 
 fn in_a_line(text: &str) -> String {
@@ -89,13 +104,13 @@ pub enum PushError {
         "{gateway} is https, which is not spoken here; expected a gateway, or a proxy in front of it, at http://"
     )]
     Tls {
-        /// The gateway as it was given.
+        /// The gateway as it was given, without a user name and password.
         gateway: String,
     },
     /// The gateway does not take the metrics.
     #[error("{gateway} refused the metrics with {status}{}{said}; nothing was pushed", if said.is_empty() { "" } else { ": " })]
     Refused {
-        /// The gateway as it was given.
+        /// The gateway as it was given, without a user name and password.
         gateway: String,
         /// Its answer.
         status: StatusCode,
@@ -107,7 +122,7 @@ pub enum PushError {
         "{gateway} cannot be reached; expected the address of a Pushgateway such as http://pushgateway:9091"
     )]
     Unreachable {
-        /// The gateway as it was given.
+        /// The gateway as it was given, without a user name and password.
         gateway: String,
         /// What the client said.
         source: ureq::Error,
