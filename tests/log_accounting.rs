@@ -484,7 +484,7 @@ fn limited_and_quiet() {
     }
 
     let (sender, handed) = mpsc::channel();
-    let logging = Logging::builder().writer(Handed(sender)).rate_limit(1, Duration::from_millis(50));
+    let logging = Logging::builder().writer(Handed(sender)).rate_limit(1, Duration::from_secs(1));
     let _guard = logging.init().unwrap();
     for _ in 0..2 {
         (0..5).for_each(|_| info!("a burst"));

@@ -122,10 +122,11 @@ fn in_its_bucket() {
 fn an_exemplar_lies_in_its_bucket_and_says_when_it_was() {
     let monitor = monitor();
     capture_logs(in_its_bucket);
-    let exemplar = exemplars(&monitor, r#"agent_id="in_its_bucket""#).remove(0);
-    let [_, seconds, time] = exemplar.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{exemplar}") };
     let scrape = scrape(&monitor, OPEN_METRICS);
-    let line = text(&scrape).lines().find(|line| line.contains(&exemplar)).unwrap();
+    let is_it = |line: &&str| line.contains(r#"agent_id="in_its_bucket""#) && line.contains(" # ");
+    let line = text(&scrape).lines().find(is_it).unwrap();
+    let exemplar = line.split_once(" # ").unwrap().1;
+    let [_, seconds, time] = exemplar.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{exemplar}") };
     let bound = line.split_once("le=\"").unwrap().1.split_once('"').unwrap().0;
     assert!(seconds.parse::<f64>().unwrap() <= bound.parse().unwrap(), "{line}");
     assert!(time.parse::<f64>().unwrap() > 1.7e9, "{line}");

@@ -14,7 +14,7 @@ use crate::{failing, fast, json, passing, ready, sample, settle, switched};
 #[test]
 fn readings_of_a_dead_engine_turn_stale() {
     let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(1);
     let monitor = engine.block_on(async {
         let check = check_fn("cache", async || Ok::<_, CheckError>(())).timeout(timeout);
         let monitor = fast().check(check).build().unwrap();
@@ -24,13 +24,13 @@ fn readings_of_a_dead_engine_turn_stale() {
     drop(engine);
     let probes = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert_eq!(probes.block_on(ready(&monitor)).0, 200, "three intervals and the timeout are not over");
-    std::thread::sleep(Duration::from_millis(1_100));
+    std::thread::sleep(Duration::from_millis(1_200));
     let (status, body) = probes.block_on(ready(&monitor));
     assert_eq!(status, 503);
     let cache = &body["checks"]["cache"];
     assert_eq!((&cache["status"], &cache["healthy"]), (&"stale".into(), &false.into()));
-    assert_eq!(cache["message"], "cache check is stale: last run 1s ago");
-    assert!(cache["age_ms"].as_f64().unwrap() >= 1_100.0, "{cache}");
+    assert!(cache["message"].as_str().unwrap().starts_with("cache check is stale: last run "), "{cache}");
+    assert!(cache["age_ms"].as_f64().unwrap() >= 1_200.0, "{cache}");
 }
 
 #[test]

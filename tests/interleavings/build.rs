@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Those that there are.
-const FILES: [&str; 3] = ["shard", "histogram", "reading"];
+const FILES: [&str; 5] = ["shard", "promise", "buckets", "histogram", "reading"];
 
 /// Loom lets a thread be joined before its thread-locals are dropped, and takes the statics away meanwhile. So the models
 /// have the lease dropped as the last thing that a thread does.

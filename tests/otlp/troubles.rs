@@ -145,12 +145,15 @@ fn a_request_that_is_not_answered_in_time_counts_as_unavailable() {
     let recording = Recording::start();
     let collector = Collector::start();
     collector.will([Answer::Never]);
-    let otlp = Otlp::builder().endpoint(collector.url()).timeout(Duration::from_millis(100));
+    let otlp = Otlp::builder().endpoint(collector.url()).timeout(Duration::from_millis(500));
     let otlp = otlp.registry(prometheus::Registry::new()).start().unwrap();
     record(&otlp, 1);
 
     assert!(otlp.flush());
-    assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
+    // On a slow machine the answer to a later try may come too late as well.
+    let [success, rejected, unavailable, dropped] = counted(&recording);
+    assert_eq!([success, rejected, dropped], [1.0, 0.0, 0.0]);
+    assert!(unavailable >= 1.0, "{unavailable}");
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn a_second_signal_ends_the_wait_at_once() {
         let (_, warnings) = stopped_beside(half, prompt(), async || {
             signal_self("-TERM");
             // Two signals that are sent before the first is seen are one to the kernel.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
             signal_self("-TERM");
         });
         assert_says(&warnings, "a second signal, SIGTERM", requests);

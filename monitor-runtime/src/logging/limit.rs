@@ -24,6 +24,9 @@ pub(super) struct RateLimit {
     suppressed: IntCounter,
 }
 
+/// As good as for ever, and still no more than can be added to a time.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// A callsite in the period that began with a line of it.
 #[derive(Debug)]
 struct Site {
@@ -54,7 +57,7 @@ pub(super) enum Ruling {
 
 impl RateLimit {
     pub(super) fn new(most: u32, per: Duration, suppressed: IntCounter) -> Self {
-        Self { most, per, sites: Mutex::default(), suppressed }
+        Self { most, per: per.min(LONGEST), sites: Mutex::default(), suppressed }
     }
 
     /// Decides whether an event becomes a line.

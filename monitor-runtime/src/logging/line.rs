@@ -144,7 +144,8 @@ impl Line {
 
     #[inline]
     fn shrink(&mut self) {
-        if self.head.capacity().max(self.fields.capacity()).max(self.pretty.capacity()) > KEPT_BYTES {
+        let fields = self.fields.capacity().max(self.spare.capacity());
+        if self.head.capacity().max(self.pretty.capacity()).max(fields) > KEPT_BYTES {
             *self = Self { silence: self.silence, ..Self::default() };
         }
     }

@@ -76,9 +76,12 @@ pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
         // More spans are open than 32 bits can count: this one binds nothing.
         return Id::from_u64(u64::MAX);
     };
+    // First, since the slot may be one that the parent had: the id of a span that has ended finds nothing only once its slot
+    // has been looked at.
+    let parent = parent.and_then(locked);
     let mut span = slot.lock();
     span.metadata = Some(metadata);
-    match parent.and_then(locked) {
+    match parent {
         Some(parent) => {
             span.bound.copy_from(&parent.bound);
             span.trace.clone_from(&parent.trace);

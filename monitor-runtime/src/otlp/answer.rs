@@ -19,6 +19,9 @@ pub(super) enum Answer {
     Unavailable { why: String, retry_after: Option<Duration> },
 }
 
+/// The longest that a collector may ask to be left alone, in seconds: a day.
+const LONGEST_REST: u64 = 24 * 3_600;
+
 /// The values of the label `outcome`, as [`Answer::outcome`] gives them.
 pub(crate) const OUTCOMES: [&str; 3] = ["success", "rejected", "unavailable"];
 
@@ -32,8 +35,9 @@ impl Answer {
                 Self::Accepted { rejected: u64::try_from(rejected).unwrap_or_default(), said }
             }
             429 | 502 | 503 | 504 => {
-                let seconds = retry_after.and_then(|text| text.trim().parse().ok());
-                Self::Unavailable { why: why(), retry_after: seconds.map(Duration::from_secs) }
+                let seconds = retry_after.and_then(|text| text.trim().parse::<u64>().ok());
+                let rest = seconds.map(|seconds| Duration::from_secs(seconds.min(LONGEST_REST)));
+                Self::Unavailable { why: why(), retry_after: rest }
             }
             _ => Self::Refused { why: why() },
         }

@@ -143,16 +143,30 @@ fn url(variables: &Variables<'_>, signal: Signal, given: &Given) -> Result<Strin
         (None, Some(value)) => ("endpoint", value.clone()),
         (None, None) => ("endpoint", DEFAULT_ENDPOINT.to_owned()),
     };
-    let expected = "a URL such as `http://localhost:4318`; what speaks TLS is reached through a collector";
+    let expected = "a URL such as `http://localhost:4318`, without a password, which goes into the headers; what speaks TLS is \
+                    reached through a collector";
     if !is_http(&value) {
-        return Err(refused(name, &value, expected));
+        return Err(refused(name, &without_credentials(&value), expected));
     }
     Ok(if is_own { value } else { format!("{}/v1/{}", value.trim_end_matches('/'), signal.as_str()) })
 }
 
 fn is_http(url: &str) -> bool {
     let url = url.parse::<Uri>();
-    url.is_ok_and(|url| url.scheme_str() == Some("http") && url.host().is_some_and(|host| !host.is_empty()))
+    url.is_ok_and(|url| {
+        let has_credentials = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        url.scheme_str() == Some("http")
+            && !has_credentials
+            && url.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
+/// As an error may show it.
+fn without_credentials(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://…@{}", &url[..scheme], &url[at + 1..]),
+        _ => url.to_owned(),
+    }
 }
 
 fn headers(variables: &Variables<'_>, signal: Signal) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {
@@ -255,6 +269,13 @@ mod tests {
             assert!(said.starts_with(&format!("{name} is `{value}`; expected ")), "{said}");
             assert!(said.contains(expected), "{said}");
         }
+    }
+
+    #[test]
+    fn a_password_in_an_endpoint_is_refused_and_not_repeated() {
+        let said = refused("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318");
+        let expected = "OTEL_EXPORTER_OTLP_ENDPOINT is `http://…@collector:4318`; expected a URL such as";
+        assert!(said.starts_with(expected) && !said.contains("secret"), "{said}");
     }
 
     #[test]

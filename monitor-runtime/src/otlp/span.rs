@@ -87,10 +87,12 @@ pub(crate) fn end_call(span: Option<&tracing::Span>, outcome: Outcome, nanos: u6
 
 /// Says what the error was that a tracked call ended with.
 pub(crate) fn describe_error(span: Option<&tracing::Span>, shown: &dyn std::fmt::Display) {
-    change(span, |open| {
-        let status = open.span.status.get_or_insert_default();
-        status.message = shown.to_string();
-    });
+    if !described::is_wanted() || span.is_none_or(tracing::Span::is_disabled) {
+        return;
+    }
+    // Formatted before the span is locked: what is shown may look at the span, or panic.
+    let message = shown.to_string();
+    change(span, |open| open.span.status.get_or_insert_default().message = message);
 }
 
 /// Says with which status a request was counted, and how long it took.

@@ -3,7 +3,7 @@
 use super::histogram::FIRST_BUCKET;
 #[cfg(feature = "health")]
 use super::native::{Layout, NativeHistograms};
-use super::objective::{Limit, Objective};
+use super::promise::{Limit, Objective};
 use super::shard::Cells;
 
 /// Upper bounds of a family's buckets.

@@ -10,8 +10,8 @@ use super::index::Index;
 use super::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
 #[cfg(feature = "health")]
 use super::native::{NativeHistogramError, NativeHistograms};
-use super::objective::Objective;
 use super::process;
+use super::promise::Objective;
 use crate::catalog::Metric;
 
 /// How many label sets each family keeps unless told otherwise.

@@ -115,7 +115,7 @@ impl Histogram {
 #[cfg(all(test, feature = "health"))]
 mod tests {
     use super::super::native::NativeHistograms;
-    use super::super::objective::{Latency, Objective, Share};
+    use super::super::promise::{Latency, Objective, Share};
     use super::*;
 
     fn leaked(seconds: &[f64]) -> &'static Buckets {

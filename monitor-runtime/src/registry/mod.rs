@@ -33,6 +33,7 @@ mod open_metrics;
 #[cfg(feature = "sqlx")]
 pub(crate) mod pools;
 pub(crate) mod process;
+mod promise;
 mod proto;
 #[cfg(feature = "health")]
 mod protobuf;
@@ -63,7 +64,7 @@ pub(crate) use in_flight::InFlight;
 pub(crate) use labels::Labels;
 #[cfg(feature = "health")]
 pub use native::{NativeHistogramError, NativeHistograms};
-pub use objective::{Latency, Objective, Share};
+pub use promise::{Latency, Objective, Share};
 
 use sink::Shown;
 

@@ -6,7 +6,7 @@ use super::exemplars::{Exemplar, Exemplars};
 use super::histogram::{FIRST_BUCKET, SUM};
 #[cfg(feature = "health")]
 use super::native::NativeBuckets;
-use super::objective::Limit;
+use super::promise::Limit;
 
 /// What the cells of a native histogram held, those that held anything: number and count, ascending.
 pub(crate) type FineCounts = Vec<(usize, u64)>;

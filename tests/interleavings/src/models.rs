@@ -3,7 +3,8 @@
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use crate::registry::histogram::{Buckets, Histogram};
+use crate::registry::buckets::Buckets;
+use crate::registry::histogram::Histogram;
 use crate::registry::shard::{Stripe, end_thread};
 
 /// Switches between threads where one could have gone on: each further one multiplies what there is to run.
@@ -38,7 +39,7 @@ impl Calls {
     /// Ends before starts, as every reader of them does.
     fn scrape(&self) -> Scrape {
         let mut words = vec![0; self.buckets.words()];
-        let ended = self.ended.read_into(&mut words);
+        let ended = self.ended.read_into(&mut words, &mut Vec::new());
         Scrape { started: self.ended.beside(), ended }
     }
 

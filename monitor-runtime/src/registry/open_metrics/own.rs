@@ -37,8 +37,7 @@ impl Sink for LineSink<'_> {
         match sample {
             Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
             Sample::Decimal(value) => {
-                self.out.extend_from_slice(self.name.as_bytes());
-                open(self.out, "", labels, closed(labels, extra));
+                self.open("", labels, closed(labels, extra));
                 self.out.extend_from_slice(plain(value).as_bytes());
                 self.out.push(b'\n');
             }
