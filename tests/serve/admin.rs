@@ -155,6 +155,8 @@ fn a_stall_and_its_end_are_logged_once_each() {
         let application = Application::start(with_admin().liveness_threshold(Duration::from_millis(300)));
         let blocked = application.block();
         answers(application.admin(), 503, r#"{"status":"stalled"}"#);
+        // A probe sees it at once, the listener itself when it looks next.
+        thread::sleep(Duration::from_millis(500));
         drop(blocked);
         answers(application.admin(), 200, r#"{"status":"alive"}"#);
         // It looks again before it has gone.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
+use monitor_runtime::logging::WhenFull;
 use monitor_runtime::{Monitor, logging, track_agent};
 use serde_json::Value;
 
@@ -38,7 +39,12 @@ async fn block_two_workers() {
 #[ignore = "run by the tests of this file, in a process of its own"]
 fn service() {
     let Ok(kind) = std::env::var(SERVICE) else { return };
-    let _guard = logging::init().unwrap();
+    let guard = match &*kind {
+        "stalled" => {
+            logging::Logging::builder().when_full(WhenFull::Block).queue_bytes(4_096).init().unwrap()
+        }
+        _ => logging::init().unwrap(),
+    };
     let mut builder = match &*kind {
         "current_thread" => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
@@ -54,11 +60,25 @@ fn service() {
             .grace_period(2 * HOUR);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         tracing::info!(address = %listener.local_addr().unwrap(), "listening");
+        if kind == "stalled" {
+            std::thread::spawn(|| {
+                loop {
+                    tracing::info!("a line that nobody reads")
+                }
+            });
+        }
         monitor.build().unwrap().serve(listener, app).await.unwrap();
-        tracing::info!("the application's own last line");
+        if kind != "stalled" {
+            tracing::info!("the application's own last line");
+        }
     });
     // As an application does that has blocking code: it does not wait for that.
     runtime.shutdown_background();
+    if kind == "stalled" {
+        drop(guard);
+        // The test harness would wait to say how it went.
+        std::process::exit(0);
+    }
 }
 
 struct Service {
@@ -136,6 +156,21 @@ impl Drop for Service {
 
 fn events(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn where_logging_waits_for_an_output_that_takes_nothing_the_process_is_stopped_all_the_same() {
+    let mut service = Service::start("stalled");
+    service.wait_until_up();
+    // Its pipe is full by then, and nobody reads it before it has ended.
+    std::thread::sleep(Duration::from_millis(300));
+    service.stop();
+    let start = Instant::now();
+    while service.child.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < AT_ONCE, "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

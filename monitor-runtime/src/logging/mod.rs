@@ -58,6 +58,8 @@ pub(crate) use bound::name_span;
 pub(crate) use layer::{LogLayer, Sink};
 #[cfg(feature = "http")]
 pub(crate) use outlet::flush_all;
+#[cfg(feature = "http")]
+pub(crate) use queue::never_wait_on_this_thread;
 
 pub use builder::Logging;
 pub use error::LoggingError;

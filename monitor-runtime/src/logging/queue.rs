@@ -1,5 +1,6 @@
 //! Lines on their way to the writer's thread: a buffer bounded by bytes, which the writer swaps for an empty one.
 
+use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,16 @@ const LINGER: Duration = Duration::from_millis(1);
 
 /// The writer gives buffers that grew past this back to the allocator.
 const KEPT_BYTES: usize = 1_024 * 1_024;
+
+thread_local! {
+    static NEVER_WAITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has lines of this thread refused where others would wait: what it does must not hang on an output.
+#[cfg(feature = "http")]
+pub(crate) fn never_wait_on_this_thread() {
+    NEVER_WAITS.set(true);
+}
 
 /// A queue with one writer and any number of producers.
 #[derive(Debug)]
@@ -121,7 +132,7 @@ impl Queue {
     /// A line larger than the queue is taken once nothing else waits: by choice none is lost.
     #[cold]
     fn push_when_there_is_room(&self, mut state: MutexGuard<'_, State>, line: [&[u8]; 2]) {
-        while state.is_blocking && state.stage != Stage::Ended {
+        while state.is_blocking && state.stage != Stage::Ended && !NEVER_WAITS.get() {
             if state.filled() == 0 || state.filled() + line[0].len() + line[1].len() <= self.capacity {
                 return self.take(state, line);
             }

@@ -28,6 +28,7 @@ pub enum WhenFull {
     /// Whoever logs waits until there is room, as long as that takes, on the thread it logs from: an asynchronous task
     /// keeps its worker waiting with it. No line is lost but to an output that fails.
     ///
+    /// A monitor's own threads, which end the process and answer at the admin port, never wait, and lose their lines instead.
     /// Nobody waits for an output that is given up, nor once the [`LogGuard`](super::LogGuard) has been dropped; lines
     /// that find no room are dropped from then on. A line larger than the queue goes in once the queue is empty. An
     /// output of your own must not wait for another thread that logs.
