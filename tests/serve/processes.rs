@@ -63,7 +63,7 @@ fn service() {
         if kind == "stalled" {
             std::thread::spawn(|| {
                 loop {
-                    tracing::info!("a line that nobody reads")
+                    tracing::info!("a line that nobody reads");
                 }
             });
         }

@@ -47,6 +47,8 @@ pub(crate) struct Standing {
     pub(crate) healthy: bool,
     passed: u32,
     failed: u32,
+    /// Whether there has been a verdict: the first runs of a check may pass and not be enough for one.
+    judged: bool,
 }
 
 impl Standing {
@@ -58,7 +60,17 @@ impl Standing {
         };
         let healthy =
             if self.healthy { failed < rules.failure_threshold } else { passed >= rules.success_threshold };
-        Self { healthy, passed, failed }
+        Self { healthy, passed, failed, judged: self.judged || healthy || failed > 0 }
+    }
+
+    /// What a reading is that is young enough, with or without a reservation.
+    pub(crate) fn status(self, degraded: bool) -> Status {
+        match (self.healthy, self.judged) {
+            (true, _) if degraded => Status::Degraded,
+            (true, _) => Status::Healthy,
+            (false, true) => Status::Unhealthy,
+            (false, false) => Status::Pending,
+        }
     }
 
     /// The message of a run that has not turned the check yet says how far it got.
@@ -98,7 +110,7 @@ impl Snapshot {
 /// A check's state as everybody sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It has no reading yet.
+    /// It has no reading yet, or has only begun to pass.
     Pending,
     Healthy,
     /// Healthy, with a reservation.
@@ -168,6 +180,15 @@ mod tests {
             standing.healthy
         };
         runs.iter().map(after).collect()
+    }
+
+    #[test]
+    fn a_check_that_has_only_begun_to_pass_has_not_failed() {
+        let begun = Standing::default().after(Outcome::Passed, &rules(1, 2));
+        assert_eq!(begun.status(false), Status::Pending);
+        assert_eq!(begun.after(Outcome::Passed, &rules(1, 2)).status(true), Status::Degraded);
+        let failed = begun.after(Outcome::Failed, &rules(1, 2));
+        assert_eq!(failed.after(Outcome::Passed, &rules(1, 2)).status(false), Status::Unhealthy);
     }
 
     #[test]

@@ -71,17 +71,9 @@ impl Supervised {
                 (Status::Stale, message.into(), Some(last.latency))
             }
             _ if overdue => (Status::Unhealthy, self.timed_out(), Some(self.rules.timeout)),
-            (Some(last), _) => (
-                if !snapshot.standing.healthy {
-                    Status::Unhealthy
-                } else if last.degraded {
-                    Status::Degraded
-                } else {
-                    Status::Healthy
-                },
-                last.message.clone(),
-                Some(last.latency),
-            ),
+            (Some(last), _) => {
+                (snapshot.standing.status(last.degraded), last.message.clone(), Some(last.latency))
+            }
             (None, _) => (Status::Pending, format!("{} has not run yet", self.name).into(), None),
         };
         View { name: &self.name, status, severity: self.rules.severity, message, latency, age }
