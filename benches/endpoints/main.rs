@@ -12,6 +12,7 @@
 //! an hour.
 
 mod client;
+mod ready;
 
 use std::error::Error;
 use std::io;
@@ -30,6 +31,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use client::Client;
+use ready::is_ready;
 
 const AGENTS: usize = 1_000;
 const PROBES: usize = 10_000;
@@ -117,12 +119,6 @@ async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     let address = listener.local_addr()?;
     tokio::spawn(async move { monitor.serve(listener, Router::new()).await });
     Ok((address, admin))
-}
-
-async fn is_ready(monitor: &Monitor) {
-    while monitor.ready().await.status() != 200 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// The latencies of probes that arrive at once, while the one check passes again and again or, having passed once, naps.

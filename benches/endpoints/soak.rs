@@ -12,6 +12,7 @@
 //! second. What it grew by is the median of the last quarter of the readings less that of the first.
 
 mod client;
+mod ready;
 
 use std::error::Error;
 use std::io;
@@ -32,6 +33,7 @@ use sqlx::SqlitePool;
 use tokio::net::TcpListener;
 
 use client::Client;
+use ready::is_ready;
 
 /// Clients that ask, each over a connection of its own.
 const CLIENTS: usize = 4;
@@ -82,6 +84,7 @@ async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
         .admin_port(0)
         .build()?;
     let admin = monitor.admin_address().ok_or("there is no admin listener")?;
+    is_ready(&monitor).await;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let app = Router::new().route("/ask/{number}", get(ask));

@@ -13,7 +13,7 @@ fn probed(options: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_service_that_is_up_is_probed_with_0() {
-    let service = Service::on(&notes());
+    let service = Service::on(&notes()).ready();
     let port = service.address.port().to_string();
     assert_eq!(probed(&["--port", &port]), (0, String::new()));
     assert_eq!(probed(&[&format!("http://{}/health/ready", service.address)]), (0, String::new()));
