@@ -12,7 +12,7 @@ use crate::support::service::{Ended, Service, command, eventually, notes};
 
 fn start(options: &[&str]) -> Service {
     let notes = notes();
-    Service::start(command().arg("--docs").arg(notes.path()).args(options))
+    Service::start(command().arg("--docs").arg(notes.path()).args(options)).ready()
 }
 
 fn admin_of(service: &Service) -> SocketAddr {
