@@ -1,6 +1,7 @@
 //! What has to be cut short, and what is said of it.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use monitor_runtime::testing::capture_logs;
@@ -10,11 +11,15 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::tcp::eventually;
-use crate::{ALONE, ask, ended, in_flight, prompt, serve, signal_self};
+use crate::{ALONE, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 /// Serves a client who sends `half` and no more, has the process stopped by `stop`, and tells how long `serve` went on
 /// from then and which warnings it logged.
-fn stopped_beside(half: &str, monitor: MonitorBuilder, stop: impl AsyncFnOnce()) -> (Duration, Vec<Value>) {
+fn stopped_beside(
+    half: &str,
+    monitor: MonitorBuilder,
+    stop: impl AsyncFnOnce(SocketAddr),
+) -> (Duration, Vec<Value>) {
     let _alone = ALONE.blocking_lock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut took = Duration::ZERO;
@@ -26,7 +31,7 @@ fn stopped_beside(half: &str, monitor: MonitorBuilder, stop: impl AsyncFnOnce())
             // Connections are taken in their order, so by the answer the first has been read.
             ask(address, "/quick").await.unwrap();
             let told = Instant::now();
-            stop().await;
+            stop(address).await;
             ended(server).await;
             took = told.elapsed();
         });
@@ -57,7 +62,7 @@ fn a_client_who_never_ends_keeps_the_process_for_the_shutdown_timeout_only() {
     let timeout = Duration::from_millis(200);
     for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
         let monitor = prompt().shutdown_timeout(timeout);
-        let (took, warnings) = stopped_beside(half, monitor, async || signal_self("-TERM"));
+        let (took, warnings) = stopped_beside(half, monitor, async |_| signal_self("-TERM"));
         assert!(took >= timeout, "{took:?}");
         assert_says(&warnings, "not ended within 200ms", requests);
     }
@@ -66,10 +71,10 @@ fn a_client_who_never_ends_keeps_the_process_for_the_shutdown_timeout_only() {
 #[test]
 fn a_second_signal_ends_the_wait_at_once() {
     for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
-        let (_, warnings) = stopped_beside(half, prompt(), async || {
+        let (_, warnings) = stopped_beside(half, prompt(), async |address| {
             signal_self("-TERM");
             // Two signals that are sent before the first is seen are one to the kernel.
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            refuses_clients(address).await;
             signal_self("-TERM");
         });
         assert_says(&warnings, "a second signal, SIGTERM", requests);

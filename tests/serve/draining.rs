@@ -9,10 +9,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::tcp::eventually;
-use crate::{ALONE, ask, ended, in_flight, prompt, serve, signal_self};
-
-/// Longer than any test waits.
-const LONG: Duration = Duration::from_mins(1);
+use crate::{ALONE, LONG, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 #[tokio::test]
 async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_delay() {
@@ -40,12 +37,13 @@ async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_del
 async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
     let _alone = ALONE.lock().await;
     let (address, server) =
-        serve(&Monitor::builder().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
+        serve(&prompt().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
     let slow = tokio::spawn(async move { ask(address, "/slow").await });
     in_flight(1).await;
     signal_self("-TERM");
-    eventually("it refuses clients", async || ask(address, "/quick").await.is_err()).await;
-    assert!(!slow.is_finished(), "it went on accepting until nothing was in flight");
+    refuses_clients(address).await;
+    assert!(!slow.is_finished(), "what was in flight was cut");
+    RELEASED.add_permits(1);
     assert!(slow.await.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
     ended(server).await;
 }
@@ -66,7 +64,7 @@ fn a_tracked_call_in_a_task_of_its_own_is_waited_for() {
             let running = "active_agents{agent_id=\"spawned_agent\"} 1\n";
             eventually(running, async || metrics::render().contains(running)).await;
             signal_self("-TERM");
-            eventually("it refuses clients", async || ask(address, "/quick").await.is_err()).await;
+            refuses_clients(address).await;
             assert!(!server.is_finished(), "it did not wait for the agent");
             release.notify_one();
             ended(server).await;

@@ -22,10 +22,6 @@ pub(crate) async fn silent_server() -> SocketAddr {
     address
 }
 
-/// An address that refuses connections: it was free a moment ago.
-pub(crate) async fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
 
 /// What a [`Proxy`] does with its connections, old and new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +78,13 @@ async fn pass(mut client: TcpStream, server: SocketAddr, mut mode: watch::Receiv
     }
 }
 
-/// Looks again and again until something is so, at most ten seconds.
+/// Looks again and again until something is so, for a minute at most: enough for a busy machine.
 pub(crate) async fn eventually<F, Fut>(what: &str, mut is_so: F)
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = bool>,
 {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if is_so().await {
             return;
         }
