@@ -488,7 +488,7 @@ fn limited_and_quiet() {
     let _guard = logging.init().unwrap();
     for _ in 0..2 {
         (0..5).for_each(|_| info!("a burst"));
-        while !handed.recv_timeout(Duration::from_secs(10)).unwrap().contains("\"suppressed\":4") {}
+        while !handed.recv_timeout(Duration::from_mins(1)).unwrap().contains("\"suppressed\":4") {}
     }
     eprint!("{}", metrics::render());
 }

@@ -1,11 +1,17 @@
 //! `metrics::push_once` against a real Pushgateway.
 
+#[path = "support/closed_port.rs"]
+mod closed_port;
+#[path = "support/listening.rs"]
+mod listening;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
+use closed_port::ClosedPort;
+use listening::{LISTENING, listening};
 use monitor_runtime::metrics::{PushError, push_once};
 use monitor_runtime::track_agent;
 
@@ -20,20 +26,14 @@ struct Gateway {
 
 impl Gateway {
     fn start() -> Self {
-        let address = free_address();
-        let child = Command::new("prometheus-pushgateway")
-            .arg(format!("--web.listen-address={address}"))
+        let mut child = Command::new("prometheus-pushgateway")
+            .arg("--web.listen-address=127.0.0.1:0")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the Debian package `prometheus-pushgateway` is needed; `scripts/test` installs it");
-        let gateway = Self { child, address };
-        let start = Instant::now();
-        while ureq::get(&gateway.url("/-/ready")).call().is_err() {
-            assert!(start.elapsed() < Duration::from_mins(1), "the gateway does not come up");
-            thread::sleep(Duration::from_millis(20));
-        }
-        gateway
+        let (address, _) = listening(&mut child, LISTENING);
+        Self { child, address }
     }
 
     fn url(&self, path: &str) -> String {
@@ -51,10 +51,6 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 /// The value of the agent's successes under this job.
@@ -87,7 +83,8 @@ fn a_job_leaves_its_metrics_at_the_gateway_and_a_later_run_replaces_them() {
 
 #[test]
 fn a_gateway_that_is_not_there_is_said_to_be() {
-    let url = format!("http://{}", free_address());
+    let closed = ClosedPort::take();
+    let url = format!("http://{}", closed.address);
     let error = push_once(&url, "job", &[]).unwrap_err();
     assert!(matches!(error, PushError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().starts_with(&format!("{url} cannot be reached; expected")), "{error}");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -113,6 +114,19 @@ impl Postgres {
         command
     }
 
+    /// Waits until a statement in this database waits for a lock; the tests beside this one have theirs.
+    async fn wait_for_a_lock(&mut self) {
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1";
+        for _ in 0..6_000 {
+            let waiting = sqlx::query(waits).bind(&self.name).fetch_optional(&mut self.admin);
+            if waiting.await.unwrap().is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no statement waits for a lock");
+    }
+
     async fn remove(mut self) {
         let remove = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         self.admin.execute(AssertSqlSafe(remove)).await.unwrap();
@@ -200,7 +214,8 @@ async fn a_run_that_takes_too_long_is_cancelled_answered_with_504_and_stored_as_
         ]
     );
     assert_eq!(moved(&service.metrics(), &["active_agents", "active_skills"]), [""; 0]);
-    assert_eq!(service.ask("Green tea?").status, 200, "the next one is answered");
+    // Within a limit that a busy machine may miss.
+    eventually("the next one is answered", || (service.ask("Green tea?").status == 200).then_some(()));
     drop(service);
     postgres.remove().await;
 }
@@ -215,11 +230,7 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
     let mut holder = postgres.options.connect().await.unwrap();
     let lock = lock_passages(&mut holder).await;
     let client = service.client().send_only("POST", "/ask", &[], r#"{"question": "Green tea?"}"#);
-    let waits =
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM passages%'";
-    while postgres.admin.fetch_optional(waits).await.unwrap().is_none() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    postgres.wait_for_a_lock().await;
     assert_eq!(
         moved(&service.metrics(), &["active_agents", "active_skills", "http_requests_in_flight"]),
         ["active_agents researcher = 1", "active_skills search_notes = 1", "http_requests_in_flight = 1"]
@@ -237,8 +248,10 @@ async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned
             "db_queries_total select search_passages cancelled = 1",
         ]
     );
-    let requests = moved(&service.metrics(), &["http_requests_total"]);
-    assert!(requests.contains(&"http_requests_total POST /ask 499 = 1".to_owned()), "{requests:#?}");
+    eventually("the request is counted", || {
+        let requests = moved(&service.metrics(), &["http_requests_total"]);
+        requests.contains(&"http_requests_total POST /ask 499 = 1".to_owned()).then_some(())
+    });
     drop(service);
     postgres.remove().await;
 }

@@ -1,7 +1,6 @@
 //! `--probe`, as a container's health check runs it.
 
-use std::net::TcpListener;
-
+use crate::support::closed_port::ClosedPort;
 use crate::support::service::{Service, command, notes};
 
 /// The exit code of a probe with these options, and what it says on standard error; it says nothing else.
@@ -30,7 +29,8 @@ fn an_answer_other_than_200_is_1_and_told() {
 
 #[test]
 fn no_service_is_1_and_told() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let closed = ClosedPort::take();
+    let port = closed.address.port().to_string();
     let line = format!(
         "agent_service: http://127.0.0.1:{port}/health/live is unreachable: Connection refused (os error 111)\n"
     );

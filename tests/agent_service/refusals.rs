@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
+use crate::support::closed_port::ClosedPort;
 use crate::support::service::{command, notes, refusal};
 
 /// Asserts that a start with these options and these variables is refused, with that exit code and that line.
@@ -113,7 +114,8 @@ fn a_bad_database_url_is_refused_without_being_shown() {
 
 #[test]
 fn a_database_that_cannot_be_reached_is_named_without_its_password() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let closed = ClosedPort::take();
+    let port = closed.address.port();
     let url = format!("postgres://root:secret@127.0.0.1:{port}/notes");
     let line = format!(
         "the database 127.0.0.1:{port} cannot be used: error communicating with database: Connection refused (os error 111)"

@@ -17,20 +17,18 @@ fn many_notes() -> TempDir {
     notes
 }
 
-/// A service that is starting, and the command's port.
-fn starting(notes: &TempDir) -> (Service, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A service that is starting and wants that port.
+fn starting(notes: &TempDir, port: u16) -> Service {
     let service = Service::spawn(command().args(["--port", &port.to_string(), "--docs"]).arg(notes.path()));
     eventually("it makes a database", || service.has_temporary_files().then_some(()));
-    (service, port)
+    service
 }
 
 #[test]
 fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
     let notes = many_notes();
     for signal in ["-TERM", "-INT"] {
-        let (service, _) = starting(&notes);
-        let ended = service.stop_by(signal);
+        let ended = starting(&notes, 0).stop_by(signal);
         assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""), "{signal}");
         assert_eq!(ended.log.last().unwrap()["event"], "stopped");
     }
@@ -39,7 +37,8 @@ fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
 #[test]
 fn a_client_that_comes_while_it_starts_is_refused_and_does_not_hang() {
     let notes = many_notes();
-    let (service, port) = starting(&notes);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let service = starting(&notes, port);
     let refused = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.kind());
     assert_eq!(refused.err(), Some(ErrorKind::ConnectionRefused));
     assert!(!service.stderr().contains(LISTENING), "it was up before it was asked");

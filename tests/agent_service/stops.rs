@@ -28,7 +28,8 @@ fn events(ended: &Ended) -> Vec<&Value> {
 
 #[test]
 fn stopped_under_load_it_loses_no_request_of_clients_that_heed_readiness() {
-    let service = start(&["--drain-delay", "1000", "--traffic", "50"]);
+    // Every client looks at readiness in that time, also on a busy machine.
+    let service = start(&["--drain-delay", "5000", "--traffic", "50"]);
     let client = service.client();
     let (is_ready, answered) = (AtomicBool::new(true), AtomicUsize::new(0));
     let ended = thread::scope(|scope| {

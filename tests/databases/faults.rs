@@ -4,7 +4,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres};
 
 use crate::server::Server;
-use crate::{becomes, lazy, readiness, stays_healthy, watching};
+use crate::{becomes, lazy, readiness, stays_healthy, watching, watching_impatiently};
 
 const ANSWERED: &str = "database answered";
 const UNREACHABLE: &str = "database unreachable";
@@ -38,7 +38,7 @@ async fn a_postgres_that_is_killed_is_unreachable_until_it_has_recovered() {
 #[tokio::test]
 async fn a_postgres_that_is_paused_is_timed_out_until_it_goes_on() {
     let server = Server::start(&[]);
-    let monitor = watching(&pool(&server));
+    let monitor = watching_impatiently(&pool(&server));
     becomes(&monitor, 200, ANSWERED).await;
     server.pause();
     becomes(&monitor, 503, "database timed out after 500ms").await;

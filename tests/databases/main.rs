@@ -2,6 +2,8 @@
 //!
 //! `scripts/test` starts the servers and says where they are; without it the tests that need one fail.
 
+#[path = "../support/closed_port.rs"]
+mod closed_port;
 mod faults;
 #[path = "../support/postgres.rs"]
 mod server;
@@ -19,7 +21,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Row as _};
 
-use tcp::{Mode, Proxy, closed_port, eventually};
+use closed_port::ClosedPort;
+use tcp::{Mode, Proxy, eventually};
 
 fn server_url(variable: &str) -> String {
     std::env::var(variable)
@@ -38,12 +41,23 @@ fn lazy<DB: Database>(options: <DB::Connection as Connection>::Options) -> Pool<
     PoolOptions::<DB>::new().max_connections(2).connect_lazy_with(options)
 }
 
-/// A monitor of one check that looks often and waits shortly.
+/// A monitor of one check that looks often.
 fn watching<DB: Database>(pool: &Pool<DB>) -> Monitor
 where
     DatabaseCheck<DB>: Check,
 {
-    let check = DatabaseCheck::new(pool.clone()).timeout(Duration::from_millis(500));
+    looking_often(DatabaseCheck::new(pool.clone()))
+}
+
+/// The same, for a database that falls silent: it waits shortly.
+fn watching_impatiently<DB: Database>(pool: &Pool<DB>) -> Monitor
+where
+    DatabaseCheck<DB>: Check,
+{
+    looking_often(DatabaseCheck::new(pool.clone()).timeout(Duration::from_millis(500)))
+}
+
+fn looking_often(check: impl Check) -> Monitor {
     Monitor::builder().check_interval(Duration::from_millis(20)).check(check).build().unwrap()
 }
 
@@ -70,7 +84,7 @@ where
     DatabaseCheck<DB>: Check,
 {
     let monitor = watching(&pool);
-    assert_eq!(readiness(&monitor).await, (200, "database answered".into()));
+    becomes(&monitor, 200, "database answered").await;
     pool.close().await;
     becomes(&monitor, 503, "database unreachable").await;
 }
@@ -97,32 +111,33 @@ async fn mysql_is_healthy_until_its_pool_is_closed() {
 async fn a_sqlite_file_that_cannot_be_opened_is_unreachable() {
     let monitor =
         watching(&lazy::<sqlx::Sqlite>(SqliteConnectOptions::new().filename("/no/such/folder/notes.db")));
-    assert_eq!(readiness(&monitor).await, (503, "database unreachable".into()));
+    becomes(&monitor, 503, "database unreachable").await;
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_unreachable_at_once_and_not_a_time_out() {
-    let address = closed_port().await;
-    let postgres = lazy::<sqlx::Postgres>(PgConnectOptions::new().host("127.0.0.1").port(address.port()));
-    assert_eq!(readiness(&watching(&postgres)).await, (503, "database unreachable".into()));
-    let mysql = lazy::<sqlx::MySql>(MySqlConnectOptions::new().host("127.0.0.1").port(address.port()));
-    assert_eq!(readiness(&watching(&mysql)).await, (503, "database unreachable".into()));
+    let closed = ClosedPort::take();
+    let port = closed.address.port();
+    let postgres = lazy::<sqlx::Postgres>(PgConnectOptions::new().host("127.0.0.1").port(port));
+    becomes(&watching(&postgres), 503, "database unreachable").await;
+    let mysql = lazy::<sqlx::MySql>(MySqlConnectOptions::new().host("127.0.0.1").port(port));
+    becomes(&watching(&mysql), 503, "database unreachable").await;
 }
 
 #[tokio::test]
 async fn a_denied_login_is_unreachable_and_the_reason_is_not_shown() {
     let postgres = lazy::<sqlx::Postgres>(postgres().username("intruder").password("wrong"));
-    assert_eq!(readiness(&watching(&postgres)).await, (503, "database unreachable".into()));
+    becomes(&watching(&postgres), 503, "database unreachable").await;
     let mysql = lazy::<sqlx::MySql>(mysql().username("intruder").password("wrong"));
-    assert_eq!(readiness(&watching(&mysql)).await, (503, "database unreachable".into()));
+    becomes(&watching(&mysql), 503, "database unreachable").await;
 }
 
 async fn survives_what_the_network_does<DB: Database>(pool: Pool<DB>, proxy: Proxy)
 where
     DatabaseCheck<DB>: Check,
 {
-    let monitor = watching(&pool);
-    assert_eq!(readiness(&monitor).await, (200, "database answered".into()));
+    let monitor = watching_impatiently(&pool);
+    becomes(&monitor, 200, "database answered").await;
     proxy.set(Mode::Silent);
     becomes(&monitor, 503, "database timed out after 500ms").await;
     proxy.set(Mode::Open);
@@ -161,7 +176,7 @@ async fn stays_healthy(monitor: &Monitor) {
 async fn a_connection_that_postgres_ended_is_replaced_within_the_run() {
     let name = "monitor-check-ended";
     let monitor = watching(&lazy::<sqlx::Postgres>(postgres().application_name(name)));
-    assert_eq!(readiness(&monitor).await.0, 200);
+    becomes(&monitor, 200, "database answered").await;
     let mut admin = postgres().connect().await.unwrap();
     let ended =
         sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1")
@@ -178,7 +193,7 @@ async fn a_connection_that_mysql_ended_is_replaced_within_the_run() {
     let mut admin = mysql().connect().await.unwrap();
     sqlx::raw_sql("CREATE DATABASE IF NOT EXISTS monitor_check_ended").execute(&mut admin).await.unwrap();
     let monitor = watching(&lazy::<sqlx::MySql>(mysql().database("monitor_check_ended")));
-    assert_eq!(readiness(&monitor).await.0, 200);
+    becomes(&monitor, 200, "database answered").await;
     let found = sqlx::query("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'monitor_check_ended'")
         .fetch_one(&mut admin)
         .await

@@ -59,7 +59,7 @@ impl Service {
 
     /// Waits until every check of the service has passed.
     pub(crate) fn wait_until_ready(&self) {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             if self.request("GET", "/health/ready", "").starts_with("HTTP/1.1 200 ") {
                 return;
             }

@@ -1,8 +1,8 @@
 //! Checks that hang, block and nap: each run ends at its deadline and stalls nothing else.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use monitor_runtime::health::{BoxFuture, Check, CheckError, CheckResult, DatabaseCheck, check_fn};
 use monitor_runtime::{Monitor, MonitorBuilder};
@@ -63,10 +63,12 @@ async fn a_check_that_recovers_from_a_time_out_is_healthy_again() {
     assert_eq!(ready(&monitor).await.0, 200);
 }
 
-/// Blocks its thread the second time it runs, and from then on.
+/// Blocks its thread, once it is told to, until it is released.
 struct Blocking {
-    runs: Arc<AtomicUsize>,
-    for_long: Duration,
+    is_told: Arc<AtomicBool>,
+    /// How many runs have blocked.
+    blocked: Arc<AtomicUsize>,
+    released: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Check for Blocking {
@@ -80,43 +82,52 @@ impl Check for Blocking {
 
     fn run(&self) -> BoxFuture<'_, CheckResult> {
         Box::pin(async {
-            if self.runs.fetch_add(1, Ordering::SeqCst) > 0 {
-                std::thread::sleep(self.for_long);
+            if self.is_told.load(Ordering::SeqCst) {
+                self.blocked.fetch_add(1, Ordering::SeqCst);
+                // Ends with the sender.
+                let _ = self.released.lock().unwrap().recv();
             }
             Ok(().into())
         })
     }
 }
 
-/// A monitor whose one check has passed once and blocks from its next run on.
-async fn about_to_block(builder: MonitorBuilder, runs: &Arc<AtomicUsize>) -> Monitor {
-    let blocking = Blocking { runs: Arc::clone(runs), for_long: Duration::from_millis(1_500) };
-    let monitor = builder.check(blocking).build().unwrap();
-    assert_eq!(ready(&monitor).await.0, 200);
-    monitor
+/// A monitor whose check `blocking` has passed and blocks from its next run on, how many runs have blocked, and what
+/// releases them when it is dropped.
+async fn about_to_block(builder: MonitorBuilder) -> (Monitor, Arc<AtomicUsize>, mpsc::Sender<()>) {
+    let (release, released) = mpsc::channel();
+    let (is_told, blocked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let check = Blocking {
+        is_told: Arc::clone(&is_told),
+        blocked: Arc::clone(&blocked),
+        released: Mutex::new(released),
+    };
+    let monitor = builder.check(check).build().unwrap();
+    eventually("it passes", async || ready(&monitor).await.0 == 200).await;
+    is_told.store(true, Ordering::SeqCst);
+    (monitor, blocked, release)
 }
 
 async fn blocking_times_out(monitor: &Monitor) {
-    let began = Instant::now();
     eventually("it is timed out", async || {
         ready(monitor).await.1["checks"]["blocking"]["message"] == "blocking timed out after 100ms"
     })
     .await;
-    assert!(began.elapsed() < Duration::from_millis(1_200), "only after {:?}", began.elapsed());
 }
 
 // Alone on a runtime that sleeps between runs: tokio then has one worker awake, the one that gets blocked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_blocks_its_thread_keeps_its_deadline() {
-    let runs = Arc::default();
     let idle = Monitor::builder().check_interval(Duration::from_millis(300));
-    blocking_times_out(&about_to_block(idle, &runs).await).await;
+    let (monitor, blocked, _release) = about_to_block(idle).await;
+    eventually("a run blocks", async || blocked.load(Ordering::SeqCst) == 1).await;
+    blocking_times_out(&monitor).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_ignores_its_deadline_stays_timed_out_and_alone_until_it_ends() {
-    let runs = Arc::default();
-    let monitor = about_to_block(fast().check(passing("cache")), &runs).await;
+    let (monitor, blocked, release) = about_to_block(fast().check(passing("cache"))).await;
+    eventually("a run blocks", async || blocked.load(Ordering::SeqCst) == 1).await;
     blocking_times_out(&monitor).await;
     for _ in 0..50 {
         let (status, body) = ready(&monitor).await;
@@ -124,16 +135,21 @@ async fn a_run_that_ignores_its_deadline_stays_timed_out_and_alone_until_it_ends
         assert_eq!(body["checks"]["blocking"]["message"], "blocking timed out after 100ms");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(runs.load(Ordering::SeqCst), 2, "a second run beside the one that hangs");
-    eventually("the next run follows", async || runs.load(Ordering::SeqCst) == 3).await;
+    assert_eq!(blocked.load(Ordering::SeqCst), 1, "a second run beside the one that hangs");
+    drop(release);
+    eventually("the next run follows", async || blocked.load(Ordering::SeqCst) > 1).await;
 }
 
 #[test]
 fn a_result_that_comes_after_the_deadline_does_not_count() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let blocking = Blocking { runs: Arc::new(AtomicUsize::new(1)), for_long: Duration::from_millis(300) };
-        let monitor = Monitor::builder().check(blocking).build().unwrap();
+        let blocking = check_fn("blocking", async || {
+            std::thread::sleep(Duration::from_millis(300));
+            Ok::<_, CheckError>(())
+        });
+        let late = blocking.timeout(Duration::from_millis(100));
+        let monitor = Monitor::builder().check(late).build().unwrap();
         assert_eq!(
             ready(&monitor).await.1["checks"]["blocking"]["message"],
             "blocking timed out after 100ms"

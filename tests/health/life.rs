@@ -14,37 +14,43 @@ use crate::{failing, fast, json, passing, ready, sample, settle, switched};
 #[test]
 fn readings_of_a_dead_engine_turn_stale() {
     let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let timeout = Duration::from_secs(1);
+    let passing = |name, timeout| check_fn(name, async || Ok::<_, CheckError>(())).timeout(timeout);
     let monitor = engine.block_on(async {
-        let check = check_fn("cache", async || Ok::<_, CheckError>(())).timeout(timeout);
-        let monitor = fast().check(check).build().unwrap();
-        assert_eq!(ready(&monitor).await.0, 200);
+        let (cache, model) =
+            (passing("cache", Duration::from_secs(1)), passing("model", Duration::from_hours(1)));
+        let monitor = fast().check(cache).check(model).build().unwrap();
+        eventually("both pass", async || ready(&monitor).await.0 == 200).await;
         monitor
     });
     drop(engine);
     let probes = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert_eq!(probes.block_on(ready(&monitor)).0, 200, "three intervals and the timeout are not over");
-    std::thread::sleep(Duration::from_millis(1_200));
-    let (status, body) = probes.block_on(ready(&monitor));
+    let (status, body) = probes.block_on(async {
+        eventually("one is stale", async || ready(&monitor).await.0 == 503).await;
+        ready(&monitor).await
+    });
     assert_eq!(status, 503);
-    let cache = &body["checks"]["cache"];
+    let (cache, model) = (&body["checks"]["cache"], &body["checks"]["model"]);
     assert_eq!((&cache["status"], &cache["healthy"]), (&"stale".into(), &false.into()));
     assert!(cache["message"].as_str().unwrap().starts_with("cache check is stale: last run "), "{cache}");
-    assert!(cache["age_ms"].as_f64().unwrap() >= 1_200.0, "{cache}");
+    assert!(cache["age_ms"].as_f64().unwrap() >= 1_030.0, "before three intervals and the timeout: {cache}");
+    assert_eq!(model["healthy"], true, "its timeout is not over: {model}");
 }
 
 #[test]
 fn a_scrape_sees_that_a_dead_engine_is_stale_and_counts_that_once() {
     let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let check = check_fn("doomed", async || Ok::<_, CheckError>(())).timeout(Duration::from_millis(10));
+    // Longer than a busy machine keeps a thread waiting.
+    let check = check_fn("doomed", async || Ok::<_, CheckError>(())).timeout(Duration::from_secs(2));
     let monitor = engine.block_on(async {
         let monitor = fast().check(check).build().unwrap();
         settle(&monitor).await;
+        assert_eq!(sample("health_check_stale{check=\"doomed\"}"), Some(0.0));
         monitor
     });
-    assert_eq!(sample("health_check_stale{check=\"doomed\"}"), Some(0.0));
     drop(engine);
-    std::thread::sleep(Duration::from_millis(60));
+    let scrapes = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let is_stale = async || sample("health_check_stale{check=\"doomed\"}") == Some(1.0);
+    scrapes.block_on(eventually("it is stale", is_stale));
     for _ in 0..3 {
         assert_eq!(sample("health_check_stale{check=\"doomed\"}"), Some(1.0));
         assert_eq!(sample("health_check_status{check=\"doomed\"}"), Some(0.0));

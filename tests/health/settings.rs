@@ -109,8 +109,8 @@ fn a_liveness_threshold_of_zero_is_refused() {
 
 #[test]
 fn an_admin_address_that_is_taken_is_refused_by_setting_and_address() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let holder = std::net::TcpListener::bind(taken).unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
     let reason =
         "Address already in use (os error 98); expected a free port of this machine, or port 0 for any";
     assert_eq!(
@@ -121,8 +121,6 @@ fn an_admin_address_that_is_taken_is_refused_by_setting_and_address() {
         refusal(Monitor::builder().admin_address(taken)),
         format!("admin_address cannot listen on {taken}: {reason}")
     );
-    drop(holder);
-    assert_eq!(Monitor::builder().admin_address(taken).build().unwrap().admin_address(), Some(taken));
 }
 
 #[test]

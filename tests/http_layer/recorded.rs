@@ -63,7 +63,7 @@ pub(crate) fn in_flight() -> String {
 /// Waits until it is so, or long enough to give up; the assertion that follows says what is wrong.
 pub(crate) async fn eventually(is_so: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() && start.elapsed() < Duration::from_secs(10) {
+    while !is_so() && start.elapsed() < Duration::from_mins(1) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

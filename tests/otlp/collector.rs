@@ -20,7 +20,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_mins(1);
 
 /// What it does with the next request; when told nothing, it takes all.
 pub(crate) enum Answer {

@@ -1,7 +1,6 @@
 //! Whole processes: what their variables say, and that they end whatever the collector does.
 
 use std::io::Read as _;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use monitor_runtime::{metrics, track_agent};
 use serde_json::Value;
 
 use crate::collector::{Answer, Collector, attributes};
+use crate::support::closed_port::ClosedPort;
 
 /// Set in a process that a test started.
 const STARTED: &str = "MONITOR_OTLP_STARTED";
@@ -35,13 +35,15 @@ fn service() {
     };
     let logs = Logging::builder().traces(&otlp).init().unwrap();
     (0..calls.parse().unwrap()).for_each(work);
+    // Until the test wants it to end.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     drop(otlp);
     drop(logs);
     print!("{}", metrics::render());
     std::process::exit(0);
 }
 
-/// A process that makes so many calls, exports to that collector, and then ends.
+/// A process that makes so many calls and exports to that collector, until it is waited for by [`end`].
 fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "exits::service", "--ignored", "--nocapture", "--test-threads=1"]);
@@ -54,11 +56,12 @@ fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
         .env(STARTED, calls.to_string())
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         .envs(variables.iter().copied());
-    command.stdout(Stdio::piped()).spawn().unwrap()
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits for the end, which is to come by itself, and gives what was written.
+/// Lets it end, waits until it has, and gives what was written.
 fn end(mut child: Child) -> String {
+    drop(child.stdin.take());
     let started = Instant::now();
     let mut stdout = child.stdout.take().unwrap();
     let reader = thread::spawn(move || {
@@ -109,7 +112,8 @@ fn a_process_ends_while_its_collector_wants_to_rest_and_counts_what_it_lost() {
 
 #[test]
 fn a_process_ends_without_its_collector_and_says_once_that_nothing_arrives() {
-    let url = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let closed = ClosedPort::take();
+    let url = format!("http://{}", closed.address);
     let small = [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2"), ("OTEL_METRICS_EXPORTER", "none")];
 
     let text = end(process(&url, 10, &small));
@@ -199,10 +203,22 @@ fn a_sampler_decides_on_the_traces_that_begin_here() {
 }
 
 #[test]
+fn both_metrics_of_the_export_are_there_at_zero_before_anything_is_sent() {
+    let text = end(process("http://127.0.0.1:1", 3, &[("OTEL_SDK_DISABLED", "true")]));
+    for signal in ["metrics", "traces"] {
+        assert!(text.contains(&format!("otlp_dropped_total{{signal=\"{signal}\"}} 0\n")), "{text}");
+        for outcome in ["rejected", "success", "unavailable"] {
+            let labels = format!("outcome=\"{outcome}\",signal=\"{signal}\"");
+            assert!(text.contains(&format!("otlp_exports_total{{{labels}}} 0\n")), "{text}");
+        }
+    }
+}
+
+#[test]
 fn metrics_are_pushed_again_and_again() {
     let collector = Collector::start();
     let often = [("OTEL_METRIC_EXPORT_INTERVAL", "1"), ("OTEL_TRACES_EXPORTER", "none")];
-    let child = process(&collector.url(), 50_000, &often);
+    let child = process(&collector.url(), 1, &often);
 
     drop(collector.wait_until(|received| received.metrics.len() >= 3));
     end(child);

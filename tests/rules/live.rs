@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::dashboards::queries;
 use crate::expression::with_comparisons_as_values;
 use crate::files::string;
-use crate::prometheus::Prometheus;
+use crate::prometheus::watching;
 use crate::rules::{ALERTS, RECORDING, rules};
 use crate::support::service::{Service, command, eventually, notes};
 
@@ -29,7 +29,7 @@ fn questions() -> BTreeMap<String, String> {
 fn every_rule_and_every_panel_gets_data_from_the_example_under_traffic() {
     let notes = notes();
     let service = Service::start(command().arg("--docs").arg(notes.path()).args(["--traffic", "50"]));
-    let prometheus = Prometheus::scraping(service.address);
+    let prometheus = watching(service.address);
     let mut open = questions();
     let mut said = BTreeMap::new();
     let asked = open.len();
@@ -37,7 +37,7 @@ fn every_rule_and_every_panel_gets_data_from_the_example_under_traffic() {
     while !open.is_empty() {
         let before = open.len();
         eventually(&format!("data for one of {open:#?}\n{said:#?}\n{}", prometheus.log()), || {
-            open.retain(|name, query| match prometheus.query(query) {
+            open.retain(|name, query| match prometheus.try_query(query) {
                 Ok(result) => result.is_empty(),
                 Err(why) => {
                     said.insert(name.clone(), why);
@@ -54,8 +54,8 @@ fn every_rule_and_every_panel_gets_data_from_the_example_under_traffic() {
 fn a_query_of_what_is_not_there_gives_nothing() {
     let notes = notes();
     let service = Service::on(&notes);
-    let prometheus = Prometheus::scraping(service.address);
-    eventually("it scrapes", || (!prometheus.query("up == 1").unwrap().is_empty()).then_some(()));
-    assert!(prometheus.query("agent_executions_in_all").unwrap().is_empty());
-    assert!(prometheus.query("sum(").is_err());
+    let prometheus = watching(service.address);
+    eventually("it scrapes", || (!prometheus.query("up == 1").is_empty()).then_some(()));
+    assert!(prometheus.query("agent_executions_in_all").is_empty());
+    assert!(prometheus.try_query("sum(").is_err());
 }

@@ -36,8 +36,7 @@ async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_del
 #[tokio::test]
 async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
     let _alone = ALONE.lock().await;
-    let (address, server) =
-        serve(&prompt().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
+    let (address, server) = serve(&prompt().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
     let slow = tokio::spawn(async move { ask(address, "/slow").await });
     in_flight(1).await;
     signal_self("-TERM");

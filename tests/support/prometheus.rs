@@ -2,26 +2,24 @@
 #![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::listening::{Log, listening};
 use crate::support::service::eventually;
 
-/// What Prometheus says before its address, and once it answers there.
-const LISTENING: &str = "msg=\"Listening on\" address=";
+/// What it says once it answers.
 const READY: &str = "msg=\"Server is ready to receive web requests.\"";
 
 /// A Prometheus that scrapes; killed when dropped.
 pub(crate) struct Prometheus {
     child: Child,
     address: SocketAddr,
+    log: Log,
     _directory: TempDir,
 }
 
@@ -31,9 +29,14 @@ pub(crate) type Series = (BTreeMap<String, String>, f64);
 impl Prometheus {
     /// Scrapes each path of the target as a job of the path's name, with these features turned on.
     pub(crate) fn scraping(target: SocketAddr, paths: &[&str], features: &str) -> Self {
+        Self::configured(&configuration(target, paths), features)
+    }
+
+    /// Starts by that configuration.
+    pub(crate) fn configured(text: &str, features: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let configuration = directory.path().join("prometheus.yml");
-        std::fs::write(&configuration, configured(target, paths)).unwrap();
+        std::fs::write(&configuration, text).unwrap();
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", configuration.display()))
@@ -48,19 +51,34 @@ impl Prometheus {
             .stderr(Stdio::piped())
             .spawn()
             .expect("prometheus (Debian package `prometheus`) is needed; `scripts/test` installs it");
-        let address = listening(&mut child);
-        Self { child, address, _directory: directory }
+        let (address, log) = listening(&mut child, READY);
+        Self { child, address, log, _directory: directory }
     }
 
     /// What an instant query gives now.
+    #[track_caller]
     pub(crate) fn query(&self, query: &str) -> Vec<Series> {
-        let answer = self.get("/api/v1/query", &[("query", query)]);
-        assert_eq!(answer["data"]["resultType"], "vector", "{query}: {answer}");
-        answer["data"]["result"].as_array().unwrap().iter().map(series).collect()
+        self.try_query(query).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// The one number that a query gives now.
-    pub(crate) fn value(&self, query: &str) -> Option<f64> {
+    /// What an instant query gives now, or why there is nothing that it can give.
+    pub(crate) fn try_query(&self, query: &str) -> Result<Vec<Series>, String> {
+        let answer = self.ask("/api/v1/query", &[("query", query)]);
+        match answer["data"]["result"].as_array() {
+            Some(result) if answer["data"]["resultType"] == "vector" => {
+                Ok(result.iter().map(series).collect())
+            }
+            _ => Err(format!("{query}: {answer}")),
+        }
+    }
+
+    /// The one number that a query gives. After a scrape that took too long it gives none until the next.
+    #[track_caller]
+    pub(crate) fn value(&self, query: &str) -> f64 {
+        eventually(&format!("{query} gives a number"), || self.now(query))
+    }
+
+    fn now(&self, query: &str) -> Option<f64> {
         let found = self.query(query);
         assert!(found.len() <= 1, "{query}: {found:?}");
         found.first().map(|(_, value)| *value)
@@ -69,13 +87,22 @@ impl Prometheus {
     /// Waits until a query gives that number.
     #[track_caller]
     pub(crate) fn wait_for(&self, query: &str, expected: f64) {
-        eventually(&format!("{query} is {expected}"), || {
-            self.value(query).is_some_and(|value| value == expected).then_some(())
-        });
+        eventually(&format!("{query} is {expected}"), || (self.now(query) == Some(expected)).then_some(()));
     }
 
-    /// Asks the API, and gives its answer once it is a success.
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Asks the API, which has to answer with a success.
     pub(crate) fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let answer = self.ask(path, parameters);
+        assert_eq!(answer["status"], "success", "{answer}");
+        answer
+    }
+
+    fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         let pairs: Vec<_> =
             parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
         // HTTP/1.0, so that the answer comes in one piece.
@@ -85,9 +112,7 @@ impl Prometheus {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
-        let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
-        assert_eq!(body["status"], "success", "{body}");
-        body
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 }
 
@@ -99,8 +124,8 @@ impl Drop for Prometheus {
     }
 }
 
-fn configured(target: SocketAddr, paths: &[&str]) -> String {
-    let mut text = "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n".to_owned();
+fn configuration(target: SocketAddr, paths: &[&str]) -> String {
+    let mut text = "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\nscrape_configs:\n".to_owned();
     let jobs = paths.iter().map(|path| {
         format!(
             "- {{job_name: '{path}', metrics_path: '{path}', static_configs: [{{targets: ['{target}']}}]}}\n"
@@ -108,32 +133,6 @@ fn configured(target: SocketAddr, paths: &[&str]) -> String {
     });
     text.extend(jobs);
     text
-}
-
-/// Reads the log until it names the address and says that it is ready, and the rest of it for as long as there is one.
-fn listening(child: &mut Child) -> SocketAddr {
-    let (say, said) = mpsc::channel();
-    let log = BufReader::new(child.stderr.take().unwrap());
-    thread::spawn(move || {
-        let (mut all, mut address, mut is_ready) = (String::new(), None, false);
-        for line in log.lines().map_while(Result::ok) {
-            // It says so in either order.
-            address = address.or_else(|| line.split_once(LISTENING)?.1.parse().ok());
-            is_ready |= line.contains(READY);
-            if let Some(address) = address.filter(|_| is_ready) {
-                // Nobody listens any more once it is known.
-                let _ = say.send(Ok(address));
-            }
-            all.push_str(&line);
-            all.push('\n');
-        }
-        let _ = say.send(Err(all));
-    });
-    match said.recv_timeout(Duration::from_mins(1)) {
-        Ok(Ok(address)) => address,
-        Ok(Err(log)) => panic!("prometheus ended:\n{log}"),
-        Err(error) => panic!("prometheus does not say where it listens: {error}"),
-    }
 }
 
 fn series(result: &Value) -> Series {

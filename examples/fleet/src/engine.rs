@@ -1,10 +1,14 @@
 //! What answers `PromQL` over HTTP: Prometheus and `VictoriaMetrics` alike.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
+
+/// What listens and does not answer for so long is asked again.
+const SOON: Duration = Duration::from_secs(5);
 
 /// An engine by its name and address.
 #[derive(Clone, Debug)]
@@ -57,9 +61,10 @@ impl Engine {
     }
 }
 
-/// Whether something answers there with 200.
+/// Whether something answers there with 200, and soon.
 pub(crate) fn answers(address: SocketAddr, path: &str) -> Result<(), String> {
-    match ureq::get(&format!("http://{address}{path}")).call() {
+    let request = ureq::get(&format!("http://{address}{path}")).config().timeout_global(Some(SOON)).build();
+    match request.call() {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     }

@@ -13,6 +13,7 @@ mod alerts;
 mod args;
 mod configuration;
 mod engine;
+mod engines;
 mod fleet;
 mod instance;
 mod program;

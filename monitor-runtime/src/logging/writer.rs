@@ -152,7 +152,7 @@ mod tests {
     use super::super::settings::WhenFull;
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(10);
+    const SOON: Duration = Duration::from_mins(1);
     const NOT_LONG: Duration = Duration::from_millis(20);
 
     /// What a sink does when it is asked to write.

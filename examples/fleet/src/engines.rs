@@ -1,0 +1,138 @@
+//! The programs around the instances, each on a free port.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{io, iter};
+
+use crate::configuration;
+use crate::engine::{Engine, answers};
+use crate::program::{Program, free_address};
+use crate::waiting::eventually;
+
+/// How many ports are tried for a program.
+const TRIES: usize = 5;
+
+/// What takes in the instances' metrics, and what is told when something is wrong.
+pub(crate) struct Engines {
+    pub(crate) prometheus: Engine,
+    pub(crate) victoria_metrics: Engine,
+    pub(crate) alertmanager: SocketAddr,
+    _programs: Vec<Program>,
+}
+
+impl Engines {
+    /// Starts all of them in this folder, and waits until each answers: Prometheus last, which is told where the others are.
+    pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
+        let mut starting = Starting { home: folder.to_owned(), programs: Vec::new() };
+        let remote = starting.engine("victoria-metrics", "/health", victoria_metrics)?;
+        configuration::write(&folder.join("alertmanager.json"), &configuration::alertmanager())?;
+        let alertmanager = starting.engine("prometheus-alertmanager", "/-/ready", alertmanager_at)?;
+        configuration::write_rules(folder)?;
+        let configured = configuration::prometheus(folder, alertmanager, remote);
+        configuration::write(&folder.join("prometheus.json"), &configured)?;
+        let prometheus = starting.engine("prometheus", "/-/ready", prometheus_at)?;
+        Ok(Self {
+            prometheus: Engine { name: "Prometheus", address: prometheus },
+            victoria_metrics: Engine { name: "VictoriaMetrics", address: remote },
+            alertmanager,
+            _programs: starting.programs,
+        })
+    }
+
+    /// What answers queries about the whole fleet.
+    pub(crate) fn all(&self) -> [&Engine; 2] {
+        [&self.prometheus, &self.victoria_metrics]
+    }
+}
+
+struct Starting {
+    home: PathBuf,
+    programs: Vec<Program>,
+}
+
+impl Starting {
+    /// Starts the Debian package's program, waits until it answers there, and gives its address.
+    fn engine(
+        &mut self,
+        package: &str,
+        path: &str,
+        command: fn(SocketAddr, &Path) -> Command,
+    ) -> anyhow::Result<SocketAddr> {
+        self.engine_on(iter::repeat_with(free_address), package, path, command)
+    }
+
+    /// The same on the first of these addresses that is its own: another process may take one before the program does.
+    fn engine_on(
+        &mut self,
+        addresses: impl IntoIterator<Item = io::Result<SocketAddr>>,
+        package: &str,
+        path: &str,
+        command: fn(SocketAddr, &Path) -> Command,
+    ) -> anyhow::Result<SocketAddr> {
+        let mut ended = anyhow::anyhow!("there is no address for {package}");
+        for address in addresses.into_iter().take(TRIES) {
+            let address = address?;
+            let mut program =
+                Program::start(package, &mut command(address, &self.home), Some(package), &self.home)?;
+            let is_up = eventually(&format!("{package} answers"), || {
+                program.must_run()?;
+                Ok(answers(address, path))
+            });
+            match is_up {
+                Ok(()) => {
+                    self.programs.push(program);
+                    return Ok(address);
+                }
+                Err(error) if program.must_run().is_ok() => return Err(error),
+                Err(error) => ended = error,
+            }
+        }
+        Err(ended)
+    }
+}
+
+fn prometheus_at(address: SocketAddr, folder: &Path) -> Command {
+    let mut command = Command::new("prometheus");
+    command.arg(format!("--config.file={}", folder.join("prometheus.json").display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
+    command.arg(format!("--web.listen-address={address}"));
+    command
+}
+
+fn alertmanager_at(address: SocketAddr, folder: &Path) -> Command {
+    let mut command = Command::new("prometheus-alertmanager");
+    command.arg(format!("--config.file={}", folder.join("alertmanager.json").display()));
+    command.arg(format!("--storage.path={}", folder.join("alertmanager").display()));
+    command.arg(format!("--web.listen-address={address}"));
+    // One alone needs no peers.
+    command.arg("--cluster.listen-address=");
+    command
+}
+
+fn victoria_metrics(address: SocketAddr, folder: &Path) -> Command {
+    let mut command = Command::new("victoria-metrics");
+    command.arg(format!("-storageDataPath={}", folder.join("victoria-metrics").display()));
+    command.arg(format!("-httpListenAddr={address}"));
+    // Answers hold what came in last, where by default they leave out half a minute.
+    command.arg("-search.latencyOffset=0s");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_process_has_taken_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut starting = Starting { home: folder.path().to_owned(), programs: Vec::new() };
+        let addresses = iter::once(taken.local_addr()).chain(iter::repeat_with(free_address));
+        let found = starting.engine_on(addresses, "victoria-metrics", "/health", victoria_metrics).unwrap();
+        assert_ne!(found, taken.local_addr().unwrap());
+        assert_eq!(answers(found, "/health"), Ok(()));
+    }
+}

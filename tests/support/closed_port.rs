@@ -1,0 +1,19 @@
+//! An address that refuses connections.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpSocket;
+
+/// A port that is taken and never listened on: whoever connects is refused, and nobody else is given it meanwhile.
+pub(crate) struct ClosedPort {
+    pub(crate) address: SocketAddr,
+    _taken: TcpSocket,
+}
+
+impl ClosedPort {
+    pub(crate) fn take() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self { address: socket.local_addr().unwrap(), _taken: socket }
+    }
+}
