@@ -78,6 +78,8 @@ pub mod private;
 mod call;
 mod catalog;
 mod clock;
+#[cfg(any(feature = "push", feature = "otlp"))]
+mod credentials;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod json;
 #[cfg(feature = "health")]

@@ -8,6 +8,7 @@ use super::error::OtlpError;
 use super::sampling::Sampling;
 use super::signal::Signal;
 use super::variables::{Variables, refused};
+use crate::credentials::without_credentials;
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const SECOND: Duration = Duration::from_secs(1);
@@ -159,14 +160,6 @@ fn is_http(url: &str) -> bool {
             && !has_credentials
             && url.host().is_some_and(|host| !host.is_empty())
     })
-}
-
-/// As an error may show it.
-fn without_credentials(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://…@{}", &url[..scheme], &url[at + 1..]),
-        _ => url.to_owned(),
-    }
 }
 
 fn headers(variables: &Variables<'_>, signal: Signal) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {

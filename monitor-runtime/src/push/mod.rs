@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ureq::http::StatusCode;
 
+use crate::credentials::without_credentials;
 use crate::metrics::{CONTENT_TYPE, render};
 
 /// Less than an orchestrator waits before it kills.
@@ -62,16 +63,6 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
     }
     let body = answer.body_mut().with_config().limit(MOST_TOLD).read_to_string().unwrap_or_default();
     Err(PushError::Refused { gateway: shown.clone(), status, said: in_a_line(&body) })
-}
-
-/// The address as errors, and so the log, may show it.
-fn without_credentials(gateway: &str) -> String {
-    match (gateway.find("://"), gateway.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}://…@{}", &gateway[..scheme], &gateway[at + 1..])
-        }
-        _ => gateway.to_owned(),
-    }
 }
 
 fn in_a_line(text: &str) -> String {
