@@ -32,9 +32,10 @@ const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 struct Site {
     began: Instant,
     passed: u32,
+    /// Left out, and not said yet.
     suppressed: u64,
-    /// Kept from the first event that was left out on.
-    place: Option<Place>,
+    /// Kept from the first of those on, with the end of its period.
+    unsaid: Option<(Place, Instant)>,
 }
 
 /// Where the lines that were left out would have come from.
@@ -73,15 +74,15 @@ impl RateLimit {
     fn judge_at(&self, key: u64, metadata: &Metadata<'_>, now: Instant) -> Ruling {
         let mut sites = self.lock();
         if sites.len() >= MOST_SITES && !sites.contains_key(&key) {
-            sites.retain(|_, site| site.suppressed > 0 || !self.is_over(site, now));
+            sites.retain(|_, site| site.unsaid.is_some() || !self.is_over(site, now));
             if sites.len() >= MOST_SITES {
                 return Ruling::Passes;
             }
         }
         let site = sites.entry(key).or_insert_with(|| Site::new(now));
-        // A period with something to say ends when that is said, by `due`.
-        if site.suppressed == 0 && self.is_over(site, now) {
-            *site = Site::new(now);
+        // Whether or not what was left out has been said: an output that stalls says nothing.
+        if self.is_over(site, now) {
+            (site.began, site.passed) = (now, 0);
         }
         if site.passed < self.most {
             site.passed += 1;
@@ -92,21 +93,21 @@ impl RateLimit {
         if site.suppressed > 1 {
             return Ruling::LeftOut;
         }
-        site.place = Some(Place::of(metadata));
-        Ruling::LeftOutFirst(site.began + self.per)
+        let end = site.began + self.per;
+        site.unsaid = Some((Place::of(metadata), end));
+        Ruling::LeftOutFirst(end)
     }
 
     /// Takes out what there is to say of the periods that are over, or of all if there is no `now`, the oldest first;
     /// and says when the next of those that are left will be over.
     pub(super) fn due(&self, now: Option<Instant>) -> (Vec<(Place, u64)>, Option<Instant>) {
         let mut sites = self.lock();
-        let is_due = |site: &Site| site.suppressed > 0 && now.is_none_or(|now| self.is_over(site, now));
-        let mut due: Vec<_> = sites.extract_if(|_, site| is_due(site)).map(|(_, site)| site).collect();
-        let next = sites.values().filter(|site| site.suppressed > 0).map(|site| site.began + self.per).min();
+        let mut due: Vec<_> = sites.values_mut().filter_map(|site| site.take_due(now)).collect();
+        sites.retain(|_, site| site.unsaid.is_some() || now.is_none_or(|now| !self.is_over(site, now)));
+        let next = sites.values().filter_map(|site| site.unsaid.as_ref()).map(|(_, end)| *end).min();
         drop(sites);
-        due.sort_by_key(|site| site.began);
-        let said = due.into_iter().filter_map(|site| Some((site.place?, site.suppressed)));
-        (said.collect(), next)
+        due.sort_by_key(|(_, _, end)| *end);
+        (due.into_iter().map(|(place, suppressed, _)| (place, suppressed)).collect(), next)
     }
 
     fn is_over(&self, site: &Site, now: Instant) -> bool {
@@ -121,7 +122,13 @@ impl RateLimit {
 
 impl Site {
     fn new(now: Instant) -> Self {
-        Self { began: now, passed: 0, suppressed: 0, place: None }
+        Self { began: now, passed: 0, suppressed: 0, unsaid: None }
+    }
+
+    /// What there is to say by `now`, and since when.
+    fn take_due(&mut self, now: Option<Instant>) -> Option<(Place, u64, Instant)> {
+        let (place, end) = self.unsaid.take_if(|(_, end)| now.is_none_or(|now| now >= *end))?;
+        Some((place, std::mem::take(&mut self.suppressed), end))
     }
 }
 
@@ -198,6 +205,18 @@ mod tests {
             assert_eq!(limit.judge_at(1, &metadata(), start + SECOND * period), Ruling::Passes);
         }
         assert_eq!(said(&limit, None), [0; 0]);
+    }
+
+    #[test]
+    fn a_period_ends_also_while_nobody_says_what_was_left_out_of_it() {
+        let (limit, start) = (limit(1, SECOND), Instant::now());
+        let judge = |at| limit.judge_at(1, &metadata(), start + at);
+        assert_eq!(judge(Duration::ZERO), Ruling::Passes);
+        assert_eq!(judge(SECOND / 2), Ruling::LeftOutFirst(start + SECOND));
+        assert_eq!([judge(SECOND * 2), judge(SECOND * 2)], [Ruling::Passes, Ruling::LeftOut]);
+        assert_eq!(said(&limit, Some(start + SECOND * 2)), [2], "of both periods");
+        assert_eq!(judge(SECOND * 5 / 2), Ruling::LeftOutFirst(start + SECOND * 3), "the second goes on");
+        assert_eq!(said(&limit, None), [1]);
     }
 
     #[test]
