@@ -1,5 +1,6 @@
 //! Whole processes: what their variables say, and that they end whatever the collector does.
 
+use std::fmt;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -7,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use monitor_runtime::logging::Logging;
 use monitor_runtime::otlp::Otlp;
-use monitor_runtime::{metrics, track_agent};
+use monitor_runtime::{metrics, track_agent, track_skill};
 use serde_json::Value;
+use tracing::subscriber::set_global_default;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::collector::{Answer, Collector, attributes};
 use crate::support::closed_port::ClosedPort;
@@ -17,10 +20,27 @@ use crate::support::closed_port::ClosedPort;
 const STARTED: &str = "MONITOR_OTLP_STARTED";
 const LONG: Duration = Duration::from_mins(1);
 
+/// Set where the service composes its subscriber itself, the log before the export.
+const COMPOSED: &str = "MONITOR_OTLP_COMPOSED";
+
 #[track_agent("worker")]
 fn work(number: usize) {
     tracing::info!(number, "working");
 }
+
+/// A value whose text opens spans of its own.
+struct Opens;
+
+impl fmt::Display for Opens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _span = tracing::info_span!("inside").entered();
+        work(0);
+        f.write_str("shown")
+    }
+}
+
+#[track_skill("talker", fields(value = %Opens))]
+fn talk() {}
 
 #[test]
 #[ignore = "run by the other tests, in a process of its own"]
@@ -33,7 +53,14 @@ fn service() {
             std::process::exit(1);
         }
     };
-    let logs = Logging::builder().traces(&otlp).init().unwrap();
+    let logs = if std::env::var_os(COMPOSED).is_some() {
+        let (lines, guard) = Logging::builder().layer().unwrap();
+        set_global_default(tracing_subscriber::registry().with(lines).with(otlp.layer())).unwrap();
+        talk();
+        guard
+    } else {
+        Logging::builder().traces(&otlp).init().unwrap()
+    };
     (0..calls.parse().unwrap()).for_each(work);
     // Until the test wants it to end.
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
@@ -146,6 +173,18 @@ fn spans_are_exported_though_no_line_is_logged() {
     let text = end(process(&collector.url(), 3, &[("LOG_LEVEL", "off")]));
     assert_eq!(collector.spans().len(), 3);
     assert!(lines(&text).is_empty(), "{text}");
+}
+
+#[test]
+fn spans_that_are_opened_while_the_value_of_another_is_formatted_are_told_apart() {
+    let collector = Collector::start();
+
+    end(process(&collector.url(), 0, &[(COMPOSED, "1")]));
+    assert_eq!(collector.span("execute_tool talker").attribute("value"), "shown");
+    let mut names: Vec<_> = collector.spans().into_iter().map(|span| span.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names, ["execute_tool talker", "inside", "invoke_agent worker"]);
 }
 
 #[test]

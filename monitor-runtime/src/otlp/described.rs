@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tracing::Metadata;
 
 use super::attributes::text;
 #[cfg(feature = "http")]
 use super::semconv::http;
 use super::semconv::{db, gen_ai};
-use crate::TraceContext;
 use crate::registry::CallKind;
+use crate::{TraceContext, catalog};
 
 /// Whether anybody ever made spans of this process into OTLP's; until then nothing is described.
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
@@ -52,33 +53,54 @@ pub(crate) struct Request {
     pub(crate) caller: Option<TraceContext>,
 }
 
-/// Says what the span stands for that is opened next on this thread, while the guard lives.
+/// Says what the span stands for that is opened next on this thread, while the guard lives. Another may be opened before, by the
+/// code of a value that is formatted for it.
 #[inline]
 pub(crate) fn describe(described: impl FnOnce() -> Described) -> Option<Opening> {
-    is_wanted().then(|| {
-        // Refused while the thread ends; what it still opens then stands for nothing.
-        let _ = OPENING.try_with(|opening| opening.replace(Some(described())));
-        Opening(())
-    })
+    is_wanted().then(|| Opening { around: replace(Some(described())) })
 }
 
 /// What was said of the span that is being opened; it is said of one.
-pub(super) fn take() -> Option<Described> {
-    OPENING.try_with(|opening| opening.try_borrow_mut().ok()?.take()).ok().flatten()
+pub(super) fn take(metadata: &Metadata<'_>) -> Option<Described> {
+    let take = |opening: &RefCell<Option<Described>>| {
+        opening.try_borrow_mut().ok()?.take_if(|described| described.fits(metadata))
+    };
+    OPENING.try_with(take).ok().flatten()
+}
+
+fn replace(described: Option<Described>) -> Option<Described> {
+    // Refused while the thread ends; what it still opens then stands for nothing.
+    OPENING.try_with(|opening| opening.replace(described)).ok().flatten()
 }
 
 /// See [`describe`].
 #[derive(Debug)]
-pub(crate) struct Opening(());
+pub(crate) struct Opening {
+    /// What was said of the span that was being opened before.
+    around: Option<Described>,
+}
 
 impl Drop for Opening {
     /// Takes back what nobody asked for.
     fn drop(&mut self) {
-        take();
+        drop(replace(self.around.take()));
     }
 }
 
 impl Described {
+    /// Whether this can be said of such a span: a call's begins with the field of its id.
+    fn fits(&self, metadata: &Metadata<'_>) -> bool {
+        let labels = match self {
+            Self::Call(CallKind::Agent, _) => catalog::AGENT_EXECUTIONS.labels,
+            Self::Call(CallKind::Skill, _) => catalog::SKILL_EXECUTIONS.labels,
+            Self::Call(CallKind::Query, _) => catalog::DB_QUERIES.labels,
+            #[cfg(feature = "http")]
+            // Its values are plain text, so no other span is opened before.
+            Self::Request(_) => return true,
+        };
+        metadata.fields().iter().next().is_some_and(|field| labels.contains(&field.name()))
+    }
+
     /// Whose trace it goes on with.
     pub(super) fn caller(&self) -> Option<&TraceContext> {
         match self {

@@ -64,7 +64,7 @@ where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
     fn on_new_span(&self, values: &Values<'_>, id: &Id, context: Context<'_, S>) {
-        let described = described::take();
+        let described = described::take(values.metadata());
         let Some(span) = context.span(id) else { return };
         let parent = Parent::of(&span, described.as_ref().and_then(Described::caller));
         let trace = self.place(parent.as_ref());
