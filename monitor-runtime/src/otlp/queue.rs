@@ -64,14 +64,28 @@ impl SpanQueue {
     }
 
     /// Drops what waits and whatever comes.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
         self.dropped.inc_by(std::mem::take(&mut state.spans).len() as u64);
     }
 
+    /// Has the queue closed when the guard is dropped, also by a panic: nothing may wait for a thread that is gone.
+    pub(super) fn close_at_end(&self) -> Closing<'_> {
+        Closing(self)
+    }
+
     /// No code of a user's runs under the lock, so that it cannot be left half-way.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`SpanQueue::close_at_end`].
+pub(super) struct Closing<'a>(&'a SpanQueue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -25,14 +25,15 @@ pub(super) struct Traces {
 
 impl Traces {
     pub(super) fn run(mut self) {
-        let control = Arc::clone(&self.control);
+        let (control, queue) = (Arc::clone(&self.control), Arc::clone(&self.queue));
         let _ending = Ending(&control);
+        let _closing = queue.close_at_end();
         loop {
             let turn = control.next_turn(self.delay);
             self.send_what_waits();
             control.answer(turn);
             if turn.is_last {
-                return self.queue.close();
+                return;
             }
         }
     }
@@ -57,5 +58,58 @@ impl Traces {
         let schema_url = SCHEMA_URL.to_owned();
         let resource_spans = vec![ResourceSpans { resource, scope_spans, schema_url }];
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use prometheus::IntCounter;
+    use tracing::subscriber::{Subscriber, with_default};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+    use super::super::settings::Target;
+    use super::super::signal::Signal;
+    use super::*;
+
+    /// Somebody's log layer.
+    struct Panicking;
+
+    impl<S: Subscriber> Layer<S> for Panicking {
+        fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+            panic!("told to");
+        }
+    }
+
+    /// Without the patience to ask anybody, so that the first batch is lost, and a line says so.
+    fn traces(batch: usize, dropped: IntCounter) -> Traces {
+        let control = Arc::new(Control::default());
+        let target = Target {
+            url: "http://127.0.0.1:1".to_owned(),
+            headers: Vec::new(),
+            timeout: Duration::ZERO,
+            patience: Duration::ZERO,
+        };
+        let queue = Arc::new(SpanQueue::new(16, batch, Arc::clone(&control), dropped));
+        let exporter = Exporter::new(Signal::Traces, target, Arc::clone(&control));
+        Traces { control, queue, exporter, resource: Resource::default(), delay: Duration::from_hours(1) }
+    }
+
+    #[test]
+    fn with_a_thread_that_panicked_nobody_waits_and_whatever_comes_is_dropped() {
+        let dropped = IntCounter::new("dropped", "Dropped.").unwrap();
+        let traces = traces(2, dropped.clone());
+        let (control, queue) = (Arc::clone(&traces.control), Arc::clone(&traces.queue));
+        (0..3).for_each(|_| queue.push(Span::default()));
+        let subscriber = tracing_subscriber::registry().with(Panicking);
+        let thread = thread::spawn(|| with_default(subscriber, || traces.run()));
+        assert!(thread.join().is_err());
+
+        assert_eq!((queue.len(), dropped.get()), (0, 1), "but for the batch, which the exporter counted");
+        queue.push(Span::default());
+        assert_eq!((queue.len(), dropped.get()), (0, 2));
+        assert!(!control.wait(control.ask(), Instant::now() + Duration::from_hours(1)));
     }
 }
