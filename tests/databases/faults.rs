@@ -1,9 +1,12 @@
 //! What readiness says of a real PostgreSQL that is stopped, killed, paused, restarted and full.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres};
 
 use crate::server::Server;
+use crate::tcp::eventually;
 use crate::{becomes, lazy, readiness, stays_healthy, watching, watching_impatiently};
 
 const ANSWERED: &str = "database answered";
@@ -79,8 +82,29 @@ async fn a_postgres_without_a_connection_to_spare_is_down_only_for_those_who_hav
     assert_eq!(readiness(&with_none).await, (503, "database out of connections".into()));
     assert_eq!(readiness(&with_pool).await, (200, "database out of connections".into()));
     stays_healthy(&early).await;
+    let leased = open.acquire().await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(readiness(&with_pool).await, (200, "database out of connections".into()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
-    drop(held);
+    drop((leased, held));
     becomes(&with_none, 200, ANSWERED).await;
     becomes(&with_pool, 200, ANSWERED).await;
+}
+
+#[tokio::test]
+async fn a_pool_that_waits_for_its_first_connection_has_none() {
+    let server = Server::start(&["max_connections=5", "superuser_reserved_connections=0"]);
+    let held = fill(&server).await;
+    let waiting = pool(&server);
+    let first = tokio::spawn(waiting.acquire());
+    eventually("it asks for one", async || waiting.size() > 0).await;
+
+    let monitor = watching(&waiting);
+    assert_eq!(readiness(&monitor).await, (503, "database out of connections".into()));
+    assert!(!first.is_finished());
+    drop(held);
+    becomes(&monitor, 200, ANSWERED).await;
+    drop(first.await.unwrap().unwrap());
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,12 +42,20 @@ pub struct DatabaseCheck<DB: Database> {
     pool: Pool<DB>,
     /// Taken for a run and put back when it was good, so a run cut short leaves nothing half-read behind.
     kept: Mutex<Option<DB::Connection>>,
+    /// Whether the pool had a connection open by the last run.
+    was_open: AtomicBool,
 }
 
 impl<DB: Database> DatabaseCheck<DB> {
     /// Makes the check of a pool; the pool is not asked for a connection.
     pub fn new(pool: Pool<DB>) -> Self {
-        Self { name: "database".into(), timeout: DEFAULT_TIMEOUT, pool, kept: Mutex::new(None) }
+        Self {
+            name: "database".into(),
+            timeout: DEFAULT_TIMEOUT,
+            pool,
+            kept: Mutex::new(None),
+            was_open: AtomicBool::new(false),
+        }
     }
 
     /// Sets the name, which also begins its messages; `database` when not set.
@@ -99,18 +108,31 @@ where
 
     fn judge(&self, answer: Result<(), sqlx::Error>) -> CheckResult {
         let name = &self.name;
+        let pool_is_open = self.look_at_pool(&answer);
         match answer {
             Ok(()) if is_saturated(&self.pool) => Ok(Report::degraded("pool saturated")),
             Ok(()) => Ok(format!("{name} answered").into()),
             Err(error) if is_out_of_connections(&error) => {
                 let message = format!("{name} out of connections");
-                if self.pool.size() > 0 {
+                if pool_is_open {
                     return Ok(Report::degraded(message));
                 }
                 Err(CheckError::new(message).caused_by(error))
             }
             Err(error) => Err(CheckError::new(format!("{name} unreachable")).caused_by(error)),
         }
+    }
+}
+
+impl<DB: Database> DatabaseCheck<DB> {
+    /// Whether the pool has a connection open. Its size alone does not tell: what it tries to open counts too, for as long as a
+    /// full server refuses that. But what was idle once is open until the pool is empty, or the server has been away.
+    fn look_at_pool(&self, answer: &Result<(), sqlx::Error>) -> bool {
+        let is_there = answer.as_ref().err().is_none_or(is_out_of_connections);
+        let was_open = self.was_open.load(Ordering::Relaxed);
+        let is_open = is_there && (self.pool.num_idle() > 0 || was_open && self.pool.size() > 0);
+        self.was_open.store(is_open, Ordering::Relaxed);
+        is_open
     }
 }
 
