@@ -111,7 +111,8 @@ fn scrape(times: u32) {
 }
 
 fn request(times: u32, layer: HttpLayer) {
-    let app = Router::new().route("/agents/{id}", get(async || "planner")).layer(layer);
+    // With its state a router is as it is served: its layers stand round its routes.
+    let app = Router::new().route("/agents/{id}", get(async || "planner")).layer(layer).with_state(());
     repeat(times, || {
         let request = Request::get("/agents/17").body(Body::empty()).unwrap_or_default();
         let Ok(response) = ready(app.clone().oneshot(request));

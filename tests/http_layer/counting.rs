@@ -138,12 +138,23 @@ async fn a_route_of_ones_own_that_looks_like_a_probe_is_counted() {
 #[tokio::test]
 async fn a_request_past_two_layers_counts_once() {
     let recorded = Recorded::start().await;
-    let inner = Router::new().route("/twice", get(hello)).layer(HttpLayer::new());
-    let app = inner.layer(HttpLayer::new()).layer(HttpLayer::metrics_only());
+    let inner = Router::new().route("/twice", get(hello)).layer(HttpLayer::metrics_only());
+    let app = inner.layer(HttpLayer::new()).layer(HttpLayer::new());
 
     send(&app, "GET", "/twice").await;
 
     recorded.expect(&["GET /twice 200 = 1"]);
+}
+
+#[tokio::test]
+async fn layers_of_metrics_only_leave_no_mark_for_one_another() {
+    let recorded = Recorded::start().await;
+    let inner = Router::new().route("/each", get(hello)).layer(HttpLayer::metrics_only());
+    let app = inner.layer(HttpLayer::metrics_only());
+
+    send(&app, "GET", "/each").await;
+
+    recorded.expect(&["GET /each 200 = 2"]);
 }
 
 #[tokio::test]

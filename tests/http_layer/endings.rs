@@ -121,6 +121,19 @@ async fn a_body_ends_with_its_trailers() {
 }
 
 #[tokio::test]
+async fn trailers_behind_the_last_promised_byte_are_passed_on() {
+    let recorded = Recorded::start().await;
+
+    let body = Script::new([Step::Data("abc"), Step::Trailers]);
+    let promise = Response::builder().header(header::CONTENT_LENGTH, "3").body(body).unwrap();
+    let mut response = answered(Method::GET, promise).await;
+    response.frame().await.unwrap().unwrap();
+    assert!(response.frame().await.unwrap().unwrap().is_trailers());
+
+    recorded.expect(&["GET unmatched 200 = 1"]);
+}
+
+#[tokio::test]
 async fn a_body_that_ends_while_nobody_asks_has_ended() {
     let recorded = Recorded::start().await;
 
@@ -248,6 +261,8 @@ async fn length_and_end_of_the_inner_body_show_through() {
     assert!(!response.is_end_stream());
     response.frame().await.unwrap().unwrap();
     assert!(response.is_end_stream());
+    assert_eq!(response.size_hint().exact(), Some(0));
+    assert!(response.frame().await.is_none(), "it stays at its end");
 
     let unknown = answered(Method::GET, Response::new(Script::new([Step::Data("a")]))).await;
     assert_eq!(unknown.size_hint().exact(), None);

@@ -5,13 +5,12 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::routing::{Route, get};
 use axum_prometheus::PrometheusMetricLayer;
-use http_body::Frame;
 use http_body_util::BodyExt as _;
-use http_body_util::combinators::MapFrame;
+use http_body_util::combinators::MapErr;
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::Logging;
 use tokio::runtime::{Builder, Runtime};
@@ -26,16 +25,16 @@ use crate::sections::Effort;
 pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     let runtime = Builder::new_current_thread().build()?;
     let ask = |app: &Router, times| ask(&runtime, app, times);
-    let (bare, metrics_only) = (app(), app().layer(HttpLayer::metrics_only()));
-    let full = app().layer(HttpLayer::new());
+    let (bare, metrics_only) = (served(app()), served(app().layer(HttpLayer::metrics_only())));
+    let full = served(app().layer(HttpLayer::new()));
     // It gives its upkeep to the runtime it is made in; one that nobody drives keeps that out of the turns.
     let elsewhere = Builder::new_current_thread().enable_all().build()?;
     let (layer, handle) = elsewhere.block_on(async { PrometheusMetricLayer::pair() });
-    let theirs = app().layer(layer);
+    let theirs = served(app().layer(layer));
     // What axum itself adds to any layer with a setting and a body of its own: it boxes both.
-    let nothing = app().layer(layer_fn(|service: Route| {
+    let nothing = served(app().layer(layer_fn(|service: Route| {
         ServiceExt::<Request<Body>>::map_response(service, |response| response.map(as_it_is))
-    }));
+    })));
     let race = race(
         vec![
             Contender::timed("no layer", |times| ask(&bare, times)),
@@ -64,11 +63,16 @@ fn app() -> Router {
     Router::new().route("/agents/{id}", get(async || "planner"))
 }
 
+/// A router as `axum::serve` makes it: one asked as it is would put its layers round a route anew for each request.
+fn served(app: Router) -> Router {
+    app.with_state(())
+}
+
 /// A body behind a function that changes nothing.
-type Passed = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
+type Passed = MapErr<Body, fn(axum::Error) -> axum::Error>;
 
 fn as_it_is(body: Body) -> Passed {
-    body.map_frame(|frame| frame)
+    body.map_err(|error| error)
 }
 
 /// A request's id and context count only where log lines are written, so that is how the layer in full is measured.
@@ -78,7 +82,7 @@ pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
     }
     let guard = Logging::builder().writer(io::sink()).init()?;
     let runtime = Builder::new_current_thread().build()?;
-    let full = app().layer(HttpLayer::new());
+    let full = app().layer(HttpLayer::new()).with_state(());
     Ok(Box::new(move |times| {
         let _ = &guard;
         ask(&runtime, &full, times)

@@ -7,10 +7,10 @@ use bytes::Buf;
 use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tracing::instrument::Instrumented;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use super::guard::Guard;
+use super::inside::Inside;
 use super::method;
 
 pin_project! {
@@ -25,7 +25,7 @@ pin_project! {
         B: Body,
     {
         #[pin]
-        inner: Instrumented<NextFrame<B>>,
+        inner: Inside<B>,
         guard: Guard,
         // What the request counts as when the body ends.
         status: u16,
@@ -40,7 +40,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // A body may come to its end while nobody polls it, and a server that sees so does not poll it again.
-            if this.guard.is_waiting() && this.inner.inner().body.is_end_stream() {
+            if this.guard.is_waiting() && has_ended(&this.inner) {
                 this.guard.settle(*this.status);
             }
         }
@@ -49,7 +49,7 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     /// Puts itself around the response's body, or settles the request at once if no body will be sent.
-    pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Span) -> Response<Self> {
+    pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Option<Span>) -> Response<Self> {
         let (status, remaining) = (response.status(), length(&response));
         if let Some(method) = guard.method()
             && (is_bodiless(method, status) || remaining == Some(0) || response.body().is_end_stream())
@@ -57,7 +57,7 @@ impl<B: Body> ResponseBody<B> {
             guard.settle(status.as_u16());
         }
         response.map(|body| Self {
-            inner: NextFrame { body }.instrument(span),
+            inner: Inside::new(body, span),
             guard,
             status: status.as_u16(),
             remaining,
@@ -68,7 +68,7 @@ impl<B: Body> ResponseBody<B> {
 /// A body that belongs to no request.
 impl<B: Body + Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        let inner = NextFrame { body: B::default() }.instrument(Span::none());
+        let inner = Inside::new(B::default(), None);
         Self { inner, guard: Guard::uncounted(), status: StatusCode::OK.as_u16(), remaining: None }
     }
 }
@@ -82,22 +82,36 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        let polled = ready!(this.guard.run(|| this.inner.as_mut().poll(cx)));
+        let inner = this.inner.as_mut();
+        let polled = this.guard.run(|| inner.poll(|body| body.poll_frame(cx), is_over));
+        let polled = ready!(polled.unwrap_or(Poll::Ready(None)));
         match &polled {
             Some(Err(_)) => this.guard.fail(),
-            Some(Ok(frame))
-                if !is_last(frame, this.remaining) && !this.inner.inner().body.is_end_stream() => {}
+            Some(Ok(frame)) if !is_last(frame, this.remaining) && !has_ended(&this.inner) => {}
             Some(Ok(_)) | None => this.guard.settle(*this.status),
         }
         Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.inner().body.is_end_stream()
+        has_ended(&self.inner)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.inner().body.size_hint()
+        self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+fn has_ended<B: Body>(body: &Inside<B>) -> bool {
+    body.inner().is_none_or(Body::is_end_stream)
+}
+
+/// Whether nothing can come of the body any more.
+fn is_over<F>(polled: &Poll<Option<F>>, body: &impl Body) -> bool {
+    match polled {
+        Poll::Ready(Some(_)) => body.is_end_stream(),
+        Poll::Ready(None) => true,
+        Poll::Pending => false,
     }
 }
 
@@ -123,22 +137,4 @@ fn is_last<D: Buf>(frame: &Frame<D>, remaining: &mut Option<u64>) -> bool {
     };
     *bytes = bytes.saturating_sub(data.remaining() as u64);
     *bytes == 0
-}
-
-pin_project! {
-    // Polling a body as the future of its next frame lets `Instrumented` do for it what it does for a future: it enters
-    // the span for every poll and for the drop, in place.
-    #[derive(Debug)]
-    struct NextFrame<B> {
-        #[pin]
-        body: B,
-    }
-}
-
-impl<B: Body> Future for NextFrame<B> {
-    type Output = Option<Result<Frame<B::Data>, B::Error>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().body.poll_frame(cx)
-    }
 }

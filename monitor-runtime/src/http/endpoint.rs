@@ -7,16 +7,8 @@ use crate::health::{PATHS as PROBES, Probe};
 
 const UNMATCHED: &str = "unmatched";
 
-/// In a request's extensions: a layer further out has seen it.
-#[derive(Clone, Copy)]
-struct Seen;
-
-/// Marks the request as seen and tells where it goes, a route template and never what the client wrote, unless it is not
-/// to be counted: a probe, or a request that another layer counts already.
-pub(super) fn admit<B>(request: &mut Request<B>) -> Option<&str> {
-    if request.extensions_mut().insert(Seen).is_some() {
-        return None;
-    }
+/// Tells where the request goes, a route template and never what the client wrote, unless it is a probe.
+pub(super) fn route_of<B>(request: &Request<B>) -> Option<&str> {
     match request.extensions().get::<MatchedPath>() {
         Some(route) if is_probe_route(route.as_str()) => None,
         Some(route) => Some(route.as_str()),
@@ -58,16 +50,9 @@ mod tests {
 
     #[test]
     fn without_a_router_requests_are_unmatched_and_probes_known_by_path() {
-        assert_eq!(admit(&mut to("/users/7?x=1")), Some("unmatched"));
-        assert!(admit(&mut to("/health/ready?verbose")).is_none());
-        assert!(admit(&mut to("/health/ready/database")).is_none());
-        assert_eq!(admit(&mut to("/users/7/health/live")), Some("unmatched"));
-    }
-
-    #[test]
-    fn a_request_is_admitted_once() {
-        let mut request = to("/users/7");
-        assert!(admit(&mut request).is_some());
-        assert!(admit(&mut request).is_none());
+        assert_eq!(route_of(&to("/users/7?x=1")), Some("unmatched"));
+        assert!(route_of(&to("/health/ready?verbose")).is_none());
+        assert!(route_of(&to("/health/ready/database")).is_none());
+        assert_eq!(route_of(&to("/users/7/health/live")), Some("unmatched"));
     }
 }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tracing::instrument::Instrumented;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use super::guard::Guard;
+use super::inside::Inside;
 use super::{RequestId, ResponseBody};
 
 pin_project! {
@@ -22,7 +22,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: Instrumented<F>,
+        inner: Inside<F>,
         guard: Guard,
         id: Option<RequestId>,
     }
@@ -30,13 +30,14 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     /// The future of a request that is counted; `id` goes onto the response.
-    pub(super) fn new(inner: Instrumented<F>, guard: Guard, id: Option<RequestId>) -> Self {
-        Self { inner, guard, id }
+    #[inline]
+    pub(super) fn new(inner: F, span: Option<Span>, guard: Guard, id: Option<RequestId>) -> Self {
+        Self { inner: Inside::new(inner, span), guard, id }
     }
 
     /// The future of a request that only passes through.
     pub(super) fn untouched(inner: F) -> Self {
-        Self { inner: inner.instrument(Span::none()), guard: Guard::uncounted(), id: None }
+        Self::new(inner, None, Guard::uncounted(), None)
     }
 }
 
@@ -49,12 +50,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        match this.guard.run(|| this.inner.as_mut().poll(cx)) {
+        let inner = this.inner.as_mut();
+        let polled = this.guard.run(|| inner.poll(|inner| inner.poll(cx), |polled, _| polled.is_ready()));
+        // What has ended waits for ever.
+        match polled.unwrap_or(Poll::Pending) {
             Poll::Ready(Ok(mut response)) => {
                 if let Some(id) = this.id.take() {
                     id.put_on(&mut response);
                 }
-                Poll::Ready(Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.span().clone())))
+                Poll::Ready(Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.take_span())))
             }
             Poll::Ready(Err(error)) => {
                 this.guard.fail();

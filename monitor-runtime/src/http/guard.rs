@@ -30,18 +30,19 @@ impl Guard {
             status: CLIENT_LEFT,
             identity: None,
             #[cfg(feature = "otlp")]
-            span: Span::none(),
+            span: None,
         }))
     }
 
     /// Notes what the request is called, where exemplars are kept.
     #[inline]
-    pub(super) fn identify(&mut self, span: &Span, id: Option<&RequestId>) {
+    pub(super) fn identify(&mut self, span: Option<&Span>, id: Option<&RequestId>) {
         if exemplars::are_kept()
             && let Some(exchange) = &mut self.0
         {
             let own = || Identity::new("request_id", id?.as_str());
-            exchange.identity = exemplars::identify(span).or_else(own).map(Box::new);
+            let bound = exemplars::identify(span.unwrap_or(&Span::none()));
+            exchange.identity = bound.or_else(own).map(Box::new);
         }
     }
 
@@ -52,11 +53,11 @@ impl Guard {
 
     /// Takes note of the request's span, which is told how the request ended.
     #[cfg(feature = "otlp")]
-    pub(super) fn watch(&mut self, span: &Span) {
+    pub(super) fn watch(&mut self, span: Option<&Span>) {
         if crate::otlp::is_wanted()
             && let Some(exchange) = &mut self.0
         {
-            exchange.span = span.clone();
+            exchange.span = span.cloned();
         }
     }
 
@@ -130,7 +131,7 @@ struct Exchange {
     /// What the request is called as an exemplar.
     identity: Option<Box<Identity>>,
     #[cfg(feature = "otlp")]
-    span: Span,
+    span: Option<Span>,
 }
 
 impl Drop for Exchange {
@@ -138,6 +139,6 @@ impl Drop for Exchange {
         let nanos = clock::nanos_since(self.started);
         metrics().finish(self.route, self.status, nanos, self.identity.take());
         #[cfg(feature = "otlp")]
-        crate::otlp::end_request(&self.span, self.status, nanos);
+        crate::otlp::end_request(self.span.as_ref(), self.status, nanos);
     }
 }

@@ -6,11 +6,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
-use super::endpoint::admit;
+use super::endpoint::route_of;
 use super::guard::Guard;
-use super::{ResponseBody, ResponseFuture, method, span};
+use super::{RequestId, ResponseBody, ResponseFuture, method, span};
 
 /// Counts, times and names the requests of the service it is put around.
 ///
@@ -34,8 +34,10 @@ impl HttpLayer {
         Self::default()
     }
 
-    /// Makes a layer that counts and times requests and leaves their ids alone: `x-request-id` is neither read nor
+    /// Makes a layer that counts and times requests and leaves them as they are: `x-request-id` is neither read nor
     /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`](super::RequestId) to extract.
+    ///
+    /// Layers know by the id that a request is counted already: so two layers of metrics only, one around the other, count it twice.
     pub fn metrics_only() -> Self {
         Self { metrics_only: true }
     }
@@ -71,21 +73,21 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
-        let method = method::label(request.method());
-        let Some(endpoint) = admit(&mut request) else {
+        // Its id says of a request that a layer further out counts it already.
+        let is_counted = request.extensions().get::<RequestId>().is_some();
+        let Some(endpoint) = route_of(&request).filter(|_| !is_counted) else {
             return ResponseFuture::untouched(self.inner.call(request));
         };
-        let mut guard = Guard::begin(method, endpoint);
-        let (id, span) =
-            if self.layer.metrics_only { (None, Span::none()) } else { span::open(&mut request) };
-        guard.identify(&span, id.as_ref());
+        let mut guard = Guard::begin(method::label(request.method()), endpoint);
+        let (id, span) = if self.layer.metrics_only { (None, None) } else { span::open(&mut request) };
+        guard.identify(span.as_ref(), id.as_ref());
         #[cfg(feature = "otlp")]
-        guard.watch(&span);
+        guard.watch(span.as_ref());
         guard.enter();
-        let entered = span.enter();
+        let entered = span.as_ref().map(Span::enter);
         let inner = self.inner.call(request);
         drop(entered);
         guard.leave();
-        ResponseFuture::new(inner.instrument(span), guard, id)
+        ResponseFuture::new(inner, span, guard, id)
     }
 }

@@ -53,13 +53,15 @@
 //!
 //! # What is left alone
 //!
-//! The health and metrics routes, `…/health/live`, `/ready`, `/startup` and `/metrics` (below any literal prefix), pass through as if the layer were not there: probes never blur the numbers of real requests. A request that
-//! comes past a second `HttpLayer` is counted by the first one only.
+//! The health and metrics routes, `…/health/live`, `/ready`, `/startup` and `/metrics` (below any literal prefix), pass through
+//! as if the layer were not there: probes never blur the numbers of real requests. A request that has an id from one
+//! [`HttpLayer::new`] is counted there, and by no layer further in.
 
 mod body;
 mod endpoint;
 mod future;
 mod guard;
+mod inside;
 mod layer;
 mod method;
 mod request_id;

@@ -13,8 +13,9 @@ use crate::otlp::{self, Described};
 /// The logger of a request's span.
 const TARGET: &str = "monitor_runtime::http";
 
-/// Decides the request's id and reads its trace, leaves both in the extensions, and opens the span that binds them.
-pub(super) fn open<B>(request: &mut Request<B>) -> (Option<RequestId>, Span) {
+/// Decides the request's id and reads its trace, leaves both in the extensions, and opens the span that binds them, if
+/// somebody listens.
+pub(super) fn open<B>(request: &mut Request<B>) -> (Option<RequestId>, Option<Span>) {
     let id = RequestId::assign(request);
     let trace = TraceContext::from_headers(request.headers());
     #[cfg(feature = "otlp")]
@@ -29,7 +30,7 @@ pub(super) fn open<B>(request: &mut Request<B>) -> (Option<RequestId>, Span) {
             span
         }
     };
-    (Some(id), span)
+    (Some(id), Some(span).filter(|span| !span.is_disabled()))
 }
 
 fn plain(id: &RequestId) -> Span {

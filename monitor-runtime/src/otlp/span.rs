@@ -98,8 +98,8 @@ pub(crate) fn describe_error(span: Option<&tracing::Span>, shown: &dyn std::fmt:
 /// Says with which status a request was counted, and how long it took.
 #[cfg(feature = "http")]
 #[inline]
-pub(crate) fn end_request(span: &tracing::Span, status: u16, nanos: u64) {
-    change(Some(span), |open| {
+pub(crate) fn end_request(span: Option<&tracing::Span>, status: u16, nanos: u64) {
+    change(span, |open| {
         open.end(nanos);
         if status == CLIENT_LEFT {
             return open.fail(error::CANCELLED);
