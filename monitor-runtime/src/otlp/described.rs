@@ -83,7 +83,7 @@ pub(crate) struct Opening {
 impl Drop for Opening {
     /// Takes back what nobody asked for.
     fn drop(&mut self) {
-        drop(replace(self.around.take()));
+        let _ = replace(self.around.take());
     }
 }
 
