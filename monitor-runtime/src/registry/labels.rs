@@ -11,13 +11,14 @@ const MOST: usize = 3;
 
 /// The label values of one series, rendered once.
 ///
-/// The values stand in one string: comparing them touches one piece of memory.
+/// The values stand in one string, and what is compared stands first: it touches few pieces of memory.
 #[derive(Debug, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Labels {
     joined: Box<str>,
+    count: usize,
     /// Where each value ends in `joined`.
     ends: [usize; MOST],
-    count: usize,
     text: Box<str>,
 }
 
