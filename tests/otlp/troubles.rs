@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::collector::{Answer, Collector};
 use crate::support::closed_port::ClosedPort;
-use crate::turn;
+use crate::{flush, turn};
 
 /// What fits into the queue, and what is sent together, when nothing else is set.
 const QUEUE: usize = 2_048;
@@ -49,9 +49,9 @@ fn what_a_collector_refuses_for_good_is_dropped_and_not_sent_again() {
     let otlp = start(&collector.url());
     record(&otlp, 3);
 
-    assert!(otlp.flush());
+    flush(&otlp);
     record(&otlp, 2);
-    assert!(otlp.flush());
+    flush(&otlp);
     assert_eq!(counted(&recording), [1.0, 1.0, 0.0, 3.0]);
     assert_eq!(collector.received().requests.len(), 2);
 }
@@ -66,7 +66,7 @@ fn what_a_collector_does_not_take_for_now_is_sent_again_when_it_says_so() {
         let otlp = start(&collector.url());
         record(&otlp, 3);
 
-        assert!(otlp.flush());
+        flush(&otlp);
         assert_eq!(counted(&recording), [1.0, 0.0, 2.0, 0.0], "{status}");
         assert_eq!(collector.spans().len(), 9, "the same three, three times");
     }
@@ -81,7 +81,7 @@ fn a_collector_that_names_no_time_is_asked_again_after_a_pause_of_our_own() {
     let otlp = start(&collector.url());
     record(&otlp, 1);
 
-    assert!(otlp.flush());
+    flush(&otlp);
     assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
 }
 
@@ -93,9 +93,9 @@ fn a_collector_that_wants_to_rest_is_left_alone_and_what_comes_meanwhile_is_drop
     collector.will([Answer::RetryAfter(429, "3600")]);
     let otlp = start(&collector.url());
     record(&otlp, 3);
-    assert!(otlp.flush());
+    flush(&otlp);
     record(&otlp, 2);
-    assert!(otlp.flush());
+    flush(&otlp);
 
     assert_eq!(counted(&recording), [0.0, 0.0, 1.0, 5.0]);
     assert_eq!(collector.received().requests.len(), 1);
@@ -112,7 +112,7 @@ fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
     let otlp = start(&collector.url());
     record(&otlp, 3);
 
-    assert!(otlp.flush());
+    flush(&otlp);
     assert_eq!(counted(&recording), [1.0, 0.0, 0.0, 2.0]);
 }
 
@@ -149,7 +149,7 @@ fn a_request_that_is_not_answered_in_time_counts_as_unavailable() {
     let otlp = otlp.registry(prometheus::Registry::new()).start().unwrap();
     record(&otlp, 1);
 
-    assert!(otlp.flush());
+    flush(&otlp);
     // On a slow machine the answer to a later try may come too late as well.
     let [success, rejected, unavailable, dropped] = counted(&recording);
     assert_eq!([success, rejected, dropped], [1.0, 0.0, 0.0]);
