@@ -10,7 +10,7 @@ mod scene;
 use log_line::LogLine;
 use monitor_runtime::logging::{Format, Logging};
 use proptest::prelude::*;
-use scene::{Logged, Rules, Scene, is_same};
+use scene::{Logged, Rules, Scene, breaks_a_line};
 
 /// Names that collide, names of the line itself, and names nobody would choose.
 fn name() -> impl Strategy<Value = String> {
@@ -93,16 +93,8 @@ fn rules() -> impl Strategy<Value = Rules> {
 fn check(text: &str, scenes: &[Scene], rules: &Rules) -> Result<(), TestCaseError> {
     let lines = LogLine::read_all(text);
     prop_assert_eq!(lines.len(), scenes.len());
-    for (line, scene) in lines.iter().zip(scenes) {
-        prop_assert_eq!(line.text("logger"), &scene.target);
-        let expected = scene.expected(rules);
-        let names: Vec<_> = expected.iter().map(|(name, _)| name.as_str()).collect();
-        prop_assert_eq!(&line.names()[3..], &names[..]);
-        for ((name, value), (_, expected)) in line.0[3..].iter().zip(&expected) {
-            prop_assert!(is_same(value, expected), "{name}: {value} and not {expected}");
-        }
-    }
-    Ok(())
+    let mut both = scenes.iter().zip(&lines);
+    both.try_for_each(|(scene, line)| scene.compare(line, rules)).map_err(TestCaseError::fail)
 }
 
 proptest! {
@@ -127,7 +119,6 @@ proptest! {
         let logging = Logging::builder().format(Format::Pretty);
         let text = memory::text(logging, || scenes.iter().for_each(Scene::log));
         prop_assert_eq!(text.matches('\n').count(), scenes.len());
-        let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-        prop_assert!(!text.lines().any(|line| line.contains(breaks)), "{text:?}");
+        prop_assert!(!text.lines().any(|line| line.contains(breaks_a_line)), "{text:?}");
     }
 }

@@ -12,6 +12,8 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Span};
 
+use super::log_line::LogLine;
+
 /// A value as a program may log it.
 #[derive(Clone, Debug)]
 pub(crate) enum Logged {
@@ -151,8 +153,23 @@ impl Rules {
 }
 
 impl Scene {
+    /// Compares the line that [`log`](Self::log) made with what it is to say.
+    pub(crate) fn compare(&self, line: &LogLine, rules: &Rules) -> Result<(), String> {
+        let expected = self.expected(rules);
+        if line.text("logger") != self.target
+            || !line.names()[3..].iter().eq(expected.iter().map(|(name, _)| name))
+        {
+            return Err(format!("{line} and not {expected:?} from {}", self.target));
+        }
+        let mut both = line.0[3..].iter().zip(&expected);
+        match both.find(|((_, value), (_, expected))| !is_same(value, expected)) {
+            None => Ok(()),
+            Some(((name, value), (_, expected))) => Err(format!("{name}: {value} and not {expected}")),
+        }
+    }
+
     /// What the line says behind `logger`, by the words of the contract.
-    pub(crate) fn expected(&self, rules: &Rules) -> Vec<(String, Value)> {
+    fn expected(&self, rules: &Rules) -> Vec<(String, Value)> {
         let mut bound: Vec<(String, Value)> = Vec::new();
         for (name, logged) in self.spans.iter().flatten().chain(&self.bound) {
             let prefix = if BASE.contains(&plain(name)) { "field." } else { "" };
@@ -241,9 +258,14 @@ fn metadata(name: &'static str, target: &str, fields: &[Field], kind: Kind) -> &
 }
 
 /// The same value, but for the last digit, which `serde_json` does not always read back.
-pub(crate) fn is_same(one: &Value, other: &Value) -> bool {
+fn is_same(one: &Value, other: &Value) -> bool {
     match (one.as_f64(), other.as_f64()) {
         (Some(one), Some(other)) => (one - other).abs() <= other.abs() * 1e-15,
         _ => one == other,
     }
+}
+
+/// Whether a character ends a line for people, or does what is not for a line to do.
+pub(crate) fn breaks_a_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
