@@ -60,7 +60,10 @@ async fn scrape_service() -> String {
     for (path, status) in [("/ask/1", StatusCode::OK), ("/nowhere", StatusCode::NOT_FOUND)] {
         assert_eq!(answer(&app, path).await.0, status, "{path}");
     }
-    while answer(&app, "/health/ready").await.0 != StatusCode::OK {
+    for _ in 0..6_000 {
+        if answer(&app, "/health/ready").await.0 == StatusCode::OK {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     answer(&app, "/health/metrics").await.1

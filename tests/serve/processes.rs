@@ -128,13 +128,10 @@ impl Service {
             let written = scrape.lines().find_map(|line| line.strip_prefix("log_events_written_total "));
             written.map(str::to_owned)
         };
-        let mut before = None;
-        loop {
-            let now = lines();
-            if now.is_some() && now == before {
-                return;
-            }
-            before = now;
+        let (start, mut before) = (Instant::now(), None);
+        while before.is_none() || before != lines() {
+            assert!(start.elapsed() < AT_ONCE, "its log goes on");
+            before = lines();
             std::thread::sleep(Duration::from_millis(100));
         }
     }
