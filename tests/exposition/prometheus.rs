@@ -70,7 +70,7 @@ fn prometheus_reads_the_same_series_from_openmetrics_as_from_the_text_format() {
     }
     for job in ["/health/metrics", "/text"] {
         let scraped = format!(r#"scrape_samples_scraped{{job="{job}"}}"#);
-        assert!(prometheus.value(&scraped) > 100.0);
+        assert!(prometheus.value(&scraped) > 50.0);
         // Every sample is a series: none was left out, or lost behind another of the same labels.
         let series = format!(r#"count({{job="{job}",__name__!~"up|scrape_.+"}})"#);
         prometheus.wait_for(&format!("{scraped} - scalar({series})"), 0.0);
