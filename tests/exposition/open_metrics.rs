@@ -107,6 +107,7 @@ fn a_users_own_metrics_are_in_every_form() {
     gauge.set(f64::NEG_INFINITY);
     histogram.observe(2.0);
 
+    agent().unwrap_err();
     let monitor = Monitor::builder().registry(registry).build().unwrap();
     let scraped = scrape(&monitor, OPEN_METRICS);
     for expected in [
