@@ -88,6 +88,25 @@ impl Body for EndsElsewhere {
     }
 }
 
+/// A body that cannot say whether it has ended.
+pub(crate) struct PanicsWhenAsked;
+
+impl Body for PanicsWhenAsked {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        panic!("the body panicked on purpose")
+    }
+}
+
 #[test]
 fn layers_that_answer_by_themselves_fit_around_ours() {
     // As CORS and time-out layers do in a `ServiceBuilder`: what they answer has a body made by `Default`.

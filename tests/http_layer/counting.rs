@@ -147,14 +147,15 @@ async fn a_request_past_two_layers_counts_once() {
 }
 
 #[tokio::test]
-async fn layers_of_metrics_only_leave_no_mark_for_one_another() {
-    let recorded = Recorded::start().await;
-    let inner = Router::new().route("/each", get(hello)).layer(HttpLayer::metrics_only());
-    let app = inner.layer(HttpLayer::metrics_only());
+async fn a_layer_of_metrics_only_leaves_no_mark_for_those_inside() {
+    for inner in [HttpLayer::metrics_only(), HttpLayer::new()] {
+        let recorded = Recorded::start().await;
+        let app = Router::new().route("/each", get(hello)).layer(inner).layer(HttpLayer::metrics_only());
 
-    send(&app, "GET", "/each").await;
+        send(&app, "GET", "/each").await;
 
-    recorded.expect(&["GET /each 200 = 2"]);
+        recorded.expect(&["GET /each 200 = 2"]);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Empty, Full};
 use monitor_runtime::http::HttpLayer;
 use tower::{BoxError, Layer as _, Service as _, ServiceExt as _, service_fn};
 
-use crate::bodies::{EndsElsewhere, Script, Step};
+use crate::bodies::{EndsElsewhere, PanicsWhenAsked, Script, Step};
 use crate::recorded::{Recorded, in_flight};
 
 fn to(method: Method) -> Request<()> {
@@ -236,6 +236,29 @@ async fn a_panicking_body_counts_as_500() {
     assert!(tokio::spawn(response.collect()).await.unwrap_err().is_panic());
 
     recorded.expect(&["GET unmatched 500 = 1"]);
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_asked_for_its_end_counts_as_500() {
+    let recorded = Recorded::start().await;
+
+    let answer = AssertUnwindSafe(answered(Method::GET, Response::new(PanicsWhenAsked)));
+    assert!(answer.catch_unwind().await.is_err());
+
+    recorded.expect(&["GET unmatched 500 = 1"]);
+}
+
+#[tokio::test]
+async fn a_response_is_given_once() {
+    let recorded = Recorded::start().await;
+    let service =
+        service_fn(|_: Request<()>| async { Ok::<_, BoxError>(Response::new(Empty::<Bytes>::new())) });
+
+    let mut answer = Box::pin(HttpLayer::new().layer(service).call(to(Method::GET)));
+    assert!(answer.as_mut().now_or_never().is_some());
+    assert!(answer.now_or_never().is_none(), "nothing comes any more");
+
+    recorded.expect(&["GET unmatched 200 = 1"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Every line written while a request is handled carries its id, wherever it is written.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -9,12 +12,13 @@ use axum::response::Response;
 use axum::routing::get;
 use futures_util::{FutureExt as _, stream};
 use http::Request;
+use http_body::Frame;
 use http_body_util::BodyExt as _;
 use monitor_runtime::http::{HttpLayer, RequestId};
 use monitor_runtime::testing::capture_logs;
 use tokio::sync::Barrier;
 use tokio::task::yield_now;
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::recorded::Recorded;
 
@@ -111,6 +115,49 @@ fn lines_of_destructors_carry_the_id_when_the_client_leaves() {
     });
 
     assert_eq!(lines, ["r-1: handler dropped", "r-2: body dropped"]);
+}
+
+/// A body of one frame that logs as it is dropped.
+struct OneFrame(Option<Bytes>, #[expect(dead_code, reason = "it is there to be dropped")] Dropped);
+
+impl http_body::Body for OneFrame {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+#[test]
+fn what_has_ended_is_dropped_as_a_part_of_the_request_and_before_what_it_gave_is_handed_on() {
+    let service = service_fn(|_: Request<Body>| {
+        let held = Dropped("future dropped");
+        poll_fn(move |_| {
+            let _ = &held;
+            let body = OneFrame(Some(Bytes::from_static(b"all")), Dropped("body dropped"));
+            Poll::Ready(Ok::<_, Infallible>(Response::new(body)))
+        })
+    });
+    let mut service = HttpLayer::new().layer(service);
+
+    let lines = logged(async {
+        let mut answer = Box::pin(service.call(request("/", "r-1")));
+        let mut response = answer.as_mut().await.unwrap();
+        tracing::info!("answered");
+        response.frame().await.unwrap().unwrap();
+        tracing::info!("read");
+        drop((answer, response));
+    });
+
+    assert_eq!(lines, ["r-1: future dropped", "-: answered", "r-1: body dropped", "-: read"]);
 }
 
 #[test]

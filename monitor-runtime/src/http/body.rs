@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Response, StatusCode, header};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tracing::Span;
@@ -40,8 +41,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // A body may come to its end while nobody polls it, and a server that sees so does not poll it again.
-            if this.guard.is_waiting() && has_ended(&this.inner) {
-                this.guard.settle(*this.status);
+            let (guard, inner) = (this.guard, &this.inner);
+            if guard.is_waiting() && guard.run(|| has_ended(inner)) {
+                guard.settle(*this.status);
             }
         }
     }
@@ -49,19 +51,22 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     /// Puts itself around the response's body, or settles the request at once if no body will be sent.
-    pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Option<Span>) -> Response<Self> {
-        let (status, remaining) = (response.status(), length(&response));
-        if let Some(method) = guard.method()
-            && (is_bodiless(method, status) || remaining == Some(0) || response.body().is_end_stream())
-        {
-            guard.settle(status.as_u16());
+    pub(super) fn wrap(response: Response<B>, guard: Guard, span: Option<Span>) -> Response<Self> {
+        let (head, body) = response.into_parts();
+        let mut body =
+            Self { inner: Inside::new(body, span), guard, status: head.status.as_u16(), remaining: None };
+        body.begin(&head);
+        Response::from_parts(head, body)
+    }
+
+    fn begin(&mut self, head: &Parts) {
+        let Some(method) = self.guard.method() else { return };
+        let inner = &self.inner;
+        let (has_ended, length) = self.guard.run(|| (has_ended(inner), size(inner).exact()));
+        self.remaining = length.or_else(|| promised(&head.headers));
+        if has_ended || self.remaining == Some(0) || is_bodiless(method, head.status) {
+            self.guard.settle(self.status);
         }
-        response.map(|body| Self {
-            inner: Inside::new(body, span),
-            guard,
-            status: status.as_u16(),
-            remaining,
-        })
     }
 }
 
@@ -87,7 +92,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let polled = ready!(polled.unwrap_or(Poll::Ready(None)));
         match &polled {
             Some(Err(_)) => this.guard.fail(),
-            Some(Ok(frame)) if !is_last(frame, this.remaining) && !has_ended(&this.inner) => {}
+            Some(Ok(frame)) if !is_last(frame, this.remaining) && this.inner.inner().is_some() => {}
             Some(Ok(_)) | None => this.guard.settle(*this.status),
         }
         Poll::Ready(polled)
@@ -98,7 +103,7 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        size(&self.inner)
     }
 }
 
@@ -124,10 +129,13 @@ fn is_bodiless(method: &str, status: StatusCode) -> bool {
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// How many bytes the server will send before it stops asking for more, when it knows: what hyper goes by, in its order.
-fn length<B: Body>(response: &Response<B>) -> Option<u64> {
-    let promised = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    response.body().size_hint().exact().or_else(promised)
+fn size<B: Body>(body: &Inside<B>) -> SizeHint {
+    body.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+}
+
+/// How many bytes the head promises: what hyper goes by where the body does not know.
+fn promised(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether nothing can follow the frame: it carries the trailers, or the last of the promised bytes.

@@ -37,7 +37,8 @@ impl HttpLayer {
     /// Makes a layer that counts and times requests and leaves them as they are: `x-request-id` is neither read nor
     /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`](super::RequestId) to extract.
     ///
-    /// Layers know by the id that a request is counted already: so two layers of metrics only, one around the other, count it twice.
+    /// It is by the id that a layer knows of a request that is counted already: a layer of metrics only around any other counts the
+    /// request once more.
     pub fn metrics_only() -> Self {
         Self { metrics_only: true }
     }
