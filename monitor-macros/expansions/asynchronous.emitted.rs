@@ -24,10 +24,6 @@ async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error
     let result: Result<Vec<String>, std::io::Error> =
         ::monitor_runtime::private::across(&mut entry, ::monitor_runtime::private::pin!(body))
             .await;
-    ::monitor_runtime::private::settle(
-        &mut entry,
-        ::monitor_runtime::private::outcome_of(&result).monitor_outcome(),
-        ::monitor_runtime::private::fault_of(&result).monitor_fault(),
-    );
+    ::monitor_runtime::private::read(&result).monitor_settle(&result, &mut entry);
     return result;
 }

@@ -80,9 +80,12 @@ pub(crate) fn judge(spec: &Spec) -> TokenStream {
 /// The end of a call that is counted by what its result says.
 pub(crate) fn settled(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
-    let outcome = outcome(spec, &quote!(&#result))
-        .unwrap_or_else(|| quote!(#runtime::outcome_of(&#result).monitor_outcome()));
-    quote!(#runtime::settle(&mut #call, #outcome, #runtime::fault_of(&#result).monitor_fault());)
+    match outcome(spec, &quote!(&#result)) {
+        None => quote!(#runtime::read(&#result).monitor_settle(&#result, &mut #call);),
+        Some(outcome) => {
+            quote!(#runtime::settle(&mut #call, #outcome, #runtime::read(&#result).monitor_fault(&#result));)
+        }
+    }
 }
 
 /// How a call ended, where it is not the result's type that says so.

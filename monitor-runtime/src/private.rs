@@ -3,11 +3,11 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Across, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Outcome, Promised, Rebox,
-    Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
-    error_if, fault_of, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, outcome_of, settle,
-    track, track_boxed_stream, track_opened, track_promised_future, track_promised_stream,
-    track_returned_future, track_stream, value, without_fields,
+    Across, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Outcome, Promised, Reading,
+    Rebox, Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
+    error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, read, settle, track,
+    track_boxed_stream, track_opened, track_promised_future, track_promised_stream, track_returned_future,
+    track_stream, value, without_fields,
 };
 pub use crate::registry::{CallKind, Latency, Objective, Share};
 pub use core::pin::pin;
@@ -72,12 +72,12 @@ macro_rules! __monitor_settings {
 #[macro_export]
 macro_rules! __monitor_verdict {
     ($result:ident) => {
-        $crate::private::verdict!($result, $crate::private::outcome_of($result).monitor_outcome())
+        $crate::private::read($result).monitor_verdict($result)
     };
     ($result:ident, $outcome:expr) => {
         $crate::private::Verdict {
             outcome: $outcome,
-            fault: $crate::private::fault_of($result).monitor_fault(),
+            fault: $crate::private::read($result).monitor_fault($result),
         }
     };
 }

@@ -6,7 +6,6 @@ use std::fmt::{self, Debug, Display, Write as _};
 use tracing::Span;
 
 use super::guard::Call;
-use super::outcome::next;
 use super::settings::ErrorLog;
 use super::site::Site;
 use crate::registry::CallKind;
@@ -47,80 +46,6 @@ impl Display for Fault<'_> {
 
 fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
-}
-
-/// The error of a result, by the most telling way its type has: `fault_of(&result).monitor_fault()`.
-#[inline]
-pub fn fault_of<R: ?Sized>(result: &R) -> ByError<'_, R> {
-    ByError(BySyncError(BySendError(ByAnyError(ByDisplay(ByDebug(ByNothing(result)))))))
-}
-
-/// A way of reading a result's error, by a bound on the error's type.
-macro_rules! by {
-    (
-        $(#[$doc:meta])*
-        $way:ident $(<$held:lifetime>)? => $next:ident,
-        [$($bound:tt)*], |$this:ident| $result:expr, $error:ident => $fault:expr
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $way<'r, R: ?Sized>($next<'r, R>);
-        next!($way => $next);
-
-        impl<'r, $($held: 'r,)? T, E: $($bound)*> $way<'r, Result<T, E>> {
-            /// The error, if the result is one.
-            #[inline]
-            pub fn monitor_fault(&self) -> Option<Fault<'r>> {
-                let $this = self;
-                match $result {
-                    Ok(_) => None,
-                    Err($error) => Some($fault),
-                }
-            }
-        }
-    };
-}
-
-by! {
-    /// The error is a `std::error::Error`.
-    ByError => BySyncError, [Error], |this| this.0.0.0.0.0.0.0, error => Fault::Error(error)
-}
-by! {
-    /// The error holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
-    BySyncError<'e> => BySendError, [AsRef<dyn Error + Send + Sync + 'e>], |this| this.0.0.0.0.0.0, error => {
-        Fault::Error(error.as_ref())
-    }
-}
-by! {
-    /// The error holds one that is `Send`, as `Box<dyn Error + Send>` does.
-    BySendError<'e> => ByAnyError, [AsRef<dyn Error + Send + 'e>], |this| this.0.0.0.0.0, error => {
-        Fault::Error(error.as_ref())
-    }
-}
-by! {
-    /// The error holds one, as `Box<dyn Error>` does.
-    ByAnyError<'e> => ByDisplay, [AsRef<dyn Error + 'e>], |this| this.0.0.0.0, error => Fault::Error(error.as_ref())
-}
-by! {
-    /// The error can be displayed.
-    ByDisplay => ByDebug, [Display], |this| this.0.0.0, error => Fault::Display(error)
-}
-by! {
-    /// The error can be debugged.
-    ByDebug => ByNothing, [Debug], |this| this.0.0, error => Fault::Debug(error)
-}
-
-/// There is no error, or it cannot be shown.
-#[derive(Debug)]
-pub struct ByNothing<'r, R: ?Sized>(&'r R);
-
-impl<'r, R: ?Sized> ByNothing<'r, R> {
-    /// `None`.
-    #[inline]
-    #[allow(clippy::unused_self, reason = "it stands last in a look-up by method")]
-    pub fn monitor_fault(&self) -> Option<Fault<'r>> {
-        None
-    }
 }
 
 /// Whether anybody might take the line of an error at `level`; when nobody does, none is put into words.
@@ -174,37 +99,4 @@ fn text_of(shown: impl Display) -> String {
 fn chain(error: &dyn Error) -> Option<String> {
     let texts: Vec<_> = sources(error).map(text_of).collect();
     (!texts.is_empty()).then(|| texts.join(": "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    macro_rules! fault {
-        ($result:expr) => {
-            fault_of(&$result).monitor_fault()
-        };
-    }
-
-    #[derive(Debug)]
-    struct Undisplayed;
-
-    struct Unnamed;
-
-    #[test]
-    fn an_error_is_shown_by_its_best_trait() {
-        let io = std::io::Error::other("disk gone");
-        assert!(matches!(fault!(Err::<(), _>(io)), Some(Fault::Error(_))));
-        let boxed: Box<dyn Error + Send + Sync> = "boxed".into();
-        assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
-        let boxed: Box<dyn Error + Send> = Box::new(fmt::Error);
-        assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
-        let boxed: Box<dyn Error> = "boxed".into();
-        assert!(matches!(fault!(Err::<(), _>(boxed)), Some(Fault::Error(_))));
-        assert!(matches!(fault!(Err::<(), _>("text")), Some(Fault::Display(_))));
-        assert!(matches!(fault!(Err::<(), _>(Undisplayed)), Some(Fault::Debug(_))));
-        assert!(fault!(Err::<(), _>(Unnamed)).is_none());
-        assert!(fault!(Ok::<u8, Unnamed>(1)).is_none());
-        assert!(fault!(1).is_none());
-    }
 }

@@ -37,8 +37,8 @@ impl<F: Future> Future for Across<'_, F> {
     type Output = F::Output;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { call, body } = &mut *self;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { call, body } = self.get_mut();
         call.0.resume();
         let polled = body.as_mut().poll(cx);
         if polled.is_pending() {

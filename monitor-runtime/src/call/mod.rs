@@ -1,7 +1,8 @@
 //! One tracked call from its start to its one end.
 //!
 //! [`site`] is what an annotated function has for life, [`guard`] what one call of it has: `begin` counts the
-//! start, `settle` the end. [`future`] carries a guard across polls, [`outcome`] and [`fault`] read the result.
+//! start, `settle` the end. [`future`] carries a guard across polls, [`reading`] takes from the result what
+//! it says of both its [`outcome`] and its [`fault`].
 
 mod argument;
 mod fault;
@@ -11,20 +12,22 @@ mod in_place;
 mod lineage;
 mod outcome;
 mod promised;
+mod reading;
 mod returned;
 mod settings;
 mod site;
 mod stream;
 
 pub use argument::{Field, Id, debug, display, value};
-pub use fault::{Fault, fault_of};
+pub use fault::Fault;
 pub use future::{Across, Tracked, across, track_returned_future};
 pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
 #[cfg(all(feature = "logging", feature = "health"))]
 pub(crate) use lineage::CallId;
-pub use outcome::{Classify, Outcome, error_if, ok_if, outcome_of};
+pub use outcome::{Classify, Outcome, error_if, ok_if};
 pub use promised::{Promised, track_promised_future, track_promised_stream};
+pub use reading::{Reading, read};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 pub use settings::{ErrorLog, Settings};
 pub use site::{Opening, Site, State, without_fields};

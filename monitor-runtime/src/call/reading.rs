@@ -1,0 +1,213 @@
+//! What a result says of its call, by the most telling way its type has.
+//!
+//! On stable Rust a choice by type is made by a method's name: the compiler takes the first method whose bounds hold. It looks
+//! in each annotated function anew, so most results are found at the first way, without a step to the next: a method that takes
+//! itself by value comes before one that takes itself by reference, and `By` tells the two apart. The other ways stand behind
+//! it, each one `Deref` further. The methods are inherent, which takes no import, and have names that no trait of the user's
+//! has, since one for every type would be chosen too.
+
+use std::error::Error;
+use std::fmt::{Debug, Display};
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use super::Verdict;
+use super::fault::Fault;
+use super::guard::{Call, settle};
+use super::outcome::{Classify, Outcome};
+
+/// The look-up for a result of type `R`, at the way of that number; `By` is [`Value`] or [`Variant`], whichever it comes to.
+#[derive(Debug)]
+pub struct Reading<R, By, const WAY: usize>(PhantomData<fn() -> (R, By)>);
+
+impl<R, By, const WAY: usize> Clone for Reading<R, By, WAY> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, By, const WAY: usize> Copy for Reading<R, By, WAY> {}
+
+/// The value decides, by [`Classify`].
+#[derive(Debug)]
+pub struct Value;
+
+/// It decides whether the value is an `Ok`, an `Err` or neither.
+#[derive(Debug)]
+pub struct Variant;
+
+/// Begins the look-up of what a result says: `read(&result).monitor_verdict(&result)`.
+#[inline]
+pub fn read<R, By>(_: &R) -> Reading<R, By, 0> {
+    Reading(PhantomData)
+}
+
+/// How a call ends by its result, for the receiver `$this`.
+macro_rules! settle_by {
+    ($this:ty, $result:ty) => {
+        /// Ends a call whose body has ended with what the result says.
+        #[inline]
+        pub fn monitor_settle(self: $this, result: &$result, call: &mut Call) {
+            let Verdict { outcome, fault } = self.monitor_verdict(result);
+            settle(call, outcome, fault);
+        }
+    };
+}
+
+/// What a `Result` says, for the receiver `$this`.
+macro_rules! by_result {
+    ($this:ty, Ok($value:pat) => $outcome:expr, Err($error:pat) => $fault:expr) => {
+        settle_by!($this, Result<T, E>);
+
+        /// What the result says.
+        #[inline]
+        pub fn monitor_verdict(self: $this, result: &'r Result<T, E>) -> Verdict<'r> {
+            match result {
+                Ok($value) => Verdict { outcome: $outcome, fault: None },
+                Err($error) => Verdict { outcome: Outcome::Error, fault: $fault },
+            }
+        }
+
+        /// The error, if the result is one.
+        #[inline]
+        pub fn monitor_fault(self: $this, result: &'r Result<T, E>) -> Option<Fault<'r>> {
+            match result {
+                Ok(_) => None,
+                Err($error) => $fault,
+            }
+        }
+    };
+}
+
+/// What something else says that was returned, for the receiver `$this`.
+macro_rules! by_value {
+    ($this:ty, $value:pat => $outcome:expr) => {
+        settle_by!($this, R);
+
+        /// What the value says.
+        #[inline]
+        pub fn monitor_verdict(self: $this, $value: &'r R) -> Verdict<'r> {
+            Verdict { outcome: $outcome, fault: None }
+        }
+
+        /// `None`.
+        #[inline]
+        pub fn monitor_fault(self: $this, _: &'r R) -> Option<Fault<'r>> {
+            None
+        }
+    };
+}
+
+/// The ways for the results whose error can be shown in one manner.
+macro_rules! way {
+    ($way:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
+        impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> Reading<Result<T, E>, Value, $way> {
+            by_result!(Self, Ok(value) => value.outcome(), Err($error) => $fault);
+        }
+
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        impl<'r, $($held: 'r,)? T, E: $($bound)*> Reading<Result<T, E>, Variant, $way> {
+            by_result!(&Self, Ok(_) => Outcome::Success, Err($error) => $fault);
+        }
+
+        impl<R, By> Deref for Reading<R, By, $way> {
+            type Target = Reading<R, By, { $way + 1 }>;
+
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                &Reading(PhantomData)
+            }
+        }
+    };
+}
+
+// A value decides for itself. Nobody can make a `Result` do so, which the compiler knows only where the trait is.
+impl<'r, R: Classify> Reading<R, Value, 0> {
+    by_value!(Self, value => value.outcome());
+}
+
+// The error is a `std::error::Error`.
+way!(0, [Error], error => Some(Fault::Error(error)));
+// It holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
+way!(1<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Fault::Error(error.as_ref())));
+// It holds one that is `Send`, as `Box<dyn Error + Send>` does.
+way!(2<'e>, [AsRef<dyn Error + Send + 'e>], error => Some(Fault::Error(error.as_ref())));
+// It holds one, as `Box<dyn Error>` does.
+way!(3<'e>, [AsRef<dyn Error + 'e>], error => Some(Fault::Error(error.as_ref())));
+// It can be displayed.
+way!(4, [Display], error => Some(Fault::Display(error)));
+// It can be debugged.
+way!(5, [Debug], error => Some(Fault::Debug(error)));
+// It cannot be shown.
+way!(6, [Sized], _ => None);
+
+// Anything else that is returned is no error.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
+impl<'r, R> Reading<R, Variant, 7> {
+    by_value!(&Self, _ => Outcome::Success);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    struct Reply(Outcome);
+
+    impl Classify for Reply {
+        fn outcome(&self) -> Outcome {
+            self.0
+        }
+    }
+
+    macro_rules! judged {
+        ($result:expr) => {
+            read(&$result).monitor_verdict(&$result).outcome
+        };
+    }
+
+    #[test]
+    fn the_most_telling_trait_judges() {
+        assert_eq!(judged!(1), Outcome::Success);
+        assert_eq!(judged!(Ok::<u8, u8>(1)), Outcome::Success);
+        assert_eq!(judged!(Err::<u8, u8>(1)), Outcome::Error);
+        assert_eq!(judged!(Reply(Outcome::Cancelled)), Outcome::Cancelled);
+        assert_eq!(judged!(Ok::<Reply, u8>(Reply(Outcome::Error))), Outcome::Error);
+        assert_eq!(judged!(Ok::<Reply, fmt::Error>(Reply(Outcome::Error))), Outcome::Error);
+        assert_eq!(judged!(Err::<Reply, u8>(1)), Outcome::Error);
+    }
+
+    #[derive(Debug)]
+    struct Undisplayed;
+
+    struct Unnamed;
+
+    macro_rules! fault {
+        ($result:expr) => {
+            read(&$result).monitor_fault(&$result)
+        };
+    }
+
+    #[test]
+    fn an_error_is_shown_by_its_best_trait() {
+        let io = Err::<(), _>(std::io::Error::other("disk gone"));
+        assert!(matches!(fault!(io), Some(Fault::Error(_))));
+        let replied = Err::<Reply, _>(fmt::Error);
+        assert!(matches!(fault!(replied), Some(Fault::Error(_))));
+        let boxed: Result<(), Box<dyn Error + Send + Sync>> = Err("boxed".into());
+        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
+        let replied: Result<Reply, Box<dyn Error + Send + Sync>> = Err("boxed".into());
+        assert!(matches!(fault!(replied), Some(Fault::Error(_))));
+        let boxed: Result<(), Box<dyn Error + Send>> = Err(Box::new(fmt::Error));
+        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
+        let boxed: Result<(), Box<dyn Error>> = Err("boxed".into());
+        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
+        assert!(matches!(fault!(Err::<(), _>("text")), Some(Fault::Display(_))));
+        assert!(matches!(fault!(Err::<Reply, _>("text")), Some(Fault::Display(_))));
+        assert!(matches!(fault!(Err::<(), _>(Undisplayed)), Some(Fault::Debug(_))));
+        assert!(fault!(Err::<(), _>(Unnamed)).is_none());
+        assert!(fault!(Ok::<u8, Unnamed>(1)).is_none());
+        assert!(fault!(1).is_none());
+    }
+}
