@@ -49,7 +49,6 @@ macro_rules! __monitor_site {
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
-            itself: &SITE,
             state: $crate::private::State::NEW,
         };
         &SITE

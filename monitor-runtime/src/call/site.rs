@@ -34,16 +34,17 @@ pub struct Site {
     pub file: &'static str,
     /// The line it begins at.
     pub line: u32,
-    /// This very site, as what `tracing` knows it by.
-    pub itself: &'static Self,
     /// What changes.
     pub state: State,
 }
 
 /// What is found out about an annotated function as it is called.
-#[derive(Debug)]
+///
+/// The compiler goes through all that these types consist of, for each annotated function: so what `tracing` knows is behind a
+/// trait object, and no site refers to itself.
 pub struct State {
-    metadata: OnceLock<Metadata<'static>>,
+    /// What `tracing` knows the site by, from the first time that its span is asked for.
+    callsite: OnceLock<&'static dyn Callsite>,
     interest: AtomicU8,
     /// The series of the site's own id, once there is one; a literal id is looked up no more.
     series: OnceLock<&'static CallSeries>,
@@ -53,16 +54,12 @@ impl State {
     /// That of a function that has not been called.
     #[allow(clippy::declare_interior_mutable_const, reason = "each static is to have one of its own")]
     pub const NEW: Self =
-        Self { metadata: OnceLock::new(), interest: AtomicU8::new(UNASKED), series: OnceLock::new() };
+        Self { callsite: OnceLock::new(), interest: AtomicU8::new(UNASKED), series: OnceLock::new() };
 }
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site")
-            .field("id", &self.id)
-            .field("settings", &self.settings)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_struct("Site").field("id", &self.id).field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -175,7 +172,7 @@ impl Site {
             .compare_exchange(UNASKED, SOMETIMES, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok();
         if first {
-            tracing_core::callsite::register(self);
+            tracing_core::callsite::register(self.callsite());
         }
         self.state.interest.load(Ordering::Relaxed) != NEVER && self.is_enabled_now()
     }
@@ -183,6 +180,18 @@ impl Site {
     fn is_enabled_now(&'static self) -> bool {
         self.state.interest.load(Ordering::Relaxed) == ALWAYS
             || dispatcher::get_default(|dispatch| dispatch.enabled(self.metadata()))
+    }
+
+    /// What `tracing` knows the site by. It keeps that for good, so that nothing is lost by leaking it.
+    fn callsite(&'static self) -> &'static dyn Callsite {
+        *self
+            .state
+            .callsite
+            .get_or_init(|| Box::leak(Box::new(SiteCallsite { site: self, metadata: OnceLock::new() })))
+    }
+
+    fn metadata(&'static self) -> &'static Metadata<'static> {
+        self.callsite().metadata()
     }
 
     pub(super) fn error_log(&self) -> ErrorLog {
@@ -202,7 +211,13 @@ impl Site {
     }
 }
 
-impl Callsite for Site {
+/// A site as `tracing` knows it.
+struct SiteCallsite {
+    site: &'static Site,
+    metadata: OnceLock<Metadata<'static>>,
+}
+
+impl Callsite for SiteCallsite {
     fn set_interest(&self, interest: Interest) {
         let interest = if interest.is_always() {
             ALWAYS
@@ -211,19 +226,20 @@ impl Callsite for Site {
         } else {
             SOMETIMES
         };
-        self.state.interest.store(interest, Ordering::Relaxed);
+        self.site.state.interest.store(interest, Ordering::Relaxed);
     }
 
     fn metadata(&self) -> &Metadata<'_> {
-        self.state.metadata.get_or_init(|| {
+        let site = self.site;
+        self.metadata.get_or_init(|| {
             Metadata::new(
-                self.name,
-                self.module,
-                self.settings.level,
-                Some(self.file),
-                Some(self.line),
-                Some(self.module),
-                FieldSet::new(self.settings.fields, Identifier(self.itself)),
+                site.name,
+                site.module,
+                site.settings.level,
+                Some(site.file),
+                Some(site.line),
+                Some(site.module),
+                FieldSet::new(site.settings.fields, Identifier(site.callsite())),
                 Kind::SPAN,
             )
         })
