@@ -31,8 +31,7 @@ const HEADS_FETCHED_AHEAD: usize = 16;
 impl Readings {
     pub(super) fn of(series: Vec<&'static CallSeries>) -> Self {
         let words_each = series.first().map_or(1, |series| series.buckets.words());
-        let mut words = vec![0; series.len() * Outcome::BY_NAME.len() * words_each];
-        let mut readings = words.chunks_mut(words_each);
+        let mut words = Vec::with_capacity(series.len() * Outcome::BY_NAME.len() * words_each);
         let [mut ahead, mut far_ahead] =
             [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
         let (mut fine, mut fine_ends) =
@@ -40,18 +39,17 @@ impl Readings {
         let running = series.iter().map(|series| {
             std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
             std::hint::black_box(ahead.next().map(|series| series.fetch()));
-            let ended: u64 = Outcome::BY_NAME
-                .into_iter()
-                .zip(&mut readings)
-                .map(|(outcome, words)| {
-                    let ended =
-                        series.ended(outcome).map_or(0, |histogram| histogram.read_into(words, &mut fine));
-                    fine_ends.push(fine.len());
-                    ended
-                })
-                .sum();
+            let ended = Outcome::BY_NAME.map(|outcome| {
+                let start = words.len();
+                words.resize(start + words_each, 0);
+                let histogram = series.ended(outcome);
+                let ended =
+                    histogram.map_or(0, |histogram| histogram.read_into(&mut words[start..], &mut fine));
+                fine_ends.push(fine.len());
+                ended
+            });
             // Read after the ends: whatever has ended has started, so the difference is never negative.
-            series.success.beside().saturating_sub(ended)
+            series.success.beside().saturating_sub(ended.iter().sum())
         });
         let running = running.collect();
         let promised = series.iter().enumerate().filter(|(_, series)| series.buckets.objective().is_some());
