@@ -6,9 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::{ConnectOptions as _, Database, Executor, Pool};
+use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions as _, Connection as _, Database, Executor, Pool};
 
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
+
+/// How long a run waits for a connection that the application gives back, where nothing else tells whether the pool has one.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
+
+const LEASE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Asks a pool's database `SELECT 1`.
 ///
@@ -16,13 +22,14 @@ use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, R
 /// reset, login denied, pool closed: the log has what the driver said) or `database timed out after 5s`.
 ///
 /// It asks over one connection of its own, opened with the pool's connect options and kept between runs, so a
-/// pool whose connections are all leased does not look like a database that is down, and the application is
-/// never kept waiting for a connection that the check holds. When that connection turns out to be broken, the
-/// same run opens another before it judges. Count it in the server's connection limit: one a check.
+/// pool whose connections are all leased does not look like a database that is down, and the application does not
+/// wait for the check. When that connection turns out to be broken, the same run opens another before it judges. Count it
+/// in the server's connection limit: one a check.
 ///
 /// Saturation is no outage. While every connection of the pool is leased the check is healthy and says `pool saturated`,
 /// as degraded. When the server has no connection left for the check, it is healthy and says `database out of
-/// connections`, as degraded, if the pool has some open, and is unhealthy if the pool has none.
+/// connections`, as degraded, if the pool has one that works, and is unhealthy if the pool has none. Then alone it asks over
+/// the pool's: an idle one, or the next that is given back within a second, for as long as one question takes. Once one has answered, connections that stay leased count as working until the server has been away.
 ///
 /// ```no_run
 /// use monitor_runtime::Monitor;
@@ -42,7 +49,7 @@ pub struct DatabaseCheck<DB: Database> {
     pool: Pool<DB>,
     /// Taken for a run and put back when it was good, so a run cut short leaves nothing half-read behind.
     kept: Mutex<Option<DB::Connection>>,
-    /// Whether the pool had a connection open by the last run.
+    /// Whether the last run found the server without a connection to spare, and one of the pool's that works.
     was_open: AtomicBool,
 }
 
@@ -106,15 +113,15 @@ where
         Ok(())
     }
 
-    fn judge(&self, answer: Result<(), sqlx::Error>) -> CheckResult {
+    async fn judge(&self, answer: Result<(), sqlx::Error>, was_open: bool) -> CheckResult {
         let name = &self.name;
-        let pool_is_open = self.look_at_pool(&answer);
         match answer {
             Ok(()) if is_saturated(&self.pool) => Ok(Report::degraded("pool saturated")),
             Ok(()) => Ok(format!("{name} answered").into()),
             Err(error) if is_out_of_connections(&error) => {
                 let message = format!("{name} out of connections");
-                if pool_is_open {
+                if self.has_open(was_open).await {
+                    self.was_open.store(true, Ordering::Relaxed);
                     return Ok(Report::degraded(message));
                 }
                 Err(CheckError::new(message).caused_by(error))
@@ -125,20 +132,53 @@ where
 }
 
 impl<DB: Database> DatabaseCheck<DB> {
-    /// Whether the pool has a connection open. Its size alone does not tell: what it tries to open counts too, for as long as a
-    /// full server refuses that. But what was idle once is open until the pool is empty, or the server has been away.
-    fn look_at_pool(&self, answer: &Result<(), sqlx::Error>) -> bool {
-        let is_there = answer.as_ref().err().is_none_or(is_out_of_connections);
-        let was_open = self.was_open.load(Ordering::Relaxed);
-        let is_open = is_there && (self.pool.num_idle() > 0 || was_open && self.pool.size() > 0);
-        self.was_open.store(is_open, Ordering::Relaxed);
-        is_open
+    /// Whether the pool has a connection that works. Its counts do not tell: what it tries to open is in its size for as long as
+    /// a full server refuses that, and what was cut by a restart stays idle until somebody takes it.
+    async fn has_open(&self, mut was_open: bool) -> bool {
+        while let Some(mut idle) = self.idle(was_open) {
+            if idle.ping().await.is_ok() {
+                return true;
+            }
+            // What cut this one has cut those that are leased.
+            was_open = false;
+            drop(idle.detach());
+        }
+        if was_open || self.pool.size() == 0 {
+            return was_open && self.pool.size() > 0;
+        }
+        let wait = LEASE_WAIT.min(self.timeout / 2);
+        // What is given back has just been seen to work by the pool.
+        tokio::time::timeout(wait, self.given_back()).await.is_ok_and(|leased| leased.is_some())
+    }
+
+    /// An idle connection of the pool's, but for the last where it is not needed: an application that finds none tries to open
+    /// one, and goes on trying while the server refuses that.
+    fn idle(&self, was_open: bool) -> Option<PoolConnection<DB>> {
+        let is_last = self.pool.num_idle() == 1 && !is_full(&self.pool);
+        if was_open && is_last { None } else { self.pool.try_acquire() }
+    }
+
+    /// The next connection that the application gives back, opening none.
+    async fn given_back(&self) -> Option<PoolConnection<DB>> {
+        while !is_full(&self.pool) {
+            if let Some(idle) = self.pool.try_acquire() {
+                return Some(idle);
+            }
+            tokio::time::sleep(LEASE_PAUSE).await;
+        }
+        // Those who wait come first here, so that one is seen that is never idle.
+        self.pool.acquire().await.ok()
     }
 }
 
 /// Whether a further query would have to wait for a connection.
 fn is_saturated<DB: Database>(pool: &Pool<DB>) -> bool {
-    pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections()
+    pool.num_idle() == 0 && is_full(pool)
+}
+
+/// Whether the pool opens no more.
+fn is_full<DB: Database>(pool: &Pool<DB>) -> bool {
+    pool.size() >= pool.options().get_max_connections()
 }
 
 /// Whether the server answered that it takes no more connections: `too_many_connections` of PostgreSQL, and the code
@@ -169,7 +209,12 @@ where
     }
 
     fn run(&self) -> BoxFuture<'_, CheckResult> {
-        Box::pin(async move { self.judge(self.ask().await) })
+        Box::pin(async move {
+            // A run that is cut short leaves it so: a server that keeps silent may have been away.
+            let was_open = self.was_open.swap(false, Ordering::Relaxed);
+            let answer = self.ask().await;
+            self.judge(answer, was_open).await
+        })
     }
 }
 
