@@ -5,6 +5,7 @@ mod closed_port;
 #[path = "support/listening.rs"]
 mod listening;
 
+use std::error::Error as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -118,6 +119,15 @@ fn a_refusal_is_told_in_one_line_and_without_the_password() {
     assert!(!format!("{error:?}").contains("secret"));
     let request = request.join().unwrap();
     assert!(request.starts_with("PUT /metrics/job/job HTTP/1.1\r\n"), "{request}");
+}
+
+#[test]
+fn an_address_without_a_scheme_is_refused_without_the_password() {
+    for gateway in ["user:secret@127.0.0.1:1", "//user:secret@127.0.0.1:1"] {
+        let error = push_once(gateway, "job", &[("mail", "a@b")]).unwrap_err();
+        assert!(error.to_string().starts_with("…@127.0.0.1:1 cannot be reached; expected"), "{error}");
+        assert!(!format!("{error:?} {}", error.source().unwrap()).contains("secret"), "{error:?}");
+    }
 }
 
 #[test]

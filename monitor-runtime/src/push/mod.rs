@@ -48,7 +48,8 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
         return Err(PushError::Tls { gateway: shown });
     }
     let url = format!("{}{}", gateway.trim_end_matches('/'), group::path(job, labels)?);
-    let unreachable = |source| PushError::Unreachable { gateway: shown.clone(), source };
+    let unreachable =
+        |source| PushError::Unreachable { gateway: shown.clone(), source: without_address(source) };
     // A redirected PUT would go on as a GET, whose answer says nothing of the metrics.
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
@@ -63,6 +64,14 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
     }
     let body = answer.body_mut().with_config().limit(MOST_TOLD).read_to_string().unwrap_or_default();
     Err(PushError::Refused { gateway: shown.clone(), status, said: in_a_line(&body) })
+}
+
+/// What the client said, without the credentials of an address that it quotes.
+fn without_address(error: ureq::Error) -> ureq::Error {
+    match error {
+        ureq::Error::BadUri(said) => ureq::Error::BadUri(without_credentials(&said)),
+        other => other,
+    }
 }
 
 fn in_a_line(text: &str) -> String {
@@ -115,7 +124,7 @@ pub enum PushError {
     Unreachable {
         /// The gateway as it was given, without a user name and password.
         gateway: String,
-        /// What the client said.
+        /// What the client said, without a user name and password.
         source: ureq::Error,
     },
 }
