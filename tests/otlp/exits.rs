@@ -33,7 +33,8 @@ struct Opens;
 
 impl fmt::Display for Opens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _span = tracing::info_span!("inside").entered();
+        // By its field it could be a call's.
+        let _span = tracing::info_span!("inside", status = "warm").entered();
         work(0);
         f.write_str("shown")
     }

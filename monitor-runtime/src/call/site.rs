@@ -271,7 +271,8 @@ impl<'a> Opening<'a> {
 #[cfg(feature = "otlp")]
 impl Opening<'_> {
     fn described(&self) -> crate::otlp::Described {
-        crate::otlp::Described::Call(self.site.settings.kind, self.site.settings.operation)
+        let settings = &self.site.settings;
+        crate::otlp::Described::Call(self.site.metadata().callsite(), settings.kind, settings.operation)
     }
 }
 

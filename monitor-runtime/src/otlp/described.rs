@@ -7,13 +7,14 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tracing::Metadata;
+use tracing_core::callsite::Identifier;
 
 use super::attributes::text;
 #[cfg(feature = "http")]
 use super::semconv::http;
 use super::semconv::{db, gen_ai};
+use crate::TraceContext;
 use crate::registry::CallKind;
-use crate::{TraceContext, catalog};
 
 /// Whether anybody ever made spans of this process into OTLP's; until then nothing is described.
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
@@ -34,8 +35,8 @@ thread_local! {
 /// What a span stands for, where that is ours to say.
 #[derive(Debug)]
 pub(crate) enum Described {
-    /// A tracked call, of a query with its operation.
-    Call(CallKind, &'static str),
+    /// A tracked call: whose span it is, its kind, and of a query its operation.
+    Call(Identifier, CallKind, &'static str),
     /// A request.
     #[cfg(feature = "http")]
     Request(Box<Request>),
@@ -88,17 +89,14 @@ impl Drop for Opening {
 }
 
 impl Described {
-    /// Whether this can be said of such a span: a call's begins with the field of its id.
+    /// Whether this is said of that span.
     fn fits(&self, metadata: &Metadata<'_>) -> bool {
-        let labels = match self {
-            Self::Call(CallKind::Agent, _) => catalog::AGENT_EXECUTIONS.labels,
-            Self::Call(CallKind::Skill, _) => catalog::SKILL_EXECUTIONS.labels,
-            Self::Call(CallKind::Query, _) => catalog::DB_QUERIES.labels,
+        match self {
+            Self::Call(site, ..) => *site == metadata.callsite(),
             #[cfg(feature = "http")]
             // Its values are plain text, so no other span is opened before.
-            Self::Request(_) => return true,
-        };
-        metadata.fields().iter().next().is_some_and(|field| labels.contains(&field.name()))
+            Self::Request(_) => true,
+        }
     }
 
     /// Whose trace it goes on with.
@@ -112,8 +110,8 @@ impl Described {
 
     pub(super) const fn kind(&self) -> SpanKind {
         match self {
-            Self::Call(CallKind::Agent | CallKind::Skill, _) => SpanKind::Internal,
-            Self::Call(CallKind::Query, _) => SpanKind::Client,
+            Self::Call(_, CallKind::Agent | CallKind::Skill, _) => SpanKind::Internal,
+            Self::Call(_, CallKind::Query, _) => SpanKind::Client,
             #[cfg(feature = "http")]
             Self::Request(_) => SpanKind::Server,
         }
@@ -122,7 +120,7 @@ impl Described {
     /// Names the span by OpenTelemetry's conventions; `attributes` are its fields, of a call the id's first.
     pub(super) fn name(self, attributes: &mut Vec<KeyValue>) -> String {
         match self {
-            Self::Call(kind, operation) => {
+            Self::Call(_, kind, operation) => {
                 // Every call's span has it; without one there is nothing to take and nothing to name.
                 let id = if attributes.is_empty() { String::new() } else { shown(attributes.remove(0)) };
                 name_call(kind, operation, id, attributes)
