@@ -1,12 +1,26 @@
 //! Waiting for a service to be ready.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use monitor_runtime::Monitor;
 
+/// Enough for a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Ends once every check has passed for the first time.
+///
+/// # Panics
+///
+/// When that takes longer than a minute, with what readiness says.
 pub(crate) async fn is_ready(monitor: &Monitor) {
-    while monitor.ready().await.status() != 200 {
+    let start = Instant::now();
+    loop {
+        let answer = monitor.ready().await;
+        if answer.status() == 200 {
+            return;
+        }
+        let body = String::from_utf8_lossy(answer.body());
+        assert!(start.elapsed() < PATIENCE, "not ready within {PATIENCE:?}: {body}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
