@@ -3,8 +3,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// The longest silence of a server: enough for a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks a server at that address.
 #[derive(Clone, Copy)]
@@ -21,7 +25,10 @@ pub(crate) struct Response {
 impl Client {
     pub(crate) fn send(self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let mut response = String::new();
-        self.send_only(method, path, headers, body).read_to_string(&mut response).unwrap();
+        let mut connection = self.send_only(method, path, headers, body);
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        let read = connection.read_to_string(&mut response);
+        read.unwrap_or_else(|error| panic!("{method} {path}: {error} after {response:?}"));
         Response::read(&response)
     }
 
