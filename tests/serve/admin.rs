@@ -9,6 +9,7 @@ use monitor_runtime::health::{CheckError, check_fn};
 use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{Monitor, MonitorBuilder};
 use tokio::sync::oneshot;
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -150,34 +151,48 @@ fn one_blocked_worker_among_others_is_no_stall() {
     drop(block);
 }
 
-/// Hands on the level of each line about the listener.
-struct Levels(Mutex<mpsc::Sender<Level>>);
+/// Hands on the level and the text of each line about the listener.
+struct Lines(Mutex<mpsc::Sender<(Level, String)>>);
 
-impl<S: Subscriber> Layer<S> for Levels {
+impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() == "monitor_runtime::admin" {
-            self.0.lock().unwrap().send(*event.metadata().level()).unwrap();
+            let mut text = Text(String::new());
+            event.record(&mut text);
+            self.0.lock().unwrap().send((*event.metadata().level(), text.0)).unwrap();
+        }
+    }
+}
+
+/// What a line says, without its fields.
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
         }
     }
 }
 
 #[test]
 fn a_stall_and_its_end_are_logged_once_each() {
-    let (sender, levels) = mpsc::channel();
-    let subscriber = tracing_subscriber::registry().with(Levels(Mutex::new(sender)));
+    let (sender, lines) = mpsc::channel();
+    let subscriber = tracing_subscriber::registry().with(Lines(Mutex::new(sender)));
     tracing::subscriber::with_default(subscriber, || {
         // A busy machine does not keep a thread waiting for so long.
         let application = Application::start(with_admin().liveness_threshold(Duration::from_secs(2)));
         let blocked = application.block();
-        assert_eq!(levels.recv_timeout(SOON), Ok(Level::ERROR), "not alive");
+        let not_alive = "the runtime runs no tasks: not alive".to_owned();
+        assert_eq!(lines.recv_timeout(SOON), Ok((Level::ERROR, not_alive)));
         answers(application.admin(), 503, r#"{"status":"stalled"}"#);
         // It looks several times meanwhile, and says nothing new.
-        assert!(levels.recv_timeout(Duration::from_secs(1)).is_err());
+        assert!(lines.recv_timeout(Duration::from_secs(1)).is_err());
         drop(blocked);
-        assert_eq!(levels.recv_timeout(SOON), Ok(Level::WARN), "alive again");
+        assert_eq!(lines.recv_timeout(SOON), Ok((Level::WARN, "the runtime runs tasks again".to_owned())));
         answers(application.admin(), 200, r#"{"status":"alive"}"#);
     });
-    assert_eq!(levels.try_iter().count(), 0);
+    assert_eq!(lines.try_iter().count(), 0);
 }
 
 #[tokio::test]
