@@ -1,10 +1,11 @@
 //! The time before the service is up.
 
 use std::io::ErrorKind;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use tempfile::TempDir;
 
+use crate::support::closed_port::ClosedPort;
 use crate::support::service::{LISTENING, Service, command, eventually, notes};
 
 /// Notes that take a while to be stored.
@@ -37,9 +38,10 @@ fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
 #[test]
 fn a_client_that_comes_while_it_starts_is_refused_and_does_not_hang() {
     let notes = many_notes();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let service = starting(&notes, port);
-    let refused = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.kind());
+    // Held, so that nobody else listens there.
+    let port = ClosedPort::take();
+    let service = starting(&notes, port.address.port());
+    let refused = TcpStream::connect(port.address).map_err(|error| error.kind());
     assert_eq!(refused.err(), Some(ErrorKind::ConnectionRefused));
     assert!(!service.stderr().contains(LISTENING), "it was up before it was asked");
 }

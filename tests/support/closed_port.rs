@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpSocket;
 
-/// A port that is taken and never listened on: whoever connects is refused, and nobody else is given it meanwhile.
+/// A port that is taken and never listened on: whoever connects is refused, and nobody else is given it meanwhile. Who asks for
+/// it by its number, as our services do, can take it as well.
 pub(crate) struct ClosedPort {
     pub(crate) address: SocketAddr,
     _taken: TcpSocket,
@@ -13,6 +14,7 @@ pub(crate) struct ClosedPort {
 impl ClosedPort {
     pub(crate) fn take() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
         socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
         Self { address: socket.local_addr().unwrap(), _taken: socket }
     }
