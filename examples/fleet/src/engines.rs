@@ -77,7 +77,9 @@ impl Starting {
                 Program::start(package, &mut command(address, &self.home), Some(package), &self.home)?;
             let is_up = eventually(&format!("{package} answers"), || {
                 program.must_run()?;
-                Ok(answers(address, path))
+                // Whoever has the port may answer, until the program sees that it is taken.
+                let is_ours = program.listens_at(address)?;
+                Ok(if is_ours { answers(address, path) } else { Err("it does not listen".to_owned()) })
             });
             match is_up {
                 Ok(()) => {
@@ -121,18 +123,34 @@ fn victoria_metrics(address: SocketAddr, folder: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
+    use std::thread;
 
     use super::*;
+
+    /// Says for as long as the test runs that all is well.
+    fn answering() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut client in listener.incoming().map_while(Result::ok) {
+                let _ = client.read(&mut [0; 1_024]);
+                let _ =
+                    client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        address
+    }
 
     #[test]
     fn a_port_that_another_process_has_taken_is_left_to_it() {
         let folder = tempfile::tempdir().unwrap();
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = answering();
         let mut starting = Starting { home: folder.path().to_owned(), programs: Vec::new() };
-        let addresses = iter::once(taken.local_addr()).chain(iter::repeat_with(free_address));
+        let addresses = iter::once(Ok(taken)).chain(iter::repeat_with(free_address));
         let found = starting.engine_on(addresses, "victoria-metrics", "/health", victoria_metrics).unwrap();
-        assert_ne!(found, taken.local_addr().unwrap());
+        assert_ne!(found, taken);
         assert_eq!(answers(found, "/health"), Ok(()));
     }
 }

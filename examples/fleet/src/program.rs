@@ -1,7 +1,7 @@
 //! A program in a process of its own, stopped when it goes out of scope.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{fs, io};
@@ -50,6 +50,17 @@ impl Program {
         Ok(())
     }
 
+    /// Whether it listens at that address itself, by what Linux says of its sockets.
+    pub(crate) fn listens_at(&self, address: SocketAddr) -> anyhow::Result<bool> {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let table = fs::read_to_string("/proc/net/tcp").context("Linux is needed to tell who listens")?;
+        let sockets: Vec<_> = table.lines().filter_map(|line| listening_socket(line, address)).collect();
+        // One that has ended has no files; one that is closed meanwhile is none.
+        let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
+        let mut opened = files.filter_map(|file| fs::read_link(file.path()).ok());
+        Ok(opened.any(|target| sockets.iter().any(|socket| target == Path::new(socket))))
+    }
+
     /// Asks the program to stop, and gives whether it has.
     pub(crate) fn has_stopped(&mut self) -> anyhow::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
@@ -78,6 +89,17 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The name of the socket in a line of Linux's table, if it listens at that address.
+fn listening_socket(line: &str, address: SocketAddr) -> Option<String> {
+    const LISTENS: &str = "0A";
+    let IpAddr::V4(ip) = address.ip() else { return None };
+    let wanted = format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port());
+    let mut fields = line.split_ascii_whitespace();
+    let is_there = fields.nth(1)? == wanted && fields.nth(1)? == LISTENS;
+    // Behind the state stand queues, timers, retries, the user and its time-out.
+    fields.nth(5).filter(|_| is_there).map(|inode| format!("socket:[{inode}]"))
 }
 
 /// An address of this machine that nothing listens on. Another process may still take it first; the program then ends.
