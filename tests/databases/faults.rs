@@ -171,7 +171,6 @@ async fn a_postgres_that_went_away_in_silence_is_down_for_those_who_had_a_connec
     let mut server = Server::start(SMALL);
     let pool = PgPoolOptions::new().connect_with(server.options()).await.unwrap();
     let check = DatabaseCheck::new(pool.clone());
-    drop(fill(&server).await);
     let held = fill(&server).await;
     assert_eq!(check.run().await.unwrap(), out_of_connections());
     let leased = leased(&pool).await;
