@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::guard::{Call, settle};
 use super::outcome::{Classify, Outcome};
 
-/// The look-up for a result of type `R`, at the way of that number; `By` is [`Value`] or [`Variant`], whichever it comes to.
+/// The look-up for a result of type `R`, at the way of that number; `By` is `Value` or `Variant`, whichever it comes to.
 #[derive(Debug)]
 pub struct Reading<R, By, const WAY: usize>(PhantomData<fn() -> (R, By)>);
 
