@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -12,7 +11,7 @@ use tracing::Span;
 
 use super::guard::Guard;
 use super::inside::Inside;
-use super::method;
+use super::method::Name;
 
 pin_project! {
     /// The response body of [`HttpService`](super::HttpService): the inner body, frame by frame.
@@ -51,22 +50,21 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     /// Puts itself around the response's body, or settles the request at once if no body will be sent.
-    pub(super) fn wrap(response: Response<B>, guard: Guard, span: Option<Span>) -> Response<Self> {
-        let (head, body) = response.into_parts();
-        let mut body =
-            Self { inner: Inside::new(body, span), guard, status: head.status.as_u16(), remaining: None };
-        body.begin(&head);
-        Response::from_parts(head, body)
-    }
-
-    fn begin(&mut self, head: &Parts) {
-        let Some(method) = self.guard.method() else { return };
-        let inner = &self.inner;
-        let (has_ended, length) = self.guard.run(|| (has_ended(inner), size(inner).exact()));
-        self.remaining = length.or_else(|| promised(&head.headers));
-        if has_ended || self.remaining == Some(0) || is_bodiless(method, head.status) {
-            self.guard.settle(self.status);
+    pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Option<Span>) -> Response<Self> {
+        let (status, body) = (response.status(), response.body());
+        let (has_ended, length) = guard.run(|| (body.is_end_stream(), body.size_hint().exact()));
+        let remaining = length.or_else(|| promised(response.headers()));
+        if let Some(method) = guard.method()
+            && (has_ended || remaining == Some(0) || is_bodiless(method, status))
+        {
+            guard.settle(status.as_u16());
         }
+        response.map(|body| Self {
+            inner: Inside::new(body, span),
+            guard,
+            status: status.as_u16(),
+            remaining,
+        })
     }
 }
 
@@ -103,7 +101,7 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        size(&self.inner)
+        self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -122,15 +120,11 @@ fn is_over<F>(polled: &Poll<Option<F>>, body: &impl Body) -> bool {
 
 /// Whether a server sends no body whatever the response holds (RFC 9110, section 6.4.1). What follows 101, or a successful
 /// `CONNECT`, is not HTTP.
-fn is_bodiless(method: &str, status: StatusCode) -> bool {
-    method == method::HEAD
-        || method == method::CONNECT && status.is_success()
+fn is_bodiless(method: Name, status: StatusCode) -> bool {
+    method == Name::Head
+        || method == Name::Connect && status.is_success()
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
-fn size<B: Body>(body: &Inside<B>) -> SizeHint {
-    body.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
 }
 
 /// How many bytes the head promises: what hyper goes by where the body does not know.

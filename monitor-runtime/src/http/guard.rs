@@ -3,6 +3,7 @@
 use tracing::Span;
 
 use super::RequestId;
+use super::method::Name;
 use crate::clock;
 use crate::registry::exemplars::{self, Identity};
 use crate::registry::http::{Route, metrics};
@@ -21,8 +22,8 @@ pub(super) struct Guard(Option<Exchange>);
 impl Guard {
     /// Begins a request: in flight from here on.
     #[inline]
-    pub(super) fn begin(method: &'static str, endpoint: &str) -> Self {
-        let route = metrics().start(method, endpoint);
+    pub(super) fn begin(method: Name, endpoint: &str) -> Self {
+        let route = metrics().start(method.as_str(), endpoint);
         Self(Some(Exchange {
             method,
             route,
@@ -66,8 +67,8 @@ impl Guard {
         Self(self.0.take())
     }
 
-    /// The method's label, while the request is open.
-    pub(super) fn method(&self) -> Option<&'static str> {
+    /// The method, while the request is open.
+    pub(super) fn method(&self) -> Option<Name> {
         self.0.as_ref().map(|exchange| exchange.method)
     }
 
@@ -122,7 +123,7 @@ impl Guard {
 /// One request on its way; recorded when dropped.
 #[derive(Debug)]
 struct Exchange {
-    method: &'static str,
+    method: Name,
     route: Route,
     /// In the clock's own ticks.
     started: u64,

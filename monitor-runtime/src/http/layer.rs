@@ -10,7 +10,8 @@ use tracing::Span;
 
 use super::endpoint::route_of;
 use super::guard::Guard;
-use super::{RequestId, ResponseBody, ResponseFuture, method, span};
+use super::method::Name;
+use super::{RequestId, ResponseBody, ResponseFuture, span};
 
 /// Counts, times and names the requests of the service it is put around.
 ///
@@ -79,7 +80,7 @@ where
         let Some(endpoint) = route_of(&request).filter(|_| !is_counted) else {
             return ResponseFuture::untouched(self.inner.call(request));
         };
-        let mut guard = Guard::begin(method::label(request.method()), endpoint);
+        let mut guard = Guard::begin(Name::of(request.method()), endpoint);
         let (id, span) = if self.layer.metrics_only { (None, None) } else { span::open(&mut request) };
         guard.identify(span.as_ref(), id.as_ref());
         #[cfg(feature = "otlp")]

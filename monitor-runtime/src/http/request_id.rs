@@ -1,5 +1,6 @@
 //! The id that names a request in its logs, in its handlers and on its response.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,6 +9,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+
+use crate::clock;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,15 +64,33 @@ impl RequestId {
     }
 
     fn generate() -> Self {
-        // A clock before 1970 makes ids that sort first, not a failure.
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
         let mut random = [0; 10];
         fastrand::fill(&mut random);
-        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_millis(), &random).into_uuid();
         let text = HeaderValue::from_str(uuid.hyphenated().encode_lower(&mut [0; 36]));
         Self(text.unwrap_or_else(|_| unreachable!("hexadecimal digits and hyphens are legal in a header")))
     }
+}
+
+/// Milliseconds since 1970. The system's clock is asked once a second, since that costs more than the rest of an id: a step of
+/// it shows by then.
+fn unix_millis() -> u64 {
+    thread_local! {
+        /// When it was asked last, in the ticks of our own clock, and what it said.
+        static ASKED: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    }
+    let now = clock::now();
+    if let Some((asked, millis)) = ASKED.get()
+        && let since = clock::clock().delta_as_nanos(asked, now)
+        && since < 1_000_000_000
+    {
+        return millis + since / 1_000_000;
+    }
+    // A clock before 1970 makes ids that sort first, not a failure.
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
+    ASKED.set(Some((now, millis)));
+    millis
 }
 
 /// The id of a request with this header.
@@ -164,5 +185,19 @@ mod tests {
         assert_eq!(parsed.get_version_num(), 7);
         assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
         assert_eq!(first.to_string(), parsed.to_string());
+    }
+
+    #[test]
+    fn made_ids_carry_the_time_at_which_they_are_made() {
+        for _ in 0..3 {
+            let system = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+            let (before, made, after) = (system(), RequestId::generate(), system());
+            let (seconds, nanos) =
+                uuid::Uuid::parse_str(made.as_str()).unwrap().get_timestamp().unwrap().to_unix();
+            let millis = u128::from(seconds) * 1_000 + u128::from(nanos) / 1_000_000;
+            // One clock is asked for a second of the other, and both are cut to whole milliseconds.
+            assert!((before - 50..=after + 50).contains(&millis), "{before} {millis} {after}");
+            std::thread::sleep(std::time::Duration::from_millis(400));
+        }
     }
 }

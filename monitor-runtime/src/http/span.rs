@@ -5,7 +5,7 @@ use tracing::{Level, Span};
 
 use super::RequestId;
 #[cfg(feature = "otlp")]
-use super::method;
+use super::method::Name;
 use crate::TraceContext;
 #[cfg(feature = "otlp")]
 use crate::otlp::{self, Described};
@@ -51,7 +51,7 @@ fn traced(id: &RequestId, trace: &TraceContext) -> Span {
 fn described<B>(request: &Request<B>, caller: Option<&TraceContext>) -> Described {
     let route = request.extensions().get::<axum::extract::MatchedPath>();
     Described::Request(Box::new(otlp::Request {
-        method: method::label(request.method()),
+        method: Name::of(request.method()).as_str(),
         route: route.map(|route| route.as_str().to_owned()),
         path: request.uri().path().to_owned(),
         scheme: if request.uri().scheme_str() == Some("https") { "https" } else { "http" },
