@@ -65,15 +65,24 @@ impl Crates {
     }
 }
 
+/// The functions stand in modules, as a crate's do: the compiler takes a module for what it can build beside others.
 fn source(attribute: &str, functions: usize) -> String {
     let mut source = HEAD.to_owned();
     for number in 0..functions {
+        if number % A_MODULE == 0 {
+            let end = if number == 0 { "" } else { "}\n" };
+            // A string takes whatever is written.
+            let _ = write!(source, "{end}\npub mod part_{} {{\nuse super::*;\n", number / A_MODULE);
+        }
         let function = FUNCTIONS[number % FUNCTIONS.len()].replace("NUMBER", &number.to_string());
-        // A string takes whatever is written.
         let _ = write!(source, "\n{attribute}{function}");
     }
+    source.push_str("}\n");
     source
 }
+
+/// How many functions stand in a module.
+const A_MODULE: usize = 20;
 
 const HEAD: &str = r#"use std::fmt;
 use std::future::Future;
