@@ -29,7 +29,8 @@ const LEASE_PAUSE: Duration = Duration::from_millis(5);
 /// Saturation is no outage. While every connection of the pool is leased the check is healthy and says `pool saturated`,
 /// as degraded. When the server has no connection left for the check, it is healthy and says `database out of
 /// connections`, as degraded, if the pool has one that works, and is unhealthy if the pool has none. Then alone it asks over
-/// the pool's: an idle one, or the next that is given back within a second, for as long as one question takes. Once one has answered, connections that stay leased count as working until the server has been away.
+/// the pool's: an idle one, or the next that is given back within a second, for as long as one question takes. Once one has
+/// answered, connections that stay leased count as working until the server has been away.
 ///
 /// ```no_run
 /// use monitor_runtime::Monitor;

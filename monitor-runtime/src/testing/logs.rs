@@ -33,19 +33,24 @@ use crate::logging::{LogLayer, Sink};
 ///
 /// If `run` does, or if a line is not valid JSON, which would be a fault of this crate.
 pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
-    let memory = Memory::default();
-    let subscriber = tracing_subscriber::registry().with(LogLayer::json(memory.clone()));
-    tracing::subscriber::with_default(subscriber, run);
-    let lines = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = written(LogLayer::json, run);
     serde_json::Deserializer::from_slice(&lines)
         .into_iter()
         .map(|line| line.unwrap_or_else(|error| panic!("a log line is not JSON: {error}")))
         .collect()
 }
 
+/// What `run` logs on this thread, as the layer that `layer` makes writes it.
+pub(crate) fn written<T>(layer: impl FnOnce(Memory) -> LogLayer<Memory>, run: impl FnOnce() -> T) -> Vec<u8> {
+    let memory = Memory::default();
+    let subscriber = tracing_subscriber::registry().with(layer(memory.clone()));
+    tracing::subscriber::with_default(subscriber, run);
+    std::mem::take(&mut memory.0.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Lines kept where they are, written at once.
 #[derive(Clone, Debug, Default)]
-struct Memory(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Sink for Memory {
     fn push(&self, line: [&[u8]; 2]) {

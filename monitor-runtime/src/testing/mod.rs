@@ -7,4 +7,6 @@ mod recording;
 
 pub use lint::{LintRule, Problem, lint};
 pub use logs::capture_logs;
+#[cfg(feature = "__fuzzing")]
+pub(crate) use logs::written;
 pub use recording::Recording;
