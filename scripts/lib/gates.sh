@@ -24,20 +24,6 @@ check_format() {
     run cargo fmt --all --check
 }
 
-# A file that has grown past this holds two things. Its unit tests do not count.
-check_file_lengths() {
-    local limit=300 file too_long=''
-    stage "lengths: no file of the library crates has more than $limit lines before its tests"
-    while read -r file; do
-        if [ "$(sed '/^#\[cfg(test)\]$/,$d' "$file" | wc -l)" -gt "$limit" ]; then
-            too_long+=" $file"
-        fi
-    done < <(find monitor-macros/src monitor-runtime/src -name '*.rs' | sort)
-    if [ -n "$too_long" ]; then
-        die "more than $limit lines:$too_long"
-    fi
-}
-
 # The root package turns on every feature of monitor-runtime but `off`, so this covers them together.
 check_lints() {
     stage 'lints: cargo clippy, warnings as errors'
