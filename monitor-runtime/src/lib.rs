@@ -95,6 +95,9 @@ mod trace_context;
 pub use call::{Classify, Outcome};
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
+/// The crate whose types [`metrics`] takes and returns, so that yours are of the same version.
+pub use prometheus;
+
 #[cfg(feature = "macros")]
 pub use monitor_macros::{track_agent, track_query, track_skill};
 #[cfg(any(feature = "logging", feature = "http"))]

@@ -16,7 +16,7 @@ shown_service!(example, "shown/getting_started.rs");
 #[test]
 fn getting_started_shows_commands_and_settings_that_there_are() {
     Page::open(START).check(&[
-        ("Depend on the crate", "toml", dependencies),
+        ("Depend on the crate", "toml", project::features_exist),
         ("Look at it", "sh", requests),
         ("Look at it", "json", line),
         ("Point Prometheus at it", "yaml", scrape_config),
@@ -55,15 +55,6 @@ fn readme_and_attributes_name_every_option_of_the_grammar() {
 /// Whether the cell has the option's name as a word.
 fn names(cell: &str, option: &str) -> bool {
     cell.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == option)
-}
-
-fn dependencies(shown: &str) {
-    assert!(root().join("monitor-runtime/Cargo.toml").is_file());
-    let runtime = shown.lines().find(|line| line.starts_with("monitor-runtime = ")).unwrap();
-    let features = runtime.split("features = [").nth(1).unwrap().split(']').next().unwrap();
-    for feature in features.split(',').map(|word| word.trim().trim_matches('"')) {
-        assert!(project::features().iter().any(|known| known == feature), "{feature}");
-    }
 }
 
 /// What the service of the page logs when the page's requests are sent, its own line of it.

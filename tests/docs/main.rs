@@ -13,6 +13,7 @@ mod guide;
 mod health;
 mod logging;
 mod metrics;
+mod new_package;
 mod opentelemetry;
 mod page;
 mod project;

@@ -30,6 +30,15 @@ pub(crate) fn takes(example: &str, options: &[&str]) {
     }
 }
 
+/// Checks that dependencies ask for features that there are; that they suffice has a test of its own.
+pub(crate) fn features_exist(dependencies: &str) {
+    let runtime = dependencies.lines().filter(|line| line.starts_with("monitor-runtime = "));
+    let lists = runtime.filter_map(|line| line.split("features = [").nth(1)?.split(']').next());
+    for feature in lists.flat_map(|list| list.split(',')).map(|word| word.trim().trim_matches('"')) {
+        assert!(features().iter().any(|known| known == feature), "{feature}");
+    }
+}
+
 /// The features of `monitor-runtime`, `default` aside.
 pub(crate) fn features() -> Vec<String> {
     let manifest = manifest();

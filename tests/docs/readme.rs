@@ -32,6 +32,7 @@ mod logs {
 #[test]
 fn readme_shows_what_its_example_really_answers_and_logs() {
     Page::open("README.md").check(&[
+        ("Add it to a package", "toml", project::features_exist),
         ("What `/health/metrics` then shows", "sh", requests),
         ("What `/health/metrics` then shows", "text", scrape),
         ("Two commands", "sh", project::commands_exist),
