@@ -15,6 +15,18 @@ const INSIDE: &str = "MONITOR_HEALTH_OWN_MOUNTS";
 
 #[test]
 fn a_disk_that_fills_up_is_unhealthy_until_there_is_room_again() {
+    if !in_own_mounts("full_disk::fills_up") {
+        stubbed();
+    }
+}
+
+/// Whether this is a process with a mount namespace of its own.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs an ignored test in a process with a mount namespace of its own, or tells that none is to be had here.
+pub(crate) fn in_own_mounts(test: &str) -> bool {
     let namespaces: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let may_mount = |namespace: &&&[&str]| {
         let mount = "mount -t tmpfs -o size=1m tmpfs /tmp";
@@ -22,12 +34,12 @@ fn a_disk_that_fills_up_is_unhealthy_until_there_is_room_again() {
         tried.is_ok_and(|tried| tried.status.success())
     };
     let Some(namespace) = namespaces.iter().find(may_mount) else {
-        println!("no tmpfs may be mounted here: a need that no disk meets stands for the full one");
-        return stubbed();
+        println!("no tmpfs may be mounted here: {test} is not run");
+        return false;
     };
     let mut inside = Command::new("unshare");
     inside.args(*namespace).arg(std::env::current_exe().unwrap()).env(INSIDE, "1");
-    inside.args(["--exact", "full_disk::fills_up", "--ignored", "--nocapture"]);
+    inside.args(["--exact", test, "--ignored", "--nocapture"]);
     let ended = inside.output().unwrap();
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(
@@ -35,12 +47,13 @@ fn a_disk_that_fills_up_is_unhealthy_until_there_is_room_again() {
         "{said}\n{}",
         String::from_utf8_lossy(&ended.stderr)
     );
+    true
 }
 
 #[tokio::test]
 #[ignore = "run by the test above, in a mount namespace of its own"]
 async fn fills_up() {
-    if std::env::var_os(INSIDE).is_none() {
+    if !is_inside() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -62,7 +75,7 @@ fn fill(path: &Path) {
     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
 }
 
-async fn says(monitor: &Monitor, status: u16, message: &str) {
+pub(crate) async fn says(monitor: &Monitor, status: u16, message: &str) {
     eventually(message, async || {
         let (code, body) = ready(monitor).await;
         code == status && body["checks"]["disk"]["message"] == message

@@ -5,6 +5,8 @@ mod deadlines;
 mod failures;
 mod full_disk;
 mod life;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod policies;
 mod probes;
 mod questions;

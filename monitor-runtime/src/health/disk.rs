@@ -5,26 +5,26 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sysinfo::{DiskRefreshKind, Disks};
-
 use super::blocking::OneCall;
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
+use super::space::{Mounted, Space, SpaceError};
 use crate::registry::process;
 
 /// 1 GB, in the meaning of the SI and of disk makers.
 const GIGABYTE: u64 = 1_000_000_000;
 
-/// Wants more than a number of bytes free on the disk that holds a path.
+/// Wants more than a number of bytes free on the file system that holds a path.
 ///
 /// The check is named `disk`, wants more than 1 GB (10⁹ bytes) free for unprivileged users and has 5 seconds. It
 /// says `12.34 GB free`, or `low disk space: 0.50 GB free, 1.00 GB needed`; what is free is rounded down and what
-/// is needed up, so that a shortage shows. A path that is not there, or that no listed disk holds, is unhealthy;
-/// the path itself goes to the log only.
+/// is needed up, so that a shortage shows. It is unhealthy if the path does not exist (`disk path not found`), if the file
+/// system has no size, as `/proc` has none (`no disk found for the path`), or if the operating system refuses to tell
+/// (`disk could not be read`). The path itself goes to the log only, and so does the mount point of a disk with too little room.
 ///
-/// The disk is the one whose mount point is the longest beginning of the path, links resolved. The reading is
-/// made off the async runtime; while one hangs (a dead network mount), no second one is started. On Linux the
-/// mounts below `/run`, `/proc` and `/sys` are not listed. `disk_free_bytes` and `disk_size_bytes` show the last reading,
-/// by the path as it was given.
+/// On Linux and other Unix systems the number is that of `statvfs(3)` for the path, links resolved: the file system that
+/// writes below the path go to, however it is mounted. On Apple's systems and on Windows it is the disk whose mount point is the longest
+/// beginning of the path. The reading is made off the async runtime; while one hangs (a dead network mount), no second one is
+/// started. `disk_free_bytes` and `disk_size_bytes` show the last reading, by the path as it was given.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -38,11 +38,11 @@ pub struct DiskCheck {
     timeout: Duration,
     path: PathBuf,
     min_free: u64,
-    reading: OneCall<Result<Space, DiskError>>,
+    reading: OneCall<Result<Reading, SpaceError>>,
 }
 
 impl DiskCheck {
-    /// Makes the check of the disk that holds `path`, which is looked up anew at each run.
+    /// Makes the check of the file system that holds `path`, which is looked up anew at each run.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             name: "disk".into(),
@@ -71,13 +71,10 @@ impl DiskCheck {
         self
     }
 
-    async fn free_bytes(&self) -> Result<u64, CheckError> {
-        let path = self.path.clone();
-        match self.reading.make(move || read(&path)).await {
-            Ok(Ok(space)) => {
-                space.show(&self.path);
-                Ok(space.free)
-            }
+    async fn read(&self) -> Result<Reading, CheckError> {
+        let (path, min_free) = (self.path.clone(), self.min_free);
+        match self.reading.make(move || Reading::make(&path, min_free)).await {
+            Ok(Ok(reading)) => Ok(reading),
             Ok(Err(error)) => Err(CheckError::new(error.message()).caused_by(error)),
             Err(error) => Err(CheckError::new("disk could not be read").caused_by(error)),
         }
@@ -94,7 +91,15 @@ impl Check for DiskCheck {
     }
 
     fn run(&self) -> BoxFuture<'_, CheckResult> {
-        Box::pin(async move { judge(self.free_bytes().await?, self.min_free) })
+        Box::pin(async move {
+            let reading = self.read().await?;
+            reading.show(&self.path);
+            let judged = judge(reading.space.free, self.min_free);
+            judged.map_err(|error| match reading.place {
+                Some(place) => error.caused_by(place),
+                None => error,
+            })
+        })
     }
 }
 
@@ -122,59 +127,24 @@ fn gigabytes(hundredths: u64) -> String {
     format!("{}.{:02} GB", hundredths / 100, hundredths % 100)
 }
 
-/// What a disk says of itself, in bytes.
-struct Space {
-    free: u64,
-    size: u64,
+/// A reading, and where the file system is mounted if it has too little room.
+struct Reading {
+    space: Space,
+    place: Option<Mounted>,
 }
 
-impl Space {
+impl Reading {
+    fn make(path: &Path, min_free: u64) -> Result<Self, SpaceError> {
+        let space = Space::of(path)?;
+        let place = if space.free > min_free { None } else { Mounted::of(path) };
+        Ok(Self { space, place })
+    }
+
     fn show(&self, path: &Path) {
         let (metrics, path) = (process::metrics(), path.to_string_lossy());
         let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
-        metrics.disk_free.with_label_values(&[&*path]).set(bytes(self.free));
-        metrics.disk_size.with_label_values(&[&*path]).set(bytes(self.size));
-    }
-}
-
-fn read(path: &Path) -> Result<Space, DiskError> {
-    let canonical = path.canonicalize().map_err(|source| DiskError::Path { path: path.into(), source })?;
-    let mut disks =
-        Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing()).map_err(DiskError::List)?;
-    let disk = disks
-        .iter_mut()
-        .filter(|disk| canonical.starts_with(disk.mount_point()))
-        // Of two on one mount point the later covers the earlier; `max_by_key` gives the last of equals.
-        .max_by_key(|disk| disk.mount_point().components().count())
-        .ok_or_else(|| DiskError::NoDisk { path: canonical.clone() })?;
-    // Only this one is measured, so that another mount's trouble stays its own.
-    disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
-    match disk.total_space() {
-        0 => Err(DiskError::Unreadable { mount_point: disk.mount_point().into() }),
-        size => Ok(Space { free: disk.available_space(), size }),
-    }
-}
-
-/// Why free space could not be read, with the paths that only the log may know.
-#[derive(Debug, thiserror::Error)]
-enum DiskError {
-    #[error("{} cannot be looked up", path.display())]
-    Path { path: PathBuf, source: std::io::Error },
-    #[error("the disks cannot be listed")]
-    List(#[source] sysinfo::Error),
-    #[error("no listed disk holds {}", path.display())]
-    NoDisk { path: PathBuf },
-    #[error("the disk at {} does not say its size", mount_point.display())]
-    Unreadable { mount_point: PathBuf },
-}
-
-impl DiskError {
-    fn message(&self) -> &'static str {
-        match self {
-            Self::Path { .. } => "disk path not found",
-            Self::List(_) | Self::Unreadable { .. } => "disk could not be read",
-            Self::NoDisk { .. } => "no disk found for the path",
-        }
+        metrics.disk_free.with_label_values(&[&*path]).set(bytes(self.space.free));
+        metrics.disk_size.with_label_values(&[&*path]).set(bytes(self.space.size));
     }
 }
 
@@ -202,12 +172,5 @@ mod tests {
     fn exactly_what_is_needed_is_not_more_than_that() {
         assert!(judge(GIGABYTE, GIGABYTE).is_err());
         assert!(judge(GIGABYTE + 1, GIGABYTE).is_ok());
-    }
-
-    #[test]
-    fn a_path_that_is_not_there_is_named_to_the_log_only() {
-        let error = read(Path::new("/no/such/path")).err().expect("there is no such path");
-        assert_eq!(error.message(), "disk path not found");
-        assert_eq!(error.to_string(), "/no/such/path cannot be looked up");
     }
 }

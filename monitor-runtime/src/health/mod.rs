@@ -35,6 +35,8 @@ mod question;
 #[cfg(feature = "http")]
 mod routes;
 mod run;
+#[cfg(feature = "disk")]
+mod space;
 mod state;
 mod supervised;
 mod verbose;
