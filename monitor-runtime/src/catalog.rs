@@ -71,7 +71,6 @@ macro_rules! catalog {
         pub(crate) static $ident: Metric = Metric::new($name, Kind::$kind, &[$($label),*], $help);)*
 
         /// Every metric, in the order of this page.
-        #[cfg(any(test, feature = "testing"))]
         pub(crate) static ALL: &[&Metric] = &[$(&$ident),*];
     };
 }

@@ -52,6 +52,17 @@ has_botocore() {
     [ -n "$(find_program python3)" ] && python3 -c 'import botocore' 2>/dev/null
 }
 
+# The other reader of scrapes. Debian's package is for Debian's Python, which may not be the first one in the path.
+has_prometheus_client() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import prometheus_client' 2>/dev/null; then
+            return
+        fi
+    done
+    return 1
+}
+
 # Daemons live in sbin, which an ordinary user's PATH leaves out.
 find_program() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" || true
@@ -84,6 +95,7 @@ has_alertmanager prometheus-alertmanager
 has_victoria_metrics victoria-metrics
 has_rsyslog rsyslog rsyslog-elasticsearch
 has_botocore python3-botocore
+has_prometheus_client python3-prometheus-client
 '
 
 install_missing_packages() {
@@ -103,7 +115,7 @@ install_missing_packages() {
             die "installing the package $packages was not enough ($has still fails)"
         fi
     done <<<"$needs"
-    echo 'compilers of C and C++, PostgreSQL, MariaDB, Prometheus, its Pushgateway, rsyslog and botocore are there'
+    echo 'compilers of C and C++, PostgreSQL, MariaDB, Prometheus, its Pushgateway and its client for Python, rsyslog and botocore are there'
 }
 
 install_packages() {

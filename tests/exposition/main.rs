@@ -6,11 +6,17 @@ mod support;
 #[path = "../support/prometheus.rs"]
 mod prometheus_server;
 
+#[path = "../support/theirs.rs"]
+mod theirs;
+
 mod exemplars;
 mod lint;
 mod negotiation;
 mod open_metrics;
 mod prometheus;
+mod readers;
+mod registries;
+mod unreadable;
 
 use std::io::Read as _;
 

@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/theirs.rs"]
+mod theirs;
+
 mod collector;
 mod conventions;
 mod exits;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use monitor_runtime::otlp::Otlp;
-use monitor_runtime::{metrics, track_agent};
+use monitor_runtime::{Monitor, metrics, track_agent};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric};
@@ -12,6 +12,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Regist
 
 use crate::collector::{Collector, attributes};
 use crate::support::exposition::{Exposition, Kind};
+use crate::theirs::{Gives, Panics, counter, family, gauge, histogram};
 use crate::{flush, turn};
 
 #[track_agent(id = id)]
@@ -183,6 +184,46 @@ fn a_registry_of_the_users_own_is_exported_in_place_of_the_processs() {
     assert_eq!(value("size_bytes_bucket", &[("le", "+Inf")]), Some(4.0));
     assert_eq!((value("size_bytes_sum", &[]), value("size_bytes_count", &[])), (Some(106.5), Some(4.0)));
     assert_eq!(samples.len(), 7);
+}
+
+#[test]
+fn a_family_that_no_scraper_reads_is_not_exported_either() {
+    use prometheus::proto::MetricType;
+
+    let _turn = turn();
+    let registry = Registry::new();
+    let theirs = vec![
+        family("bad.name", MetricType::GAUGE, vec![gauge(&[], 1.0)]),
+        family("bad_label", MetricType::GAUGE, vec![gauge(&[("http.route", "/")], 1.0)]),
+        family("bad_total", MetricType::COUNTER, vec![counter(&[], -1.0)]),
+        family("bad_twice", MetricType::GAUGE, vec![gauge(&[], 1.0), gauge(&[], 2.0)]),
+        family("bad_order", MetricType::HISTOGRAM, vec![histogram(&[], &[(2.0, 1), (1.0, 2)], 2, 1.0)]),
+        family("good", MetricType::GAUGE, vec![gauge(&[], 1.0)]),
+        family("below", MetricType::HISTOGRAM, vec![histogram(&[], &[(-1.0, 1)], 1, -2.0)]),
+    ];
+    registry.register(Gives::new("given", theirs)).unwrap();
+    let pushed = pushed(Some(registry));
+    let names: Vec<_> = pushed.iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(names, ["below", "good"]);
+    let Some(Data::Histogram(below)) = &pushed[0].data else { panic!("{pushed:?}") };
+    assert_eq!(below.data_points[0].sum, None, "OTLP has no place for one that may fall");
+}
+
+#[test]
+fn our_metrics_are_exported_beside_a_collector_that_panics() {
+    let _turn = turn();
+    act("beside_a_panic");
+    let registry = Registry::new();
+    Monitor::builder().registry(registry.clone()).build().unwrap();
+    let collector = Collector::start();
+    let otlp = Otlp::builder().endpoint(collector.url()).registry(registry.clone()).start().unwrap();
+    registry.register(Panics::boxed()).unwrap();
+    flush(&otlp);
+    let received = collector.received();
+    let pushed = &received.metrics.last().unwrap().scope_metrics[0].metrics;
+    for ours in ["agent_executions_total", "build_info", "process_open_fds"] {
+        assert!(pushed.iter().any(|metric| metric.name == ours), "{ours}");
+    }
 }
 
 #[test]

@@ -77,6 +77,9 @@ impl MonitorBuilder {
 
     /// Registers our metrics into a registry that the application already has; `/health/metrics` then shows all
     /// of that registry.
+    ///
+    /// [`build`](Self::build) refuses a registry that has a metric of one of our names, that puts a label on all metrics which one
+    /// of ours has, or whose collectors panic.
     pub fn registry(mut self, registry: prometheus::Registry) -> Self {
         self.registry = Some(registry);
         self
@@ -122,8 +125,8 @@ impl MonitorBuilder {
     /// its `request_id`, else its `run_id`. Off when not set; then it costs a call nothing.
     ///
     /// Scrapes in OpenMetrics and in protobuf show them, those in the text format have no room for them. A bucket's example
-    /// stays for at least a second. Name and value of the id have at most 128 characters together; one that is longer, or
-    /// that a log line has to escape, is passed over. What is bound is known to the log layer of this crate only, so without
+    /// stays for at least a second. Name and value of the id have at most 128 characters together; one that is longer, that
+    /// a log line has to escape, or that has a `}`, is passed over. What is bound is known to the log layer of this crate only, so without
     /// it requests alone have examples.
     ///
     /// They are the process's: one monitor that sets them does so for all, and for good.
@@ -202,7 +205,7 @@ impl MonitorBuilder {
             return Err(BuildError::ZeroSeriesLimit);
         }
         match self.registry.clone() {
-            Some(registry) => Exposed::with(registry).map_err(|reason| BuildError::Registry { reason }),
+            Some(registry) => Ok(Exposed::with(registry)?),
             None => Ok(Exposed::process().clone()),
         }
     }

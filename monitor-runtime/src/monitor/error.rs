@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::registry::{BucketError, NativeHistogramError};
+use crate::registry::{BucketError, NativeHistogramError, Refusal};
 
 /// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
 /// accepted in its place.
@@ -143,6 +143,48 @@ pub enum BuildError {
         /// What the registry said.
         reason: prometheus::Error,
     },
+    /// The registry that was given puts a label on all metrics that one of ours has already.
+    #[error(
+        "the given registry puts the label `{label}` on every metric, and `{metric}` has a label of that name; expected \
+         another name for the registry's label, such as `app_{label}`"
+    )]
+    RegistryLabel {
+        /// The label's name.
+        label: String,
+        /// The first of our metrics that has it.
+        metric: &'static str,
+    },
+    /// The registry that was given puts a prefix or a label on all metrics that Prometheus refuses.
+    #[error(
+        "the given registry puts the {what} {name:?} on every metric, which no scraper reads; expected a name of letters, digits \
+         and `_` that begins with neither a digit nor `__`"
+    )]
+    RegistryName {
+        /// `prefix` or `label`.
+        what: &'static str,
+        /// The prefix, or the label's name.
+        name: String,
+    },
+    /// A collector in the registry that was given panics, so nothing can be gathered from it.
+    #[error(
+        "a collector of the given registry panicked ({panic}); expected collectors that gather without a panic: mend the \
+         collector, or leave it out of the registry"
+    )]
+    RegistryPanic {
+        /// The panic's message.
+        panic: String,
+    },
+}
+
+impl From<Refusal> for BuildError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Name(reason) => Self::Registry { reason },
+            Refusal::Label { label, metric } => Self::RegistryLabel { label, metric },
+            Refusal::Unreadable { what, name } => Self::RegistryName { what, name },
+            Refusal::Panic(panic) => Self::RegistryPanic { panic },
+        }
+    }
 }
 
 /// What the registry said, without the word that `prometheus` puts before it.

@@ -100,8 +100,8 @@ impl Otlp {
             described::want();
         }
         if let Some(metrics) = settings.metrics {
-            let registry = self.registry.unwrap_or_else(|| Exposed::process().registry().clone());
-            guard.metrics = Some(start_metrics(metrics, resource, registry)?);
+            let exposed = self.registry.map_or_else(|| Exposed::process().clone(), Exposed::reading);
+            guard.metrics = Some(start_metrics(metrics, resource, exposed)?);
         }
         Ok(guard)
     }

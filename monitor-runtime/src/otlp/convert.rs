@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::attributes::text;
+use crate::registry::gathered::value;
 
 /// What of a registry can be exported.
 pub(super) struct Converted {
@@ -50,17 +51,15 @@ struct Span {
 )]
 fn process_start(families: &[MetricFamily]) -> Option<u64> {
     let family = families.iter().find(|family| family.name() == "process_start_time_seconds")?;
-    let seconds = family.get_metric().first()?.get_gauge().get_value();
+    let seconds = value(MetricType::GAUGE, family.get_metric().first()?);
     (seconds > 0.0).then(|| (seconds as u64).saturating_mul(1_000_000_000))
 }
 
 fn metric(family: &MetricFamily, span: Span) -> Metric {
-    let samples = family.get_metric();
-    let numbers = |value: fn(&proto::Metric) -> f64| {
-        samples.iter().map(|sample| number(sample, value(sample), span)).collect()
-    };
-    let data = match family.get_field_type() {
-        MetricType::COUNTER => sum(numbers(|sample| sample.get_counter().get_value())),
+    let (kind, samples) = (family.get_field_type(), family.get_metric());
+    let numbers = || samples.iter().map(|sample| number(sample, value(kind, sample), span)).collect();
+    let data = match kind {
+        MetricType::COUNTER => sum(numbers()),
         MetricType::HISTOGRAM => {
             let data_points = samples.iter().map(|sample| histogram(sample, span)).collect();
             Data::Histogram(Histogram { data_points, aggregation_temporality: CUMULATIVE })
@@ -68,9 +67,7 @@ fn metric(family: &MetricFamily, span: Span) -> Metric {
         MetricType::SUMMARY => Data::Summary(Summary {
             data_points: samples.iter().map(|sample| summary(sample, span)).collect(),
         }),
-        MetricType::GAUGE | MetricType::UNTYPED => {
-            Data::Gauge(Gauge { data_points: numbers(|sample| sample.get_gauge().get_value()) })
-        }
+        MetricType::GAUGE | MetricType::UNTYPED => Data::Gauge(Gauge { data_points: numbers() }),
     };
     Metric {
         name: family.name().to_owned(),
@@ -120,11 +117,18 @@ fn histogram(sample: &proto::Metric, span: Span) -> HistogramDataPoint {
         start_time_unix_nano: span.start,
         time_unix_nano: span.now,
         count: histogram.get_sample_count(),
-        sum: Some(histogram.get_sample_sum()),
+        sum: sum_of(histogram),
         bucket_counts: apart(&cumulative, histogram.get_sample_count()),
         explicit_bounds,
         ..HistogramDataPoint::default()
     }
+}
+
+/// What was measured in all, which OTLP has no place for where it may fall: with values below 0.
+fn sum_of(histogram: &proto::Histogram) -> Option<f64> {
+    let sum = histogram.get_sample_sum();
+    let has_negative = histogram.get_bucket().first().is_some_and(|bucket| bucket.upper_bound() < 0.0);
+    (sum >= 0.0 && !has_negative).then_some(sum)
 }
 
 /// Each bucket's own count, where Prometheus adds those below; the last one has no bound.

@@ -1,13 +1,11 @@
 //! The thread that exports metrics.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use prometheus::Registry;
 use prost::Message as _;
 
 use super::control::{Control, Ending};
@@ -16,12 +14,13 @@ use super::exporter::Exporter;
 use super::semconv::SCHEMA_URL;
 use super::span::now;
 use super::worker::scope;
+use crate::registry::Exposed;
 
 /// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is
 /// lost costs nothing but its moment.
 pub(super) struct Metrics {
     control: Arc<Control>,
-    registry: Registry,
+    exposed: Exposed,
     exporter: Exporter,
     resource: Resource,
     interval: Duration,
@@ -31,12 +30,12 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(
         control: Arc<Control>,
-        registry: Registry,
+        exposed: Exposed,
         exporter: Exporter,
         resource: Resource,
         interval: Duration,
     ) -> Self {
-        Self { control, registry, exporter, resource, interval, started: now() }
+        Self { control, exposed, exporter, resource, interval, started: now() }
     }
 
     pub(super) fn run(mut self) {
@@ -44,10 +43,8 @@ impl Metrics {
         let _ending = Ending(&control);
         loop {
             let turn = control.next_turn(self.interval);
-            // A collector of the user's that panics costs this push, as it would cost a scrape, and no other.
-            if let Ok(Converted { metrics, points }) = catch_unwind(AssertUnwindSafe(|| self.read()))
-                && points > 0
-            {
+            let Converted { metrics, points } = self.read();
+            if points > 0 {
                 self.exporter.deliver(points, &self.request(metrics));
             }
             control.answer(turn);
@@ -58,7 +55,7 @@ impl Metrics {
     }
 
     fn read(&self) -> Converted {
-        convert(&self.registry.gather(), Times { fallback_start: self.started, now: now() })
+        convert(&self.exposed.families(), Times { fallback_start: self.started, now: now() })
     }
 
     fn request(&self, metrics: Vec<Metric>) -> Vec<u8> {

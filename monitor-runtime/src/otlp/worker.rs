@@ -15,6 +15,7 @@ use super::queue::SpanQueue;
 use super::settings::{MetricSettings, SpanSettings};
 use super::signal::Signal;
 use super::traces::Traces;
+use crate::registry::Exposed;
 
 /// What made the spans and the metrics.
 pub(super) fn scope() -> InstrumentationScope {
@@ -42,11 +43,11 @@ pub(super) fn start_traces(
 pub(super) fn start_metrics(
     settings: MetricSettings,
     resource: Resource,
-    registry: prometheus::Registry,
+    exposed: Exposed,
 ) -> Result<Arc<Control>, OtlpError> {
     let control = Arc::new(Control::default());
     let exporter = Exporter::new(Signal::Metrics, settings.target, Arc::clone(&control));
-    let metrics = Metrics::new(Arc::clone(&control), registry, exporter, resource, settings.interval);
+    let metrics = Metrics::new(Arc::clone(&control), exposed, exporter, resource, settings.interval);
     spawn(Signal::Metrics, move || metrics.run())?;
     Ok(control)
 }

@@ -190,7 +190,7 @@ impl Buckets {
 #[cfg(feature = "health")]
 fn canonical_bounds(seconds: &[f64]) -> Box<[String]> {
     let bounds = seconds.iter().copied().chain([f64::INFINITY]);
-    bounds.map(|bound| format!("le=\"{}\"}} ", super::open_metrics::canonical(bound))).collect()
+    bounds.map(|bound| format!("le=\"{}\"}} ", super::number::canonical(bound))).collect()
 }
 
 #[cfg(feature = "health")]

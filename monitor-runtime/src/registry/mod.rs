@@ -6,6 +6,7 @@
 mod buckets;
 mod call_readings;
 mod calls;
+mod contents;
 #[cfg(feature = "health")]
 pub(crate) mod exemplars;
 mod exposed;
@@ -14,8 +15,7 @@ mod family;
 mod fine;
 #[cfg(feature = "health")]
 mod format;
-#[cfg(feature = "health")]
-mod gathered;
+pub(crate) mod gathered;
 #[cfg(feature = "health")]
 pub(crate) mod health;
 mod histogram;
@@ -25,8 +25,11 @@ pub(crate) mod http;
 mod in_flight;
 mod index;
 mod labels;
+mod lines;
+mod names;
 #[cfg(feature = "health")]
 mod native;
+mod number;
 mod objective;
 #[cfg(feature = "health")]
 mod open_metrics;
@@ -38,11 +41,11 @@ mod proto;
 #[cfg(feature = "health")]
 mod protobuf;
 mod reading;
+mod registration;
 #[cfg(feature = "health")]
 mod scrapes;
 mod shard;
 mod sink;
-#[cfg(feature = "health")]
 mod surroundings;
 mod text;
 #[cfg(feature = "health")]
@@ -65,6 +68,8 @@ pub(crate) use labels::Labels;
 #[cfg(feature = "health")]
 pub use native::{NativeHistogramError, NativeHistograms};
 pub use promise::{Latency, Objective, Share};
+#[cfg(feature = "health")]
+pub(crate) use registration::Refusal;
 
 use sink::Shown;
 

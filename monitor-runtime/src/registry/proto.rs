@@ -1,7 +1,10 @@
 //! Our families as `prometheus` sees them, for `Registry::gather`.
 
+use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily, MetricType};
 
@@ -9,23 +12,28 @@ use super::labels::Labels;
 use super::objective::ObjectiveMetrics;
 use super::reading::Reading;
 use super::sink::{ExtraLabel, Sample, Shown, Sink};
+use super::surroundings::Surroundings;
 use crate::catalog::{Kind, Metric};
 
 /// A metric in `prometheus`' data model.
-fn family(shown: &Shown) -> MetricFamily {
+pub(super) fn family(shown: &Shown) -> MetricFamily {
     let Metric { name, kind, help, labels } = *shown.metric;
     let mut sink = ProtoSink { names: labels, samples: Vec::new() };
     shown.to(&mut sink);
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     family.set_help(help.to_owned());
-    family.set_field_type(match kind {
+    family.set_field_type(metric_type(kind));
+    family.set_metric(sink.samples);
+    family
+}
+
+pub(super) fn metric_type(kind: Kind) -> MetricType {
+    match kind {
         Kind::Counter => MetricType::COUNTER,
         Kind::Gauge => MetricType::GAUGE,
         Kind::Histogram => MetricType::HISTOGRAM,
-    });
-    family.set_metric(sink.samples);
-    family
+    }
 }
 
 /// The samples of one metric.
@@ -54,7 +62,7 @@ impl Sink for ProtoSink {
     }
 }
 
-fn pair((name, value): (&str, &str)) -> proto::LabelPair {
+pub(super) fn pair((name, value): (&str, &str)) -> proto::LabelPair {
     let mut pair = proto::LabelPair::default();
     pair.set_name(name.to_owned());
     pair.set_value(value.to_owned());
@@ -85,14 +93,11 @@ thread_local! {
     static MODE: Cell<Mode> = const { Cell::new(Mode::Collect) };
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Give our families: somebody gathers.
     Collect,
-    /// Give nothing: our own renderer writes our families itself.
-    Silent,
-    /// Give a family that is known by its name, and by what the registry adds to it.
-    #[cfg(feature = "health")]
+    /// Give one family in place of all of ours, known by its name, and by what the registry adds to it: we show ours ourselves.
     Marked,
 }
 
@@ -125,23 +130,30 @@ impl Collector for CellCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         match MODE.get() {
             Mode::Collect => super::read_cells().iter().map(family).collect(),
-            Mode::Silent => Vec::new(),
-            #[cfg(feature = "health")]
             Mode::Marked => vec![marker()],
         }
     }
 }
 
-/// What the registry holds besides our own cells.
-pub(crate) fn gather_others(registry: &prometheus::Registry) -> Vec<MetricFamily> {
-    in_mode(Mode::Silent, || registry.gather())
+/// A collector of ours that keeps its metrics itself.
+pub(super) struct OwnCollector(pub(super) Box<dyn Collector>);
+
+impl Collector for OwnCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => self.0.collect(),
+            Mode::Marked => Vec::new(),
+        }
+    }
 }
 
 /// The name of the family that tells of a registry.
-#[cfg(feature = "health")]
-pub(crate) const MARKER: &str = "monitor_is_registered_here";
+pub(super) const MARKER: &str = "monitor_is_registered_here";
 
-#[cfg(feature = "health")]
 fn marker() -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(MARKER.to_owned());
@@ -150,10 +162,48 @@ fn marker() -> MetricFamily {
     family
 }
 
-/// What the registry holds, with [`MARKER`] in place of our own cells if they are in it.
+/// Gives [`MARKER`] alone, and nothing to others who gather meanwhile.
 #[cfg(feature = "health")]
-pub(crate) fn gather_marker(registry: &prometheus::Registry) -> Vec<MetricFamily> {
-    in_mode(Mode::Marked, || registry.gather())
+pub(super) struct MarkerCollector(Desc);
+
+#[cfg(feature = "health")]
+impl MarkerCollector {
+    pub(super) fn new() -> Result<Self, prometheus::Error> {
+        let labels = std::collections::HashMap::new();
+        Desc::new(MARKER.to_owned(), "Marks a registry.".to_owned(), Vec::new(), labels).map(Self)
+    }
+}
+
+#[cfg(feature = "health")]
+impl Collector for MarkerCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.0]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => Vec::new(),
+            Mode::Marked => vec![marker()],
+        }
+    }
+}
+
+/// What the registry adds to our metrics, if they are in it, and what it holds besides.
+///
+/// # Errors
+///
+/// The message of a collector that panicked. `Registry::gather` then gives nothing of the others either, and a registry does not
+/// tell of its collectors.
+pub(super) fn gather(registry: &Registry) -> Result<(Option<Surroundings>, Vec<MetricFamily>), String> {
+    let gathered = catch_unwind(AssertUnwindSafe(|| in_mode(Mode::Marked, || registry.gather())));
+    let mut families = gathered.map_err(|panic| message(&*panic))?;
+    Ok((Surroundings::take_from(&mut families), families))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 /// Runs `gather` in a mode that ends with it, even by a panic of some user's collector.

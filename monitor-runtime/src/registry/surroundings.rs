@@ -1,40 +1,66 @@
 //! What a registry adds to each metric that is gathered from it.
 
-use prometheus::Registry;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 
+#[cfg(feature = "health")]
 use super::labels::escape_into;
 use super::proto;
 
 /// A registry's prefix and the labels it gives to all metrics; none, for most.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// With the `_` that ends it.
     pub(super) prefix: String,
     pub(super) labels: Vec<(String, String)>,
     /// `name="value",name="value"`
+    #[cfg(feature = "health")]
     pub(super) text: String,
 }
 
 impl Surroundings {
-    /// Those of a registry that our metrics are in; `None` where they are not. A registry does not tell of itself, so they are
-    /// read off a family that it is given.
-    pub(super) fn of(registry: &Registry) -> Option<Self> {
-        let mut marked = proto::gather_marker(registry).into_iter();
-        let (prefix, family) = marked.find_map(|family| Some((prefix(&family)?, family)))?;
-        let labels =
-            family.get_metric().first().map(prometheus::proto::Metric::get_label).unwrap_or_default();
+    /// Takes the family that marks our metrics out of `families`. A registry does not tell of itself, so its prefix and its
+    /// labels are read off that family; `None` where our metrics are not in it.
+    pub(super) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {
+        let at = families.iter().position(|family| family.name().ends_with(proto::MARKER))?;
+        let family = families.remove(at);
+        let labels = family.get_metric().first().map_or(&[][..], |metric| metric.get_label());
         let labels: Vec<_> =
             labels.iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned())).collect();
-        let text = labels.iter().map(|(name, value)| {
-            let mut text = format!("{name}=\"");
-            escape_into(&mut text, value);
-            text + "\""
-        });
-        Some(Self { prefix, text: text.collect::<Vec<_>>().join(","), labels })
+        Some(Self {
+            prefix: family.name().strip_suffix(proto::MARKER).unwrap_or_default().to_owned(),
+            #[cfg(feature = "health")]
+            text: written(&labels),
+            labels,
+        })
+    }
+
+    /// Whether the registry adds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.prefix.is_empty() && self.labels.is_empty()
+    }
+
+    /// A family with what the registry would add to it.
+    pub(super) fn given(&self, mut family: MetricFamily) -> MetricFamily {
+        if !self.prefix.is_empty() {
+            family.set_name(format!("{}{}", self.prefix, family.name()));
+        }
+        if !self.labels.is_empty() {
+            for metric in family.mut_metric().iter_mut() {
+                let mut labels: Vec<LabelPair> = metric.take_label();
+                labels.extend(self.labels.iter().map(|(name, value)| proto::pair((name, value))));
+                metric.set_label(labels);
+            }
+        }
+        family
     }
 }
 
-fn prefix(family: &MetricFamily) -> Option<String> {
-    family.name().strip_suffix(proto::MARKER).map(str::to_owned)
+#[cfg(feature = "health")]
+fn written(labels: &[(String, String)]) -> String {
+    let texts = labels.iter().map(|(name, value)| {
+        let mut text = format!("{name}=\"");
+        escape_into(&mut text, value);
+        text + "\""
+    });
+    texts.collect::<Vec<_>>().join(",")
 }

@@ -1,7 +1,11 @@
 //! The Prometheus text format, version 0.0.4, written straight from the cells.
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
+use prometheus::proto::{MetricFamily, MetricType};
+
 use super::labels::Labels;
+use super::lines::{Style, write_samples};
+use super::number::plain;
 use super::reading::Reading;
 use super::sink::{ExtraLabel, Sample, Shown, Sink};
 use crate::catalog::Metric;
@@ -18,6 +22,25 @@ pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
     if out.len() == header_end {
         out.truncate(start);
     }
+}
+
+/// Appends a family that `prometheus` gathered.
+pub(super) fn write_gathered(family: &MetricFamily, out: &mut Vec<u8>) {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => "counter",
+        MetricType::HISTOGRAM => "histogram",
+        MetricType::SUMMARY => "summary",
+        MetricType::GAUGE | MetricType::UNTYPED => "gauge",
+    };
+    let name = family.name();
+    let mut header = String::new();
+    if !family.help().is_empty() {
+        let help = family.help().replace('\\', "\\\\").replace('\n', "\\n");
+        header = format!("# HELP {name} {help}\n");
+    }
+    header.extend(["# TYPE ", name, " ", kind, "\n"]);
+    out.extend_from_slice(header.as_bytes());
+    write_samples(Style::Text, family, out);
 }
 
 /// The lines of one metric.
@@ -39,7 +62,7 @@ impl Sink for TextSink<'_> {
             }
             Sample::Decimal(value) => {
                 open(self.out, self.name, labels, closed(labels, extra));
-                self.out.extend_from_slice(value.to_string().as_bytes());
+                self.out.extend_from_slice(plain(value).as_bytes());
                 self.out.push(b'\n');
             }
             Sample::Histogram(reading) => self.histogram(labels, extra, reading),

@@ -4,15 +4,12 @@
 //! Sample names are those of the text format, so that nothing is renamed by a change of scraper.
 
 mod gathered;
-mod number;
 mod own;
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
 pub(super) use gathered::write as write_gathered;
-pub(super) use number::canonical;
 pub(super) use own::write as write_own;
+
+use super::names::Names;
 
 /// What ends an exposition, so that one cut short is not taken for a whole one.
 pub(super) const END: &[u8] = b"# EOF\n";
@@ -22,22 +19,12 @@ pub(super) const END: &[u8] = b"# EOF\n";
 const UNITS: [&str; 9] =
     ["seconds", "bytes", "ratio", "celsius", "meters", "grams", "joules", "volts", "amperes"];
 
-/// The names of all families of an exposition, as the text format has them.
-#[derive(Debug)]
-pub(super) struct Names<'n>(HashSet<Cow<'n, str>>);
-
-impl<'n> Names<'n> {
-    pub(super) fn new(names: impl Iterator<Item = Cow<'n, str>>) -> Self {
-        Self(names.collect())
-    }
-
-    /// A counter's family, which is called as its samples are, less `_total`. One whose samples do not end so, or whose name
-    /// would then be another family's, is of unknown type, since OpenMetrics has no counter of that name.
-    fn counter<'a>(&self, name: &'a str) -> (&'a str, &'static str) {
-        match name.strip_suffix("_total") {
-            Some(stem) if !stem.is_empty() && !self.0.contains(stem) => (stem, "counter"),
-            _ => (name, "unknown"),
-        }
+/// A counter's family, which is called as its samples are, less `_total`. One whose samples do not end so, or whose name would
+/// then be another's, is of unknown type, since OpenMetrics has no counter of that name.
+fn counter<'a>(names: &Names, name: &'a str) -> (&'a str, &'static str) {
+    match name.strip_suffix("_total") {
+        Some(stem) if !stem.is_empty() && !names.has(stem) => (stem, "counter"),
+        _ => (name, "unknown"),
     }
 }
 

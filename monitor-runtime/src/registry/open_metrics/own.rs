@@ -2,20 +2,21 @@
 
 use super::super::exemplars::Exemplar;
 use super::super::labels::{Labels, escape_into};
+use super::super::names::Names;
+use super::super::number::plain;
 use super::super::reading::Reading;
 use super::super::sink::{ExtraLabel, Sample, Shown, Sink};
 use super::super::surroundings::Surroundings;
 use super::super::text::{closed, integer, open, opened, seconds};
-use super::number::plain;
-use super::{Names, write_header};
+use super::{counter, write_header};
 use crate::catalog::{Kind, Metric};
 
 /// Appends a metric's header and its lines, or nothing when it has no series.
-pub(crate) fn write(names: &Names<'_>, around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(names: &Names, around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = *shown.metric;
     let name = &*format!("{}{name}", around.prefix);
     let start = out.len();
-    let family = if kind == Kind::Counter { names.counter(name) } else { (name, kind.as_str()) };
+    let family = if kind == Kind::Counter { counter(names, name) } else { (name, kind.as_str()) };
     write_header(out, family, help);
     let header_end = out.len();
     shown.to(&mut LineSink { name, around: &around.text, out });
@@ -118,7 +119,7 @@ mod tests {
         series.record(Outcome::Success, 1_000_000_000, None);
 
         let readings = Rc::new(Readings::of(vec![series]));
-        let names = Names::new(std::iter::empty());
+        let names = Names::new(None);
         let mut out = Vec::new();
         for shown in [
             Shown::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), Readings::show_active),
@@ -150,7 +151,7 @@ agent_executions_total{agent_id="a\\b\"c\nd",status="success"} 1
 
     #[test]
     fn an_exemplar_stands_behind_its_buckets_count() {
-        let identity = super::super::super::exemplars::Identity::new("trace_id", "a\"b").unwrap();
+        let identity = super::super::super::exemplars::Identity { label: "trace_id", value: "a\"b".into() };
         let taken = std::time::Duration::from_millis(1_700_000_000_004);
         let mut out = Vec::new();
         write_exemplar(&mut out, &Exemplar { identity, nanos: 250_000_000, taken });

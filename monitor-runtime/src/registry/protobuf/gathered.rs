@@ -2,40 +2,33 @@
 
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType, Summary};
 
-use super::super::gathered::{check, values};
+use super::super::gathered::value;
 use super::wire::Message;
 use super::{Type, write_family, write_label, write_value};
 
-/// Appends a family, or nothing of it.
-///
-/// # Errors
-///
-/// When it is of no type, or has nothing in it.
-pub(crate) fn write(family: &MetricFamily, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
-    check(family)?;
-    let (kind, values) = match family.get_field_type() {
-        MetricType::COUNTER => (Type::Counter, values(family)?),
-        MetricType::SUMMARY => (Type::Summary, Vec::new()),
-        MetricType::HISTOGRAM => (Type::Histogram, Vec::new()),
-        _ => (Type::Gauge, values(family)?),
+/// Appends a family.
+pub(crate) fn write(family: &MetricFamily, out: &mut Vec<u8>) {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => Type::Counter,
+        MetricType::SUMMARY => Type::Summary,
+        MetricType::HISTOGRAM => Type::Histogram,
+        MetricType::GAUGE | MetricType::UNTYPED => Type::Gauge,
     };
     write_family(out, (family.name(), family.help(), kind), |message| {
-        let mut values = values.into_iter();
         for metric in family.get_metric() {
-            message.nested(4, |message| write_metric(message, kind, metric, values.next()));
+            message.nested(4, |message| write_metric(message, (kind, family.get_field_type()), metric));
         }
     });
-    Ok(())
 }
 
-fn write_metric(message: &mut Message<'_>, kind: Type, metric: &Metric, value: Option<f64>) {
+fn write_metric(message: &mut Message<'_>, (kind, gathered): (Type, MetricType), metric: &Metric) {
     for pair in metric.get_label() {
         write_label(message, pair.name(), pair.value());
     }
     match kind {
         Type::Summary => message.nested(4, |message| summary(message, metric.get_summary())),
         Type::Histogram => message.nested(7, |message| histogram(message, metric.get_histogram())),
-        Type::Counter | Type::Gauge => write_value(message, kind, value.unwrap_or(f64::NAN)),
+        Type::Counter | Type::Gauge => write_value(message, kind, value(gathered, metric)),
     }
     if metric.timestamp_ms() != 0 {
         message.signed(6, metric.timestamp_ms());

@@ -1,15 +1,15 @@
-//! Numbers as OpenMetrics writes them.
+//! Numbers as the text formats write them.
 
 /// A number as a sample's value.
-pub(super) fn plain(number: f64) -> String {
+pub(crate) fn plain(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     number.to_string()
 }
 
-/// A number in the one form that label values (`le`, `quantile`) have, so that a bound is the same series wherever it comes
-/// from: that of Go's `%g`, and a float for everyone to see.
+/// A number in the one form that label values (`le`, `quantile`) have in OpenMetrics, so that a bound is the same series
+/// wherever it comes from: that of Go's `%g`, and a float for everyone to see.
 pub(crate) fn canonical(number: f64) -> String {
     if !number.is_finite() || number == 0.0 {
         return if number == 0.0 { "0.0".to_owned() } else { plain(number) };
