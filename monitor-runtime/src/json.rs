@@ -21,6 +21,16 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Whether [`write_escaped`] would change the text.
+#[cfg(any(feature = "http", all(feature = "health", feature = "logging")))]
+pub(crate) fn is_escaped(text: &str) -> bool {
+    let mut written = Vec::new();
+    !is_plain(text.as_bytes()) && {
+        write_escaping(&mut written, text.as_bytes());
+        written != text.as_bytes()
+    }
+}
+
 /// Appends a finite float as the shortest JSON number that reads back as the same value, and `NaN` and the
 /// infinities, which JSON lacks, as the strings `"NaN"`, `"inf"`, `"-inf"`.
 pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {

@@ -7,7 +7,8 @@ use http::Request;
 use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{Monitor, context, track_agent};
 
-use crate::{OPEN_METRICS, TEXT, answer, scrape, text};
+use crate::readers::python;
+use crate::{OPEN_METRICS, PROTOBUF, TEXT, answer, scrape, text};
 
 fn monitor() -> Monitor {
     Monitor::builder().exemplars(true).build().unwrap()
@@ -150,4 +151,70 @@ fn a_function_that_was_called_before_has_exemplars_from_then_on() {
     let monitor = monitor();
     capture_logs(known_before);
     assert_eq!(only(&monitor, r#"agent_id="known_before""#), r#"{trace_id="known-before"}"#);
+}
+
+/// Ids that no log line has as they are, and one that older readers take for the end of the labels.
+const ESCAPED: [&str; 4] = ["a\"b", "c\\d", "e\\\"f", "s} # {t"];
+
+/// Sends a request with each id, to a route and an agent of its own.
+fn send_escaped(monitor: &Monitor, path: &'static str, agent: fn()) {
+    let handler = async move || agent();
+    let app = Router::new().route(path, get(handler)).layer(monitor.layer());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for id in ESCAPED {
+        let request = Request::get(path).header("x-request-id", id).body(Body::empty()).unwrap();
+        let response = runtime.block_on(answer(&app, request));
+        assert_eq!(response.headers()["x-request-id"], id, "it is taken, so it is no example for being none");
+    }
+}
+
+#[track_agent("escaped_silent")]
+fn escaped_silent() {}
+
+#[track_agent("escaped_logged", fields(trace_id = "g\"h", run_id = "i\\j"))]
+fn escaped_logged() {}
+
+#[track_agent("escaped_late")]
+fn escaped_late() {
+    context::bind("trace_id", "k\"l");
+}
+
+#[test]
+fn an_id_that_readers_trip_over_is_no_example_on_any_path() {
+    let monitor = monitor();
+    send_escaped(&monitor, "/escaped_silent", escaped_silent);
+    capture_logs(|| {
+        send_escaped(&monitor, "/escaped_logged", escaped_logged);
+        escaped_late();
+    });
+    for series in ["escaped_silent", "escaped_logged", "escaped_late"] {
+        assert_eq!(exemplars(&monitor, series), [""; 0], "{series}");
+    }
+    let open_metrics = scrape(&monitor, OPEN_METRICS);
+    python("openmetrics", text(&open_metrics)).unwrap();
+    let message = scrape(&monitor, PROTOBUF);
+    for id in ESCAPED.iter().chain(&["g\"h", "i\\j", "k\"l"]) {
+        assert!(!message.windows(id.len()).any(|bytes| bytes == id.as_bytes()), "{id}");
+    }
+}
+
+#[track_agent("plain_after_escaped", fields(trace_id = "m\"n"))]
+fn plain_after_escaped() {}
+
+#[test]
+fn a_plain_request_id_stands_in_for_a_trace_id_that_is_escaped() {
+    let monitor = monitor();
+    let app = Router::new().route("/stands_in", get(async || plain_after_escaped())).layer(monitor.layer());
+    let id = "o'p # {q=,";
+    let request = Request::get("/stands_in").header("x-request-id", id).body(Body::empty()).unwrap();
+    capture_logs(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(answer(&app, request)).status(), 200);
+    });
+    let open_metrics = scrape(&monitor, OPEN_METRICS);
+    let read = python("openmetrics", text(&open_metrics)).unwrap();
+    for series in ["'agent_id': 'plain_after_escaped'", "'endpoint': '/stands_in'"] {
+        let named = read.lines().filter(|line| line.contains(series) && line.contains(id));
+        assert_eq!(named.count(), 1, "{series}: {read}");
+    }
 }

@@ -40,11 +40,13 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// An id, if it is one that fits.
+    /// An id, if it is one that fits, and that log lines have as it is. Readers of exemplars trip over escapes and `}`: Python's
+    /// client refuses the whole scrape, and Prometheus 2 keeps the backslashes.
     #[cfg(any(feature = "logging", feature = "http"))]
     pub(crate) fn new(label: &'static str, value: &str) -> Option<Self> {
         let fits = !value.is_empty() && label.len() + value.chars().count() <= MOST_CHARACTERS;
-        fits.then(|| Self { label, value: value.into() })
+        (fits && !value.contains('}') && !crate::json::is_escaped(value))
+            .then(|| Self { label, value: value.into() })
     }
 }
 
@@ -167,5 +169,15 @@ mod tests {
         assert!(identity(&"ü".repeat(120)).is_some(), "characters, not bytes");
         assert_eq!(identity(&"x".repeat(121)), None);
         assert_eq!(identity(""), None);
+    }
+
+    #[test]
+    fn an_id_that_readers_trip_over_is_none() {
+        for escaped in ["a\"b", "a\\b", "a\nb", "\u{1b}[1m", "a\u{85}b", "a\u{2028}b", "a}b"] {
+            assert_eq!(identity(escaped), None, "{escaped:?}");
+        }
+        for plain in ["a'b # {c=,", "\u{fc}\u{c2}\u{2026}", "4bf92f3577b34da6a3ce929d0e0e4736"] {
+            assert!(identity(plain).is_some(), "{plain:?}");
+        }
     }
 }
