@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Bytes;
-use http::{Method, Response, header};
+use http::{Method, Request, Response, header};
 use monitor_runtime::health::{DatabaseCheck, DiskCheck};
 use monitor_runtime::{Monitor, metrics};
 use serde_json::Value;
@@ -185,4 +185,26 @@ fn without_length(response: &Response<Bytes>) -> http::HeaderMap {
     let mut headers = response.headers().clone();
     headers.remove(header::CONTENT_LENGTH);
     headers
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_as_by_answer_on_every_route() {
+    let monitor = Monitor::builder().check(passing("a")).build().unwrap();
+    let paths = ["/health/live", "/health/ready", "/health/ready/a", "/health/startup", "/health/metrics"];
+    for path in paths {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FOO", "get"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let routed = request(&monitor, method.clone(), path).await;
+            let plain = Request::builder().method(&method).uri(path).body(()).unwrap();
+            let plain = monitor.answer(&plain).unwrap();
+
+            assert_eq!(routed.status(), 405, "{method} {path}");
+            assert_eq!(routed.headers()[header::ALLOW], "GET,HEAD", "{method} {path}");
+            assert_eq!(routed.headers()[header::CACHE_CONTROL], "no-store", "{method} {path}");
+            assert_eq!(routed.headers()[header::CONTENT_TYPE], "application/json", "{method} {path}");
+            // hyper leaves out the length of what a `CONNECT` is answered; axum adds it to all.
+            assert_eq!(&without_length(&routed), plain.headers(), "{method} {path}");
+            assert_eq!(routed.body(), plain.body(), "{method} {path}");
+        }
+    }
 }

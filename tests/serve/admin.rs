@@ -120,6 +120,26 @@ fn it_answers_every_route_with_all_workers_blocked() {
 }
 
 #[test]
+fn its_refusals_are_json_that_nobody_may_keep() {
+    let application = Application::start(with_admin());
+    for (method, path, status) in [
+        ("GET", "/other", 404),
+        ("POST", "/", 404),
+        ("POST", "/health/live", 405),
+        ("FOO", "/health/ready/a", 405),
+    ] {
+        let refused = Client(application.admin()).send(method, path, &[], "");
+        assert_eq!(refused.status, status, "{method} {path}");
+        assert_eq!(refused.header("cache-control"), Some("no-store"), "{method} {path}");
+        assert_eq!(refused.header("content-type"), Some("application/json"), "{method} {path}");
+        assert_eq!(refused.header("allow"), (status == 405).then_some("get,head"), "{method} {path}");
+        assert!(refused.body.starts_with(r#"{"error":"#), "{}", refused.body);
+    }
+    let head = Client(application.admin()).send("HEAD", "/other", &[], "");
+    assert_eq!((head.status, &*head.body), (404, ""));
+}
+
+#[test]
 fn a_runtime_that_is_wedged_past_the_threshold_is_not_alive_until_it_runs_again() {
     let application = Application::start(with_admin().liveness_threshold(Duration::from_millis(100)));
     let admin = application.admin();

@@ -105,6 +105,25 @@ pub(crate) fn method_not_allowed() -> Response<Bytes> {
     with(json(StatusCode::METHOD_NOT_ALLOWED, body), ALLOW, "GET,HEAD")
 }
 
+/// 404: none of the routes, from a listener that has no others.
+#[cfg(feature = "http")]
+pub(crate) fn no_such_route() -> Response<Bytes> {
+    let body = br#"{"error":"no such route","routes":["/health/live","/health/ready","/health/ready/<name>","/health/startup","/health/metrics"]}"#;
+    json(StatusCode::NOT_FOUND, Bytes::from_static(body))
+}
+
+/// 500: a fault of this crate ended the scrape.
+#[cfg(feature = "http")]
+pub(crate) fn scrape_panicked() -> Response<Bytes> {
+    json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(br#"{"error":"the scrape panicked"}"#))
+}
+
+/// 503: the runtime shuts down and runs no scrape any more.
+#[cfg(feature = "http")]
+pub(crate) fn runtime_ends() -> Response<Bytes> {
+    json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"error":"the runtime shuts down"}"#))
+}
+
 fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {
     answer(code, HeaderValue::from_static("application/json"), body)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::handler::Handler;
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
 
 use super::question::{LIVE, METRICS, Probe, READY, STARTUP};
 use super::{Heartbeat, answer as answers};
@@ -25,7 +25,18 @@ pub(crate) fn routes(monitor: Monitor) -> Router {
 
 /// Every route, for a runtime that watches the application's.
 pub(crate) fn admin_routes(monitor: Monitor, heartbeat: Arc<Heartbeat>) -> Router {
-    Router::new().route(LIVE, get(watched)).with_state(heartbeat).merge(all_but_live(monitor))
+    let routes = Router::new().route(LIVE, get(watched)).with_state(heartbeat).merge(all_but_live(monitor));
+    routes.fallback(async || answers::no_such_route().map(Body::from))
+}
+
+/// Answers `GET` and `HEAD`, and every other method as `Monitor::answer` does.
+fn get<H, T, S>(handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    routing::get(handler).fallback(async || answers::method_not_allowed().map(Body::from))
 }
 
 fn all_but_live(monitor: Monitor) -> Router {
@@ -67,9 +78,8 @@ async fn metrics(State(monitor): State<Monitor>, request: Request) -> Response {
     match tokio::task::spawn_blocking(scrape).await {
         Ok(response) => response.map(Body::from),
         // Collectors that panic are left out, so this is a fault of ours: an answer tells more than a connection that closes.
-        Err(error) if error.is_panic() => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        // The runtime shuts down.
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(error) if error.is_panic() => answers::scrape_panicked().map(Body::from),
+        Err(_) => answers::runtime_ends().map(Body::from),
     }
 }
 
