@@ -172,12 +172,13 @@ fn traced() {
 fn a_process_passes_on_the_trace_of_a_request_and_says_it_in_its_lines() {
     let lines = log(&mut process("traced"));
     assert_eq!(events(&lines), ["calling", "calling"]);
+    assert_eq!(lines[0].names()[4..], ["request_id", "method", "endpoint", "trace_id", "span_id", "sent"]);
     let names = ["request_id", "trace_id", "span_id", "sent"];
     let said: Vec<_> = names.iter().map(|name| lines[0].get(name).and_then(|value| value.as_str())).collect();
     assert_eq!(said, ["r-1", &TRACEPARENT[3..35], &TRACEPARENT[36..52], TRACEPARENT].map(Some));
     assert_eq!(
         lines[1].names()[4..],
-        ["request_id"],
+        ["request_id", "method", "endpoint"],
         "the next request uses the same places and is in no trace"
     );
 }
@@ -362,9 +363,11 @@ fn a_quiet_log_still_says_where_its_lines_were_written() {
         assert_eq!(events(&lines), ["slow", "skill failed"], "{scenario}");
         for line in &lines {
             assert_eq!(
-                line.fields()[..6],
+                line.fields()[..8],
                 [
                     ("request_id", &json!("r-1")),
+                    ("method", &json!("GET")),
+                    ("endpoint", &json!("/")),
                     ("agent_id", &json!("planner")),
                     ("skill_id", &json!("web_search")),
                     ("user_id", &json!(17)),

@@ -19,7 +19,7 @@ fn to(method: Method) -> Request<()> {
 }
 
 /// Sends one request through the layer to a service that gives this response.
-async fn answered<B: Body + Send>(
+async fn answered<B: Body<Data: 'static> + Send>(
     method: Method,
     response: Response<B>,
 ) -> Response<monitor_runtime::http::ResponseBody<B>> {
@@ -292,4 +292,39 @@ async fn length_and_end_of_the_inner_body_show_through() {
     let mut unknown = pin!(unknown.into_body());
     unknown.frame().await.unwrap().unwrap();
     assert!(!unknown.is_end_stream());
+}
+
+#[tokio::test]
+async fn a_large_body_comes_whole_to_one_who_collects_it() {
+    let recorded = Recorded::start().await;
+    let data: Vec<u8> = (0..1_000_003_u32).map(|at| at.to_le_bytes()[at as usize % 4]).collect();
+
+    let mut response = answered(Method::GET, Response::new(Full::<Bytes>::from(data.clone()))).await;
+    let mut read = response.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
+    assert_eq!(response.size_hint().exact(), Some((data.len() - read.len()) as u64));
+    assert!(!response.is_end_stream());
+    recorded.still_open();
+    let rest = response.collect().await.unwrap().to_bytes();
+    read.extend_from_slice(&rest);
+
+    assert!(read == data, "{} bytes of {}", read.len(), data.len());
+    recorded.expect(&["GET unmatched 200 = 1"]);
+}
+
+#[tokio::test]
+async fn a_large_body_that_is_not_read_to_its_last_byte_is_a_client_that_left() {
+    let recorded = Recorded::start().await;
+
+    let mut response = answered(Method::GET, Response::new(Full::<Bytes>::from(vec![7; 200_000]))).await;
+    let mut read = 0;
+    while let Some(frame) = response.frame().await {
+        read += frame.unwrap().data_ref().unwrap().len();
+        if read > 190_000 {
+            break;
+        }
+    }
+    recorded.still_open();
+    drop(response);
+
+    recorded.expect(&["GET unmatched 499 = 1"]);
 }

@@ -11,3 +11,5 @@ mod recorded;
 mod request_id;
 mod socket;
 mod traces;
+mod transfers;
+mod unmatched;

@@ -93,11 +93,14 @@ async fn ask() -> StatusCode {
 }
 
 fn exported() -> Collector {
+    exported_by(Router::new().route("/ask/{id}", get(ask)).layer(HttpLayer::new()))
+}
+
+fn exported_by(app: Router) -> Collector {
     let _turn = turn();
     let collector = Collector::start();
     let otlp = Otlp::builder().endpoint(collector.url()).start().unwrap();
     let request = Request::get("/ask/7").header("x-request-id", "r-1").body(Body::empty()).unwrap();
-    let app = Router::new().route("/ask/{id}", get(ask)).layer(HttpLayer::new());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     with_default(tracing_subscriber::registry().with(otlp.layer()), || {
         drop(runtime.block_on(app.oneshot(request)).unwrap());
@@ -117,6 +120,36 @@ fn every_span_has_the_name_the_kind_and_the_attributes_of_the_conventions() {
         assert_eq!(exported, attributes, "{name}");
     }
     assert_eq!(collector.spans().len(), TABLE.len());
+}
+
+#[test]
+fn a_request_that_is_routed_further_in_has_its_route() {
+    let changed = |mut request: Request<Body>| {
+        *request.uri_mut() = "/ask/7".parse().unwrap();
+        request
+    };
+    let routed = Router::new().route("/ask/{id}", get(ask)).layer(HttpLayer::new());
+    let changing = tower::ServiceExt::<Request<Body>>::map_request(routed, changed);
+    let collector = exported_by(Router::new().fallback_service(changing).layer(HttpLayer::new()));
+
+    let (name, kind, attributes) = TABLE[4];
+    let Span { kind: exported_kind, attributes: exported, .. } = collector.span(name);
+    let exported: Vec<_> = exported.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!((exported_kind, &*exported), (kind, attributes));
+}
+
+#[test]
+fn a_probe_mounted_as_a_service_is_no_span() {
+    let monitor = monitor_runtime::Monitor::builder().build().unwrap();
+    let probes = Router::new().route("/ask/{id}", get(ask)).merge(monitor.routes());
+    let to_live = |mut request: Request<Body>| {
+        *request.uri_mut() = "/health/live".parse().unwrap();
+        request
+    };
+    let mounted = tower::ServiceExt::<Request<Body>>::map_request(probes, to_live);
+    let collector = exported_by(Router::new().fallback_service(mounted).layer(HttpLayer::new()));
+
+    assert!(collector.spans().is_empty(), "{:?}", collector.spans());
 }
 
 #[test]

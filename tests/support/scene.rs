@@ -114,7 +114,8 @@ pub(crate) struct Scene {
 }
 
 const BASE: [&str; 4] = ["timestamp", "level", "logger", "event"];
-const FIRST: [&str; 6] = ["request_id", "agent_id", "skill_id", "query", "trace_id", "span_id"];
+const FIRST: [&str; 8] =
+    ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
 /// What an output does to values.
 #[derive(Clone, Debug, Default)]

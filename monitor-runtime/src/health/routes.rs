@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
+use axum::middleware::map_request;
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
@@ -20,7 +21,15 @@ pub(crate) const PATHS: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 
 /// Every route, for the runtime that the application is on.
 pub(crate) fn routes(monitor: Monitor) -> Router {
-    Router::new().route(LIVE, get(live)).with_state(monitor.clone()).merge(all_but_live(monitor))
+    let routes =
+        Router::new().route(LIVE, get(live)).with_state(monitor.clone()).merge(all_but_live(monitor));
+    routes.route_layer(map_request(left_out))
+}
+
+/// A layer that could not know the route, as where it is mounted by `nest_service`, learns here that it is a probe.
+async fn left_out(request: Request) -> Request {
+    crate::http::leave_out(request.extensions());
+    request
 }
 
 /// Every route, for a runtime that watches the application's.

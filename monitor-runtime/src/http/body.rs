@@ -1,9 +1,10 @@
 //! From the response's head to the end of its body.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -12,6 +13,17 @@ use tracing::Span;
 use super::guard::Guard;
 use super::inside::Inside;
 use super::method::Name;
+
+/// How much of a large frame is kept back, to be handed over in pieces.
+///
+/// A server polls for a frame while it has room for one, and then writes out what it has: hyper's HTTP/1 after 16 frames or about
+/// 400 KiB, its HTTP/2 as the client's window allows. So the last piece is polled for once nearly all before it is written, which
+/// no frame is that holds the whole body. Pieces of a body do not wait for each other, so that one who collects it gets it all.
+const KEPT_BACK: usize = PIECES * PIECE;
+
+/// As many as hyper buffers; the frame that they are cut from is one more.
+const PIECES: usize = 16;
+const PIECE: usize = 2 * 1_024;
 
 pin_project! {
     /// The response body of [`HttpService`](super::HttpService): the inner body, frame by frame.
@@ -31,6 +43,8 @@ pin_project! {
         status: u16,
         // Bytes still to come, when that is known.
         remaining: Option<u64>,
+        // The end of the frame that was handed over last.
+        kept_back: Bytes,
     }
 
     impl<B> PinnedDrop for ResponseBody<B>
@@ -40,8 +54,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // A body may come to its end while nobody polls it, and a server that sees so does not poll it again.
-            let (guard, inner) = (this.guard, &this.inner);
-            if guard.is_waiting() && guard.run(|| has_ended(inner)) {
+            let (guard, inner, kept_back) = (this.guard, &this.inner, this.kept_back);
+            if guard.is_waiting() && kept_back.is_empty() && guard.run(|| has_ended(inner)) {
                 guard.settle(*this.status);
             }
         }
@@ -64,6 +78,7 @@ impl<B: Body> ResponseBody<B> {
             guard,
             status: status.as_u16(),
             remaining,
+            kept_back: Bytes::new(),
         })
     }
 }
@@ -72,11 +87,16 @@ impl<B: Body> ResponseBody<B> {
 impl<B: Body + Default> Default for ResponseBody<B> {
     fn default() -> Self {
         let inner = Inside::new(B::default(), None);
-        Self { inner, guard: Guard::uncounted(), status: StatusCode::OK.as_u16(), remaining: None }
+        let status = StatusCode::OK.as_u16();
+        Self { inner, guard: Guard::uncounted(), status, remaining: None, kept_back: Bytes::new() }
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Data: 'static,
+{
     type Data = B::Data;
     type Error = B::Error;
 
@@ -85,24 +105,62 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        let inner = this.inner.as_mut();
-        let polled = this.guard.run(|| inner.poll(|body| body.poll_frame(cx), is_over));
-        let polled = ready!(polled.unwrap_or(Poll::Ready(None)));
+        let mut polled = if let Some(piece) = next_piece(this.kept_back) {
+            Some(Ok(piece))
+        } else {
+            let inner = this.inner.as_mut();
+            let polled = this.guard.run(|| inner.poll(|body| body.poll_frame(cx), is_over));
+            ready!(polled.unwrap_or(Poll::Ready(None)))
+        };
+        if let Some(Ok(frame)) = &mut polled
+            && let Some(data) = frame.data_mut()
+            && this.guard.is_open()
+            && this.kept_back.is_empty()
+        {
+            *this.kept_back = keep_back(data);
+        }
+        let is_more = !this.kept_back.is_empty() || this.inner.inner().is_some();
         match &polled {
             Some(Err(_)) => this.guard.fail(),
-            Some(Ok(frame)) if !is_last(frame, this.remaining) && this.inner.inner().is_some() => {}
+            Some(Ok(frame)) if !is_last(frame, this.remaining) && is_more => {}
             Some(Ok(_)) | None => this.guard.settle(*this.status),
         }
         Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        has_ended(&self.inner)
+        self.kept_back.is_empty() && has_ended(&self.inner)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        let inner = self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        if self.kept_back.is_empty() { inner } else { longer(&inner, self.kept_back.len() as u64) }
     }
+}
+
+fn longer(hint: &SizeHint, by: u64) -> SizeHint {
+    let mut longer = SizeHint::new();
+    longer.set_lower(hint.lower().saturating_add(by));
+    if let Some(upper) = hint.upper() {
+        longer.set_upper(upper.saturating_add(by));
+    }
+    longer
+}
+
+/// Takes the end off the data of a large frame. Of data that is not `Bytes` nothing is taken, as it cannot be cut without a copy.
+fn keep_back<D: Buf + 'static>(data: &mut D) -> Bytes {
+    match (data as &mut dyn Any).downcast_mut::<Bytes>() {
+        Some(data) if data.len() > KEPT_BACK => data.split_off(data.len() - KEPT_BACK),
+        _ => Bytes::new(),
+    }
+}
+
+fn next_piece<D: 'static>(kept_back: &mut Bytes) -> Option<Frame<D>> {
+    if kept_back.is_empty() {
+        return None;
+    }
+    let mut piece = Some(kept_back.split_to(PIECE.min(kept_back.len())));
+    (&mut piece as &mut dyn Any).downcast_mut::<Option<D>>()?.take().map(Frame::data)
 }
 
 fn has_ended<B: Body>(body: &Inside<B>) -> bool {

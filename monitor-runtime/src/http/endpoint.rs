@@ -1,20 +1,114 @@
 //! The `endpoint` label: where a request was routed to, and whether that is a route this layer leaves alone.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 use axum::extract::MatchedPath;
-use http::Request;
+use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 use crate::health::{PATHS as PROBES, Probe};
 
-const UNMATCHED: &str = "unmatched";
+pub(super) const UNMATCHED: &str = "unmatched";
 
-/// Tells where the request goes, a route template and never what the client wrote, unless it is a probe.
-pub(super) fn route_of<B>(request: &Request<B>) -> Option<&str> {
-    match request.extensions().get::<MatchedPath>() {
-        Some(route) if is_probe_route(route.as_str()) => None,
-        Some(route) => Some(route.as_str()),
-        // Without a router that names routes, a probe is known by its exact path.
-        None if Probe::at(request.uri().path()).is_some() => None,
-        None => Some(UNMATCHED),
+/// A request's head, as [`HttpLayer::endpoint`](super::HttpLayer::endpoint) shows it to a closure that names endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+    extensions: &'r Extensions,
+}
+
+impl<'r> RequestHead<'r> {
+    fn of<B>(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &'r Method {
+        self.method
+    }
+
+    /// The URI, as the client wrote it.
+    pub fn uri(&self) -> &'r Uri {
+        self.uri
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &'r HeaderMap {
+        self.headers
+    }
+
+    /// The extensions, in which other routers leave the route that they matched.
+    pub fn extensions(&self) -> &'r Extensions {
+        self.extensions
+    }
+}
+
+/// What the user's code calls a request's endpoint.
+type Name = dyn Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync;
+
+/// See [`HttpLayer::endpoint`](super::HttpLayer::endpoint).
+#[derive(Clone)]
+pub(super) struct Naming(Arc<Name>);
+
+impl Naming {
+    pub(super) fn new(
+        name: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(name))
+    }
+}
+
+impl fmt::Debug for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Naming")
+    }
+}
+
+/// Where a request goes, as far as can be told before the inner service is called.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// To a route of the monitor, which is left alone.
+    Probe,
+    Matched(MatchedPath),
+    Named(Cow<'static, str>),
+    /// A router further in may know.
+    Unmatched,
+}
+
+impl Place {
+    #[inline]
+    pub(super) fn of<B>(request: &Request<B>, naming: Option<&Naming>) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
+        let is_probe = match route {
+            Some(route) => is_probe_route(route.as_str()),
+            // Without a router that names routes, a probe is known by its exact path.
+            None => Probe::at(request.uri().path()).is_some(),
+        };
+        if is_probe {
+            return Self::Probe;
+        }
+        match (naming.and_then(|naming| naming.0(RequestHead::of(request))), route) {
+            (Some(name), _) => Self::Named(name),
+            (None, Some(route)) => Self::Matched(route.clone()),
+            (None, None) => Self::Unmatched,
+        }
+    }
+
+    /// A route template or a name from the user's code, never what the client wrote.
+    pub(super) fn route(&self) -> Option<&str> {
+        match self {
+            Self::Matched(route) => Some(route.as_str()),
+            Self::Named(name) => Some(name),
+            Self::Probe | Self::Unmatched => None,
+        }
     }
 }
 
@@ -29,8 +123,8 @@ fn is_probe_route(template: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn to(path: &str) -> Request<()> {
-        Request::builder().uri(path).body(()).unwrap()
+    fn to(path: &str) -> Place {
+        Place::of(&Request::builder().uri(path).body(()).unwrap(), None)
     }
 
     #[test]
@@ -50,9 +144,9 @@ mod tests {
 
     #[test]
     fn without_a_router_requests_are_unmatched_and_probes_known_by_path() {
-        assert_eq!(route_of(&to("/users/7?x=1")), Some("unmatched"));
-        assert!(route_of(&to("/health/ready?verbose")).is_none());
-        assert!(route_of(&to("/health/ready/database")).is_none());
-        assert_eq!(route_of(&to("/users/7/health/live")), Some("unmatched"));
+        assert!(matches!(to("/users/7?x=1"), Place::Unmatched));
+        assert!(matches!(to("/health/ready?verbose"), Place::Probe));
+        assert!(matches!(to("/health/ready/database"), Place::Probe));
+        assert!(matches!(to("/users/7/health/live"), Place::Unmatched));
     }
 }

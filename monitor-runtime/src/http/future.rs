@@ -55,7 +55,7 @@ where
         // What has ended waits for ever.
         match polled.unwrap_or(Poll::Pending) {
             Poll::Ready(Ok(mut response)) => {
-                if let Some(id) = this.id.take() {
+                if let Some(id) = this.id.take().filter(|_| !this.guard.is_probe()) {
                     id.put_on(&mut response);
                 }
                 Poll::Ready(Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.take_span())))

@@ -4,6 +4,8 @@ use tracing::Span;
 
 use super::RequestId;
 use super::method::Name;
+use super::unmatched::{self, Recorded, Unmatched};
+use super::upload::GivenUp;
 use crate::clock;
 use crate::registry::exemplars::{self, Identity};
 use crate::registry::http::{Route, metrics};
@@ -30,9 +32,37 @@ impl Guard {
             started: clock::now(),
             status: CLIENT_LEFT,
             identity: None,
+            given_up: None,
+            unmatched: None,
             #[cfg(feature = "otlp")]
             span: None,
         }))
+    }
+
+    /// Has the request counted as 499 once its client gave up sending the body, however the handler answers.
+    #[inline]
+    pub(super) fn expect_upload(&mut self, given_up: Option<GivenUp>) {
+        if let Some(exchange) = &mut self.0 {
+            exchange.given_up = given_up;
+        }
+    }
+
+    /// Has the request wait for its route: the mark is for those further in who know it.
+    #[cold]
+    pub(super) fn expect_route(
+        &mut self,
+        span: Option<&Span>,
+        around: Option<Unmatched>,
+    ) -> Option<Unmatched> {
+        let exchange = self.0.as_mut()?;
+        let mark = Unmatched::new(exchange.method, exchange.route, span.cloned(), around);
+        exchange.unmatched = Some(mark.clone());
+        Some(mark)
+    }
+
+    /// Whether the request turned out to be for one of the monitor's own routes.
+    pub(super) fn is_probe(&self) -> bool {
+        self.0.as_ref().and_then(|exchange| exchange.unmatched.as_ref()).is_some_and(Unmatched::is_probe)
     }
 
     /// Notes what the request is called, where exemplars are kept.
@@ -72,6 +102,11 @@ impl Guard {
         self.0.as_ref().map(|exchange| exchange.method)
     }
 
+    /// Whether the request is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether the request is open and no code of it broke down.
     pub(super) fn is_waiting(&self) -> bool {
         self.0.as_ref().is_some_and(|exchange| exchange.status == CLIENT_LEFT)
@@ -103,8 +138,10 @@ impl Guard {
 
     /// Ends the request with this status; later calls change nothing.
     pub(super) fn settle(&mut self, status: u16) {
-        self.would_be(status);
-        self.0 = None;
+        if let Some(mut exchange) = self.0.take() {
+            let has_left = exchange.given_up.as_ref().is_some_and(GivenUp::is_set);
+            exchange.status = if has_left { CLIENT_LEFT } else { status };
+        }
     }
 
     /// Ends the request as broken.
@@ -131,6 +168,10 @@ struct Exchange {
     status: u16,
     /// What the request is called as an exemplar.
     identity: Option<Box<Identity>>,
+    /// Whether the client stopped in the middle of the request's body.
+    given_up: Option<GivenUp>,
+    /// Of a request without a route: who further in may know it.
+    unmatched: Option<Unmatched>,
     #[cfg(feature = "otlp")]
     span: Option<Span>,
 }
@@ -138,7 +179,18 @@ struct Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
-        metrics().finish(self.route, self.status, nanos, self.identity.take());
+        let route = match self.unmatched.as_ref().map(Unmatched::end) {
+            None => self.route,
+            Some(Recorded::Matched(route)) => route,
+            Some(Recorded::Unmatched(route)) => {
+                if (200..400).contains(&self.status) {
+                    unmatched::note_answered();
+                }
+                route
+            }
+            Some(Recorded::Nowhere) => return,
+        };
+        metrics().finish(route, self.status, nanos, self.identity.take());
         #[cfg(feature = "otlp")]
         crate::otlp::end_request(self.span.as_ref(), self.status, nanos);
     }

@@ -1,5 +1,6 @@
 //! The layer and the service it makes.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -8,10 +9,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::Span;
 
-use super::endpoint::route_of;
+use super::endpoint::{Naming, Place, RequestHead, UNMATCHED};
 use super::guard::Guard;
 use super::method::Name;
-use super::{RequestId, ResponseBody, ResponseFuture, span};
+use super::unmatched::Unmatched;
+use super::{RequestId, ResponseBody, ResponseFuture, span, upload};
 
 /// Counts, times and names the requests of the service it is put around.
 ///
@@ -27,6 +29,7 @@ use super::{RequestId, ResponseBody, ResponseFuture, span};
 #[derive(Clone, Debug, Default)]
 pub struct HttpLayer {
     metrics_only: bool,
+    naming: Option<Naming>,
 }
 
 impl HttpLayer {
@@ -41,7 +44,39 @@ impl HttpLayer {
     /// It is by the id that a layer knows of a request that is counted already: a layer of metrics only around any other counts the
     /// request once more.
     pub fn metrics_only() -> Self {
-        Self { metrics_only: true }
+        Self { metrics_only: true, naming: None }
+    }
+
+    /// Names the endpoints of requests that axum's `Router` does not route: those of another router, of a gRPC server, of the
+    /// fallback that serves a single-page application.
+    ///
+    /// What `name` gives is the label `endpoint`, and `endpoint` in the log lines; where it gives `None`, the endpoint is the route
+    /// that axum matched, or `unmatched`. It is asked once for each request that is not a probe, before the inner service is called.
+    /// Give a name of a small set, never the path that the client sent: the metrics hold 2,000 endpoints by default, and record
+    /// those past that, and names of more than 256 bytes, as `__overflow__`.
+    ///
+    /// Under [`Monitor::serve`](crate::Monitor::serve), add a layer with `endpoint` to your own router: it names the requests that
+    /// the layer around has no route for, and counts none twice.
+    ///
+    /// ```
+    /// use monitor_runtime::http::HttpLayer;
+    ///
+    /// let layer = HttpLayer::new().endpoint(|request| match request.uri().path() {
+    ///     "/helloworld.Greeter/SayHello" => Some("helloworld.Greeter/SayHello".into()),
+    ///     path if path.starts_with("/assets/") => Some("assets".into()),
+    ///     _ => None,
+    /// });
+    /// # drop(layer);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A panic in `name` goes on to the server, and the request is not counted.
+    pub fn endpoint<F>(self, name: F) -> Self
+    where
+        F: Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    {
+        Self { naming: Some(Naming::new(name)), ..self }
     }
 }
 
@@ -63,7 +98,9 @@ pub struct HttpService<S> {
 impl<S, Req, Res> Service<Request<Req>> for HttpService<S>
 where
     S: Service<Request<Req>, Response = Response<Res>>,
+    Req: 'static,
     Res: Body,
+    Res::Data: 'static,
 {
     type Response = Response<ResponseBody<Res>>;
     type Error = S::Error;
@@ -75,13 +112,25 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
+        let place = Place::of(&request, self.layer.naming.as_ref());
+        let around = Unmatched::of(request.extensions()).cloned();
+        if let Some(around) = &around {
+            around.tell(&place);
+        }
         // Its id says of a request that a layer further out counts it already.
         let is_counted = request.extensions().get::<RequestId>().is_some();
-        let Some(endpoint) = route_of(&request).filter(|_| !is_counted) else {
+        if is_counted || matches!(place, Place::Probe) {
             return ResponseFuture::untouched(self.inner.call(request));
-        };
-        let mut guard = Guard::begin(Name::of(request.method()), endpoint);
-        let (id, span) = if self.layer.metrics_only { (None, None) } else { span::open(&mut request) };
+        }
+        let mut guard = Guard::begin(Name::of(request.method()), place.route().unwrap_or(UNMATCHED));
+        let (id, span) =
+            if self.layer.metrics_only { (None, None) } else { span::open(&mut request, &place) };
+        if matches!(place, Place::Unmatched)
+            && let Some(mark) = guard.expect_route(span.as_ref(), around)
+        {
+            request.extensions_mut().insert(mark);
+        }
+        guard.expect_upload(upload::watch(&mut request));
         guard.identify(span.as_ref(), id.as_ref());
         #[cfg(feature = "otlp")]
         guard.watch(span.as_ref());

@@ -20,7 +20,7 @@
 //!
 //! # What a request is
 //!
-//! It starts when it reaches the layer and ends when its response body has ended, so a slow download counts in full. It
+//! It starts when it reaches the layer and ends when its response body has been sent, so a slow download counts in full. It
 //! is recorded once, whichever way it ends:
 //!
 //! | what happens | `status` |
@@ -29,10 +29,17 @@
 //! | the handler or the body panics (the panic goes on) | 500 |
 //! | the inner service fails, or the body yields an error | 500 |
 //! | the request is dropped before its response, or the body before its end: the client left | 499 |
+//! | the connection ends while the handler reads the request's body, whatever it answers | 499 |
 //!
 //! A response without a body (to `HEAD`, 1xx, 204, 304, a successful `CONNECT`) ends with its head; so does an upgrade,
 //! whose connection is no longer HTTP. A body ends with its last frame when it says so, when it has sent as many bytes as
 //! it promised, or with its trailers.
+//!
+//! A response is sent when the server has asked for its last frame. A server asks when it has room, so a frame of `Bytes` past
+//! 32 KiB is handed over in pieces, of which the last has 2 KiB: the server has written nearly all before when it asks for that.
+//! The kernel's buffers are not seen, nor hyper's own of 400 KiB where a body comes in many frames of up to 32 KiB.
+//!
+//! The request's body is watched where it is an [`axum::body::Body`], as in every `Router`.
 //!
 //! Middleware *outside* this layer that drops a request or throws its body away (a timeout, a rewrite to 304) looks the
 //! same as a client that left: put this layer outermost, last among the calls of `Router::layer`.
@@ -40,8 +47,9 @@
 //! # Labels
 //!
 //! `endpoint` is the route template (`/users/{id}`, with the prefixes of nested routers) or `unmatched`, never a path
-//! that a client chose. axum tells the template to layers added by `Router::layer`; around the outside of a finished
-//! `Router` every request is `unmatched`. `method` is one of the nine standard methods or `OTHER`.
+//! that a client chose. axum 0.8 tells the template to layers added by `Router::layer`. A layer further out learns it from another
+//! layer that is added there; without one, every request of a finished `Router` is `unmatched`. What other routers match is for
+//! [`HttpLayer::endpoint`] to name. `method` is one of the nine standard methods or `OTHER`. Log lines of the request carry both.
 //!
 //! # Traces
 //!
@@ -54,7 +62,8 @@
 //! # What is left alone
 //!
 //! The health and metrics routes, `…/health/live`, `/ready`, `/startup` and `/metrics` (below any literal prefix), pass through
-//! as if the layer were not there: probes never blur the numbers of real requests. A request that has an id from one
+//! as if the layer were not there: probes never blur the numbers of real requests. Where the layer cannot know the route, as around
+//! `nest_service`, the monitor's own routes have themselves left out. A request that has an id from one
 //! [`HttpLayer::new`] is counted there, and by no layer further in.
 
 mod body;
@@ -66,13 +75,17 @@ mod layer;
 mod method;
 mod request_id;
 mod span;
+mod unmatched;
+mod upload;
 
 #[cfg(feature = "otlp")]
 pub(crate) use method::OTHER as OTHER_METHOD;
 
 pub use body::ResponseBody;
+pub use endpoint::RequestHead;
 pub use future::ResponseFuture;
 pub use layer::{HttpLayer, HttpService};
 #[cfg(feature = "__fuzzing")]
 pub(crate) use request_id::accepted_id;
 pub use request_id::{MissingRequestId, RequestId};
+pub(crate) use unmatched::leave_out;

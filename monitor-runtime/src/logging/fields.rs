@@ -7,7 +7,8 @@ mod ids;
 use crate::json;
 
 /// Ids that stand before everything else a span binds, in this order, wherever they were bound.
-const FIRST: [&str; 6] = ["request_id", "agent_id", "skill_id", "query", "trace_id", "span_id"];
+const FIRST: [&str; 8] =
+    ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
 /// How many of those there are.
 const RANKS: usize = FIRST.len();

@@ -165,6 +165,10 @@ fn put_default(attributes: &mut Vec<KeyValue>, key: &str, value: &str) {
     }
 }
 
+/// Fields of a request's span that are for log lines.
+#[cfg(feature = "http")]
+const NAMED_OTHERWISE: [&str; 4] = ["trace_id", "span_id", "method", "endpoint"];
+
 #[cfg(feature = "http")]
 impl Request {
     fn name(self, attributes: &mut Vec<KeyValue>) -> String {
@@ -172,7 +176,8 @@ impl Request {
         let method = if is_known { self.method } else { http::OTHER_METHOD };
         let called = if is_known { self.method } else { http::OTHER_METHOD_SPAN };
         // Those of the caller, which the span says in the lines of a log without spans of ours.
-        attributes.retain(|attribute| attribute.key != "trace_id" && attribute.key != "span_id");
+        // `method` and `endpoint` have names of the conventions.
+        attributes.retain(|attribute| !NAMED_OTHERWISE.contains(&&*attribute.key));
         attributes.push(text(http::REQUEST_METHOD, method));
         attributes.push(text(http::URL_PATH, self.path));
         attributes.push(text(http::URL_SCHEME, self.scheme));

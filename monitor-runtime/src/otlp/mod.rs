@@ -74,9 +74,9 @@ pub(crate) use described::{Described, describe};
 #[cfg(feature = "http")]
 pub(crate) use described::{Request, is_wanted};
 pub(crate) use layer::SpanLayer;
-#[cfg(feature = "http")]
-pub(crate) use span::end_request;
 pub(crate) use span::{describe_error, end_call};
+#[cfg(feature = "http")]
+pub(crate) use span::{end_request, route_request};
 
 pub use builder::{Otlp, OtlpGuard};
 pub use error::OtlpError;

@@ -111,6 +111,17 @@ pub(crate) fn end_request(span: Option<&tracing::Span>, status: u16, nanos: u64)
     });
 }
 
+/// Names the route of a request whose span was opened before it was known.
+#[cfg(feature = "http")]
+pub(crate) fn route_request(span: &tracing::Span, method: &str, route: &str) {
+    change(Some(span), |open| {
+        let method = if method == crate::http::OTHER_METHOD { http::OTHER_METHOD_SPAN } else { method };
+        open.span.name = format!("{method} {route}");
+        open.span.attributes.retain(|attribute| attribute.key != "endpoint");
+        open.span.attributes.push(text(http::ROUTE, route));
+    });
+}
+
 /// Changes what is exported of a span, if it is recorded at all.
 #[inline]
 fn change(span: Option<&tracing::Span>, change: impl FnOnce(&mut OpenSpan)) {

@@ -35,6 +35,13 @@ impl fmt::Debug for Route {
     }
 }
 
+impl Route {
+    /// Takes back a start: no end follows.
+    pub(crate) fn forget(self) {
+        self.0.histogram.add_beside(Stripe::of_this_thread(), 1_u64.wrapping_neg());
+    }
+}
+
 /// A place for a route that a thread has met.
 type Met = Cell<Option<&'static RequestDuration>>;
 
@@ -58,6 +65,19 @@ impl HttpMetrics {
         let durations = self.find_durations(method, endpoint);
         durations.histogram.add_beside(Stripe::of_this_thread(), 1);
         Route(durations)
+    }
+
+    /// Moves a request that is in flight to the route that it turns out to take.
+    pub(crate) fn reroute(&'static self, from: Route, method: &'static str, endpoint: &str) -> Route {
+        // In flight twice for a moment, never not at all.
+        let to = self.start(method, endpoint);
+        from.forget();
+        to
+    }
+
+    /// Whether any request was for another endpoint than this one.
+    pub(crate) fn has_other_endpoint(&self, endpoint: &str) -> bool {
+        self.durations.sorted().into_iter().any(|series| series.route()[1] != endpoint)
     }
 
     /// The route that the thread met last in the same place, if it is this one, else by look-up.
