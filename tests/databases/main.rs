@@ -5,8 +5,10 @@
 #[path = "../support/closed_port.rs"]
 mod closed_port;
 mod faults;
+mod refusals;
 #[path = "../support/postgres.rs"]
 mod server;
+mod sqlite;
 #[path = "../support/tcp.rs"]
 mod tcp;
 

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Executor as _, PgConnection};
 use tempfile::TempDir;
 
 const SUPERUSER: &str = "monitor";
@@ -105,6 +106,19 @@ impl Server {
 
     pub(crate) fn resume(&self) {
         signal("-CONT", &self.processes());
+    }
+
+    /// Turns a role away before all other rules, as an operator does who edits `pg_hba.conf`.
+    pub(crate) async fn refuse_in_hba(&self, admin: &mut PgConnection, role: &str) {
+        let path = self.data().join("pg_hba.conf");
+        let rules = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("host all {role} all reject\n{rules}")).unwrap();
+        admin.execute("SELECT pg_reload_conf()").await.unwrap();
+    }
+
+    /// How many connections it has logged, with `log_connections=on`.
+    pub(crate) fn connections(&self) -> usize {
+        self.log().matches("connection authorized").count()
     }
 
     fn wait(&mut self) {

@@ -4,7 +4,7 @@
 //! under its own deadline, and keeps each check's last reading. A probe reads what is kept: it does no I/O and waits for
 //! nothing, and a thousand probes cost the database nothing. Readings age, and an old one is unhealthy.
 //!
-//! * `DatabaseCheck` asks a sqlx pool's database `SELECT 1` (feature `sqlx`).
+//! * `DatabaseCheck` asks a sqlx pool's database a small question (feature `sqlx`).
 //! * `DiskCheck` wants a number of bytes free on a path's disk (feature `disk`).
 //! * [`check_fn`] makes a check of an async function, [`check_blocking`] of one that blocks.
 //! * [`Check`] is what all of them implement.
@@ -37,6 +37,8 @@ mod routes;
 mod run;
 #[cfg(feature = "disk")]
 mod space;
+#[cfg(feature = "sqlx")]
+mod sqlite_file;
 mod state;
 mod supervised;
 mod verbose;
