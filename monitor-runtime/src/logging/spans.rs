@@ -4,6 +4,7 @@
 //! inside it stands there, its parents' part included: so no span keeps another one open, and none looks for another.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -56,6 +57,12 @@ struct Free {
 
 thread_local! {
     static THREAD: RefCell<Thread> = const { RefCell::new(Thread { entered: Vec::new(), free: Vec::new() }) };
+}
+
+thread_local! {
+    /// The spans that the thread is in while it ends: entered by destructors of other thread-locals. It has no destructor itself,
+    /// so that it is there for the last of them.
+    static LATE: RefCell<ManuallyDrop<Vec<Id>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 struct Thread {
@@ -143,26 +150,42 @@ pub(super) fn release(id: &Id) -> bool {
 
 /// Notes that this thread is in a span.
 pub(super) fn enter(id: &Id) {
-    // Refused while the thread ends; what it still logs then is said without its spans.
-    let _ = THREAD.try_with(|thread| thread.borrow_mut().entered.push(id.clone()));
+    if THREAD.try_with(|thread| thread.borrow_mut().entered.push(id.clone())).is_err() {
+        late(|entered| entered.push(id.clone()));
+    }
 }
 
 /// Notes that this thread has left a span.
 pub(super) fn exit(id: &Id) {
-    let _ = THREAD.try_with(|thread| {
-        let entered = &mut thread.borrow_mut().entered;
-        match entered.iter().rposition(|entered| entered == id) {
-            Some(last) if last + 1 == entered.len() => drop(entered.pop()),
-            Some(at) => drop(entered.remove(at)),
-            None => {}
-        }
-    });
+    if THREAD.try_with(|thread| leave(&mut thread.borrow_mut().entered, id)).is_err() {
+        late(|entered| leave(entered, id));
+    }
+}
+
+fn leave(entered: &mut Vec<Id>, id: &Id) {
+    match entered.iter().rposition(|entered| entered == id) {
+        Some(last) if last + 1 == entered.len() => drop(entered.pop()),
+        Some(at) => drop(entered.remove(at)),
+        None => {}
+    }
 }
 
 /// The innermost span that this thread is in.
 #[inline]
 pub(super) fn innermost() -> Option<Id> {
-    THREAD.try_with(|thread| thread.borrow().entered.last().cloned()).ok().flatten()
+    let last = THREAD.try_with(|thread| thread.borrow().entered.last().cloned());
+    last.unwrap_or_else(|_| late(|entered| entered.last().cloned()))
+}
+
+/// Works on the spans that a thread enters once [`THREAD`] is gone. The last one to be left frees their place.
+#[cold]
+fn late<T>(work: impl FnOnce(&mut Vec<Id>) -> T) -> T {
+    LATE.with(|late| {
+        let mut entered = ManuallyDrop::into_inner(late.replace(ManuallyDrop::new(Vec::new())));
+        let done = work(&mut entered);
+        late.replace(ManuallyDrop::new(entered));
+        done
+    })
 }
 
 /// The same as `tracing` wants it.
