@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use monitor_runtime::context;
 use monitor_runtime::logging::Logging;
 use monitor_runtime::{track_agent, track_query, track_skill};
 use serde_json::Value;
@@ -43,11 +44,19 @@ fn fails_under(name: &str) -> Result<(), String> {
     Err("asked to".to_owned() + name)
 }
 
+#[track_agent(level = "debug")]
+async fn carries() -> Result<(), String> {
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(context::carry(search("carried")));
+    tasks.join_next().await.unwrap().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_is_logged_once_and_names_its_call() {
     let written = SharedBuffer::default();
     let guard = Logging::builder().level("warn").writer(written.clone()).init().unwrap();
     research().await.unwrap_err();
+    carries().await.unwrap_err();
     fails_under("dynamic").unwrap_err();
     fails_under("").unwrap_err();
     drop(guard);
@@ -59,6 +68,7 @@ async fn an_error_is_logged_once_and_names_its_call() {
     assert_eq!(
         said,
         [
+            (&text("query failed"), &text("load_index"), &Value::Null),
             (&text("query failed"), &text("load_index"), &Value::Null),
             (&text("agent failed"), &Value::Null, &text("dynamic")),
             // An empty id would be no label at all; the function's own stands for it.

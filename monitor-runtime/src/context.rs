@@ -1,13 +1,15 @@
-//! What log lines say of where they were emitted: bind more of it, and carry it into spawned tasks and on to other services.
+//! What log lines say of where they were emitted: bind more of it, and carry it into tasks, onto other threads and on to other services.
 //!
 //! The context is that of the `tracing` spans around a line; a tracked call and a request each open one.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll};
 
-use tracing::{Level, Value};
+use pin_project_lite::pin_project;
+use tracing::{Dispatch, Level, Span, Value, dispatcher};
 
 use crate::TraceContext;
-#[cfg(feature = "health")]
 use crate::call::CallId;
 use crate::logging;
 
@@ -65,6 +67,115 @@ pub fn inject(headers: &mut http::HeaderMap) {
     }
 }
 
+/// Where a line is written: the tracked call, the span and the `tracing` subscriber of the code that asked for it by [`current`].
+///
+/// It takes them to another thread. The span lasts until the last copy of it is dropped as well.
+#[derive(Clone, Debug)]
+pub struct Context {
+    call: CallId,
+    span: Span,
+    /// None if every thread has it anyway: setting one slows all threads down.
+    subscriber: Option<Dispatch>,
+}
+
+/// The context here, for code that runs on another thread.
+///
+/// Inside of [`Context::in_scope`] lines carry what lines here carry, and an error that a tracked call logs there is not logged
+/// again by the call around this one. That is for threads, thread pools and parallel iterators; of a future use [`carry`].
+///
+/// ```
+/// use monitor_runtime::{context, track_skill};
+///
+/// #[track_skill]
+/// fn index(shelves: &[&str]) {
+///     let here = context::current();
+///     std::thread::scope(|scope| {
+///         for shelf in shelves {
+///             let here = &here;
+///             scope.spawn(move || here.in_scope(|| tracing::info!(shelf, "indexed")));
+///         }
+///     });
+/// }
+/// # index(&["tea", "salt"]);
+/// ```
+pub fn current() -> Context {
+    let subscriber = (!logging::is_everywhere()).then(|| dispatcher::get_default(Dispatch::clone));
+    Context { call: CallId::current(), span: Span::current(), subscriber }
+}
+
+impl Context {
+    /// Runs `work` in this context, on the thread at hand.
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _subscriber = self.subscriber.as_ref().map(dispatcher::set_default);
+        let _span = self.span.enter();
+        let _call = self.call.enter();
+        work()
+    }
+}
+
+/// Makes a future run in the context of the code that calls this, wherever it is polled.
+///
+/// For what takes futures other than by [`spawn`]: a `JoinSet`, `spawn_local`, another runtime.
+///
+/// # Cancel safety
+///
+/// That of the future itself; it is dropped in the context as well.
+///
+/// ```
+/// use monitor_runtime::{context, track_agent, track_skill};
+/// use tokio::task::JoinSet;
+///
+/// #[track_skill]
+/// async fn read(shelf: &'static str) -> Result<(), String> {
+///     Err(format!("{shelf} is empty"))
+/// }
+///
+/// #[track_agent]
+/// async fn read_all() -> Result<(), String> {
+///     let mut tasks = JoinSet::new();
+///     tasks.spawn(context::carry(read("tea")));
+///     while let Some(ended) = tasks.join_next().await {
+///         ended.map_err(|error| error.to_string())??; // logged once, by `read`
+///     }
+///     Ok(())
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(read_all()).unwrap_err();
+/// ```
+pub fn carry<F: Future>(future: F) -> Carried<F> {
+    Carried { future: Some(future), context: current() }
+}
+
+pin_project! {
+    /// The future that [`carry`] makes.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are polled"]
+    pub struct Carried<F> {
+        // `None` only while it is dropped.
+        #[pin]
+        future: Option<F>,
+        context: Context,
+    }
+
+    impl<F> PinnedDrop for Carried<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What its locals log as they are dropped belongs to the context.
+            this.context.in_scope(|| this.future.set(None));
+        }
+    }
+}
+
+impl<F: Future> Future for Carried<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future.as_pin_mut();
+        this.context.in_scope(|| future.map_or(Poll::Pending, |future| future.poll(cx)))
+    }
+}
+
 /// Spawns a task as `tokio::spawn` does, with the context carried over: it runs inside the current span, under the
 /// current `tracing` subscriber, and an error logged inside is not logged again by the call around it.
 ///
@@ -83,13 +194,37 @@ pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    use tracing::instrument::{Instrument as _, WithSubscriber as _};
+    tokio::spawn(carry(future))
+}
 
-    let future = CallId::current().carry(future.in_current_span());
-    // A subscriber that every thread has anyway is not set again at each poll, which would slow all of them down.
-    if logging::is_everywhere() {
-        tokio::spawn(future)
-    } else {
-        tokio::spawn(future.with_current_subscriber())
-    }
+/// Runs blocking work as `tokio::task::spawn_blocking` does, with the context carried over as [`spawn`] does.
+///
+/// ```
+/// use monitor_runtime::context;
+///
+/// async fn hash(password: String) -> Result<usize, tokio::task::JoinError> {
+///     context::spawn_blocking(move || {
+///         tracing::info!("hashing"); // carries the request and the agent
+///         password.len()
+///     })
+///     .await
+/// }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # assert_eq!(runtime.block_on(hash("tea".to_owned())).unwrap(), 3);
+/// ```
+///
+/// # Panics
+///
+/// Outside of a tokio runtime, as `tokio::task::spawn_blocking` does.
+///
+/// # Cancel safety
+///
+/// Dropping the handle leaves the work running. Work that has begun cannot be aborted.
+#[cfg(feature = "health")]
+#[track_caller]
+pub fn spawn_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    let here = current();
+    tokio::task::spawn_blocking(move || here.in_scope(work))
 }

@@ -80,6 +80,7 @@ mod catalog;
 mod clock;
 #[cfg(any(feature = "push", feature = "otlp"))]
 mod credentials;
+mod error_chain;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod json;
 #[cfg(feature = "health")]

@@ -122,3 +122,63 @@ async fn the_log_has_a_line_a_turn_with_the_detail_and_none_a_run() {
         ]
     );
 }
+
+/// An error whose chain is a circle.
+#[derive(Debug)]
+struct Circle;
+
+impl std::fmt::Display for Circle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl std::error::Error for Circle {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&Self)
+    }
+}
+
+/// An error that cannot be put into words.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("on purpose")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[tokio::test]
+async fn a_checks_error_that_has_no_end_or_panics_is_a_line_and_the_check_goes_on() {
+    let lines = Lines::default();
+    let subscriber =
+        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), lines.clone());
+    let _scope = tracing::subscriber::set_default(subscriber);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let circle = check_fn("circle", async || Err::<(), _>(Circle));
+    let unspeakable = check_fn("unspeakable", move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Err::<(), _>(Unspeakable) }
+    });
+    let monitor = fast().check(circle).check(unspeakable).build().unwrap();
+    settle(&monitor).await;
+    let (_, body) = ready(&monitor).await;
+    assert_eq!(body["checks"]["circle"]["message"], "circle failed");
+    assert_eq!(body["checks"]["unspeakable"]["message"], "unspeakable failed");
+    let before = runs.load(Ordering::SeqCst);
+    eventually("the check runs again", async || runs.load(Ordering::SeqCst) > before).await;
+
+    let lines = lines.0.lock().unwrap().clone();
+    let said = |check: &str, name: &str| {
+        let line = lines.iter().find(|(_, fields)| fields.contains(&("check".into(), check.into())));
+        let (_, fields) = line.unwrap_or_else(|| panic!("no line of {check}: {lines:?}"));
+        fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone())
+    };
+    assert_eq!(said("circle", "error").unwrap(), "again");
+    assert!(said("circle", "error.chain").unwrap().ends_with("again: …[truncated after 64 sources]"));
+    assert_eq!(said("unspeakable", "error").unwrap(), "an error whose `Display` panics");
+}

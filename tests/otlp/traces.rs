@@ -119,6 +119,42 @@ fn an_error_that_is_not_to_be_logged_is_not_said_to_the_collector_either() {
     assert_eq!(span.status, (ERROR, String::new()));
 }
 
+/// An error that is its own source, and whose `Debug` has no end.
+struct Circle;
+
+impl std::fmt::Debug for Circle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        loop {
+            f.write_str("and so on ")?;
+        }
+    }
+}
+
+impl std::fmt::Display for Circle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl std::error::Error for Circle {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&Self)
+    }
+}
+
+#[test]
+fn an_error_without_an_end_is_said_up_to_one() {
+    #[track_skill("circle", fields(debugged = ?Circle))]
+    fn circle() -> Result<(), Circle> {
+        Err(Circle)
+    }
+    let span = exported(|| assert!(circle().is_err())).span("execute_tool circle");
+
+    assert_eq!(span.status, (ERROR, "again: …[truncated after 64 sources]".to_owned()));
+    let debugged = span.attribute("debugged");
+    assert!(debugged.starts_with("and so on") && debugged.ends_with("…[truncated]"));
+}
+
 #[test]
 fn every_way_out_of_a_call_is_told_apart() {
     let collector = exported(|| {

@@ -1,13 +1,14 @@
 //! The error of a call that failed, as far as its type lets itself be shown, and its one log line.
 
 use std::error::Error;
-use std::fmt::{self, Debug, Display, Write as _};
+use std::fmt::{self, Debug, Display};
 
 use tracing::Span;
 
 use super::guard::Call;
 use super::settings::ErrorLog;
 use super::site::Site;
+use crate::error_chain::Said;
 use crate::registry::CallKind;
 
 /// An error, by the most telling trait its type has.
@@ -30,22 +31,15 @@ impl Debug for Fault<'_> {
     }
 }
 
-/// The message and, behind it, the sources, joined by `: `.
-impl Display for Fault<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Fault<'_> {
+    /// The error in words.
+    pub(super) fn said(&self) -> Said {
         match self {
-            Self::Error(error) => {
-                write!(f, "{error}")?;
-                sources(*error).try_for_each(|source| write!(f, ": {source}"))
-            }
-            Self::Display(error) => Display::fmt(error, f),
-            Self::Debug(error) => Debug::fmt(error, f),
+            Self::Error(error) => Said::of(*error),
+            Self::Display(error) => Said::of_text(error),
+            Self::Debug(error) => Said::of_text(&format_args!("{error:?}")),
         }
     }
-}
-
-fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |error| (*error).source())
 }
 
 /// Whether anybody might take the line of an error at `level`; when nobody does, none is put into words.
@@ -53,26 +47,32 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
     level <= tracing::level_filters::LevelFilter::current()
 }
 
-/// Says on the span of a call what its error was, where spans are exported and errors of the function are not kept quiet.
-pub(super) fn describe(site: &Site, span: Option<&Span>, fault: &Fault<'_>) {
+/// Whether the span of a call is to say what its error was: where spans are exported, unless errors of the function are kept quiet.
+pub(super) fn is_described(site: &Site, span: Option<&Span>) -> bool {
     #[cfg(feature = "otlp")]
-    if site.error_log() != ErrorLog::Off {
-        crate::otlp::describe_error(span, fault);
-    }
+    return site.error_log() != ErrorLog::Off && crate::otlp::takes_errors(span);
     #[cfg(not(feature = "otlp"))]
-    let _ = (site, span, fault);
+    {
+        let _ = (site, span);
+        false
+    }
+}
+
+/// Says on the span of a call what its error was.
+pub(super) fn describe(span: Option<&Span>, said: &Said) {
+    #[cfg(feature = "otlp")]
+    crate::otlp::describe_error(span, said.status());
+    #[cfg(not(feature = "otlp"))]
+    let _ = (span, said);
 }
 
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
-pub(super) fn log(call: &Call, fault: &Fault<'_>) {
+pub(super) fn log(call: &Call, said: &Said) {
     let site = call.site();
     let id = |kind| (!call.is_listened_to() && site.kind() == kind).then(|| call.id());
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
-    let (error, chain) = match fault {
-        Fault::Error(error) => (text_of(error), chain(*error)),
-        other => (text_of(other), None),
-    };
+    let (error, chain) = (said.message.as_str(), said.sources.as_deref());
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
@@ -86,17 +86,4 @@ pub(super) fn log(call: &Call, fault: &Fault<'_>) {
         ErrorLog::Warn => event!(warn),
         ErrorLog::Off => {}
     }
-}
-
-/// The text, as far as it goes: a `Display` that fails does not fail the call.
-fn text_of(shown: impl Display) -> String {
-    let mut text = String::new();
-    let _ = write!(text, "{shown}");
-    text
-}
-
-/// The sources, joined by `: `; `None` when there are none.
-fn chain(error: &dyn Error) -> Option<String> {
-    let texts: Vec<_> = sources(error).map(text_of).collect();
-    (!texts.is_empty()).then(|| texts.join(": "))
 }

@@ -176,17 +176,30 @@ impl Call {
 
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
-        fault::describe(self.site, self.span.as_ref(), fault);
-        let is_wanted = match self.site.error_log() {
+        let span = self.span.as_ref();
+        let is_described = fault::is_described(self.site, span);
+        let is_heard = match self.site.error_log() {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
             ErrorLog::Off => false,
         };
-        let id = CallId::began_at(self.started);
-        if is_wanted && !lineage::was_logged(id, self.parent, fault) {
-            let _inside = id.enter();
-            self.in_span(|| fault::log(self, fault));
+        if !is_described && !is_heard {
+            return;
         }
+        let id = CallId::began_at(self.started);
+        // Once, and as a part of the call: a `Display` may log, or call tracked functions.
+        let said = self.as_part(id, || fault.said());
+        if is_described {
+            fault::describe(span, &said);
+        }
+        if is_heard && !lineage::was_logged(id, self.parent, span, &said) {
+            self.as_part(id, || fault::log(self, &said));
+        }
+    }
+
+    fn as_part<T>(&self, id: CallId, code: impl FnOnce() -> T) -> T {
+        let _inside = id.enter();
+        self.in_span(code)
     }
 
     #[cold]

@@ -3,13 +3,20 @@
 //! An error that travels outward by `?` is returned by one tracked call after another. It is the same error as long as its
 //! text, sources included, is or ends with the text that was logged inside: that is what passing on, wrapping as a source and
 //! putting words before it (`format!("search: {error}")`) come to.
+//!
+//! A call finds the one around it in two ways: by a thread-local, which `context` carries to other threads, and by the span
+//! around it, which anybody carries by `in_current_span`. The first works where the span is disabled, the second costs a call
+//! that does not fail nothing.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use super::fault::Fault;
+use tracing::Span;
+use tracing::span::Id;
+use tracing_core::callsite::Identifier;
+
+use crate::error_chain::{Said, ends_with};
 
 /// How many errors are remembered until the calls around them have ended; past that, one may be logged twice.
 const KEPT: usize = 256;
@@ -38,12 +45,6 @@ impl CallId {
         CURRENT.get()
     }
 
-    /// Makes a future part of the call's body, wherever it is polled.
-    #[cfg(all(feature = "logging", feature = "health"))]
-    pub(crate) fn carry<F: Future>(self, part: F) -> Carried<F> {
-        Carried { part, call: self }
-    }
-
     /// Notes that this thread is in the call's body, and gives the call that it was in.
     #[inline]
     pub(super) fn make_current(self) -> Self {
@@ -70,63 +71,57 @@ impl Drop for Inside {
     }
 }
 
-#[cfg(all(feature = "logging", feature = "health"))]
-pin_project_lite::pin_project! {
-    /// See [`CallId::carry`].
-    #[derive(Debug)]
-    pub(crate) struct Carried<F> {
-        #[pin]
-        part: F,
-        call: CallId,
+/// A call's span, where it is the one around another call: that may run on another thread, with the span taken along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SpanId(Id, Identifier);
+
+impl SpanId {
+    /// Of an open span that somebody listens to.
+    pub(super) fn of(span: &Span) -> Option<Self> {
+        Some(Self(span.id()?, span.metadata()?.callsite()))
+    }
+
+    /// The span that this thread is in, if it can be a call's.
+    fn current() -> Option<Self> {
+        let span = Span::current();
+        let first = span.metadata()?.fields().iter().next()?;
+        ["agent_id", "skill_id", "query"].contains(&first.name()).then(|| Self::of(&span)).flatten()
     }
 }
 
-#[cfg(all(feature = "logging", feature = "health"))]
-impl<F: Future> Future for Carried<F> {
-    type Output = F::Output;
+/// An error that was logged.
+struct Logged {
+    /// The call around the one that logged it, on the same thread or carried there.
+    parent: CallId,
+    /// The span around it, if that is another call's.
+    around: Option<SpanId>,
+    text: String,
+}
 
-    fn poll(self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<F::Output> {
-        let this = self.project();
-        let _inside = this.call.enter();
-        this.part.poll(cx)
+impl Logged {
+    fn is_inside(&self, call: CallId, span: Option<&SpanId>) -> bool {
+        self.parent == call || (span.is_some() && self.around.as_ref() == span)
     }
 }
 
-/// Errors that were logged, each with the call around the one that logged it.
-static LOGGED: Mutex<VecDeque<(CallId, String)>> = Mutex::new(VecDeque::new());
+static LOGGED: Mutex<VecDeque<Logged>> = Mutex::new(VecDeque::new());
 
 /// Takes note of the error that `call` ends with, and says whether a call inside it has logged it already.
-pub(super) fn was_logged(call: CallId, parent: CallId, fault: &Fault<'_>) -> bool {
-    let mut text = String::new();
-    // A `Display` that fails has said what it could.
-    let _ = write!(text, "{fault}");
+///
+/// The call's own span has been left, unless the call goes on.
+pub(super) fn was_logged(call: CallId, parent: CallId, span: Option<&Span>, said: &Said) -> bool {
+    let text = &said.whole;
+    let own = span.and_then(SpanId::of);
+    let around = SpanId::current().filter(|around| own.as_ref() != Some(around));
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = logged.iter().find(|(around, inner)| *around == call && is_same(&text, inner));
+    let known =
+        logged.iter().find(|known| known.is_inside(call, own.as_ref()) && ends_with(text, &known.text));
     let was_logged = known.is_some();
-    let noted = known.map_or(text, |(_, inner)| inner.clone());
-    if parent != CallId::NONE && noted.len() <= KEPT_BYTES {
+    let noted = known.map_or(text, |known| &known.text);
+    if (parent != CallId::NONE || around.is_some()) && noted.len() <= KEPT_BYTES {
+        let text = noted.clone();
         logged.truncate(KEPT - 1);
-        logged.push_front((parent, noted));
+        logged.push_front(Logged { parent, around, text });
     }
     was_logged
-}
-
-/// Whether `outer` is the error `inner`, or has it behind a colon.
-fn is_same(outer: &str, inner: &str) -> bool {
-    let before = outer.strip_suffix(inner).filter(|_| !inner.is_empty());
-    before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_known_as_it_is_wrapped_or_prefixed_and_not_by_words_it_shares() {
-        assert!(is_same("disk gone", "disk gone"));
-        assert!(is_same("search failed: disk gone", "disk gone"));
-        assert!(!is_same("config file not found: /etc/x", "not found"));
-        assert!(!is_same("page not found", "not found"));
-        assert!(!is_same("anything", ""));
-    }
 }

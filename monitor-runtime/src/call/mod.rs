@@ -23,7 +23,7 @@ pub use fault::Fault;
 pub use future::{Across, Tracked, across, track_returned_future};
 pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
-#[cfg(all(feature = "logging", feature = "health"))]
+#[cfg(feature = "logging")]
 pub(crate) use lineage::CallId;
 pub use outcome::{Classify, Outcome, error_if, ok_if};
 pub use promised::{Promised, track_promised_future, track_promised_stream};

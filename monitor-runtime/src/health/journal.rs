@@ -1,6 +1,5 @@
 //! What a check leaves behind: metrics for each run; a count and a log line when it turns.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +9,7 @@ use prometheus::{Gauge, IntCounter};
 use super::check::BoxError;
 use super::policy::Severity;
 use super::state::{Outcome, Status, View};
+use crate::error_chain::Said;
 use crate::registry::process;
 
 /// The logger of lines about checks.
@@ -85,14 +85,16 @@ impl Journal {
 
     fn log(&self, turn: Turn, reason: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
-        let error = detail.map(|detail| &**detail as &(dyn Error + 'static));
+        // In words here, where they are bounded: not every subscriber finds the end of a chain that is a circle.
+        let said = detail.map(|detail| Said::caught(&**detail)).unwrap_or_default();
+        let (error, chain) = (detail.map(|_| &*said.message), said.sources.as_deref());
         match (turn, self.severity) {
             (Turn::Healthy, _) => tracing::info!(target: TARGET, check, reason, "health check passes"),
             (Turn::Unhealthy, Severity::Critical) => {
-                tracing::error!(target: TARGET, check, reason, error, "health check failed");
+                tracing::error!(target: TARGET, check, reason, error, error.chain = chain, "health check failed");
             }
             (Turn::Unhealthy, Severity::Degraded) => {
-                tracing::warn!(target: TARGET, check, reason, error, "health check failed");
+                tracing::warn!(target: TARGET, check, reason, error, error.chain = chain, "health check failed");
             }
             (Turn::Stale, Severity::Critical) => {
                 tracing::error!(target: TARGET, check, reason, "health check is stale");

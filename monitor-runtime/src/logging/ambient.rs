@@ -94,7 +94,6 @@ pub(crate) fn find_bound<T>(
 }
 
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
-#[cfg(feature = "health")]
 pub(crate) fn is_everywhere() -> bool {
     dispatcher::get_default(|dispatch| {
         #[cfg(feature = "otlp")]

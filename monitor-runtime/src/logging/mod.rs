@@ -47,11 +47,11 @@ mod subscriber;
 mod visit;
 mod writer;
 
+#[cfg(feature = "health")]
+pub(crate) use ambient::find_bound;
 #[cfg(feature = "http")]
 pub(crate) use ambient::keep_trace_context;
-pub(crate) use ambient::{bind, trace_context};
-#[cfg(feature = "health")]
-pub(crate) use ambient::{find_bound, is_everywhere};
+pub(crate) use ambient::{bind, is_everywhere, trace_context};
 #[cfg(feature = "otlp")]
 pub(crate) use bound::name_span;
 #[cfg(feature = "testing")]

@@ -6,10 +6,8 @@ use std::fmt::{self, Debug, Write as _};
 use tracing::field::{Field, Visit};
 
 use super::fields::{Fields, Key, KeyForm};
+use crate::error_chain::{self, MORE_BYTES, MOST_VALUE_BYTES};
 use crate::json;
-
-/// The sources of an error that are shown; an error may be its own source.
-const SOURCES: usize = 64;
 
 /// Where a value goes once it has a name.
 pub(super) trait Place {
@@ -107,9 +105,12 @@ impl<P: Place> Visit for Visitor<'_, P> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let key = self.place.put(Key::of(field, self.keys), |out| write_args(out, format_args!("{value}")));
-        if let Some(source) = value.source() {
-            self.place.put(key.chain(), |out| write_chain(out, source));
+        let text = |out: &mut Vec<u8>| write_quoted(out, |text| error_chain::write_message(text, value));
+        let key = self.place.put(Key::of(field, self.keys), text);
+        if value.source().is_some() {
+            let sources =
+                |out: &mut Vec<u8>| write_quoted(out, |text| error_chain::write_sources(text, value));
+            self.place.put(key.chain(), sources);
         }
     }
 
@@ -142,27 +143,41 @@ fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
 }
 
 fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
+    write_quoted(out, |text| {
+        // A formatter that fails half-way has still said something.
+        if text.write_fmt(args).is_err() && text.is_full() {
+            text.end = usize::MAX;
+            let _ = text.write_str(MORE_BYTES);
+        }
+    });
+}
+
+fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Escaped<'_>)) {
     out.push(b'"');
-    // A formatter that fails half-way has still said something.
-    let _ = Escaped(out).write_fmt(args);
+    let end = out.len().saturating_add(MOST_VALUE_BYTES);
+    write(&mut Escaped { out, end });
     out.push(b'"');
 }
 
-fn write_chain(out: &mut Vec<u8>, first: &(dyn Error + 'static)) {
-    let sources = std::iter::successors(Some(first), |error| (*error).source()).take(SOURCES);
-    out.push(b'"');
-    for (at, source) in sources.enumerate() {
-        let _ = write!(Escaped(out), "{}{source}", if at == 0 { "" } else { ": " });
+/// Escapes what a formatter writes, piece by piece, until there is no room for more.
+struct Escaped<'a> {
+    out: &'a mut Vec<u8>,
+    /// The length past which nothing more is taken: a `Debug` may write without end.
+    end: usize,
+}
+
+impl Escaped<'_> {
+    fn is_full(&self) -> bool {
+        self.out.len() >= self.end
     }
-    out.push(b'"');
 }
-
-/// Escapes what a formatter writes, piece by piece.
-struct Escaped<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        json::write_escaped(self.0, text);
+        if self.is_full() {
+            return Err(fmt::Error);
+        }
+        json::write_escaped(self.out, text);
         Ok(())
     }
 }

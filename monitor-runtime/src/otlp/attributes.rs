@@ -7,6 +7,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use tracing::field::{Field, Visit};
 
+use crate::error_chain::{MOST_ATTRIBUTE_BYTES, text_up_to};
+
 /// An attribute.
 pub(super) fn attribute(key: impl Into<String>, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
@@ -67,10 +69,10 @@ impl Visit for Attributes<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.put(field, Value::StringValue(value.to_string()));
+        self.put(field, Value::StringValue(text_up_to(MOST_ATTRIBUTE_BYTES, value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.put(field, Value::StringValue(format!("{value:?}")));
+        self.put(field, Value::StringValue(text_up_to(MOST_ATTRIBUTE_BYTES, &format_args!("{value:?}"))));
     }
 }

@@ -74,7 +74,7 @@ pub(crate) use described::{Described, describe};
 #[cfg(feature = "http")]
 pub(crate) use described::{Request, is_wanted};
 pub(crate) use layer::SpanLayer;
-pub(crate) use span::{describe_error, end_call};
+pub(crate) use span::{describe_error, end_call, takes_errors};
 #[cfg(feature = "http")]
 pub(crate) use span::{end_request, route_request};
 

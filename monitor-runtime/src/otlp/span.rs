@@ -86,13 +86,13 @@ pub(crate) fn end_call(span: Option<&tracing::Span>, outcome: Outcome, nanos: u6
 }
 
 /// Says what the error was that a tracked call ended with.
-pub(crate) fn describe_error(span: Option<&tracing::Span>, shown: &dyn std::fmt::Display) {
-    if !described::is_wanted() || span.is_none_or(tracing::Span::is_disabled) {
-        return;
-    }
-    // Formatted before the span is locked: what is shown may look at the span, or panic.
-    let message = shown.to_string();
+pub(crate) fn describe_error(span: Option<&tracing::Span>, message: String) {
     change(span, |open| open.span.status.get_or_insert_default().message = message);
+}
+
+/// Whether it makes a difference to say what the error of a call was.
+pub(crate) fn takes_errors(span: Option<&tracing::Span>) -> bool {
+    described::is_wanted() && span.is_some_and(|span| !span.is_disabled())
 }
 
 /// Says with which status a request was counted, and how long it took.
