@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
+
+use crate::error_chain::Said;
 
 /// The deadline of a check that names none: 5 seconds.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,10 +137,22 @@ impl From<Cow<'static, str>> for Report {
 /// }
 /// ```
 // Not a `std::error::Error` itself: that is what makes the conversion from every error possible.
-#[derive(Debug)]
 pub struct CheckError {
     message: Option<Cow<'static, str>>,
     detail: Option<BoxError>,
+}
+
+/// The message, then the detail with its sources.
+impl fmt::Debug for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = self.detail.as_deref().map(|detail| Said::of(detail).whole);
+        let parts = self.message.as_deref().into_iter().chain(detail.as_deref());
+        for (at, part) in parts.enumerate() {
+            f.write_str(if at == 0 { "" } else { ": " })?;
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
 }
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync + 'static>;

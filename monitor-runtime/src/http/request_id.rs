@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use crate::clock;
+use crate::error_chain::debug_as_text;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -147,9 +148,11 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestId {
 
 /// A handler asked for the [`RequestId`] of a request that came past no [`HttpLayer`](super::HttpLayer), a
 /// metrics-only one, or is a probe. It is answered with 500.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request has no id: put `HttpLayer::new()` around this route, or extract `Option<RequestId>`")]
 pub struct MissingRequestId;
+
+debug_as_text!(MissingRequestId);
 
 impl IntoResponse for MissingRequestId {
     fn into_response(self) -> axum::response::Response {

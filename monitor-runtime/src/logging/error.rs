@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tracing::subscriber::SetGlobalDefaultError;
 
+use crate::error_chain::debug_as_text;
+
 /// Why logging could not be initialised. Nothing has been changed then: nothing is installed, no thread is left.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoggingError {
     /// The text that says what to log, from the environment or from [`Logging::level`](super::Logging::level).
@@ -74,3 +76,5 @@ pub enum LoggingError {
     #[error("the thread that writes log lines could not be started")]
     Thread(#[source] io::Error),
 }
+
+debug_as_text!(LoggingError);

@@ -68,7 +68,7 @@ impl AdminSettings {
             return Err(BuildError::ZeroLivenessThreshold);
         }
         let Some((setting, address)) = self.place else { return Ok(None) };
-        let refused = |source| BuildError::AdminAddress { setting, address, source };
+        let refused = |reason| BuildError::AdminAddress { setting, address, reason };
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -97,7 +97,7 @@ impl Bound {
         let watched = Arc::clone(&heartbeat);
         threads::spawn("monitor-admin", move || serve(self.listener, monitor, &watched, stopped, &started))
             .and_then(|()| has_started.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended"))))
-            .map_err(|source| BuildError::AdminThread { source })?;
+            .map_err(|reason| BuildError::AdminThread { reason })?;
         Ok(Admin { address: self.address, heartbeat, _stop: stop })
     }
 }

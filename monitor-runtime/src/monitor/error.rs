@@ -4,11 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::error_chain::debug_as_text;
 use crate::registry::{BucketError, NativeHistogramError, Refusal};
 
 /// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
 /// accepted in its place.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Two checks have one name.
@@ -78,7 +79,7 @@ pub enum BuildError {
     ZeroLivenessThreshold,
     /// The admin listener's address is not to be had.
     #[error(
-        "{setting} cannot listen on {address}: {source}; expected a free port of this machine, or port 0 for any"
+        "{setting} cannot listen on {address}: {reason}; expected a free port of this machine, or port 0 for any"
     )]
     AdminAddress {
         /// The builder's method.
@@ -86,13 +87,13 @@ pub enum BuildError {
         /// The address as it was given.
         address: SocketAddr,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The admin listener's thread or runtime is not to be had.
-    #[error("the admin listener cannot be started: {source}")]
+    #[error("the admin listener cannot be started: {reason}")]
     AdminThread {
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Bucket bounds that make no histogram, or that come too late.
     #[error("invalid {setting}: {reason}")]
@@ -175,6 +176,8 @@ pub enum BuildError {
         panic: String,
     },
 }
+
+debug_as_text!(BuildError);
 
 impl From<Refusal> for BuildError {
     fn from(refusal: Refusal) -> Self {

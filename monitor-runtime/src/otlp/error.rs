@@ -2,8 +2,10 @@
 
 use std::io;
 
+use crate::error_chain::debug_as_text;
+
 /// Why nothing is exported. Nothing has been started then.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
     /// A variable has a value that cannot be used.
@@ -35,3 +37,5 @@ pub enum OtlpError {
         source: io::Error,
     },
 }
+
+debug_as_text!(OtlpError);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ureq::http::StatusCode;
 
 use crate::credentials::without_credentials;
+use crate::error_chain::debug_as_text;
 use crate::metrics::{CONTENT_TYPE, render};
 
 /// Less than an orchestrator waits before it kills.
@@ -79,7 +80,7 @@ fn in_a_line(text: &str) -> String {
 }
 
 /// Why metrics were not pushed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError {
     /// The job has no name, by which the gateway keeps what it is given.
@@ -128,3 +129,5 @@ pub enum PushError {
         source: ureq::Error,
     },
 }
+
+debug_as_text!(PushError);

@@ -5,6 +5,8 @@ use super::histogram::FIRST_BUCKET;
 use super::native::{Layout, NativeHistograms};
 use super::promise::{Limit, Objective};
 use super::shard::Cells;
+#[cfg(feature = "health")]
+use crate::error_chain::debug_as_text;
 
 /// Upper bounds of a family's buckets.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Bound {
 
 /// Why a list of bucket bounds was refused.
 #[cfg(feature = "health")]
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
     /// No bound was given.
@@ -92,6 +94,9 @@ pub enum BucketError {
         given: Vec<f64>,
     },
 }
+
+#[cfg(feature = "health")]
+debug_as_text!(BucketError);
 
 impl Buckets {
     /// Checks the bounds, which are in seconds.

@@ -1,6 +1,8 @@
 //! Native histograms: how they are set up, and which duration belongs where.
 //! <https://prometheus.io/docs/specs/native_histograms/>
 
+use crate::error_chain::debug_as_text;
+
 /// How native histograms are kept: buckets that grow by a constant factor, as many as are needed and no more than a limit.
 ///
 /// Each series of a duration then has them beside its ordinary buckets, for scrapers that ask for protobuf. A bucket takes
@@ -20,7 +22,7 @@ pub struct NativeHistograms {
 }
 
 /// Why a set-up of native histograms was refused.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NativeHistogramError {
     /// Buckets cannot grow by that.
@@ -41,6 +43,8 @@ pub enum NativeHistogramError {
     )]
     InUse,
 }
+
+debug_as_text!(NativeHistogramError);
 
 /// The finest and the coarsest schema there are.
 const FINEST: i32 = 8;

@@ -3,6 +3,7 @@
 mod exchange;
 mod target;
 
+use crate::error_chain::debug_as_text;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,7 @@ pub fn probe(url: &str) -> Result<(), ProbeError> {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             ProbeError::TimedOut { url: url.into(), after: TIMEOUT }
         }
-        _ => ProbeError::Unreachable { url: url.into(), source: error },
+        _ => ProbeError::Unreachable { url: url.into(), reason: error },
     };
     match exchange::ask(&target, deadline).map_err(failed)? {
         Answer::Http { status: 200, .. } => Ok(()),
@@ -60,7 +61,7 @@ pub fn probe(url: &str) -> Result<(), ProbeError> {
 }
 
 /// Why a [`probe`] was not answered by 200.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError {
     /// There is nothing that could be asked.
@@ -72,12 +73,12 @@ pub enum ProbeError {
         reason: &'static str,
     },
     /// Nobody answers there: unknown, refused, or ended before an answer.
-    #[error("{url} is unreachable: {source}")]
+    #[error("{url} is unreachable: {reason}")]
     Unreachable {
         /// The URL as it was given.
         url: String,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The answer did not come in time.
     #[error("{url} did not answer within {after:?}")]
@@ -106,6 +107,8 @@ pub enum ProbeError {
         said: String,
     },
 }
+
+debug_as_text!(ProbeError);
 
 fn quoted(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
