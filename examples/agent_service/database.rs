@@ -25,6 +25,9 @@ pub(crate) struct Database {
     /// Where it is, without what gives access to it.
     pub(crate) name: String,
     pub(crate) options: AnyConnectOptions,
+    /// The same for the first connection, which makes a file that is not there. A later one would put an empty database in place of
+    /// one that was deleted.
+    pub(crate) first: AnyConnectOptions,
     /// A folder on the disk that the service fills.
     pub(crate) disk: PathBuf,
     /// Removed at the end, with the database in it.
@@ -71,7 +74,8 @@ impl Database {
         let name = format!("{}:{}", parsed.get_host(), parsed.get_port());
         let options = AnyConnectOptions::from_str(url)?;
         // The database has a disk of its own; this one holds what else the service writes.
-        Ok(Self { kind: Kind::Postgres, name, options, disk: ".".into(), temporary: None })
+        let first = options.clone();
+        Ok(Self { kind: Kind::Postgres, name, options, first, disk: ".".into(), temporary: None })
     }
 
     fn sqlite(url: &str) -> anyhow::Result<Self> {
@@ -116,8 +120,9 @@ impl Database {
         let name = path.display().to_string();
         // The options are read from a URL again, whose writer leaves `%` as it is and whose reader does not.
         let in_url = path.to_str().context("the path is not UTF-8")?.replace('%', "%25");
-        let options = SqliteConnectOptions::new().filename(in_url).create_if_missing(true);
+        let options = SqliteConnectOptions::new().filename(in_url);
+        let first = AnyConnectOptions::from_url(&options.clone().create_if_missing(true).to_url_lossy())?;
         let options = AnyConnectOptions::from_url(&options.to_url_lossy())?;
-        Ok(Self { kind: Kind::Sqlite, name, options, disk: disk.to_owned(), temporary: None })
+        Ok(Self { kind: Kind::Sqlite, name, options, first, disk: disk.to_owned(), temporary: None })
     }
 }

@@ -78,8 +78,6 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let database = Database::choose(args.db.as_deref())?;
     let store = Store::new(&database);
     let served = async {
-        // Not cut short, as its connection is none of the pool's, which closing waits for.
-        store.reach(&database).await?;
         let index = tokio::select! {
             index = prepare(&args, &database, &store) => index?,
             () = stop.received() => return Ok(()),
@@ -93,8 +91,9 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     served.inspect(|()| tracing::info!("stopped"))
 }
 
-/// Makes the tables and puts the notes into them.
+/// Reaches the database, makes its tables and puts the notes into them.
 async fn prepare(args: &Args, database: &Database, store: &Store) -> anyhow::Result<Index> {
+    store.reach(database).await?;
     store.make_tables(database).await?;
     indexer::index(&args.docs, store).await
 }

@@ -1,10 +1,10 @@
 //! A run: one question, from the asking to the stored outcome.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use monitor_runtime::context;
 use tokio::time::timeout;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::agents::{self, ResearchError};
 use crate::question::Question;
@@ -53,7 +53,7 @@ struct Run {
 impl Run {
     fn begin(store: &Store, question: &Question) -> Self {
         let record = EndedRun {
-            id: Uuid::now_v7().to_string(),
+            id: id_at(SystemTime::now()).to_string(),
             question: question.text().to_owned(),
             status: Status::Abandoned,
             rounds: 0,
@@ -85,11 +85,37 @@ impl Drop for Run {
     }
 }
 
+/// An id that sorts by its time. `Uuid::now_v7` panics where the clock is before 1970; such a time counts as its beginning.
+fn id_at(now: SystemTime) -> Uuid {
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos()))
+}
+
 fn status(answered: &Result<Answer, RunError>) -> Status {
     match answered {
         Ok(_) => Status::Answered,
         Err(RunError::Research(ResearchError::NothingFound)) => Status::Unanswered,
         Err(RunError::TimedOut { .. }) => Status::TimedOut,
         Err(RunError::Research(ResearchError::Search(_)) | RunError::Store(_)) => Status::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    #[test]
+    fn an_id_is_made_whatever_the_clock_shows() {
+        let times = [UNIX_EPOCH - 4_000 * DAY, UNIX_EPOCH, UNIX_EPOCH + 3_000_000 * DAY];
+        let ids = times.map(|now| [id_at(now), id_at(now)]);
+        assert!(ids.iter().all(|[one, other]| one != other && one.get_version_num() == 7), "{ids:?}");
+    }
+
+    #[test]
+    fn ids_sort_by_their_time() {
+        let ids = [0, 1, 20_000].map(|days| id_at(UNIX_EPOCH + days * DAY).to_string());
+        assert!(ids.is_sorted(), "{ids:?}");
     }
 }

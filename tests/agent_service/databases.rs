@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -79,6 +80,36 @@ fn a_file_is_whole_by_itself_when_the_service_has_stopped() {
     assert!(service.stop().status.success());
     let log = fs::metadata(notes.path().join("runs.db-wal"));
     assert_eq!(log.map_or(0, |log| log.len()), 0, "part of it is still in the write-ahead log");
+}
+
+#[test]
+fn a_deleted_or_damaged_file_is_not_ready_and_not_made_anew() {
+    let notes = notes();
+    let path = notes.path().join("runs.db");
+    let start = || Service::start(&mut on_file_command(&notes, &path)).ready();
+    let is_not_ready = |service: &Service| {
+        eventually("it is not ready", || (service.get("/health/ready").status == 503).then_some(()));
+        assert!(service.get("/health/ready").body.contains("\"database unreachable\""));
+    };
+    let service = start();
+    fs::remove_file(&path).unwrap();
+    is_not_ready(&service);
+    // More than the pool has connections open, so that some want another.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| service.ask("Green tea?"));
+        }
+    });
+    is_not_ready(&service);
+    assert!(!path.exists(), "an empty database is in its place");
+    drop(service);
+
+    for left in ["runs.db-wal", "runs.db-shm"] {
+        fs::remove_file(notes.path().join(left)).ok();
+    }
+    let service = start();
+    fs::write(&path, vec![0xa5; 200_000]).unwrap();
+    is_not_ready(&service);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The end of the service, as an orchestrator and its load balancer see it.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,6 +62,19 @@ fn heed_readiness(client: Client, is_ready: &AtomicBool) {
         thread::sleep(Duration::from_millis(20));
     }
     is_ready.store(false, Ordering::SeqCst);
+}
+
+#[test]
+fn stopped_while_it_waits_for_a_silent_database_it_ends_well() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://app@{}/notes", silent.local_addr().unwrap());
+    let notes = notes();
+    let service = Service::spawn(command().arg("--docs").arg(notes.path()).env("DATABASE_URL", url));
+    // It has asked, and so listens to signals.
+    let (_connection, _) = silent.accept().unwrap();
+    let ended = service.stop();
+    assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(events(&ended), ["stopped"]);
 }
 
 #[test]

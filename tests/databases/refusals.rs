@@ -40,7 +40,7 @@ async fn cut(admin: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn a_postgres_that_refuses_new_sessions_is_unreachable_for_a_pool_without_any() {
+async fn a_pool_without_a_session_is_down_if_postgres_refuses_new_ones() {
     let server = Server::start(&[]);
     let (options, mut admin) = with_application(&server).await;
     let monitor = watching(&lazy::<Postgres>(options));
@@ -60,7 +60,7 @@ async fn a_postgres_that_refuses_new_sessions_is_unreachable_for_a_pool_without_
 }
 
 #[tokio::test]
-async fn a_postgres_that_refuses_new_sessions_is_degraded_while_the_pool_works() {
+async fn a_pool_that_works_is_degraded_if_postgres_refuses_new_ones() {
     let server = Server::start(&[]);
     let (options, mut admin) = with_application(&server).await;
     let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_postgres_that_refuses_new_sessions_is_degraded_while_the_pool_works()
 }
 
 #[tokio::test]
-async fn a_name_that_leads_elsewhere_is_noticed_by_pools_that_need_it() {
+async fn a_name_that_leads_elsewhere_downs_pools_that_need_it() {
     let server = Server::start(&[]);
     let elsewhere = ClosedPort::take();
     let nowhere = server.options().port(elsewhere.address.port());
@@ -97,7 +97,7 @@ async fn a_name_that_leads_elsewhere_is_noticed_by_pools_that_need_it() {
 }
 
 #[tokio::test]
-async fn a_silence_about_new_sessions_is_a_time_out_for_pools_that_need_one() {
+async fn silence_about_new_sessions_times_out_pools_that_need_one() {
     let server = Server::start(&[]);
     let silent = silent_server().await;
     let options = server.options().port(silent.port());
@@ -117,7 +117,7 @@ fn impatient_pool(options: PgConnectOptions) -> PgPool {
 }
 
 #[tokio::test]
-async fn the_only_connection_that_a_postgres_grants_is_the_pools() {
+async fn the_only_connection_that_postgres_grants_is_the_pools() {
     let server = Server::start(&[]);
     let (options, mut admin) = with_application(&server).await;
     let pool = impatient_pool(options);
@@ -135,7 +135,7 @@ async fn the_only_connection_that_a_postgres_grants_is_the_pools() {
 }
 
 #[tokio::test]
-async fn a_pool_that_lost_its_connections_to_others_is_down_until_it_has_some() {
+async fn a_pool_that_lost_its_connections_to_others_is_down() {
     let server = Server::start(&["max_connections=8", "superuser_reserved_connections=1"]);
     let (options, mut admin) = with_application(&server).await;
     run(&mut admin, "CREATE ROLE other LOGIN PASSWORD 'other'").await;
@@ -193,7 +193,7 @@ async fn with_user(name: &str) -> (MySqlConnectOptions, sqlx::MySqlConnection) {
 }
 
 #[tokio::test]
-async fn a_mariadb_that_refuses_new_sessions_is_unreachable_for_a_pool_without_any() {
+async fn a_pool_without_a_session_is_down_if_mariadb_refuses_new_ones() {
     let (options, mut admin) = with_user("monitor_refused").await;
     let monitor = watching(&lazy::<MySql>(options));
     for (refuse, allow) in [
@@ -209,7 +209,7 @@ async fn a_mariadb_that_refuses_new_sessions_is_unreachable_for_a_pool_without_a
 }
 
 #[tokio::test]
-async fn the_only_connection_that_a_mariadb_grants_is_the_pools() {
+async fn the_only_connection_that_mariadb_grants_is_the_pools() {
     let (options, mut admin) = with_user("monitor_limited").await;
     run(&mut admin, "ALTER USER monitor_limited WITH MAX_USER_CONNECTIONS 1").await;
     let pool = MySqlPoolOptions::new().max_connections(3).connect_lazy_with(options.clone());

@@ -51,7 +51,7 @@ fn path_in(folder: &TempDir) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_file_that_was_deleted_is_unreachable_and_not_made_anew() {
+async fn a_deleted_file_is_unreachable_and_not_made_anew() {
     for notes in Notes::all().await {
         fs::remove_file(notes.path()).unwrap();
         becomes(&notes.monitor, 503, UNREACHABLE).await;
@@ -62,7 +62,7 @@ async fn a_file_that_was_deleted_is_unreachable_and_not_made_anew() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_replaced_is_unreachable_while_sessions_have_the_former() {
+async fn a_replaced_file_is_unreachable_while_sessions_have_the_former() {
     for notes in Notes::all().await {
         let copy = notes.folder.path().join("copy.db");
         fs::copy(notes.path(), &copy).unwrap();
@@ -119,7 +119,7 @@ async fn a_file_that_may_only_be_read_is_healthy() {
 }
 
 #[tokio::test]
-async fn a_database_in_memory_is_healthy_also_in_a_long_transaction() {
+async fn a_database_in_memory_is_healthy_in_a_long_transaction() {
     for url in ["sqlite::memory:", "sqlite://?mode=memory&cache=private"] {
         let pool = SqlitePoolOptions::new().max_connections(2).connect(url).await.unwrap();
         let mut transaction = pool.begin().await.unwrap();

@@ -45,8 +45,12 @@ impl Store {
         Self { pool, sql }
     }
 
-    /// Uses the database once, which takes [`PATIENCE`] at most and is to be waited for. A pool would try again for as long as
-    /// this fails, and could not say why in the end.
+    /// Uses the database once, which makes an SQLite file that is not there and takes [`PATIENCE`] at most. A pool would try again
+    /// for as long as this fails, and could not say why in the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it leaves a connection to a file to a thread that may write until it ends.
     pub(crate) async fn reach(&self, database: &Database) -> anyhow::Result<()> {
         let reached = reach(database, self.sql).await;
         reached.with_context(|| format!("the database {} cannot be used", database.name))
@@ -99,7 +103,7 @@ impl Store {
 
 async fn reach(database: &Database, sql: &Sql) -> anyhow::Result<()> {
     let reaching = async {
-        let mut connection = AnyConnection::connect_with(&database.options).await?;
+        let mut connection = AnyConnection::connect_with(&database.first).await?;
         if let Some(statement) = sql.on_start {
             when_free(async || connection.execute(statement).await).await?;
         }
