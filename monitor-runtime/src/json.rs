@@ -10,25 +10,42 @@ pub(crate) fn write_str(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends `text` as the inside of a JSON string, quotes and backslashes escaped, and more than RFC 8259, section 7, asks
-/// for: every control character, those of U+0080 to U+009F included, and U+2028 and U+2029. A terminal takes U+009B for
-/// the beginning of a command, and some readers end a line at U+0085, U+2028 or U+2029.
+/// for: what a terminal or a reader obeys and nobody sees, as [`is_hidden`] has it.
 #[inline]
 pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
     } else {
-        write_escaping(out, text.as_bytes());
+        write_escaping(out, text);
     }
 }
 
 /// Whether [`write_escaped`] would change the text.
 #[cfg(any(feature = "http", all(feature = "health", feature = "logging")))]
 pub(crate) fn is_escaped(text: &str) -> bool {
-    let mut written = Vec::new();
-    !is_plain(text.as_bytes()) && {
-        write_escaping(&mut written, text.as_bytes());
-        written != text.as_bytes()
-    }
+    text.chars().any(|character| match u8::try_from(character) {
+        Ok(byte @ ..0x80) => is_suspect(byte),
+        _ => is_hidden(character),
+    })
+}
+
+/// Whether the character beyond ASCII is escaped: a terminal takes U+009B for the beginning of a command; some readers end a line
+/// at U+0085, U+2028 or U+2029; marks and overrides of direction show a text in another order than it is in, and what has no width
+/// or is a tag makes two texts look the same.
+const fn is_hidden(character: char) -> bool {
+    matches!(
+        character,
+        '\u{80}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// Appends a finite float as the shortest JSON number that reads back as the same value, and `NaN` and the
@@ -40,39 +57,30 @@ pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {
     debug_assert!(written.is_ok(), "writing to memory cannot fail");
 }
 
-fn write_escaping(out: &mut Vec<u8>, mut rest: &[u8]) {
+fn write_escaping(out: &mut Vec<u8>, mut rest: &str) {
     loop {
-        let (plain, suspect) = rest.split_at(plain_len(rest));
-        out.extend_from_slice(plain);
-        rest = match *suspect {
-            [] => return,
-            [0xc2, control @ 0x80..=0x9f, ref after @ ..] => {
-                write_code(out, [0, control]);
-                after
-            }
-            [0xe2, 0x80, separator @ 0xa8..=0xa9, ref after @ ..] => {
-                write_code(out, [0x20, separator - 0x80]);
-                after
-            }
-            [first @ (0xc2 | 0xe2), ref after @ ..] => {
-                out.push(first);
-                after
-            }
-            [byte, ref after @ ..] => {
-                write_escape(out, byte);
-                after
-            }
-        };
+        let (plain, suspect) = rest.split_at(plain_len(rest.as_bytes()));
+        out.extend_from_slice(plain.as_bytes());
+        let mut characters = suspect.chars();
+        match characters.next() {
+            None => return,
+            Some(character) if character.is_ascii() => write_escape(out, character as u8),
+            Some(character) if is_hidden(character) => write_code(out, character),
+            Some(character) => out.extend_from_slice(&suspect.as_bytes()[..character.len_utf8()]),
+        }
+        rest = characters.as_str();
     }
 }
 
 /// How many bytes at the front are written as they are, without a second look.
 fn plain_len(bytes: &[u8]) -> usize {
     let plain = bytes.as_chunks().0.iter().take_while(|word| !any_suspect(**word)).count() * 8;
-    plain + bytes[plain..].iter().take_while(|&&byte| !is_suspect(byte)).count()
+    let plain = plain + bytes[plain..].iter().take_while(|&&byte| !MAY_BE_ESCAPED[usize::from(byte)]).count();
+    debug_assert!(!matches!(bytes.get(plain), Some(0x80..=0xbf)), "no character is cut");
+    plain
 }
 
-/// Whether all are written as they are, without a second look. Looks at words that overlap where the length is no multiple of theirs.
+/// Whether all are ASCII and written as they are. Looks at words that overlap where the length is no multiple of theirs.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(&last) = bytes.last_chunk() {
@@ -84,13 +92,34 @@ fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| !is_suspect(byte))
 }
 
-/// Whether the byte is escaped, or begins in UTF-8 what may be: U+0080 to U+00BF, or U+2000 to U+2FFF.
+/// Whether the byte is escaped, or not of ASCII.
 const fn is_suspect(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2)
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f..)
 }
 
-/// The same of eight bytes, by the arithmetic of "Determine if a word has a byte less than n" and its neighbours in
-/// <https://graphics.stanford.edu/~seander/bithacks.html>.
+/// Of each byte, whether it is escaped, or begins in UTF-8 what may be.
+const MAY_BE_ESCAPED: [bool; 256] = {
+    let mut may_be = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        may_be[byte as usize] = is_suspect(byte) && byte < 0x80;
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    // U+0080 on, U+0600 on, U+1000 on, U+2000 on, U+F000 on, U+E0000 on.
+    let leads = [0xc2, 0xd8, 0xe1, 0xe2, 0xef, 0xf3];
+    let mut at = 0;
+    while at < leads.len() {
+        may_be[leads[at]] = true;
+        at += 1;
+    }
+    may_be
+};
+
+/// Whether [`is_suspect`] holds for any of eight bytes, by the arithmetic of "Determine if a word has a byte less than n" and its
+/// neighbours in <https://graphics.stanford.edu/~seander/bithacks.html>.
 #[inline]
 const fn any_suspect(bytes: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -102,9 +131,7 @@ const fn any_suspect(bytes: [u8; 8]) -> bool {
     let quote = below(word ^ (ONES * b'"' as u64), 1);
     let backslash = below(word ^ (ONES * b'\\' as u64), 1);
     let delete = below(word ^ (ONES * 0x7f), 1);
-    // 0xc2 and 0xe2 differ in this bit alone.
-    let lead = below((word | (ONES * 0x20)) ^ (ONES * 0xe2), 1);
-    (below(word, 0x20) | quote | backslash | delete | lead) & HIGH != 0
+    (below(word, 0x20) | quote | backslash | delete | word) & HIGH != 0
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
@@ -114,14 +141,16 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
         b'\n' => out.extend_from_slice(b"\\n"),
         b'\r' => out.extend_from_slice(b"\\r"),
         b'\t' => out.extend_from_slice(b"\\t"),
-        _ => write_code(out, [0, byte]),
+        _ => write_code(out, char::from(byte)),
     }
 }
 
-fn write_code(out: &mut Vec<u8>, code: [u8; 2]) {
-    out.extend_from_slice(b"\\u");
-    for byte in code {
-        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+/// Past U+FFFF as a pair of surrogates, as JSON has it.
+fn write_code(out: &mut Vec<u8>, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        let digits = [12, 8, 4, 0].map(|bits| HEX[usize::from(*unit >> bits & 0xf)]);
+        out.extend_from_slice(b"\\u");
+        out.extend_from_slice(&digits);
     }
 }
 
@@ -143,7 +172,8 @@ mod tests {
 
     #[test]
     fn every_control_character_line_separator_quote_and_backslash_is_escaped() {
-        for character in '\0'..='\u{3000}' {
+        for character in ('\0'..='\u{3000}').chain('\u{f000}'..='\u{10fff}').chain('\u{d0000}'..='\u{e1000}')
+        {
             let text = character.to_string();
             let expected = match character {
                 '"' => "\\\"".to_owned(),
@@ -153,6 +183,8 @@ mod tests {
                 '\t' => "\\t".to_owned(),
                 '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(character)),
                 _ if character.is_control() => format!("\\u{:04x}", u32::from(character)),
+                '\u{e0000}'..='\u{e007f}' => format!("\\udb40\\udc{:02x}", u32::from(character) - 0xe0000),
+                _ if is_hidden(character) => format!("\\u{:04x}", u32::from(character)),
                 _ => text.clone(),
             };
             for before in ["", "seven b"] {
@@ -161,6 +193,20 @@ mod tests {
                     format!("{before}{expected}{expected}")
                 );
             }
+        }
+    }
+
+    #[test]
+    fn no_text_shows_in_another_order_or_hides_a_part() {
+        let hidden = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200d}\u{200e}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fff9}\u{e0041}";
+        let shown = "\\u00ad\\u061c\\u180e\\u200b\\u200d\\u200e\\u202e\\u2060\\u2066\\u2069\\ufeff\\ufff9\\udb40\\udc41";
+        assert_eq!(escaped(hidden), shown);
+        for character in hidden.chars() {
+            let text = format!("مرحبا {character}ไทย");
+            assert_eq!(
+                escaped(&text).replace("مرحبا ", "").replace("ไทย", ""),
+                escaped(&character.to_string())
+            );
         }
     }
 

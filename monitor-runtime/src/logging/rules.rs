@@ -101,7 +101,9 @@ fn cut(value: &[u8], most: usize) -> Option<Vec<u8>> {
 fn first_character(rest: &[u8]) -> (usize, usize) {
     match *rest {
         [b'\\', b'u', b'0', b'0', b'0'..=b'7', ..] => (6, 1),
-        [b'\\', b'u', b'0', b'0', ..] => (6, 2),
+        [b'\\', b'u', b'0', b'0'..=b'7', ..] => (6, 2),
+        // The first of two halves.
+        [b'\\', b'u', b'd', b'8' | b'9' | b'a' | b'b', ..] => (12, 4),
         [b'\\', b'u', ..] => (6, 3),
         [b'\\', ..] => (2, 1),
         [0xf0..=0xff, ..] => (4, 4),
@@ -145,7 +147,14 @@ mod tests {
 
     #[test]
     fn what_counts_is_the_text_and_not_how_it_is_escaped() {
-        for text in ["\n\"\\\t", "\u{1}\u{7f}ab", "\u{85}\u{9f}", "\u{2028}\u{2029}", "\u{b}£€🦀"] {
+        for text in [
+            "\n\"\\\t",
+            "\u{1}\u{7f}ab",
+            "\u{85}\u{9f}",
+            "\u{2028}\u{2029}",
+            "\u{b}£€🦀",
+            "\u{ad}\u{61c}\u{202e}\u{e0041}b",
+        ] {
             assert_eq!(shown(text, text.len()), json(text).trim_matches('"'), "{text:?} is not cut");
             let left_out = text.chars().next_back().unwrap().len_utf8();
             let cut = shown(text, text.len() - 1);
@@ -156,7 +165,7 @@ mod tests {
     #[cfg(feature = "testing")]
     #[test]
     fn every_cut_of_every_text_is_a_string_with_the_front_of_the_text() {
-        let text = "a\"\\\n\u{1}\u{85}\u{2028}é€🦀\u{7f}z";
+        let text = "a\"\\\n\u{1}\u{85}\u{2028}é€🦀\u{7f}\u{ad}\u{61c}\u{e0041}z";
         for most in 0..text.len() {
             let cut: String = serde_json::from_str(&format!("\"{}\"", shown(text, most))).unwrap();
             let (front, rest) = cut.split_once('…').unwrap();
