@@ -96,10 +96,11 @@ fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
             None => {
                 targets.with_default(level(part).ok_or_else(|| refused(format!("`{part}` is no level")))?)
             }
-            Some((target, _)) if target.is_empty() || target.contains(['[', '{', ' ']) => {
-                return Err(refused(format!("`{part}` names no target")));
-            }
+            Some(("", _)) => return Err(refused(format!("`{part}` names no target"))),
             Some((target, name)) => {
+                if let Some((found, hint)) = misread(target) {
+                    return Err(refused(format!("`{part}` names no target, because of `{found}`: {hint}")));
+                }
                 let level =
                     level(name).ok_or_else(|| refused(format!("`{name}` in `{part}` is no level")))?;
                 targets.with_target(target, level)
@@ -107,6 +108,23 @@ fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
         };
     }
     Ok(targets)
+}
+
+/// The first character of a target that means something in filters of other kinds, which would do nothing here; and what to do
+/// instead. Names of modules have letters, digits, `_` and `:`; names that are made up for targets have more at times.
+fn misread(target: &str) -> Option<(char, &'static str)> {
+    let found = target.chars().find(|&c| {
+        c.is_whitespace() || c.is_control() || c.is_ascii_punctuation() && !"_-.:@#+~".contains(c)
+    })?;
+    let hint = match found {
+        ';' | '|' | '&' => "put a comma between levels",
+        '*' | '?' | '%' => "a target stands for all that begin with it, and a level alone for all others",
+        '[' | ']' | '{' | '}' => "spans and fields cannot be chosen",
+        '/' | '\\' => "messages cannot be chosen, and modules are named as in `my_app::db`",
+        '"' | '\'' | '`' => "leave quotes out",
+        _ => "a target is the path of a module, as in `my_app::db`",
+    };
+    Some((found, hint))
 }
 
 fn level(name: &str) -> Option<LevelFilter> {
@@ -179,11 +197,58 @@ mod tests {
         assert!(refused("my_app::db").contains("`my_app::db` is no level"));
         assert!(refused("=info").contains("`=info` names no target"));
         assert!(refused("my_app[request]=info").contains("names no target"));
+        assert!(
+            refused("info;sqlx=warn")
+                .contains("`info;sqlx=warn` names no target, because of `;`: put a comma")
+        );
+        assert!(
+            refused("info,*=debug").contains("`*=debug` names no target, because of `*`: a target stands")
+        );
         assert!(refused("a=b=info").contains("`b=info` in `a=b=info` is no level"));
         assert!(refused("3").contains("`3` is no level"));
         assert!(refused(",").contains("nothing is named"));
         let error = targets(unset, Some("loud")).unwrap_err().to_string();
         assert!(error.starts_with("level is `loud`"), "{error}");
+    }
+
+    #[test]
+    fn what_other_filters_mean_by_a_target_is_refused_and_no_name_of_a_target_is() {
+        for target in [
+            "info;sqlx",
+            "sqlx::*",
+            "*",
+            "sqlx?",
+            "my_app[plan]",
+            "plan]",
+            "my_app{id}",
+            "id}",
+            "my_app/db",
+            "my_app\\db",
+            "\"sqlx\"",
+            "'sqlx'",
+            "`sqlx`",
+            "sqlx|hyper",
+            "sqlx&hyper",
+            "!sqlx",
+            "^sqlx",
+            "sqlx$",
+            "sqlx(",
+            "<T>",
+            "my app",
+            "my\tapp",
+            "my\u{a0}app",
+            "my\u{7}app",
+        ] {
+            assert!(
+                refused(&format!("info,{target}=debug")).contains("names no target, because of `"),
+                "{target}"
+            );
+        }
+        for target in ["sqlx", "my_app::db::", "my-app", "r#type", "app.db", "db@2", "größe", "a+b", "~", "7"]
+        {
+            let targets = targets(unset, Some(&format!("{target}=debug"))).expect(target);
+            assert!(targets.would_enable(target, &Level::DEBUG), "{target}");
+        }
     }
 
     #[test]
