@@ -228,3 +228,40 @@ fn a_line_for_people_is_one_line_too_and_says_nothing_to_the_terminal() {
     let line = logged.strip_suffix('\n').unwrap();
     assert!(!line.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')));
 }
+
+/// Overrides and isolates of direction, what has no width, and tags, which some readers of a prompt see and people do not.
+const HIDDEN: &str = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+     \u{2060}\u{2061}\u{2064}\u{2066}\u{2067}\u{2068}\u{2069}\u{206a}\u{206f}\u{feff}\u{fff9}\u{fffb}\u{e0001}\u{e0020}\u{e007f}";
+
+#[test]
+fn no_format_shows_text_in_another_order_or_hides_a_part() {
+    for format in [Format::Json, Format::Pretty] {
+        let logged = memory::text(Logging::builder().format(format), || {
+            let _span = info_span!("s", span = HIDDEN).entered();
+            context::bind("bound", HIDDEN);
+            info!(target: "a\u{202e}target", plain = HIDDEN, shown = %HIDDEN, "user\u{202e}{HIDDEN}");
+        });
+        assert!(!logged.contains(|c| HIDDEN.contains(c)), "{logged}");
+        assert!(logged.contains("user\\u202e") && logged.contains("\\udb40\\udc01"), "{logged}");
+        if format == Format::Json {
+            assert_eq!(LogLine::read_all(&logged)[0].text("bound"), HIDDEN);
+        }
+    }
+}
+
+#[test]
+fn an_event_without_a_message_is_called_by_its_name_or_its_target() {
+    let line = line(|| info!(rows = 3));
+    assert_eq!(line.text("event"), module_path!());
+    let at = format!("{}:{}", file!(), line!() - 2);
+    assert_eq!(line.fields(), [("rows", &json!(3)), ("callsite", &json!(at))]);
+}
+
+#[test]
+fn the_name_of_an_event_stands_for_the_message_it_does_not_have() {
+    let named = line(|| info!(name: "cache.miss", target: "cache", key = 7));
+    assert_eq!((named.text("event"), named.fields()), ("cache.miss", vec![("key", &json!(7))]));
+    let taken = line(|| info!(target: "cache", callsite = "mine", message = None::<&str>));
+    assert_eq!((taken.text("event"), taken.text("callsite")), ("cache", "mine"));
+    assert!(taken.text("field.callsite").starts_with(file!()), "{taken}");
+}

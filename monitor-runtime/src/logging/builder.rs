@@ -6,7 +6,6 @@ use std::time::Duration;
 use std::{env, fmt};
 
 use tracing::Subscriber;
-use tracing_log::{AsLog as _, LogTracer};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -16,6 +15,7 @@ use super::limit::RateLimit;
 use super::line::Look;
 use super::outlet::{Outlet, Producer};
 use super::queue::{Queue, Tally};
+use super::records;
 use super::rules::ValueRules;
 use super::settings::{self, Format, WhenFull};
 use super::subscriber;
@@ -177,7 +177,7 @@ impl Logging {
         );
         installed.map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
-        if LogTracer::builder().with_max_level(most.as_log()).init().is_err() {
+        if !records::install(most) {
             tracing::warn!(target: super::TARGET, "the `log` crate has a logger already; its records stay there");
         }
         Ok(guard)

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use prometheus::IntCounter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -13,6 +14,7 @@ use super::bound::{self, Bound};
 use super::fields::Fields;
 use super::line::{Look, Silence, rank, with_line};
 use super::rules::ValueRules;
+use super::{copies, records};
 use crate::registry::process::{self, LEVELS};
 
 /// Where finished lines go.
@@ -97,6 +99,11 @@ where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     K: Sink,
 {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        copies::note(metadata);
+        Interest::always()
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         with_line(|line| {
             let own = line.bind(attributes);
@@ -117,6 +124,9 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if records::is_copy(event) {
+            return;
+        }
         self.0.write(event, |fields| {
             context.event_span(event).map(|span| bound::read(span, |bound| fields.copy_from(bound.fields())));
         });
@@ -330,12 +340,12 @@ mod tests {
     #[test]
     fn a_record_of_the_log_crate_keeps_its_target_level_and_message() {
         // Alone among these tests to use the `log` crate, whose logger is the process's.
-        tracing_log::LogTracer::init().unwrap();
+        assert!(records::install(LevelFilter::TRACE));
         let memory = Memory::default();
         let layer = LogLayer::new(Lines::new(memory.clone(), Look::Json, None));
         subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = info_span!("s", a = 1).entered();
-            tracing_log::log::warn!(target: "driver", "slow {}", "query");
+            log::warn!(target: "driver", "slow {}", "query");
         });
         let line = memory.0.lock().unwrap().clone();
         assert!(

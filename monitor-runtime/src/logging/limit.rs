@@ -10,6 +10,8 @@ use prometheus::IntCounter;
 use tracing::{Event, Level, Metadata};
 use tracing_log::NormalizeEvent as _;
 
+use super::source;
+
 /// The callsites that are watched at a time. What comes past that, as the `log` crate's records may that another
 /// language made up, is let through.
 const MOST_SITES: usize = 4_096;
@@ -135,8 +137,8 @@ impl Site {
 impl Place {
     fn of(metadata: &Metadata<'_>) -> Self {
         let at = metadata.file().map(|file| match metadata.line() {
-            Some(line) => format!("{file}:{line}"),
-            None => file.to_owned(),
+            Some(line) => format!("{}:{line}", source::path(file)),
+            None => source::path(file).to_owned(),
         });
         Self { level: *metadata.level(), logger: metadata.target().to_owned(), at }
     }

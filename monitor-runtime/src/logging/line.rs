@@ -3,14 +3,15 @@
 use std::cell::Cell;
 
 use tracing::span::{Attributes, Record};
-use tracing::{Event, Level};
+use tracing::{Event, Level, Metadata};
 use tracing_log::NormalizeEvent as _;
 
-use super::fields::Fields;
+use super::fields::{Fields, Key};
 use super::forms::{Forms, write_head};
 use super::pretty;
 use super::rules::ValueRules;
-use super::visit::{EventPlace, Visitor};
+use super::source;
+use super::visit::{EventPlace, Visitor, write_args};
 use crate::json;
 use crate::timestamp::Timestamps;
 
@@ -126,6 +127,11 @@ pub(super) fn mute_thread() {
     let _ = LINE.try_with(Cell::take);
 }
 
+/// Whether the thread is a writer's own.
+pub(super) fn is_muted() -> bool {
+    HERE.try_with(|here| here.get().is_muted).unwrap_or(false)
+}
+
 /// The place of `level` in [`LEVELS`].
 pub(super) fn rank(level: Level) -> usize {
     match level {
@@ -214,7 +220,7 @@ impl Line {
         let mut visitor = Visitor { place, keys: &form.keys };
         event.record(&mut visitor);
         if !visitor.place.has_message {
-            json::write_str(&mut self.head, metadata.name());
+            write_name(&mut self.head, metadata, &mut self.fields);
         }
         if let Some(rules) = rules {
             rules.apply(&mut self.head, message, &mut self.fields, &mut self.spare);
@@ -264,6 +270,17 @@ impl Line {
             }
         }
     }
+}
+
+/// Writes what stands in the place of the message of an event that has none. A name that is a place in the source is not the same
+/// in the next version, so that nothing could be grouped by it.
+#[cold]
+fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) {
+    let Some((file, line)) = source::named_after(metadata) else {
+        return json::write_str(head, metadata.name());
+    };
+    json::write_str(head, metadata.target());
+    fields.add(Key::new("callsite"), |out| write_args(out, format_args!("{file}:{line}")));
 }
 
 /// Begins a JSON line, up to the timestamp's end.

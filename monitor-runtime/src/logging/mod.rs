@@ -5,7 +5,8 @@
 //! ```
 //!
 //! * The order is fixed: `timestamp` (RFC 3339, UTC, microseconds), `level`, `logger` (the target), `event` (the
-//!   message, or the event's name where it has none), then what is bound: `request_id`, `agent_id`, `skill_id`,
+//!   message; else the name that `name:` gives to the event; else the target, and then `callsite` at the end says where
+//!   the event is written), then what is bound: `request_id`, `agent_id`, `skill_id`,
 //!   `query`, `trace_id`, `span_id`, and other fields of the spans around it and of [`context::bind`](crate::context::bind), from the outermost
 //!   on, where the innermost of one name wins. The event's own fields come last.
 //! * No key comes twice. A field whose name is taken is written as `field.<name>`, repeated until it is free.
@@ -29,6 +30,7 @@ mod ambient;
 mod beside;
 mod bound;
 mod builder;
+mod copies;
 mod error;
 mod fields;
 mod filter;
@@ -40,8 +42,10 @@ mod outlet;
 mod panics;
 mod pretty;
 mod queue;
+mod records;
 mod rules;
 mod settings;
+mod source;
 mod spans;
 mod subscriber;
 mod visit;

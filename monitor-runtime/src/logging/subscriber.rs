@@ -9,6 +9,7 @@ use tracing::subscriber::{Interest, SetGlobalDefaultError, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
+use super::copies;
 use super::filter::LogFilter;
 use super::layer::{Lines, Sink};
 use super::line::with_line;
@@ -42,6 +43,7 @@ pub(super) fn install<K: Sink>(
 
 impl<K: Sink> Subscriber for LogSubscriber<K> {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        copies::note(metadata);
         self.filter.interest(metadata)
     }
 

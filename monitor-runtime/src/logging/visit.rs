@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Write as _};
 use tracing::field::{Field, Visit};
 
 use super::fields::{Fields, Key, KeyForm};
+use super::records::with_key_values;
 use crate::error_chain::{self, MORE_BYTES, MOST_VALUE_BYTES};
 use crate::json;
 
@@ -49,7 +50,11 @@ impl Place for EventPlace<'_> {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         if key.name() == "message" && !key.is_chain() && !self.has_message {
             self.has_message = true;
-            write_as_string(self.message, value);
+            if self.is_log {
+                with_key_values(self.fields, || write_as_string(self.message, value));
+            } else {
+                write_as_string(self.message, value);
+            }
             return key;
         }
         if self.is_log && key.name().starts_with("log.") {
@@ -105,12 +110,9 @@ impl<P: Place> Visit for Visitor<'_, P> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let text = |out: &mut Vec<u8>| write_quoted(out, |text| error_chain::write_message(text, value));
-        let key = self.place.put(Key::of(field, self.keys), text);
+        let key = self.place.put(Key::of(field, self.keys), |out| write_error(out, value));
         if value.source().is_some() {
-            let sources =
-                |out: &mut Vec<u8>| write_quoted(out, |text| error_chain::write_sources(text, value));
-            self.place.put(key.chain(), sources);
+            self.place.put(key.chain(), |out| write_sources(out, value));
         }
     }
 
@@ -135,14 +137,14 @@ pub(super) fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
 }
 
 /// Past 64 bits many readers of JSON round, so that a string is the only exact form.
-fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
+pub(super) fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
     let quote: &[u8] = if fits { b"" } else { b"\"" };
     out.extend_from_slice(quote);
     write_integer(out, value);
     out.extend_from_slice(quote);
 }
 
-fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
+pub(super) fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
     write_quoted(out, |text| {
         // A formatter that fails half-way has still said something.
         if text.write_fmt(args).is_err() && text.is_full() {
@@ -150,6 +152,15 @@ fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
             let _ = text.write_str(MORE_BYTES);
         }
     });
+}
+
+/// Writes the text of an error without its sources.
+pub(super) fn write_error(out: &mut Vec<u8>, error: &(dyn Error + 'static)) {
+    write_quoted(out, |text| error_chain::write_message(text, error));
+}
+
+pub(super) fn write_sources(out: &mut Vec<u8>, error: &(dyn Error + 'static)) {
+    write_quoted(out, |text| error_chain::write_sources(text, error));
 }
 
 fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Escaped<'_>)) {

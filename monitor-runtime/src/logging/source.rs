@@ -1,0 +1,99 @@
+//! Places in the source as lines name them: without the directories of the machine that built the program.
+
+use tracing::Metadata;
+
+/// Where crates of others lie, and how many directories behind that are no part of their names.
+const STORES: [(&[&str], usize); 3] =
+    [(&["registry", "src"], 1), (&["git", "checkouts"], 2), (&["rustc"], 1)];
+
+/// Where the code of a package lies.
+const CODE: [&str; 4] = ["src", "tests", "examples", "benches"];
+
+/// The path of a source file from its package on, `sqlx-core-0.8.6/src/logger.rs`; of a package in a directory of its own from its
+/// code on, `src/logger.rs`. A relative path, as those of the workspace are, is shown as it is.
+pub(super) fn path(file: &str) -> &str {
+    if !is_absolute(file) {
+        return file;
+    }
+    let parts: Vec<_> = parts(file).collect();
+    let names: Vec<_> = parts.iter().map(|&(_, name)| name).collect();
+    let stored = STORES.iter().find_map(|&(store, own)| {
+        let at = names.windows(store.len()).rposition(|window| window == store)?;
+        parts.get(at + store.len() + own)
+    });
+    let last = parts.last();
+    let (at, _) =
+        stored.or_else(|| parts.iter().find(|(_, name)| CODE.contains(name))).or(last).unwrap_or(&(0, ""));
+    &file[*at..]
+}
+
+/// The line in the source that an event is written in, if `tracing` has named the event after it for want of a name.
+pub(super) fn named_after<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
+    let (file, line) = (metadata.file()?, metadata.line()?);
+    let place = metadata.name().strip_prefix("event ")?.strip_prefix(file)?.strip_prefix(':')?;
+    (place.parse() == Ok(line)).then(|| (path(file), line))
+}
+
+fn is_absolute(file: &str) -> bool {
+    file.starts_with(is_separator) || matches!(file.as_bytes(), [_, b':', b'/' | b'\\', ..])
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '/' | '\\')
+}
+
+/// The names on the way, each with where it begins.
+fn parts(file: &str) -> impl Iterator<Item = (usize, &str)> {
+    let begin = |part: &str| part.as_ptr().addr() - file.as_ptr().addr();
+    file.split(is_separator).filter(|part| !part.is_empty()).map(move |part| (begin(part), part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_workspace_is_shown_as_it_is() {
+        for file in ["src/main.rs", "crates/notes/src/ask.rs", "crates\\notes\\src\\ask.rs", "main.rs", ""] {
+            assert_eq!(path(file), file);
+        }
+    }
+
+    #[test]
+    fn a_path_of_another_crate_begins_with_its_name_wherever_it_was_built() {
+        for (file, shown) in [
+            (
+                "/home/src/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/sqlx-core-0.8.6/src/logger.rs",
+                "sqlx-core-0.8.6/src/logger.rs",
+            ),
+            (
+                "C:\\Users\\ci\\.cargo\\registry\\src\\index.crates.io-1949\\log-0.4.35\\src\\lib.rs",
+                "log-0.4.35\\src\\lib.rs",
+            ),
+            ("/root/.cargo/registry/src/github.com-1ecc/odd-1.0.0/lib.rs", "odd-1.0.0/lib.rs"),
+            ("/root/.cargo/git/checkouts/sqlx-6f1d/0a1b2c3/sqlx-core/src/lib.rs", "sqlx-core/src/lib.rs"),
+            (
+                "/rustc/4d91de4e48198da2e33413efdcd9cd2cc0c46688/library/core/src/option.rs",
+                "library/core/src/option.rs",
+            ),
+        ] {
+            assert_eq!(path(file), shown);
+        }
+    }
+
+    #[test]
+    fn no_directory_of_the_machine_that_built_it_is_shown() {
+        for (file, shown) in [
+            ("/home/alice/notes/src/ask.rs", "src/ask.rs"),
+            ("/home/alice/notes/tests/ask.rs", "tests/ask.rs"),
+            ("/home/alice/src/notes/main.rs", "src/notes/main.rs"),
+            ("/home/alice/notes/target/debug/build/notes-1f/out/made.rs", "made.rs"),
+            ("/rustc", "rustc"),
+            ("/", "/"),
+            ("C:\\Users\\alice\\notes\\src\\ask.rs", "src\\ask.rs"),
+            ("\\\\build\\alice\\ask.rs", "ask.rs"),
+        ] {
+            assert_eq!(path(file), shown);
+        }
+    }
+}
