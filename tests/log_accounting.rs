@@ -10,6 +10,7 @@ mod scenario;
 use std::fmt::{self, Display};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio, exit};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ fn scenario() {
         "slow" => slow(),
         "headed" => headed(),
         "full" => full(),
+        "filled" => filled(),
         "socket" => socket(),
         "blocking" => blocking(),
         "blocking_closed" => blocking_closed(),
@@ -248,6 +250,61 @@ fn a_file_that_can_grow_no_further_holds_as_many_whole_lines_as_were_counted_as_
     assert_eq!(total(&scrape, "log_events_written_total"), lines.len() as u64);
     assert!(total(&scrape, "log_events_dropped_total") > 0);
     assert_accounted_for(&scrape);
+}
+
+const FOLDER: &str = "MONITOR_TEST_FOLDER";
+
+/// Its standard output is a file in a folder that has a small disk to itself.
+fn filled() {
+    let folder = PathBuf::from(env::var_os(FOLDER).unwrap());
+    let text = || fs::read_to_string(folder.join("log")).unwrap();
+    let guard = logging::init().unwrap();
+    let filler = folder.join("filler");
+    let error = fs::write(&filler, vec![1; 1 << 20]).expect_err("the disk is smaller");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    for number in 0..30 {
+        info!(number, text = "x".repeat(1_000), "on a full disk");
+        assert!(guard.flush());
+    }
+    assert!(!text().ends_with('\n'), "the last line broke off where the disk ended");
+    fs::remove_file(&filler).unwrap();
+    assert!(guard.flush());
+    assert!(text().ends_with('\n'), "a flush completes it");
+    info!("with room again");
+    assert!(guard.flush());
+    let (text, scrape) = (text(), metrics::render());
+    let lines = LogLine::read_all(text.split_once(BEGIN).unwrap().1);
+    assert_eq!(lines.len() as u64, total(&scrape, "log_events_written_total"));
+    assert!(total(&scrape, "log_events_dropped_total") > 0);
+    assert_accounted_for(&scrape);
+}
+
+/// The first way in which this process may have mounts of its own.
+fn own_mounts() -> Option<&'static [&'static str]> {
+    const WAYS: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
+    WAYS.into_iter().find(|way| {
+        let mount = "mount -t tmpfs -o size=256k tmpfs /tmp";
+        let tried = Command::new("unshare").args(*way).args(["sh", "-c", mount]).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    })
+}
+
+#[test]
+fn a_line_that_a_full_disk_broke_off_is_completed_when_there_is_room() {
+    let Some(way) = own_mounts() else {
+        return println!("no disk may be mounted here; the file that cannot grow stands for a full one");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mount = r#"mount -t tmpfs -o size=256k tmpfs "$0" && exec "$@" >"$0/log""#;
+    let itself = process("filled");
+    let mut command = Command::new("unshare");
+    command.args(way).args(["sh", "-c", mount]).arg(folder.path());
+    command.arg(itself.get_program()).args(itself.get_args());
+    command.envs(itself.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    for variable in ["LOG_LEVEL", "RUST_LOG", "LOG_FORMAT"] {
+        command.env_remove(variable);
+    }
+    run(command.env(FOLDER, folder.path()));
 }
 
 const SINK: &str = "MONITOR_TEST_SINK";

@@ -1,6 +1,8 @@
 //! Logging as a process has it: initialised once, to its standard output, set by its environment. Each scenario runs
 //! in a process of its own: this test binary again, with nothing but the scenario to do.
 
+#[path = "support/alone.rs"]
+mod alone;
 #[path = "support/log_line.rs"]
 mod log_line;
 #[path = "support/scenario.rs"]
@@ -9,6 +11,7 @@ mod scenario;
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, BufRead as _, BufReader, Write};
+use std::panic;
 use std::process::{Command, exit};
 use std::sync::mpsc;
 use std::thread;
@@ -20,7 +23,7 @@ use axum::http::Request;
 use axum::routing::get;
 use log_line::LogLine;
 use monitor_runtime::http::HttpLayer;
-use monitor_runtime::logging::{self, Format, LogGuard, Logging};
+use monitor_runtime::logging::{self, Format, LogGuard, Logging, WhenFull};
 use monitor_runtime::{context, metrics, track_agent, track_skill};
 use scenario::{process, release, run, spawn, total, wait_for_parent, written};
 use serde_json::json;
@@ -42,6 +45,10 @@ fn scenario() {
         "beside" => beside(),
         "failed_first" => failed_first(),
         "log_crate" => log_crate(),
+        "key_values" => key_values(),
+        "log_flushed" => log_flushed(),
+        "other_logger" => other_logger(),
+        name if name.starts_with("panic ") => panics(&name["panic ".len()..]),
         "composed" => composed(),
         "quiet" => quiet(),
         "quiet_layer" => quiet_layer(),
@@ -230,6 +237,274 @@ fn records_of_the_log_crate_come_through_with_their_target_and_level() {
     assert_eq!(lines[0].fields(), [("request_id", &json!("r-1"))]);
     let below = [("LOG_LEVEL", "error"), ("LOG_LEVEL", "off")];
     assert!(below.iter().all(|&(name, level)| log(process("log_crate").env(name, level)).is_empty()));
+}
+
+/// What a record may bring along besides its message.
+fn key_values() {
+    let guard = Logging::builder().redact(["password"]).max_value_bytes(64).init().unwrap();
+    let _span = info_span!("request", request_id = "r-1", user_id = 1).entered();
+    log::info!(user_id = 17, city = "Ulm", password = "hunter2"; "signed in");
+    let error = io::Error::other(Failed(fmt::Error));
+    let (shown, debugged, none) = (5, "x", None::<u8>);
+    log::info!(
+        request_id:% = shown, debugged:?, none:?, error:err = error, event = "taken", level = 'c', twice = 1, twice = 2,
+        "log.file" = "free", message = "m";
+        "kinds"
+    );
+    log::info!(
+        least = i64::MIN, most = u64::MAX, wide = i128::MIN, nan = f64::NAN, half = 0.5, yes = true, empty = none,
+        r#type = "raw";
+        "numbers"
+    );
+    log::info!(text = "x".repeat(70), at:% = Talks; "long");
+    log::warn!(n = 1; "of {}", "two");
+    log::debug!(at:% = Unshown; "below the level");
+    drop(guard);
+    eprint!("{}", metrics::render());
+}
+
+/// An error with a source.
+#[derive(Debug)]
+struct Failed(fmt::Error);
+
+impl Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not saved")
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A value that logs while it is formatted.
+struct Talks;
+
+impl Display for Talks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        log::info!(inside = 1; "in a line");
+        f.write_str("talked")
+    }
+}
+
+struct Unshown;
+
+impl Display for Unshown {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("formatted for a record that is not logged")
+    }
+}
+
+#[test]
+fn key_values_of_the_log_crate_are_fields_like_those_of_an_event() {
+    let output = run(&mut process("key_values"));
+    let lines = LogLine::read_all(written(&output));
+    let bound = |rest: &[(&str, serde_json::Value)]| {
+        let around = [("request_id", json!("r-1")), ("user_id", json!(1))];
+        around
+            .into_iter()
+            .chain(rest.iter().cloned())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Vec<_>>()
+    };
+    let shown = |line: &LogLine| line.0[4..].to_vec();
+    assert_eq!(events(&lines), ["signed in", "kinds", "numbers", "in a line", "long", "of two"]);
+    assert_eq!(
+        shown(&lines[0]),
+        bound(&[("field.user_id", json!(17)), ("city", json!("Ulm")), ("password", json!("[redacted]"))])
+    );
+    assert_eq!(
+        shown(&lines[1]),
+        bound(&[
+            ("field.request_id", json!("5")),
+            ("debugged", json!("\"x\"")),
+            ("none", json!("None")),
+            ("error", json!("not saved")),
+            ("error.chain", json!("an error occurred when formatting an argument")),
+            ("field.event", json!("taken")),
+            ("field.level", json!("c")),
+            ("twice", json!(1)),
+            ("field.twice", json!(2)),
+            ("log.file", json!("free")),
+            ("message", json!("m")),
+        ])
+    );
+    assert_eq!(
+        shown(&lines[2]),
+        bound(&[
+            ("least", json!(i64::MIN)),
+            ("most", json!(u64::MAX)),
+            ("wide", json!(i128::MIN.to_string())),
+            ("nan", json!("NaN")),
+            ("half", json!(0.5)),
+            ("yes", json!(true)),
+            ("type", json!("raw")),
+        ])
+    );
+    assert_eq!(shown(&lines[3]), bound(&[("inside", json!(1))]));
+    let cut = format!("{}…[truncated 6 bytes]", "x".repeat(64));
+    assert_eq!(shown(&lines[4]), bound(&[("text", json!(cut)), ("at", json!("talked"))]));
+    assert_eq!(total(&String::from_utf8(output.stderr).unwrap(), "log_events_total"), 6);
+}
+
+#[test]
+fn key_values_of_the_log_crate_are_on_a_line_for_people() {
+    let output = run(process("key_values").env("LOG_FORMAT", "pretty"));
+    assert!(
+        written(&output)
+            .contains("signed in request_id=r-1 user_id=1 field.user_id=17 city=Ulm password=[redacted]\n")
+    );
+}
+
+fn log_flushed() {
+    let _guard = start();
+    log::info!("flushed");
+    log::logger().flush();
+    exit(0);
+}
+
+#[test]
+fn the_flush_of_the_log_crate_writes_what_waits() {
+    assert_eq!(events(&log(&mut process("log_flushed"))), ["flushed"]);
+}
+
+/// A logger that was there before.
+struct Kept;
+
+impl log::Log for Kept {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        eprintln!("kept: {}", record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+fn other_logger() {
+    log::set_logger(&Kept).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
+    let _guard = start();
+    log::debug!("mine");
+    info!("ours");
+}
+
+#[test]
+fn a_logger_that_is_there_already_keeps_its_records_and_its_level() {
+    let output = run(&mut process("other_logger"));
+    let lines = LogLine::read_all(written(&output));
+    assert_eq!(events(&lines), ["the `log` crate has a logger already; its records stay there", "ours"]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "kept: mine\n");
+}
+
+/// The lines of a part of the program in which `tracing` makes records of its own events and spans.
+fn with_copies(part: &str, level: &str) -> Vec<LogLine> {
+    let output = run(alone::alone(part).env("LOG_LEVEL", level));
+    let (text, scrape) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(!text.contains("hunter2"), "{text}");
+    let lines = LogLine::read_all(&text);
+    assert_eq!(total(&scrape, "log_events_total"), lines.len() as u64, "{text}");
+    lines
+}
+
+#[test]
+fn what_tracing_says_to_the_log_crate_too_is_one_line_and_shows_no_secret() {
+    for (part, level) in [("init", "info"), ("init", "trace"), ("layer", "info"), ("layer", "trace")] {
+        let lines = with_copies(part, level);
+        let expected = ["planned", "log event", "said by log", "said by the log of tracing", "made by hand"];
+        assert_eq!(events(&lines), expected, "{part} at {level}");
+        assert_eq!(lines[0].get("steps"), Some(&json!(3)));
+        let is_taken_in = part == "init";
+        assert_eq!(
+            lines[3].get("tries").is_some(),
+            is_taken_in,
+            "{part}: another crate's logger leaves key-values out"
+        );
+    }
+}
+
+#[test]
+fn key_values_that_serialise_themselves_are_typed_where_a_flat_line_has_the_type() {
+    let lines = LogLine::read_all(&String::from_utf8(run(&mut alone::alone("serialised")).stdout).unwrap());
+    let fields = [
+        ("number", &json!(7)),
+        ("text", &json!("t")),
+        ("nested", &json!("{\"a\": [1, 2]}")),
+        ("password", &json!("[redacted]")),
+    ];
+    assert_eq!(lines[0].fields(), fields);
+}
+
+// The line about a panic.
+
+/// What ends the process, or does not, after the hook has logged.
+fn panics(end: &str) {
+    let exits = |_: &panic::PanicHookInfo<'_>| exit(7);
+    match end {
+        "exit before" => panic::set_hook(Box::new(exits)),
+        "abort before" => panic::set_hook(Box::new(|_| std::process::abort())),
+        "panic before" => panic::set_hook(Box::new(|_| panic!("in a hook"))),
+        _ => {}
+    }
+    let blocks = if end == "exit before" { WhenFull::Block } else { WhenFull::Drop };
+    let _guard = Logging::builder().when_full(blocks).init().unwrap();
+    logging::install_panic_hook();
+    let ours = panic::take_hook();
+    match end {
+        "exit after" => panic::set_hook(Box::new(move |panic| {
+            ours(panic);
+            exits(panic);
+        })),
+        "abort after" => panic::set_hook(Box::new(move |panic| {
+            ours(panic);
+            std::process::abort();
+        })),
+        _ => panic::set_hook(ours),
+    }
+    (0..5_000).for_each(|number| info!(number, "before"));
+    plan_and_panic();
+}
+
+#[track_agent("planner")]
+fn plan_and_panic() {
+    panic!("boom");
+}
+
+/// The lines that a process has written whose panic ended it.
+fn last_words(command: &mut Command) -> Vec<LogLine> {
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    LogLine::read_all(text.split_once(scenario::BEGIN).map_or(&*text, |(_, lines)| lines))
+}
+
+fn assert_says_why(lines: &[LogLine]) {
+    let panicked: Vec<_> = lines.iter().filter(|line| line.text("event") == "panicked").collect();
+    assert_eq!(panicked.len(), 1, "{panicked:?}");
+    assert_eq!((panicked[0].text("error"), panicked[0].text("agent_id")), ("boom", "planner"));
+}
+
+#[test]
+fn the_line_about_a_panic_is_written_whatever_the_other_hooks_do() {
+    for end in ["exit before", "abort before", "panic before", "exit after", "abort after"] {
+        let lines = last_words(&mut process(&format!("panic {end}")));
+        assert_says_why(&lines);
+        assert_eq!(lines.iter().filter(|line| line.text("event") == "before").count(), 5_000, "{end}");
+    }
+}
+
+#[test]
+fn the_line_about_a_panic_is_written_where_panics_abort() {
+    for part in ["abort", "exit"] {
+        let lines = last_words(&mut alone::alone(part));
+        assert_eq!(lines[0].text("event"), "about to panic");
+        assert_says_why(&lines);
+    }
 }
 
 fn tasks() {

@@ -16,7 +16,7 @@ use crate::json;
 use crate::registry::process::{self, LEVELS};
 
 /// How long a flush waits for a sink that takes nothing.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What producers, the writer and the guard share.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Outlet {
     /// Counts that line as emitted and written.
     pub(super) fn count_report(&self) {
         self.reports.inc();
-        self.queue.count_own();
+        self.queue.count_written();
     }
 
     #[cold]
@@ -124,8 +124,12 @@ static OUTLETS: Mutex<Vec<Weak<Outlet>>> = Mutex::new(Vec::new());
 
 /// Flushes all logging of the process as [`LogGuard::flush`] does, within the same five seconds.
 pub(crate) fn flush_all() {
+    flush_all_until(Instant::now() + FLUSH_TIMEOUT);
+}
+
+/// The same, until `deadline` at the latest.
+pub(super) fn flush_all_until(deadline: Instant) {
     let outlets = OUTLETS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let deadline = Instant::now() + FLUSH_TIMEOUT;
     for outlet in outlets.iter().filter_map(Weak::upgrade) {
         outlet.queue.flush(deadline.saturating_duration_since(Instant::now()));
     }
@@ -168,7 +172,9 @@ impl LogGuard {
 impl Drop for LogGuard {
     fn drop(&mut self) {
         self.outlet.say_what_was_left_out(&mut Line::default(), None);
+        let deadline = Instant::now() + self.patience;
         self.flush();
+        self.outlet.queue.end_torn(deadline.saturating_duration_since(Instant::now()));
         self.outlet.queue.stop_blocking();
     }
 }

@@ -3,8 +3,9 @@
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 use std::thread;
+use std::time::Instant;
 
-use super::outlet;
+use super::{line, outlet, queue, source};
 use crate::registry::process;
 
 /// The logger of lines about panics.
@@ -17,8 +18,11 @@ const TARGET: &str = "monitor_runtime::panic";
 /// `request_id`, `agent_id` and the like. Each panic moves `panics_total`, which is there from this call on.
 ///
 /// The hook that was there before is called afterwards; by default that is the one that prints to standard error. A
-/// panic is logged when it begins, also where something catches it later, as tokio does in its tasks. Where panics abort
-/// the process (`panic = "abort"`), the lines that wait are written out first.
+/// panic is logged when it begins, also where something catches it later, as tokio does in its tasks.
+///
+/// The line, and all lines before it, are written out before the hook goes on, because the process may end right after it: in the
+/// hook that was there before, in one put on later that calls this one, or because panics abort it. Where the output is stalled
+/// the thread waits for up to five seconds, whatever [`WhenFull`](super::WhenFull) says.
 ///
 /// A second call does nothing.
 ///
@@ -40,18 +44,28 @@ pub fn install_panic_hook() {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             panics.inc();
-            log(panic);
+            write_out(|| log(panic));
             previous(panic);
-            if cfg!(panic = "abort") {
-                outlet::flush_all();
-            }
         }));
     });
 }
 
+/// Runs `log` with room for its lines in the queue, and has them written before it returns, unless the output is stalled.
+fn write_out(log: impl FnOnce()) {
+    // The writer's own thread is the one that all others wait for, and what it logs is left out.
+    if line::is_muted() {
+        return;
+    }
+    let deadline = Instant::now() + outlet::FLUSH_TIMEOUT;
+    outlet::flush_all_until(deadline);
+    queue::without_waiting(log);
+    outlet::flush_all_until(deadline);
+}
+
 fn log(panic: &PanicHookInfo<'_>) {
     let error = panic.payload_as_str().unwrap_or("a panic without a message");
-    let location = panic.location().map(tracing::field::display);
+    let location =
+        panic.location().map(|at| format!("{}:{}:{}", source::path(at.file()), at.line(), at.column()));
     let current = thread::current();
     tracing::error!(target: TARGET, error, location, thread = current.name(), "panicked");
 }

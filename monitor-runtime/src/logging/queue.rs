@@ -25,6 +25,19 @@ pub(crate) fn never_wait_on_this_thread() {
     NEVER_WAITS.set(true);
 }
 
+/// Runs `log`, whose lines are refused where others would wait.
+pub(super) fn without_waiting(log: impl FnOnce()) {
+    /// Also if it panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            NEVER_WAITS.set(self.0);
+        }
+    }
+    let _before = Before(NEVER_WAITS.replace(true));
+    log();
+}
+
 /// A queue with one writer and any number of producers.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -71,9 +84,21 @@ struct State {
     is_urgent: bool,
     /// Whoever has a line that does not fit waits for room.
     is_blocking: bool,
+    torn: Torn,
     /// When the writer is to be woken though there are no lines.
     reminder: Option<Instant>,
     stage: Stage,
+}
+
+/// What is known of a line that the sink has taken in part.
+#[derive(Debug, Default)]
+struct Torn {
+    /// There is one, which counts as neither written nor dropped yet.
+    is_there: bool,
+    /// How often the writer has written, or tried to.
+    tries: u64,
+    /// One that the next try leaves torn is given up.
+    is_last_try: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -192,12 +217,51 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Waits until every line queued so far has been written or given up, and says whether that came to be in time.
+    /// Waits until every line queued so far has been written or given up, and says whether that came to be in time. A
+    /// torn line is tried once more.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
-        let state = self.lock();
-        let target = state.accepted;
-        let waited = self.progress.wait_timeout_while(state, timeout, |state| state.settled < target);
-        waited.unwrap_or_else(PoisonError::into_inner).0.settled >= target
+        let mut state = self.lock();
+        let (accepted, tries) = (state.accepted, state.torn.tries);
+        let is_due =
+            move |state: &State| state.settled < accepted || state.torn.is_there && state.torn.tries == tries;
+        if is_due(&state) {
+            self.hurry(&mut state);
+        }
+        let waited = self.progress.wait_timeout_while(state, timeout, |state| is_due(state));
+        !is_due(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Tries a last time to complete a torn line, which counts as dropped otherwise, as do others from then on.
+    pub(super) fn end_torn(&self, timeout: Duration) {
+        let mut state = self.lock();
+        state.torn.is_last_try = true;
+        if state.torn.is_there {
+            self.hurry(&mut state);
+        }
+        drop(self.progress.wait_timeout_while(state, timeout, |state| state.torn.is_there));
+    }
+
+    /// Wakes the writer at once, lines or not.
+    fn hurry(&self, state: &mut State) {
+        state.is_urgent = true;
+        if state.torn.is_there {
+            state.reminder = Some(Instant::now());
+        }
+        self.work.notify_one();
+    }
+
+    /// Whether a line that stays torn now is to be given up.
+    pub(super) fn is_last_try(&self) -> bool {
+        self.lock().torn.is_last_try
+    }
+
+    /// Notes that the writer has tried to write, and whether a line is left torn that is to be completed.
+    pub(super) fn note_torn(&self, is_torn: bool) {
+        let mut state = self.lock();
+        state.torn.is_there = is_torn;
+        state.torn.tries += 1;
+        drop(state);
+        self.progress.notify_all();
     }
 
     /// Waits for lines or the reminder, swaps the lines into `batch`, and says how many were refused meanwhile; `None`
@@ -242,20 +306,25 @@ impl Queue {
         state
     }
 
-    /// Says that the batch last taken has been written, but for the `lost` last lines of it.
-    pub(super) fn settle(&self, lost: u64) {
+    /// Says that the batch last taken has been written, but for the `lost` last lines of it and those before that are `torn`.
+    pub(super) fn settle_but(&self, lost: u64, torn: u64) {
         self.tally.dropped.inc_by(lost);
         let mut state = self.lock();
-        self.tally.written.inc_by((state.taken - state.settled).saturating_sub(lost));
+        self.tally.written.inc_by((state.taken - state.settled).saturating_sub(lost + torn));
         state.in_flight = 0;
         state.settled = state.taken;
         drop(state);
         self.progress.notify_all();
     }
 
-    /// Counts a line that the writer has written of its own.
-    pub(super) fn count_own(&self) {
+    /// Counts a line that belongs to no batch as written: one of the writer's own, or one that was torn before.
+    pub(super) fn count_written(&self) {
         self.tally.written.inc();
+    }
+
+    /// Counts a line that was torn as dropped.
+    pub(super) fn count_dropped(&self) {
+        self.tally.dropped.inc();
     }
 
     /// Says that nothing will be written any more: what waits is dropped, and so is whatever comes.
@@ -266,6 +335,7 @@ impl Queue {
         state.stage = Stage::Ended;
         state.lines = Vec::new();
         state.in_flight = 0;
+        state.torn.is_there = false;
         drop(state);
         self.progress.notify_all();
     }
@@ -312,7 +382,7 @@ mod tests {
         assert_eq!(queue.next(&mut batch), Some(1));
         queue.push([b"123", b"\n"]);
         assert_eq!(queue.tally.dropped.get(), 2, "the batch still fills the queue while it is being written");
-        queue.settle(0);
+        queue.settle_but(0, 0);
         queue.push([b"123", b"\n"]);
         assert_eq!(queue.tally.dropped.get(), 2);
         assert_eq!(queue.next(&mut batch), Some(1));
@@ -342,7 +412,7 @@ mod tests {
         queue.push([b"a", b"\n"]);
         assert_eq!(queue.next(&mut batch), Some(0));
         queue.push([b"b", b"\n"]);
-        queue.settle(1);
+        queue.settle_but(1, 0);
         queue.end();
         assert_eq!(queue.tally.dropped.get(), 2);
         queue.push([b"c", b"\n"]);
@@ -364,7 +434,7 @@ mod tests {
         (0..3).for_each(|_| queue.push([b"a", b"\n"]));
         assert_eq!(queue.next(&mut batch), Some(0));
         queue.push([b"b", b"\n"]);
-        queue.settle(1);
+        queue.settle_but(1, 0);
         assert_eq!((queue.tally.written.get(), queue.tally.dropped.get()), (2, 1));
         queue.end();
         assert_eq!((queue.tally.written.get(), queue.tally.dropped.get()), (2, 2));
@@ -392,7 +462,7 @@ mod tests {
             assert_eq!(queue.next(&mut batch), Some(0));
             a_moment();
             assert_eq!(queue.lock().accepted, 1, "what is being written still fills the queue");
-            queue.settle(0);
+            queue.settle_but(0, 0);
         });
         assert_eq!(queue.next(&mut batch), Some(0));
         assert_eq!((text(&batch), queue.tally.dropped.get()), ("next\n", 0));
@@ -405,7 +475,7 @@ mod tests {
         let mut batch = Vec::new();
         beside(&queue, b"larger than the queue", || {
             assert_eq!(queue.next(&mut batch), Some(0));
-            queue.settle(0);
+            queue.settle_but(0, 0);
         });
         assert_eq!(queue.next(&mut batch), Some(0));
         assert_eq!(text(&batch), "larger than the queue\n");

@@ -11,6 +11,9 @@ use super::outlet::Outlet;
 /// How long to leave a sink alone that says it would block.
 const BLOCKED: Duration = Duration::from_millis(1);
 
+/// How long to leave a sink alone that failed, where nothing new is logged.
+const FAILED: Duration = Duration::from_secs(1);
+
 /// Starts the thread that writes to `sink` whatever comes through `outlet`.
 pub(super) fn start(outlet: Arc<Outlet>, sink: Box<dyn Write + Send>) -> io::Result<()> {
     let writer = Writer::new(outlet, sink);
@@ -25,11 +28,27 @@ struct Writer {
     report: usize,
     /// How much of the batch the sink has taken.
     written: usize,
-    /// The sink took part of a line that will not be completed.
-    is_torn: bool,
+    /// The line that the sink has taken in part. Its rest is written before anything else.
+    torn: Option<Torn>,
     /// Lines dropped and not yet reported.
     unreported: u64,
     line: Line,
+}
+
+/// The rest of a line.
+struct Torn {
+    rest: Vec<u8>,
+    line: TornLine,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TornLine {
+    /// One that was logged. It counts neither as written nor as dropped yet.
+    Logged,
+    /// The report on so many dropped lines.
+    Report(u64),
+    /// One that has been given up, of which only the line feed is written.
+    GivenUp,
 }
 
 impl Writer {
@@ -40,7 +59,7 @@ impl Writer {
             batch: Vec::new(),
             report: 0,
             written: 0,
-            is_torn: false,
+            torn: None,
             unreported: 0,
             line: Line::default(),
         }
@@ -53,10 +72,10 @@ impl Writer {
             self.written = 0;
             self.unreported += refused;
             self.append_report();
-            if let Err(error) = self.write_batch()
-                && error.kind() == ErrorKind::BrokenPipe
-            {
-                break;
+            match self.write_batch() {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                Err(_) => self.outlet.queue.remind(Instant::now() + FAILED),
             }
         }
     }
@@ -72,37 +91,75 @@ impl Writer {
 
     /// Writes the batch, and settles it whatever comes of that.
     fn write_batch(&mut self) -> io::Result<()> {
-        let done = self.write_torn_end().and_then(|()| self.write_lines()).and_then(|()| self.flush());
+        let done = self.write_torn().and_then(|()| self.write_lines()).and_then(|()| self.flush());
+        let mut lost = self.unwritten();
+        let torn = u64::from(done.is_err() && self.tear());
+        lost -= torn;
         if done.is_err() {
-            self.unreported += self.unwritten();
+            self.unreported += lost;
         } else if self.unreported > 0 {
             self.outlet.count_report();
             self.unreported = 0;
         }
-        self.outlet.queue.settle(self.unwritten());
+        if self.outlet.queue.is_last_try() {
+            self.give_up_torn();
+        }
+        self.outlet.queue.note_torn(self.torn.as_ref().is_some_and(|torn| torn.line != TornLine::GivenUp));
+        self.outlet.queue.settle_but(lost, torn);
         done
     }
 
-    /// After a line that broke off, the next one gets a line of its own.
-    fn write_torn_end(&mut self) -> io::Result<()> {
-        if self.is_torn {
-            retried(|| self.sink.write_all(b"\n"))?;
-            self.is_torn = false;
+    /// Writes the rest of a line that broke off, so that the next one gets a line of its own.
+    fn write_torn(&mut self) -> io::Result<()> {
+        let Some(torn) = &mut self.torn else { return Ok(()) };
+        while !torn.rest.is_empty() {
+            let taken = write_some(&mut *self.sink, &torn.rest)?;
+            torn.rest.drain(..taken);
         }
+        match torn.line {
+            TornLine::Logged => self.outlet.queue.count_written(),
+            TornLine::Report(_) => self.outlet.count_report(),
+            TornLine::GivenUp => {}
+        }
+        self.torn = None;
         Ok(())
     }
 
     fn write_lines(&mut self) -> io::Result<()> {
         while self.written < self.batch.len() {
-            let taken = retried(|| match self.sink.write(&self.batch[self.written..]) {
-                Ok(0) => Err(ErrorKind::WriteZero.into()),
-                taken => taken,
-            });
-            self.is_torn =
-                taken.is_err() && self.batch[..self.written].last().is_some_and(|&last| last != b'\n');
-            self.written = self.batch.len().min(self.written + taken?);
+            self.written += write_some(&mut *self.sink, &self.batch[self.written..])?;
         }
         Ok(())
+    }
+
+    /// Keeps the rest of a line of the batch that the sink took in part; says whether it is one that was logged.
+    fn tear(&mut self) -> bool {
+        let (taken, rest) = self.batch.split_at(self.written);
+        if taken.last().is_none_or(|&last| last == b'\n') {
+            return false;
+        }
+        let length = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let line = if self.written < self.report {
+            TornLine::Logged
+        } else {
+            TornLine::Report(std::mem::take(&mut self.unreported))
+        };
+        self.torn = Some(Torn { rest: rest[..length].to_vec(), line });
+        line == TornLine::Logged
+    }
+
+    /// Nobody waits for the rest of a torn line any more: it counts as dropped.
+    fn give_up_torn(&mut self) {
+        let Some(torn) = &mut self.torn else { return };
+        match std::mem::replace(&mut torn.line, TornLine::GivenUp) {
+            TornLine::Logged => {
+                self.outlet.queue.count_dropped();
+                self.unreported += 1;
+            }
+            TornLine::Report(dropped) => self.unreported += dropped,
+            TornLine::GivenUp => {}
+        }
+        torn.rest = b"\n".to_vec();
     }
 
     /// What the sink took and could not flush has to count as lost.
@@ -121,10 +178,20 @@ impl Drop for Writer {
     /// Also when the sink panicked: no producer and no flush may wait for a thread that is gone.
     fn drop(&mut self) {
         if thread::panicking() {
-            self.outlet.queue.settle(self.unwritten());
+            self.outlet.queue.settle_but(self.unwritten(), 0);
         }
+        self.give_up_torn();
         self.outlet.queue.end();
     }
+}
+
+/// Has the sink take as much as it likes, but something.
+fn write_some(sink: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+    retried(|| match sink.write(bytes) {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        Ok(taken) => Ok(taken.min(bytes.len())),
+        failed => failed,
+    })
 }
 
 /// Tries again for as long as the sink only asks for patience.
@@ -301,15 +368,97 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_costs_its_lines_and_the_next_begin_on_a_line_of_their_own() {
+    fn a_line_that_was_taken_in_part_is_completed_before_the_next() {
+        for kind in [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::FileTooLarge,
+            ErrorKind::WriteZero,
+            ErrorKind::Other,
+        ] {
+            let sink = Scripted::new([
+                Answer::Take(3),
+                Answer::Fail(kind),
+                Answer::Take(1),
+                Answer::Fail(ErrorKind::WouldBlock),
+                Answer::Fail(kind),
+            ]);
+            let running = run(&sink, 1_024);
+            running.write("torn");
+            assert_eq!(running.dropped.get(), 0);
+            running.write("lost, unless the writer has tried again before it was logged");
+            running.write("kept");
+            let text = sink.text();
+            assert!(text.starts_with("torn\n") && text.contains("\nkept\n"), "{kind}: {text}");
+            assert_eq!(text.lines().count() as u64, running.written.get(), "{kind}: {text}");
+            assert_eq!(reports(&text).len() as u64, running.dropped.get(), "{kind}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_failed_write_costs_the_lines_of_which_nothing_was_taken() {
+        let sink = Scripted::new([Answer::Take(7), Answer::Fail(ErrorKind::StorageFull)]);
+        let running = run(&sink, 1_024);
+        for line in ["first", "torn", "lost", "lost"] {
+            running.push(line);
+        }
+        assert!(running.guard.flush());
+        running.write("kept");
+        let text = sink.text();
+        assert_eq!(reports(&text).len(), usize::from(running.dropped.get() > 0), "{text}");
+        let own: Vec<_> = text.lines().filter(|line| !line.starts_with('{')).collect();
+        assert_eq!(text.lines().count() as u64, running.written.get());
+        assert_eq!(own.len() as u64 + running.dropped.get(), 5);
+    }
+
+    #[test]
+    fn a_torn_line_is_completed_though_nothing_more_is_logged() {
         let sink = Scripted::new([Answer::Take(3), Answer::Fail(ErrorKind::StorageFull)]);
         let running = run(&sink, 1_024);
+        running.push("torn");
+        let started = Instant::now();
+        while running.written.get() == 0 {
+            assert!(started.elapsed() < SOON, "{}", sink.text());
+            thread::yield_now();
+        }
+        assert_eq!((sink.text().as_str(), running.dropped.get()), ("torn\n", 0));
+    }
+
+    #[test]
+    fn a_torn_line_that_the_end_of_the_guard_cannot_complete_counts_as_dropped() {
+        let answers = (0..1_000).map(|_| Answer::Fail(ErrorKind::StorageFull));
+        let sink = Scripted::new([Answer::Take(3)].into_iter().chain(answers).collect::<VecDeque<_>>());
+        let Running { producer, guard, written, dropped, .. } = run(&sink, 1_024);
+        producer.push([b"torn", b"\n"]);
+        drop(guard);
+        assert_eq!((written.get(), dropped.get()), (0, 1));
+        sink.lock().0.clear();
+        producer.push([b"later", b"\n"]);
+        let started = Instant::now();
+        while written.get() < 2 {
+            assert!(started.elapsed() < SOON, "{}", sink.text());
+            thread::yield_now();
+        }
+        assert!(sink.text().starts_with("tor\n"), "{}", sink.text());
+        assert!(sink.text().contains("later\n"), "{}", sink.text());
+        assert_eq!(dropped.get(), 1);
+    }
+
+    #[test]
+    fn a_torn_report_is_completed_and_said_once() {
+        let sink = Scripted::new([
+            Answer::Fail(ErrorKind::StorageFull),
+            Answer::Take(20),
+            Answer::Fail(ErrorKind::StorageFull),
+        ]);
+        let running = run(&sink, 1_024);
         running.write("lost");
-        assert_eq!(running.dropped.get(), 1);
-        running.write("kept");
-        assert_eq!(running.dropped.get(), 1);
-        assert!(sink.text().starts_with("los\nkept\n{"), "{}", sink.text());
-        assert!(sink.text().ends_with("\"dropped\":1}\n"), "{}", sink.text());
+        running.write("1");
+        running.write("2");
+        let text = sink.text();
+        assert_eq!(reports(&text).len(), 1, "{text}");
+        assert_eq!((running.written.get(), running.dropped.get()), (3, 1), "{text}");
+        assert_eq!(text.lines().count(), 3, "{text}");
     }
 
     #[test]
@@ -365,8 +514,8 @@ mod tests {
         let running = run(&sink, 1_024);
         running.write("taken before the output failed, in part");
         running.write("kept");
-        assert_eq!((running.written.get(), running.dropped.get()), (2, 1));
-        assert_eq!(sink.text().lines().count(), 3, "the torn line, the whole one, and the report");
+        assert_eq!((running.written.get(), running.dropped.get()), (2, 0));
+        assert_eq!(sink.text().lines().count(), 2, "the line that was torn, and the next");
     }
 
     #[test]
