@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use monitor_runtime::Monitor;
 use monitor_runtime::health::{Check as _, DatabaseCheck, Report};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -78,6 +79,21 @@ async fn a_pool_that_works_is_degraded_if_postgres_refuses_new_ones() {
     becomes(&monitor, 503, UNREACHABLE).await;
     run(&mut admin, "ALTER ROLE app LOGIN").await;
     becomes(&monitor, 200, ANSWERED).await;
+}
+
+#[tokio::test]
+async fn a_pool_whose_sessions_ran_out_is_down_after_a_new_password() {
+    let server = Server::start(&[]);
+    let (options, mut admin) = with_application(&server).await;
+    let short_lived =
+        PgPoolOptions::new().idle_timeout(Duration::from_secs(2)).max_lifetime(Duration::from_secs(3));
+    let pool = short_lived.acquire_timeout(Duration::from_secs(2)).connect_with(options).await.unwrap();
+    let check = DatabaseCheck::new(pool.clone());
+    let monitor = Monitor::builder().check_interval(Duration::from_millis(500)).check(check).build().unwrap();
+    becomes(&monitor, 200, ANSWERED).await;
+    run(&mut admin, "ALTER ROLE app PASSWORD 'new'").await;
+    becomes(&monitor, 503, UNREACHABLE).await;
+    assert!(pool.acquire().await.is_err());
 }
 
 #[tokio::test]
