@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use prometheus::proto::{Counter, Gauge, Histogram, Metric, MetricFamily, MetricType, Summary};
 
 /// The accessors for a number go by another name where somebody turned on `prometheus/protobuf`. Whichever of the two a
@@ -47,7 +48,7 @@ pub(super) fn check(family: &MetricFamily) -> Result<(), String> {
     if kind == MetricType::UNTYPED {
         return Err("untyped metrics have no encoding; make it a gauge".to_owned());
     }
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_hasher(RandomState::default());
     for metric in metrics {
         check_labels(kind, metric)?;
         if metrics.len() > 1 && !seen.insert(identity(metric)) {

@@ -108,22 +108,33 @@ impl Lines<'_> {
     }
 
     fn line(&mut self, suffix: &str, extra: Option<(&str, &str)>, value: &str) {
-        let mut line = format!("{}{suffix}", self.name);
+        self.out.extend_from_slice(self.name.as_bytes());
+        self.out.extend_from_slice(suffix.as_bytes());
         let own = self.metric.get_label().iter().map(|pair: &LabelPair| (pair.name(), pair.value()));
-        let mut separator = '{';
+        let mut separator = b'{';
         for (name, value) in own.chain(extra) {
-            line.push(std::mem::replace(&mut separator, ','));
-            line.push_str(name);
-            line.push_str("=\"");
-            escape_into(&mut line, value);
-            line.push('"');
+            self.out.push(std::mem::replace(&mut separator, b','));
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"=\"");
+            append_escaped(self.out, value);
+            self.out.push(b'"');
         }
-        line.push_str(if separator == '{' { " " } else { "} " });
-        line.push_str(value);
+        self.out.extend_from_slice(if separator == b'{' { b" " } else { b"} " });
+        self.out.extend_from_slice(value.as_bytes());
         if self.metric.timestamp_ms() != 0 {
-            line.push_str(&self.style.time(self.metric.timestamp_ms()));
+            self.out.extend_from_slice(self.style.time(self.metric.timestamp_ms()).as_bytes());
         }
-        line.push('\n');
-        self.out.extend_from_slice(line.as_bytes());
+        self.out.push(b'\n');
+    }
+}
+
+/// Most values need no escapes.
+fn append_escaped(out: &mut Vec<u8>, value: &str) {
+    if value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        let mut escaped = String::new();
+        escape_into(&mut escaped, value);
+        out.extend_from_slice(escaped.as_bytes());
+    } else {
+        out.extend_from_slice(value.as_bytes());
     }
 }

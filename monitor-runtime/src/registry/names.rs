@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::proto::metric_type;
@@ -15,13 +16,13 @@ use super::surroundings::Surroundings;
 pub(super) struct Names {
     /// The prefix of our own names; `None` where our metrics are not shown.
     prefix: Option<String>,
-    others: HashSet<String>,
+    others: HashSet<String, RandomState>,
 }
 
 impl Names {
     /// Our own, as the registry gives them.
     pub(super) fn new(around: Option<&Surroundings>) -> Self {
-        Self { prefix: around.map(|around| around.prefix.clone()), others: HashSet::new() }
+        Self { prefix: around.map(|around| around.prefix.clone()), others: HashSet::default() }
     }
 
     /// Takes the names of a family, or none of them.
@@ -44,7 +45,7 @@ impl Names {
     }
 
     fn is_ours(&self, name: &str) -> bool {
-        static OURS: LazyLock<HashSet<Cow<'static, str>>> = LazyLock::new(|| {
+        static OURS: LazyLock<HashSet<Cow<'static, str>, RandomState>> = LazyLock::new(|| {
             own_metrics().iter().flat_map(|ours| of_family(ours.name, metric_type(ours.kind))).collect()
         });
         self.prefix

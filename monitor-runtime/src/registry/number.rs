@@ -1,9 +1,15 @@
 //! Numbers as the text formats write them.
 
 /// A number as a sample's value.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with what it came from")]
 pub(crate) fn plain(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    // Most numbers are counts, which are written several times as fast.
+    let whole = number as u32;
+    if f64::from(whole) == number && number.is_sign_positive() {
+        return itoa::Buffer::new().format(whole).to_owned();
     }
     number.to_string()
 }
@@ -43,5 +49,7 @@ mod tests {
     fn values_may_be_infinite_or_no_number() {
         assert_eq!([1.0, 0.1, f64::INFINITY, f64::NEG_INFINITY].map(plain), ["1", "0.1", "+Inf", "-Inf"]);
         assert_eq!(plain(f64::NAN), "NaN");
+        let bounds = [0.0, -0.0, -1.0, 4_294_967_295.0, 4_294_967_296.0, 1e15];
+        assert_eq!(bounds.map(plain), ["0", "-0", "-1", "4294967295", "4294967296", "1000000000000000"]);
     }
 }

@@ -32,14 +32,14 @@ pub(super) fn write_gathered(family: &MetricFamily, out: &mut Vec<u8>) {
         MetricType::SUMMARY => "summary",
         MetricType::GAUGE | MetricType::UNTYPED => "gauge",
     };
-    let name = family.name();
-    let mut header = String::new();
-    if !family.help().is_empty() {
-        let help = family.help().replace('\\', "\\\\").replace('\n', "\\n");
-        header = format!("# HELP {name} {help}\n");
+    let (name, help) = (family.name(), family.help());
+    let mut append = |parts: &[&str]| parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    if help.contains(['\\', '\n']) {
+        append(&["# HELP ", name, " ", &help.replace('\\', "\\\\").replace('\n', "\\n"), "\n"]);
+    } else if !help.is_empty() {
+        append(&["# HELP ", name, " ", help, "\n"]);
     }
-    header.extend(["# TYPE ", name, " ", kind, "\n"]);
-    out.extend_from_slice(header.as_bytes());
+    append(&["# TYPE ", name, " ", kind, "\n"]);
     write_samples(Style::Text, family, out);
 }
 
