@@ -55,6 +55,7 @@ fn scenario() {
         "tasks" => tasks(),
         "nested" => nested(),
         "traced" => traced(),
+        "captured" => captured(),
         "talkative_writer" => talkative_writer(),
         _ => panic!("unknown scenario {name}"),
     }
@@ -188,6 +189,25 @@ fn a_process_passes_on_the_trace_of_a_request_and_says_it_in_its_lines() {
         ["request_id", "method", "endpoint"],
         "the next request uses the same places and is in no trace"
     );
+}
+
+fn captured() {
+    fn log_here() {
+        info!("from here");
+    }
+    let lines = monitor_runtime::testing::capture_logs(|| {
+        // A thread on which nobody listens meets the callsite first.
+        thread::spawn(log_here).join().unwrap();
+        log_here();
+    });
+    let _guard = start();
+    info!(captured = lines.len(), "captured");
+}
+
+#[test]
+fn lines_are_captured_though_a_thread_without_a_subscriber_came_first() {
+    let lines = log(&mut process("captured"));
+    assert_eq!(lines[0].get("captured"), Some(&json!(1)));
 }
 
 fn nested() {

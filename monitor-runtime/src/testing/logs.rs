@@ -1,8 +1,10 @@
 //! Log lines of a test, as JSON.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::logging::{LogLayer, Sink};
@@ -40,8 +42,13 @@ pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
         .collect()
 }
 
+/// While there is only one subscriber, `tracing` asks the thread that first meets a callsite whether anybody listens, and keeps a "no"
+/// of a thread that has none. A second one has it ask all of them.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
 /// What `run` logs on this thread, as the layer that `layer` makes writes it.
 pub(crate) fn written<T>(layer: impl FnOnce(Memory) -> LogLayer<Memory>, run: impl FnOnce() -> T) -> Vec<u8> {
+    LazyLock::force(&SECOND);
     let memory = Memory::default();
     let subscriber = tracing_subscriber::registry().with(layer(memory.clone()));
     tracing::subscriber::with_default(subscriber, run);
