@@ -44,7 +44,7 @@ pin_project! {
         // Bytes still to come, when that is known.
         remaining: Option<u64>,
         // The end of the frame that was handed over last.
-        kept_back: Bytes,
+        kept_back: Option<Box<Bytes>>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B>
@@ -55,7 +55,7 @@ pin_project! {
             let this = this.project();
             // A body may come to its end while nobody polls it, and a server that sees so does not poll it again.
             let (guard, inner, kept_back) = (this.guard, &this.inner, this.kept_back);
-            if guard.is_waiting() && kept_back.is_empty() && guard.run(|| has_ended(inner)) {
+            if guard.is_waiting() && kept_back.is_none() && guard.run(|| has_ended(inner)) {
                 guard.settle(*this.status);
             }
         }
@@ -78,7 +78,7 @@ impl<B: Body> ResponseBody<B> {
             guard,
             status: status.as_u16(),
             remaining,
-            kept_back: Bytes::new(),
+            kept_back: None,
         })
     }
 }
@@ -88,7 +88,7 @@ impl<B: Body + Default> Default for ResponseBody<B> {
     fn default() -> Self {
         let inner = Inside::new(B::default(), None);
         let status = StatusCode::OK.as_u16();
-        Self { inner, guard: Guard::uncounted(), status, remaining: None, kept_back: Bytes::new() }
+        Self { inner, guard: Guard::uncounted(), status, remaining: None, kept_back: None }
     }
 }
 
@@ -105,8 +105,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        let mut polled = if let Some(piece) = next_piece(this.kept_back) {
-            Some(Ok(piece))
+        let mut polled = if this.kept_back.is_some() {
+            next_piece(this.kept_back).map(Ok)
         } else {
             let inner = this.inner.as_mut();
             let polled = this.guard.run(|| inner.poll(|body| body.poll_frame(cx), is_over));
@@ -115,11 +115,11 @@ where
         if let Some(Ok(frame)) = &mut polled
             && let Some(data) = frame.data_mut()
             && this.guard.is_open()
-            && this.kept_back.is_empty()
+            && this.kept_back.is_none()
         {
             *this.kept_back = keep_back(data);
         }
-        let is_more = !this.kept_back.is_empty() || this.inner.inner().is_some();
+        let is_more = this.kept_back.is_some() || this.inner.inner().is_some();
         match &polled {
             Some(Err(_)) => this.guard.fail(),
             Some(Ok(frame)) if !is_last(frame, this.remaining) && is_more => {}
@@ -129,12 +129,15 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.kept_back.is_empty() && has_ended(&self.inner)
+        self.kept_back.is_none() && has_ended(&self.inner)
     }
 
     fn size_hint(&self) -> SizeHint {
         let inner = self.inner.inner().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
-        if self.kept_back.is_empty() { inner } else { longer(&inner, self.kept_back.len() as u64) }
+        match &self.kept_back {
+            None => inner,
+            Some(kept_back) => longer(&inner, kept_back.len() as u64),
+        }
     }
 }
 
@@ -148,18 +151,19 @@ fn longer(hint: &SizeHint, by: u64) -> SizeHint {
 }
 
 /// Takes the end off the data of a large frame. Of data that is not `Bytes` nothing is taken, as it cannot be cut without a copy.
-fn keep_back<D: Buf + 'static>(data: &mut D) -> Bytes {
-    match (data as &mut dyn Any).downcast_mut::<Bytes>() {
-        Some(data) if data.len() > KEPT_BACK => data.split_off(data.len() - KEPT_BACK),
-        _ => Bytes::new(),
-    }
+#[inline]
+fn keep_back<D: Buf + 'static>(data: &mut D) -> Option<Box<Bytes>> {
+    let data = (data as &mut dyn Any).downcast_mut::<Bytes>()?;
+    (data.len() > KEPT_BACK).then(|| Box::new(data.split_off(data.len() - KEPT_BACK)))
 }
 
-fn next_piece<D: 'static>(kept_back: &mut Bytes) -> Option<Frame<D>> {
-    if kept_back.is_empty() {
-        return None;
+#[cold]
+fn next_piece<D: 'static>(kept_back: &mut Option<Box<Bytes>>) -> Option<Frame<D>> {
+    let rest = kept_back.as_mut()?;
+    let mut piece = Some(rest.split_to(PIECE.min(rest.len())));
+    if rest.is_empty() {
+        *kept_back = None;
     }
-    let mut piece = Some(kept_back.split_to(PIECE.min(kept_back.len())));
     (&mut piece as &mut dyn Any).downcast_mut::<Option<D>>()?.take().map(Frame::data)
 }
 

@@ -1,5 +1,6 @@
 //! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
 
+use http::Request;
 use tracing::Span;
 
 use super::RequestId;
@@ -32,37 +33,41 @@ impl Guard {
             started: clock::now(),
             status: CLIENT_LEFT,
             identity: None,
-            given_up: None,
-            unmatched: None,
+            rest: None,
             #[cfg(feature = "otlp")]
             span: None,
         }))
     }
 
     /// Has the request counted as 499 once its client gave up sending the body, however the handler answers.
-    #[inline]
-    pub(super) fn expect_upload(&mut self, given_up: Option<GivenUp>) {
+    #[cold]
+    pub(super) fn expect_upload(&mut self, given_up: GivenUp) {
         if let Some(exchange) = &mut self.0 {
-            exchange.given_up = given_up;
+            exchange.rest.get_or_insert_default().given_up = Some(given_up);
         }
     }
 
-    /// Has the request wait for its route: the mark is for those further in who know it.
+    /// Has the request wait for its route, and leaves a mark in it for those further in who know that.
     #[cold]
-    pub(super) fn expect_route(
-        &mut self,
-        span: Option<&Span>,
-        around: Option<Unmatched>,
-    ) -> Option<Unmatched> {
-        let exchange = self.0.as_mut()?;
-        let mark = Unmatched::new(exchange.method, exchange.route, span.cloned(), around);
-        exchange.unmatched = Some(mark.clone());
-        Some(mark)
+    pub(super) fn expect_route<B>(&mut self, request: &mut Request<B>, span: Option<&Span>) {
+        if let Some(exchange) = &mut self.0 {
+            let around = Unmatched::of(request.extensions()).cloned();
+            let mark = Unmatched::new(exchange.method, exchange.route, span.cloned(), around);
+            exchange.rest.get_or_insert_default().unmatched = Some(mark.clone());
+            request.extensions_mut().insert(mark);
+        }
+    }
+
+    /// Under which labels the request counts, while it is open.
+    #[inline]
+    pub(super) fn labels(&self) -> Option<Labels> {
+        self.0.as_ref().map(|exchange| Labels(exchange.route))
     }
 
     /// Whether the request turned out to be for one of the monitor's own routes.
     pub(super) fn is_probe(&self) -> bool {
-        self.0.as_ref().and_then(|exchange| exchange.unmatched.as_ref()).is_some_and(Unmatched::is_probe)
+        let rest = self.0.as_ref().and_then(|exchange| exchange.rest.as_ref());
+        rest.and_then(|rest| rest.unmatched.as_ref()).is_some_and(Unmatched::is_probe)
     }
 
     /// Notes what the request is called, where exemplars are kept.
@@ -139,7 +144,7 @@ impl Guard {
     /// Ends the request with this status; later calls change nothing.
     pub(super) fn settle(&mut self, status: u16) {
         if let Some(mut exchange) = self.0.take() {
-            let has_left = exchange.given_up.as_ref().is_some_and(GivenUp::is_set);
+            let has_left = exchange.rest.as_ref().is_some_and(|rest| rest.has_given_up());
             exchange.status = if has_left { CLIENT_LEFT } else { status };
         }
     }
@@ -168,28 +173,62 @@ struct Exchange {
     status: u16,
     /// What the request is called as an exemplar.
     identity: Option<Box<Identity>>,
-    /// Whether the client stopped in the middle of the request's body.
+    /// Behind a pointer, since the exchange is moved from place to place.
+    rest: Option<Box<Rest>>,
+    #[cfg(feature = "otlp")]
+    span: Option<Span>,
+}
+
+/// What few requests need.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Of a request with a body: whether the client stopped in the middle of it.
     given_up: Option<GivenUp>,
     /// Of a request without a route: who further in may know it.
     unmatched: Option<Unmatched>,
-    #[cfg(feature = "otlp")]
-    span: Option<Span>,
+}
+
+impl Rest {
+    fn has_given_up(&self) -> bool {
+        self.given_up.as_ref().is_some_and(GivenUp::is_set)
+    }
+
+    /// Where the request is to be recorded that came in at a route, if anywhere.
+    #[cold]
+    fn end(&self, came_in: Route, status: u16) -> Option<Route> {
+        match self.unmatched.as_ref().map(Unmatched::end) {
+            None => Some(came_in),
+            Some(Recorded::Matched(route)) => Some(route),
+            Some(Recorded::Unmatched(route)) => {
+                if (200..400).contains(&status) {
+                    unmatched::note_answered();
+                }
+                Some(route)
+            }
+            Some(Recorded::Nowhere) => None,
+        }
+    }
+}
+
+/// Under which labels a request counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Labels(Route);
+
+impl Labels {
+    /// The method and the endpoint.
+    pub(super) fn values(self) -> [&'static str; 2] {
+        self.0.labels()
+    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
-        let route = match self.unmatched.as_ref().map(Unmatched::end) {
-            None => self.route,
-            Some(Recorded::Matched(route)) => route,
-            Some(Recorded::Unmatched(route)) => {
-                if (200..400).contains(&self.status) {
-                    unmatched::note_answered();
-                }
-                route
-            }
-            Some(Recorded::Nowhere) => return,
+        let route = match &self.rest {
+            None => Some(self.route),
+            Some(rest) => rest.end(self.route, self.status),
         };
+        let Some(route) = route else { return };
         metrics().finish(route, self.status, nanos, self.identity.take());
         #[cfg(feature = "otlp")]
         crate::otlp::end_request(self.span.as_ref(), self.status, nanos);

@@ -51,7 +51,7 @@ impl HttpLayer {
     /// fallback that serves a single-page application.
     ///
     /// What `name` gives is the label `endpoint`, and `endpoint` in the log lines; where it gives `None`, the endpoint is the route
-    /// that axum matched, or `unmatched`. It is asked once for each request that is not a probe, before the inner service is called.
+    /// that axum matched, or `unmatched`. It is asked once for each request, before the inner service is called; probes are left alone whatever it gives.
     /// Give a name of a small set, never the path that the client sent: the metrics hold 2,000 endpoints by default, and record
     /// those past that, and names of more than 256 bytes, as `__overflow__`.
     ///
@@ -112,25 +112,29 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
-        let place = Place::of(&request, self.layer.naming.as_ref());
-        let around = Unmatched::of(request.extensions()).cloned();
-        if let Some(around) = &around {
-            around.tell(&place);
+        let named = self.layer.naming.as_ref().and_then(|naming| naming.name(&request));
+        let place = Place::of(&request, named.as_deref());
+        if let Some(around) = Unmatched::of(request.extensions()) {
+            around.tell(place);
         }
         // Its id says of a request that a layer further out counts it already.
         let is_counted = request.extensions().get::<RequestId>().is_some();
-        if is_counted || matches!(place, Place::Probe) {
-            return ResponseFuture::untouched(self.inner.call(request));
+        let (endpoint, is_unmatched) = match place {
+            Place::Route(endpoint) if !is_counted => (endpoint, false),
+            Place::Unmatched if !is_counted => (UNMATCHED, true),
+            _ => return ResponseFuture::untouched(self.inner.call(request)),
+        };
+        let mut guard = Guard::begin(Name::of(request.method()), endpoint);
+        let (id, span) = match guard.labels() {
+            Some(labels) if !self.layer.metrics_only => span::open(&mut request, labels),
+            _ => (None, None),
+        };
+        if is_unmatched {
+            guard.expect_route(&mut request, span.as_ref());
         }
-        let mut guard = Guard::begin(Name::of(request.method()), place.route().unwrap_or(UNMATCHED));
-        let (id, span) =
-            if self.layer.metrics_only { (None, None) } else { span::open(&mut request, &place) };
-        if matches!(place, Place::Unmatched)
-            && let Some(mark) = guard.expect_route(span.as_ref(), around)
-        {
-            request.extensions_mut().insert(mark);
+        if let Some(given_up) = upload::watch(&mut request) {
+            guard.expect_upload(given_up);
         }
-        guard.expect_upload(upload::watch(&mut request));
         guard.identify(span.as_ref(), id.as_ref());
         #[cfg(feature = "otlp")]
         guard.watch(span.as_ref());

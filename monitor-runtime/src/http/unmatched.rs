@@ -58,23 +58,23 @@ impl Unmatched {
 
     /// Says where the request goes, if that is known now; the first to know is right.
     #[cold]
-    pub(super) fn tell(&self, place: &Place) {
+    pub(super) fn tell(&self, place: Place<'_>) {
         if let Some(around) = &self.0.around {
             around.tell(place);
         }
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Unmatched(route) = *state {
-            match (place, place.route()) {
-                (Place::Probe, _) => {
+            match place {
+                Place::Probe => {
                     route.forget();
                     *state = State::Probe;
                 }
-                (_, Some(endpoint)) => {
+                Place::Route(endpoint) => {
                     *state = State::Matched(metrics().reroute(route, self.0.method.as_str(), endpoint));
                     drop(state);
                     self.name_span(endpoint);
                 }
-                (_, None) => {}
+                Place::Unmatched => {}
             }
         }
     }
@@ -105,7 +105,7 @@ impl Unmatched {
 /// Has a request to one of the monitor's own routes left out of the metrics, however the route was mounted.
 pub(crate) fn leave_out(extensions: &Extensions) {
     if let Some(unmatched) = Unmatched::of(extensions) {
-        unmatched.tell(&Place::Probe);
+        unmatched.tell(Place::Probe);
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
 
 /// Binds `own` inside what binds `all`; what has the same name is replaced.
 pub(super) fn add(all: &mut Fields, own: &Fields) {
-    if all.is_empty() && own.len() == 1 {
+    if all.is_empty() && own.is_in_order() {
         all.copy_from(own);
         return;
     }

@@ -139,8 +139,9 @@ impl Fields {
         self.ends.clear();
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
+    /// Whether each field is in the place of its rank, and no two can have one name: of a rank there is one field at most.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.ends.is_sorted_by(|before, after| before.rank < after.rank)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -36,6 +36,11 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
+    /// The method and the endpoint.
+    pub(crate) fn labels(self) -> [&'static str; 2] {
+        self.0.route()
+    }
+
     /// Takes back a start: no end follows.
     pub(crate) fn forget(self) {
         self.0.histogram.add_beside(Stripe::of_this_thread(), 1_u64.wrapping_neg());
