@@ -4,6 +4,8 @@
 mod closed_port;
 #[path = "support/listening.rs"]
 mod listening;
+#[path = "support/scenario.rs"]
+mod scenario;
 
 use std::error::Error as _;
 use std::io::{Read as _, Write as _};
@@ -144,4 +146,48 @@ fn a_key_or_an_address_that_is_none_is_refused_before_anything_is_sent() {
     assert!(matches!(push_once("HTTPS://127.0.0.1:1", "job", &[]), Err(PushError::Tls { .. })));
     let labels = [("job", "twice")];
     assert!(matches!(push_once("http://127.0.0.1:1", "job", &labels), Err(PushError::Label { .. })));
+}
+
+#[test]
+fn the_path_of_the_job_goes_before_the_query_of_the_address() {
+    let (address, request) = answering("200 OK", "");
+    push_once(&format!("http://{address}/base/?tenant=a/b"), "nightly", &[("region", "eu")]).unwrap();
+    let request = request.join().unwrap();
+    assert!(
+        request.starts_with("PUT /base/metrics/job/nightly/region/eu?tenant=a/b HTTP/1.1\r\n"),
+        "{request}"
+    );
+}
+
+#[test]
+fn an_address_with_a_fragment_is_refused_and_its_query_is_never_repeated() {
+    let error = push_once("http://127.0.0.1:1/?key=secret#x", "job", &[]).unwrap_err();
+    assert!(matches!(error, PushError::Fragment { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("http://127.0.0.1:1/?… has a fragment"), "{error}");
+    let closed = ClosedPort::take();
+    let error = push_once(&format!("http://{}/?key=secret", closed.address), "job", &[]).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+}
+
+#[test]
+#[ignore = "run by the other tests, in a process of its own"]
+fn scenario() {
+    let Some(gateway) = scenario::begin() else { return };
+    summarise();
+    push_once(&gateway, "nightly", &[]).unwrap();
+}
+
+#[test]
+fn the_proxies_that_the_environment_names_are_not_asked() {
+    let gateway = Gateway::start();
+    // Whoever asks it is refused, and so is told apart from who asks the gateway.
+    let closed = ClosedPort::take();
+    let proxy = format!("http://user:secret@{}", closed.address);
+    let mut process = scenario::process(&gateway.url("/"));
+    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        process.env(variable, &proxy).env(variable.to_ascii_lowercase(), &proxy);
+    }
+    process.env_remove("NO_PROXY").env_remove("no_proxy");
+    scenario::run(&mut process);
+    assert_eq!(successes(&gateway.scrape(), "instance=\"\",job=\"nightly\""), Some(1.0));
 }

@@ -75,11 +75,11 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod private;
 
+#[cfg(any(feature = "push", feature = "otlp"))]
+mod address;
 mod call;
 mod catalog;
 mod clock;
-#[cfg(any(feature = "push", feature = "otlp"))]
-mod credentials;
 mod error_chain;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod json;

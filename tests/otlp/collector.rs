@@ -47,7 +47,7 @@ struct Shared {
 /// What has arrived, answered in whichever way.
 #[derive(Default)]
 pub(crate) struct Received {
-    answers: VecDeque<Answer>,
+    pub(crate) answers: VecDeque<Answer>,
     pub(crate) requests: Vec<(String, HeaderMap)>,
     pub(crate) traces: Vec<ResourceSpans>,
     pub(crate) metrics: Vec<ResourceMetrics>,
@@ -178,7 +178,7 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
             }
             _ => received.traces.extend(ExportTraceServiceRequest::decode(body).unwrap().resource_spans),
         }
-        received.requests.push((uri.path().to_owned(), headers));
+        received.requests.push((uri.to_string(), headers));
         received.answers.pop_front()
     };
     shared.arrived.notify_all();

@@ -1,6 +1,6 @@
 //! Collectors that refuse, rest, hang or are not there: who records never waits, and whatever is lost is counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use monitor_runtime::otlp::{Otlp, OtlpGuard};
 use monitor_runtime::testing::Recording;
@@ -70,6 +70,66 @@ fn what_a_collector_does_not_take_for_now_is_sent_again_when_it_says_so() {
         assert_eq!(counted(&recording), [1.0, 0.0, 2.0, 0.0], "{status}");
         assert_eq!(collector.spans().len(), 9, "the same three, three times");
     }
+}
+
+#[test]
+fn a_collector_that_names_a_date_is_asked_again_no_earlier() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    // Dates have whole seconds: four from now are more than three, and more than any pause of our own.
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4));
+    collector.will([Answer::RetryAfter(503, date.leak())]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    let began = Instant::now();
+    flush(&otlp);
+    assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
+    assert!(began.elapsed() > Duration::from_millis(2_500), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_collector_that_wants_another_try_at_once_for_ever_is_not_asked_without_a_pause() {
+    for after in ["0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+        let _turn = turn();
+        let recording = Recording::start();
+        let collector = Collector::start();
+        collector.will((0..1_000).map(|_| Answer::RetryAfter(503, after)));
+        let otlp = start(&collector.url());
+        record(&otlp, 1);
+        // It waits five seconds at most.
+        let _ = otlp.flush();
+
+        let [_, _, unavailable, _] = counted(&recording);
+        assert!((1.0..20.0).contains(&unavailable), "asked {unavailable} times");
+        collector.received().answers.clear();
+    }
+}
+
+#[test]
+fn a_request_timeout_of_the_collector_costs_the_batch_as_the_protocol_has_it() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::RetryAfter(408, "0")]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    flush(&otlp);
+    assert_eq!(counted(&recording), [0.0, 1.0, 0.0, 3.0]);
+}
+
+#[test]
+fn a_collector_is_asked_below_the_path_of_its_address_and_with_its_query() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = start(&format!("{}/otlp?key=abc", collector.url()));
+    record(&otlp, 1);
+    flush(&otlp);
+    let received = collector.received();
+    let asked: Vec<_> = received.requests.iter().map(|(asked, _)| asked).collect();
+    assert_eq!(asked, ["/otlp/v1/traces?key=abc"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What became of one request to the collector.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
@@ -19,26 +19,41 @@ pub(super) enum Answer {
     Unavailable { why: String, retry_after: Option<Duration> },
 }
 
-/// The longest that a collector may ask to be left alone, in seconds: a day.
-const LONGEST_REST: u64 = 24 * 3_600;
+/// The longest that a collector may ask to be left alone.
+const LONGEST_REST: Duration = Duration::from_hours(24);
+
+/// How long a `Retry-After` asks to be left alone: seconds, or an HTTP date, which counts from the answer's own `date`, so that it
+/// does not matter whether our clock is right. A date that has passed names no time, as text of another form does not.
+pub(super) fn rest(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    let text = retry_after.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = if is_number {
+        // More seconds than can be counted are more than are waited for.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+        let rest = until.duration_since(now.unwrap_or_else(SystemTime::now)).ok();
+        rest.filter(|rest| !rest.is_zero())?
+    };
+    Some(rest.min(LONGEST_REST))
+}
 
 /// The values of the label `outcome`, as [`Answer::outcome`] gives them.
 pub(crate) const OUTCOMES: [&str; 3] = ["success", "rejected", "unavailable"];
 
 impl Answer {
     /// Judges a status as the protocol has it: of all errors, 429, 502, 503 and 504 are worth another try.
-    pub(super) fn of(signal: Signal, status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
+    ///
+    /// 408 is not among them: the protocol forbids another try for every other status.
+    pub(super) fn of(signal: Signal, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let why = || format!("it answered {status}");
         match status {
             200..=299 => {
                 let (rejected, said) = partial_success(signal, body);
                 Self::Accepted { rejected: u64::try_from(rejected).unwrap_or_default(), said }
             }
-            429 | 502 | 503 | 504 => {
-                let seconds = retry_after.and_then(|text| text.trim().parse::<u64>().ok());
-                let rest = seconds.map(|seconds| Duration::from_secs(seconds.min(LONGEST_REST)));
-                Self::Unavailable { why: why(), retry_after: rest }
-            }
+            429 | 502 | 503 | 504 => Self::Unavailable { why: why(), retry_after },
             _ => Self::Refused { why: why() },
         }
     }
@@ -81,7 +96,7 @@ mod tests {
             let answer = Answer::of(Signal::Traces, status, None, b"");
             assert!(matches!(answer, Answer::Unavailable { retry_after: None, .. }), "{status}");
         }
-        for status in [301, 400, 401, 404, 413, 500, 501] {
+        for status in [301, 400, 401, 404, 408, 413, 500, 501] {
             assert!(
                 matches!(Answer::of(Signal::Traces, status, None, b""), Answer::Refused { .. }),
                 "{status}"
@@ -91,13 +106,37 @@ mod tests {
 
     #[test]
     fn a_collector_that_names_seconds_is_left_alone_for_so_long() {
-        let after = |text| match Answer::of(Signal::Metrics, 503, Some(text), b"") {
-            Answer::Unavailable { retry_after, .. } => retry_after,
-            other => panic!("{other:?}"),
-        };
+        let after = |text: &str| rest(text, None);
         assert_eq!(after(" 7 "), Some(Duration::from_secs(7)));
         assert_eq!(after("Wed, 21 Oct 2026 07:28:00 GMT"), None);
         assert_eq!(after("-1"), None);
+        for huge in ["86401", "18446744073709551616", "9".repeat(200).as_str()] {
+            assert_eq!(after(huge), Some(LONGEST_REST), "{huge}");
+        }
+        for garbage in
+            ["", " ", "soon", "1.5", "+7", "7s", "0x7", "Wed, 99 Oct 2026 07:28:00 GMT", "2026-10-21"]
+        {
+            assert_eq!(after(garbage), None, "{garbage}");
+        }
+        let answer = Answer::of(Signal::Metrics, 503, after("7"), b"");
+        assert!(matches!(answer, Answer::Unavailable { retry_after: Some(rest), .. } if rest.as_secs() == 7));
+    }
+
+    #[test]
+    fn a_date_counts_from_the_answers_own_or_from_now() {
+        let date = "Wed, 21 Oct 2026 07:28:00 GMT";
+        let after = |text, date| rest(text, Some(date)).map(|rest| rest.as_secs());
+        assert_eq!(after("Wed, 21 Oct 2026 07:28:04 GMT", date), Some(4));
+        assert_eq!(after("Wednesday, 21-Oct-26 07:28:04 GMT", date), Some(4), "as RFC 850 has it");
+        assert_eq!(after("Wed Oct 21 07:28:04 2026", date), Some(4), "as asctime has it");
+        assert_eq!(after(date, date), None, "no time is left");
+        assert_eq!(after("Wed, 21 Oct 2026 07:27:00 GMT", date), None, "it has passed");
+        assert_eq!(after("Fri, 31 Dec 9999 23:59:59 GMT", date), Some(LONGEST_REST.as_secs()));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_mins(10));
+        for no_date in [None, Some("not a date")] {
+            let rest = rest(&soon, no_date).unwrap().as_secs();
+            assert!((300..=600).contains(&rest), "{rest}");
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 use ureq::Agent;
 
-use super::answer::{Answer, OUTCOMES};
+use super::answer::{self, Answer, OUTCOMES};
 use super::control::Control;
 use super::settings::Target;
 use super::signal::Signal;
+use crate::address::without_secrets;
 use crate::registry::process;
 
 /// The logger of lines about the export.
@@ -65,7 +66,9 @@ impl Exporter {
                     return self.lose(items, &why);
                 }
                 Answer::Unavailable { why, retry_after } => {
-                    self.rests_until = Some(Instant::now() + retry_after.unwrap_or_else(|| shortened(pause)));
+                    // "At once" is heard once: said again and again it would make a loop without a pause.
+                    let asked = retry_after.filter(|rest| !rest.is_zero() || pause == FIRST_PAUSE);
+                    self.rests_until = Some(Instant::now() + asked.unwrap_or_else(|| shortened(pause)));
                     if self.rests_until >= Some(until) {
                         return self.lose(items, &why);
                     }
@@ -102,14 +105,16 @@ impl Exporter {
             Err(error) => return unavailable(error),
         };
         let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec().unwrap_or_default();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header("retry-after").and_then(|after| answer::rest(after, header("date")));
         Answer::of(self.signal, response.status().as_u16(), retry_after, &body)
     }
 
     fn succeed(&mut self, rejected: u64, said: &str) {
         let signal = self.signal.as_str();
         if std::mem::take(&mut self.is_failing) {
-            tracing::info!(target: TARGET, signal, url = self.target.url, "exporting again");
+            let url = without_secrets(&self.target.url);
+            tracing::info!(target: TARGET, signal, url, "exporting again");
         }
         if rejected > 0 {
             self.dropped.inc_by(rejected);
@@ -121,7 +126,7 @@ impl Exporter {
     fn lose(&mut self, items: usize, why: &str) {
         self.dropped.inc_by(items as u64);
         if !std::mem::replace(&mut self.is_failing, true) {
-            let (signal, url) = (self.signal.as_str(), &self.target.url);
+            let (signal, url) = (self.signal.as_str(), without_secrets(&self.target.url));
             tracing::warn!(target: TARGET, signal, url, why, lost = items, "nothing reaches the collector");
         }
     }

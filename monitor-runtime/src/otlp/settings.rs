@@ -8,7 +8,7 @@ use super::error::OtlpError;
 use super::sampling::Sampling;
 use super::signal::Signal;
 use super::variables::{Variables, refused};
-use crate::credentials::without_credentials;
+use crate::address::{below, has_fragment, without_secrets};
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const SECOND: Duration = Duration::from_secs(1);
@@ -144,12 +144,12 @@ fn url(variables: &Variables<'_>, signal: Signal, given: &Given) -> Result<Strin
         (None, Some(value)) => ("endpoint", value.clone()),
         (None, None) => ("endpoint", DEFAULT_ENDPOINT.to_owned()),
     };
-    let expected = "a URL such as `http://localhost:4318`, without a password, which goes into the headers; what speaks TLS is \
-                    reached through a collector";
-    if !is_http(&value) {
-        return Err(refused(name, &without_credentials(&value), expected));
+    let expected = "a URL such as `http://localhost:4318`, without a password, which goes into the headers, and without a fragment \
+                    (`#…`), which is never sent; what speaks TLS is reached through a collector";
+    if !is_http(&value) || has_fragment(&value) {
+        return Err(refused(name, &without_secrets(&value), expected));
     }
-    Ok(if is_own { value } else { format!("{}/v1/{}", value.trim_end_matches('/'), signal.as_str()) })
+    Ok(if is_own { value } else { below(&value, &format!("/v1/{}", signal.as_str())) })
 }
 
 fn is_http(url: &str) -> bool {
@@ -213,6 +213,32 @@ mod tests {
         assert_eq!(urls(&read(&[all])), ["http://all:1/base/v1/traces", "http://all:1/base/v1/metrics"]);
         let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://own:2/push");
         assert_eq!(urls(&read(&[all, own])), ["http://all:1/base/v1/traces", "http://own:2/push"]);
+    }
+
+    #[test]
+    fn the_path_of_a_signal_goes_before_the_query_of_the_endpoint() {
+        for (endpoint, traces) in [
+            ("http://all:1/otlp?key=abc", "http://all:1/otlp/v1/traces?key=abc"),
+            ("http://all:1/otlp/?key=a/b?c", "http://all:1/otlp/v1/traces?key=a/b?c"),
+            ("http://all:1?key=abc", "http://all:1/v1/traces?key=abc"),
+        ] {
+            assert_eq!(urls(&read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]))[0], traces);
+            let given = Given { endpoint: Some(endpoint.to_owned()), timeout: None };
+            assert_eq!(urls(&read_with(&[], &given).unwrap())[0], traces);
+            let own = read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)]);
+            assert_eq!(urls(&own)[0], endpoint, "as it stands");
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_refused_and_the_query_of_a_refused_endpoint_is_not_repeated() {
+        for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] {
+            let said = refused(name, "http://all:1/otlp#traces");
+            assert!(said.starts_with(&format!("{name} is `http://all:1/otlp#traces`; expected")), "{said}");
+            assert!(said.contains("without a fragment"), "{said}");
+            let said = refused(name, "https://all:1/otlp?key=secret#x");
+            assert!(said.starts_with(&format!("{name} is `https://all:1/otlp?…`; expected")), "{said}");
+        }
     }
 
     #[test]
