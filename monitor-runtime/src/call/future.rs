@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::future::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::Verdict;
@@ -128,6 +129,15 @@ where
                 Poll::Ready(result)
             }
         }
+    }
+}
+
+impl<F: FusedFuture, J> FusedFuture for Tracked<F, J>
+where
+    J: for<'r> FnOnce(&'r F::Output) -> Verdict<'r>,
+{
+    fn is_terminated(&self) -> bool {
+        self.call.has_ended() || self.body.as_ref().is_none_or(FusedFuture::is_terminated)
     }
 }
 

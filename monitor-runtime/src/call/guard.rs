@@ -102,6 +102,12 @@ impl Call {
         self.stage == Stage::Ended
     }
 
+    /// Whether the call has begun, and its body waits.
+    #[inline]
+    pub(super) fn is_suspended(&self) -> bool {
+        self.stage == Stage::Suspended
+    }
+
     /// Runs a part of the body, beginning the call if it is the first: inside the span, and as the call that calls inside
     /// it belong to.
     #[inline]

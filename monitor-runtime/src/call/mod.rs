@@ -5,6 +5,7 @@
 //! it says of both its [`outcome`] and its [`fault`].
 
 mod argument;
+mod boxed;
 mod fault;
 mod future;
 mod guard;
@@ -19,6 +20,7 @@ mod site;
 mod stream;
 
 pub use argument::{Field, Id, debug, display, value};
+pub use boxed::Rebox;
 pub use fault::Fault;
 pub use future::{Across, Tracked, across, track_returned_future};
 pub use guard::{Call, settle, track};
@@ -26,14 +28,14 @@ pub use in_place::{Begun, Guard, begin, guard};
 #[cfg(feature = "logging")]
 pub(crate) use lineage::CallId;
 pub use outcome::{Classify, Outcome, error_if, ok_if};
-pub use promised::{Promised, track_promised_future, track_promised_stream};
+pub use promised::{Becoming, Promised, track_into_future, track_promised_future, track_promised_stream};
 pub use reading::{Reading, read};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 pub use settings::{ErrorLog, Settings};
 pub use site::{Opening, Site, State, without_fields};
 
 pub use stream::{
-    ItemJudge, Rebox, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,
+    ItemJudge, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,
     track_stream,
 };
 

@@ -3,11 +3,12 @@
 //! Nothing is asked of what the body makes until it is used as what was promised: when it does not fit, the compiler says so
 //! once, at the return type, as it does of a function without an attribute.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::future::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::Verdict;
@@ -43,6 +44,50 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         self.project().tracked.poll(cx)
+    }
+}
+
+impl<T, F, J> FusedFuture for Promised<T, F, J>
+where
+    F: FusedFuture<Output = T>,
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    fn is_terminated(&self) -> bool {
+        self.tracked.is_terminated()
+    }
+}
+
+/// A value that becomes a tracked future once it is awaited.
+#[derive(Debug)]
+pub struct Becoming<T, I, J> {
+    call: Call,
+    future: I,
+    judge: J,
+    promise: PhantomData<fn() -> T>,
+}
+
+/// Tracks the future that a function's value becomes. Neither making the value nor the future is a part of the call, but both are
+/// done in its span.
+#[inline]
+pub fn track_into_future<T, I, J>(call: Call, make: impl FnOnce() -> I, judge: J) -> Becoming<T, I, J>
+where
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    let future = call.in_span(make);
+    Becoming { call, future, judge, promise: PhantomData }
+}
+
+impl<T, I, J> IntoFuture for Becoming<T, I, J>
+where
+    I: IntoFuture<Output = T>,
+    J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
+{
+    type Output = T;
+    type IntoFuture = Tracked<I::IntoFuture, J>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { call, future, judge, .. } = self;
+        Tracked::new(call, || future.into_future(), judge)
     }
 }
 

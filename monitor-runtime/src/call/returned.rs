@@ -1,15 +1,12 @@
 //! Functions whose return type may be an alias: tracked as what the alias stands for.
 
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
-
-use futures_core::Stream;
 
 use super::Verdict;
+use super::boxed::{Rebox, ReboxFuture};
 use super::future::track_returned_future;
 use super::guard::{Call, track};
-use super::stream::{ItemJudge, Rebox, hand_on_boxed, track_boxed_stream};
+use super::stream::{ItemJudge, hand_on_boxed, track_boxed_stream};
 
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
@@ -26,28 +23,28 @@ impl<R> Returned<R> {
 /// The function returns a boxed future.
 pub trait ViaBoxedFuture {
     /// The boxed future.
-    type Boxed: Future;
+    type Boxed: ReboxFuture;
 
     /// Tracks the future, not its making.
     fn monitor_track(
         &self,
         call: Call,
         make: impl FnOnce() -> Self::Boxed,
-        judge: for<'r> fn(&'r <Self::Boxed as Future>::Output) -> Verdict<'r>,
+        judge: for<'r> fn(&'r <Self::Boxed as ReboxFuture>::Given) -> Verdict<'r>,
     ) -> Self::Boxed;
 }
 
 /// The function returns a boxed stream.
 pub trait ViaBoxedStream {
     /// The boxed stream.
-    type Boxed: Stream;
+    type Boxed: Rebox;
 
     /// Tracks the stream, not its making.
     fn monitor_track(
         &self,
         call: Call,
         make: impl FnOnce() -> Self::Boxed,
-        judge: for<'r> fn(&'r <Self::Boxed as Stream>::Item) -> Verdict<'r>,
+        judge: ItemJudge<<Self::Boxed as Rebox>::Given>,
     ) -> Self::Boxed;
 }
 
@@ -62,41 +59,23 @@ pub trait ViaValue {
         J: for<'r> FnOnce(&'r Self::Value) -> Verdict<'r>;
 }
 
-macro_rules! boxed_future {
-    ($boxed:ty, $box:path, $($auto:ident)*) => {
-        impl<'a, T: 'a> ViaBoxedFuture for &&Returned<$boxed> {
-            type Boxed = $boxed;
-
-            fn monitor_track(
-                &self,
-                call: Call,
-                make: impl FnOnce() -> Self::Boxed,
-                judge: for<'r> fn(&'r T) -> Verdict<'r>,
-            ) -> Self::Boxed {
-                $box(track_returned_future(call, make, judge))
-            }
-        }
-    };
-    ($($auto:ident)*) => {
-        boxed_future!(Pin<Box<dyn Future<Output = T> $(+ $auto)* + 'a>>, Box::pin,);
-        boxed_future!(Box<dyn Future<Output = T> $(+ $auto)* + Unpin + 'a>, Box::new,);
-    };
-}
-
-boxed_future!();
-boxed_future!(Send);
-boxed_future!(Sync);
-boxed_future!(Send Sync);
-
-impl<S: Rebox> ViaBoxedStream for &Returned<S> {
-    type Boxed = S;
+impl<F: ReboxFuture> ViaBoxedFuture for &&Returned<F> {
+    type Boxed = F;
 
     fn monitor_track(
         &self,
         call: Call,
-        make: impl FnOnce() -> S,
-        judge: for<'r> fn(&'r S::Item) -> Verdict<'r>,
-    ) -> S {
+        make: impl FnOnce() -> F,
+        judge: for<'r> fn(&'r F::Given) -> Verdict<'r>,
+    ) -> F {
+        F::rebox(track_returned_future(call, || make().pinned(), judge))
+    }
+}
+
+impl<S: Rebox> ViaBoxedStream for &Returned<S> {
+    type Boxed = S;
+
+    fn monitor_track(&self, call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Given>) -> S {
         track_boxed_stream(call, make, judge)
     }
 }
@@ -115,14 +94,14 @@ impl<R> ViaValue for Returned<R> {
 /// What an option says to be a boxed stream is one: the call goes on in it.
 pub trait ViaHandOn {
     /// The boxed stream.
-    type Boxed: Stream;
+    type Boxed: Rebox;
 
     /// Goes on with the call.
     fn monitor_hand_on(
         &self,
         call: Call,
         stream: Self::Boxed,
-        judge: ItemJudge<<Self::Boxed as Stream>::Item>,
+        judge: ItemJudge<<Self::Boxed as Rebox>::Given>,
     ) -> Self::Boxed;
 }
 
@@ -140,7 +119,7 @@ pub trait ViaSettle {
 impl<S: Rebox> ViaHandOn for &Returned<S> {
     type Boxed = S;
 
-    fn monitor_hand_on(&self, call: Call, stream: S, judge: ItemJudge<S::Item>) -> S {
+    fn monitor_hand_on(&self, call: Call, stream: S, judge: ItemJudge<S::Given>) -> S {
         hand_on_boxed(call, stream, judge)
     }
 }

@@ -1,12 +1,15 @@
 //! The guard of one call carried along a stream.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
 
 use super::Verdict;
+use super::boxed::Rebox;
 use super::guard::Call;
 
 /// Judges one item of a stream.
@@ -20,7 +23,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`, or as `error`
-    /// when an item was one.
+    /// when an item was one. One that has said that it is terminated has come to its end.
     #[derive(Debug)]
     pub struct TrackedStream<S, T> {
         #[pin]
@@ -28,13 +31,21 @@ pin_project! {
         call: Call,
         judge: ItemJudge<T>,
         has_items: bool,
+        // Set once the stream has said, to somebody who asked, that it is not to be polled any more.
+        is_over: AtomicBool,
     }
 
     impl<S, T> PinnedDrop for TrackedStream<S, T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.call.begin_drop();
-            this.stream.set(None);
+            if *this.is_over.get_mut() && this.call.is_suspended() {
+                let running = this.call.run();
+                this.stream.set(None);
+                running.finish();
+            } else {
+                this.call.begin_drop();
+                this.stream.set(None);
+            }
         }
     }
 }
@@ -54,12 +65,18 @@ impl<S, T> TrackedStream<S, T> {
     #[inline]
     pub(super) fn new(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<T>) -> Self {
         let stream = call.in_span(make);
-        Self { stream: Some(stream), call, judge, has_items: false }
+        Self { stream: Some(stream), call, judge, has_items: false, is_over: AtomicBool::new(false) }
     }
 
     /// Goes on with a call that a future began.
     fn running(call: Call, stream: S, judge: ItemJudge<T>) -> Self {
-        Self { stream: Some(stream), call: call.suspended(), judge, has_items: false }
+        Self {
+            stream: Some(stream),
+            call: call.suspended(),
+            judge,
+            has_items: false,
+            is_over: AtomicBool::new(false),
+        }
     }
 }
 
@@ -98,41 +115,22 @@ impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
     }
 }
 
-/// A stream that comes boxed and leaves boxed, as the same type.
-#[diagnostic::on_unimplemented(
-    message = "`stream` needs a boxed `dyn Stream`, alone or as the `Ok` of a `Result`, and `{Self}` is none; remove it here",
-    label = "not a boxed stream"
-)]
-pub trait Rebox: Stream + Sized {
-    /// Boxes the tracked stream.
-    fn rebox(tracked: TrackedStream<Self, Self::Item>) -> Self;
-}
-
-macro_rules! rebox {
-    ($($auto:ident)*) => {
-        impl<'a, T: 'a> Rebox for Pin<Box<dyn Stream<Item = T> $(+ $auto)* + 'a>> {
-            fn rebox(tracked: TrackedStream<Self, T>) -> Self {
-                Box::pin(tracked)
-            }
+impl<T, S: FusedStream<Item = T>> FusedStream for TrackedStream<S, T> {
+    fn is_terminated(&self) -> bool {
+        if self.call.has_ended() {
+            return true;
         }
-
-        impl<'a, T: 'a> Rebox for Box<dyn Stream<Item = T> $(+ $auto)* + Unpin + 'a> {
-            fn rebox(tracked: TrackedStream<Self, T>) -> Self {
-                Box::new(tracked)
-            }
-        }
-    };
+        // Whoever hears that it is terminated polls it no more, so that the call would not see its end.
+        let is_over = self.stream.as_ref().is_none_or(FusedStream::is_terminated);
+        self.is_over.store(is_over, Ordering::Relaxed);
+        is_over
+    }
 }
-
-rebox!();
-rebox!(Send);
-rebox!(Sync);
-rebox!(Send Sync);
 
 /// Tracks the boxed stream that a function returns.
 #[inline]
-pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Item>) -> S {
-    S::rebox(track_stream(call, make, judge))
+pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Given>) -> S {
+    S::rebox(track_stream(call, || make().pinned(), judge))
 }
 
 /// Goes on with the call in a stream.
@@ -143,8 +141,8 @@ pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> T
 
 /// Goes on with the call in a boxed stream.
 #[inline]
-pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> S {
-    S::rebox(hand_on(call, stream, judge))
+pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Given>) -> S {
+    S::rebox(hand_on(call, stream.pinned(), judge))
 }
 
 /// Runs the body of a function that gives a stream as an `Ok`, in which the call goes on; an `Err` ends it.

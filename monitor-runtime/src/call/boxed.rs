@@ -1,0 +1,107 @@
+//! Futures and streams that come boxed and leave boxed, as the same type.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use futures_core::future::FusedFuture;
+use futures_core::stream::FusedStream;
+
+use super::Verdict;
+use super::future::Tracked;
+use super::stream::TrackedStream;
+
+/// A future in a box, judged by a function pointer: a closure's type would drag in the lifetimes of the function around it.
+pub(super) type TrackedFuture<F, T> = Tracked<F, for<'r> fn(&'r T) -> Verdict<'r>>;
+
+/// A boxed `dyn Future`.
+pub trait ReboxFuture: Sized {
+    /// Its output.
+    type Given;
+
+    /// The box, pinned.
+    type Pinned: Future<Output = Self::Given>;
+
+    /// Pins the box.
+    fn pinned(self) -> Self::Pinned;
+
+    /// Boxes the tracked future.
+    fn rebox(tracked: TrackedFuture<Self::Pinned, Self::Given>) -> Self;
+}
+
+/// A boxed `dyn Stream`.
+#[diagnostic::on_unimplemented(
+    message = "`stream` needs a boxed `dyn Stream`, alone or as the `Ok` of a `Result`, and `{Self}` is none; remove it here",
+    label = "not a boxed stream"
+)]
+pub trait Rebox: Sized {
+    /// Its item.
+    type Given;
+
+    /// The box, pinned.
+    type Pinned: Stream<Item = Self::Given>;
+
+    /// Pins the box.
+    fn pinned(self) -> Self::Pinned;
+
+    /// Boxes the tracked stream.
+    fn rebox(tracked: TrackedStream<Self::Pinned, Self::Given>) -> Self;
+}
+
+/// Implements the trait for a box of a `dyn` type, with each set of auto traits.
+macro_rules! rebox {
+    ($rebox:ident, $tracked:ident, $of:tt) => {
+        rebox!(@shown $rebox, $tracked, $of, []);
+        rebox!(@shown $rebox, $tracked, $of, [+ Send]);
+        rebox!(@shown $rebox, $tracked, $of, [+ Sync]);
+        rebox!(@shown $rebox, $tracked, $of, [+ Send + Sync]);
+    };
+    (@shown $rebox:ident, $tracked:ident, [FusedStream $($of:tt)*], [$($auto:tt)*]) => {
+        rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, [FusedStream $($of)*], [$($auto)*]);
+        rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, [FusedStream $($of)*], [$($auto)* + Unpin]);
+        rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, [FusedStream $($of)*], [$($auto)*]);
+        rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, [FusedStream $($of)*], [$($auto)* + Unpin]);
+    };
+    (@shown $rebox:ident, $tracked:ident, $of:tt, [$($auto:tt)*]) => {
+        rebox!(@pin [], $rebox, $tracked, $of, [$($auto)*]);
+        rebox!(@box [], $rebox, $tracked, $of, [$($auto)* + Unpin]);
+        // Of no use to the one, and wanting in the other; but people write it so. No message of the compiler tells them to.
+        rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)* + Unpin]);
+        rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)*]);
+    };
+    (@pin [$($hint:tt)*], $rebox:ident, $tracked:ident, [$($of:tt)*], [$($auto:tt)*]) => {
+        $($hint)*
+        impl<'a, T: 'a> $rebox for Pin<Box<dyn $($of)* $($auto)* + 'a>> {
+            type Given = T;
+            type Pinned = Self;
+
+            fn pinned(self) -> Self {
+                self
+            }
+
+            fn rebox(tracked: $tracked<Self, T>) -> Self {
+                Box::pin(tracked)
+            }
+        }
+    };
+    (@box [$($hint:tt)*], $rebox:ident, $tracked:ident, [$($of:tt)*], [$($auto:tt)*]) => {
+        $($hint)*
+        impl<'a, T: 'a> $rebox for Box<dyn $($of)* $($auto)* + 'a> {
+            type Given = T;
+            type Pinned = Pin<Self>;
+
+            fn pinned(self) -> Pin<Self> {
+                Self::into_pin(self)
+            }
+
+            fn rebox(tracked: $tracked<Pin<Self>, T>) -> Self {
+                Box::new(tracked)
+            }
+        }
+    };
+}
+
+rebox!(ReboxFuture, TrackedFuture, [Future<Output = T>]);
+rebox!(ReboxFuture, TrackedFuture, [FusedFuture<Output = T>]);
+rebox!(Rebox, TrackedStream, [Stream<Item = T>]);
+rebox!(Rebox, TrackedStream, [FusedStream<Item = T>]);
