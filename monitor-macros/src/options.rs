@@ -75,6 +75,21 @@ const GRAMMAR: &[Row] = &[
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];
 
+/// Arguments of other crates' attributes, with what to do about each here.
+const FOREIGN: &[(&[&str], &str)] = &[
+    (&["name"], "did you mean `id`?"),
+    (&["properties", "variables", "labels"], "did you mean `fields`?"),
+    (
+        &["skip", "skip_all"],
+        "remove it, since no argument of the function is recorded unless `fields(…)` names it",
+    ),
+    (&["err", "error"], "remove it, since an `Err` is logged anyway; `log_errors = …` changes that"),
+    (&["ret"], "remove it, and log the result in the function, since it is not recorded"),
+    (&["target"], "remove it, since the target of a call's span is the function's module"),
+    (&["parent", "follows_from"], "remove it, since the parent of a call's span is the current span"),
+    (&["enter_on_poll"], "remove it, since a call is in its span whenever it is polled"),
+];
+
 impl Options {
     /// Parses all arguments; a wrong one is noted and skipped, so that the others are checked as well.
     pub(crate) fn parse(kind: Kind, arguments: TokenStream, errors: &Diagnostics) -> Self {
@@ -158,6 +173,10 @@ impl Options {
 }
 
 fn unknown(kind: Kind, given: &str) -> String {
+    let foreign = FOREIGN.iter().find(|(names, _)| names.contains(&given));
+    if let Some((_, advice)) = foreign {
+        return format!("unknown argument `{given}`; {advice}");
+    }
     let names = GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.name);
     match nearest(given, names) {
         Some(name) => format!("unknown argument `{given}`; did you mean `{name}`?"),
