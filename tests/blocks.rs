@@ -266,3 +266,130 @@ fn attributes_of_a_block_and_of_its_members_stay() {
     assert_eq!(recording.value("skill_executions_total", &labels), 2.0);
     assert_succeeded(&recording, &["Kept::NotSnakeCase", "Kept::old"]);
 }
+
+/// Headers in which braces hold a constant, as a path has to be written there.
+mod braced {
+    use super::*;
+
+    pub(crate) mod size {
+        pub(crate) const WIDTH: usize = 3;
+    }
+
+    pub(crate) struct Grid<const N: usize>;
+
+    #[track_skill(log_errors = false)]
+    impl Grid<{ size::WIDTH }> {
+        fn draw(&self) -> Result<(), String> {
+            let _ = self;
+            Err("out of paint".to_owned())
+        }
+
+        #[track(skip)]
+        fn left_out(&self) {
+            let _ = self;
+        }
+    }
+
+    trait Paint<const N: usize> {
+        fn paint(&self) -> usize;
+    }
+
+    #[track_skill]
+    impl Paint<{ size::WIDTH + 1 }> for Grid<{ size::WIDTH + 1 }>
+    where
+        [u8; { size::WIDTH + 1 } - 1]: Sized,
+        Grid<{ 1 + 1 }>: Sized,
+    {
+        fn paint(&self) -> usize {
+            size::WIDTH + 1
+        }
+    }
+
+    trait Coat {
+        async fn coat(&self) -> usize;
+    }
+
+    #[track_skill]
+    impl<const N: usize> Coat for [Grid<N>; size::WIDTH] {
+        async fn coat(&self) -> usize {
+            N
+        }
+    }
+
+    macro_rules! whole {
+        ($block:item) => {
+            #[track_skill]
+            $block
+        };
+    }
+
+    whole! {
+        impl Grid<{ size::WIDTH - 1 }> {
+            fn of_an_item(&self) -> usize {
+                let _ = self;
+                size::WIDTH - 1
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_block_with_braces_in_its_header_is_tracked() {
+        let recording = Recording::start();
+        Grid::<3>.draw().unwrap_err();
+        Grid::<3>.left_out();
+        assert_eq!(Grid::<4>.paint(), 4);
+        assert_eq!([Grid::<7>, Grid, Grid].coat().await, 7);
+        assert_eq!(Grid::<2>.of_an_item(), 2);
+        let error = [("skill_id", "Grid::draw"), ("status", "error")];
+        assert_eq!(recording.value("skill_executions_total", &error), 1.0);
+        assert_succeeded(&recording, &["Grid::paint", "[Grid<N>;size::WIDTH]::coat", "Grid::of_an_item"]);
+        assert_eq!(recording.value("skill_executions_total", &[("skill_id", "Grid::left_out")]), 0.0);
+    }
+}
+
+mod unnamed {
+    use super::*;
+
+    trait Shown {
+        fn shown(&self) -> usize;
+    }
+
+    #[track_skill]
+    impl<T: Display> Shown for &T {
+        fn shown(&self) -> usize {
+            self.to_string().len()
+        }
+    }
+
+    #[track_skill]
+    impl Shown for *const str {
+        fn shown(&self) -> usize {
+            usize::from(!self.is_null())
+        }
+    }
+
+    #[track_skill]
+    impl Shown for fn(u8, u8) -> u8 {
+        fn shown(&self) -> usize {
+            self(1, 1).into()
+        }
+    }
+
+    #[track_skill]
+    impl<T> Shown for [T; 2] {
+        fn shown(&self) -> usize {
+            self.len()
+        }
+    }
+
+    #[test]
+    fn a_method_of_every_type_goes_by_its_trait_and_one_of_an_unnamed_type_by_its_text() {
+        let recording = Recording::start();
+        assert_eq!((&12).shown(), 2);
+        assert_eq!(std::ptr::from_ref("").shown(), 1);
+        assert_eq!((u8::max as fn(u8, u8) -> u8).shown(), 1);
+        assert_eq!([1, 2].shown(), 2);
+        let ids = ["Shown::shown", "*const str::shown", "fn(u8,u8)->u8::shown", "[T;2]::shown"];
+        assert_succeeded(&recording, &ids);
+    }
+}

@@ -4,8 +4,8 @@
 
 use std::pin::Pin;
 
-use futures_util::future::{BoxFuture, FutureExt as _};
-use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use futures_util::future::{self, BoxFuture, FusedFuture, FutureExt as _, TryFuture};
+use futures_util::stream::{self, BoxStream, FusedStream, Stream, StreamExt as _, TryStream};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{track_agent, track_skill};
 
@@ -383,5 +383,262 @@ mod streams {
         assert_eq!(lines[0]["event"], "skill failed");
         assert_eq!(lines[0]["error"], "broken");
         assert_eq!(lines[0]["skill_id"], "fallible");
+    }
+}
+
+/// Futures and streams by the other traits that they have, and types that hide one.
+mod by_another_name {
+    use futures_util::{TryFutureExt, TryStreamExt as _};
+
+    use super::*;
+
+    #[track_skill]
+    fn fused(to: u8) -> impl Stream<Item = u8> + FusedStream + Send {
+        stream::iter(0..to).fuse()
+    }
+
+    #[track_skill]
+    fn only_fused<'a>(items: &'a [u8]) -> impl Send + futures_util::stream::FusedStream<Item = &'a u8> + 'a {
+        stream::iter(items).fuse()
+    }
+
+    #[track_skill(log_errors = false)]
+    fn tried(items: Vec<Result<u8, String>>) -> impl TryStream<Ok = u8, Error = String> {
+        stream::iter(items)
+    }
+
+    #[track_skill(log_errors = false)]
+    async fn tried_later(items: Vec<Result<u8, String>>) -> impl TryStream<Ok = u8, Error = String> + Send {
+        tokio::task::yield_now().await;
+        stream::iter(items)
+    }
+
+    #[track_skill(log_errors = false)]
+    fn tried_in_a_result(
+        items: Vec<Result<u8, String>>,
+    ) -> Result<impl TryStream<Ok = u8, Error = String>, String> {
+        if items.is_empty() { Err("nothing".to_owned()) } else { Ok(stream::iter(items)) }
+    }
+
+    trait Tokens: Stream<Item = u8> + Send {}
+
+    impl<T: Stream<Item = u8> + Send> Tokens for T {}
+
+    #[track_skill(stream)]
+    fn said() -> impl Tokens {
+        stream::iter([1, 2])
+    }
+
+    #[track_skill(stream)]
+    async fn said_later(succeeds: bool) -> Result<impl Tokens, String> {
+        if succeeds { Ok(stream::iter([1, 2])) } else { Err("asked to fail".to_owned()) }
+    }
+
+    type Fused<'a, T> = Pin<Box<dyn FusedStream<Item = T> + Send + 'a>>;
+
+    #[track_skill]
+    fn boxed_fused() -> Fused<'static, u8> {
+        Box::pin(stream::iter([1, 2]).fuse())
+    }
+
+    #[track_skill]
+    fn boxed_without_unpin() -> Box<dyn Stream<Item = u8> + Send> {
+        Box::new(stream::iter([1, 2]))
+    }
+
+    macro_rules! Boxed {
+        (dyn $name:ident<$of:ident = $given:ty>) => { Pin<Box<dyn $name<$of = $given> + Send>> };
+        ($given:ty) => { $given };
+    }
+
+    #[track_skill]
+    fn of_a_macro() -> Boxed!(dyn Stream<Item = u8>) {
+        stream::iter([1, 2]).boxed()
+    }
+
+    #[track_skill]
+    async fn of_a_macro_later() -> Boxed!(dyn Stream<Item = u8>) {
+        stream::iter([1, 2]).boxed()
+    }
+
+    #[track_skill]
+    fn of_a_macro_in_a_result(succeeds: bool) -> Result<Boxed!(dyn Stream<Item = u8>), String> {
+        if succeeds { Ok(stream::iter([1, 2]).boxed()) } else { Err("asked to fail".to_owned()) }
+    }
+
+    #[track_skill(stream)]
+    async fn of_a_macro_as_said() -> Result<Boxed!(dyn Stream<Item = u8>), String> {
+        Ok(stream::iter([1, 2]).boxed())
+    }
+
+    /// Takes one of the two items, drops the rest, and asserts that this counts as cancelled.
+    #[track_caller]
+    fn assert_cancelled<S: Stream>(recording: &Recording, skill: &str, stream: S) {
+        let taken = Box::pin(stream).into_future().now_or_never().expect("an item is there");
+        assert!(taken.0.is_some(), "{skill}");
+        drop(taken);
+        assert_counts(recording, skill, &[("cancelled", 1.0)]);
+    }
+
+    #[test]
+    fn a_stream_is_one_by_whatever_trait_or_type_says_so() {
+        let recording = Recording::start();
+        assert_cancelled(&recording, "fused", fused(2));
+        assert_cancelled(&recording, "only_fused", only_fused(&[1, 2]));
+        assert_cancelled(&recording, "said", said());
+        assert_cancelled(&recording, "boxed_fused", boxed_fused());
+        assert_cancelled(&recording, "boxed_without_unpin", Box::into_pin(boxed_without_unpin()));
+        assert_cancelled(&recording, "of_a_macro", of_a_macro());
+        assert_cancelled(&recording, "of_a_macro_in_a_result", of_a_macro_in_a_result(true).unwrap());
+
+        let of_a_macro_later = of_a_macro_later().now_or_never().unwrap();
+        assert_cancelled(&recording, "of_a_macro_later", of_a_macro_later);
+        let of_a_macro_as_said = of_a_macro_as_said().now_or_never().unwrap().unwrap();
+        assert_cancelled(&recording, "of_a_macro_as_said", of_a_macro_as_said);
+        let said_later = said_later(true).now_or_never().unwrap().unwrap();
+        assert_cancelled(&recording, "said_later", said_later);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_stream_in_a_result_by_another_name_ends_its_call() {
+        let recording = Recording::start();
+        assert!(said_later(false).await.is_err());
+        assert!(of_a_macro_in_a_result(false).is_err());
+        assert!(tried_in_a_result(vec![]).is_err());
+        assert_counts(&recording, "said_later", &[("error", 1.0)]);
+        assert_counts(&recording, "of_a_macro_in_a_result", &[("error", 1.0)]);
+        assert_counts(&recording, "tried_in_a_result", &[("error", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn an_item_of_a_try_stream_that_is_an_error_makes_the_call_one() {
+        fn items() -> Vec<Result<u8, String>> {
+            vec![Ok(1), Err("broken".to_owned())]
+        }
+
+        let recording = Recording::start();
+        assert_eq!(tried(items()).into_stream().count().await, 2);
+        assert_eq!(tried(vec![Ok(1)]).into_stream().count().await, 1);
+        assert_eq!(tried_later(items()).await.into_stream().count().await, 2);
+        assert_eq!(tried_in_a_result(items()).unwrap().into_stream().count().await, 2);
+        assert_counts(&recording, "tried", &[("error", 1.0), ("success", 1.0)]);
+        assert_counts(&recording, "tried_later", &[("error", 1.0)]);
+        assert_counts(&recording, "tried_in_a_result", &[("error", 1.0)]);
+    }
+
+    #[test]
+    fn a_fused_stream_says_when_it_is_terminated() {
+        let recording = Recording::start();
+        let mut stream = Box::pin(fused(1));
+        assert!(!stream.is_terminated());
+        assert_eq!(stream.next().now_or_never(), Some(Some(0)));
+        assert!(!stream.is_terminated());
+        assert_eq!(stream.next().now_or_never(), Some(None));
+        assert!(stream.is_terminated());
+        assert_counts(&recording, "fused", &[("success", 1.0)]);
+    }
+
+    #[test]
+    fn a_stream_that_has_said_that_it_is_terminated_is_not_cancelled_by_its_drop() {
+        #[track_skill]
+        fn once() -> impl FusedStream<Item = u8> {
+            stream::once(future::ready(1))
+        }
+
+        let recording = Recording::start();
+        let mut stream = Box::pin(once());
+        assert_eq!(stream.next().now_or_never(), Some(Some(1)));
+        // As `select!` asks before each poll.
+        assert!(stream.is_terminated());
+        drop(stream);
+        drop(once());
+        assert_counts(&recording, "once", &[("success", 1.0)]);
+    }
+
+    #[track_skill]
+    fn fused_future(number: u8) -> impl Future<Output = u8> + FusedFuture {
+        future::ready(number)
+    }
+
+    #[track_skill]
+    fn only_a_fused_future(number: u8) -> impl FusedFuture<Output = u8> + Send {
+        future::ready(number)
+    }
+
+    #[track_skill(log_errors = false)]
+    fn tried_future(succeeds: bool) -> impl TryFuture<Ok = u8, Error = String> {
+        future::ready(if succeeds { Ok(1) } else { Err("asked to fail".to_owned()) })
+    }
+
+    #[track_skill]
+    fn awaited(number: u8) -> impl IntoFuture<Output = Result<u8, String>> + Send {
+        future::ready(Ok(number))
+    }
+
+    #[track_skill(log_errors = false)]
+    fn future_of_a_macro() -> Boxed!(dyn Future<Output = Result<u8, String>>) {
+        Box::pin(async { Err("asked to fail".to_owned()) })
+    }
+
+    #[track_skill]
+    fn boxed_future_without_unpin() -> Box<dyn Future<Output = u8> + Send> {
+        Box::new(future::ready(1))
+    }
+
+    #[track_skill(log_errors = false)]
+    fn value_of_a_macro() -> Boxed!(Result<u8, String>) {
+        Err("asked to fail".to_owned())
+    }
+
+    #[track_skill(log_errors = false)]
+    async fn value_of_a_macro_later() -> Boxed!(Result<u8, String>) {
+        Err("asked to fail".to_owned())
+    }
+
+    #[track_skill(log_errors = false)]
+    fn value_of_a_macro_in_a_result(succeeds: bool) -> Result<Boxed!(u8), String> {
+        if succeeds { Ok(1) } else { Err("asked to fail".to_owned()) }
+    }
+
+    #[tokio::test]
+    async fn a_future_is_one_by_whatever_trait_or_type_says_so() {
+        let recording = Recording::start();
+        drop(fused_future(1));
+        drop(only_a_fused_future(1));
+        drop(tried_future(true));
+        drop(awaited(1));
+        drop(future_of_a_macro());
+        drop(boxed_future_without_unpin());
+
+        let mut fused_future = std::pin::pin!(fused_future(1));
+        assert!(!fused_future.is_terminated());
+        assert_eq!(fused_future.as_mut().await, 1);
+        assert!(fused_future.is_terminated());
+        assert_eq!(only_a_fused_future(1).await, 1);
+        assert_eq!(TryFutureExt::into_future(tried_future(true)).await, Ok(1));
+        TryFutureExt::into_future(tried_future(false)).await.unwrap_err();
+        assert_eq!(awaited(1).await, Ok(1));
+        future_of_a_macro().await.unwrap_err();
+        assert_eq!(Box::into_pin(boxed_future_without_unpin()).await, 1);
+
+        assert_counts(&recording, "fused_future", &[("success", 1.0)]);
+        assert_counts(&recording, "only_a_fused_future", &[("success", 1.0)]);
+        assert_counts(&recording, "tried_future", &[("success", 1.0), ("error", 1.0)]);
+        assert_counts(&recording, "awaited", &[("success", 1.0)]);
+        assert_counts(&recording, "future_of_a_macro", &[("error", 1.0)]);
+        assert_counts(&recording, "boxed_future_without_unpin", &[("success", 1.0)]);
+    }
+
+    #[tokio::test]
+    async fn a_type_macro_that_hides_a_value_is_judged_as_that_value() {
+        let recording = Recording::start();
+        value_of_a_macro().unwrap_err();
+        value_of_a_macro_later().await.unwrap_err();
+        value_of_a_macro_in_a_result(false).unwrap_err();
+        value_of_a_macro_in_a_result(true).unwrap();
+        assert_counts(&recording, "value_of_a_macro", &[("error", 1.0)]);
+        assert_counts(&recording, "value_of_a_macro_later", &[("error", 1.0)]);
+        let counts = [("error", 1.0), ("success", 1.0)];
+        assert_counts(&recording, "value_of_a_macro_in_a_result", &counts);
     }
 }

@@ -4,13 +4,16 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, ImplItem, ItemImpl, Meta, Path, Token, Type, TypeParamBound};
+use syn::{Attribute, ImplItem, ImplItemMacro, ItemImpl, Meta, Token};
 
 use crate::diagnostics::Diagnostics;
 use crate::expand::emit;
 use crate::function::Function;
+use crate::item::{generator, is_word, keyword};
 use crate::kind::Kind;
 use crate::options::Options;
+use crate::refusal::refused_in_body;
+use crate::self_type::type_name;
 use crate::spec::Spec;
 
 /// The attribute that speaks to the block's own.
@@ -21,7 +24,8 @@ const HELPER: &str = "track";
 pub(crate) struct Block {
     /// Everything before the braces.
     header: TokenStream,
-    type_name: String,
+    /// None if the header does not parse.
+    type_name: Option<String>,
     braces: Group,
     inner_attributes: Vec<Attribute>,
     members: Vec<Member>,
@@ -30,25 +34,25 @@ pub(crate) struct Block {
 #[derive(Debug)]
 enum Member {
     Method(Box<Function>),
+    /// Constants and types.
     Other(TokenStream),
+    /// A macro's call, which may write methods.
+    Macro(Box<ImplItemMacro>),
+    /// What does not parse.
+    Unread(Unread),
+}
+
+/// A member as tokens, behind its attributes.
+#[derive(Debug)]
+struct Unread {
+    attributes: Vec<Attribute>,
+    rest: TokenStream,
 }
 
 impl Block {
-    /// Whether the item is an impl block: `impl` stands before its first braces, and no `fn`.
-    pub(crate) fn is_ahead(item: &TokenStream) -> bool {
-        for token in item.clone() {
-            match token {
-                TokenTree::Ident(word) if word == "impl" => return true,
-                TokenTree::Ident(word)
-                    if ["fn", "struct", "enum", "trait", "mod"].iter().any(|other| word == other) =>
-                {
-                    return false;
-                }
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return false,
-                _ => {}
-            }
-        }
-        false
+    /// Whether the item is an impl block: `impl` is the word that says what it is.
+    pub(crate) fn is_ahead(item: ParseStream<'_>) -> syn::Result<bool> {
+        keyword(item).map(|word| word == "impl")
     }
 
     /// Emits the block with its methods tracked.
@@ -65,7 +69,15 @@ impl Block {
                 "`stream` on an impl block would speak of all its methods; put `#[track(stream)]` on the method",
             );
         }
-        self.with_members(|method| self.track_method(kind, options, method, errors))
+        self.with_members(|member| match member {
+            Member::Method(method) => self.track_method(kind, options, method, errors),
+            Member::Other(tokens) => tokens.clone(),
+            Member::Macro(call) => {
+                check_macro(kind, call, errors);
+                untracked(member)
+            }
+            Member::Unread(unread) => unread.refused(kind, errors),
+        })
     }
 
     /// The block as written, without the attributes that only speak to ours.
@@ -73,11 +85,8 @@ impl Block {
         self.with_members(untracked)
     }
 
-    fn with_members(&self, method: impl Fn(&Function) -> TokenStream) -> TokenStream {
-        let members = self.members.iter().map(|member| match member {
-            Member::Method(function) => method(function),
-            Member::Other(tokens) => tokens.clone(),
-        });
+    fn with_members(&self, emitted: impl Fn(&Member) -> TokenStream) -> TokenStream {
+        let members = self.members.iter().map(emitted);
         let inner_attributes = &self.inner_attributes;
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #(#members)*));
         braces.set_span(self.braces.span());
@@ -92,13 +101,14 @@ impl Block {
         method: &Function,
         errors: &Diagnostics,
     ) -> TokenStream {
-        let mut options = match Choice::of(kind, method, errors) {
-            Choice::Skip => return untracked(method),
-            Choice::Track(_) if method.is_cut_short() => return untracked(method),
+        let mut options = match Choice::of(kind, &method.attributes, errors) {
+            Choice::Skip => return untracked_method(method),
+            Choice::Track(_) if method.is_cut_short() => return untracked_method(method),
             Choice::Track(options) => *options,
         };
+        let Some(type_name) = &self.type_name else { return refused_in_body(untracked_method(method)) };
         options.or(block);
-        let spec = Spec::new(kind, &options, method, Some(&self.type_name), errors);
+        let spec = Spec::new(kind, &options, method, Some(type_name), errors);
         emit(&spec, &without_helpers(method))
     }
 }
@@ -110,11 +120,11 @@ enum Choice {
 }
 
 impl Choice {
-    fn of(kind: Kind, method: &Function, errors: &Diagnostics) -> Self {
-        if method.attributes.iter().any(is_tracking) {
+    fn of(kind: Kind, attributes: &[Attribute], errors: &Diagnostics) -> Self {
+        if attributes.iter().any(is_tracking) {
             return Self::Skip;
         }
-        let mut helpers = method.attributes.iter().filter(|attribute| attribute.path().is_ident(HELPER));
+        let mut helpers = attributes.iter().filter(|attribute| is_helper(attribute));
         let Some(helper) = helpers.next() else { return Self::Track(Box::default()) };
         for second in helpers {
             errors.error(second, "duplicate `#[track(…)]`; write all options into one");
@@ -142,41 +152,98 @@ fn is_tracking(attribute: &Attribute) -> bool {
     last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.attribute()))
 }
 
-fn untracked(method: &Function) -> TokenStream {
+fn is_helper(attribute: &Attribute) -> bool {
+    attribute.path().is_ident(HELPER)
+}
+
+/// Refuses a macro's call, whose methods cannot be seen, unless it is left out.
+fn check_macro(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
+    if let Choice::Track(_) = Choice::of(kind, &call.attrs, errors) {
+        errors.error(
+            &call.mac.path,
+            "the methods that a macro writes cannot be tracked from outside; put `#[track(skip)]` on its call, \
+             and the attribute on the methods in the macro",
+        );
+    }
+}
+
+impl Unread {
+    /// The member as written. Where it is a function, it does not compile, since it is not tracked.
+    fn refused(&self, kind: Kind, errors: &Diagnostics) -> TokenStream {
+        let is_function = self.rest.clone().into_iter().any(|token| is_word(&token, "fn"));
+        match (Choice::of(kind, &self.attributes, errors), generator(&self.rest)) {
+            (Choice::Track(_), Some(error)) => errors.push(error),
+            (Choice::Track(_), None) if is_function => return refused_in_body(self.untracked()),
+            _ => {}
+        }
+        self.untracked()
+    }
+
+    fn untracked(&self) -> TokenStream {
+        let attributes = self.attributes.iter().filter(|attribute| !is_helper(attribute));
+        let rest = &self.rest;
+        quote!(#(#attributes)* #rest)
+    }
+}
+
+fn untracked(member: &Member) -> TokenStream {
+    match member {
+        Member::Method(method) => untracked_method(method),
+        Member::Other(tokens) => tokens.clone(),
+        Member::Macro(call) => {
+            let mut call = call.clone();
+            call.attrs.retain(|attribute| !is_helper(attribute));
+            call.to_token_stream()
+        }
+        Member::Unread(unread) => unread.untracked(),
+    }
+}
+
+fn untracked_method(method: &Function) -> TokenStream {
     let Function { attributes, visibility, defaultness, signature, block, .. } = without_helpers(method);
     quote!(#(#attributes)* #visibility #defaultness #signature #block)
 }
 
 fn without_helpers(method: &Function) -> Function {
-    let Function { attributes, visibility, defaultness, signature, inner_attributes, body, block } = method;
-    Function {
-        attributes: attributes
-            .iter()
-            .filter(|attribute| !attribute.path().is_ident(HELPER))
-            .cloned()
-            .collect(),
-        visibility: visibility.clone(),
-        defaultness: defaultness.clone(),
-        signature: signature.clone(),
-        inner_attributes: inner_attributes.clone(),
-        body: body.clone(),
-        block: block.clone(),
-    }
+    let mut method = method.clone();
+    method.attributes.retain(|attribute| !is_helper(attribute));
+    method
 }
 
 impl Parse for Block {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut header = TokenStream::new();
-        let braces = loop {
-            match input.parse()? {
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break group,
-                token => header.extend([token]),
-            }
-        };
-        let empty: ItemImpl = syn::parse2(quote!(#header {}))?;
+        let (header, braces) =
+            split(input.parse()?).ok_or_else(|| input.error("expected the block's braces"))?;
+        let type_name = parse_header(header.clone()).map(|block| type_name(&block)).ok();
         let (inner_attributes, members) = syn::parse::Parser::parse2(parse_members, braces.stream())?;
-        Ok(Self { header, type_name: type_name(&empty.self_ty), braces, inner_attributes, members })
+        Ok(Self { header, type_name, braces, inner_attributes, members })
     }
+}
+
+/// Splits the block from what is before it. The block is the last group, since there may be braces in the header as well:
+/// `impl Grid<{ N + 1 }>`.
+fn split(item: TokenStream) -> Option<(TokenStream, Group)> {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    loop {
+        match tokens.pop()? {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                return Some((tokens.into_iter().collect(), group));
+            }
+            // An `$item:item` of `macro_rules!`.
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => tokens.extend(group.stream()),
+            _ => return None,
+        }
+    }
+}
+
+fn parse_header(header: TokenStream) -> syn::Result<ItemImpl> {
+    syn::parse2(quote!(#header {})).or_else(|error| {
+        // `const impl`, which is unstable.
+        let mut tokens: Vec<TokenTree> = header.into_iter().collect();
+        let constness = tokens.iter().position(|token| is_word(token, "const")).ok_or(error)?;
+        tokens.remove(constness);
+        syn::parse2(quote!(#(#tokens)* {}))
+    })
 }
 
 fn parse_members(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Vec<Member>)> {
@@ -193,43 +260,36 @@ impl Parse for Member {
         if input.fork().parse::<Function>().is_ok() {
             return input.parse().map(|function| Self::Method(Box::new(function)));
         }
-        if let Ok(other) = input.fork().parse::<ImplItem>() {
-            input.parse::<ImplItem>()?;
-            return Ok(Self::Other(other.to_token_stream()));
+        if input.fork().parse::<ImplItem>().is_ok() {
+            return Ok(match input.parse()? {
+                ImplItem::Macro(call) => Self::Macro(Box::new(call)),
+                other => Self::Other(other.to_token_stream()),
+            });
         }
-        // Not Rust as we know it: the compiler says so itself, at the right place.
+        let attributes = input.call(Attribute::parse_outer)?;
         let mut rest = TokenStream::new();
         while !input.is_empty() {
             let token: TokenTree = input.parse()?;
-            let is_end = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
+            let is_end = is_end(&token, input);
             rest.extend([token]);
-            if is_end && !input.peek(Token![;]) {
+            if is_end {
                 break;
             }
         }
-        Ok(Self::Other(rest))
+        Ok(Self::Unread(Unread { attributes, rest }))
     }
 }
 
-/// The type's name without path and generics.
-fn type_name(self_type: &Type) -> String {
-    match self_type {
-        Type::Path(path) => last_name(&path.path),
-        Type::Reference(reference) => type_name(&reference.elem),
-        Type::Group(group) => type_name(&group.elem),
-        Type::Paren(paren) => type_name(&paren.elem),
-        Type::TraitObject(object) => object.bounds.iter().find_map(trait_name).unwrap_or_default(),
-        other => other.to_token_stream().to_string().replace(' ', ""),
+/// Whether a member that does not parse ends with the token: with its `;`, or with its body.
+fn is_end(token: &TokenTree, behind: ParseStream<'_>) -> bool {
+    match token {
+        TokenTree::Punct(punct) => punct.as_char() == ';' && !behind.peek(Token![;]),
+        // In the middle, braces hold a constant: `Grid<{ N }>`, `[u8; { N }]`.
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+            behind.is_empty()
+                || behind.peek(Token![#])
+                || behind.peek(syn::Ident::peek_any) && !behind.peek(Token![where])
+        }
+        _ => false,
     }
-}
-
-fn trait_name(bound: &TypeParamBound) -> Option<String> {
-    match bound {
-        TypeParamBound::Trait(bound) => Some(last_name(&bound.path)),
-        _ => None,
-    }
-}
-
-fn last_name(path: &Path) -> String {
-    path.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default()
 }

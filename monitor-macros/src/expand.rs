@@ -11,6 +11,7 @@ use crate::item::Item;
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::parameters::{captured_in_order, name_ignored, rebound};
+use crate::refusal::{refused_expression, refused_in_body};
 use crate::shape::{Shape, Stream, may_be_awaited};
 use crate::spec::{Promise, Spec};
 
@@ -19,7 +20,11 @@ pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -
     let errors = Diagnostics::default();
     let options = Options::parse(kind, arguments, &errors);
     let (tracked, untouched) = match Item::parse(&item) {
-        Ok(Item::Unfinished) => (item.clone(), item),
+        Ok(Item::CutShort) => (item.clone(), item),
+        Ok(Item::UnreadFunction) => (refused_in_body(item.clone()), item),
+        // An error behind an expression would be read as a part of it.
+        Ok(Item::Expression) if cfg!(feature = "off") => return item,
+        Ok(Item::Expression) => return refused_expression(&item),
         Ok(Item::Function(function)) => {
             let spec = Spec::new(kind, &options, &function, None, &errors);
             (emit(&spec, &function), item)
@@ -97,7 +102,7 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
     let entry = Ident::new("entry", Span::mixed_site());
     let body = closure(function, returned.as_ref(), runtime);
     let call = match spec.shape {
-        Shape::Future | Shape::Stream(Stream { is_boxed: false, .. }) => {
+        Shape::Future | Shape::IntoFuture | Shape::Stream(Stream { is_boxed: false, .. }) => {
             let track = promised_call(spec);
             quote!(#track(#entry, #body, #judge))
         }
@@ -123,15 +128,17 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
 /// the compiler has worked the body's type out.
 fn promised_call(spec: &Spec) -> TokenStream {
     let runtime = &spec.runtime;
-    let is_future = spec.shape == Shape::Future;
-    let (name, promised) = match (&spec.promised, is_future) {
-        (Promise::Whole(promised), true) => ("track_promised_future", promised),
-        (Promise::Whole(promised), false) => ("track_promised_stream", promised),
-        (Promise::InPart(promised), true) => ("track_returned_future", promised),
-        (Promise::InPart(promised), false) => ("track_stream", promised),
+    let (name, promised) = match (&spec.promised, spec.shape) {
+        (Promise::Whole(promised) | Promise::InPart(promised), Shape::IntoFuture) => {
+            ("track_into_future", promised)
+        }
+        (Promise::Whole(promised), Shape::Future) => ("track_promised_future", promised),
+        (Promise::InPart(promised), Shape::Future) => ("track_returned_future", promised),
+        (Promise::Whole(promised), _) => ("track_promised_stream", promised),
+        (Promise::InPart(promised), _) => ("track_stream", promised),
     };
     let name = Ident::new(name, Span::mixed_site());
-    let judge = is_future.then(|| quote!(, _));
+    let judge = matches!(spec.shape, Shape::Future | Shape::IntoFuture).then(|| quote!(, _));
     quote!(#runtime::#name::<#promised, _ #judge>)
 }
 
@@ -226,13 +233,14 @@ fn never_reached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenS
 /// What a call does once there is a stream: it goes on in it.
 fn hand_on(spec: &Spec, stream: Stream, call: &Ident, given: &Ident) -> TokenStream {
     let (runtime, judge) = (&spec.runtime, judge(spec));
-    match &spec.said_stream {
-        Some(said) => quote! {{
+    let hidden = spec.hidden_stream.as_ref().map(quote::ToTokens::to_token_stream);
+    match spec.said_stream.as_ref().or(hidden.as_ref()) {
+        Some(said) if stream.is_boxed => quote! {{
             use #runtime::handed::*;
             (&&#runtime::Returned::<#said>::TYPE).monitor_hand_on(#call, #given, #judge)
         }},
-        None if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
-        None => quote!(#runtime::hand_on(#call, #given, #judge)),
+        _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
+        _ => quote!(#runtime::hand_on(#call, #given, #judge)),
     }
 }
 

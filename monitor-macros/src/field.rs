@@ -14,6 +14,15 @@ pub(crate) struct Field {
     pub(crate) name_tokens: TokenStream,
     pub(crate) form: Form,
     pub(crate) value: Expr,
+    /// It is a variable on its own, or a part of one.
+    is_shorthand: bool,
+}
+
+impl Field {
+    /// The variable that a field without a value of its own is, or is a part of.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        self.is_shorthand.then(|| self.name.split('.').next()).flatten()
+    }
 }
 
 /// How a field's value is recorded.
@@ -33,11 +42,17 @@ impl Parse for Field {
         let name_tokens = path.to_token_stream();
         if !input.peek(Token![=]) {
             let value = syn::parse2(name_tokens.clone())?;
-            return Ok(Self { name, name_tokens, form: shorthand.unwrap_or(Form::Value), value });
+            return Ok(Self {
+                name,
+                name_tokens,
+                form: shorthand.unwrap_or(Form::Value),
+                value,
+                is_shorthand: true,
+            });
         }
         input.parse::<Token![=]>()?;
         let form = Form::parse(input)?.or(shorthand).unwrap_or(Form::Value);
-        Ok(Self { name, name_tokens, form, value: input.parse()? })
+        Ok(Self { name, name_tokens, form, value: input.parse()?, is_shorthand: false })
     }
 }
 

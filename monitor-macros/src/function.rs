@@ -74,7 +74,8 @@ fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     }
 }
 
-fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
+/// Splits a body into the `#![…]` at its head and what follows them.
+pub(crate) fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
     let tokens: Vec<TokenTree> = body.into_iter().collect();
     let mut attributes = 0;
     while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(group), ..] =

@@ -1,7 +1,9 @@
 //! What an attribute stands on.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
+use syn::{Attribute, Ident, Stmt, Visibility};
 
 use crate::block::Block;
 use crate::function::Function;
@@ -10,8 +12,13 @@ use crate::function::Function;
 pub(crate) enum Item {
     Function(Box<Function>),
     Block(Box<Block>),
-    /// One that is still being typed. The compiler has said so already; given back as it is, it is not said again elsewhere.
-    Unfinished,
+    /// A function whose body ends in the middle of an expression, which no Rust allows: the compiler has reported it already, and
+    /// does not do so again for the item as it is.
+    CutShort,
+    /// A function whose signature does not parse.
+    UnreadFunction,
+    /// An expression or a statement, on which an attribute is unstable.
+    Expression,
 }
 
 impl Item {
@@ -21,12 +28,11 @@ impl Item {
     ///
     /// When it is nothing that can be tracked, at its first telling token.
     pub(crate) fn parse(item: &TokenStream) -> syn::Result<Self> {
-        if Block::is_ahead(item) {
-            let block = syn::parse2(item.clone()).map(|block| Self::Block(Box::new(block)));
-            return Ok(block.unwrap_or(Self::Unfinished));
+        if Block::is_ahead.parse2(item.clone()).unwrap_or_default() {
+            return syn::parse2(item.clone()).map(|block| Self::Block(Box::new(block)));
         }
         match syn::parse2::<Function>(item.clone()) {
-            Ok(function) if function.is_cut_short() => Ok(Self::Unfinished),
+            Ok(function) if function.is_cut_short() => Ok(Self::CutShort),
             Ok(function) => Ok(Self::Function(Box::new(function))),
             Err(_) => not_trackable.parse2(item.clone()),
         }
@@ -35,32 +41,85 @@ impl Item {
 
 /// An item that is neither a function with a body nor an impl block.
 fn not_trackable(item: ParseStream<'_>) -> syn::Result<Item> {
-    let _ = item.call(syn::Attribute::parse_outer);
-    let _ = item.parse::<syn::Visibility>();
+    let all = item.fork().parse::<TokenStream>()?;
+    let _ = item.call(Attribute::parse_outer);
+    let _ = item.parse::<Visibility>();
     let other = item.error("expected a function or an impl block; put the attribute on one of these");
-    let mut tokens = item.parse::<TokenStream>()?.into_iter().skip_while(is_qualifier);
+    let item = item.parse::<TokenStream>()?;
+    if let Some(error) = generator(&item) {
+        return Err(error);
+    }
+    let is_foreign = item.clone().into_iter().take_while(is_qualifier).any(|token| is_word(&token, "safe"));
+    let mut tokens = item.into_iter().skip_while(is_qualifier);
     match (tokens.next(), tokens.next(), tokens.last()) {
-        (Some(TokenTree::Ident(word)), Some(_), Some(TokenTree::Group(body)))
-            if word == "fn" && body.delimiter() == Delimiter::Brace =>
+        (Some(word), Some(_), Some(TokenTree::Group(body)))
+            if is_word(&word, "fn") && body.delimiter() == Delimiter::Brace =>
         {
-            Ok(Item::Unfinished)
+            Ok(Item::UnreadFunction)
         }
-        (Some(TokenTree::Ident(word)), Some(name), _) if word == "fn" => Err(syn::Error::new_spanned(
-            name,
-            "a function without a body cannot be tracked; put the attribute on its implementations",
-        )),
+        (Some(word), Some(name), _) if is_word(&word, "fn") => {
+            Err(syn::Error::new_spanned(name, without_body(is_foreign)))
+        }
+        _ if is_expression(all) => Ok(Item::Expression),
         _ => Err(other),
     }
+}
+
+/// A function without a body is a trait's or, as the word `safe` shows, one in an `extern` block.
+const fn without_body(is_foreign: bool) -> &'static str {
+    if is_foreign {
+        "a foreign function cannot be tracked; put the attribute on a function that calls it"
+    } else {
+        "a function without a body cannot be tracked; put the attribute on its implementations, or, in an \
+         `extern` block, on a function that calls it"
+    }
+}
+
+/// The error of a `gen fn`, at that word.
+pub(crate) fn generator(item: &TokenStream) -> Option<syn::Error> {
+    let mut qualifiers = item.clone().into_iter().take_while(is_qualifier);
+    qualifiers.find(|token| is_word(token, "gen")).map(|word| {
+        syn::Error::new_spanned(
+            word,
+            "a `gen fn` cannot be tracked; put the attribute on a function that consumes it, or leave it out \
+             with `#[track(skip)]` in a tracked impl block",
+        )
+    })
+}
+
+fn is_expression(item: TokenStream) -> bool {
+    if syn::parse2::<syn::Item>(item.clone()).is_ok() {
+        return false;
+    }
+    syn::parse2::<syn::Expr>(item.clone()).is_ok()
+        || matches!(syn::parse2(item), Ok(Stmt::Local(_) | Stmt::Expr(..) | Stmt::Macro(_)))
 }
 
 /// Whether the token may stand before `fn`.
 fn is_qualifier(token: &TokenTree) -> bool {
     match token {
-        TokenTree::Ident(word) => ["default", "const", "async", "unsafe", "safe", "extern"]
+        TokenTree::Ident(_) => ["default", "const", "async", "gen", "unsafe", "safe", "extern"]
             .iter()
-            .any(|qualifier| word == qualifier),
+            .any(|word| is_word(token, word)),
         // An ABI.
         TokenTree::Literal(_) => true,
         TokenTree::Group(_) | TokenTree::Punct(_) => false,
+    }
+}
+
+pub(crate) fn is_word(token: &TokenTree, word: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident == word)
+}
+
+/// Skips what may stand before the keyword that says what an item is, and gives that word.
+pub(crate) fn keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
+    item.call(Attribute::parse_outer)?;
+    item.parse::<Visibility>()?;
+    loop {
+        let word = item.call(Ident::parse_any)?;
+        if !["default", "const", "unsafe"].iter().any(|qualifier| word == qualifier) {
+            item.parse::<TokenStream>()?;
+            return Ok(word);
+        }
     }
 }

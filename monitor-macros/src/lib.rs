@@ -21,6 +21,8 @@ mod objective;
 mod operation;
 mod options;
 mod parameters;
+mod refusal;
+mod self_type;
 mod shape;
 mod slot;
 #[cfg(test)]
@@ -64,18 +66,19 @@ use kind::Kind;
 /// | `error_if = path`, `ok_if = path` | `fn(&R) -> bool`, decides success or error in place of the return type |
 /// | `log_errors = false`, `= "warn"` | whether and at which level an `Err` is logged. Default: at `error`, once, by the innermost tracked call |
 /// | `objective(success = 99.5, latency = "2s@95")` | what is promised: 99.5 % of the calls succeed, 95 % of those within 2 s; not on queries |
-/// | `stream` | the function returns a boxed stream behind an alias; streams that the signature shows need no option |
+/// | `stream` | the function returns a stream behind an alias or a trait of your own; streams that the signature shows need no option |
 /// | `crate = path` | where `monitor_runtime` is, when it was renamed |
 ///
 /// On an `impl` block it tracks every method that has a body, under `Type::method`; `#[track(skip)]` leaves a method out,
-/// `#[track("id", …)]` sets a method's own options.
+/// `#[track("id", …)]` sets a method's own options. What cannot be tracked does not compile: a `const fn`, a `gen fn`, the call of a
+/// macro that may write methods.
 ///
 /// # Outcome
 ///
 /// A call ends exactly once: as `success`, as `error` (it returned an `Err`, or its type's `Classify`, `error_if` or `ok_if`
 /// says so), as `panic` (its body unwound) or as `cancelled` (its future was dropped between first poll and end).
 ///
-/// A function that returns a future (`impl Future`, a boxed one, an alias of it) is a call from that future's first poll to
+/// A function that returns a future (`impl Future`, a boxed one, an alias or a type macro of it) is a call from that future's first poll to
 /// its end. One that returns a stream is a call until the stream ends: an item that is an `Err` makes it an `error`, dropping
 /// it early a `cancelled`; the time to its first item is recorded as well. `error_if` and `ok_if` then judge each item.
 ///

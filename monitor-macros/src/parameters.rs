@@ -2,6 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
+use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature, Type};
 
@@ -120,6 +122,29 @@ fn borrows(declared: &Type) -> bool {
     any(declared.to_token_stream())
 }
 
+/// The names that the parameters bind; none, where a macro may bind more.
+pub(crate) fn argument_names(signature: &Signature) -> Option<Vec<String>> {
+    struct Names(Vec<String>, bool);
+    impl<'ast> Visit<'ast> for Names {
+        fn visit_pat_ident(&mut self, binding: &'ast PatIdent) {
+            self.0.push(binding.ident.unraw().to_string());
+            visit::visit_pat_ident(self, binding);
+        }
+
+        fn visit_pat(&mut self, pattern: &'ast Pat) {
+            self.1 |= matches!(pattern, Pat::Macro(_) | Pat::Verbatim(_));
+            visit::visit_pat(self, pattern);
+        }
+    }
+    let mut names = Names(Vec::new(), false);
+    for input in &signature.inputs {
+        if let FnArg::Typed(parameter) = input {
+            names.visit_pat(&parameter.pat);
+        }
+    }
+    (!names.1).then_some(names.0)
+}
+
 /// Every name the parameters bind to more than a plain value, with the `#[cfg]`s it depends on.
 fn bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
@@ -156,6 +181,8 @@ fn collect(pattern: &Pat, names: &mut Vec<Ident>) {
         Pat::Reference(reference) => collect(&reference.pat, names),
         Pat::Paren(inner) => collect(&inner.pat, names),
         Pat::Type(typed) => collect(&typed.pat, names),
+        // Each case binds the same names.
+        Pat::Or(or) => or.cases.iter().take(1).for_each(|case| collect(case, names)),
         // Nothing else binds in a parameter.
         _ => {}
     }

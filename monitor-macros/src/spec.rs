@@ -13,6 +13,7 @@ use crate::kind::Kind;
 use crate::objective::Objective;
 use crate::operation;
 use crate::options::{Id, Options};
+use crate::parameters::argument_names;
 use crate::shape::{self, Shape};
 
 /// Longer ids would be recorded under the overflow value.
@@ -35,6 +36,8 @@ pub(crate) struct Spec {
     pub(crate) shape: Shape,
     /// The type that only the option `stream` says to be a stream, at the place of that option.
     pub(crate) said_stream: Option<TokenStream>,
+    /// The type that may be a stream, as a macro writes it.
+    pub(crate) hidden_stream: Option<Type>,
     /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
     pub(crate) returned: Option<Type>,
     /// What its `impl Future` gives or its `impl Stream` yields.
@@ -72,6 +75,7 @@ impl Spec {
         let id = id(options, &default_id, function, errors);
         let fields = options.fields.get().cloned().unwrap_or_default();
         check_fields(kind, &fields, errors);
+        check_variables(&fields, &function.signature, errors);
         Self {
             kind,
             runtime: runtime(options),
@@ -85,6 +89,7 @@ impl Spec {
             objective: options.objective.get().cloned(),
             shape: shape(options, function, errors),
             said_stream: said_stream(options, &function.signature.output),
+            hidden_stream: hidden_stream(&function.signature.output),
             returned: returned(&function.signature),
             promised: promised(&function.signature.output),
             diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
@@ -140,6 +145,28 @@ fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
     }
 }
 
+/// Refuses a field that is neither given a value nor an argument of the function: elsewhere, that is how a field is declared empty.
+fn check_variables(fields: &[Field], signature: &Signature, errors: &Diagnostics) {
+    let Some(arguments) = argument_names(signature) else { return };
+    for field in fields {
+        let Some(variable) = field.variable() else { continue };
+        // A constant, or the receiver, of which the compiler itself reports that there is none.
+        let is_argument = variable.starts_with(char::is_uppercase)
+            || ["self", "super", "crate"].contains(&variable)
+            || arguments.iter().any(|argument| argument == variable);
+        if !is_argument {
+            errors.error(
+                &field.name_tokens,
+                format_args!(
+                    "`{variable}` is no argument of the function; write `{0} = tracing::field::Empty` for a \
+                     field that is recorded later, or `{0} = expr`",
+                    field.name,
+                ),
+            );
+        }
+    }
+}
+
 fn operation(kind: Kind, options: &Options, function: &Function) -> String {
     match (kind, options.operation.get()) {
         (Kind::Agent | Kind::Skill, _) => String::new(),
@@ -162,9 +189,11 @@ fn judge(options: &Options, errors: &Diagnostics) -> Judge {
 fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
     let is_judged = options.error_if.get().is_some() || options.ok_if.get().is_some();
     let shape = Shape::of(function, options.stream.get().is_some(), is_judged);
-    if let (Some(token), Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async) =
-        (options.stream.token(), shape)
-    {
+    let is_no_stream = matches!(
+        shape,
+        Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async | Shape::Future | Shape::IntoFuture
+    );
+    if let Some(token) = options.stream.token().filter(|_| is_no_stream) {
         errors.error(
             token,
             "`stream` needs a function that returns a stream, alone or as the `Ok` of a `Result`; remove it here",
@@ -176,8 +205,12 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
 fn said_stream(options: &Options, output: &ReturnType) -> Option<TokenStream> {
     let place = options.stream.token()?.span();
     let ReturnType::Type(_, declared) = output else { return None };
-    let said = shape::said_stream(declared).filter(|said| !shape::holds_opaque(said))?;
-    Some(located_at(place, said))
+    Some(located_at(place, shape::said_stream(declared)?))
+}
+
+fn hidden_stream(output: &ReturnType) -> Option<Type> {
+    let ReturnType::Type(_, declared) = output else { return None };
+    shape::hidden_stream(declared).cloned()
 }
 
 /// The declared type with each `impl Trait` left for the compiler to infer.
@@ -195,7 +228,7 @@ fn promised(output: &ReturnType) -> Promise {
         ReturnType::Type(_, declared) => shape::promised(declared),
     };
     match promised {
-        Some(whole) if !shape::holds_opaque(&whole) => Promise::Whole(whole),
+        Some(whole) if !shape::is_partly_known(&whole) => Promise::Whole(whole),
         Some(partly) => Promise::InPart(inferred(partly)),
         None => Promise::InPart(syn::parse_quote!(_)),
     }

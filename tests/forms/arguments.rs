@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use monitor_runtime::testing::Recording;
 use monitor_runtime::track_agent;
 
@@ -122,4 +123,54 @@ async fn arguments_of_every_form_arrive() {
             "mutable",
         ],
     );
+}
+
+#[test]
+fn arguments_of_an_or_pattern_are_dropped_in_the_order_of_a_plain_function() {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static DROPPED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Noted(&'static str);
+
+    impl Noted {
+        fn touch(&self) {
+            assert!(!self.0.is_empty());
+        }
+    }
+
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            DROPPED.with_borrow_mut(|dropped| dropped.push(self.0));
+        }
+    }
+
+    fn plain(b: Noted, (Ok(a) | Err(a)): Result<Noted, Noted>) {
+        b.touch();
+        a.touch();
+    }
+
+    #[track_agent]
+    fn or_pattern(b: Noted, (Ok(a) | Err(a)): Result<Noted, Noted>) {
+        b.touch();
+        a.touch();
+    }
+
+    #[track_agent]
+    async fn or_pattern_later(b: Noted, (Ok(a) | Err(a)): Result<Noted, Noted>) {
+        b.touch();
+        a.touch();
+    }
+
+    let recording = Recording::start();
+    plain(Noted("b"), Ok(Noted("a")));
+    let expected = DROPPED.take();
+    assert_eq!(expected, ["a", "b"]);
+    or_pattern(Noted("b"), Err(Noted("a")));
+    assert_eq!(DROPPED.take(), expected);
+    or_pattern_later(Noted("b"), Ok(Noted("a"))).now_or_never();
+    assert_eq!(DROPPED.take(), expected);
+    assert_succeeded(&recording, &["or_pattern", "or_pattern_later"]);
 }
