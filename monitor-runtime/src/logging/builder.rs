@@ -91,8 +91,8 @@ impl Logging {
     /// Sets where lines are written, standard output by default.
     ///
     /// The writer is used by one thread of its own, is given whole lines, many at a time when they come fast, and is
-    /// flushed after each time. If it fails, the lines it did not take count as dropped, and the next ones are tried
-    /// again; once it fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) it is given up. What it logs itself while
+    /// flushed after each time. If it fails, the lines of which it took nothing count as dropped, and the next ones are tried
+    /// again, behind the rest of a line that it took in part; once it fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) it is given up. What it logs itself while
     /// it writes is left out.
     pub fn writer(self, writer: impl Write + Send + 'static) -> Self {
         Self { writer: Some(Box::new(writer)), ..self }
@@ -155,7 +155,7 @@ impl Logging {
     }
 
     /// Makes this the process's logging: installs the global `tracing` subscriber, and takes in the records of the
-    /// `log` crate.
+    /// `log` crate with their key-values. Records that `tracing` itself makes of its events and spans are left out.
     ///
     /// # Errors
     ///

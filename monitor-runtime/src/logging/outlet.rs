@@ -158,7 +158,8 @@ impl LogGuard {
     }
 
     /// Waits until everything emitted before the call has been written and flushed, or five seconds have passed, and
-    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped.
+    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped. A line that the
+    /// sink took in part is tried once more.
     pub fn flush(&self) -> bool {
         self.outlet.queue.flush(self.patience)
     }
