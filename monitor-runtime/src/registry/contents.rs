@@ -85,8 +85,8 @@ fn label_values(metric: &Metric) -> impl Iterator<Item = &str> {
 fn of_the_process(around: &Surroundings) -> Vec<MetricFamily> {
     #[cfg(target_os = "linux")]
     {
-        let collector = prometheus::process_collector::ProcessCollector::for_self();
-        collector.collect().into_iter().map(|family| around.given(family)).collect()
+        let families = super::own_process::collector().map(|collector| collector.collect());
+        families.unwrap_or_default().into_iter().map(|family| around.given(family)).collect()
     }
     #[cfg(not(target_os = "linux"))]
     {

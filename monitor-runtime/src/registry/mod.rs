@@ -33,6 +33,8 @@ mod number;
 mod objective;
 #[cfg(feature = "health")]
 mod open_metrics;
+#[cfg(target_os = "linux")]
+mod own_process;
 #[cfg(feature = "sqlx")]
 pub(crate) mod pools;
 pub(crate) mod process;

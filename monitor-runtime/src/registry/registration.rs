@@ -142,8 +142,9 @@ fn collectors() -> Result<Vec<Box<dyn Collector>>, prometheus::Error> {
 fn register_process_collector(registry: &Registry) {
     #[cfg(target_os = "linux")]
     {
-        let collector = prometheus::process_collector::ProcessCollector::for_self();
-        let _ = registry.register(Box::new(collector));
+        if let Some(collector) = super::own_process::collector() {
+            let _ = registry.register(Box::new(collector));
+        }
     }
     #[cfg(not(target_os = "linux"))]
     let _ = registry;
