@@ -128,6 +128,12 @@ catalog! {
         "Time from an HTTP request's arrival to the end of its response body.";
     HTTP_IN_FLIGHT = Gauge "http_requests_in_flight" []
         "HTTP requests that have arrived and not yet ended.";
+    HTTP_CONNECTIONS = Gauge "http_connections_open" ["listener"]
+        "Connections that are open, by listener; upgraded ones too.";
+    HTTP_CONNECTIONS_CLOSED = Counter "http_connections_closed_total" ["listener", "reason"]
+        "Connections that were closed, by listener and by the reason.";
+    HTTP_CONNECTIONS_REFUSED = Counter "http_connections_refused_total" ["listener", "reason"]
+        "Connections that were not let in, by listener and by the limit they met.";
     HEALTH_READY = Gauge "health_ready" []
         "Whether readiness is answered 200 now: 1, or 0.";
     HEALTH_STATUS = Gauge "health_check_status" ["check"]

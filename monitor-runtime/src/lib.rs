@@ -87,6 +87,8 @@ mod json;
 mod monitor;
 #[cfg(feature = "push")]
 mod push;
+#[cfg(feature = "http")]
+mod rarely;
 mod registry;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod timestamp;
@@ -94,6 +96,8 @@ mod timestamp;
 mod trace_context;
 
 pub use call::{Classify, Outcome};
+#[cfg(feature = "http")]
+pub use monitor::ConnectionLimits;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 /// The crate whose types [`metrics`] takes and returns, so that yours are of the same version.

@@ -89,7 +89,7 @@ fn told_twice_it_ends_at_once_and_well() {
     assert!(start.elapsed() < Duration::from_mins(1), "it waited for more than a busy machine takes");
     assert_eq!(ended.status.code(), Some(0));
     let events = events(&ended);
-    assert_eq!(events[events.len() - 2..], ["stopped before all was done", "stopped"]);
+    assert_eq!(events[events.len() - 2..], ["stopped: nothing was cut", "stopped"]);
 }
 
 #[test]

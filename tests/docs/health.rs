@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
-use monitor_runtime::Monitor;
 use monitor_runtime::health::{DiskCheck, Policy};
 use monitor_runtime::logging::Format;
+use monitor_runtime::{ConnectionLimits, Monitor, MonitorBuilder};
 use serde_json::Value;
 use sqlx::SqlitePool;
 use tower::ServiceExt as _;
@@ -148,9 +148,26 @@ fn health_shows_the_errors_of_refused_monitors() {
         // Of a range that is for documentation, and so never this machine's.
         builder().admin_address(([192, 0, 2, 1], 9090)),
     ];
-    let errors: Vec<_> = errors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();
+    assert_shows("| given | error |", errors);
+}
+
+#[test]
+fn health_shows_the_errors_of_refused_servers() {
+    let (builder, limits) = (Monitor::builder, ConnectionLimits::new());
+    let errors = [
+        builder().shutdown_timeout(Duration::from_millis(24_500)),
+        builder().connection_limits(limits.connections(0)),
+        builder().connection_limits(limits.idle_timeout(Duration::ZERO)),
+    ];
+    assert_shows("| of a server | error |", errors);
+}
+
+/// Asserts that the table with this head shows what `build` says of each.
+fn assert_shows<const MONITORS: usize>(head: &str, monitors: [MonitorBuilder; MONITORS]) {
+    let errors: Vec<_> =
+        monitors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();
     let page = Page::open(PAGE);
-    let rows = page.text().lines().skip_while(|line| !line.starts_with("| given | error |")).skip(2);
+    let rows = page.text().lines().skip_while(|line| !line.starts_with(head)).skip(2);
     let shown: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
     assert_eq!(shown.len(), errors.len());
     for (row, error) in shown.iter().zip(&errors) {

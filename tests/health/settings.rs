@@ -95,6 +95,8 @@ fn a_stop_that_does_not_fit_into_the_grace_period_is_refused() {
         "a drain delay of 10s and a shutdown timeout of 20s do not fit into the grace period of 30s; expected their sum to \
          be below it: shorten one of them, or grant more time where the process runs and set `grace_period` to that"
     );
+    let no_last_lines = Monitor::builder().shutdown_timeout(Duration::from_millis(24_500));
+    assert!(matches!(no_last_lines.build(), Err(BuildError::LastLines { .. })));
     let endless = Monitor::builder().drain_delay(Duration::MAX);
     assert!(matches!(endless.build(), Err(BuildError::GracePeriod { .. })));
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::tcp::eventually;
-use crate::{ALONE, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
+use crate::{ALONE, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 /// Serves a client who sends `half` and no more, has the process stopped by `stop`, and tells how long `serve` went on
 /// from then and which warnings it logged.
@@ -41,6 +41,7 @@ fn stopped_beside(
 }
 
 const HALF_A_HEAD: &str = "GET /quick HTTP/1.1\r\nhost: te";
+const AN_UNREAD_SCRAPE: &str = "GET /health/metrics HTTP/1.1\r\nhost: test\r\n\r\n";
 const HALF_A_BODY: &str = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf";
 
 /// Asserts that the last warning says why it ended, and those before it which requests were cut.
@@ -60,25 +61,71 @@ fn assert_says(warnings: &[Value], reason: &str, requests: usize) {
 #[test]
 fn a_client_who_never_ends_keeps_the_process_for_the_shutdown_timeout_only() {
     let timeout = Duration::from_millis(200);
-    for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
-        let monitor = prompt().shutdown_timeout(timeout);
-        let (took, warnings) = stopped_beside(half, monitor, async |_| signal_self("-TERM"));
-        assert!(took >= timeout, "{took:?}");
-        assert_says(&warnings, "not ended within 200ms", requests);
+    let monitor = prompt().shutdown_timeout(timeout);
+    let (took, warnings) = stopped_beside(HALF_A_BODY, monitor, async |_| signal_self("-TERM"));
+    assert!(took >= timeout, "{took:?}");
+    assert_says(&warnings, "not ended within 200ms", 1);
+}
+
+#[test]
+fn a_connection_without_a_whole_request_is_not_waited_for() {
+    for half in ["", "G", HALF_A_HEAD, AN_UNREAD_SCRAPE] {
+        // It would wait for an hour.
+        let (_, warnings) = stopped_beside(half, prompt(), async |_| signal_self("-TERM"));
+        assert_eq!(warnings, [] as [Value; 0], "{half:?}");
     }
 }
 
 #[test]
 fn a_second_signal_ends_the_wait_at_once() {
-    for (half, requests) in [(HALF_A_HEAD, 0), (HALF_A_BODY, 1)] {
-        let (_, warnings) = stopped_beside(half, prompt(), async |address| {
+    let (_, warnings) = stopped_beside(HALF_A_BODY, prompt(), async |address| {
+        signal_self("-TERM");
+        // Two signals that are sent before the first is seen are one to the kernel.
+        refuses_clients(address).await;
+        signal_self("-TERM");
+    });
+    assert_says(&warnings, "a second signal, SIGTERM", 1);
+}
+
+#[test]
+fn a_request_that_is_said_to_be_cut_is_not_answered() {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut answer = None;
+    let lines = capture_logs(|| {
+        runtime.block_on(async {
+            let monitor = prompt().shutdown_timeout(Duration::from_millis(50)).build().unwrap();
+            let (address, server) = serve(&monitor).await;
+            let slow = tokio::spawn(async move { ask(address, "/slow").await });
+            in_flight(1).await;
             signal_self("-TERM");
-            // Two signals that are sent before the first is seen are one to the kernel.
-            refuses_clients(address).await;
-            signal_self("-TERM");
+            ended(server).await;
+            // The runtime lives on, as it does while `main` cleans up.
+            RELEASED.add_permits(1);
+            answer = Some(slow.await.unwrap());
+            RELEASED.forget_permits(1);
         });
-        assert_says(&warnings, "a second signal, SIGTERM", requests);
-    }
+    });
+    assert!(lines.iter().any(|line| line["event"] == "request cut"));
+    assert!(!answer.unwrap().is_ok_and(|answer| answer.contains("200 OK")), "it was answered");
+}
+
+#[test]
+fn an_upgraded_connection_is_named_and_not_waited_for() {
+    const UPGRADE: &str =
+        "GET /socket HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let (_, warnings) = stopped_beside(UPGRADE, prompt(), async |_| signal_self("-TERM"));
+    let warnings: Vec<_> = warnings.iter().map(without_head).collect();
+    assert_eq!(
+        warnings,
+        [
+            json!({"event": "connection cut", "protocol": "websocket", "count": 1}),
+            json!({
+                "event": "stopped before all was done", "reason": "upgraded connections are not waited for",
+                "requests": 0, "agents": 0, "skills": 0, "queries": 0, "connections": 1
+            }),
+        ]
+    );
 }
 
 #[test]

@@ -5,9 +5,11 @@
 mod admin;
 #[path = "../support/client.rs"]
 mod client;
+mod connections;
 mod cut;
 mod draining;
 mod processes;
+mod shutdown;
 #[path = "../support/tcp.rs"]
 mod tcp;
 
@@ -16,7 +18,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use monitor_runtime::{Monitor, MonitorBuilder, metrics};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,6 +57,7 @@ async fn serve(monitor: &Monitor) -> (SocketAddr, JoinHandle<std::io::Result<()>
         .route("/quick", get(async || "quick"))
         .route("/echo", post(async |body: String| body))
         .route("/slow", get(async || RELEASED.acquire().await.unwrap().forget()))
+        .route("/socket", any(connections::echo))
         .route("/held/{id}", get(async || std::future::pending::<()>().await))
         .route("/health/live", get(async || "the application's own"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

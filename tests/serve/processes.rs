@@ -1,8 +1,10 @@
 //! Services that are processes of their own, since these tests look at how a process ends.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -36,6 +38,14 @@ async fn block_two_workers() {
     block();
 }
 
+/// Opens files until there are no more, and says how many.
+fn take_all_descriptors() -> usize {
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().unwrap();
+    taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+    taken.len()
+}
+
 #[test]
 #[ignore = "run by the tests of this file, in a process of its own"]
 fn service() {
@@ -53,14 +63,18 @@ fn service() {
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let app = Router::new()
+            .route("/files", get(async || take_all_descriptors().to_string()))
             .route("/held", get(async || std::future::pending::<()>().await))
             .route("/block", get(block_two_workers));
         let monitor = Monitor::builder()
             .drain_delay(if kind == "patient" { HOUR } else { Duration::ZERO })
             .shutdown_timeout(Duration::from_millis(300))
             .grace_period(2 * HOUR);
+        let monitor = if kind == "limited" { monitor.admin_port(0) } else { monitor };
+        let monitor = monitor.build().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tracing::info!(address = %listener.local_addr().unwrap(), "listening");
+        let admin = monitor.admin_address().map(|address| address.to_string());
+        tracing::info!(address = %listener.local_addr().unwrap(), admin, "listening");
         if kind == "stalled" {
             std::thread::spawn(|| {
                 loop {
@@ -68,7 +82,18 @@ fn service() {
                 }
             });
         }
-        monitor.build().unwrap().serve(listener, app).await.unwrap();
+        let served = monitor.serve(listener, app);
+        // Of this one it is asked whether it serves at all.
+        let served = async {
+            if kind == "few" {
+                tokio::time::timeout(Duration::from_millis(200), served).await.unwrap_or(Ok(()))
+            } else {
+                served.await
+            }
+        };
+        if let Err(error) = served.await {
+            tracing::error!(error = %error, "not served");
+        }
         if kind != "stalled" {
             tracing::info!("the application's own last line");
         }
@@ -86,20 +111,33 @@ struct Service {
     child: Child,
     output: BufReader<ChildStdout>,
     address: SocketAddr,
+    admin: Option<Client>,
 }
 
 impl Service {
     fn start(kind: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::start_with(kind, Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// Starts it with that many file descriptors.
+    fn start_limited(descriptors: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
+        command.arg(std::env::current_exe().unwrap());
+        Self::start_with("limited", command)
+    }
+
+    fn start_with(kind: &str, mut command: Command) -> Self {
         command.args(["--exact", "processes::service", "--ignored", "--nocapture"]).env(SERVICE, kind);
         for variable in ["LOG_LEVEL", "LOG_FORMAT", "RUST_LOG"] {
             command.env_remove(variable);
         }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut service = Self { child, output, address: ([127, 0, 0, 1], 0).into() };
+        let mut service = Self { child, output, address: ([127, 0, 0, 1], 0).into(), admin: None };
         let listening = service.next_line();
         service.address = listening["address"].as_str().unwrap().parse().unwrap();
+        service.admin = listening["admin"].as_str().map(|admin| Client(admin.parse().unwrap()));
         service
     }
 
@@ -191,6 +229,119 @@ fn where_logging_waits_for_an_output_that_takes_nothing_the_process_is_stopped_a
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
+/// Fewer than two waits of the log one after the other take, and more than one takes on a busy machine.
+const LAST_LINES: Duration = Duration::from_secs(8);
+
+#[test]
+fn a_stalled_output_holds_up_the_end_once_only() {
+    let mut service = Service::start("stalled");
+    service.wait_until_up();
+    service.wait_until_stalled();
+    let told = Instant::now();
+    service.stop();
+    service.child.wait().unwrap();
+    assert!(told.elapsed() < LAST_LINES, "{:?}", told.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_the_wait_for_a_stalled_output() {
+    let mut service = Service::start("stalled");
+    service.wait_until_up();
+    service.wait_until_stalled();
+    let told = Instant::now();
+    while service.child.try_wait().unwrap().is_none() {
+        // The first begins the last stage, any other ends it.
+        service.stop();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(told.elapsed() < LAST_LINES / 2, "{:?}", told.elapsed());
+}
+
+fn value(text: &str, series: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {series} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn two_thousand_slow_clients_take_neither_port_and_do_not_hold_up_a_stop() {
+    const CLIENTS: usize = 2_000;
+    let all = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let all = rustix::process::Rlimit { current: all.maximum, maximum: all.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, all).unwrap();
+
+    let service = Service::start_limited(1_024);
+    service.wait_until_up();
+    let half_a_head = b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-a: ";
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = TcpStream::connect(service.address).unwrap();
+        // One that was closed already has made room for others.
+        let _ = client.write_all(half_a_head);
+        clients.push(client);
+    }
+    let admin = service.admin.unwrap();
+    for path in ["/health/live", "/health/ready", "/health/metrics"] {
+        assert_eq!(admin.send("GET", path, &[], "").status, 200, "{path}");
+    }
+    assert_eq!(Client(service.address).send("GET", "/health/live", &[], "").status, 200);
+    let text = admin.send("GET", "/health/metrics", &[], "").body;
+    assert_eq!(value(&text, "process_max_fds"), 1_024);
+    let open = value(&text, "http_connections_open{listener=\"main\"}");
+    assert!((500..900).contains(&open), "{open} are open");
+    let made_room = value(&text, "http_connections_closed_total{listener=\"main\",reason=\"made_room\"}");
+    assert!(made_room >= 1_000, "{made_room} made room");
+
+    service.stop();
+    let (code, lines) = service.ended();
+    assert_eq!(code, Some(0));
+    let told = lines.iter().filter(|line| line["event"] == "connections closed for their clients' silence");
+    assert!((1..10).contains(&told.count()), "there is a line at times, and not one a client: {lines:?}");
+    let events = events(&lines);
+    assert_eq!(events[events.len() - 2..], ["stopped: nothing was cut", "the application's own last line"]);
+}
+
+#[test]
+fn without_descriptors_the_admin_port_answers_and_says_so() {
+    let mut service = Service::start_limited(256);
+    service.wait_until_up();
+    let taken = Client(service.address).send("GET", "/files", &[], "");
+    assert_ne!(taken.body, "0");
+    // What that connection gave back.
+    std::thread::sleep(Duration::from_millis(100));
+    let admin = service.admin.unwrap();
+    let waiting: Vec<_> = (0..3).map(|_| service.send("/health/live")).collect();
+    assert_eq!(service.next_line()["event"], "connections wait: they cannot be accepted");
+    for _ in 0..20 {
+        for path in ["/health/live", "/health/ready"] {
+            assert_eq!(admin.send("GET", path, &[], "").status, 200, "{path}");
+        }
+        let text = admin.send("GET", "/health/metrics", &[], "").body;
+        assert_eq!(value(&text, "process_max_fds"), 256);
+        assert!(value(&text, "process_open_fds") >= 250, "{text}");
+        assert!(value(&text, "http_connections_refused_total{listener=\"main\",reason=\"descriptors\"}") > 0);
+    }
+    drop(waiting);
+}
+
+#[test]
+fn with_too_few_descriptors_it_says_so_and_does_not_serve() {
+    // What a process of this kind has open by itself, and one to three more.
+    for descriptors in 14..40 {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
+        command.arg(std::env::current_exe().unwrap());
+        command.args(["--exact", "processes::service", "--ignored", "--nocapture"]).env(SERVICE, "few");
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text
+            .contains("descriptors that the process may open are in use; expected at least 4 that are free")
+        {
+            return;
+        }
+    }
+    panic!("it never said so");
+}
+
 #[test]
 fn told_to_stop_a_process_exits_0_with_every_line_written() {
     let service = Service::start("prompt");
@@ -220,7 +371,7 @@ fn told_twice_a_process_exits_0_at_once() {
     service.stop();
     let (code, lines) = service.ended();
     assert_eq!(code, Some(0));
-    assert_eq!(events(&lines), ["stopped before all was done", "the application's own last line"]);
+    assert_eq!(events(&lines), ["stopped: nothing was cut", "the application's own last line"]);
     assert_eq!(lines[0]["reason"], "a second signal, SIGTERM");
 }
 

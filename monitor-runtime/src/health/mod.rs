@@ -26,6 +26,8 @@ mod function;
 mod guard;
 #[cfg(feature = "http")]
 mod heartbeat;
+#[cfg(feature = "http")]
+mod held;
 mod journal;
 mod policy;
 #[cfg(feature = "sqlx")]

@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
 use super::question::{LIVE, METRICS, Probe, READY, STARTUP};
-use super::{Heartbeat, answer as answers};
+use super::{Heartbeat, answer as answers, held};
 use crate::Monitor;
 
 const CHECK: &str = "/health/ready/{name}";
@@ -85,7 +85,7 @@ async fn metrics(State(monitor): State<Monitor>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let scrape = move || monitor.answer_probe(Probe::Metrics, None, &parts.headers);
     match tokio::task::spawn_blocking(scrape).await {
-        Ok(response) => response.map(Body::from),
+        Ok(response) => response.map(held::body),
         // Collectors that panic are left out, so this is a fault of ours: an answer tells more than a connection that closes.
         Err(error) if error.is_panic() => answers::scrape_panicked().map(Body::from),
         Err(_) => answers::runtime_ends().map(Body::from),

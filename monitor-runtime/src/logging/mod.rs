@@ -61,7 +61,7 @@ pub(crate) use bound::name_span;
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
 #[cfg(feature = "http")]
-pub(crate) use outlet::flush_all;
+pub(crate) use outlet::{end_flushes_by, flush_within};
 #[cfg(feature = "http")]
 pub(crate) use queue::never_wait_on_this_thread;
 

@@ -135,6 +135,32 @@ pub(super) fn flush_all_until(deadline: Instant) {
     }
 }
 
+/// Flushes all logging of the process, and says whether that was done in time.
+#[cfg(feature = "http")]
+pub(crate) fn flush_within(timeout: Duration) -> bool {
+    let outlets = OUTLETS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let deadline = Instant::now() + timeout;
+    let mut left = outlets.iter().filter_map(Weak::upgrade);
+    left.all(|outlet| outlet.queue.flush(deadline.saturating_duration_since(Instant::now())))
+}
+
+/// When the last flushes of a process that is being stopped are over.
+static LAST_FLUSH: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Has guards that are dropped wait no longer than until then, and for a moment.
+#[cfg(feature = "http")]
+pub(crate) fn end_flushes_by(deadline: Option<Instant>) {
+    *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+}
+
+/// How often a guard that is dropped looks whether it may still wait, and how long it waits at least.
+const LOOK: Duration = Duration::from_millis(100);
+
+fn may_still_wait() -> bool {
+    let deadline = *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner);
+    deadline.is_none_or(|deadline| Instant::now() < deadline)
+}
+
 /// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
 ///
 /// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
@@ -174,8 +200,14 @@ impl Drop for LogGuard {
     fn drop(&mut self) {
         self.outlet.say_what_was_left_out(&mut Line::default(), None);
         let deadline = Instant::now() + self.patience;
-        self.flush();
-        self.outlet.queue.end_torn(deadline.saturating_duration_since(Instant::now()));
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.outlet.queue.flush(left.min(LOOK)) || left.is_zero() || !may_still_wait() {
+                break;
+            }
+        }
+        let left = if may_still_wait() { deadline.saturating_duration_since(Instant::now()) } else { LOOK };
+        self.outlet.queue.end_torn(left);
         self.outlet.queue.stop_blocking();
     }
 }

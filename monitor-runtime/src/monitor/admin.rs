@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::limits::ConnectionLimits;
+use super::server::{Connections, Reserve, Server};
 use super::{BuildError, Monitor, MonitorBuilder, threads};
 use crate::health::{self, Engine, Heartbeat};
 
@@ -126,6 +128,8 @@ fn serve(
 ) {
     // The checks belong to the application's runtime, even where its first probe comes before that.
     Engine::never_start_on_this_thread();
+    // Taken now, as it is for the time when there are none left.
+    let reserve = Reserve::take().ok().map(Arc::new);
     // A scrape may block, and there is no use in many at once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let runtime = match runtime {
@@ -137,11 +141,16 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return drop(started.send(Err(error))),
         };
-        let routes = health::admin_routes(monitor, Arc::clone(heartbeat));
+        let server = Server {
+            connections: Connections::new("admin", ConnectionLimits::ADMIN),
+            engine: Arc::clone(&monitor.inner.engine),
+            router: health::admin_routes(monitor, Arc::clone(heartbeat)),
+            reserve,
+        };
         // The builder waits for it.
         let _ = started.send(Ok(()));
         tokio::select! {
-            _ = axum::serve(listener, routes).into_future() => {}
+            () = server.accept(listener, std::future::pending()) => {}
             () = watch(heartbeat) => {}
             _ = stopped => {}
         }

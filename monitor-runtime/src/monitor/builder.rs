@@ -29,6 +29,8 @@ pub struct MonitorBuilder {
     #[cfg(feature = "http")]
     pub(super) stopping: super::stopping::Stopping,
     #[cfg(feature = "http")]
+    pub(super) limits: super::ConnectionLimits,
+    #[cfg(feature = "http")]
     pub(super) admin: super::admin::AdminSettings,
     #[cfg(feature = "sqlx")]
     pub(super) pools: super::pools::Pools,
@@ -54,6 +56,8 @@ impl MonitorBuilder {
             bearer_token: None,
             #[cfg(feature = "http")]
             stopping: super::stopping::Stopping::default(),
+            #[cfg(feature = "http")]
+            limits: super::ConnectionLimits::default(),
             #[cfg(feature = "http")]
             admin: super::admin::AdminSettings::default(),
             #[cfg(feature = "sqlx")]
@@ -155,6 +159,8 @@ impl MonitorBuilder {
         let guard = self.guard()?;
         #[cfg(feature = "http")]
         self.stopping.validate()?;
+        #[cfg(feature = "http")]
+        self.limits.validate()?;
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
@@ -167,7 +173,7 @@ impl MonitorBuilder {
             guard,
             exposed,
             #[cfg(feature = "http")]
-            stopping: self.stopping,
+            serving: super::serve::Serving::new(self.stopping, self.limits),
             #[cfg(feature = "sqlx")]
             _pools: self.pools,
         };

@@ -3,14 +3,19 @@
 //! It has a thread and a runtime of its own, so that it keeps its times and tells what it cuts even where the
 //! application's runtime is blocked.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, Weak, mpsc};
+use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{sleep, timeout};
 
+use super::Monitor;
 use super::serve::TARGET;
+use super::server::{Connections, Order, Reason};
 use super::signals::StopSignals;
 use super::stopping::Stopping;
 use super::threads;
@@ -20,68 +25,128 @@ use crate::registry::InFlight;
 /// How often it is looked whether the last call has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long the connections that are cut may take to close, of the time for the last lines.
+const CLOSE: Duration = Duration::from_millis(500);
+
 /// How long a server that was cut short may take to return before its runtime counts as blocked.
 const RETURN: Duration = Duration::from_secs(1);
 
-/// What the server and the thread that ends it tell each other. Each end is a channel that closes.
-pub(super) struct Server {
-    /// Closed when no further connections are to be accepted.
-    pub(super) stop: oneshot::Receiver<()>,
-    /// Held until the last connection has closed.
-    pub(super) open: oneshot::Sender<()>,
-    /// Closed when the server is to return, whatever is open.
-    pub(super) over: oneshot::Receiver<()>,
-    /// Held for as long as the server has not returned, or been dropped.
-    pub(super) running: oneshot::Sender<()>,
+/// How long a flush may take before it is looked for another signal.
+const FLUSH: Duration = Duration::from_millis(50);
+
+/// How long signals are heard after the stop: in that time, one more ends what still waits for the log.
+const AFTERWARDS: Duration = Duration::from_mins(1);
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Serving,
+    Draining,
+    /// No further connections are to be accepted.
+    Stopping,
+    /// Servers are to return, whatever is open.
+    Over,
 }
 
-/// Starts the thread that waits for a signal.
+/// The stop that servers and futures of a monitor wait for.
+pub(super) struct Stop {
+    stage: Sender<Stage>,
+    connections: Arc<Connections>,
+    /// Servers that have not returned.
+    running: AtomicUsize,
+}
+
+impl Stop {
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Counts as a server until the guard is dropped.
+    pub(super) fn run(self: &Arc<Self>) -> Running {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        Running(Arc::clone(self))
+    }
+}
+
+pub(super) struct Running(Arc<Stop>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A stop, and how far it has come. While somebody has this, signals are waited for.
+pub(super) struct Watched {
+    pub(super) stop: Arc<Stop>,
+    pub(super) stage: Receiver<Stage>,
+}
+
+/// Joins the monitor's stop if it is at a stage that fits, or starts the thread that waits for a signal. Once this has
+/// returned, no signal is lost.
 ///
 /// # Errors
 ///
 /// When there can be no thread, no runtime, or no signal handler.
-pub(super) async fn watch(engine: Arc<Engine>, stopping: Stopping) -> io::Result<Server> {
-    let (stop, open, over, running) =
-        (oneshot::channel(), oneshot::channel(), oneshot::channel(), oneshot::channel());
-    let drain = Drain { engine, stopping, stop: stop.0, closed: open.1, over: over.0, returned: running.1 };
-    // Before anything is waited for: a signal that came in between would be lost, as whoever heard signals before may stop
-    // listening once `serve` has been polled. Which runtime they are installed in does not matter.
-    let signals = StopSignals::install()?;
-    let (listening, is_listening) = oneshot::channel();
-    threads::spawn("monitor-stop", move || drain.run(signals, listening))?;
+pub(super) fn watch(monitor: &Monitor, fits: impl FnOnce(Stage) -> bool) -> io::Result<Watched> {
+    let serving = &monitor.inner.serving;
+    let mut slot = serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(stop) = slot.clone().filter(|stop| fits(*stop.stage.borrow())) {
+        let stage = stop.stage.subscribe();
+        return Ok(Watched { stop, stage });
+    }
+    let (sender, stage) = watch::channel(Stage::Serving);
+    let connections = Connections::new("main", serving.limits);
+    let stop = Arc::new(Stop { stage: sender, connections, running: AtomicUsize::new(0) });
+    let drain = Drain {
+        stop: Arc::clone(&stop),
+        inner: Arc::downgrade(&monitor.inner),
+        engine: Arc::clone(&monitor.inner.engine),
+        stopping: serving.stopping,
+    };
+    let (listening, is_listening) = mpsc::channel();
+    threads::spawn("monitor-stop", move || drain.run(&listening))?;
     is_listening
-        .await
+        .recv()
         .unwrap_or_else(|_| Err(io::Error::other("the thread that waits for signals ended")))?;
-    Ok(Server { stop: stop.1, open: open.0, over: over.1, running: running.0 })
+    *slot = Some(Arc::clone(&stop));
+    Ok(Watched { stop, stage })
 }
 
 struct Drain {
+    stop: Arc<Stop>,
+    inner: Weak<super::Inner>,
     engine: Arc<Engine>,
     stopping: Stopping,
-    stop: oneshot::Sender<()>,
-    closed: oneshot::Receiver<()>,
-    over: oneshot::Sender<()>,
-    returned: oneshot::Receiver<()>,
 }
 
 impl Drain {
-    fn run(self, signals: StopSignals, listening: oneshot::Sender<io::Result<()>>) {
-        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => {
-                // Nobody waits for it if the server has been dropped already, and then it ends at once.
-                let _ = listening.send(Ok(()));
-                runtime.block_on(self.watch(signals));
+    fn run(self, listening: &mpsc::Sender<io::Result<()>>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(listening.send(Err(error))),
+        };
+        runtime.block_on(async {
+            match StopSignals::install() {
+                Ok(signals) => {
+                    let _ = listening.send(Ok(()));
+                    self.watch(signals).await;
+                }
+                Err(error) => drop(listening.send(Err(error))),
             }
-            Err(error) => drop(listening.send(Err(error))),
-        }
+        });
     }
 
-    async fn watch(mut self, mut signals: StopSignals) {
-        let signal = tokio::select! {
-            signal = signals.next() => signal,
-            _ = &mut self.returned => return,
+    async fn watch(self, mut signals: StopSignals) {
+        let signal = loop {
+            tokio::select! {
+                signal = signals.next() => break signal,
+                () = self.stop.stage.closed() => if self.is_alone() { return },
+            }
         };
+        end_flushes_by(None);
         self.engine.drain();
+        self.stop.stage.send_replace(Stage::Draining);
         let delay = self.stopping.drain_delay;
         tracing::info!(target: TARGET, signal, ?delay, "draining: readiness answers 503");
         let mut cut = tokio::select! {
@@ -89,46 +154,86 @@ impl Drain {
             signal = signals.next() => Some(second(signal)),
             () = sleep(delay) => None,
         };
-        drop(self.stop);
+        self.stop.stage.send_replace(Stage::Stopping);
         if cut.is_none() {
-            cut = in_flight_ended(&mut self.closed, &mut signals, self.stopping.shutdown_timeout).await;
+            cut = self.in_flight_ended(&mut signals).await;
         }
-        tell(cut.as_deref());
-        flush();
-        drop(self.over);
-        if cut.is_some() && timeout(RETURN, self.returned).await.is_err() {
-            end_process();
+        self.end(cut, &mut signals).await;
+        let _ = timeout(AFTERWARDS, async {
+            loop {
+                signals.next().await;
+                end_flushes_by(Some(Instant::now()));
+            }
+        })
+        .await;
+    }
+
+    /// Whether nobody waits for the stop any more, and from now on nobody will.
+    fn is_alone(&self) -> bool {
+        let Some(inner) = self.inner.upgrade() else { return self.stop.stage.receiver_count() == 0 };
+        let mut slot = inner.serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever joined before the lock was taken is counted, and nobody joins what is not there.
+        let is_alone = self.stop.stage.receiver_count() == 0;
+        if is_alone && slot.as_ref().is_some_and(|stop| Arc::ptr_eq(stop, &self.stop)) {
+            *slot = None;
+        }
+        is_alone
+    }
+
+    /// Waits until the last request and the last call have ended, or tells why no longer.
+    async fn in_flight_ended(&self, signals: &mut StopSignals) -> Option<String> {
+        let InFlight { requests, agents, skills, queries } = InFlight::now();
+        tracing::info!(
+            target: TARGET,
+            requests = total(&requests),
+            agents = total(&agents),
+            skills = total(&skills),
+            queries = total(&queries),
+            connections = self.stop.connections.open(),
+            "stopping: what is in flight may finish"
+        );
+        let ended = async {
+            while self.stop.connections.hold_the_stop() || !InFlight::now().is_empty() {
+                sleep(LOOK).await;
+            }
+        };
+        let within = self.stopping.shutdown_timeout;
+        tokio::select! {
+            biased;
+            () = ended => None,
+            signal = signals.next() => Some(second(signal)),
+            () = sleep(within) => Some(format!("not ended within {within:?}")),
         }
     }
-}
 
-/// Waits until the last connection has closed and the last call has ended, or tells why no longer.
-async fn in_flight_ended(
-    closed: &mut oneshot::Receiver<()>,
-    signals: &mut StopSignals,
-    within: Duration,
-) -> Option<String> {
-    let InFlight { requests, agents, skills, queries } = InFlight::now();
-    tracing::info!(
-        target: TARGET,
-        requests = total(&requests),
-        agents = total(&agents),
-        skills = total(&skills),
-        queries = total(&queries),
-        "stopping: what is in flight may finish"
-    );
-    let ended = async {
-        // It closes, with or without a value.
-        let _ = closed.await;
-        while !InFlight::now().is_empty() {
-            sleep(LOOK).await;
+    /// Cuts what has not ended, says so, and has the servers return.
+    async fn end(&self, reason: Option<String>, signals: &mut StopSignals) {
+        let (begun, all) = (Instant::now(), self.stopping.last_lines());
+        end_flushes_by(Some(begun + all));
+        let connections = &self.stop.connections;
+        // What ends from here on would be said to be cut, and answered all the same.
+        connections.tell(Order::Freeze);
+        let cut = Cut::now(connections);
+        connections.tell(Order::Close(Reason::Stopped));
+        if !cut.in_flight.is_empty() || cut.unnamed > 0 {
+            connections.closed(CLOSE.min(all / 4)).await;
         }
-    };
-    tokio::select! {
-        biased;
-        () = ended => None,
-        signal = signals.next() => Some(second(signal)),
-        () = sleep(within) => Some(format!("not ended within {within:?}")),
+        let was_cut = cut.tell(reason.as_deref());
+        flush(begun + all / 2, signals).await;
+        self.stop.stage.send_replace(Stage::Over);
+        if was_cut && self.is_blocked().await {
+            end_process(begun + all, signals).await;
+        }
+    }
+
+    /// Whether a server has not returned although it has had the time.
+    async fn is_blocked(&self) -> bool {
+        let returned = async {
+            while self.stop.running.load(Ordering::Acquire) > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(RETURN, returned).await.is_err()
     }
 }
 
@@ -136,48 +241,97 @@ fn second(signal: &str) -> String {
     format!("a second signal, {signal}")
 }
 
-/// Says how it ended; of what is cut, each by name.
-fn tell(cut: Option<&str>) {
-    let Some(reason) = cut else {
-        tracing::info!(target: TARGET, "stopped: nothing was cut");
-        return;
-    };
-    let InFlight { requests, agents, skills, queries } = InFlight::now();
-    for ([method, endpoint], count) in &requests {
-        tracing::warn!(target: TARGET, method, endpoint, count, "request cut");
+/// What had not ended when the stop was over.
+struct Cut {
+    in_flight: InFlight,
+    /// Connections that answer a request which none of the metrics counts, or whose answer has not been taken whole.
+    unnamed: u64,
+    upgraded: BTreeMap<Cow<'static, str>, u64>,
+}
+
+impl Cut {
+    fn now(connections: &Connections) -> Self {
+        let in_flight = InFlight::now();
+        let unnamed = connections.answering().saturating_sub(total(&in_flight.requests));
+        Self { in_flight, unnamed, upgraded: connections.upgraded() }
     }
-    for ([agent_id], count) in &agents {
-        tracing::warn!(target: TARGET, agent_id, count, "agent cut");
+
+    /// Says how it ended; of what is cut, each by name. The last line says whether anything was.
+    fn tell(&self, reason: Option<&str>) -> bool {
+        let Self { in_flight: InFlight { requests, agents, skills, queries }, unnamed, upgraded } = self;
+        let connections = unnamed + upgraded.values().sum::<u64>();
+        if self.in_flight.is_empty() && connections == 0 {
+            tracing::info!(target: TARGET, reason, "stopped: nothing was cut");
+            return false;
+        }
+        for ([method, endpoint], count) in requests {
+            tracing::warn!(target: TARGET, method, endpoint, count, "request cut");
+        }
+        for ([agent_id], count) in agents {
+            tracing::warn!(target: TARGET, agent_id, count, "agent cut");
+        }
+        for ([skill_id], count) in skills {
+            tracing::warn!(target: TARGET, skill_id, count, "skill cut");
+        }
+        for ([operation, query], count) in queries {
+            tracing::warn!(target: TARGET, query, operation, count, "query cut");
+        }
+        for (protocol, count) in upgraded {
+            tracing::warn!(target: TARGET, protocol = protocol.as_ref(), count, "connection cut");
+        }
+        if *unnamed > 0 {
+            tracing::warn!(target: TARGET, protocol = "http", count = unnamed, "connection cut");
+        }
+        tracing::warn!(
+            target: TARGET,
+            reason = reason.unwrap_or("upgraded connections are not waited for"),
+            requests = total(requests),
+            agents = total(agents),
+            skills = total(skills),
+            queries = total(queries),
+            connections = (connections > 0).then_some(connections),
+            "stopped before all was done"
+        );
+        true
     }
-    for ([skill_id], count) in &skills {
-        tracing::warn!(target: TARGET, skill_id, count, "skill cut");
-    }
-    for ([operation, query], count) in &queries {
-        tracing::warn!(target: TARGET, query, operation, count, "query cut");
-    }
-    tracing::warn!(
-        target: TARGET,
-        reason,
-        requests = total(&requests),
-        agents = total(&agents),
-        skills = total(&skills),
-        queries = total(&queries),
-        "stopped before all was done"
-    );
 }
 
 fn total<L>(named: &[(L, u64)]) -> u64 {
     named.iter().map(|(_, count)| count).sum()
 }
 
-fn flush() {
-    #[cfg(feature = "logging")]
-    crate::logging::flush_all();
+/// Flushes the log until then, or until one more signal.
+async fn flush(until: Instant, signals: &mut StopSignals) {
+    while !flush_once() && Instant::now() < until {
+        // The signal is heard while nothing else is done.
+        if timeout(Duration::from_millis(1), signals.next()).await.is_ok() {
+            return end_flushes_by(Some(Instant::now()));
+        }
+    }
 }
 
+#[cfg(feature = "logging")]
+fn flush_once() -> bool {
+    crate::logging::flush_within(FLUSH)
+}
+
+#[cfg(not(feature = "logging"))]
+fn flush_once() -> bool {
+    let _ = FLUSH;
+    true
+}
+
+#[cfg(feature = "logging")]
+fn end_flushes_by(deadline: Option<Instant>) {
+    crate::logging::end_flushes_by(deadline);
+}
+
+#[cfg(not(feature = "logging"))]
+fn end_flushes_by(_: Option<Instant>) {}
+
 /// The last way out: whoever waits for the server is blocked for good, and nobody else hears signals any more.
-fn end_process() {
+async fn end_process(until: Instant, signals: &mut StopSignals) {
     tracing::warn!(target: TARGET, "the runtime is blocked and cannot return: ending the process");
-    flush();
+    flush(until, signals).await;
     std::process::exit(0);
 }

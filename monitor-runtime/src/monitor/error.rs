@@ -74,6 +74,35 @@ pub enum BuildError {
         /// How long the orchestrator waits before it kills.
         grace_period: Duration,
     },
+    /// A stop would have no time for its last log lines.
+    #[error(
+        "a drain delay of {drain_delay:?} and a shutdown timeout of {shutdown_timeout:?} leave {left:?} of the grace period of \
+         {grace_period:?} for the last log lines; expected at least 1s: shorten one of them, or grant more time where the \
+         process runs and set `grace_period` to that"
+    )]
+    LastLines {
+        /// What is left.
+        left: Duration,
+        /// How long readiness answers 503 before the server stops accepting.
+        drain_delay: Duration,
+        /// How long requests and calls in flight may take from then on.
+        shutdown_timeout: Duration,
+        /// How long the orchestrator waits before it kills.
+        grace_period: Duration,
+    },
+    /// A server would let nobody in.
+    #[error(
+        "the limit on connections is zero; expected at least 1, or none set, which the file descriptors decide"
+    )]
+    ZeroConnections,
+    /// Connections would be closed at once.
+    #[error(
+        "the {setting} of connections is zero; expected a longer one, such as 30s, or `Duration::MAX` for no limit"
+    )]
+    ZeroConnectionTimeout {
+        /// The method of [`ConnectionLimits`](super::ConnectionLimits).
+        setting: &'static str,
+    },
     /// The runtime would count as wedged at once.
     #[error("the liveness threshold is zero; expected a longer one, such as 10s")]
     ZeroLivenessThreshold,

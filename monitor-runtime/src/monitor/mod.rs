@@ -8,11 +8,15 @@ mod checks;
 #[cfg(feature = "http")]
 mod drain;
 mod error;
+#[cfg(feature = "http")]
+mod limits;
 mod names;
 #[cfg(feature = "sqlx")]
 mod pools;
 #[cfg(feature = "http")]
 mod serve;
+#[cfg(feature = "http")]
+mod server;
 #[cfg(feature = "http")]
 mod signals;
 #[cfg(feature = "http")]
@@ -32,6 +36,8 @@ use bytes::Bytes;
 
 pub use builder::MonitorBuilder;
 pub use error::BuildError;
+#[cfg(feature = "http")]
+pub use limits::ConnectionLimits;
 
 use crate::health::{self, Engine, Guard, Question};
 use crate::registry::Exposed;
@@ -82,7 +88,7 @@ struct Inner {
     guard: Guard,
     exposed: Exposed,
     #[cfg(feature = "http")]
-    stopping: stopping::Stopping,
+    serving: serve::Serving,
     /// Held so that their gauges are shown for as long as the monitor lives.
     #[cfg(feature = "sqlx")]
     _pools: pools::Pools,

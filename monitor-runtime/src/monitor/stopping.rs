@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use super::{BuildError, MonitorBuilder};
 
+/// How long the last log lines may take where the output is stalled.
+const LAST_LINES: Duration = Duration::from_secs(4);
+
+/// What has to be left of the grace period for them.
+const FEWEST_LEFT: Duration = Duration::from_secs(1);
+
 /// The times of a stop, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stopping {
@@ -29,10 +35,20 @@ impl Stopping {
         if shutdown_timeout.is_zero() {
             return Err(BuildError::ZeroShutdownTimeout);
         }
-        if drain_delay.saturating_add(shutdown_timeout) >= grace_period {
+        let left = grace_period.saturating_sub(drain_delay.saturating_add(shutdown_timeout));
+        if left.is_zero() {
             return Err(BuildError::GracePeriod { drain_delay, shutdown_timeout, grace_period });
         }
+        if left < FEWEST_LEFT {
+            return Err(BuildError::LastLines { left, drain_delay, shutdown_timeout, grace_period });
+        }
         Ok(())
+    }
+
+    /// How long the last stage may take, from what is said of the end to the drop of the log's guard.
+    pub(super) fn last_lines(self) -> Duration {
+        let left = self.grace_period.saturating_sub(self.drain_delay.saturating_add(self.shutdown_timeout));
+        (left * 4 / 5).min(LAST_LINES)
     }
 }
 
@@ -57,8 +73,9 @@ impl MonitorBuilder {
     /// Says how long the orchestrator waits between the signal to stop and the kill; 30 seconds when not set, as
     /// Kubernetes (`terminationGracePeriodSeconds`) and ECS (`stopTimeout`) have it.
     ///
-    /// It changes nothing by itself: [`build`](Self::build) refuses a drain delay and a shutdown timeout whose sum is not
-    /// below it. What they leave of it is for the last log lines and for what the application does after `serve`.
+    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. What they leave
+    /// is for the last log lines, which get four fifths of it and 4 seconds at most, and for what the application does
+    /// after `serve`.
     pub fn grace_period(mut self, period: Duration) -> Self {
         self.stopping.grace_period = period;
         self

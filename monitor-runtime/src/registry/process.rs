@@ -30,6 +30,12 @@ pub(crate) struct ProcessMetrics {
     pub(crate) otlp_exports: IntCounterVec,
     #[cfg(feature = "otlp")]
     pub(crate) otlp_dropped: IntCounterVec,
+    #[cfg(feature = "http")]
+    pub(crate) connections: IntGaugeVec,
+    #[cfg(feature = "http")]
+    pub(crate) connections_closed: IntCounterVec,
+    #[cfg(feature = "http")]
+    pub(crate) connections_refused: IntCounterVec,
     pub(crate) build_info: IntGaugeVec,
 }
 
@@ -58,6 +64,12 @@ impl ProcessMetrics {
             otlp_exports: counters(&catalog::OTLP_EXPORTS),
             #[cfg(feature = "otlp")]
             otlp_dropped: counters(&catalog::OTLP_DROPPED),
+            #[cfg(feature = "http")]
+            connections: whole_gauges(&catalog::HTTP_CONNECTIONS),
+            #[cfg(feature = "http")]
+            connections_closed: counters(&catalog::HTTP_CONNECTIONS_CLOSED),
+            #[cfg(feature = "http")]
+            connections_refused: counters(&catalog::HTTP_CONNECTIONS_REFUSED),
             build_info: whole_gauges(&catalog::BUILD_INFO),
         };
         // Counters start at 0, so that `rate()` sees the first event.
@@ -99,6 +111,12 @@ impl ProcessMetrics {
             Box::new(self.otlp_exports.clone()),
             #[cfg(feature = "otlp")]
             Box::new(self.otlp_dropped.clone()),
+            #[cfg(feature = "http")]
+            Box::new(self.connections.clone()),
+            #[cfg(feature = "http")]
+            Box::new(self.connections_closed.clone()),
+            #[cfg(feature = "http")]
+            Box::new(self.connections_refused.clone()),
             Box::new(self.build_info.clone()),
         ]
     }

@@ -1,0 +1,132 @@
+//! The next connection, also where the process has no descriptor for it.
+
+use std::any::Any;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tokio::io::AsyncWrite;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use super::connections::Connections;
+use super::descriptors::{Reserve, is_shortage};
+use super::socket::into;
+
+/// The pause after an error that another try would meet as well.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long it is waited for one more connection that the kernel has accepted already.
+const LATE: Duration = Duration::from_millis(10);
+
+/// How many such connections are taken. More come from clients that go on connecting.
+const MOST_LATE: usize = 4_096;
+
+/// All that a client is told whose connection is not let in.
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+
+/// Waits for the next connection.
+pub(super) async fn next<L>(
+    listener: &mut L,
+    connections: &Connections,
+    reserve: Option<&Reserve>,
+) -> (L::Io, L::Addr)
+where
+    L: Listener,
+    L::Addr: 'static,
+{
+    loop {
+        let error = match one(listener).await {
+            Ok(accepted) => return accepted,
+            Err(error) => error,
+        };
+        if is_gone(&error) {
+            continue;
+        }
+        connections.said.no_descriptor(&error);
+        if !is_shortage(&error) {
+            sleep(PAUSE).await;
+        } else if !reserve.is_some_and(Reserve::release) {
+            connections.count_without_descriptor();
+            connections.make_room();
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Takes the connections that the kernel has accepted, and closes the listener.
+pub(super) async fn rest<L>(
+    mut listener: L,
+    connections: &Connections,
+    mut begin: impl FnMut((L::Io, L::Addr)),
+) where
+    L: Listener,
+    L::Addr: 'static,
+{
+    // The runtime may not have heard of them yet.
+    for _ in 0..MOST_LATE {
+        match timeout(LATE, next(&mut listener, connections, None)).await {
+            Ok(accepted) => begin(accepted),
+            Err(_) => break,
+        }
+    }
+    // Asked itself, the kernel tells at once, so that hardly a moment is left until the listener is closed.
+    let Ok(listener) = into::<TcpListener, L>(listener).map(TcpListener::into_std) else { return };
+    let Ok(listener) = listener else { return };
+    let accepted = std::iter::from_fn(|| listener.accept().ok()).take(MOST_LATE).collect::<Vec<_>>();
+    drop(listener);
+    for (connection, address) in accepted {
+        if connection.set_nonblocking(true).is_ok()
+            && let Ok(connection) = TcpStream::from_std(connection)
+        {
+            begin(same((connection, address)));
+        }
+    }
+}
+
+/// One try. The listeners of tokio tell their errors; those of axum's own trait keep them to themselves, and wait by
+/// themselves.
+async fn one<L>(listener: &mut L) -> io::Result<(L::Io, L::Addr)>
+where
+    L: Listener,
+    L::Addr: 'static,
+{
+    let any = listener as &mut dyn Any;
+    if let Some(tcp) = any.downcast_ref::<TcpListener>() {
+        return tcp.accept().await.map(same);
+    }
+    #[cfg(unix)]
+    if let Some(unix) = any.downcast_ref::<tokio::net::UnixListener>() {
+        return unix.accept().await.map(same);
+    }
+    Ok(listener.accept().await)
+}
+
+/// The connection and the address under the types by which the listener's trait knows them.
+fn same<I: 'static, A: 'static, T: 'static, U: 'static>((io, address): (T, U)) -> (I, A) {
+    match (into::<I, T>(io), into::<A, U>(address)) {
+        (Ok(io), Ok(address)) => (io, address),
+        _ => unreachable!("a listener of tokio's has one type of connections"),
+    }
+}
+
+/// Whether the error is of one connection only, which has gone before it was accepted.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+    )
+}
+
+/// Tells a client that it is not let in, as far as its connection takes that at once.
+pub(super) fn refuse(mut io: impl AsyncWrite + Unpin) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let _ = Pin::new(&mut io).poll_write(&mut cx, REFUSAL);
+    let _ = Pin::new(&mut io).poll_shutdown(&mut cx);
+}

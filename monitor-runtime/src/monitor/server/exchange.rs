@@ -1,0 +1,182 @@
+//! A request and its answer, as the connection's pulse is to know of them.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tower_service::Service;
+
+use super::pulse::{Kind, Pulse, Reason};
+use crate::health::{Engine, Probe};
+
+/// The requests of one connection.
+pub(super) struct Exchanges<A> {
+    pub(super) router: Router,
+    pub(super) client: A,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) engine: Arc<Engine>,
+}
+
+impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Exchanges<A> {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Exchange<<Router as Service<Request<Body>>>::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (version, is_connect) = (request.version(), request.method() == Method::CONNECT);
+        let is_probe = Probe::at(request.uri().path()).is_some();
+        let kind = if is_probe { Kind::Probe } else { Kind::App };
+        self.pulse.begin(kind, version == Version::HTTP_2);
+        let open = OpenAnswer { pulse: Arc::clone(&self.pulse), kind };
+        let pulse = Arc::clone(&self.pulse);
+        let mut request = request.map(|inner| Body::new(RequestBody { inner, pulse, waits: None }));
+        request.extensions_mut().insert(ConnectInfo(self.client.clone()));
+        Exchange {
+            inner: self.router.clone().call(request),
+            open: Some(open),
+            engine: Arc::clone(&self.engine),
+            version,
+            is_connect,
+        }
+    }
+}
+
+/// Held from a request's begin to the end of its answer's body.
+struct OpenAnswer {
+    pulse: Arc<Pulse>,
+    kind: Kind,
+}
+
+impl Drop for OpenAnswer {
+    fn drop(&mut self) {
+        self.pulse.end(self.kind);
+    }
+}
+
+pin_project! {
+    /// From a request's head to that of its answer.
+    pub(super) struct Exchange<F> {
+        #[pin]
+        inner: F,
+        open: Option<OpenAnswer>,
+        engine: Arc<Engine>,
+        version: Version,
+        is_connect: bool,
+    }
+}
+
+impl<F> Future for Exchange<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = Result<Response<AnswerBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        let Some(open) = this.open.take() else { unreachable!("it is not polled once it has ended") };
+        let status = response.status();
+        let is_upgrade = status == StatusCode::SWITCHING_PROTOCOLS || *this.is_connect && status.is_success();
+        if *this.version == Version::HTTP_2 {
+            // Its connection goes on, whatever becomes of a stream.
+        } else if is_upgrade {
+            open.pulse.upgrade(protocol(&response));
+        } else if this.engine.is_draining() {
+            // Clients that keep connections look for another server by themselves, before this one closes theirs.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response.map(|inner| AnswerBody { inner, _open: open })))
+    }
+}
+
+/// The protocol that a connection is upgraded to, of the few that log lines and metrics name.
+fn protocol(response: &Response<Body>) -> Cow<'static, str> {
+    match response.headers().get(UPGRADE) {
+        Some(protocol) if protocol.as_bytes().eq_ignore_ascii_case(b"websocket") => "websocket".into(),
+        Some(protocol) => String::from_utf8_lossy(protocol.as_bytes()).into_owned().into(),
+        None => "tunnel".into(),
+    }
+}
+
+/// The body of an answer, which ends the request when it is dropped.
+pub(super) struct AnswerBody {
+    inner: Body,
+    _open: OpenAnswer,
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The body of a request, which fails once its reader has waited for too long.
+struct RequestBody {
+    inner: Incoming,
+    pulse: Arc<Pulse>,
+    /// When a wait that has begun is over.
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a request's body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+enum BodyError {
+    #[error("no byte of the request's body came in {0:?}")]
+    Silent(std::time::Duration),
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            self.waits = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+        }
+        let limit = self.pulse.limits.body;
+        let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(waits.as_mut().poll(cx));
+        self.pulse.ends_for(Reason::Body);
+        Poll::Ready(Some(Err(BodyError::Silent(limit))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

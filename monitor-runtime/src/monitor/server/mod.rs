@@ -1,0 +1,88 @@
+//! The server: it accepts connections under limits, and tells what becomes of them.
+//!
+//! `axum::serve` has no limits and no settings, so this is the same on hyper with them: [`Connections`] knows all that are
+//! open, a `Pulse` what each of them does, and a task a connection acts on it.
+
+mod accept;
+mod connections;
+mod descriptors;
+mod exchange;
+mod pulse;
+mod said;
+mod socket;
+mod task;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::serve::Listener;
+
+pub(super) use connections::Connections;
+pub(super) use descriptors::Reserve;
+pub(super) use pulse::{Order, Reason};
+
+use crate::health::Engine;
+use task::Service;
+
+/// A server that is not running yet.
+pub(super) struct Server {
+    pub(super) connections: Arc<Connections>,
+    pub(super) router: Router,
+    pub(super) engine: Arc<Engine>,
+    /// Descriptors for the connections of this server alone.
+    pub(super) reserve: Option<Arc<Reserve>>,
+}
+
+impl Server {
+    /// Finds out how many connections the process has descriptors for.
+    ///
+    /// # Errors
+    ///
+    /// When there are too few to serve anybody.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        self.connections.set_default_limit(descriptors::enough_for()?);
+        Ok(())
+    }
+
+    /// Accepts connections until told to `stop`, and those that the kernel has accepted by then. They are answered by tasks of
+    /// their own, which go on.
+    pub(super) async fn accept<L>(self, mut listener: L, stop: impl Future<Output = ()>)
+    where
+        L: Listener,
+        L::Addr: Clone + Sync + 'static,
+    {
+        let Self { connections, router, engine, reserve } = self;
+        let accepting = connections.accept();
+        let service = Service { router, engine, reserve: reserve.clone() };
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = async {
+                connections.has_room().await;
+                accept::next(&mut listener, &connections, reserve.as_deref()).await
+            };
+            let (io, client) = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                accepted = accepted => accepted,
+            };
+            begin::<L>(&service, &connections, io, client);
+        }
+        // A client whose connection the kernel has taken believes to be connected: closed now, it would be reset.
+        let late = |(io, client)| begin::<L>(&service, &connections, io, client);
+        accept::rest(listener, &connections, late).await;
+        drop(accepting);
+    }
+}
+
+fn begin<L>(service: &Service, connections: &Arc<Connections>, io: L::Io, client: L::Addr)
+where
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
+{
+    match connections.admit() {
+        Some(entry) => drop(tokio::spawn(task::run(service.clone(), entry, io, client))),
+        None => accept::refuse(io),
+    }
+}

@@ -1,0 +1,46 @@
+//! Log lines about connections, of which a client could cause any number.
+
+use super::super::limits::ConnectionLimits;
+use super::super::serve::TARGET;
+use super::pulse::Reason;
+use crate::rarely::Rarely;
+
+/// What was said lately of one listener's connections.
+#[derive(Debug)]
+pub(super) struct Said {
+    listener: &'static str,
+    limit: Rarely,
+    descriptors: Rarely,
+    cut: [Rarely; Reason::ALL.len()],
+}
+
+impl Said {
+    pub(super) fn new(listener: &'static str) -> Self {
+        Self { listener, limit: Rarely::new(), descriptors: Rarely::new(), cut: Default::default() }
+    }
+
+    pub(super) fn refused_for_the_limit(&self, limit: usize) {
+        let Some(count) = self.limit.count() else { return };
+        let listener = self.listener;
+        tracing::warn!(target: TARGET, listener, limit, count, "connections refused: all that are allowed are being answered");
+    }
+
+    pub(super) fn no_descriptor(&self, error: &std::io::Error) {
+        let Some(count) = self.descriptors.count() else { return };
+        let listener = self.listener;
+        tracing::error!(target: TARGET, listener, %error, count, "connections wait: they cannot be accepted");
+    }
+
+    pub(super) fn closed(&self, reason: Reason, limits: &ConnectionLimits) {
+        let limit = match reason {
+            Reason::Ended | Reason::Stopped | Reason::Idle => return,
+            Reason::Head => Some(limits.head),
+            Reason::Body => Some(limits.body),
+            Reason::Write => Some(limits.write),
+            Reason::MadeRoom => None,
+        };
+        let Some(count) = self.cut[reason as usize].count() else { return };
+        let (listener, reason, limit) = (self.listener, reason.as_str(), limit.map(tracing::field::debug));
+        tracing::warn!(target: TARGET, listener, reason, limit, count, "connections closed for their clients' silence");
+    }
+}

@@ -1,0 +1,87 @@
+//! One connection, from its first byte to its end.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::connections::Entry;
+use super::descriptors::Reserve;
+use super::exchange::Exchanges;
+use super::pulse::Step;
+use super::socket::Socket;
+use crate::health::Engine;
+
+/// What all connections of a server have in common.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) router: Router,
+    pub(super) engine: Arc<Engine>,
+    pub(super) reserve: Option<Arc<Reserve>>,
+}
+
+/// Answers the requests of a connection until it ends, or is to end.
+pub(super) async fn run<T, A>(service: Service, entry: Entry, io: T, client: A)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Clone + Send + Sync + 'static,
+{
+    let pulse = Arc::clone(entry.pulse());
+    let Service { router, engine, reserve } = service;
+    let exchanges = Exchanges { router, client, pulse: Arc::clone(&pulse), engine };
+    let mut builder = Builder::new(TokioExecutor::new());
+    // The limits are the pulse's: hyper's own would count the wait between two requests as a head.
+    builder.http1().header_read_timeout(None);
+    let io = TokioIo::new(Socket::new(io, entry, reserve));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, exchanges));
+    let (mut alarm, mut is_finishing) = (Alarm::default(), false);
+    poll_fn(|cx| {
+        loop {
+            match pulse.step(cx) {
+                Step::Close => return Poll::Ready(()),
+                Step::Freeze => return Poll::Pending,
+                Step::GoOn { finish, .. } if finish && !is_finishing => {
+                    is_finishing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                Step::GoOn { .. } => {}
+            }
+            // Why it ended is the client's affair, or has been noted where it was seen.
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match pulse.step(cx) {
+                Step::GoOn { finish, until } if finish <= is_finishing => {
+                    if !alarm.is_over(until, cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Step::Freeze => return Poll::Pending,
+                Step::GoOn { .. } | Step::Close => {}
+            }
+        }
+    })
+    .await;
+}
+
+/// A timer that is set back only when it would go off too late: one that goes off too early looks again.
+#[derive(Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Whether the time has come to look again.
+    fn is_over(&mut self, until: Option<std::time::Instant>, cx: &mut Context<'_>) -> bool {
+        let Some(until) = until.map(Instant::from_std) else { return false };
+        let alarm = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if alarm.deadline() > until || alarm.is_elapsed() {
+            alarm.as_mut().reset(until);
+        }
+        alarm.as_mut().poll(cx).is_ready()
+    }
+}
