@@ -1,5 +1,7 @@
 //! The time between the signal and the last answer.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,27 @@ async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
     RELEASED.add_permits(1);
     assert!(slow.await.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
     ended(server).await;
+}
+
+#[tokio::test]
+async fn clients_whose_connections_wait_to_be_accepted_are_answered_at_a_stop() {
+    let _alone = ALONE.lock().await;
+    let (address, server) = serve(&prompt().build().unwrap()).await;
+    // Nothing is awaited from here on, so that the server accepts nobody.
+    let mut clients: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for client in &mut clients {
+        client.write_all(b"GET /quick HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    }
+    signal_self("-TERM");
+    // The drain has begun, and its delay of nothing is over.
+    std::thread::sleep(Duration::from_millis(500));
+    ended(server).await;
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("quick"), "{answer:?}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer:?}");
+    }
 }
 
 #[test]

@@ -30,6 +30,9 @@ fn block() {
     std::thread::sleep(HOUR);
 }
 
+#[track_agent(id = format!("agent number {number} of those that make a scrape large"))]
+fn be_counted(number: u32) {}
+
 /// Blocks this worker for an hour, and one more. Of two spawned tasks the second waits for this worker, the first for any.
 async fn block_two_workers() {
     for _ in 0..2 {
@@ -75,6 +78,9 @@ fn service() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = monitor.admin_address().map(|address| address.to_string());
         tracing::info!(address = %listener.local_addr().unwrap(), admin, "listening");
+        if kind == "counted" {
+            (0..1_900).for_each(be_counted);
+        }
         if kind == "stalled" {
             std::thread::spawn(|| {
                 loop {
@@ -255,6 +261,31 @@ fn a_second_signal_ends_the_wait_for_a_stalled_output() {
         std::thread::sleep(Duration::from_millis(300));
     }
     assert!(told.elapsed() < LAST_LINES / 2, "{:?}", told.elapsed());
+}
+
+#[test]
+fn scrapers_that_do_not_read_hold_no_scrape_each() {
+    const SCRAPERS: u64 = 60;
+    let mut service = Service::start("counted");
+    let whole = Client(service.address).send("GET", "/health/metrics", &[], "").body;
+    // Much more than the kernel takes for a client that does not read, so that the rest of each would stay here.
+    assert!(whole.len() > 3_000_000, "{}", whole.len());
+    let resident = |text: &str| value(text, "process_resident_memory_bytes");
+    let before = resident(&whole);
+    let mut scrapers = Vec::new();
+    for _ in 0..SCRAPERS {
+        scrapers.push(service.send("/health/metrics"));
+        // Not at the same time, as then they would share one.
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    let after = Client(service.address).send("GET", "/health/metrics", &[], "").body;
+    assert!(after.ends_with('\n') && after.len() > 3_000_000, "one that reads gets it whole");
+    let grown = resident(&after).saturating_sub(before);
+    assert!(grown < SCRAPERS * 3_000_000 / 3, "{grown} bytes for {SCRAPERS} scrapers");
+    assert_eq!(
+        service.next_line()["event"],
+        "scrapes cut: their clients have not taken them, and newer ones came"
+    );
 }
 
 fn value(text: &str, series: &str) -> u64 {
