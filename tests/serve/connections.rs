@@ -54,6 +54,9 @@ pub(crate) async fn echo(mut request: Request) -> Response {
         let mut connection = TokioIo::new(upgrade.await.unwrap());
         let mut bytes = [0; 64];
         while let Ok(read @ 1..) = connection.read(&mut bytes).await {
+            if bytes.starts_with(FLOOD) {
+                connection.write_all(&vec![b'.'; LARGE]).await.unwrap();
+            }
             connection.write_all(&bytes[..read]).await.unwrap();
         }
     });
@@ -100,6 +103,9 @@ fn closed_for(reason: &str) -> u64 {
         text.lines().find_map(|line| line.strip_prefix(&series)).expect("it is shown from the start on");
     line.parse().unwrap()
 }
+
+/// Has the echo send more than a client's kernel takes.
+const FLOOD: &[u8] = b"flood";
 
 const REQUEST: &str = "GET /quick HTTP/1.1\r\nhost: test\r\n\r\n";
 const HALF_A_HEAD: &str = "GET /quick HTTP/1.1\r\nhost: test\r\nx-a: ";
@@ -270,6 +276,10 @@ async fn streams_and_upgraded_connections_outlive_every_limit() {
         assert_ne!(length, 0, "it was closed after {echoed}");
         echoed.push_str(&String::from_utf8_lossy(&bytes[..length]));
     }
+    socket.write_all(FLOOD).await.unwrap();
+    sleep(4 * SHORT).await;
+    let mut flood = vec![0; LARGE];
+    timeout(SOON, socket.read_exact(&mut flood)).await.unwrap().expect("its client may take its time");
 }
 
 #[tokio::test]

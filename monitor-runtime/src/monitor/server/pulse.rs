@@ -186,6 +186,10 @@ impl Pulse {
         self.lock().is_answering()
     }
 
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.lock().phase == Phase::Upgraded
+    }
+
     /// The protocol it was upgraded to.
     pub(super) fn upgraded(&self) -> Option<Cow<'static, str>> {
         self.lock().upgraded.clone()

@@ -47,6 +47,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
+        if self.is_watched && self.entry.pulse().is_upgraded() {
+            // How long its client may take is the other protocol's affair.
+            self.is_watched = false;
+            self.inner.iter().for_each(unwatch);
+        }
         let Some(inner) = &mut self.inner else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
         poll(Pin::new(inner), cx)
     }
@@ -59,7 +64,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
     ) -> Poll<io::Result<R>> {
         let polled = self.poll_inner(cx, poll);
         match &polled {
-            Poll::Pending if self.is_watched || self.pulse().upgraded().is_some() => {}
+            Poll::Pending if self.is_watched || self.pulse().is_upgraded() => {}
             Poll::Pending => {
                 let limit = self.pulse().limits.write;
                 let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -187,11 +192,25 @@ pub(super) fn into<T: 'static, U: 'static>(value: U) -> Result<T, U> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn watch<T: 'static>(connection: &T, limit: Duration) -> bool {
     let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs());
+    set_user_timeout(connection, limit)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn unwatch<T: 'static>(connection: &T) {
+    // Zero is what the system does by itself.
+    set_user_timeout(connection, 0);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_user_timeout<T: 'static>(connection: &T, milliseconds: u32) -> bool {
     let connection = (connection as &dyn Any).downcast_ref::<TcpStream>();
-    connection.is_some_and(|tcp| rustix::net::sockopt::set_tcp_user_timeout(tcp, limit).is_ok())
+    connection.is_some_and(|tcp| rustix::net::sockopt::set_tcp_user_timeout(tcp, milliseconds).is_ok())
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn watch<T>(_: &T, _: Duration) -> bool {
     false
 }
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn unwatch<T>(_: &T) {}
