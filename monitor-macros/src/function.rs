@@ -76,7 +76,7 @@ fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
 
 /// Splits a body into the `#![…]` at its head and what follows them.
 pub(crate) fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
-    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
     let mut attributes = 0;
     while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(group), ..] =
         &tokens[attributes..]
@@ -85,6 +85,11 @@ pub(crate) fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
             break;
         }
         attributes += 3;
+    }
+    // A stream collected anew forgets that its invisible group came of a macro's variable, and the compiler then calls the
+    // braces in it unnecessary.
+    if attributes == 0 {
+        return (TokenStream::new(), body);
     }
     let mut tokens = tokens.into_iter();
     (tokens.by_ref().take(attributes).collect(), tokens.collect())
