@@ -1,6 +1,7 @@
 //! Futures and streams that come boxed and leave boxed, as the same type.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 
 use futures_core::Stream;
@@ -55,6 +56,24 @@ macro_rules! rebox {
         rebox!(@shown $rebox, $tracked, $of, [+ Send]);
         rebox!(@shown $rebox, $tracked, $of, [+ Sync]);
         rebox!(@shown $rebox, $tracked, $of, [+ Send + Sync]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ UnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ UnwindSafe + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + UnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + UnwindSafe + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Sync + UnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Sync + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Sync + UnwindSafe + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + Sync + UnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + Sync + RefUnwindSafe]);
+        rebox!(@hidden $rebox, $tracked, $of, [+ Send + Sync + UnwindSafe + RefUnwindSafe]);
+    };
+    (@hidden $rebox:ident, $tracked:ident, $of:tt, [$($auto:tt)*]) => {
+        rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)*]);
+        rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)* + Unpin]);
+        rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)*]);
+        rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)* + Unpin]);
     };
     (@shown $rebox:ident, $tracked:ident, [FusedStream $($of:tt)*], [$($auto:tt)*]) => {
         rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, [FusedStream $($of)*], [$($auto)*]);

@@ -1,6 +1,7 @@
 //! The guard of one call carried across polls.
 
 use std::future::Future;
+use std::panic::UnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -48,6 +49,9 @@ impl<F: Future> Future for Across<'_, F> {
         polled
     }
 }
+
+// As the body held by value is: nobody but this future gets at it, or at the call, through the references.
+impl<F: UnwindSafe> UnwindSafe for Across<'_, F> {}
 
 /// The call while its body may be dropped.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 mod running;
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU8;
 
 use tracing::span::Id;
@@ -37,6 +38,11 @@ pub struct Call {
     is_failed: bool,
     _cells: NoCells,
 }
+
+// A call ends as a panic when one unwinds through it, and nothing of it is seen half changed: so its future is as safe to unwind
+// through as its body's. The compiler does not see it, since a span holds any subscriber.
+impl UnwindSafe for Call {}
+impl RefUnwindSafe for Call {}
 
 /// None, of a type that could have some, which lets asynchronous functions be nested deeper: where the compiler asks whether there
 /// are cells in a future, it finds this type and looks no further into the futures inside.
@@ -153,6 +159,12 @@ impl Call {
         self.end(outcome);
     }
 
+    /// Leaves the body of a call that was [resumed](Self::resume), for good.
+    #[inline]
+    pub(super) fn leave_as(&mut self, outcome: Outcome) {
+        self.settle(self.around, outcome);
+    }
+
     /// Counts the end of a call whose body has been left.
     #[inline]
     fn end(&mut self, outcome: Outcome) {
@@ -264,7 +276,7 @@ impl Drop for Call {
 
 /// Ends a call whose body has ended.
 pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
-    call.settle(call.around, outcome);
+    call.leave_as(outcome);
     if let (Outcome::Error, Some(fault)) = (outcome, fault) {
         call.log_fault(&fault);
     }

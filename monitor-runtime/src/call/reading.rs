@@ -5,6 +5,9 @@
 //! itself by value comes before one that takes itself by reference, and `By` tells the two apart. The other ways stand behind
 //! it, each one `Deref` further. The methods are inherent, which takes no import, and have names that no trait of the user's
 //! has, since one for every type would be chosen too.
+//!
+//! No step has two candidates: a return type that does not exist fits each of them, and the compiler would report an ambiguity
+//! in emitted code beside the type that it did not find.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -105,6 +108,13 @@ macro_rules! way {
             by_result!(Self, Ok(value) => value.outcome(), Err($error) => $fault);
         }
 
+        by_variant!($way $(<$held>)?, [$($bound)*], $error => $fault);
+    };
+}
+
+/// The way for the results of which only the error is asked, and the step to the next way.
+macro_rules! by_variant {
+    ($way:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
         #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
         impl<'r, $($held: 'r,)? T, E: $($bound)*> Reading<Result<T, E>, Variant, $way> {
             by_result!(&Self, Ok(_) => Outcome::Success, Err($error) => $fault);
@@ -121,13 +131,62 @@ macro_rules! way {
     };
 }
 
-// A value decides for itself. Nobody can make a `Result` do so, which the compiler knows only where the trait is.
-impl<'r, R: Classify> Reading<R, Value, 0> {
-    by_value!(Self, value => value.outcome());
+/// A result whose value decides: one that is [`Classify`], or a `Result` of such a value and a `std::error::Error`.
+pub trait Decides {
+    /// What the result says.
+    fn verdict(&self) -> Verdict<'_>;
+
+    /// The error, if the result is one.
+    fn fault(&self) -> Option<Fault<'_>>;
+}
+
+impl<R: Classify> Decides for R {
+    #[inline]
+    fn verdict(&self) -> Verdict<'_> {
+        Verdict { outcome: self.outcome(), fault: None }
+    }
+
+    #[inline]
+    fn fault(&self) -> Option<Fault<'_>> {
+        None
+    }
+}
+
+// Nobody can make a `Result` itself decide, which the compiler knows only in the crate of the trait.
+impl<T: Classify, E: Error> Decides for Result<T, E> {
+    #[inline]
+    fn verdict(&self) -> Verdict<'_> {
+        match self {
+            Ok(value) => Verdict { outcome: value.outcome(), fault: None },
+            Err(error) => Verdict { outcome: Outcome::Error, fault: Some(Fault::Error(error)) },
+        }
+    }
+
+    #[inline]
+    fn fault(&self) -> Option<Fault<'_>> {
+        self.as_ref().err().map(|error| Fault::Error(error))
+    }
+}
+
+// The value decides, and the error is a `std::error::Error`.
+impl<'r, R: Decides> Reading<R, Value, 0> {
+    settle_by!(Self, R);
+
+    /// What the result says.
+    #[inline]
+    pub fn monitor_verdict(self, result: &'r R) -> Verdict<'r> {
+        result.verdict()
+    }
+
+    /// The error, if the result is one.
+    #[inline]
+    pub fn monitor_fault(self, result: &'r R) -> Option<Fault<'r>> {
+        result.fault()
+    }
 }
 
 // The error is a `std::error::Error`.
-way!(0, [Error], error => Some(Fault::Error(error)));
+by_variant!(0, [Error], error => Some(Fault::Error(error)));
 // It holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
 way!(1<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Fault::Error(error.as_ref())));
 // It holds one that is `Send`, as `Box<dyn Error + Send>` does.
