@@ -1,6 +1,11 @@
 //! Every way out of a tracked call, each counted exactly once, with the gauge back where it was.
 
 #![deny(warnings)]
+#![allow(
+    clippy::unused_async,
+    clippy::needless_pass_by_value,
+    reason = "each is tracked in the form that is tested"
+)]
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -9,7 +14,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{Classify, Outcome, track_agent, track_skill};
 
@@ -544,4 +549,87 @@ fn a_future_that_panicked_is_not_polled_again() {
         assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))).is_err());
     }
     assert_eq!(counted(&recording, "polled_after_a_panic"), Counted { panic: 1.0, ..NOTHING });
+}
+
+/// What a future or a stream promises of itself, beyond `Send`, is promised of the tracked one too.
+mod promised {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    use std::pin::Pin;
+
+    use futures_util::{Stream, stream};
+
+    use super::track_skill;
+
+    #[track_skill("promised_async")]
+    pub(super) async fn asynchronous(goal: String) -> Result<usize, String> {
+        std::future::ready(()).await;
+        assert_ne!(goal, "panic", "on purpose");
+        inner(goal).await
+    }
+
+    #[track_skill("promised_inner")]
+    async fn inner(goal: String) -> Result<usize, String> {
+        std::future::ready(()).await;
+        Ok(goal.len())
+    }
+
+    #[track_skill("promised_future")]
+    pub(super) fn future() -> impl Future<Output = u8> + Send + Sync + UnwindSafe + RefUnwindSafe {
+        async { 1 }
+    }
+
+    #[track_skill("promised_unpin")]
+    pub(super) fn unpin() -> impl Future<Output = u8> + Unpin + UnwindSafe + RefUnwindSafe {
+        std::future::ready(1)
+    }
+
+    #[track_skill("promised_stream")]
+    pub(super) fn items() -> impl Stream<Item = u8> + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe {
+        stream::iter([1, 2])
+    }
+
+    #[track_skill("promised_opened")]
+    pub(super) async fn opened() -> Result<impl Stream<Item = u8> + UnwindSafe + RefUnwindSafe, String> {
+        std::future::ready(()).await;
+        Ok(stream::iter([1, 2]))
+    }
+
+    #[track_skill("promised_boxed")]
+    pub(super) fn boxed() -> Pin<Box<dyn Future<Output = u8> + Send + UnwindSafe>> {
+        std::future::pending().boxed_unwind_safe()
+    }
+
+    #[track_skill("promised_boxed_stream")]
+    pub(super) fn boxed_stream() -> Pin<Box<dyn Stream<Item = u8> + Send + Unpin + RefUnwindSafe>> {
+        Box::pin(stream::pending())
+    }
+
+    trait Boxed: Future + Send + UnwindSafe + Sized + 'static {
+        fn boxed_unwind_safe(self) -> Pin<Box<dyn Future<Output = Self::Output> + Send + UnwindSafe>> {
+            Box::pin(self)
+        }
+    }
+
+    impl<F: Future + Send + UnwindSafe + 'static> Boxed for F {}
+}
+
+#[tokio::test]
+async fn what_a_future_promises_of_itself_is_kept() {
+    let recording = Recording::start();
+    assert_eq!(promised::asynchronous("goal".to_owned()).catch_unwind().await.unwrap(), Ok(4));
+    promised::asynchronous("panic".to_owned()).catch_unwind().await.unwrap_err();
+    assert_eq!(promised::future().catch_unwind().await.unwrap() + promised::unpin().await, 2);
+    assert_eq!(promised::items().catch_unwind().count().await, 2);
+    assert_eq!(promised::opened().catch_unwind().await.unwrap().unwrap().count().await, 2);
+    let counted = counted(&recording, "promised_async");
+    assert_eq!(counted, Counted { success: 1.0, panic: 1.0, ..NOTHING });
+}
+
+#[tokio::test]
+async fn a_boxed_future_is_one_whatever_it_promises() {
+    let recording = Recording::start();
+    assert!(promised::boxed().now_or_never().is_none());
+    assert!(promised::boxed_stream().next().now_or_never().is_none());
+    assert_eq!(counted(&recording, "promised_boxed"), Counted { cancelled: 1.0, ..NOTHING });
+    assert_eq!(counted(&recording, "promised_boxed_stream"), Counted { cancelled: 1.0, ..NOTHING });
 }

@@ -403,3 +403,94 @@ async fn ours_may_stand_on_each_other_and_beside_hints() {
     let labels = [("skill_id", "both_skill"), ("status", "success")];
     assert_eq!(recording.value("skill_executions_total", &labels), 1.0);
 }
+
+/// A wrapper that puts the body into a block of its own, and works on when that has ended.
+macro_rules! wrapped {
+    ($(#[$meta:meta])* $($keyword:ident)* ($($argument:ident: $type:ty),*) -> $returned:ty, $body:block) => {
+        $(#[$meta])*
+        $($keyword)* ($($argument: $type),*) -> $returned {
+            let result = $body;
+            AFTER.with(|after| after.set(after.get() + 1));
+            result
+        }
+    };
+}
+
+thread_local! {
+    static AFTER: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+}
+
+/// What an attribute of the user's does to the function below ours, by hand: our body ends up in a block.
+#[tokio::test]
+async fn what_follows_the_body_in_a_wrapper_below_runs() {
+    macro_rules! wrap {
+        ($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),*) -> $returned:ty $body:block) => {
+            wrapped!($(#[$meta])* fn $name ($($argument: $type),*) -> $returned, $body);
+        };
+        ($(#[$meta:meta])* async fn $name:ident($($argument:ident: $type:ty),*) -> $returned:ty $body:block) => {
+            wrapped!($(#[$meta])* async fn $name ($($argument: $type),*) -> $returned, $body);
+        };
+    }
+
+    #[track_agent]
+    #[macro_rules_attribute::apply(wrap)]
+    fn in_place() -> Result<u8, String> {
+        Ok(1)
+    }
+
+    #[track_agent]
+    #[macro_rules_attribute::apply(wrap)]
+    fn under_a_guard(number: u8) -> u8 {
+        number
+    }
+
+    #[track_agent]
+    #[macro_rules_attribute::apply(wrap)]
+    fn in_a_closure(text: &str) -> Result<u8, std::num::ParseIntError> {
+        let number = text.parse()?;
+        Ok(number)
+    }
+
+    #[track_agent]
+    #[macro_rules_attribute::apply(wrap)]
+    async fn asynchronous(number: u8) -> Result<u8, String> {
+        tokio::task::yield_now().await;
+        Ok(number)
+    }
+
+    let recording = Recording::start();
+    assert_eq!((in_place(), under_a_guard(2), in_a_closure("3")), (Ok(1), 2, Ok(3)));
+    assert_eq!(AFTER.get(), 3);
+    // The test runs on one thread.
+    assert_eq!(asynchronous(4).await, Ok(4));
+    assert_eq!(AFTER.get(), 4);
+    assert_succeeded(&recording, &["in_place", "under_a_guard", "in_a_closure", "asynchronous"]);
+}
+
+/// A body that a macro takes and gives back is the user's; the lint would call its braces unnecessary in code of our own.
+#[test]
+fn a_block_that_a_macro_hands_on_keeps_its_braces() {
+    macro_rules! made {
+        ($name:ident, $body:block) => {
+            #[track_skill]
+            fn $name(number: u32) -> Result<u32, std::num::ParseIntError> {
+                let _ = number;
+                $body
+            }
+        };
+        (whole $name:ident, $body:block) => {
+            #[track_skill]
+            fn $name() -> u32 $body
+        };
+        (only $name:ident, $body:block) => {
+            #[track_skill]
+            fn $name(_number: String) -> Result<u32, std::num::ParseIntError> { $body }
+        };
+    }
+
+    made!(early, { Ok("3".parse::<u32>()?.max(1)) });
+    made!(in_place, { Ok(3) });
+    made!(whole whole, { 3 });
+    made!(only only, { Ok(3) });
+    assert_eq!((early(1), in_place(1), whole(), only(String::new())), (Ok(3), Ok(3), 3, Ok(3)));
+}

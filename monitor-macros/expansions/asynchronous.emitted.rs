@@ -19,11 +19,15 @@ async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error
                 ::monitor_runtime::private::never_returned();
             return monitor_never_returned;
         }
-        { Ok(vec![query.to_owned(); limit]) }
+        std::future::ready(()).await;
+        Ok(vec![query.to_owned(); limit])
     };
     let result: Result<Vec<String>, std::io::Error> =
         ::monitor_runtime::private::across(&mut entry, ::monitor_runtime::private::pin!(body))
             .await;
     ::monitor_runtime::private::read(&result).monitor_settle(&result, &mut entry);
-    return result;
+    match result {
+        #[allow(clippy::implicit_return)]
+        result => result,
+    }
 }

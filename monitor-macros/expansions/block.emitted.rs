@@ -4,7 +4,7 @@ struct Users {
 impl Users {
     const TABLE: &str = "users";
     fn add(&mut self, name: &str) -> Result<u64, String> {
-        let entry = ::monitor_runtime::private::Site::enter(
+        let mut entry = ::monitor_runtime::private::Site::enter(
             ::monitor_runtime::private::site!(
                 Query,
                 "Users::add",
@@ -20,14 +20,19 @@ impl Users {
                 ])
             },
         );
-        return ::monitor_runtime::private::track(
-            entry,
-            move || -> Result<u64, String> {
+        let begun = ::monitor_runtime::private::begin(&mut entry);
+        let result: Result<u64, String> = match () {
+            () => {
                 self.count += 1;
                 Ok(self.count)
-            },
-            |result| ::monitor_runtime::private::verdict!(result),
-        );
+            }
+        };
+        #[allow(unreachable_code)]
+        begun.end(&::monitor_runtime::private::read(&result).monitor_verdict(&result));
+        match result {
+            #[allow(clippy::implicit_return)]
+            result => result,
+        }
     }
     fn count(&self) -> u64 {
         self.count

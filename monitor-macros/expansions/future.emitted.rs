@@ -4,9 +4,12 @@ fn plan(name: &str) -> impl Future<Output = usize> + use<> {
         &(name),
         ::monitor_runtime::private::without_fields,
     );
-    return ::monitor_runtime::private::track_promised_future::<usize, _, _>(
-        entry,
-        move || std::future::ready(name.len()),
-        |result| ::monitor_runtime::private::verdict!(result),
-    );
+    #[allow(clippy::closure_returning_async_block, clippy::result_large_err)]
+    let body = ::monitor_runtime::private::once(move || std::future::ready(name.len()));
+    match ::monitor_runtime::private::track_promised_future(entry, body, |result: &usize| {
+        ::monitor_runtime::private::verdict!(result)
+    }) {
+        #[allow(clippy::implicit_return)]
+        result => result,
+    }
 }

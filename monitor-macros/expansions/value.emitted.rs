@@ -1,10 +1,7 @@
 fn review(draft: &str) -> bool {
-    let entry = ::monitor_runtime::private::Site::enter_plain(::monitor_runtime::private::site!(
-        Agent, "review", "review"
-    ));
-    return ::monitor_runtime::private::track(
-        entry,
-        move || -> bool { !draft.is_empty() },
-        |result| ::monitor_runtime::private::verdict!(result),
+    let mut entry = ::monitor_runtime::private::Site::enter_plain(
+        ::monitor_runtime::private::site!(Agent, "review", "review"),
     );
+    let guard = ::monitor_runtime::private::guard(&mut entry);
+    !draft.is_empty()
 }

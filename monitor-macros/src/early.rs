@@ -30,6 +30,9 @@ const STAYING: [&str; 24] = [
     "file",
 ];
 
+/// Crates all of whose macros stay, where they are named: those for log lines, and the standard library's.
+const STAYING_CRATES: [&str; 5] = ["std", "core", "alloc", "tracing", "log"];
+
 /// Words before a `!` that negates what stands in parentheses.
 const KEYWORDS: [&str; 8] = ["if", "while", "match", "in", "else", "move", "break", "as"];
 
@@ -37,7 +40,7 @@ const KEYWORDS: [&str; 8] = ["if", "while", "match", "in", "else", "move", "brea
 ///
 /// What returns from a closure inside is not told apart.
 pub(crate) fn leaves_early(body: &TokenStream) -> bool {
-    let mut macro_name = None;
+    let mut path = Vec::new();
     let mut tokens = body.clone().into_iter().peekable();
     while let Some(token) = tokens.next() {
         // Behind a macro's name and `!` comes what it is given; behind that of `a != b` and `if !a` does not.
@@ -46,22 +49,62 @@ pub(crate) fn leaves_early(body: &TokenStream) -> bool {
             TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
             TokenTree::Ident(word) if word == "return" => return true,
             TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
-            TokenTree::Punct(punct)
-                if punct.as_char() == '!' && is_macro && may_leave(macro_name.as_deref()) =>
-            {
-                return true;
-            }
+            TokenTree::Punct(punct) if punct.as_char() == '!' && is_macro && may_leave(&path) => return true,
             _ => {}
         }
-        macro_name = match token {
-            TokenTree::Ident(word) => Some(word.to_string()),
-            _ => None,
-        };
+        match token {
+            TokenTree::Ident(word) => path.push(word.to_string()),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => path.push(String::new()),
+            _ => path.clear(),
+        }
     }
     false
 }
 
-/// Whether the word before a `!` names a macro that is not known to stay.
-fn may_leave(macro_name: Option<&str>) -> bool {
-    macro_name.is_some_and(|name| !STAYING.contains(&name) && !KEYWORDS.contains(&name))
+/// Whether the words before a `!`, the last ones of which are a path, name a macro that is not known to stay.
+///
+/// Each `:` between them is an empty word.
+fn may_leave(path: &[String]) -> bool {
+    let Some((name, before)) = path.split_last() else { return false };
+    if KEYWORDS.contains(&name.as_str()) {
+        return false;
+    }
+    match before {
+        [.., krate, first, second] if first.is_empty() && second.is_empty() => {
+            !STAYING_CRATES.contains(&krate.as_str())
+        }
+        _ => !STAYING.contains(&name.as_str()),
+    }
+}
+
+/// Whether the body may wait, by an `.await`. A macro that may hold one is for [`leaves_early`].
+pub(crate) fn may_wait(body: &TokenStream) -> bool {
+    body.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "await",
+        TokenTree::Group(group) => may_wait(&group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(body: &str) -> bool {
+        leaves_early(&body.parse().unwrap())
+    }
+
+    #[test]
+    fn what_may_leave_is_found() {
+        for body in
+            ["return 1", "read()?", "{ (|| return 1)() }", "bail!(1)", "own::vec![1]", "vec![read()?]"]
+        {
+            assert!(leaves(body), "{body}");
+        }
+        for body in
+            ["!a", "a != b", "if !(a) { b }", "vec![1]", "std::vec![1]", "::tracing::info!(a)", "x::<u8>()"]
+        {
+            assert!(!leaves(body), "{body}");
+        }
+    }
 }

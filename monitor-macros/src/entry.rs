@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
@@ -71,10 +72,19 @@ fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
 
 /// A closure from the result, by reference, to what it says of its call.
 pub(crate) fn judge(spec: &Spec) -> TokenStream {
+    judge_with(spec, &TokenStream::new())
+}
+
+/// The judge of a result whose type is said.
+pub(crate) fn judge_of(spec: &Spec, declared: &Type) -> TokenStream {
+    judge_with(spec, &quote!(: &#declared))
+}
+
+fn judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let result = Ident::new("result", Span::mixed_site());
     let outcome = outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
-    quote!(|#result| #runtime::verdict!(#result #outcome))
+    quote!(|#result #declared| #runtime::verdict!(#result #outcome))
 }
 
 /// The end of a call that is counted by what its result says.
@@ -85,6 +95,17 @@ pub(crate) fn settled(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream 
         Some(outcome) => {
             quote!(#runtime::settle(&mut #call, #outcome, #runtime::read(&#result).monitor_fault(&#result));)
         }
+    }
+}
+
+/// What the result of a body that is in its place says of its call.
+pub(crate) fn verdict(spec: &Spec, result: &Ident) -> TokenStream {
+    let runtime = &spec.runtime;
+    match outcome(spec, &quote!(&#result)) {
+        None => quote!(#runtime::read(&#result).monitor_verdict(&#result)),
+        Some(outcome) => quote! {
+            #runtime::Verdict { outcome: #outcome, fault: #runtime::read(&#result).monitor_fault(&#result) }
+        },
     }
 }
 

@@ -1,11 +1,12 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::entry::{entry, judge, settled};
+use crate::elision::elided;
+use crate::entry::{entry, judge, judge_of, settled, verdict};
 use crate::function::Function;
 use crate::item::Item;
 use crate::kind::Kind;
@@ -51,13 +52,14 @@ pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
     name_ignored(&mut function.signature);
     let function = &function;
     let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
-    let is_async = function.signature.asyncness.is_some();
-    let (signature, rebound) = if is_async {
-        rebound(&function.signature)
+    let (signature, call) = if matches!(spec.shape, Shape::InPlace | Shape::Guarded) {
+        (function.signature.clone(), plain_call(spec, function, &TokenStream::new()))
     } else {
-        (function.signature.clone(), TokenStream::new())
+        let (signature, rebound) = rebound(&function.signature);
+        let is_async = signature.asyncness.is_some();
+        let call = if is_async { async_call } else { plain_call };
+        (signature, call(spec, function, &rebound))
     };
-    let call = if is_async { async_call(spec, function, &rebound) } else { plain_call(spec, function) };
     // What cannot be returned is matched away, since no generic function can return `!` itself.
     let call = if spec.diverges { quote!(match { #call } {}) } else { call };
     let braces = within_braces(function, quote!(#inner_attributes #call));
@@ -71,47 +73,87 @@ fn within_braces(function: &Function, tokens: TokenStream) -> Group {
     braces
 }
 
-/// The body behind statements of ours. It keeps a block of its own, so that an item which it begins with is no item after
-/// statements.
+/// The body behind statements of ours.
+fn body_behind(ours: &TokenStream, function: &Function) -> Group {
+    if ours.is_empty() {
+        return within_braces(function, function.body.clone());
+    }
+    let body = moved(function);
+    within_braces(function, quote!(#ours #body))
+}
+
+/// The body, to stand behind statements of ours: as it is, where it may be moved, else in a block of its own.
 ///
 /// Where it has statements, that block is the user's as well: it is their edition that says when the temporaries of its last
 /// expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
-fn body_behind(ours: &TokenStream, function: &Function) -> Group {
+fn moved(function: &Function) -> TokenStream {
     let body = function.body.clone();
-    if ours.is_empty() {
-        return within_braces(function, body);
+    if stays_when_moved(&body) {
+        return body;
     }
-    let block = if has_statements(&body) {
-        within_braces(function, body)
-    } else {
-        let mut block = Group::new(Delimiter::Brace, body);
-        block.set_span(Span::mixed_site().located_at(function.block.span()));
-        block
-    };
-    within_braces(function, quote!(#ours #block))
+    if has_statements(&body) || begins_with_item(&body) {
+        return within_braces(function, body).to_token_stream();
+    }
+    let mut block = Group::new(Delimiter::Brace, body);
+    block.set_span(Span::mixed_site().located_at(function.block.span()));
+    block.to_token_stream()
+}
+
+/// Whether the body may stand behind a statement of ours as it is: it begins with no item, which lints want first, and holds
+/// nothing of a macro's variable, of which the compiler forgets that it is.
+fn stays_when_moved(body: &TokenStream) -> bool {
+    let is_of_variable =
+        |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
+    !begins_with_item(body) && !body.clone().into_iter().any(is_of_variable)
+}
+
+/// Whether the body begins with what may be an item, or an attribute of one.
+fn begins_with_item(body: &TokenStream) -> bool {
+    const ITEMS: [&str; 16] = [
+        "async",
+        "const",
+        "enum",
+        "extern",
+        "fn",
+        "impl",
+        "macro_rules",
+        "mod",
+        "pub",
+        "static",
+        "struct",
+        "trait",
+        "type",
+        "union",
+        "unsafe",
+        "use",
+    ];
+    match body.clone().into_iter().next() {
+        Some(TokenTree::Ident(word)) => ITEMS.iter().any(|item| word == item),
+        Some(TokenTree::Punct(hash)) => hash.as_char() == '#',
+        _ => false,
+    }
 }
 
 fn has_statements(body: &TokenStream) -> bool {
     body.clone().into_iter().any(|token| matches!(token, TokenTree::Punct(end) if end.as_char() == ';'))
 }
 
-fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
+fn plain_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let judge = judge(spec);
-    let returned = returned(spec);
-    let entry = Ident::new("entry", Span::mixed_site());
-    let body = closure(function, returned.as_ref(), runtime);
+    let returned = returned(spec, function);
+    let [entry, body] = ["entry", "body"].map(|name| Ident::new(name, Span::mixed_site()));
     let call = match spec.shape {
         Shape::Future | Shape::IntoFuture | Shape::Stream(Stream { is_boxed: false, .. }) => {
-            let track = promised_call(spec);
+            let (track, judge) = promised_call(spec, function, judge);
             quote!(#track(#entry, #body, #judge))
         }
         Shape::Stream(_) => quote!(#runtime::track_boxed_stream(#entry, #body, #judge)),
-        Shape::InPlace => return in_place(spec, function, &judge),
+        Shape::InPlace => return in_place(spec, function),
         Shape::Guarded => return guarded(spec, function),
         Shape::ByType => quote! {{
             use #runtime::returned::*;
-            (&&&#runtime::Returned::<#returned>::TYPE).monitor_track(#entry, #body, #judge)
+            (&&&#runtime::Returned::by(&#body)).monitor_track(#entry, #body, #judge)
         }},
         Shape::Opened(stream) => {
             let ends = opened_ends(spec, stream);
@@ -121,30 +163,53 @@ fn plain_call(spec: &Spec, function: &Function) -> TokenStream {
             quote!(#runtime::track(#entry, #body, #judge))
         }
     };
-    after_entry(spec, function, &TokenStream::new(), &ended(spec, &call))
+    let closure = closure(spec, function, returned.as_ref(), rebound);
+    // That the body is one is nobody's business.
+    let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
+    let ended = ended(spec, &call);
+    after_entry(
+        spec,
+        function,
+        &TokenStream::new(),
+        &quote!(#allowed let #body = #runtime::once(#closure); #ended),
+    )
 }
 
-/// The runtime's function for what is promised of a future or a stream, which is said ahead, since the judge is checked before
-/// the compiler has worked the body's type out.
-fn promised_call(spec: &Spec) -> TokenStream {
+/// The runtime's function for what is promised of a future or a stream, and the judge of it.
+///
+/// What it is to be is said ahead, since the judge is checked before the compiler has worked the body's type out: by the
+/// judge's argument, where it is the declared type as it is in the signature, so that it is not found in both or in neither.
+fn promised_call(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
     let runtime = &spec.runtime;
-    let (name, promised) = match (&spec.promised, spec.shape) {
-        (Promise::Whole(promised) | Promise::InPart(promised), Shape::IntoFuture) => {
-            ("track_into_future", promised)
-        }
-        (Promise::Whole(promised), Shape::Future) => ("track_promised_future", promised),
-        (Promise::InPart(promised), Shape::Future) => ("track_returned_future", promised),
-        (Promise::Whole(promised), _) => ("track_promised_stream", promised),
-        (Promise::InPart(promised), _) => ("track_stream", promised),
+    let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
+    let name = match (&spec.promised, spec.shape) {
+        (_, Shape::IntoFuture) => "track_into_future",
+        (Promise::Whole(_), Shape::Future) => "track_promised_future",
+        (Promise::InPart(_), Shape::Future) => "track_returned_future",
+        (Promise::Whole(_), _) => "track_promised_stream",
+        (Promise::InPart(_), _) => "track_stream",
     };
     let name = Ident::new(name, Span::mixed_site());
-    let judge = matches!(spec.shape, Shape::Future | Shape::IntoFuture).then(|| quote!(, _));
-    quote!(#runtime::#name::<#promised, _ #judge>)
+    match &spec.promised {
+        Promise::Whole(promised) => {
+            (quote!(#runtime::#name), judge_of(spec, &elided(&function.signature, promised)))
+        }
+        Promise::InPart(promised) => {
+            let more = is_future.then(|| quote!(, _));
+            (quote!(#runtime::#name::<#promised, _ #more>), judge)
+        }
+    }
 }
 
 /// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
-fn closure(function: &Function, returned: Option<&TokenStream>, runtime: &TokenStream) -> TokenStream {
-    let braces = body_behind(&captured_in_order(function, runtime), function);
+fn closure(
+    spec: &Spec,
+    function: &Function,
+    returned: Option<&TokenStream>,
+    rebound: &TokenStream,
+) -> TokenStream {
+    let captured = captured_in_order(function, &spec.runtime);
+    let braces = body_behind(&quote!(#captured #rebound), function);
     let arrow = returned.map(|returned| quote!(-> #returned));
     quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
 }
@@ -155,43 +220,52 @@ fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &T
     let name = Ident::new("entry", Span::mixed_site());
     let entry = entry(spec, function);
     let check = spec.said_stream.as_ref().map(|said| quote!(#runtime::is_stream::<#said>();));
-    let is_future_of_one =
-        function.signature.asyncness.is_some() && may_be_awaited(&function.signature.output);
-    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
-    quote!(#check let #mutable #name = #entry; #allowed #call)
+    quote!(#check let #mutable #name = #entry; #call)
 }
 
-/// The end of the function: by a `return`, for people who ask their linter for one.
+/// The end of the function, as its last expression: a `return` would leave more than the body where another attribute puts
+/// that into a block of its own.
+///
+/// Nobody who asks their linter for a `return` is told of this one: an arm may say so, where an expression may not.
 fn ended(spec: &Spec, call: &TokenStream) -> TokenStream {
-    if spec.diverges { call.clone() } else { quote!(return #call;) }
+    if spec.diverges {
+        return call.clone();
+    }
+    let result = Ident::new("result", Span::mixed_site());
+    quote!(match #call { #[allow(clippy::implicit_return)] #result => #result })
 }
 
 /// The body where it is, between the two ends of its call.
-fn in_place(spec: &Spec, function: &Function, judge: &TokenStream) -> TokenStream {
+fn in_place(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
-    let [begun, result] = ["begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let colon = returned(spec).map(|returned| quote!(: #returned));
-    let (entry, body) = (entry(spec, function), within_braces(function, function.body.clone()));
-    // The other branch keeps what follows reachable when the body is nothing but a panic.
-    let ended = ended(spec, &quote!(#begun.end(#result, #judge)));
-    quote! {{
-        let #begun = #runtime::begin(#entry);
-        let #result #colon = if true #body else { #runtime::never_returned() };
+    let [entry, begun, result] =
+        ["entry", "begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let colon = returned(spec, function).map(|returned| quote!(: #returned));
+    let body = within_braces(function, function.body.clone());
+    let verdict = verdict(spec, &result);
+    let ended = ended(spec, &result.to_token_stream());
+    // An arm may be nothing but a panic, behind which all is unreachable.
+    let call = quote! {
+        let #begun = #runtime::begin(&mut #entry);
+        let #result #colon = match () { () => #body };
+        #[allow(unreachable_code)]
+        #begun.end(&#verdict);
         #ended
-    }}
+    };
+    after_entry(spec, function, &quote!(mut), &call)
 }
 
 /// The body as the function's own, under a guard.
 fn guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
-    let guard = Ident::new("guard", Span::mixed_site());
-    let (entry, body) = (entry(spec, function), &function.body);
-    quote!(let #guard = #runtime::guard(#entry); #body)
+    let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
+    let body = moved(function);
+    after_entry(spec, function, &quote!(mut), &quote!(let #guard = #runtime::guard(&mut #entry); #body))
 }
 
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let returned = returned(spec);
+    let returned = returned(spec, function);
     // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
     let colon = returned.as_ref().map(|returned| quote!(: #returned));
     let never = returned.map(|returned| never_reached_return(&returned, runtime));
@@ -209,12 +283,14 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
         _ => (settled(spec, &entry, &result), quote!(#result)),
     };
     let ended = ended(spec, &given);
+    let is_future_of_one = may_be_awaited(&function.signature.output);
+    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
     after_entry(
         spec,
         function,
         &quote!(mut),
         &quote! {
-            let #pinned = #body;
+            #allowed let #pinned = #body;
             let #result #colon = #runtime::across(&mut #entry, #runtime::pin!(#pinned)).await;
             #settled #ended
         },
@@ -253,10 +329,11 @@ fn opened_ends(spec: &Spec, stream: Stream) -> TokenStream {
 }
 
 /// The type of the body as the runtime sees it.
-fn returned(spec: &Spec) -> Option<TokenStream> {
+fn returned(spec: &Spec, function: &Function) -> Option<TokenStream> {
     let runtime = &spec.runtime;
     if spec.diverges {
         return Some(quote!(#runtime::Never));
     }
-    spec.returned.as_ref().map(quote::ToTokens::to_token_stream)
+    let declared = spec.returned.as_ref()?;
+    Some(elided(&function.signature, declared).to_token_stream())
 }

@@ -11,6 +11,7 @@ mod arguments;
 mod block;
 mod diagnostics;
 mod early;
+mod elision;
 mod entry;
 mod expand;
 mod field;

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature, Type};
+use syn::{Attribute, FnArg, GenericArgument, Pat, PatIdent, PathArguments, ReceiverKind, Signature, Type};
 
 use crate::function::Function;
 
@@ -63,6 +63,64 @@ fn is_plain(declared: &Type) -> bool {
     }
 }
 
+/// Whether nobody can tell when the function drops its parameters, but by the memory that they give back.
+pub(crate) fn are_dropped_unseen(signature: &Signature) -> bool {
+    signature.inputs.iter().all(|input| match input {
+        FnArg::Receiver(receiver) => match &receiver.kind {
+            ReceiverKind::Value => false,
+            ReceiverKind::Typed(_, declared) => is_dropped_unseen(declared),
+            _ => true,
+        },
+        FnArg::Typed(parameter) => is_dropped_unseen(&parameter.ty),
+    })
+}
+
+/// Whether the type is a plain one, or one of the standard library's that holds nothing else.
+fn is_dropped_unseen(declared: &Type) -> bool {
+    match declared {
+        declared if is_plain(declared) => true,
+        Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_dropped_unseen),
+        Type::Array(array) => is_dropped_unseen(&array.elem),
+        Type::Slice(slice) => is_dropped_unseen(&slice.elem),
+        Type::Group(group) => is_dropped_unseen(&group.elem),
+        Type::Paren(paren) => is_dropped_unseen(&paren.elem),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            OWNERS.iter().any(|name| last.ident == name) && match &last.arguments {
+                PathArguments::None => true,
+                PathArguments::AngleBracketed(arguments) => arguments.args.iter().all(
+                    |argument| !matches!(argument, GenericArgument::Type(held) if !is_dropped_unseen(held)),
+                ),
+                PathArguments::Parenthesized(_) => false,
+            }
+        }),
+        _ => false,
+    }
+}
+
+/// Types of the standard library that own memory, if anything, and drop what they hold.
+const OWNERS: [&str; 19] = [
+    "str",
+    "String",
+    "Vec",
+    "Box",
+    "Option",
+    "Result",
+    "Rc",
+    "Arc",
+    "Cow",
+    "Path",
+    "PathBuf",
+    "OsString",
+    "Duration",
+    "Instant",
+    "SystemTime",
+    "HashMap",
+    "BTreeMap",
+    "HashSet",
+    "BTreeSet",
+];
+
 const PRIMITIVES: [&str; 16] = [
     "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
     "f32", "f64",
@@ -72,16 +130,18 @@ fn is_underscored(name: &Ident) -> bool {
     name.to_string().starts_with('_')
 }
 
-/// Gives the parameters that an async body may assign a borrow of its own to: `mut text: &str`.
+/// Gives a body that captures its parameters those that it may assign to: `mut text: &str`.
 ///
-/// As a captured variable it would keep the caller's lifetime; bound again inside the body, it takes any that fits.
+/// As a captured variable, one would keep the caller's lifetime in an async body, and lints take the assignment for one that is
+/// meant to be seen outside. Bound again inside the body, it takes any lifetime that fits, and is the body's own.
 /// Returns the signature without their `mut`, and the statements that bind them again.
 pub(crate) fn rebound(signature: &Signature) -> (Signature, TokenStream) {
+    let is_async = signature.asyncness.is_some();
     let mut signature = signature.clone();
     let mut statements = TokenStream::new();
     for input in &mut signature.inputs {
         if let FnArg::Typed(parameter) = input
-            && borrows(&parameter.ty)
+            && (is_async && borrows(&parameter.ty) || is_dropped_unseen(&parameter.ty))
         {
             let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
             let mut rebind = Rebind(quote!(#(#conditions)*), TokenStream::new());
@@ -102,7 +162,9 @@ impl VisitMut for Rebind {
         {
             let (Self(condition, statements), name) = (self, &binding.ident);
             // By the user's own name, which lints would take for the user's own statement.
-            let allowed = quote!(#[allow(clippy::shadow_same, clippy::useless_let_if_seq)]);
+            let allowed = quote! {
+                #[allow(clippy::collection_is_never_read, clippy::shadow_same, clippy::useless_let_if_seq)]
+            };
             statements.extend(quote!(#condition #allowed let #mutability #name = #name;));
         } else {
             visit_mut::visit_pat_ident_mut(self, binding);
@@ -111,7 +173,7 @@ impl VisitMut for Rebind {
 }
 
 /// Whether a reference or a lifetime stands in the type.
-fn borrows(declared: &Type) -> bool {
+pub(crate) fn borrows(declared: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
             TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),

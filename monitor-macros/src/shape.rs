@@ -3,15 +3,16 @@
 use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
-use crate::early::leaves_early;
+use crate::early::{leaves_early, may_wait};
 use crate::function::Function;
+use crate::parameters::{are_dropped_unseen, borrows};
 
 /// How a function is tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Until its body returns.
     Value,
-    /// Until its body ends, which is left in its place: in a closure `#[track_caller]` would lose the caller.
+    /// Until its body ends, which is left in its place: a closure hides it from lints, and the caller from `#[track_caller]`.
     InPlace,
     /// Until its body ends, which is left in its place and cannot end in an error; so a guard is enough.
     Guarded,
@@ -104,15 +105,23 @@ impl Shape {
     pub(crate) fn of(function: &Function, stream: bool, is_judged: bool) -> Self {
         let shape = Self::of_signature(&function.signature, stream, is_judged);
         let is_caller_tracked = is_track_caller(function);
+        // A destructor that somebody may see is a part of the call, which takes a closure that owns the parameters.
+        let stays_in_place = is_caller_tracked || are_dropped_unseen(&function.signature);
+        // Of a borrow that does not hold, the compiler speaks best where it is the end of a function or a closure.
+        let is_in_place = || {
+            let output = &function.signature.output;
+            stays_in_place && !leaves_early(&function.body) && (is_caller_tracked || !gives_borrow(output))
+        };
         match (shape, &function.signature.output) {
             // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
             (Self::Value, ReturnType::Type(_, declared)) if !is_judged && is_promise(declared) => {
                 Self::Guarded
             }
-            (Self::Value, output) if !is_judged && is_caller_tracked && is_never_an_error(output) => {
+            (Self::Value, output) if !is_judged && stays_in_place && is_never_an_error(output) => {
                 Self::Guarded
             }
-            (Self::Value, _) if is_caller_tracked && !leaves_early(&function.body) => Self::InPlace,
+            (Self::Value, _) if is_in_place() => Self::InPlace,
+            (Self::Async, _) if !may_wait(&function.body) && is_in_place() => Self::InPlace,
             (Self::ByType, output)
                 if is_caller_tracked && !stream && !is_boxed(output) && !leaves_early(&function.body) =>
             {
@@ -175,6 +184,10 @@ fn is_promise(declared: &Type) -> bool {
     }
 }
 
+fn gives_borrow(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, declared) if borrows(declared))
+}
+
 fn is_track_caller(function: &Function) -> bool {
     function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
 }
@@ -193,11 +206,21 @@ fn is_boxed(output: &ReturnType) -> bool {
 fn is_never_an_error(output: &ReturnType) -> bool {
     match output {
         ReturnType::Default => true,
-        ReturnType::Type(_, declared) => {
-            is_value(declared)
-                && !matches!(&**declared, Type::Path(path) if path.path.is_ident("Self"))
-                && ok_type(declared).is_none()
-        }
+        ReturnType::Type(_, declared) => cannot_fail(declared),
+    }
+}
+
+/// Whether nobody can make the type one that decides for itself, which takes a type of one's own, nor is it a `Result`.
+fn cannot_fail(declared: &Type) -> bool {
+    match declared {
+        Type::Reference(reference) => cannot_fail(&reference.elem),
+        Type::Group(group) => cannot_fail(&group.elem),
+        Type::Paren(paren) => cannot_fail(&paren.elem),
+        Type::Path(path) if path.path.is_ident("str") => true,
+        Type::Path(path) if path.path.is_ident("Self") => false,
+        Type::Path(_) => is_value(declared) && ok_type(declared).is_none(),
+        Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Slice(_) | Type::Tuple(_) => true,
+        _ => false,
     }
 }
 

@@ -31,6 +31,12 @@ pub fn never_returned<R>() -> R {
     unreachable!("emitted in branches that are never taken")
 }
 
+/// Tells the compiler that a body runs once, so that what it gives may borrow from what it owns.
+#[inline]
+pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
+    body
+}
+
 /// Mentions a parameter, which makes the body capture it here.
 #[inline]
 pub fn captured<T: ?Sized>(_: &T) {}

@@ -1,64 +1,47 @@
 //! Calls whose body stays where it is, in the function itself.
 
 use super::Verdict;
-use super::guard::Call;
-use super::lineage::CallId;
+use super::guard::{Call, Running};
 use super::outcome::Outcome;
 
-/// A call whose body is not handed over: it stands between [`begin`] and [`Begun::end`], in the function itself.
+/// A call whose body stands between [`begin`] and [`Begun::end`], in the function itself.
 #[derive(Debug)]
-pub struct Begun {
-    call: Call,
-    around: CallId,
-}
+pub struct Begun<'c>(Running<'c>);
 
-/// Begins a call in place. Unless it is ended, it ends as a panic when it is dropped.
+/// Begins a call in place. Unless it is ended, it ends when it is dropped.
 #[inline]
-pub fn begin(mut call: Call) -> Begun {
-    let around = call.begin();
-    Begun { call, around }
+pub fn begin(call: &mut Call) -> Begun<'_> {
+    Begun(call.run())
 }
 
-impl Begun {
-    /// Ends the call with what its result says.
+impl Begun<'_> {
+    /// Ends the call as the verdict on its result says.
     #[inline]
-    pub fn end<R>(mut self, result: R, judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>) -> R {
-        let verdict = judge(&result);
-        self.call.settle(self.around, verdict.outcome);
-        self.call.log(&verdict);
-        result
-    }
-}
-
-impl Drop for Begun {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.call.has_ended() {
-            self.call.settle(self.around, Outcome::Panic);
-        }
+    pub fn end(self, verdict: &Verdict<'_>) {
+        self.0.settle(verdict);
     }
 }
 
 /// A call that cannot end in an error: it ends with the guard.
 #[derive(Debug)]
-pub struct Guard {
-    begun: Begun,
+pub struct Guard<'c> {
+    call: &'c mut Call,
     was_panicking: bool,
 }
 
 /// Begins a call that ends when the guard is dropped: as a panic if the thread unwinds by then, else as a success.
 #[inline]
-pub fn guard(call: Call) -> Guard {
-    Guard { begun: begin(call), was_panicking: std::thread::panicking() }
+pub fn guard(call: &mut Call) -> Guard<'_> {
+    call.resume();
+    Guard { call, was_panicking: std::thread::panicking() }
 }
 
-impl Drop for Guard {
+impl Drop for Guard<'_> {
     #[inline]
     fn drop(&mut self) {
         // A call made by a destructor, while the thread unwinds already, is judged by itself.
         if self.was_panicking || !std::thread::panicking() {
-            let Begun { call, around } = &mut self.begun;
-            call.settle(*around, Outcome::Success);
+            self.call.leave_as(Outcome::Success);
         }
     }
 }

@@ -11,13 +11,19 @@ use super::stream::{ItemJudge, hand_on_boxed, track_boxed_stream};
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.
 
-/// A return type, by which emitted code chooses how to track: `(&&&Returned::<R>::TYPE).monitor_track(…)`.
+/// A return type, by which emitted code chooses how to track: `(&&&Returned::by(&body)).monitor_track(…)`.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<fn() -> R>);
 
 impl<R> Returned<R> {
     /// The only value.
     pub const TYPE: Self = Self(PhantomData);
+
+    /// That of the body, which says it already: said once more, a type that does not exist would be one error more.
+    #[inline]
+    pub const fn by(_: &impl FnOnce() -> R) -> Self {
+        Self::TYPE
+    }
 }
 
 /// The function returns a boxed future.

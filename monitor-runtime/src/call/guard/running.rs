@@ -6,7 +6,8 @@ use super::super::outcome::Outcome;
 use super::{Call, Stage};
 use crate::registry::CallKind;
 
-/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic.
+/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic; dropped otherwise, as a
+/// success, since a macro's `return` went past the end of a body that is in its place.
 #[derive(Debug)]
 pub(in crate::call) struct Running<'c> {
     pub(super) call: &'c mut Call,
@@ -58,7 +59,8 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         // Ended already if it was the log line of its error that panicked.
         if !self.call.has_ended() {
-            self.call.settle(self.around, Outcome::Panic);
+            let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Success };
+            self.call.settle(self.around, outcome);
         }
     }
 }

@@ -1,0 +1,126 @@
+//! Lifetimes that emitted code need not name, so that lints see whether the user has to.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::visit_mut::{self, VisitMut};
+use syn::{FnArg, GenericParam, Lifetime, Signature, Type};
+
+/// The type with `'_` for each lifetime that the function could leave out, as one that a single argument has.
+///
+/// Clippy takes a lifetime that is named in the body for one that is needed. Others keep their names, by which the compiler says
+/// which of them do not fit.
+pub(crate) fn elided(signature: &Signature, declared: &Type) -> Type {
+    let mut declared = declared.clone();
+    let needless = needless(signature);
+    // Between these parentheses, a lifetime that is left out is another one.
+    if !needless.is_empty() && !holds_signature(declared.to_token_stream()) {
+        Elide(&needless).visit_type_mut(&mut declared);
+    }
+    declared
+}
+
+struct Elide<'a>(&'a [Lifetime]);
+
+impl VisitMut for Elide<'_> {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if self.0.contains(lifetime) {
+            *lifetime = Lifetime::new("'_", lifetime.span());
+        }
+        visit_mut::visit_lifetime_mut(self, lifetime);
+    }
+}
+
+/// The function's lifetimes that stand once in its arguments, where no other does or on `self`.
+fn needless(signature: &Signature) -> Vec<Lifetime> {
+    let (generics, output) = (&signature.generics, &signature.output);
+    if generics.where_clause.is_some() || output.to_token_stream().is_empty() {
+        return Vec::new();
+    }
+    let of_inputs = signature.inputs.iter().map(|input| lifetimes(input.to_token_stream()).len());
+    let is_alone = of_inputs.sum::<usize>() == 1;
+    let receiver = signature.receiver().map(|receiver| lifetimes(receiver.to_token_stream()));
+    generics
+        .params
+        .iter()
+        .filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(parameter) if parameter.bounds.is_empty() => Some(&parameter.lifetime),
+            _ => None,
+        })
+        .filter(|lifetime| {
+            let name = lifetime.ident.to_string();
+            let is_of_self = receiver.as_deref().is_some_and(|of_self| of_self == [name.clone()]);
+            let others = signature.inputs.iter().filter(|input| !matches!(input, FnArg::Receiver(_)));
+            let mut others = others.flat_map(|input| lifetimes(input.to_token_stream()));
+            if is_of_self {
+                !others.any(|other| other == name)
+            } else {
+                is_alone && others.any(|other| other == name)
+            }
+        })
+        .cloned()
+        .collect()
+}
+
+/// Each lifetime in the tokens by its name, which is empty for that of a plain `&`.
+fn lifetimes(tokens: TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => found.extend(lifetimes(group.stream())),
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                found.extend(tokens.next().map(|name| name.to_string()));
+            }
+            TokenTree::Punct(punct)
+                if punct.as_char() == '&'
+                    && !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'') =>
+            {
+                found.push(String::new());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether the type has a signature in it, as `fn(&str) -> &str` or `Fn(&str) -> &str`.
+fn holds_signature(declared: TokenStream) -> bool {
+    let mut before = None;
+    declared.into_iter().any(|token| {
+        let is_signature = match (&token, before.replace(token.clone())) {
+            (TokenTree::Punct(close), Some(TokenTree::Punct(dash))) => {
+                close.as_char() == '>' && dash.as_char() == '-'
+            }
+            (TokenTree::Group(group), Some(TokenTree::Ident(_))) if !group.stream().is_empty() => true,
+            _ => false,
+        };
+        is_signature || matches!(token, TokenTree::Group(group) if holds_signature(group.stream()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn returned(signature: &str) -> String {
+        let signature: Signature = syn::parse_str(signature).unwrap();
+        let syn::ReturnType::Type(_, declared) = &signature.output else { panic!("returns nothing") };
+        elided(&signature, declared).to_token_stream().to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn a_lifetime_that_could_be_left_out_is() {
+        assert_eq!(returned("fn f<'a>(text: &'a str) -> &'a str"), "&'_str");
+        assert_eq!(returned("fn f<'a>(text: Name<'a>, number: u8) -> Option<Name<'a>>"), "Option<Name<'_>>");
+        assert_eq!(returned("fn f<'a>(&'a self, other: &str) -> &'a str"), "&'_str");
+    }
+
+    #[test]
+    fn a_lifetime_that_is_needed_keeps_its_name() {
+        assert_eq!(returned("fn f<'a>(text: &'a str, other: &str) -> &'a str"), "&'astr");
+        assert_eq!(returned("fn f<'a>(text: &'a str, other: &'a str) -> &'a str"), "&'astr");
+        assert_eq!(returned("fn f<'a: 'static>(text: &'a str) -> &'a str"), "&'astr");
+        assert_eq!(returned("fn f<'a>(text: &'a str) -> fn(&str) -> &'a str"), "fn(&str)->&'astr");
+        assert_eq!(returned("fn f<'a>(&self, text: &'a str) -> &'a str"), "&'astr");
+    }
+}
