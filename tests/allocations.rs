@@ -1,5 +1,7 @@
 //! What is allocated in the steady state, counted thread by thread: the writer's thread is not in these figures.
 
+#![allow(clippy::unnecessary_wraps, reason = "the form is what is tested")]
+
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::pin;

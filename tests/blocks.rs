@@ -1,5 +1,6 @@
 //! Impl blocks: every method that has a body is tracked under its type's name, and whatever else stands there stays.
 
+#![allow(clippy::unnecessary_literal_bound, reason = "the form is what is tested")]
 #![deny(warnings)]
 
 use std::borrow::Borrow;

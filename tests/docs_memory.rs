@@ -1,6 +1,8 @@
 //! The memory that the metrics reference says a family takes at most, against what the process really takes.
 //!
 //! One test, in a process of its own, since it is the process that is measured.
+
+#![allow(clippy::semicolon_if_nothing_returned, reason = "the form is what is tested")]
 #![cfg(target_os = "linux")]
 
 use std::fs;

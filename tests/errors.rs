@@ -1,5 +1,7 @@
 //! An error that a tracked call returns is logged once, by the innermost call that saw it.
 
+#![allow(clippy::unused_async, reason = "the form is what is tested")]
+
 use std::fmt;
 
 use futures_util::StreamExt as _;

@@ -1,7 +1,7 @@
 //! Lints see a tracked function as if the attribute were not there; the messages themselves stand in `ui/fail/lints`.
 //!
-//! An `expect` that is not fulfilled is a warning, and a warning fails this file. What clippy reports of `ui/twins.rs` is
-//! compared, with the attributes and without.
+//! An `expect` that is not fulfilled is a warning, and a warning fails this file. `lint_twins` compares what clippy
+//! reports with the attributes and without.
 
 #![deny(warnings)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
@@ -40,10 +40,6 @@
     clippy::unwrap_used,
     clippy::wildcard_imports
 )]
-
-#[allow(warnings, reason = "what clippy reports of this file is tested, not what it would of that one")]
-#[path = "support/twins.rs"]
-mod twins;
 
 use core::fmt::Error;
 use core::future::ready;
@@ -190,23 +186,4 @@ async fn what_lints_accept_and_refuse_runs() {
     assert_eq!(in_place("ab"), Ok(2));
     assert_eq!(items(vec![1]).count().await, 1);
     assert_eq!(opened(vec![1]).await.map(|stream| stream.count().now_or_never()), Ok(Some(1)));
-}
-
-#[test]
-fn clippy_reports_the_same_with_and_without_the_attributes() {
-    let (tracked, plain) = (twins::reports(twins::TRACKED), twins::reports(&twins::plain()));
-    let named = |(line, lint, _): &twins::Report| (*line, lint.clone());
-    let known = |difference| twins::known(difference);
-    let (lost, added): (Vec<_>, Vec<_>) = (
-        plain.difference(&tracked).filter(|report| !known("lost").contains(&named(report))).collect(),
-        tracked.difference(&plain).filter(|report| !known("added").contains(&named(report))).collect(),
-    );
-    assert!(lost.is_empty() && added.is_empty(), "lost: {lost:#?}\nadded: {added:#?}");
-    for (_, lint) in known("lost").iter().chain(&known("added")) {
-        assert!(
-            include_str!("../docs/attributes.md").contains(&format!("`{lint}`")),
-            "{lint} is not in the guide"
-        );
-    }
-    assert!(plain.intersection(&tracked).count() > 90, "few lints fire: {plain:#?}");
 }

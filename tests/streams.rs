@@ -1,5 +1,10 @@
 //! Functions that return a future or a stream: the call is what the caller polls, not its making.
 
+#![allow(
+    clippy::elidable_lifetime_names,
+    clippy::implied_bounds_in_impls,
+    reason = "the form is what is tested"
+)]
 #![deny(warnings)]
 
 use std::pin::Pin;

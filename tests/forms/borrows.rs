@@ -1,5 +1,7 @@
 //! What the borrow checker accepts of a function it accepts of the tracked one, and drops happen when they did.
 
+#![allow(clippy::elidable_lifetime_names, reason = "the form is what is tested")]
+
 use std::borrow::Cow;
 use std::fmt::Display;
 

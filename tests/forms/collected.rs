@@ -1,5 +1,7 @@
 //! Forms that people have reported other attributes to fail on, and their neighbours.
 
+#![allow(clippy::unnecessary_wraps, reason = "the form is what is tested")]
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::error::Error;

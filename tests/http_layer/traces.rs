@@ -1,5 +1,7 @@
 //! A request belongs to the trace that its caller names, in its log lines and in the calls it makes.
 
+#![allow(clippy::unused_async, reason = "the form is what is tested")]
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;

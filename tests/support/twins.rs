@@ -30,7 +30,8 @@ pub(crate) fn reports(program: &str) -> BTreeSet<Report> {
     let runtime = root.join("monitor-runtime");
     let manifest = format!(
         "[package]\nname = \"twins\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-         monitor-runtime = {{ path = {runtime:?}, default-features = false, features = [\"macros\"] }}\n"
+         monitor-runtime = {{ path = \"{}\", default-features = false, features = [\"macros\"] }}\n",
+        runtime.display()
     );
     fs::write(package.path().join("Cargo.toml"), manifest).unwrap();
     fs::copy(root.join("Cargo.lock"), package.path().join("Cargo.lock")).unwrap();
@@ -62,9 +63,9 @@ fn report(message: &Value) -> Option<Report> {
 pub(crate) fn known(difference: &str) -> BTreeSet<(u64, String)> {
     let marker = format!("// {difference}: ");
     let lines = (1..).zip(TRACKED.lines());
-    let marked = lines.flat_map(|(number, line)| {
-        line.split("// ").filter_map(move |mark| Some((number, mark.strip_prefix(difference)?)))
+    let found = lines.flat_map(|(number, line)| {
+        line.split("// ").filter_map(move |text| Some((number, text.strip_prefix(difference)?)))
     });
     assert!(TRACKED.contains(&marker));
-    marked.map(|(number, lint)| (number, lint.trim_start_matches(": ").trim().to_owned())).collect()
+    found.map(|(number, lint)| (number, lint.trim_start_matches(": ").trim().to_owned())).collect()
 }
