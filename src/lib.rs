@@ -38,6 +38,9 @@ mod pages {
     #[doc = include_str!("../docs/opentelemetry.md")]
     mod opentelemetry {}
 
+    #[doc = include_str!("../docs/other_attributes.md")]
+    mod other_attributes {}
+
     #[doc = include_str!("../docs/scaling.md")]
     mod scaling {}
 }

@@ -35,6 +35,7 @@ fn monitoring_setup_shows_a_configuration_and_a_command_that_there_are() {
 #[test]
 fn attributes_and_architecture_show_rust_only() {
     Page::open("docs/attributes.md").check(&[]);
+    Page::open("docs/other_attributes.md").check(&[]);
     Page::open("docs/architecture.md").check(&[]);
 }
 

@@ -27,7 +27,7 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
@@ -39,6 +39,7 @@ const PAGES: [&str; 12] = [
     "docs/metrics.md",
     "docs/monitoring_setup.md",
     "docs/opentelemetry.md",
+    "docs/other_attributes.md",
     "docs/scaling.md",
 ];
 
