@@ -1,7 +1,7 @@
 //! What a function gives its caller, which decides when its call ends.
 
 use syn::visit::Visit;
-use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+use syn::{Attribute, GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
 use crate::early::{leaves_early, may_wait};
 use crate::function::Function;
@@ -117,7 +117,12 @@ impl Shape {
             (Self::Value, ReturnType::Type(_, declared)) if !is_judged && is_promise(declared) => {
                 Self::Guarded
             }
-            (Self::Value, output) if !is_judged && stays_in_place && is_never_an_error(output) => {
+            (Self::Value, output)
+                if !is_judged
+                    && stays_in_place
+                    && is_never_an_error(output)
+                    && !may_be_rewritten(&function.attributes) =>
+            {
                 Self::Guarded
             }
             (Self::Value, _) if is_in_place() => Self::InPlace,
@@ -186,6 +191,50 @@ fn is_promise(declared: &Type) -> bool {
 
 fn gives_borrow(output: &ReturnType) -> bool {
     matches!(output, ReturnType::Type(_, declared) if borrows(declared))
+}
+
+/// Attributes of the compiler, and the first words of those of its tools. None of them changes what the function returns.
+const INERT: [&str; 30] = [
+    "allow",
+    "automatically_derived",
+    "bench",
+    "cfg",
+    "clippy",
+    "cold",
+    "coverage",
+    "deny",
+    "deprecated",
+    "diagnostic",
+    "doc",
+    "expect",
+    "export_name",
+    "forbid",
+    "ignore",
+    "inline",
+    "instruction_set",
+    "link_section",
+    "must_use",
+    "no_mangle",
+    "optimize",
+    "rustdoc",
+    "rustfmt",
+    "should_panic",
+    "target_feature",
+    "test",
+    "track",
+    "track_caller",
+    "unsafe",
+    "warn",
+];
+
+/// Whether an attribute of another crate is still to run, which may make the function return another type than it says now:
+/// `culpa::throws` makes a `Result` of it. A body that is held against the declared type then does not compile, where one under
+/// a guard would count each error as a success.
+fn may_be_rewritten(attributes: &[Attribute]) -> bool {
+    let is_inert = |attribute: &Attribute| {
+        attribute.path().segments.first().is_some_and(|first| INERT.iter().any(|inert| first.ident == inert))
+    };
+    !attributes.iter().all(is_inert)
 }
 
 fn is_track_caller(function: &Function) -> bool {

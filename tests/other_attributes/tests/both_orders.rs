@@ -196,6 +196,12 @@ mod contracts {
     struct Counter(u32);
 
     impl Counter {
+        #[track_skill("contracts_method_above")]
+        #[contracts::ensures(self.0 > 0)]
+        fn count(&mut self) {
+            self.0 += 1;
+        }
+
         #[contracts::ensures(self.0 > 0)]
         #[track_skill("contracts_method_below")]
         fn add(&mut self) {
@@ -207,10 +213,12 @@ mod contracts {
     fn contracts_are_counted_in_both_orders() {
         let recording = Recording::start();
         let mut counter = Counter(0);
+        counter.count();
         counter.add();
         assert_eq!(above(1) + below(1), 4);
         assert_eq!(counted(&recording, "contracts_above"), [1.0, 0.0]);
         assert_eq!(counted(&recording, "contracts_below"), [1.0, 0.0]);
+        assert_eq!(counted(&recording, "contracts_method_above"), [1.0, 0.0]);
         assert_eq!(counted(&recording, "contracts_method_below"), [1.0, 0.0]);
     }
 }
@@ -396,12 +404,13 @@ mod property_test {
     }
 
     #[test]
-    fn a_property_test_is_counted_by_its_cases() {
+    fn a_property_test_is_counted_by_cases_above_and_once_below() {
         let recording = Recording::start();
         above();
         below();
-        assert_eq!(counted(&recording, "proptest_above"), [4.0, 0.0]);
-        assert_eq!(counted(&recording, "proptest_below"), [4.0, 0.0]);
+        // Both are tests of their own too, which may run meanwhile: at most one more call of each.
+        assert!(counted(&recording, "proptest_above")[0] >= 4.0);
+        assert!((1.0..=2.0).contains(&counted(&recording, "proptest_below")[0]));
     }
 }
 
@@ -431,6 +440,7 @@ mod trait_variant {
     use super::{Recording, block_on, counted};
     use monitor_runtime::track_skill;
 
+    #[allow(dead_code, reason = "only its variant is implemented")]
     #[trait_variant::make(SendTool: Send)]
     trait Tool {
         async fn run(&self) -> Result<u32, String>;
