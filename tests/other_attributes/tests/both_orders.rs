@@ -1,5 +1,11 @@
-//! A row of docs/other_attributes.md a module: ours above the other attribute, and ours below it, each counted as the plain
-//! function would run.
+//! Each module is a row of `docs/other_attributes.md`: our attribute above another crate's, and below it. The counts show
+//! that the body ran as often as without ours.
+
+#![allow(
+    clippy::unused_async,
+    clippy::unnecessary_wraps,
+    reason = "what is tried is the attributes, not the bodies"
+)]
 
 use monitor_runtime::testing::Recording;
 
@@ -91,12 +97,13 @@ mod auto_impl {
     struct One;
     impl Tool for One {}
 
+    fn run(tool: impl Tool) -> u32 {
+        tool.run()
+    }
+
     #[test]
     fn auto_impl_above_is_counted_once() {
         let recording = Recording::start();
-        fn run(tool: impl Tool) -> u32 {
-            tool.run()
-        }
         assert_eq!(run(&One), 1);
         assert_eq!(counted(&recording, "auto_impl_below"), [1.0, 0.0]);
     }
