@@ -4,6 +4,7 @@
 #![allow(
     clippy::unused_async,
     clippy::unnecessary_wraps,
+    clippy::redundant_else,
     reason = "what is tried is the attributes, not the bodies"
 )]
 
