@@ -30,6 +30,8 @@ mod block;
 mod diagnostics;
 #[path = "../../monitor-macros/src/early.rs"]
 mod early;
+#[path = "../../monitor-macros/src/elision.rs"]
+mod elision;
 #[path = "../../monitor-macros/src/entry.rs"]
 mod entry;
 #[path = "../../monitor-macros/src/expand.rs"]
@@ -50,6 +52,10 @@ mod operation;
 mod options;
 #[path = "../../monitor-macros/src/parameters.rs"]
 mod parameters;
+#[path = "../../monitor-macros/src/refusal.rs"]
+mod refusal;
+#[path = "../../monitor-macros/src/self_type.rs"]
+mod self_type;
 #[path = "../../monitor-macros/src/shape.rs"]
 mod shape;
 #[path = "../../monitor-macros/src/slot.rs"]
