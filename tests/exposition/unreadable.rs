@@ -94,6 +94,24 @@ fn of_values() -> Vec<Bad> {
     ]
 }
 
+fn of_two_types() -> Vec<Bad> {
+    let one_of = |kind: MetricType, label: &str| {
+        let labels = [("a", label)];
+        match kind {
+            MetricType::COUNTER => counter(&labels, 7.0),
+            MetricType::GAUGE => gauge(&labels, f64::NAN),
+            MetricType::HISTOGRAM => histogram(&labels, &[(1.0, 1)], 1, 0.5),
+            _ => summary(&labels, &[(0.5, 1.0)], 1, 1.0),
+        }
+    };
+    let kinds = [MetricType::COUNTER, MetricType::GAUGE, MetricType::HISTOGRAM, MetricType::SUMMARY];
+    let pairs = kinds.into_iter().flat_map(|one| kinds.map(|other| (one, other)));
+    let merged = pairs.filter(|(one, other)| one != other).map(|(one, other)| {
+        (family("bad", one, vec![one_of(one, "1"), one_of(other, "2")]), "of another type than the metric")
+    });
+    merged.collect()
+}
+
 fn of_our_names() -> Vec<Bad> {
     let named =
         |name: &str| (family(name, MetricType::GAUGE, vec![gauge(&[], 1.0)]), "that of another metric");
@@ -128,12 +146,16 @@ fn holds(scrape: &[u8], name: &str) -> bool {
 
 /// A monitor whose registry gives `theirs` beside a good metric.
 fn beside(theirs: Vec<MetricFamily>) -> Monitor {
+    registry_beside(theirs).1
+}
+
+fn registry_beside(theirs: Vec<MetricFamily>) -> (Registry, Monitor) {
     let registry = Registry::new();
     let monitor = Monitor::builder().registry(registry.clone()).build().unwrap();
     registry.register(Box::new(IntCounter::new("good_total", "Good.").unwrap())).unwrap();
     registry.register(Gives::new("given", theirs)).unwrap();
     agent();
-    monitor
+    (registry, monitor)
 }
 
 /// All three forms of a scrape, which every reader reads and which hold what is good.
@@ -191,6 +213,26 @@ fn a_family_whose_values_contradict_its_type_is_left_out() {
 }
 
 #[test]
+fn a_family_with_values_of_two_types_is_left_out() {
+    each_is_left_out(of_two_types());
+}
+
+#[test]
+fn a_name_that_two_collectors_give_different_types_is_left_out() {
+    let (registry, monitor) = registry_beside(vec![]);
+    for (name, kind, metric) in [
+        ("one", MetricType::GAUGE, gauge(&[("a", "1")], 1.0)),
+        ("two", MetricType::COUNTER, counter(&[("a", "2")], 7.0)),
+    ] {
+        registry.register(Gives::new(name, vec![family("bad", kind, vec![metric])])).unwrap();
+    }
+    let mut forms = [const { Vec::new() }; 3];
+    let said = capture_logs(|| forms = read_by_everyone(&monitor));
+    assert_eq!(said.len(), 3, "said once a scrape: {said:?}");
+    assert!(forms.iter().all(|form| !holds(form, "bad")), "{}", text(&forms[0]));
+}
+
+#[test]
 fn a_family_under_one_of_our_names_is_left_out_and_ours_stays() {
     each_is_left_out(of_our_names());
     let theirs = family("log_events_total", MetricType::GAUGE, vec![gauge(&[("level", "theirs")], 7.0)]);
@@ -216,7 +258,7 @@ fn of_two_families_with_samples_of_one_name_the_first_stays() {
 
 #[test]
 fn one_family_of_each_bad_kind_costs_prometheus_nothing() {
-    let all = [of_names(), of_series(), of_values(), of_our_names()].concat();
+    let all = [of_names(), of_series(), of_values(), of_two_types(), of_our_names()].concat();
     let monitor = beside(all.into_iter().map(|(bad, _)| bad).collect());
     let (_runtime, address) = served(&monitor);
     let prometheus = Prometheus::scraping(address, &["/health/metrics", "/text"], "");

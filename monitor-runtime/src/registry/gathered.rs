@@ -54,7 +54,8 @@ pub(super) fn check(family: &MetricFamily) -> Result<(), String> {
         if metrics.len() > 1 && !seen.insert(identity(metric)) {
             return Err(format!("the series {} is given twice", shown(metric)));
         }
-        check_value(kind, metric).map_err(|wrong| format!("in the series {}, {wrong}", shown(metric)))?;
+        let checked = check_type(kind, metric).and_then(|()| check_value(kind, metric));
+        checked.map_err(|wrong| format!("in the series {}, {wrong}", shown(metric)))?;
     }
     Ok(())
 }
@@ -105,6 +106,23 @@ fn identity(metric: &Metric) -> Vec<(&str, &str)> {
 fn shown(metric: &Metric) -> String {
     let labels = metric.get_label().iter().map(|pair| format!("{}={:?}", pair.name(), pair.value()));
     format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
+}
+
+/// A registry merges what two collectors give under one name, and takes the type of the first. The value of the other would then
+/// be read from a field that is not set, as 0.
+fn check_type(kind: MetricType, metric: &Metric) -> Result<(), String> {
+    let is_other = kind != MetricType::COUNTER && is_set::<Counter>(metric.get_counter())
+        || kind != MetricType::GAUGE && is_set::<Gauge>(metric.get_gauge())
+        || kind != MetricType::HISTOGRAM && is_set::<Histogram>(metric.get_histogram())
+        || kind != MetricType::SUMMARY && is_set::<Summary>(metric.get_summary());
+    if is_other {
+        return Err("the value is of another type than the metric; expected one type for all collectors that give the name".to_owned());
+    }
+    Ok(())
+}
+
+fn is_set<T: Default + PartialEq>(value: &T) -> bool {
+    *value != T::default()
 }
 
 fn check_value(kind: MetricType, metric: &Metric) -> Result<(), String> {
