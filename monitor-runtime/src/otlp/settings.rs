@@ -155,11 +155,17 @@ fn url(variables: &Variables<'_>, signal: Signal, given: &Given) -> Result<Strin
 fn is_http(url: &str) -> bool {
     let url = url.parse::<Uri>();
     url.is_ok_and(|url| {
-        let has_credentials = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
         url.scheme_str() == Some("http")
-            && !has_credentials
-            && url.host().is_some_and(|host| !host.is_empty())
+            && url.authority().is_some_and(|place| is_host(place.as_str(), place.host()))
     })
+}
+
+/// Whether an authority is a host, with or without a port. Without an `@`, a password may be taken for a port.
+fn is_host(authority: &str, host: &str) -> bool {
+    let port = authority.strip_prefix(host).unwrap_or(authority);
+    let is_port =
+        matches!(port, "" | ":") || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    !host.is_empty() && is_port
 }
 
 fn headers(variables: &Variables<'_>, signal: Signal) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {
@@ -299,6 +305,20 @@ mod tests {
             let said = refused("OTEL_EXPORTER_OTLP_ENDPOINT", given);
             let expected = format!("OTEL_EXPORTER_OTLP_ENDPOINT is `{shown}`; expected a URL such as");
             assert!(said.starts_with(&expected) && !said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_host_with_a_port_that_is_none_is_refused() {
+        let name = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        for given in ["http://collector:99999", "http://collector:4318x/otlp", "http://[::1]:-1"] {
+            let said = refused(name, given);
+            assert!(said.starts_with(&format!("{name} is `{given}`; expected a URL such as")), "{said}");
+        }
+        let said = refused(name, "http://user:se?cret@collector:4318");
+        assert!(said.contains("`http://…@collector:4318`") && !said.contains("cret"), "{said}");
+        for given in ["http://collector", "http://collector:4318", "http://[::1]", "http://[::1]:4318"] {
+            assert_eq!(urls(&read(&[(name, given)]))[0], format!("{given}/v1/traces"));
         }
     }
 
