@@ -30,6 +30,10 @@ fn of_names() -> Vec<Bad> {
         (named("bad name"), "no metric name"),
         (named("bad\nname 1"), "no metric name"),
         (named("bäd"), "no metric name"),
+        (
+            family("_total", MetricType::COUNTER, vec![counter(&[("of", "bad")], 1.0)]),
+            "nothing without `_total`",
+        ),
         (labelled("http.route"), "no label name"),
         (labelled(""), "no label name"),
         (labelled("9"), "no label name"),
@@ -76,7 +80,10 @@ fn of_values() -> Vec<Bad> {
     let quantiles = |quantiles: &[(f64, f64)], word| {
         (family("bad", MetricType::SUMMARY, vec![summary(&[], quantiles, 3, 1.0)]), word)
     };
+    let mut before_1970 = gauge(&[], 1.0);
+    before_1970.set_timestamp_ms(-1);
     vec![
+        (family("bad", MetricType::GAUGE, vec![before_1970]), "before 1970"),
         counters(-1.0),
         counters(f64::NAN),
         counters(f64::NEG_INFINITY),
@@ -254,6 +261,21 @@ fn of_two_families_with_samples_of_one_name_the_first_stays() {
     let monitor = beside(theirs());
     let [text_form, ..] = read_by_everyone(&monitor);
     assert!(text(&text_form).contains("\nwait_count 1\n") && !text(&text_form).contains("wait_count 7"));
+}
+
+#[test]
+fn a_counter_beside_a_gauge_with_the_name_of_its_creation_is_shown() {
+    let monitor = beside(vec![
+        family("jobs_created", MetricType::GAUGE, vec![gauge(&[], 3.0)]),
+        family("jobs_total", MetricType::COUNTER, vec![counter(&[], 7.0)]),
+    ]);
+    let mut forms = [const { Vec::new() }; 3];
+    let said = capture_logs(|| forms = read_by_everyone(&monitor));
+    assert!(said.is_empty(), "{said:?}");
+    assert!(text(&forms[0]).contains("\n# TYPE jobs_total counter\njobs_total 7\n"));
+    assert!(text(&forms[1]).contains("\n# TYPE jobs_total unknown\n"), "{}", text(&forms[1]));
+    assert!(text(&forms[1]).contains("\njobs_total 7\n"));
+    assert!(holds(&forms[2], "jobs_total"));
 }
 
 #[test]

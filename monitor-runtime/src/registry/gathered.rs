@@ -42,6 +42,11 @@ pub(super) fn check(family: &MetricFamily) -> Result<(), String> {
         return Err("its name is no metric name; expected letters, digits, `_` and `:`, and no digit first"
             .to_owned());
     }
+    if kind == MetricType::COUNTER && name == "_total" {
+        return Err(
+            "its name is nothing without `_total`, which readers take off a counter's name".to_owned()
+        );
+    }
     if metrics.is_empty() {
         return Err("it has no samples".to_owned());
     }
@@ -126,6 +131,9 @@ fn is_set<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 fn check_value(kind: MetricType, metric: &Metric) -> Result<(), String> {
+    if metric.timestamp_ms() < 0 {
+        return Err(format!("the timestamp is {} ms; expected none before 1970", metric.timestamp_ms()));
+    }
     match kind {
         MetricType::COUNTER => {
             let value = value(kind, metric);

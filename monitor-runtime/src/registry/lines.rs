@@ -23,14 +23,11 @@ impl Style {
         }
     }
 
+    /// A timestamp, which is not before 1970.
     fn time(self, millis: i64) -> String {
         match self {
             Self::Text => format!(" {millis}"),
-            Self::OpenMetrics => {
-                let sign = if millis < 0 { "-" } else { "" };
-                let millis = millis.unsigned_abs();
-                format!(" {sign}{}.{:03}", millis / 1_000, millis % 1_000)
-            }
+            Self::OpenMetrics => format!(" {}.{:03}", millis / 1_000, millis % 1_000),
         }
     }
 

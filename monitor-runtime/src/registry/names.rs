@@ -10,6 +10,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 use super::proto::metric_type;
 use super::registration::own_metrics;
 use super::surroundings::Surroundings;
+use crate::catalog::{Kind, Metric};
 
 /// The names that the families of an exposition take.
 #[derive(Debug)]
@@ -39,14 +40,22 @@ impl Names {
         Ok(())
     }
 
+    /// Whether a counter whose name is `stem` and `_total` may be called `stem`, as OpenMetrics calls it: a strict reader then keeps
+    /// `_created` for it too.
+    pub(super) fn are_free_for_counter(&self, stem: &str) -> bool {
+        !stem.is_empty() && !self.has(stem) && !self.others.contains(&format!("{stem}_created"))
+    }
+
     /// Whether a family has that name, or a sample of that name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         self.others.contains(name) || self.is_ours(name)
     }
 
     fn is_ours(&self, name: &str) -> bool {
         static OURS: LazyLock<HashSet<Cow<'static, str>, RandomState>> = LazyLock::new(|| {
-            own_metrics().iter().flat_map(|ours| of_family(ours.name, metric_type(ours.kind))).collect()
+            let names =
+                |ours: &&'static Metric| of_family(ours.name, metric_type(ours.kind)).chain(created(ours));
+            own_metrics().iter().flat_map(names).collect()
         });
         self.prefix
             .as_deref()
@@ -55,16 +64,20 @@ impl Names {
     }
 }
 
+/// `_created` of a counter of ours, which stays a counter in OpenMetrics.
+fn created(ours: &Metric) -> Option<Cow<'static, str>> {
+    let stem = ours.name.strip_suffix("_total").filter(|_| ours.kind == Kind::Counter)?;
+    Some(Cow::Owned(format!("{stem}_created")))
+}
+
 /// The names that a family takes in any form. `_created` is among them though we never write it: a strict reader of
-/// OpenMetrics keeps it for the family.
+/// OpenMetrics keeps it for the family. A counter needs none: one that cannot have it is of unknown type there.
 fn of_family(name: &str, kind: MetricType) -> impl Iterator<Item = Cow<'_, str>> {
-    let (stem, suffixes): (&str, &[&str]) = match kind {
-        MetricType::COUNTER => (name.strip_suffix("_total").unwrap_or_default(), &["_created"]),
-        MetricType::HISTOGRAM => (name, &["_bucket", "_sum", "_count", "_created"]),
-        MetricType::SUMMARY => (name, &["_sum", "_count", "_created"]),
-        MetricType::GAUGE | MetricType::UNTYPED => ("", &[]),
+    let suffixes: &[&str] = match kind {
+        MetricType::HISTOGRAM => &["_bucket", "_sum", "_count", "_created"],
+        MetricType::SUMMARY => &["_sum", "_count", "_created"],
+        MetricType::COUNTER | MetricType::GAUGE | MetricType::UNTYPED => &[],
     };
-    let suffixes = if stem.is_empty() { &[] } else { suffixes };
-    let more = suffixes.iter().map(move |suffix| Cow::Owned(format!("{stem}{suffix}")));
+    let more = suffixes.iter().map(move |suffix| Cow::Owned(format!("{name}{suffix}")));
     std::iter::once(Cow::Borrowed(name)).chain(more)
 }

@@ -23,7 +23,7 @@ const UNITS: [&str; 9] =
 /// then be another's, is of unknown type, since OpenMetrics has no counter of that name.
 fn counter<'a>(names: &Names, name: &'a str) -> (&'a str, &'static str) {
     match name.strip_suffix("_total") {
-        Some(stem) if !stem.is_empty() && !names.has(stem) => (stem, "counter"),
+        Some(stem) if names.are_free_for_counter(stem) => (stem, "counter"),
         _ => (name, "unknown"),
     }
 }
