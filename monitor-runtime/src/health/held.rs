@@ -11,8 +11,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::rarely::Rarely;
 
-/// How much of a scrape a server is given at once, copied, so that nothing else keeps the rest of it in memory.
-const PART: usize = 64 * 1_024;
+/// How much of a scrape a server is given at once, copied, so that nothing else keeps the rest of it in memory. hyper buffers 16
+/// parts for a client that does not read.
+const PART: usize = 16 * 1_024;
 
 /// How many renderings are held for their clients at once. Scrapes at the same time share one.
 const MOST: usize = 4;
