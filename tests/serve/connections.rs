@@ -338,6 +338,79 @@ async fn a_probe_and_an_answer_without_a_wait_reach_a_client_that_ends_its_side(
 }
 
 #[tokio::test]
+async fn an_answer_of_any_length_reaches_a_client_that_ends_its_side_whole() {
+    let _alone = ALONE.lock().await;
+    let address = serve(ConnectionLimits::new()).await;
+    let mut client = connect(address, "GET /large HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+    client.shutdown().await.unwrap();
+    // The server has heard of the end before it has written all.
+    sleep(SHORT).await;
+    let answer = rest(&mut client).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body.len(), LARGE);
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_ends_with_its_client() {
+    let _alone = ALONE.lock().await;
+    let address = serve(ConnectionLimits::new()).await;
+    let mut client = connect(address, "GET /ticks HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    client.shutdown().await.unwrap();
+    assert!(!rest(&mut client).await.ends_with("0\r\n\r\n"), "it was cut off");
+}
+
+#[tokio::test]
+async fn a_server_that_ends_leaves_the_connections_of_others_alone() {
+    let _alone = ALONE.lock().await;
+    let monitor = prompt().build().unwrap();
+    let serve = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, monitor) = (listener.local_addr().unwrap(), monitor.clone());
+        let server = tokio::spawn(async move { monitor.serve(listener, app()).await });
+        assert!(ask(address, "/quick").await.unwrap().ends_with("quick"));
+        (address, server)
+    };
+    let (ended, beside) = (serve().await, serve().await);
+    let mut client = connect(beside.0, REQUEST).await;
+    read_quick(&mut client).await;
+    ended.1.abort();
+    assert!(ended.1.await.unwrap_err().is_cancelled());
+    // Begun after it, while the stop that they share is waited for.
+    let after = serve().await;
+    for mut client in [client, connect(beside.0, REQUEST).await, connect(after.0, REQUEST).await] {
+        for _ in 0..2 {
+            client.write_all(REQUEST.as_bytes()).await.unwrap();
+            read_quick(&mut client).await;
+        }
+    }
+}
+
+/// Reads one answer to [`REQUEST`], after which the connection is to go on.
+async fn read_quick(client: &mut TcpStream) {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nquick") {
+        let read = timeout(SOON, client.read_buf(&mut answer)).await.unwrap().unwrap();
+        assert_ne!(read, 0, "closed after {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_go_on_connecting_do_not_hold_the_stop() {
+    let _alone = ALONE.lock().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = spawn(ConnectionLimits::new(), listener, app());
+    ask(address, "/quick").await.unwrap();
+    crate::signal_self("-TERM");
+    let mut answered = 0;
+    while ask(address, "/quick").await.is_ok() {
+        answered += 1;
+    }
+    crate::ended(server).await;
+    assert!(answered < 2_000, "{answered} answered after the signal");
+}
+
+#[tokio::test]
 async fn a_client_that_left_is_noticed_soon_after() {
     let _alone = ALONE.lock().await;
     let address = serve(ConnectionLimits::new()).await;

@@ -141,8 +141,10 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return drop(started.send(Err(error))),
         };
+        let connections = Connections::new("admin", ConnectionLimits::ADMIN);
         let server = Server {
-            connections: Connections::new("admin", ConnectionLimits::ADMIN),
+            number: connections.number_server(),
+            connections,
             engine: Arc::clone(&monitor.inner.engine),
             router: health::admin_routes(monitor, Arc::clone(heartbeat)),
             reserve,

@@ -78,7 +78,7 @@ impl ConnectionLimits {
     }
 
     /// Sets how long a handler waits for the next bytes of a request's body before reading it fails; 30 seconds when
-    /// not set.
+    /// not set. Of a call that streams both ways, this is how long its client may be silent.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body = timeout;
         self

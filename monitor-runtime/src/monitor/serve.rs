@@ -92,10 +92,12 @@ impl Monitor {
             admin.heartbeat.watch_this_runtime();
         }
         let connections = Arc::clone(stop.connections());
+        let number = connections.number_server();
         // However it ends, what has begun is answered.
-        let _finish = Finish(Arc::clone(&stop));
+        let _finish = Finish { stop: Arc::clone(&stop), number };
         let server = Server {
             connections,
+            number,
             router: self.routes().fallback_service(app.layer(self.layer())),
             engine: Arc::clone(engine),
             reserve: None,
@@ -185,10 +187,14 @@ async fn reached(stage: &mut tokio::sync::watch::Receiver<Stage>, wanted: Stage)
     let _ = stage.wait_for(|stage| *stage >= wanted).await;
 }
 
-struct Finish(Arc<Stop>);
+/// Has the connections of a server that is gone finish. Others of the same stop go on, and so do those still to come.
+struct Finish {
+    stop: Arc<Stop>,
+    number: usize,
+}
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        self.0.connections().tell(Order::Finish);
+        self.stop.connections().finish(self.number);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::serve::Listener;
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connections::Connections;
 use super::descriptors::{Reserve, is_shortage};
@@ -18,10 +18,13 @@ use super::socket::into;
 /// The pause after an error that another try would meet as well.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long it is waited for one more connection that the kernel has accepted already.
+/// How long a stop waits for one more connection that the kernel has accepted already.
 const LATE: Duration = Duration::from_millis(10);
 
-/// How many such connections are taken. More come from clients that go on connecting.
+/// How long it goes on so. Clients that do not hear of the stop go on connecting.
+const ALL_LATE: Duration = Duration::from_millis(100);
+
+/// How many connections the kernel is asked for in the end, as many as it keeps by default.
 const MOST_LATE: usize = 4_096;
 
 /// All that a client is told whose connection is not let in.
@@ -67,11 +70,11 @@ pub(super) async fn rest<L>(
     L::Addr: 'static,
 {
     // The runtime may not have heard of them yet.
-    for _ in 0..MOST_LATE {
-        match timeout(LATE, next(&mut listener, connections, None)).await {
-            Ok(accepted) => begin(accepted),
-            Err(_) => break,
-        }
+    let until = Instant::now() + ALL_LATE;
+    while Instant::now() < until
+        && let Ok(accepted) = timeout(LATE, next(&mut listener, connections, None)).await
+    {
+        begin(accepted);
     }
     // Asked itself, the kernel tells at once, so that hardly a moment is left until the listener is closed.
     let Ok(listener) = into::<TcpListener, L>(listener).map(TcpListener::into_std) else { return };

@@ -32,6 +32,8 @@ pub(in crate::monitor) struct Connections {
     closed: Notify,
     /// Servers that accept.
     accepting: AtomicUsize,
+    /// Servers that there have been.
+    servers: AtomicUsize,
     gauge: IntGauge,
     pub(super) said: Said,
 }
@@ -61,9 +63,15 @@ impl Connections {
             open: Mutex::new(Open { next: 0, pulses: HashMap::new(), order: Order::GoOn }),
             closed: Notify::new(),
             accepting: AtomicUsize::new(0),
+            servers: AtomicUsize::new(0),
             gauge: metrics.connections.with_label_values(&[listener]),
             said: Said::new(listener),
         })
+    }
+
+    /// A number for one more server.
+    pub(in crate::monitor) fn number_server(&self) -> usize {
+        self.servers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Sets the limit that goes where none was set.
@@ -88,15 +96,15 @@ impl Connections {
         }
     }
 
-    /// Lets one more in, in the place of another if need be; `None` if there is no place.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Entry> {
+    /// Lets one more of a server in, in the place of another if need be; `None` if there is no place.
+    pub(super) fn admit(self: &Arc<Self>, server: usize) -> Option<Entry> {
         if self.lock().pulses.len() >= self.limit() && !self.make_room() {
             process::metrics().connections_refused.with_label_values(&[self.listener, "limit"]).inc();
             self.said.refused_for_the_limit(self.limit());
             return None;
         }
         let mut open = self.lock();
-        let (number, pulse) = (open.next, Arc::new(Pulse::new(self.limits, open.order)));
+        let (number, pulse) = (open.next, Arc::new(Pulse::new(server, self.limits, open.order)));
         open.next += 1;
         open.pulses.insert(number, Arc::clone(&pulse));
         drop(open);
@@ -127,13 +135,14 @@ impl Connections {
         open.order = order;
         let pulses: Vec<_> = open.pulses.values().cloned().collect();
         drop(open);
-        for pulse in &pulses {
-            pulse.tell(order);
-        }
-        // One that is frozen is so when it runs next, if ever.
-        for pulse in pulses.iter().filter(|_| order != Order::Freeze) {
-            pulse.wake();
-        }
+        tell_all(&pulses, order);
+    }
+
+    /// Has the connections of one server answer what has begun, and close then; those of others go on.
+    pub(in crate::monitor) fn finish(&self, server: usize) {
+        let of_server = |pulse: &&Arc<Pulse>| pulse.server == server;
+        let pulses: Vec<_> = self.lock().pulses.values().filter(of_server).cloned().collect();
+        tell_all(&pulses, Order::Finish);
     }
 
     /// Whether one of them, or a server that still accepts, is to be waited for.
@@ -183,6 +192,16 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell_all(pulses: &[Arc<Pulse>], order: Order) {
+    for pulse in pulses {
+        pulse.tell(order);
+    }
+    // One that is frozen is so when it runs next, if ever.
+    for pulse in pulses.iter().filter(|_| order != Order::Freeze) {
+        pulse.wake();
     }
 }
 

@@ -85,7 +85,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
+        let polled = this.inner.poll(cx);
+        if let Some(open) = this.open {
+            open.pulse.asked(polled.is_pending());
+        }
+        let mut response = ready!(polled)?;
         let Some(open) = this.open.take() else { unreachable!("it is not polled once it has ended") };
         let status = response.status();
         let is_upgrade = status == StatusCode::SWITCHING_PROTOCOLS || *this.is_connect && status.is_success();
@@ -97,7 +101,7 @@ where
             // Clients that keep connections look for another server by themselves, before this one closes theirs.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Poll::Ready(Ok(response.map(|inner| AnswerBody { inner, _open: open })))
+        Poll::Ready(Ok(response.map(|inner| AnswerBody { inner, open })))
     }
 }
 
@@ -113,7 +117,7 @@ fn protocol(response: &Response<Body>) -> Cow<'static, str> {
 /// The body of an answer, which ends the request when it is dropped.
 pub(super) struct AnswerBody {
     inner: Body,
-    _open: OpenAnswer,
+    open: OpenAnswer,
 }
 
 impl HttpBody for AnswerBody {
@@ -124,7 +128,9 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.open.pulse.asked(polled.is_pending());
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

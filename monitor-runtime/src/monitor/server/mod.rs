@@ -29,6 +29,8 @@ use task::Service;
 /// A server that is not running yet.
 pub(super) struct Server {
     pub(super) connections: Arc<Connections>,
+    /// Its number among those that share the connections' limit.
+    pub(super) number: usize,
     pub(super) router: Router,
     pub(super) engine: Arc<Engine>,
     /// Descriptors for the connections of this server alone.
@@ -53,36 +55,27 @@ impl Server {
         L: Listener,
         L::Addr: Clone + Sync + 'static,
     {
-        let Self { connections, router, engine, reserve } = self;
+        let Self { connections, number, router, engine, reserve } = self;
         let accepting = connections.accept();
         let service = Service { router, engine, reserve: reserve.clone() };
+        let begin = |(io, client)| match connections.admit(number) {
+            Some(entry) => drop(tokio::spawn(task::run(service.clone(), entry, io, client))),
+            None => accept::refuse(io),
+        };
         let mut stop = pin!(stop);
         loop {
             let accepted = async {
                 connections.has_room().await;
                 accept::next(&mut listener, &connections, reserve.as_deref()).await
             };
-            let (io, client) = tokio::select! {
+            tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = accepted => accepted,
-            };
-            begin::<L>(&service, &connections, io, client);
+                accepted = accepted => begin(accepted),
+            }
         }
         // A client whose connection the kernel has taken believes to be connected: closed now, it would be reset.
-        let late = |(io, client)| begin::<L>(&service, &connections, io, client);
-        accept::rest(listener, &connections, late).await;
+        accept::rest(listener, &connections, begin).await;
         drop(accepting);
-    }
-}
-
-fn begin<L>(service: &Service, connections: &Arc<Connections>, io: L::Io, client: L::Addr)
-where
-    L: Listener,
-    L::Addr: Clone + Sync + 'static,
-{
-    match connections.admit() {
-        Some(entry) => drop(tokio::spawn(task::run(service.clone(), entry, io, client))),
-        None => accept::refuse(io),
     }
 }

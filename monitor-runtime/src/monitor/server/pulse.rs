@@ -1,6 +1,7 @@
 //! What one connection is doing, as its socket, its requests and its task tell each other.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -87,8 +88,14 @@ impl Order {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Pulse {
+    /// Whose connection it is, of the servers that share a stop.
+    pub(super) server: usize,
     pub(super) limits: ConnectionLimits,
     state: Mutex<State>,
+    /// Whether the application, asked for an answer or for more of one, had nothing yet.
+    waits: AtomicBool,
+    /// Whether the client sends no more.
+    has_ended: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -126,7 +133,7 @@ pub(super) enum Step {
 }
 
 impl Pulse {
-    pub(super) fn new(limits: ConnectionLimits, order: Order) -> Self {
+    pub(super) fn new(server: usize, limits: ConnectionLimits, order: Order) -> Self {
         let state = State {
             open: [0; 2],
             unflushed: [false; 2],
@@ -141,13 +148,20 @@ impl Pulse {
             reason: None,
             waker: None,
         };
-        let pulse = Self { limits, state: Mutex::new(state) };
+        let pulse = Self {
+            server,
+            limits,
+            state: Mutex::new(state),
+            waits: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+        };
         pulse.tell(order);
         pulse
     }
 
     /// A request begins.
     pub(super) fn begin(&self, kind: Kind, is_multiplexed: bool) {
+        self.waits.store(false, Ordering::SeqCst);
         self.change(|state| {
             state.open[kind as usize] += 1;
             state.was_used = true;
@@ -165,6 +179,20 @@ impl Pulse {
             state.waker.take_if(|_| state.is_multiplexed)
         });
         wake(waker);
+    }
+
+    /// The application was asked for an answer or for more of one, and has it or `waits`.
+    pub(super) fn asked(&self, waits: bool) {
+        // The end of the client's side, once it has come, is passed on from here on.
+        if !self.waits.swap(waits, Ordering::SeqCst) && waits && self.has_ended.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// The client sends no more. Whether the application waits: all that it has had by now is with the kernel.
+    pub(super) fn ended_beside_a_wait(&self) -> bool {
+        self.has_ended.store(true, Ordering::SeqCst);
+        self.waits.load(Ordering::SeqCst)
     }
 
     /// Bytes have been read.

@@ -87,7 +87,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         }
     }
 
-    /// The client sends no more. While it is answered that is kept back for a while: it may wait for the answer.
+    /// The client sends no more. While it is answered that is kept back for a while, and for as long as the application has
+    /// something to write: it may wait for the answer. One that has left resets the connection when that is written.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let pulse = self.entry.pulse();
         let half_closed = match pulse.phase() {
@@ -95,19 +96,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
             Phase::Answering(Kind::Probe) => PROBE,
             Phase::Head | Phase::Idle | Phase::Upgraded => return Poll::Ready(Ok(())),
         };
-        let Some(ended) = &mut self.ended else {
-            let ended = self.ended.insert(Box::pin(sleep(half_closed)));
-            // hyper reads before it runs the handler, which is to run once at least: it may have its answer at once.
-            if ended.as_mut().poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-            return Poll::Pending;
-        };
+        let ended = self.ended.get_or_insert_with(|| Box::pin(sleep(half_closed)));
         // It says the same each time that it is asked again.
         if ended.deadline() > Instant::now() {
             ready!(ended.as_mut().poll(cx));
         }
-        Poll::Ready(Ok(()))
+        if pulse.ended_beside_a_wait() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
