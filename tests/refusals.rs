@@ -52,8 +52,8 @@ fn shown(scenario: &str, variables: &[(&str, &str)]) -> String {
 fn a_main_that_returns_an_error_of_ours_shows_its_text() {
     assert_eq!(
         shown("level", &[("RUST_LOG", "info,desk[plan]=debug")]),
-        "Error: RUST_LOG is `info,desk[plan]=debug`, where `desk[plan]=debug` names no target; expected a level (`off`, \
-         `error`, `warn`, `info`, `debug`, `trace`), or levels by target as in `info,sqlx=warn`\n"
+        "Error: RUST_LOG is `info,desk[plan]=debug`, where `desk[plan]=debug` names no target, because of `[`: spans and \
+         fields cannot be chosen; expected a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target as in `info,sqlx=warn`\n"
     );
     assert_eq!(
         shown("format", &[("LOG_FORMAT", "xml")]),
