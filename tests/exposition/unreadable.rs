@@ -182,6 +182,18 @@ fn read_by_everyone(monitor: &Monitor) -> [Vec<u8>; 3] {
     forms
 }
 
+/// Has Prometheus scrape each form, and hands it over with the job's name once it has read that form.
+fn each_form_in_prometheus(monitor: &Monitor, look: impl Fn(&Prometheus, &str)) {
+    let (_runtime, address) = served(monitor);
+    let texts = Prometheus::scraping(address, &["/health/metrics", "/text"], "");
+    let protobuf = Prometheus::scraping(address, &["/health/metrics"], "native-histograms");
+    for (prometheus, job) in [(&texts, "/health/metrics"), (&texts, "/text"), (&protobuf, "/health/metrics")]
+    {
+        prometheus.wait_for(&format!(r#"up{{job="{job}"}}"#), 1.0);
+        look(prometheus, job);
+    }
+}
+
 #[track_caller]
 fn each_is_left_out(all: Vec<Bad>) {
     for (bad, word) in all {
@@ -282,16 +294,10 @@ fn a_counter_beside_a_gauge_with_the_name_of_its_creation_is_shown() {
 fn one_family_of_each_bad_kind_costs_prometheus_nothing() {
     let all = [of_names(), of_series(), of_values(), of_two_types(), of_our_names()].concat();
     let monitor = beside(all.into_iter().map(|(bad, _)| bad).collect());
-    let (_runtime, address) = served(&monitor);
-    let prometheus = Prometheus::scraping(address, &["/health/metrics", "/text"], "");
-    let native = Prometheus::scraping(address, &["/health/metrics"], "native-histograms");
-    for (prometheus, job) in
-        [(&prometheus, "/health/metrics"), (&prometheus, "/text"), (&native, "/health/metrics")]
-    {
-        prometheus.wait_for(&format!(r#"up{{job="{job}"}}"#), 1.0);
+    each_form_in_prometheus(&monitor, |prometheus, job| {
         prometheus.wait_for(&format!(r#"good_total{{job="{job}"}}"#), 0.0);
         prometheus.wait_for(&format!(r#"count({{job="{job}",__name__=~".*bad.*"}} or vector(0))"#), 1.0);
-    }
+    });
 }
 
 /// Unusual, and read by everyone.
@@ -360,16 +366,9 @@ fn a_family_that_is_only_unusual_is_shown_as_each_form_asks() {
 
 #[test]
 fn prometheus_reads_what_is_only_unusual() {
-    let monitor = beside(unusual());
-    let (_runtime, address) = served(&monitor);
-    let prometheus = Prometheus::scraping(address, &["/health/metrics", "/text"], "");
-    let native = Prometheus::scraping(address, &["/health/metrics"], "native-histograms");
-    for (prometheus, job) in
-        [(&prometheus, "/health/metrics"), (&prometheus, "/text"), (&native, "/health/metrics")]
-    {
-        prometheus.wait_for(&format!(r#"up{{job="{job}"}}"#), 1.0);
+    each_form_in_prometheus(&beside(unusual()), |prometheus, job| {
         prometheus.wait_for(&format!(r#"unhelped{{job="{job}"}}"#), INFINITY);
         prometheus.wait_for(&format!(r#"below_bucket{{job="{job}",le="+Inf"}}"#), 3.0);
         prometheus.wait_for(&format!(r#"wait{{job="{job}",quantile="0.99"}}"#), 2.0);
-    }
+    });
 }
