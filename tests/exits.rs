@@ -459,6 +459,67 @@ fn what_is_ignored_is_dropped_in_order_too() {
     assert_eq!(said.borrow().len(), 3);
 }
 
+/// A line of its destructor carries the call's id.
+struct Logs;
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        tracing::info!("dropped");
+    }
+}
+
+impl Logs {
+    #[track_skill("logs")]
+    fn close(self) {}
+
+    #[track_skill("logs")]
+    fn close_boxed(self: Box<Self>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_the_body_does_not_mention_is_dropped_inside_the_call() {
+    /// An alias by the name of a type that drops nothing.
+    type Path = Logs;
+
+    mod own {
+        pub(super) type Result<T> = std::result::Result<T, super::Logs>;
+    }
+
+    #[track_skill("logs")]
+    fn ignored(_: Box<Logs>) {}
+
+    #[track_skill("logs")]
+    fn named_as_a_standard_type(_path: Path) -> usize {
+        1
+    }
+
+    #[track_skill("logs")]
+    fn hidden_in_an_alias(_result: own::Result<u8>) -> usize {
+        1
+    }
+
+    #[track_skill("logs")]
+    async fn ignored_later(_: Option<Logs>) -> Result<(), String> {
+        Ok(())
+    }
+
+    let forms: [(&str, &dyn Fn()); 6] = [
+        ("receiver", &|| Logs.close()),
+        ("boxed receiver", &|| Box::new(Logs).close_boxed().unwrap()),
+        ("ignored", &|| ignored(Box::new(Logs))),
+        ("name", &|| assert_eq!(named_as_a_standard_type(Logs), 1)),
+        ("alias", &|| assert_eq!(hidden_in_an_alias(Err(Logs)), 1)),
+        ("async", &|| ignored_later(Some(Logs)).now_or_never().unwrap().unwrap()),
+    ];
+    for (form, call) in forms {
+        let lines = capture_logs(call);
+        let dropped: Vec<_> = lines.iter().map(|line| [&line["event"], &line["skill_id"]]).collect();
+        assert_eq!(dropped, [["dropped", "logs"]], "{form}");
+    }
+}
+
 #[test]
 fn a_parameter_is_dropped_whole_although_its_body_takes_a_part() {
     #[expect(clippy::needless_pass_by_value, reason = "when it is dropped is what is tested")]

@@ -1,6 +1,7 @@
-//! Whether a body may be left before its end, in which case it cannot stand in the middle of the function.
+//! Whether a body may be left before its end, in which case it cannot stand in the middle of the function, and what outlives its
+//! variables at its end.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Macros of the standard library that never return from the function around them.
 const STAYING: [&str; 24] = [
@@ -86,6 +87,34 @@ pub(crate) fn may_wait(body: &TokenStream) -> bool {
     })
 }
 
+/// Whether the body's last expression may have temporaries, which live longer than its variables before the 2024 edition: by
+/// more than one call, or by anything around a call that may use its value in its place.
+pub(crate) fn ends_in_temporaries(body: &TokenStream) -> bool {
+    let mut last = Vec::new();
+    for token in body.clone() {
+        match token {
+            TokenTree::Punct(end) if end.as_char() == ';' => last.clear(),
+            token => last.push(token),
+        }
+    }
+    let is_chain = |token: &TokenTree| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => matches!(punct.as_char(), '.' | ':'),
+        _ => false,
+    };
+    let is_call = |token: &TokenTree| {
+        matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis
+            && !holds_group(&group.stream()))
+    };
+    let is_one_call =
+        last.split_last().is_some_and(|(end, before)| is_call(end) && before.iter().all(is_chain));
+    !is_one_call && holds_group(&last.into_iter().collect())
+}
+
+fn holds_group(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Group(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +134,25 @@ mod tests {
             ["!a", "a != b", "if !(a) { b }", "vec![1]", "std::vec![1]", "::tracing::info!(a)", "x::<u8>()"]
         {
             assert!(!leaves(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn temporaries_of_the_last_expression_are_found() {
+        let ends = |body: &str| ends_in_temporaries(&body.parse().unwrap());
+        for body in [
+            "lock().len()",
+            "take(lock().len())",
+            "match lock() { _ => 1 }",
+            "write!(f, a)",
+            "Guard {}.len()",
+        ] {
+            assert!(ends(body), "{body}");
+        }
+        for body in
+            ["", "lock().len();", "lock().len(); 1", "self == other", "Limits::default()", "self.take(a, &b)"]
+        {
+            assert!(!ends(body), "{body}");
         }
     }
 }

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::diagnostics::Diagnostics;
+use crate::early::ends_in_temporaries;
 use crate::elision::elided;
 use crate::entry::{entry, judge, judge_of, settled, verdict};
 use crate::function::Function;
@@ -13,7 +14,7 @@ use crate::kind::Kind;
 use crate::options::Options;
 use crate::parameters::{captured_in_order, name_ignored, rebound};
 use crate::refusal::{refused_expression, refused_in_body};
-use crate::shape::{Shape, Stream, may_be_awaited};
+use crate::shape::{Shape, Stream, gives_promise, may_be_awaited};
 use crate::spec::{Promise, Spec};
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
@@ -256,11 +257,21 @@ fn in_place(spec: &Spec, function: &Function) -> TokenStream {
 }
 
 /// The body as the function's own, under a guard.
+///
+/// As an arm, it drops the temporaries of its last expression before the guard in every edition. But lints see less of an arm,
+/// and an arm does not see the promises of an `impl Trait`, from which a closure takes the types of its arguments.
 fn guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
-    let body = moved(function);
-    after_entry(spec, function, &quote!(mut), &quote!(let #guard = #runtime::guard(&mut #entry); #body))
+    let begun = quote!(#runtime::guard(&mut #entry));
+    let call = if gives_promise(&function.signature.output) || !ends_in_temporaries(&function.body) {
+        let body = moved(function);
+        quote!(let #guard = #begun; #body)
+    } else {
+        let body = within_braces(function, function.body.clone());
+        quote!(match #begun { #[allow(clippy::implicit_return)] #guard => #body })
+    };
+    after_entry(spec, function, &quote!(mut), &call)
 }
 
 fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {

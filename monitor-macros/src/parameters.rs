@@ -5,7 +5,10 @@ use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, FnArg, GenericArgument, Pat, PatIdent, PathArguments, ReceiverKind, Signature, Type};
+use syn::{
+    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Pat, PatIdent, PathArguments,
+    ReceiverKind, Signature, Type,
+};
 
 use crate::function::Function;
 
@@ -13,13 +16,15 @@ use crate::function::Function;
 ///
 /// A closure captures what its body takes of a value, which may be less and not as `Send`, and drops it in the order of the
 /// first mention. References and numbers are captured whole as it is, and nobody sees them dropped. A parameter that the body
-/// does not mention stays out, so that the compiler still calls it unused.
+/// does not mention stays out, so that the compiler still calls it unused, which it never does of `self`.
 pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> TokenStream {
     owned_receiver(&function.signature)
         .into_iter()
         .chain(bindings(&function.signature))
         .rev()
-        .filter(|(name, _)| is_underscored(name) || mentions(&function.body, &name.to_string()))
+        .filter(|(name, _)| {
+            name == "self" || is_underscored(name) || mentions(&function.body, &name.to_string())
+        })
         .map(|(name, conditions)| {
             // A name that says it is unused is used by us alone.
             let allowed = is_underscored(&name).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
@@ -28,18 +33,15 @@ pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> T
         .collect()
 }
 
-/// Names each `_` that a function drops before another parameter, so that its body can take it over as well.
+/// Names each `_`, so that the body can take it over and drops it as a part of the call.
 pub(crate) fn name_ignored(signature: &mut Signature) {
-    let mut is_after_owned = owned_receiver(signature).is_some();
     for (at, input) in signature.inputs.iter_mut().enumerate() {
         if let FnArg::Typed(parameter) = input
+            && matches!(*parameter.pat, Pat::Wild(_))
             && !is_plain(&parameter.ty)
         {
-            if is_after_owned && matches!(*parameter.pat, Pat::Wild(_)) {
-                let name = Ident::new(&format!("_ignored{at}"), Span::mixed_site());
-                *parameter.pat = syn::parse_quote!(#name);
-            }
-            is_after_owned = true;
+            let name = Ident::new(&format!("_ignored{at}"), Span::mixed_site());
+            *parameter.pat = syn::parse_quote!(#name);
         }
     }
 }
@@ -85,40 +87,43 @@ fn is_dropped_unseen(declared: &Type) -> bool {
         Type::Slice(slice) => is_dropped_unseen(&slice.elem),
         Type::Group(group) => is_dropped_unseen(&group.elem),
         Type::Paren(paren) => is_dropped_unseen(&paren.elem),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
-            OWNERS.iter().any(|name| last.ident == name) && match &last.arguments {
-                PathArguments::None => true,
-                PathArguments::AngleBracketed(arguments) => arguments.args.iter().all(
-                    |argument| !matches!(argument, GenericArgument::Type(held) if !is_dropped_unseen(held)),
-                ),
-                PathArguments::Parenthesized(_) => false,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| match &last.arguments {
+            PathArguments::None => LEAVES.iter().any(|name| last.ident == name),
+            PathArguments::AngleBracketed(arguments) => {
+                let is_owner =
+                    OWNERS.iter().any(|(name, held)| last.ident == name && types(arguments).count() == *held);
+                is_owner && types(arguments).all(is_dropped_unseen)
             }
+            PathArguments::Parenthesized(_) => false,
         }),
         _ => false,
     }
 }
 
-/// Types of the standard library that own memory, if anything, and drop what they hold.
-const OWNERS: [&str; 19] = [
-    "str",
-    "String",
-    "Vec",
-    "Box",
-    "Option",
-    "Result",
-    "Rc",
-    "Arc",
-    "Cow",
-    "Path",
-    "PathBuf",
-    "OsString",
-    "Duration",
-    "Instant",
-    "SystemTime",
-    "HashMap",
-    "BTreeMap",
-    "HashSet",
-    "BTreeSet",
+fn types(arguments: &AngleBracketedGenericArguments) -> impl Iterator<Item = &Type> {
+    arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(held) => Some(held),
+        _ => None,
+    })
+}
+
+/// Types of the standard library that own memory, if anything. Of a `Path`, a function can own only one of another crate.
+const LEAVES: [&str; 7] = ["str", "String", "PathBuf", "OsString", "Duration", "Instant", "SystemTime"];
+
+/// Types of the standard library that drop what they hold, by how many types that are. With fewer, it is an alias, which may
+/// hold more than it says, as `io::Result<u8>` does.
+const OWNERS: [(&str, usize); 11] = [
+    ("Vec", 1),
+    ("Box", 1),
+    ("Option", 1),
+    ("Result", 2),
+    ("Rc", 1),
+    ("Arc", 1),
+    ("Cow", 1),
+    ("HashMap", 2),
+    ("BTreeMap", 2),
+    ("HashSet", 1),
+    ("BTreeSet", 1),
 ];
 
 const PRIMITIVES: [&str; 16] = [

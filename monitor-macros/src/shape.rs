@@ -114,9 +114,7 @@ impl Shape {
         };
         match (shape, &function.signature.output) {
             // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
-            (Self::Value, ReturnType::Type(_, declared)) if !is_judged && is_promise(declared) => {
-                Self::Guarded
-            }
+            (Self::Value, output) if !is_judged && gives_promise(output) => Self::Guarded,
             (Self::Value, output)
                 if !is_judged
                     && stays_in_place
@@ -178,6 +176,10 @@ fn peeled(declared: &Type) -> &Type {
         Type::Paren(paren) => peeled(&paren.elem),
         _ => declared,
     }
+}
+
+pub(crate) fn gives_promise(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, declared) if is_promise(declared))
 }
 
 /// `impl Trait`, alone or in a tuple, neither of which is an error.
@@ -414,6 +416,24 @@ fn is_boxed_stream(declared: &Type) -> bool {
         }),
         _ => false,
     }
+}
+
+/// The `impl Future` or `impl Stream` in a box, which can be wrapped neither by its type, which nobody can name, nor as it is.
+pub(crate) fn boxed_opaque(signature: &Signature) -> Option<&Type> {
+    let ReturnType::Type(_, declared) = &signature.output else { return None };
+    let declared = peeled(declared);
+    let returned = peeled(ok_type(declared).unwrap_or(declared));
+    let mut held = returned;
+    while let Type::Path(path) = held
+        && let Some(last) =
+            path.path.segments.last().filter(|last| last.ident == "Pin" || last.ident == "Box")
+    {
+        held = peeled(first_type(&last.arguments)?);
+    }
+    // A future in the result of another future, or beside an error, is a value.
+    let is_returned = signature.asyncness.is_none() && ok_type(declared).is_none();
+    let is_hidden = is_opaque(held, &STREAMS) || is_returned && is_opaque(held, &FUTURES);
+    (is_hidden && matches!(returned, Type::Path(_))).then_some(held)
 }
 
 fn first_type(arguments: &PathArguments) -> Option<&Type> {

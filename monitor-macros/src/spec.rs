@@ -199,6 +199,13 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
             "`stream` needs a function that returns a stream, alone or as the `Ok` of a `Result`; remove it here",
         );
     }
+    if let Some(opaque) = shape::boxed_opaque(&function.signature) {
+        errors.error(
+            opaque,
+            "a box hides an opaque future or stream, so its end would not be seen; return the `impl …` without the \
+             box, or box it as `dyn`",
+        );
+    }
     shape
 }
 

@@ -74,7 +74,7 @@ impl Limits {
 
 #[track_skill]
 fn first_word<'a>(text: &'a str) -> &'a str {
-    text.split(' ').next().unwrap_or(text)
+    text.split(' ').next().unwrap_or(text) // lost: clippy::implicit_return
 }
 
 #[track_skill]
@@ -115,7 +115,7 @@ fn first_word_boxed<'a>(text: &'a str) -> Pin<Box<dyn Future<Output = &'a str> +
 #[expect(clippy::needless_lifetimes, clippy::boxed_local, reason = "fires as without the attribute")]
 #[track_skill]
 fn expected<'a>(text: &'a str, number: Box<u8>) -> &'a str {
-    if *number == 1 { text } else { "" }
+    if *number == 1 { text } else { "" } // lost: clippy::implicit_return
 }
 
 #[track_skill]
@@ -135,7 +135,7 @@ fn boxed_limits(limits: Box<Limits>) -> u8 { // lost: clippy::boxed_local // los
 
 #[track_skill]
 fn by_value(text: String, list: Vec<String>) -> usize {
-    text.len() + list.len()
+    text.len() + list.len() // lost: clippy::implicit_return
 }
 
 #[track_query]
@@ -148,7 +148,7 @@ fn by_value_early(text: String) -> usize {
     if text.is_empty() {
         return 1;
     }
-    text.len()
+    text.len() // lost: clippy::implicit_return
 }
 
 #[track_query]
@@ -276,9 +276,9 @@ fn unreachable_end() -> Result<u8, String> { // lost: clippy::unnecessary_wraps
 #[track_skill]
 fn begins_with_an_item() -> u8 {
     fn one() -> u8 {
-        1
+        1 // lost: clippy::implicit_return
     }
-    one()
+    one() // lost: clippy::implicit_return
 }
 
 #[track_skill]
@@ -291,9 +291,9 @@ fn begins_with_an_item_result() -> Result<u8, String> { // lost: clippy::unneces
 fn item_in_the_middle() -> u8 {
     let number = 1;
     fn one() -> u8 {
-        1
+        1 // lost: clippy::implicit_return
     }
-    number + one()
+    number + one() // lost: clippy::implicit_return
 }
 
 #[track_skill]
@@ -331,4 +331,30 @@ fn mutable(text: &mut String) -> usize {
 #[track_skill]
 fn mutable_result(text: &mut String) -> Result<usize, String> { // lost: clippy::unnecessary_wraps
     Ok(text.len()) // lost: clippy::implicit_return
+}
+
+#[track_skill]
+fn larger(left: u8, right: u8) -> bool {
+    left > right
+}
+
+#[track_skill]
+fn length(text: &str) -> usize {
+    return text.len();
+}
+
+#[track_agent]
+fn sum(left: u32, right: u32) -> u32 {
+    left + right
+}
+
+#[track_agent]
+fn shadowed(text: &str) -> usize {
+    let text = text.len();
+    text
+}
+
+#[track_query]
+fn identity(number: u64) -> u64 {
+    number
 }
