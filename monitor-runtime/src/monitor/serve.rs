@@ -46,7 +46,8 @@ impl Monitor {
     ///    seconds when not set. A connection without a whole head of a request is not waited for.
     /// 3. Connections are closed, the log is flushed, and `serve` returns.
     ///
-    /// A second signal ends the wait at once, whichever it is. What is cut then, or when time is up, is named and counted by
+    /// A second signal ends the delay, or the wait for what is in flight, at once; one more ends the wait for an output that
+    /// takes no lines. What is cut then, or when time is up, is named and counted by
     /// the last log lines, at `warn`: `request cut`, `agent cut`, `skill cut`, `query cut` and `connection cut`, then `stopped
     /// before all was done`. Its connections are closed before that is said. Where nothing was cut, the last line is
     /// `stopped: nothing was cut`.
