@@ -358,3 +358,10 @@ fn shadowed(text: &str) -> usize {
 fn identity(number: u64) -> u64 {
     number
 }
+
+#[track_agent]
+impl Limits {
+    fn consumed(self) -> u8 { // lost: clippy::unused_self
+        1
+    }
+}
