@@ -87,9 +87,10 @@ fn dynamic(agent: &str, input: u64) -> Result<u64, io::Error> {
     Ok(black_box(input))
 }
 
+/// It awaits, since the attribute leaves a body that never does in its place, as that of a synchronous function.
 #[track_agent("instructions::asynchronous")]
 async fn asynchronous(input: u64) -> Result<u64, io::Error> {
-    Ok(black_box(input))
+    Ok(std::future::ready(black_box(input)).await)
 }
 
 /// Runs a future that never waits.
