@@ -24,11 +24,7 @@ impl Bound {
     /// What is bound inside a span that binds `own`, opened inside `outer`.
     pub(super) fn new(outer: Option<&Self>, own: &Fields) -> Self {
         let mut all = BUFFERS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_default();
-        match outer {
-            Some(Self(outer)) => all.copy_from(outer),
-            None => all.clear(),
-        }
-        add(&mut all, own);
+        inherit(&mut all, outer.map(Self::fields), own);
         Self(all)
     }
 
@@ -85,12 +81,35 @@ pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
     }
 }
 
+/// Makes `all` what is bound inside a span that binds `own`, opened inside one with `outer`.
+pub(super) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
+    let is_in_order = own.is_in_order();
+    match outer.filter(|outer| !outer.is_empty()) {
+        None if is_in_order => return all.copy_from(own),
+        Some(outer) if is_in_order => return merge(all, outer, own),
+        None => all.clear(),
+        Some(outer) => all.copy_from(outer),
+    }
+    add(all, own);
+}
+
+/// The same of fields that are in order: each is copied to its place at once, where [`add`] moves those behind it.
+fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
+    all.clear();
+    let mut next = own.iter().peekable();
+    for field in outer.iter() {
+        while let Some(own) = next.next_if(|own| own.stands_before(&field)) {
+            all.push_field(&own);
+        }
+        if !own.iter().any(|own| is_replaced(&field, &own)) {
+            all.push_field(&field);
+        }
+    }
+    next.for_each(|own| all.push_field(&own));
+}
+
 /// Binds `own` inside what binds `all`; what has the same name is replaced.
 pub(super) fn add(all: &mut Fields, own: &Fields) {
-    if all.is_empty() && own.is_in_order() {
-        all.copy_from(own);
-        return;
-    }
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
         all.insert(field);
@@ -167,6 +186,26 @@ mod tests {
             r#","agent_id":1,"a":1,"b":1"#,
             "what is bound inside does not show outside"
         );
+    }
+
+    #[test]
+    fn fields_merged_in_one_pass_stand_as_if_added_one_by_one() {
+        let names = ["request_id", "method", "agent_id", "error", "query.chain", "error.chain", "a", "query"];
+        for outer in 0_u32..256 {
+            let chosen = |set: u32, value| {
+                let named = names.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+                fields(&named.map(|(_, name)| (*name, value)).collect::<Vec<_>>())
+            };
+            let mut around = Fields::default();
+            add(&mut around, &chosen(outer, "1"));
+            for own in (0..256).map(|own| chosen(own, "2")).filter(Fields::is_in_order) {
+                let (mut merged, mut added) = (Fields::default(), Fields::default());
+                merge(&mut merged, &around, &own);
+                added.copy_from(&around);
+                add(&mut added, &own);
+                assert_eq!(shown(&Bound(merged)), shown(&Bound(added)));
+            }
+        }
     }
 
     #[test]

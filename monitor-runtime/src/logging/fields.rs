@@ -131,6 +131,11 @@ impl<'a> Field<'a> {
         // Behind the comma, the key in its quotes and the colon.
         &self.whole[self.key.len() + 4..]
     }
+
+    /// Whether the place of its rank is before that of the other.
+    pub(super) fn stands_before(&self, other: &Self) -> bool {
+        self.rank < other.rank
+    }
 }
 
 impl Fields {
@@ -200,6 +205,14 @@ impl Fields {
         self.bytes.extend_from_slice(&field.whole[..field.key.len() + 4]);
         self.bytes.extend_from_slice(value);
         let key = start + 2 + field.key.len();
+        self.ends.push(Ends { key, field: self.bytes.len(), rank: field.rank });
+    }
+
+    /// Appends `field`, whose name is free.
+    #[inline]
+    pub(super) fn push_field(&mut self, field: &Field<'_>) {
+        let key = self.bytes.len() + 2 + field.key.len();
+        self.bytes.extend_from_slice(field.whole);
         self.ends.push(Ends { key, field: self.bytes.len(), rank: field.rank });
     }
 

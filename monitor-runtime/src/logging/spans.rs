@@ -88,14 +88,10 @@ pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     let parent = parent.and_then(locked);
     let mut span = slot.lock();
     span.metadata = Some(metadata);
-    match parent {
-        Some(parent) => {
-            span.bound.copy_from(&parent.bound);
-            span.trace.clone_from(&parent.trace);
-        }
-        None => span.bound.clear(),
+    bound::inherit(&mut span.bound, parent.as_deref().map(|parent| &parent.bound), own);
+    if let Some(parent) = parent {
+        span.trace.clone_from(&parent.trace);
     }
-    bound::add(&mut span.bound, own);
     // Nobody else has the slot.
     let state = slot.state.load(Ordering::Relaxed);
     slot.state.store(state + 1, Ordering::Release);
