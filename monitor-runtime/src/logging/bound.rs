@@ -193,8 +193,8 @@ mod tests {
         let names = ["request_id", "method", "agent_id", "error", "query.chain", "error.chain", "a", "query"];
         for outer in 0_u32..256 {
             let chosen = |set: u32, value| {
-                let named = names.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
-                fields(&named.map(|(_, name)| (*name, value)).collect::<Vec<_>>())
+                let picked = names.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+                fields(&picked.map(|(_, name)| (*name, value)).collect::<Vec<_>>())
             };
             let mut around = Fields::default();
             add(&mut around, &chosen(outer, "1"));
