@@ -226,13 +226,11 @@ fn up_to(text: &str, most: usize) -> &str {
 /// Formats one of our errors for `Debug`: the text for people, with the sources that it does not contain.
 ///
 /// That is what `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` show.
-#[cfg(any(feature = "logging", feature = "health", feature = "push"))]
 pub(crate) fn debug(error: &(dyn Error + '_), f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(&Said::of(error).whole)
 }
 
 /// `Debug` of our errors, which writes their text.
-#[cfg(any(feature = "logging", feature = "health", feature = "push"))]
 macro_rules! debug_as_text {
     ($error:ty) => {
         impl ::std::fmt::Debug for $error {
@@ -242,7 +240,6 @@ macro_rules! debug_as_text {
         }
     };
 }
-#[cfg(any(feature = "logging", feature = "health", feature = "push"))]
 pub(crate) use debug_as_text;
 
 #[cfg(test)]

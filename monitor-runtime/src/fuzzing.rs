@@ -1,7 +1,7 @@
 //! What the fuzz targets reach and users do not. No part of the public API: it may change in any release.
 
+use crate::cells::labels::Labels;
 use crate::logging::{LogLayer, Logging};
-use crate::registry::Labels;
 use crate::testing::written;
 
 /// What `run` logs on this thread, as an output with these settings is given it, whatever the level.

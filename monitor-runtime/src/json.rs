@@ -21,7 +21,6 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Whether [`write_escaped`] would change the text.
-#[cfg(any(feature = "http", all(feature = "health", feature = "logging")))]
 pub(crate) fn is_escaped(text: &str) -> bool {
     text.chars().any(|character| match u8::try_from(character) {
         Ok(byte @ ..0x80) => is_suspect(byte),

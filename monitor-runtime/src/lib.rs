@@ -78,10 +78,26 @@ pub mod private;
 #[cfg(any(feature = "push", feature = "otlp"))]
 mod address;
 mod call;
-mod catalog;
-mod clock;
+#[cfg_attr(
+    not(all(feature = "http", feature = "logging")),
+    allow(dead_code, reason = "nothing sets or shows some of it")
+)]
+mod cells;
 mod error_chain;
-#[cfg(any(feature = "logging", feature = "health"))]
+#[cfg_attr(
+    not(feature = "health"),
+    allow(dead_code, reason = "without health nothing sets or shows some of it")
+)]
+mod exposition;
+#[cfg_attr(
+    not(feature = "health"),
+    allow(dead_code, reason = "without health nothing sets or shows some of it")
+)]
+mod families;
+#[cfg_attr(
+    not(any(feature = "logging", feature = "health")),
+    allow(dead_code, reason = "only exemplars ask")
+)]
 mod json;
 #[cfg(feature = "health")]
 mod monitor;
@@ -89,13 +105,13 @@ mod monitor;
 mod push;
 #[cfg(feature = "http")]
 mod rarely;
-mod registry;
 #[cfg(any(feature = "logging", feature = "health"))]
 mod timestamp;
 #[cfg(any(feature = "logging", feature = "http"))]
 mod trace_context;
 
-pub use call::{Classify, Outcome};
+pub use call::Classify;
+pub use families::Outcome;
 #[cfg(feature = "http")]
 pub use monitor::ConnectionLimits;
 #[cfg(feature = "health")]

@@ -2,10 +2,11 @@
 
 use prometheus::Registry;
 
-use crate::registry::Exposed;
+use crate::exposition::scrape_registry::Exposed;
 
-#[cfg(feature = "health")]
-pub use crate::registry::{BucketError, NativeHistogramError, NativeHistograms};
+pub use crate::cells::buckets::BucketError;
+pub use crate::cells::native::NativeHistogramError;
+pub use crate::cells::native::NativeHistograms;
 
 #[cfg(feature = "push")]
 pub use crate::push::{PushError, push_once};

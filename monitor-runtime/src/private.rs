@@ -3,13 +3,17 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Across, Becoming, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Outcome, Promised,
-    Reading, Rebox, Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug,
-    display, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, read, settle, track,
+    Across, Becoming, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Promised, Reading,
+    Rebox, Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
+    error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, read, settle, track,
     track_boxed_stream, track_into_future, track_opened, track_promised_future, track_promised_stream,
     track_returned_future, track_stream, value, without_fields,
 };
-pub use crate::registry::{CallKind, Latency, Objective, Share};
+pub use crate::cells::objective::Latency;
+pub use crate::cells::objective::Objective;
+pub use crate::cells::objective::Share;
+pub use crate::families::CallKind;
+pub use crate::families::Outcome;
 pub use core::pin::pin;
 pub use tracing::{Level, Span};
 

@@ -34,7 +34,7 @@ fn documented() -> BTreeMap<String, Said> {
 
 /// The rows `IDENT = Kind "name" ["label", …]` of the catalogue.
 fn catalogue() -> BTreeMap<String, Said> {
-    let source = fs::read_to_string(root().join("monitor-runtime/src/catalog.rs")).unwrap();
+    let source = fs::read_to_string(root().join("monitor-runtime/src/families/catalog.rs")).unwrap();
     let rows = source.lines().filter_map(|line| {
         let (_, row) = line.strip_prefix("    ")?.split_once(" = ")?;
         let (kind, row) = row.split_once(" \"")?;

@@ -9,7 +9,7 @@ use super::guard::Call;
 use super::settings::ErrorLog;
 use super::site::Site;
 use crate::error_chain::Said;
-use crate::registry::CallKind;
+use crate::families::calls::CallKind;
 
 /// An error, by the most telling trait its type has.
 pub enum Fault<'r> {

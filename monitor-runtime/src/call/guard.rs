@@ -14,10 +14,10 @@ use tracing::{Dispatch, Span};
 use super::Verdict;
 use super::fault::{self, Fault};
 use super::lineage::{self, CallId};
-use super::outcome::Outcome;
 use super::settings::ErrorLog;
 use super::site::Site;
-use crate::registry::CallSeries;
+use crate::families::Outcome;
+use crate::families::calls::CallSeries;
 
 pub(super) use running::Running;
 

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::guard::{Call, Running};
-use super::outcome::Outcome;
+use crate::families::Outcome;
 
 /// A call whose body stands between [`begin`] and [`Begun::end`], in the function itself.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod settings;
 mod site;
 mod stream;
 
+use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
 pub use boxed::Rebox;
 pub use fault::Fault;
@@ -27,7 +28,7 @@ pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
 #[cfg(feature = "logging")]
 pub(crate) use lineage::CallId;
-pub use outcome::{Classify, Outcome, error_if, ok_if};
+pub use outcome::{Classify, error_if, ok_if};
 pub use promised::{Becoming, Promised, track_into_future, track_promised_future, track_promised_stream};
 pub use reading::{Reading, read};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};

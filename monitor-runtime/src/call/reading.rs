@@ -17,7 +17,8 @@ use std::ops::Deref;
 use super::Verdict;
 use super::fault::Fault;
 use super::guard::{Call, settle};
-use super::outcome::{Classify, Outcome};
+use super::outcome::Classify;
+use crate::families::Outcome;
 
 /// The look-up for a result of type `R`, at the way of that number; `By` is `Value` or `Variant`, whichever it comes to.
 #[derive(Debug)]

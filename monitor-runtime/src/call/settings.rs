@@ -2,7 +2,8 @@
 
 use tracing::Level;
 
-use crate::registry::{CallKind, Objective};
+use crate::cells::objective::Objective;
+use crate::families::CallKind;
 
 /// How an error that a call returned is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,9 @@ use tracing_core::{Callsite, dispatcher};
 use super::argument::Id;
 use super::guard::Call;
 use super::settings::{ErrorLog, Settings};
-use crate::registry::{CallKind, CallSeries, Found};
+use crate::families::CallKind;
+use crate::families::calls::CallSeries;
+use crate::families::family::Found;
 
 /// What the runtime knows of an annotated function.
 ///

@@ -2,7 +2,7 @@
 
 use ::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
-use crate::registry::Format;
+use crate::exposition::format::Format;
 
 /// A weight (`q`) in thousandths, which is as fine as it may be.
 type Weight = u16;

@@ -13,8 +13,9 @@ use super::engine::Health;
 use super::question::Question;
 use super::state::View;
 use super::verbose;
+use crate::exposition::format::Format;
+use crate::exposition::scrape_registry::Exposed;
 use crate::json;
-use crate::registry::{Exposed, Format};
 use crate::timestamp::Timestamps;
 
 /// 200: the process answers.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::blocking::OneCall;
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
 use super::space::{Mounted, Space, SpaceError};
-use crate::registry::process;
+use crate::families::process;
 
 /// 1 GB, in the meaning of the SI and of disk makers.
 const GIGABYTE: u64 = 1_000_000_000;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::state::{Status, View};
 use super::supervised::{Plan, Supervised};
-use crate::registry::health::{CheckReading, HealthReading, HealthSource};
+use crate::families::health::{CheckReading, HealthReading, HealthSource};
 
 /// The checks and the tasks that run them; dropping it ends the tasks and the runs in progress.
 pub(crate) struct Engine {

@@ -10,7 +10,7 @@ use super::check::BoxError;
 use super::policy::Severity;
 use super::state::{Outcome, Status, View};
 use crate::error_chain::Said;
-use crate::registry::process;
+use crate::families::process;
 
 /// The logger of lines about checks.
 const TARGET: &str = "monitor_runtime::health";

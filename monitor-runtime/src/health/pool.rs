@@ -2,7 +2,7 @@
 
 use sqlx::{Database, Pool};
 
-use crate::registry::pools::{PoolReading, PoolSource};
+use crate::families::pools::{PoolReading, PoolSource};
 
 /// A pool whose connections are counted when somebody scrapes.
 pub(crate) struct PoolGauge<DB: Database>(pub(crate) Pool<DB>);

@@ -7,9 +7,9 @@ use super::RequestId;
 use super::method::Name;
 use super::unmatched::{self, Recorded, Unmatched};
 use super::upload::GivenUp;
-use crate::clock;
-use crate::registry::exemplars::{self, Identity};
-use crate::registry::http::{Route, metrics};
+use crate::cells::clock;
+use crate::cells::exemplars::{self, Identity};
+use crate::families::requests::{Route, metrics};
 
 /// What counts for a request whose client did not wait for the end (nginx coined the code).
 const CLIENT_LEFT: u16 = 499;

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
-use crate::clock;
+use crate::cells::clock;
 use crate::error_chain::debug_as_text;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use super::endpoint::Place;
 use super::method::Name;
-use crate::registry::http::{Route, metrics};
+use crate::families::requests::{Route, metrics};
 
 /// After as many answers without any matched route the log says so.
 const WARN_AFTER: u32 = 100;

@@ -75,7 +75,6 @@ pub(crate) fn trace_context() -> Option<TraceContext> {
 
 /// The first of `names` that is bound inside `span`, or around it if it is disabled, and that `take` takes: numbers and texts. A
 /// text that had to be escaped is no id and is passed over.
-#[cfg(feature = "health")]
 pub(crate) fn find_bound<T>(
     span: &tracing::Span,
     names: &[&'static str],

@@ -20,7 +20,7 @@ use super::rules::ValueRules;
 use super::settings::{self, Format, WhenFull};
 use super::subscriber;
 use super::{LogGuard, LoggingError, writer};
-use crate::registry::process;
+use crate::families::process;
 
 const QUEUE_BYTES: usize = 8 * 1_024 * 1_024;
 

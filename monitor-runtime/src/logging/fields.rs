@@ -185,7 +185,6 @@ impl Fields {
     }
 
     /// A field's value, if it is a number or a text without escapes, which stands there as it is.
-    #[cfg(feature = "health")]
     pub(super) fn plain(&self, key: &str) -> Option<&str> {
         let value = self.iter().find(|field| field.key() == key.as_bytes())?.value();
         let value = std::str::from_utf8(value).ok()?;

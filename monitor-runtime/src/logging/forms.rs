@@ -7,8 +7,8 @@ use tracing::Metadata;
 
 use super::fields::KeyForm;
 use super::line::rank;
+use crate::families::process::LEVELS;
 use crate::json;
-use crate::registry::process::LEVELS;
 
 /// A thread that has met more callsites than these forgets them all and begins anew.
 const KEPT: usize = 512;

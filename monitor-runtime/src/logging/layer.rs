@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::line::{Look, Silence, rank, with_line};
 use super::rules::ValueRules;
 use super::{copies, records};
-use crate::registry::process::{self, LEVELS};
+use crate::families::process::{self, LEVELS};
 
 /// Where finished lines go.
 pub(crate) trait Sink: Debug + Send + Sync + 'static {

@@ -51,7 +51,6 @@ mod subscriber;
 mod visit;
 mod writer;
 
-#[cfg(feature = "health")]
 pub(crate) use ambient::find_bound;
 #[cfg(feature = "http")]
 pub(crate) use ambient::keep_trace_context;

@@ -12,8 +12,8 @@ use super::limit::{Place, RateLimit, Ruling};
 use super::line::{Line, Look, rank};
 use super::queue::Queue;
 use super::visit::write_integer;
+use crate::families::process::{self, LEVELS};
 use crate::json;
-use crate::registry::process::{self, LEVELS};
 
 /// How long a flush waits for a sink that takes nothing.
 pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);

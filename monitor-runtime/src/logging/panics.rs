@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::{line, outlet, queue, source};
-use crate::registry::process;
+use crate::families::process;
 
 /// The logger of lines about panics.
 const TARGET: &str = "monitor_runtime::panic";

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 
 use super::settings::WhenFull;
-use crate::registry::process;
+use crate::families::process;
 
 /// How long the writer collects lines before it takes them, so that a busy program does not wake it for each.
 const LINGER: Duration = Duration::from_millis(1);

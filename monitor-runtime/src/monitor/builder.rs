@@ -7,12 +7,14 @@ use std::time::Duration;
 use super::error::BuildError;
 use super::names;
 use super::{Inner, Monitor};
+use crate::exposition::scrape_registry::Exposed;
+use crate::families::family::set_limit as set_series_limit;
+use crate::families::health::HealthSource;
+use crate::families::process;
+use crate::families::settings::FamilyName;
+use crate::families::settings::{keep_exemplars, keep_native, set_buckets};
 use crate::health::{Check, Engine, Policy};
 use crate::metrics::NativeHistograms;
-use crate::registry::health::HealthSource;
-use crate::registry::{
-    self, Exposed, FamilyName, exemplars, keep_native, process, set_buckets, set_series_limit,
-};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -178,7 +180,7 @@ impl MonitorBuilder {
             _pools: self.pools,
         };
         let source: Arc<dyn HealthSource> = inner.engine.clone();
-        registry::health::register(Arc::downgrade(&source));
+        crate::families::health::register(Arc::downgrade(&source));
         let monitor = Monitor {
             inner: Arc::new(inner),
             #[cfg(feature = "http")]
@@ -227,7 +229,7 @@ impl MonitorBuilder {
             set_series_limit(limit);
         }
         if self.exemplars {
-            exemplars::keep();
+            keep_exemplars();
         }
         #[cfg(feature = "sqlx")]
         self.pools.register();

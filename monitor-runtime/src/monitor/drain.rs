@@ -19,8 +19,8 @@ use super::server::{Connections, Order, Reason};
 use super::signals::StopSignals;
 use super::stopping::Stopping;
 use super::threads;
+use crate::families::in_flight::InFlight;
 use crate::health::Engine;
-use crate::registry::InFlight;
 
 /// How often it is looked whether the last call has ended.
 const LOOK: Duration = Duration::from_millis(20);

@@ -4,8 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cells::buckets::BucketError;
+use crate::cells::native::NativeHistogramError;
 use crate::error_chain::debug_as_text;
-use crate::registry::{BucketError, NativeHistogramError, Refusal};
+use crate::exposition::registration::Refusal;
 
 /// What was given to a [`MonitorBuilder`](super::MonitorBuilder) that no monitor can be built of, and what is
 /// accepted in its place.

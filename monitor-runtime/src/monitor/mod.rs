@@ -39,8 +39,8 @@ pub use error::BuildError;
 #[cfg(feature = "http")]
 pub use limits::ConnectionLimits;
 
+use crate::exposition::scrape_registry::Exposed;
 use crate::health::{self, Engine, Guard, Question};
-use crate::registry::Exposed;
 
 /// Answers the probes and the scrape of a service.
 ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::builder::MonitorBuilder;
 use super::error::BuildError;
+use crate::families::pools::{self, PoolSource};
 use crate::health::PoolGauge;
-use crate::registry::pools::{self, PoolSource};
 
 /// Pools by name, in the order given. The registry keeps weak references: who holds this shows the pools.
 #[derive(Default)]

@@ -17,7 +17,7 @@ use super::resource;
 use super::settings::{Given, Settings};
 use super::variables::{Variables, refused};
 use super::worker::{start_metrics, start_traces};
-use crate::registry::Exposed;
+use crate::exposition::scrape_registry::Exposed;
 
 /// How long the end of a process waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(5);

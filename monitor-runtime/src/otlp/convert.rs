@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prometheus::proto::{self, MetricFamily, MetricType};
 
 use super::attributes::text;
-use crate::registry::gathered::value;
+use crate::exposition::foreign::value;
 
 /// What of a registry can be exported.
 pub(super) struct Converted {

@@ -14,7 +14,7 @@ use super::attributes::text;
 use super::semconv::http;
 use super::semconv::{db, gen_ai};
 use crate::TraceContext;
-use crate::registry::CallKind;
+use crate::families::calls::CallKind;
 
 /// Whether anybody ever made spans of this process into OTLP's; until then nothing is described.
 static IS_WANTED: AtomicBool = AtomicBool::new(false);

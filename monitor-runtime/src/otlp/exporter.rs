@@ -11,7 +11,7 @@ use super::control::Control;
 use super::settings::Target;
 use super::signal::Signal;
 use crate::address::without_secrets;
-use crate::registry::process;
+use crate::families::process;
 
 /// The logger of lines about the export.
 const TARGET: &str = "monitor_runtime::otlp";

@@ -14,7 +14,7 @@ use super::exporter::Exporter;
 use super::semconv::SCHEMA_URL;
 use super::span::now;
 use super::worker::scope;
-use crate::registry::Exposed;
+use crate::exposition::scrape_registry::Exposed;
 
 /// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is
 /// lost costs nothing but its moment.

@@ -15,7 +15,7 @@ use super::queue::SpanQueue;
 use super::settings::{MetricSettings, SpanSettings};
 use super::signal::Signal;
 use super::traces::Traces;
-use crate::registry::Exposed;
+use crate::exposition::scrape_registry::Exposed;
 
 /// What made the spans and the metrics.
 pub(super) fn scope() -> InstrumentationScope {

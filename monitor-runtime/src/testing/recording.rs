@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{catalog, metrics};
+use crate::families::catalog;
+use crate::metrics;
 
 /// The changes of the process's metrics from [`start`](Recording::start) on.
 ///

@@ -3,9 +3,9 @@
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use crate::registry::buckets::Buckets;
-use crate::registry::histogram::Histogram;
-use crate::registry::shard::{Stripe, end_thread};
+use crate::cells::buckets::Buckets;
+use crate::cells::histogram::Histogram;
+use crate::cells::stripes::{Stripe, end_thread};
 
 /// Switches between threads where one could have gone on: each further one multiplies what there is to run.
 const PREEMPTIONS: usize = 2;

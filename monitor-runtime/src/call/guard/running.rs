@@ -2,9 +2,9 @@
 
 use super::super::Verdict;
 use super::super::lineage::CallId;
-use super::super::outcome::Outcome;
 use super::{Call, Stage};
-use crate::registry::CallKind;
+use crate::families::Outcome;
+use crate::families::calls::CallKind;
 
 /// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic; dropped otherwise, as a
 /// success, since a macro's `return` went past the end of a body that is in its place.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::super::limits::ConnectionLimits;
 use super::pulse::{Kind, Order, Phase, Pulse, Reason};
 use super::said::Said;
-use crate::registry::process;
+use crate::families::process;
 
 /// Among how many the one is looked for that has waited longest.
 const SAMPLE: usize = 1_024;

@@ -1,0 +1,17 @@
+//! Numbers that many threads write: striped counters, histograms, exemplars, and the index that finds a series.
+//!
+//! Nothing here knows what it counts.
+
+pub(crate) mod buckets;
+pub(crate) mod clock;
+pub(crate) mod exemplars;
+pub(crate) mod fine;
+pub(crate) mod histogram;
+pub(crate) mod index;
+pub(crate) mod labels;
+pub(crate) mod native;
+pub(crate) mod number;
+pub(crate) mod objective;
+pub(crate) mod reading;
+pub(crate) mod stripes;
+mod sync;

@@ -1,0 +1,368 @@
+//! Native histograms: how they are set up, and which duration belongs where.
+//! <https://prometheus.io/docs/specs/native_histograms/>
+
+use crate::error_chain::debug_as_text;
+
+/// How native histograms are kept: buckets that grow by a constant factor, as many as are needed and no more than a limit.
+///
+/// Each series of a duration then has them beside its ordinary buckets, for scrapers that ask for protobuf. A bucket takes
+/// memory once durations near it occur.
+///
+/// ```
+/// use monitor_runtime::Monitor;
+/// use monitor_runtime::metrics::NativeHistograms;
+///
+/// let monitor = Monitor::builder().native_histograms(NativeHistograms::new().growth(1.05)).build()?;
+/// # Ok::<(), monitor_runtime::BuildError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NativeHistograms {
+    growth: f64,
+    max_buckets: usize,
+}
+
+/// Why a set-up of native histograms was refused.
+#[derive(Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NativeHistogramError {
+    /// Buckets cannot grow by that.
+    #[error("buckets cannot grow by a factor of {growth}; expected one from 1.003 to 65536, such as 1.1")]
+    Growth {
+        /// The factor as it was given.
+        growth: f64,
+    },
+    /// There would be too few buckets to show every duration there is.
+    #[error("a limit of {max_buckets} buckets is too low; expected at least 8, 160 when not set")]
+    MaxBuckets {
+        /// The limit as it was given.
+        max_buckets: usize,
+    },
+    /// The process already has series that are kept otherwise.
+    #[error(
+        "the process already records without them, or with others; set native histograms once, before the first tracked call or request"
+    )]
+    InUse,
+}
+
+debug_as_text!(NativeHistogramError);
+
+/// The finest and the coarsest schema there are.
+const FINEST: i32 = 8;
+const COARSEST: i32 = -4;
+
+/// Up to 2 to the power of this, in seconds, is next to nothing.
+const ZERO_EXPONENT: i32 = -20;
+
+impl NativeHistograms {
+    /// Begins with buckets that grow by 1.1 at most, of which a series shows 160 at most.
+    pub fn new() -> Self {
+        Self { growth: 1.1, max_buckets: 160 }
+    }
+
+    /// Sets by which factor a bucket's bound lies above the one before it, at most: 1.1 when not set, and from 1.003 to 65536.
+    ///
+    /// The growth in use is the next power of two's root that is not above: 1.0905 for 1.1 (schema 3), 1.0443 for 1.05 (schema
+    /// 4), 2 for 2 (schema 0). A quantile is off by less than that.
+    pub fn growth(mut self, factor: f64) -> Self {
+        self.growth = factor;
+        self
+    }
+
+    /// Sets how many buckets a series shows at most: 160 when not set, and at least 8.
+    ///
+    /// A series whose durations spread over more shows every two neighbours as one, again until they are few enough. No duration
+    /// is lost by that.
+    pub fn max_buckets(mut self, limit: usize) -> Self {
+        self.max_buckets = limit;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), NativeHistogramError> {
+        let Self { growth, max_buckets } = *self;
+        if !(1.003..=65_536.0).contains(&growth) {
+            return Err(NativeHistogramError::Growth { growth });
+        }
+        if max_buckets < 8 {
+            return Err(NativeHistogramError::MaxBuckets { max_buckets });
+        }
+        Ok(())
+    }
+
+    /// The coarsest schema whose buckets do not grow by more.
+    fn schema(&self) -> i32 {
+        let schemas = COARSEST..=FINEST;
+        schemas.into_iter().find(|&schema| growth_of(schema) <= self.growth).unwrap_or(FINEST)
+    }
+}
+
+impl Default for NativeHistograms {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// By which factor the buckets of a schema grow.
+fn growth_of(schema: i32) -> f64 {
+    f64::exp2(f64::exp2(f64::from(-schema)))
+}
+
+/// The cells of a family's native histograms: between any two neighbours lies a bound of a native or of an ordinary bucket, so
+/// that one count tells both.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) settings: NativeHistograms,
+    schema: i32,
+    /// The upper bound of each cell in nanoseconds, ascending to the last of all.
+    bounds: Box<[u64]>,
+    places: Box<[Place]>,
+}
+
+/// What a cell is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The native bucket's index; `None` for the zero bucket.
+    pub(crate) native: Option<i32>,
+    /// The ordinary bucket, counted from the lowest.
+    pub(crate) classic: usize,
+}
+
+impl Layout {
+    /// Lays out cells for settings that have been checked, and ordinary buckets of these bounds.
+    pub(crate) fn new(settings: NativeHistograms, classic: &[u64]) -> Self {
+        let schema = settings.schema();
+        let native = native_bounds(schema);
+        let mut bounds: Vec<u64> =
+            native.iter().map(|(bound, _)| *bound).chain(classic.iter().copied()).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let places = bounds.iter().map(|&bound| Place {
+            native: native[native.partition_point(|(native, _)| *native < bound)].1,
+            classic: classic.partition_point(|&classic| classic < bound),
+        });
+        Self { settings, schema, places: places.collect(), bounds: bounds.into() }
+    }
+
+    /// How many cells there are.
+    pub(crate) fn cells(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// How many cells are made at a time: those of durations that lie within a factor of two.
+    pub(crate) fn cells_a_page(&self) -> usize {
+        // A cache line at least, which is what the smallest page takes anyway.
+        8 << (self.schema - 3).max(0)
+    }
+
+    /// The cell a duration belongs to.
+    pub(crate) fn find(&self, nanos: u64) -> usize {
+        self.bounds.partition_point(|&bound| bound < nanos)
+    }
+
+    pub(crate) fn place(&self, cell: usize) -> Place {
+        self.places[cell]
+    }
+
+    /// The native buckets of what these cells hold, which are in order.
+    pub(crate) fn buckets(&self, cells: impl Iterator<Item = (usize, u64)>) -> NativeBuckets {
+        let mut read = NativeBuckets { schema: self.schema, zero: 0, counts: Vec::new() };
+        for (cell, count) in cells {
+            match self.place(cell).native {
+                Some(index) => read.add(index, count),
+                None => read.zero += count,
+            }
+        }
+        while read.counts.len() > self.settings.max_buckets && read.schema > COARSEST {
+            read = read.halved();
+        }
+        read
+    }
+}
+
+/// Each bucket's upper bound in nanoseconds, and its index; the zero bucket first.
+fn native_bounds(schema: i32) -> Vec<(u64, Option<i32>)> {
+    let steps = f64::exp2(f64::from(schema));
+    let first = if schema >= 0 { ZERO_EXPONENT << schema } else { ZERO_EXPONENT >> -schema } + 1;
+    let mut bounds = vec![(to_nanos_down(zero_threshold()), None)];
+    for index in first.. {
+        let bound = to_nanos_down(f64::exp2(f64::from(index) / steps));
+        bounds.push((bound, Some(index)));
+        if bound == u64::MAX {
+            break;
+        }
+    }
+    bounds
+}
+
+/// The longest duration, in seconds, that counts as none.
+pub(crate) fn zero_threshold() -> f64 {
+    f64::exp2(f64::from(ZERO_EXPONENT))
+}
+
+/// The last whole nanosecond that is not above, or the last there is.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and meant to end at the last"
+)]
+fn to_nanos_down(seconds: f64) -> u64 {
+    (seconds * 1e9).floor() as u64
+}
+
+/// What one series shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NativeBuckets {
+    pub(crate) schema: i32,
+    /// What the zero bucket holds.
+    pub(crate) zero: u64,
+    /// Index and count of the buckets that hold something, ascending.
+    pub(crate) counts: Vec<(i32, u64)>,
+}
+
+impl NativeBuckets {
+    fn add(&mut self, index: i32, count: u64) {
+        match self.counts.last_mut() {
+            Some((last, counted)) if *last == index => *counted += count,
+            _ => self.counts.push((index, count)),
+        }
+    }
+
+    /// The same with every two neighbours in one: the bucket that ends where the upper of them does.
+    fn halved(self) -> Self {
+        let mut halved = Self { schema: self.schema - 1, zero: self.zero, counts: Vec::new() };
+        for (index, count) in self.counts {
+            halved.add((index + 1) >> 1, count);
+        }
+        halved
+    }
+
+    /// The counts in runs of neighbours, each behind the distance from the one before it (the first from index 0). Short gaps are
+    /// filled with zeros, which takes less room than another run.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        let mut next = 0;
+        for &(index, count) in &self.counts {
+            match spans.last_mut() {
+                Some(span) if index - next <= SHORT_GAP => {
+                    span.counts.extend((next..index).map(|_| 0));
+                    span.counts.push(count);
+                }
+                _ => spans.push(Span { offset: index - next, counts: vec![count] }),
+            }
+            next = index + 1;
+        }
+        spans
+    }
+}
+
+const SHORT_GAP: i32 = 2;
+
+/// A run of neighbouring buckets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) offset: i32,
+    pub(crate) counts: Vec<u64>,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn layout(growth: f64, classic: &[u64]) -> Layout {
+        Layout::new(NativeHistograms::new().growth(growth), classic)
+    }
+
+    fn place(layout: &Layout, nanos: u64) -> (Option<i32>, usize) {
+        let Place { native, classic } = layout.place(layout.find(nanos));
+        (native, classic)
+    }
+
+    #[test]
+    fn the_schema_is_the_coarsest_that_grows_by_no_more() {
+        let schemas = [(1.1, 3), (1.05, 4), (2.0, 0), (1.99, 1), (1.003, 8), (4.0, -1), (65_536.0, -4)];
+        for (growth, schema) in schemas {
+            assert_eq!(NativeHistograms::new().growth(growth).schema(), schema, "{growth}");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_histogram_are_refused() {
+        for growth in [1.0, 1.0029, 0.0, -1.1, 65_537.0, f64::NAN, f64::INFINITY] {
+            let refused = NativeHistograms::new().growth(growth).check();
+            assert!(matches!(refused, Err(NativeHistogramError::Growth { .. })), "{growth}");
+        }
+        let refused = NativeHistograms::new().max_buckets(7).check();
+        assert_eq!(refused, Err(NativeHistogramError::MaxBuckets { max_buckets: 7 }));
+        assert_eq!(NativeHistograms::new().max_buckets(8).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_duration_lies_above_the_bound_before_its_bucket_and_not_above_its_own() {
+        const SECOND: u64 = 1_000_000_000;
+        let whole = layout(2.0, &[]);
+        for (nanos, index) in
+            [(SECOND, 0), (SECOND + 1, 1), (2 * SECOND, 1), (2 * SECOND + 1, 2), (SECOND / 2, -1)]
+        {
+            assert_eq!(place(&whole, nanos), (Some(index), 0), "{nanos}");
+        }
+        let eighths = layout(1.1, &[]);
+        for (nanos, index) in
+            [(SECOND, 0), (SECOND + 1, 1), (1_090_507_732, 1), (1_090_507_733, 2), (2 * SECOND, 8)]
+        {
+            assert_eq!(place(&eighths, nanos), (Some(index), 0), "{nanos}");
+        }
+    }
+
+    #[test]
+    fn next_to_nothing_is_zero_and_the_longest_duration_has_a_bucket() {
+        for growth in [1.003, 1.1, 2.0, 256.0, 65_536.0] {
+            let layout = layout(growth, &[]);
+            assert_eq!(place(&layout, 0), (None, 0));
+            assert_eq!(place(&layout, 953), (None, 0));
+            let (first, _) = place(&layout, 954);
+            let steps = f64::exp2(f64::from(layout.schema));
+            let lower = f64::exp2(f64::from(first.unwrap() - 1) / steps);
+            assert!(
+                lower <= zero_threshold() && zero_threshold() < f64::exp2(f64::from(first.unwrap()) / steps)
+            );
+            assert!(place(&layout, u64::MAX).0.is_some());
+        }
+    }
+
+    #[test]
+    fn a_cell_is_a_part_of_one_ordinary_bucket() {
+        let layout = layout(2.0, &[100, 1_500_000_000]);
+        assert_eq!(place(&layout, 100), (None, 0));
+        assert_eq!(place(&layout, 101), (None, 1));
+        assert_eq!(place(&layout, 1_500_000_000), (Some(1), 1));
+        assert_eq!(place(&layout, 1_500_000_001), (Some(1), 2));
+    }
+
+    #[test]
+    fn too_many_buckets_are_shown_two_as_one_until_they_are_few() {
+        let layout = Layout::new(NativeHistograms::new().max_buckets(8), &[]);
+        let cells: Vec<_> = (0..layout.cells()).map(|cell| (cell, 1)).collect();
+        let read = layout.buckets(cells.iter().copied());
+        assert!(read.counts.len() <= 8 && read.schema == -3, "{read:?}");
+        let counted: u64 = read.counts.iter().map(|(_, count)| count).sum();
+        assert_eq!(counted + read.zero, layout.cells() as u64, "none is lost");
+        let of_few = layout.buckets([(200, 1), (201, 2)].into_iter());
+        assert_eq!(of_few.schema, 3, "few are shown as they are");
+    }
+
+    #[test]
+    fn neighbours_become_the_bucket_that_ends_where_the_upper_does() {
+        let counts = vec![(-3, 1), (-2, 2), (-1, 4), (0, 8), (1, 16), (2, 32)];
+        let halved = NativeBuckets { schema: 0, zero: 7, counts }.halved();
+        assert_eq!(halved, NativeBuckets { schema: -1, zero: 7, counts: vec![(-1, 3), (0, 12), (1, 48)] });
+    }
+
+    #[test]
+    fn runs_are_told_by_their_distance_and_short_gaps_are_filled() {
+        let counts = vec![(-4, 1), (-3, 2), (0, 3), (10, 4)];
+        let spans = NativeBuckets { schema: 3, zero: 0, counts }.spans();
+        assert_eq!(
+            spans,
+            [Span { offset: -4, counts: vec![1, 2, 0, 0, 3] }, Span { offset: 9, counts: vec![4] }]
+        );
+    }
+}

@@ -1,0 +1,413 @@
+//! Cells that many threads add to without sharing cache lines.
+//!
+//! A cell is one word in every stripe, and its value is their sum. A thread leases a stripe of its own at its first
+//! use, for as long as it lives: what has one writer needs no locked instruction. Threads past the number of
+//! those stripes take turns on a few shared ones. Threads come and go, stripes stay: what a thread added is never lost.
+
+use std::cell::Cell;
+use std::sync::{LazyLock, PoisonError};
+
+#[cfg(loom)]
+use super::sync::CellKey as _;
+use super::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, available_parallelism, local_static, shared_static};
+
+const WORDS_PER_LINE: usize = 8;
+
+/// How many stripes there are, fixed at first use.
+#[derive(Debug)]
+struct Stripes {
+    leased: usize,
+    shared: usize,
+}
+
+static STRIPES: LazyLock<Stripes> = LazyLock::new(|| {
+    let cores = available_parallelism().min(64);
+    // A runtime has a worker a core, and the thread that started it often makes a call or two of its own.
+    Stripes { leased: cores + 1, shared: cores.div_ceil(4) }
+});
+
+shared_static! {
+    /// One more than the highest stripe that any thread was given: the stripes from there on are at 0.
+    ///
+    /// A reader that can know of an addition, because it happened before, reads a number that covers it.
+    static USED: AtomicUsize = AtomicUsize::new(0);
+}
+
+/// The present thread's place among the stripes: the number of the one it leases, or [`NONE`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stripe(usize);
+
+/// No stripe has this number, so that looking for it finds none.
+const NONE: usize = usize::MAX;
+
+local_static! {
+    // Readable however far the thread's end has come, as nothing has to be dropped.
+    static LEASED: Cell<usize> = const { Cell::new(NONE) };
+    /// For a thread that leases none: its place among the shared ones.
+    static SHARED: Cell<usize> = const { Cell::new(NONE) };
+    static LEASE: Lease = const { Lease(Cell::new(None)) };
+}
+
+impl Stripe {
+    /// The thread's stripe; one that has none yet is given one where it first adds.
+    #[inline]
+    pub(crate) fn of_this_thread() -> Self {
+        Self(LEASED.get())
+    }
+}
+
+/// Where a thread adds.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Leased(usize),
+    Shared(usize),
+}
+
+impl Place {
+    fn of_this_thread() -> Self {
+        match (LEASED.get(), SHARED.get()) {
+            (NONE, NONE) => Self::assign(),
+            (NONE, shared) => Self::Shared(shared),
+            (leased, _) => Self::Leased(leased),
+        }
+    }
+
+    #[cold]
+    fn assign() -> Self {
+        let leased = LEASE.try_with(Lease::take).unwrap_or(None);
+        let (place, number) = match leased {
+            Some(leased) => (Self::Leased(leased), leased),
+            None => Self::share(),
+        };
+        USED.fetch_max(number + 1, Ordering::AcqRel);
+        place
+    }
+
+    fn share() -> (Self, usize) {
+        shared_static! { static NEXT: AtomicUsize = AtomicUsize::new(0); }
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES.shared;
+        SHARED.set(turn);
+        (Self::Shared(turn), STRIPES.leased + turn)
+    }
+}
+
+shared_static! {
+    /// The lock passes on the values that the last holder of a stripe wrote.
+    static FREE: Mutex<FreeStripes> = Mutex::new(FreeStripes { returned: Vec::new(), handed_out: 0 });
+}
+
+/// The leased stripes that no thread holds.
+struct FreeStripes {
+    /// Given back by threads that ended.
+    returned: Vec<usize>,
+    /// How many stripes have ever been handed out: the ones from there on are unused.
+    handed_out: usize,
+}
+
+impl FreeStripes {
+    fn take(&mut self) -> Option<usize> {
+        if let Some(returned) = self.returned.pop() {
+            return Some(returned);
+        }
+        let next = self.handed_out;
+        (next < STRIPES.leased).then(|| {
+            self.handed_out += 1;
+            next
+        })
+    }
+}
+
+/// Gives the stripe back as the thread ends.
+struct Lease(Cell<Option<usize>>);
+
+impl Lease {
+    fn take(&self) -> Option<usize> {
+        let index = FREE.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.set(index);
+        LEASED.set(index.unwrap_or(NONE));
+        index
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(index) = self.0.take() {
+            // Destructors of other thread-locals may still make calls, and then get a shared stripe.
+            LEASED.set(NONE);
+            FREE.lock().unwrap_or_else(PoisonError::into_inner).returned.push(index);
+        }
+    }
+}
+
+/// Gives the thread's stripe back. Loom lets a thread be joined before its thread-locals are dropped, and removes the statics
+/// meanwhile, so the models call this as the last thing that a thread does.
+#[cfg(loom)]
+pub(crate) fn end_thread() {
+    LEASE.with(|lease| drop(Lease(Cell::new(lease.0.take()))));
+}
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line([AtomicU64; WORDS_PER_LINE]);
+
+/// A row of counters, striped.
+///
+/// The first line of a stripe, with what is added to most, stands apart from its others: to find it takes the number of the
+/// stripe alone.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    /// The first line of each leased stripe; none where one stripe is for all threads.
+    heads: Box<[Line]>,
+    /// The other lines of each leased stripe, then all lines of each shared one.
+    others: Box<[Line]>,
+    lines_per_stripe: usize,
+}
+
+impl Cells {
+    /// Makes `words` cells at 0.
+    pub(crate) fn new(words: usize) -> Self {
+        let Stripes { leased, shared } = *STRIPES;
+        let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
+        let others = (lines_per_stripe - 1) * leased + lines_per_stripe * shared;
+        Self { heads: lines(leased), others: lines(others), lines_per_stripe }
+    }
+
+    /// Makes `words` cells at 0 in one stripe that all threads share, for what happens seldom.
+    pub(crate) fn unstriped(words: usize) -> Self {
+        let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
+        Self { heads: lines(0), others: lines(lines_per_stripe), lines_per_stripe }
+    }
+
+    /// Adds to a cell of the present thread's stripe.
+    ///
+    /// `Release`, so that whoever reads the addition by [`sum`](Cells::sum) also reads what was added to
+    /// other cells before it: a call's start before its end.
+    #[inline]
+    pub(crate) fn add(&self, Stripe(stripe): Stripe, word: usize, amount: u64) {
+        match self.heads.get(stripe).and_then(|head| head.0.get(word)) {
+            Some(cell) => add_alone(cell, amount),
+            None => self.add_elsewhere(word, amount),
+        }
+    }
+
+    /// The same of two cells, each a word and an amount.
+    #[inline]
+    pub(crate) fn add_two(&self, Stripe(stripe): Stripe, first: (usize, u64), second: (usize, u64)) {
+        let head = self.heads.get(stripe).map(|head| &head.0);
+        match head.and_then(|head| Some((head.get(first.0)?, head.get(second.0)?))) {
+            Some(cells) => {
+                add_alone(cells.0, first.1);
+                add_alone(cells.1, second.1);
+            }
+            None => self.add_two_elsewhere(first, second),
+        }
+    }
+
+    #[inline(never)]
+    fn add_two_elsewhere(&self, first: (usize, u64), second: (usize, u64)) {
+        self.add_elsewhere(first.0, first.1);
+        self.add_elsewhere(second.0, second.1);
+    }
+
+    /// Adds to any cell; one that is not in the first line of a leased stripe, as a rule.
+    #[inline(never)]
+    fn add_elsewhere(&self, word: usize, amount: u64) {
+        let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
+        match Place::of_this_thread() {
+            _ if self.heads.is_empty() => add_beside_others(&self.others[line].0[word], amount),
+            Place::Leased(stripe) if line == 0 => add_alone(&self.heads[stripe].0[word], amount),
+            Place::Leased(stripe) => {
+                let before = stripe * (self.lines_per_stripe - 1);
+                add_alone(&self.others[before + line - 1].0[word], amount);
+            }
+            Place::Shared(stripe) => {
+                let line = &self.shared()[stripe * self.lines_per_stripe + line];
+                add_beside_others(&line.0[word], amount);
+            }
+        }
+    }
+
+    /// The lines of shared stripes.
+    fn shared(&self) -> &[Line] {
+        self.others.get(self.heads.len() * (self.lines_per_stripe - 1)..).unwrap_or_default()
+    }
+
+    /// How many words [`sum_all`](Self::sum_all) gives: those of whole cache lines.
+    pub(crate) const fn room_for(words: usize) -> usize {
+        words.div_ceil(WORDS_PER_LINE) * WORDS_PER_LINE
+    }
+
+    /// Adds to `totals` what all cells hold over all stripes.
+    pub(crate) fn sum_all(&self, totals: &mut [u64]) {
+        let [heads, tails, shared] = self.used();
+        let totals = totals.as_chunks_mut().0;
+        if let Some((first, behind)) = totals.split_first_mut() {
+            for head in heads {
+                add_line(first, head);
+            }
+            add_stripes(behind, tails, self.lines_per_stripe - 1);
+        }
+        add_stripes(totals, shared, self.lines_per_stripe);
+    }
+
+    /// Has the processor fetch the cells, since many series are more than it keeps at hand.
+    pub(crate) fn fetch(&self) -> u64 {
+        self.used().into_iter().flatten().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
+    }
+
+    /// Of all stripes that may hold something: first lines, other lines, shared stripes.
+    fn used(&self) -> [&[Line]; 3] {
+        let used = USED.load(Ordering::Acquire);
+        let leased = used.min(self.heads.len());
+        let shared = (used - leased) * self.lines_per_stripe;
+        let shared = if self.heads.is_empty() { self.lines_per_stripe } else { shared };
+        let (heads, tails) =
+            (self.heads.get(..leased), self.others.get(..leased * (self.lines_per_stripe - 1)));
+        [heads, tails, self.shared().get(..shared)].map(Option::unwrap_or_default)
+    }
+
+    /// The total of one cell over all stripes.
+    pub(crate) fn sum(&self, word: usize) -> u64 {
+        let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
+        let [heads, tails, shared] = self.used();
+        let leased = match line.checked_sub(1) {
+            None => sum_of(heads, 1, word),
+            Some(tail) => sum_of(tails.get(tail..).unwrap_or_default(), self.lines_per_stripe - 1, word),
+        };
+        leased.wrapping_add(sum_of(shared.get(line..).unwrap_or_default(), self.lines_per_stripe, word))
+    }
+}
+
+/// Adds to a cell of which this thread is the only writer: none writes between the load and the store.
+#[inline]
+fn add_alone(cell: &AtomicU64, amount: u64) {
+    cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
+}
+
+fn add_beside_others(cell: &AtomicU64, amount: u64) {
+    cell.fetch_add(amount, Ordering::Release);
+}
+
+fn add_stripes(totals: &mut [[u64; WORDS_PER_LINE]], stripes: &[Line], lines_per_stripe: usize) {
+    for stripe in stripes.chunks(lines_per_stripe.max(1)) {
+        for (totals, line) in totals.iter_mut().zip(stripe) {
+            add_line(totals, line);
+        }
+    }
+}
+
+#[inline]
+fn add_line(totals: &mut [u64; WORDS_PER_LINE], line: &Line) {
+    for (total, cell) in totals.iter_mut().zip(&line.0) {
+        *total = total.wrapping_add(cell.load(Ordering::Acquire));
+    }
+}
+
+/// One word of every so manieth line.
+fn sum_of(lines: &[Line], step: usize, word: usize) -> u64 {
+    let cells = lines.iter().step_by(step.max(1)).map(|line| line.0[word].load(Ordering::Acquire));
+    cells.fold(0, u64::wrapping_add)
+}
+
+fn lines(count: usize) -> Box<[Line]> {
+    (0..count).map(|_| Line::default()).collect()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Adds to every cell from a destructor that may run before or after the thread's lease has ended.
+    struct AddsAtTheEnd(&'static Cells);
+
+    impl Drop for AddsAtTheEnd {
+        fn drop(&mut self) {
+            add_everywhere(self.0);
+        }
+    }
+
+    fn add_everywhere(cells: &Cells) {
+        for word in 0..20 {
+            cells.add(Stripe::of_this_thread(), word, word as u64);
+        }
+    }
+
+    fn cells() -> &'static Cells {
+        Box::leak(Box::new(Cells::new(20)))
+    }
+
+    fn assert_additions(cells: &Cells, times: u64) {
+        for word in 0..20 {
+            assert_eq!(cells.sum(word), times * word as u64);
+        }
+    }
+
+    #[test]
+    fn a_cell_keeps_what_exited_threads_added() {
+        let cells = cells();
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..STRIPES.leased + 8 {
+                    scope.spawn(|| (0..1_000).for_each(|_| add_everywhere(cells)));
+                }
+            });
+        }
+        assert_additions(cells, 3 * 1_000 * (STRIPES.leased as u64 + 8));
+    }
+
+    #[test]
+    fn cells_of_one_stripe_count_what_all_threads_add() {
+        let cells = Cells::unstriped(20);
+        std::thread::scope(|scope| {
+            for _ in 0..STRIPES.leased + 2 {
+                scope.spawn(|| (0..1_000).for_each(|_| add_everywhere(&cells)));
+            }
+        });
+        assert_additions(&cells, 1_000 * (STRIPES.leased as u64 + 2));
+        let mut totals = vec![0; Cells::room_for(20)];
+        cells.sum_all(&mut totals);
+        assert_eq!(totals[19], cells.sum(19));
+    }
+
+    #[test]
+    fn what_destructors_of_a_thread_add_is_counted() {
+        thread_local! {
+            static FIRST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };
+            static LAST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };
+        }
+        let cells = cells();
+        for _ in 0..50 {
+            std::thread::spawn(|| {
+                FIRST.set(Some(AddsAtTheEnd(cells)));
+                add_everywhere(cells);
+                LAST.set(Some(AddsAtTheEnd(cells)));
+            })
+            .join()
+            .unwrap();
+        }
+        assert_additions(cells, 150);
+    }
+
+    #[test]
+    fn a_stripe_has_one_holder_at_a_time() {
+        let held: Mutex<Vec<usize>> = Mutex::default();
+        let all_hold = std::sync::Barrier::new(STRIPES.leased + 8);
+        std::thread::scope(|scope| {
+            for _ in 0..STRIPES.leased + 8 {
+                scope.spawn(|| {
+                    if let Place::Leased(stripe) = Place::of_this_thread() {
+                        held.lock().unwrap().push(stripe);
+                    }
+                    all_hold.wait();
+                });
+            }
+        });
+        let mut held = held.into_inner().unwrap();
+        let leases = held.len();
+        held.sort_unstable();
+        held.dedup();
+        assert_eq!(held.len(), leases, "two threads held one stripe");
+        assert!(leases <= STRIPES.leased);
+    }
+}

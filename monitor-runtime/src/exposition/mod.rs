@@ -1,0 +1,20 @@
+//! The ways out for numbers: text, OpenMetrics, protobuf, and `prometheus`' own data model.
+
+pub(crate) mod contents;
+pub(crate) mod foreign;
+mod foreign_text;
+pub(crate) mod format;
+mod names;
+#[cfg(feature = "health")]
+mod open_metrics;
+mod prometheus_collector;
+#[cfg(feature = "health")]
+mod protobuf;
+pub(crate) mod registration;
+mod registry_labels;
+pub(crate) mod scrape_registry;
+#[cfg(feature = "health")]
+mod scrapes;
+#[cfg(feature = "health")]
+mod single_flight;
+mod text;

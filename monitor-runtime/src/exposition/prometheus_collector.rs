@@ -1,0 +1,219 @@
+//! Our families as `prometheus` sees them, for `Registry::gather`.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use prometheus::Registry;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{self, MetricFamily, MetricType};
+
+use crate::cells::labels::Labels;
+use crate::cells::reading::Reading;
+use crate::exposition::registry_labels::Surroundings;
+use crate::families::catalog::{Kind, Metric};
+use crate::families::objective::ObjectiveMetrics;
+use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+
+/// A metric in `prometheus`' data model.
+pub(crate) fn family(shown: &Shown) -> MetricFamily {
+    let Metric { name, kind, help, labels } = *shown.metric;
+    let mut sink = ProtoSink { names: labels, samples: Vec::new() };
+    shown.to(&mut sink);
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(metric_type(kind));
+    family.set_metric(sink.samples);
+    family
+}
+
+pub(crate) fn metric_type(kind: Kind) -> MetricType {
+    match kind {
+        Kind::Counter => MetricType::COUNTER,
+        Kind::Gauge => MetricType::GAUGE,
+        Kind::Histogram => MetricType::HISTOGRAM,
+    }
+}
+
+/// The samples of one metric.
+struct ProtoSink {
+    names: &'static [&'static str],
+    samples: Vec<proto::Metric>,
+}
+
+impl Sink for ProtoSink {
+    fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
+        let own = self.names.iter().copied().zip(labels.values());
+        let mut metric = proto::Metric::from_label(
+            own.chain(extra.map(|extra| (extra.name, extra.value))).map(pair).collect(),
+        );
+        match sample {
+            Sample::Counter(value) => {
+                let mut counter = proto::Counter::default();
+                counter.set_value(value as f64);
+                metric.set_counter(counter);
+            }
+            Sample::Gauge(value) => metric.set_gauge(gauge(value as f64)),
+            Sample::Decimal(value) => metric.set_gauge(gauge(value)),
+            Sample::Histogram(reading) => metric.set_histogram(histogram(reading)),
+        }
+        self.samples.push(metric);
+    }
+}
+
+pub(crate) fn pair((name, value): (&str, &str)) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+fn gauge(value: f64) -> proto::Gauge {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(value);
+    gauge
+}
+
+fn histogram(reading: Reading<'_>) -> proto::Histogram {
+    let buckets = reading.buckets.seconds().iter().zip(reading.cumulative()).map(|(&bound, &count)| {
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(bound);
+        bucket.set_cumulative_count(count);
+        bucket
+    });
+    let mut histogram = proto::Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(reading.count());
+    histogram.set_sample_sum(reading.sum_nanos() as f64 / 1e9);
+    histogram
+}
+
+thread_local! {
+    static MODE: Cell<Mode> = const { Cell::new(Mode::Collect) };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Give our families: somebody gathers.
+    Collect,
+    /// Give one family in place of all of ours, known by its name, and by what the registry adds to it: we show ours ourselves.
+    Marked,
+}
+
+/// The collector that stands in a registry for all families kept in our own cells.
+pub(crate) struct CellCollector {
+    descs: Vec<Desc>,
+}
+
+impl CellCollector {
+    /// Describes our families; `prometheus` refuses no name of the catalogue.
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        // Those of objectives are read only where there is one.
+        let mut metrics: Vec<_> = crate::families::read_cells().iter().map(|shown| shown.metric).collect();
+        metrics.extend(ObjectiveMetrics::all());
+        metrics.sort_by_key(|metric| metric.name);
+        metrics.dedup_by_key(|metric| metric.name);
+        let descs = metrics.into_iter().map(|&Metric { name, help, labels, .. }| {
+            let labels = labels.iter().map(|&label| label.to_owned()).collect();
+            Desc::new(name.to_owned(), help.to_owned(), labels, std::collections::HashMap::new())
+        });
+        Ok(Self { descs: descs.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Collector for CellCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => crate::families::read_cells().iter().map(family).collect(),
+            Mode::Marked => vec![marker()],
+        }
+    }
+}
+
+/// A collector of ours that keeps its metrics itself.
+pub(crate) struct OwnCollector(pub(crate) Box<dyn Collector>);
+
+impl Collector for OwnCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => self.0.collect(),
+            Mode::Marked => Vec::new(),
+        }
+    }
+}
+
+/// The name of the family that tells of a registry.
+pub(crate) const MARKER: &str = "monitor_is_registered_here";
+
+fn marker() -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(MARKER.to_owned());
+    family.set_field_type(MetricType::GAUGE);
+    family.set_metric(vec![proto::Metric::from_gauge(proto::Gauge::default())]);
+    family
+}
+
+/// Gives [`MARKER`] alone, and nothing to others who gather meanwhile.
+#[cfg(feature = "health")]
+pub(crate) struct MarkerCollector(Desc);
+
+#[cfg(feature = "health")]
+impl MarkerCollector {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let labels = std::collections::HashMap::new();
+        Desc::new(MARKER.to_owned(), "Marks a registry.".to_owned(), Vec::new(), labels).map(Self)
+    }
+}
+
+#[cfg(feature = "health")]
+impl Collector for MarkerCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.0]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match MODE.get() {
+            Mode::Collect => Vec::new(),
+            Mode::Marked => vec![marker()],
+        }
+    }
+}
+
+/// What the registry adds to our metrics, if they are in it, and what it holds besides.
+///
+/// # Errors
+///
+/// The message of a collector that panicked. `Registry::gather` then gives nothing of the others either, and a registry does not
+/// tell of its collectors.
+pub(crate) fn gather(registry: &Registry) -> Result<(Option<Surroundings>, Vec<MetricFamily>), String> {
+    let gathered = catch_unwind(AssertUnwindSafe(|| in_mode(Mode::Marked, || registry.gather())));
+    let mut families = gathered.map_err(|panic| message(&*panic))?;
+    Ok((Surroundings::take_from(&mut families), families))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+/// Runs `gather` in a mode that ends with it, even by a panic of some user's collector.
+fn in_mode<T>(mode: Mode, gather: impl FnOnce() -> T) -> T {
+    struct Restore(Mode);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            MODE.set(self.0);
+        }
+    }
+    let _restore = Restore(MODE.replace(mode));
+    gather()
+}

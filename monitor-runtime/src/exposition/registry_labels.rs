@@ -1,0 +1,68 @@
+//! What a registry adds to each metric that is gathered from it.
+
+use prometheus::proto::{LabelPair, MetricFamily};
+
+#[cfg(feature = "health")]
+use crate::cells::labels::escape_into;
+use crate::exposition::prometheus_collector;
+
+/// A registry's prefix and the labels it gives to all metrics; none, for most.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// With the `_` that ends it.
+    pub(crate) prefix: String,
+    pub(crate) labels: Vec<(String, String)>,
+    /// `name="value",name="value"`
+    #[cfg(feature = "health")]
+    pub(crate) text: String,
+}
+
+impl Surroundings {
+    /// Takes the family that marks our metrics out of `families`. A registry does not tell of itself, so its prefix and its
+    /// labels are read off that family; `None` where our metrics are not in it.
+    pub(crate) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {
+        let at = families.iter().position(|family| family.name().ends_with(prometheus_collector::MARKER))?;
+        let family = families.remove(at);
+        let labels = family.get_metric().first().map_or(&[][..], |metric| metric.get_label());
+        let labels: Vec<_> =
+            labels.iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned())).collect();
+        Some(Self {
+            prefix: family.name().strip_suffix(prometheus_collector::MARKER).unwrap_or_default().to_owned(),
+            #[cfg(feature = "health")]
+            text: written(&labels),
+            labels,
+        })
+    }
+
+    /// Whether the registry adds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.prefix.is_empty() && self.labels.is_empty()
+    }
+
+    /// A family with what the registry would add to it.
+    pub(crate) fn given(&self, mut family: MetricFamily) -> MetricFamily {
+        if !self.prefix.is_empty() {
+            family.set_name(format!("{}{}", self.prefix, family.name()));
+        }
+        if !self.labels.is_empty() {
+            for metric in family.mut_metric().iter_mut() {
+                let mut labels: Vec<LabelPair> = metric.take_label();
+                labels.extend(
+                    self.labels.iter().map(|(name, value)| prometheus_collector::pair((name, value))),
+                );
+                metric.set_label(labels);
+            }
+        }
+        family
+    }
+}
+
+#[cfg(feature = "health")]
+fn written(labels: &[(String, String)]) -> String {
+    let texts = labels.iter().map(|(name, value)| {
+        let mut text = format!("{name}=\"");
+        escape_into(&mut text, value);
+        text + "\""
+    });
+    texts.collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,170 @@
+//! A registry with our metrics in it, and what it gives to whoever asks.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use prometheus::Registry;
+use prometheus::proto::MetricFamily;
+
+use crate::exposition::contents::Contents;
+#[cfg(feature = "health")]
+use crate::exposition::format::Format;
+#[cfg(feature = "health")]
+use crate::exposition::open_metrics;
+use crate::exposition::prometheus_collector;
+#[cfg(feature = "health")]
+use crate::exposition::protobuf;
+use crate::exposition::registration;
+use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::text;
+use crate::families::snapshot::Shown;
+
+/// A `prometheus::Registry` that may hold our collectors beside the user's.
+#[derive(Clone, Debug)]
+pub(crate) struct Exposed {
+    registry: Registry,
+    /// What the registry adds to our metrics, where they are known to be in it.
+    known: Option<Surroundings>,
+    #[cfg(feature = "health")]
+    scrapes: std::sync::Arc<crate::exposition::scrapes::Scrapes>,
+}
+
+impl Exposed {
+    /// The process's own registry.
+    pub(crate) fn process() -> &'static Self {
+        static PROCESS: LazyLock<Exposed> = LazyLock::new(|| {
+            let registry = Registry::new();
+            if let Err(error) = registration::register_all(&registry) {
+                unreachable!("an empty registry refused the catalogue: {error}");
+            }
+            Exposed::new(registry, Some(Surroundings::default()))
+        });
+        &PROCESS
+    }
+
+    fn new(registry: Registry, known: Option<Surroundings>) -> Self {
+        Self {
+            registry,
+            known,
+            #[cfg(feature = "health")]
+            scrapes: std::sync::Arc::new(crate::exposition::scrapes::Scrapes::new()),
+        }
+    }
+
+    /// A user's registry, with ours registered into it unless they are there already.
+    #[cfg(feature = "health")]
+    pub(crate) fn with(registry: Registry) -> Result<Self, registration::Refusal> {
+        let around = registration::join(&registry)?;
+        Ok(Self::new(registry, Some(around)))
+    }
+
+    /// A registry as it is, with ours in it or not.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn reading(registry: Registry) -> Self {
+        let known = prometheus_collector::gather(&registry).ok().and_then(|(around, _)| around);
+        Self::new(registry, known)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Everything in the registry in that form, shared by all who ask for it at the same time.
+    #[cfg(feature = "health")]
+    pub(crate) fn scrape(&self, format: Format) -> bytes::Bytes {
+        self.scrapes.share(format, || self.render_as(format))
+    }
+
+    /// The same, as a gzip stream.
+    #[cfg(feature = "health")]
+    pub(crate) fn scrape_compressed(&self, format: Format) -> bytes::Bytes {
+        self.scrapes.share_compressed(format, || self.render_as(format))
+    }
+
+    #[cfg(feature = "health")]
+    fn render_as(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Text => self.render(),
+            Format::OpenMetrics => self.render_open_metrics(),
+            Format::Protobuf => self.render_protobuf(),
+        }
+    }
+
+    #[cfg(feature = "health")]
+    fn render_open_metrics(&self) -> Vec<u8> {
+        let contents = self.read();
+        let mut out = Vec::new();
+        merge(&contents, |family| match family {
+            Family::Own(shown) => open_metrics::write_own(&contents.names, &contents.around, shown, &mut out),
+            Family::Gathered(family) => open_metrics::write_gathered(&contents.names, family, &mut out),
+        });
+        out.extend_from_slice(open_metrics::END);
+        out
+    }
+
+    #[cfg(feature = "health")]
+    fn render_protobuf(&self) -> Vec<u8> {
+        let contents = self.read();
+        let mut out = Vec::new();
+        merge(&contents, |family| match family {
+            Family::Own(shown) => protobuf::write_own(&contents.around, shown, &mut out),
+            Family::Gathered(family) => protobuf::write_gathered(family, &mut out),
+        });
+        out
+    }
+
+    /// The text exposition of everything in the registry, families sorted by name.
+    pub(crate) fn render(&self) -> Vec<u8> {
+        // As much as the last time, and a little more: a text that grows is copied.
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let last = LAST.load(Ordering::Relaxed);
+        let mut out = Vec::with_capacity(last + last / 16);
+        let contents = self.read();
+        merge(&contents, |family| match family {
+            Family::Own(shown) if contents.around.is_empty() => text::write(shown, &mut out),
+            Family::Own(shown) => {
+                let family = contents.around.given(prometheus_collector::family(shown));
+                if !family.get_metric().is_empty() {
+                    text::write_gathered(&family, &mut out);
+                }
+            }
+            Family::Gathered(family) => text::write_gathered(family, &mut out),
+        });
+        LAST.store(out.len(), Ordering::Relaxed);
+        out
+    }
+
+    /// Everything in the registry, in `prometheus`' data model.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn families(&self) -> Vec<MetricFamily> {
+        self.read().into_families()
+    }
+
+    fn read(&self) -> Contents {
+        Contents::read(&self.registry, self.known.as_ref())
+    }
+}
+
+/// A family, by where it comes from.
+enum Family<'a> {
+    Own(&'a Shown),
+    Gathered(&'a MetricFamily),
+}
+
+/// Has all families written by name.
+fn merge(contents: &Contents, mut write: impl FnMut(Family<'_>)) {
+    let prefix = &contents.around.prefix;
+    let is_before = |shown: &Shown, other: &MetricFamily| {
+        prefix.bytes().chain(shown.metric.name.bytes()).lt(other.name().bytes())
+    };
+    let mut own = contents.own.iter().peekable();
+    for other in &contents.families {
+        while let Some(shown) = own.next_if(|shown| is_before(shown, other)) {
+            write(Family::Own(shown));
+        }
+        write(Family::Gathered(other));
+    }
+    for shown in own {
+        write(Family::Own(shown));
+    }
+}

@@ -1,0 +1,284 @@
+//! The three families of tracked calls: agents, skills and queries.
+
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tracing::Span;
+
+use crate::cells::buckets::Buckets;
+use crate::cells::clock;
+use crate::cells::exemplars::{self, Exemplars};
+use crate::cells::histogram::Histogram;
+use crate::cells::index::Series;
+use crate::cells::labels::Labels;
+use crate::cells::stripes::Stripe;
+use crate::families::Outcome;
+use crate::families::calls_snapshot::Readings;
+use crate::families::catalog::{self, Metric};
+use crate::families::family::Family;
+use crate::families::objective::{self, ObjectiveMetrics};
+use crate::families::snapshot::Shown;
+
+/// From milliseconds to minutes, since an agent waits for models and tools.
+pub(crate) const CALL_BUCKETS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+const QUERY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// What an attribute tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// `track_agent`
+    Agent,
+    /// `track_skill`
+    Skill,
+    /// `track_query`
+    Query,
+}
+
+/// The metrics of one kind of call, and their series.
+pub(crate) struct CallFamily {
+    total: &'static Metric,
+    duration: &'static Metric,
+    active: Option<&'static Metric>,
+    first_item: Option<&'static Metric>,
+    objective: Option<&'static ObjectiveMetrics>,
+    pub(crate) series: Family<CallSeries>,
+}
+
+static AGENTS: CallFamily = CallFamily {
+    total: &catalog::AGENT_EXECUTIONS,
+    duration: &catalog::AGENT_DURATION,
+    active: Some(&catalog::AGENT_ACTIVE),
+    first_item: Some(&catalog::AGENT_FIRST_ITEM),
+    objective: Some(&objective::AGENTS),
+    series: Family::new(&catalog::AGENT_EXECUTIONS, &["agent_id"], &CALL_BUCKETS),
+};
+static SKILLS: CallFamily = CallFamily {
+    total: &catalog::SKILL_EXECUTIONS,
+    duration: &catalog::SKILL_DURATION,
+    active: Some(&catalog::SKILL_ACTIVE),
+    first_item: Some(&catalog::SKILL_FIRST_ITEM),
+    objective: Some(&objective::SKILLS),
+    series: Family::new(&catalog::SKILL_EXECUTIONS, &["skill_id"], &CALL_BUCKETS),
+};
+static QUERIES: CallFamily = CallFamily {
+    total: &catalog::DB_QUERIES,
+    duration: &catalog::DB_DURATION,
+    active: None,
+    first_item: None,
+    objective: None,
+    series: Family::new(&catalog::DB_QUERIES, &["operation", "query"], &QUERY_BUCKETS),
+};
+
+impl CallKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Agent, Self::Skill, Self::Query];
+
+    /// The one family of this kind.
+    pub(crate) fn family(self) -> &'static CallFamily {
+        match self {
+            Self::Agent => &AGENTS,
+            Self::Skill => &SKILLS,
+            Self::Query => &QUERIES,
+        }
+    }
+}
+
+impl CallFamily {
+    /// Reads every series, once for all metrics, so that a total is its histogram's count.
+    pub(crate) fn read(&'static self) -> Vec<Shown> {
+        let readings = Rc::new(Readings::of(self.series.sorted()));
+        let mut shown = vec![
+            Shown::new(self.duration, Rc::clone(&readings), Readings::show_durations),
+            Shown::new(self.total, Rc::clone(&readings), Readings::show_totals),
+        ];
+        shown.extend(
+            self.active.map(|metric| Shown::new(metric, Rc::clone(&readings), Readings::show_active)),
+        );
+        if let Some(metrics) = self.objective.filter(|_| readings.promised().next().is_some()) {
+            shown.extend(metrics.show(&readings));
+        }
+        shown.extend(self.first_item.map(|metric| Shown::new(metric, readings, Readings::show_first_items)));
+        shown
+    }
+
+    /// The calls that have started and not yet ended: the values of the family's labels, and how many.
+    #[cfg(feature = "http")]
+    pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
+        let in_flight = Readings::of(self.series.sorted()).in_flight();
+        in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()
+    }
+}
+
+/// Has every series there is keep exemplars.
+pub(crate) fn keep_exemplars() {
+    let families = CallKind::ALL.into_iter().map(CallKind::family);
+    families.flat_map(|family| family.series.sorted()).for_each(CallSeries::keep_exemplars);
+}
+
+/// Everything counted for one id.
+///
+/// What each call reads stands first, on two cache lines: where an expression gives the id, a call meets a series that the
+/// processor has to fetch.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct CallSeries {
+    /// Calls that succeeded; beside them, calls that started.
+    pub(crate) success: Histogram,
+    /// The outcome of the calls of which a duration is all that is kept: [`Outcome::Success`], or [`NONE`].
+    quick: AtomicU8,
+    /// At hand, which spares each call to ask whether the process has one yet.
+    clock: &'static quanta::Clock,
+    pub(crate) labels: Labels,
+    pub(crate) buckets: &'static Buckets,
+    /// Those that ended otherwise, made when the outcome first occurs.
+    failed: [OnceLock<Histogram>; FAILED],
+    /// Made when a stream first yields.
+    pub(crate) first_item: OnceLock<Histogram>,
+    exemplars: OnceLock<Box<CallExemplars>>,
+}
+
+/// An `Outcome` that no call has.
+const NONE: u8 = u8::MAX;
+
+/// By outcome, and those of first items last; each made when its histogram first moves.
+type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
+
+/// The place of the exemplars of first items.
+pub(crate) const FIRST_ITEM: usize = Outcome::ALL.len();
+
+/// The outcomes but [`Outcome::Success`].
+const FAILED: usize = Outcome::ALL.len() - 1;
+
+impl Series for CallSeries {
+    fn new(labels: Labels, buckets: &'static Buckets) -> Self {
+        let series = Self {
+            labels,
+            buckets,
+            clock: clock::clock(),
+            quick: AtomicU8::new(Outcome::Success as u8),
+            success: Histogram::new(buckets),
+            failed: [const { OnceLock::new() }; FAILED],
+            first_item: OnceLock::new(),
+            exemplars: OnceLock::new(),
+        };
+        {
+            if exemplars::are_kept() {
+                series.keep_exemplars();
+            }
+            if buckets.layout().is_some() {
+                series.quick.store(NONE, Ordering::Relaxed);
+            }
+        }
+        series
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+impl CallSeries {
+    /// The id among its labels: the last of them.
+    pub(crate) fn id(&self) -> &str {
+        self.labels.values().last().unwrap_or("")
+    }
+
+    /// Counts a call that starts, and gives the moment at which it does, in the clock's ticks.
+    #[inline]
+    pub(crate) fn start(&self) -> u64 {
+        self.success.add_beside(Stripe::of_this_thread(), 1);
+        self.clock.raw()
+    }
+
+    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave; each start is followed by exactly
+    /// one end. A span that is exported is told of it.
+    #[inline]
+    pub(crate) fn end(&self, outcome: Outcome, started: u64, span: Option<&Span>) {
+        let nanos = self.nanos_since(started);
+        self.record(outcome, nanos, span);
+        #[cfg(feature = "otlp")]
+        crate::otlp::end_call(span, outcome, nanos);
+    }
+
+    /// 0 should the clock ever step back.
+    #[inline]
+    fn nanos_since(&self, started: u64) -> u64 {
+        self.clock.delta_as_nanos(started, self.clock.raw())
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
+        // The one comparison that a call has to make anyway: what more there may be to keep costs those nothing that do not.
+        if outcome as u8 == self.quick.load(Ordering::Relaxed) {
+            self.success.record(Stripe::of_this_thread(), nanos);
+        } else {
+            self.end_slowly(outcome, nanos, span);
+        }
+    }
+
+    #[inline(never)]
+    fn end_slowly(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
+        self.record_in(self.histogram(outcome), outcome as usize, nanos, span);
+    }
+
+    fn histogram(&self, outcome: Outcome) -> &Histogram {
+        let Some(place) = (outcome as usize).checked_sub(1) else { return &self.success };
+        self.failed[place].get_or_init(|| match outcome {
+            Outcome::Panic | Outcome::Cancelled => Histogram::unstriped(self.buckets),
+            Outcome::Success | Outcome::Error => Histogram::new(self.buckets),
+        })
+    }
+
+    /// Records how long a stream that started at such a moment took to yield its first item.
+    pub(crate) fn first_item(&self, started: u64, span: Option<&Span>) {
+        let nanos = self.nanos_since(started);
+        let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
+        self.record_in(histogram, FIRST_ITEM, nanos, span);
+    }
+
+    /// Records wherever there is something to be kept; `place` is that of the exemplars.
+    fn record_in(&self, histogram: &Histogram, place: usize, nanos: u64, span: Option<&Span>) {
+        histogram.record_fully(Stripe::of_this_thread(), nanos);
+        self.offer_exemplar(place, nanos, span);
+    }
+
+    /// Keeps exemplars from here on.
+    fn keep_exemplars(&self) {
+        self.exemplars.get_or_init(Box::default);
+        self.quick.store(NONE, Ordering::Relaxed);
+    }
+
+    fn offer_exemplar(&self, place: usize, nanos: u64, span: Option<&Span>) {
+        if let Some(exemplars) = self.exemplars.get() {
+            let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
+            // A call whose span nobody listens to is named by what is bound around it.
+            let who = || exemplars::identify(span.unwrap_or(&Span::none()));
+            exemplars.offer(self.buckets.shown(nanos), nanos, who);
+        }
+    }
+
+    pub(crate) fn exemplars(&self, place: usize) -> Option<&Exemplars> {
+        self.exemplars.get()?[place].get()
+    }
+
+    /// Has the processor fetch the series itself, which says where its cells are.
+    pub(crate) fn fetch_head(&self) -> usize {
+        self.failed.iter().filter(|histogram| histogram.get().is_some()).count() + self.labels.text().len()
+    }
+
+    /// See [`Cells::fetch`](crate::cells::stripes::Cells::fetch).
+    pub(crate) fn fetch(&self) -> u64 {
+        Outcome::ALL
+            .into_iter()
+            .filter_map(|outcome| self.ended(outcome))
+            .fold(0, |seen, histogram| seen | histogram.fetch())
+    }
+
+    pub(crate) fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
+        match outcome {
+            Outcome::Success => Some(&self.success),
+            _ => self.failed[outcome as usize - 1].get(),
+        }
+    }
+}

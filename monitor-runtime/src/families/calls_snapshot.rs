@@ -1,0 +1,159 @@
+//! What the series of calls held at a moment, and how each of their metrics shows it.
+
+use crate::cells::reading::{FineCounts, Reading};
+use crate::families::Outcome;
+use crate::families::calls::CallSeries;
+use crate::families::calls::FIRST_ITEM;
+use crate::families::objective::Promised;
+use crate::families::snapshot::{ExtraLabel, Sample, Sink};
+
+/// What the series of a family held when they were read.
+pub(crate) struct Readings {
+    series: Vec<&'static CallSeries>,
+    /// For each series and each outcome by name, what the histogram held.
+    words: Vec<u64>,
+    /// How many words that is.
+    words_each: usize,
+    /// What native histograms held, and where that of each series and outcome ends; nothing where there are none.
+    fine: FineCounts,
+    fine_ends: Vec<usize>,
+    /// For each series.
+    running: Vec<u64>,
+    /// Which series have an objective.
+    promised: Vec<usize>,
+}
+
+/// How many series ahead of the one that is read the cells are fetched, and how many the series itself.
+const FETCHED_AHEAD: usize = 4;
+const HEADS_FETCHED_AHEAD: usize = 16;
+
+impl Readings {
+    pub(crate) fn of(series: Vec<&'static CallSeries>) -> Self {
+        let words_each = series.first().map_or(1, |series| series.buckets.words());
+        let mut words = Vec::with_capacity(series.len() * Outcome::BY_NAME.len() * words_each);
+        let [mut ahead, mut far_ahead] =
+            [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
+        let (mut fine, mut fine_ends) =
+            (FineCounts::new(), Vec::with_capacity(series.len() * Outcome::BY_NAME.len()));
+        let running = series.iter().map(|series| {
+            std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
+            std::hint::black_box(ahead.next().map(|series| series.fetch()));
+            let ended = Outcome::BY_NAME.map(|outcome| {
+                let start = words.len();
+                words.resize(start + words_each, 0);
+                let histogram = series.ended(outcome);
+                let ended =
+                    histogram.map_or(0, |histogram| histogram.read_into(&mut words[start..], &mut fine));
+                fine_ends.push(fine.len());
+                ended
+            });
+            // Read after the ends: whatever has ended has started, so the difference is never negative.
+            series.success.beside().saturating_sub(ended.iter().sum())
+        });
+        let running = running.collect();
+        let promised = series.iter().enumerate().filter(|(_, series)| series.buckets.objective().is_some());
+        let promised = promised.map(|(at, _)| at).collect();
+        Self { series, words, words_each, fine, fine_ends, running, promised }
+    }
+
+    /// The series that have an objective.
+    pub(crate) fn promised(&self) -> impl Iterator<Item = Promised<'_>> {
+        let success = Outcome::BY_NAME.iter().position(|outcome| *outcome == Outcome::Success);
+        let success = success.unwrap_or_default();
+        self.promised.iter().filter_map(move |&at| {
+            let series = self.series[at];
+            let place = at * Outcome::BY_NAME.len() + success;
+            let words = self.words.chunks(self.words_each).nth(place)?;
+            let (labels, objective) = (&series.labels, series.buckets.objective()?);
+            let succeeded = Reading::new(series.buckets, words, self.fine(place));
+            Some(Promised { labels, objective, succeeded })
+        })
+    }
+
+    fn fine(&self, place: usize) -> &[(usize, u64)] {
+        let start = place.checked_sub(1).map_or(0, |before| self.fine_ends[before]);
+        &self.fine[start..self.fine_ends[place]]
+    }
+
+    /// The series of which calls were running, and how many.
+    #[cfg(feature = "http")]
+    pub(crate) fn in_flight(self) -> impl Iterator<Item = (&'static CallSeries, u64)> {
+        self.series.into_iter().zip(self.running).filter(|(_, calls)| *calls > 0)
+    }
+
+    /// Each series with what it held of each outcome.
+    fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
+        let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
+        keys.zip(self.words.chunks(self.words_each)).enumerate().map(|(place, ((series, outcome), words))| {
+            let reading = Reading::new(series.buckets, words, self.fine(place));
+            let reading = reading.with_exemplars(series.exemplars(outcome as usize));
+            (series, status(outcome), reading)
+        })
+    }
+
+    pub(crate) fn show_totals(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status() {
+            sink.push(&series.labels, Some(status), Sample::Counter(reading.count()));
+        }
+    }
+
+    pub(crate) fn show_durations(&self, sink: &mut dyn Sink) {
+        for (series, status, reading) in self.by_status().filter(|(.., reading)| reading.count() > 0) {
+            sink.push(&series.labels, Some(status), Sample::Histogram(reading));
+        }
+    }
+
+    pub(crate) fn show_active(&self, sink: &mut dyn Sink) {
+        for (series, &running) in self.series.iter().zip(&self.running) {
+            sink.push(&series.labels, None, Sample::Gauge(running));
+        }
+    }
+
+    pub(crate) fn show_first_items(&self, sink: &mut dyn Sink) {
+        for series in &self.series {
+            if let Some(histogram) = series.first_item.get() {
+                histogram.read(|reading| {
+                    let reading = reading.with_exemplars(series.exemplars(FIRST_ITEM));
+                    sink.push(&series.labels, None, Sample::Histogram(reading));
+                });
+            }
+        }
+    }
+}
+
+/// The `status` label of an outcome.
+fn status(outcome: Outcome) -> &'static ExtraLabel {
+    macro_rules! label {
+        ($value:literal) => {
+            &const {
+                ExtraLabel {
+                    name: "status",
+                    value: $value,
+                    closed: concat!(",status=\"", $value, "\"} "),
+                    open: concat!(",status=\"", $value, "\","),
+                }
+            }
+        };
+    }
+    match outcome {
+        Outcome::Success => label!("success"),
+        Outcome::Error => label!("error"),
+        Outcome::Panic => label!("panic"),
+        Outcome::Cancelled => label!("cancelled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_label_says_the_outcome() {
+        for outcome in Outcome::ALL {
+            let ExtraLabel { name, value, closed, open } = status(outcome);
+            assert_eq!(*value, outcome.as_str());
+            assert_eq!(*closed, format!(",{name}=\"{value}\"}} "));
+            assert_eq!(*open, format!(",{name}=\"{value}\","));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A bounded set of series, found by their label values.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::cells::buckets::BucketError;
+use crate::cells::buckets::Buckets;
+use crate::cells::index::{Index, Series};
+use crate::cells::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
+use crate::cells::native::{NativeHistogramError, NativeHistograms};
+use crate::cells::objective::Objective;
+use crate::families::catalog::Metric;
+use crate::families::process;
+
+/// How many label sets each family keeps unless told otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 2_000;
+
+/// One limit for all families of the process.
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+
+/// Sets how many label sets each family keeps; what it already has, it keeps.
+pub(crate) fn set_limit(limit: usize) {
+    LIMIT.store(limit, Ordering::Relaxed);
+}
+
+/// All series of one metric (or of the metrics that share their labels).
+///
+/// A series once made lives as long as the process, which is what lets a call site keep a plain reference.
+/// The limit bounds how many there are.
+pub(crate) struct Family<S: 'static> {
+    /// Whose overflow is counted, and whose label names are used.
+    metric: &'static Metric,
+    /// Label names that tell series of this family apart.
+    names: &'static [&'static str],
+    index: Index<S>,
+    table: RwLock<Table<S>>,
+    overflow: OnceLock<&'static S>,
+    warned: AtomicBool,
+}
+
+struct Table<S: 'static> {
+    sorted: Vec<&'static S>,
+    is_sorted: bool,
+    buckets: Option<&'static Buckets>,
+    /// The same for each objective.
+    promised: Vec<&'static Buckets>,
+    default_buckets: &'static [f64],
+}
+
+/// What a look-up came to.
+pub(crate) enum Found<S: 'static> {
+    /// The series of the very values asked for.
+    Own(&'static S),
+    /// The family is full, or a value too long.
+    Overflow(&'static S),
+}
+
+impl<S> Table<S> {
+    /// Whether a series of these values may be made; the overflow's own values never name another series.
+    fn has_room_for(&self, values: &[&str]) -> bool {
+        self.sorted.len() < LIMIT.load(Ordering::Relaxed)
+            && values.iter().all(|value| value.len() <= MAX_VALUE_BYTES && *value != OVERFLOW)
+    }
+
+    /// How native histograms are kept, if they are.
+    fn native(&self) -> Option<NativeHistograms> {
+        Some(self.buckets?.layout()?.settings)
+    }
+
+    fn buckets(&mut self) -> &'static Buckets {
+        self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
+    }
+
+    /// The buckets of calls of which this is promised: made once an objective, however many ids have it.
+    fn buckets_for(&mut self, objective: Option<&'static Objective>) -> &'static Buckets {
+        let buckets = self.buckets();
+        let Some(wanted) = objective else { return buckets };
+        if let Some(made) = self.promised.iter().find(|made| made.objective() == objective) {
+            return made;
+        }
+        let made: &'static Buckets = Box::leak(Box::new(buckets.with_objective(wanted)));
+        self.promised.push(made);
+        made
+    }
+}
+
+impl<S: Series> Family<S> {
+    pub(crate) const fn new(
+        metric: &'static Metric,
+        names: &'static [&'static str],
+        default_buckets: &'static [f64],
+    ) -> Self {
+        let table = Table {
+            sorted: Vec::new(),
+            is_sorted: true,
+            buckets: None,
+            promised: Vec::new(),
+            default_buckets,
+        };
+        Self {
+            metric,
+            names,
+            index: Index::new(),
+            table: RwLock::new(table),
+            overflow: OnceLock::new(),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Finds the series of `values`, or makes it while there is room, saying whether it is the caller's own and may be kept.
+    /// Overflow is to be looked up at every use, so that every use is counted.
+    #[inline]
+    pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
+        self.find_promised(values, None)
+    }
+
+    /// As [`find`](Self::find), where a series that is made has an objective.
+    #[inline]
+    pub(crate) fn find_promised(&self, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
+        let hash = self.index.hash(values);
+        match self.index.find(hash, values) {
+            Some(series) => Found::Own(series),
+            None => self.find_or_insert(hash, values, objective),
+        }
+    }
+
+    #[cold]
+    fn find_or_insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
+        let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));
+        // Another thread may have made the series meanwhile, and taken the last room with it.
+        match (overflow, self.index.find(hash, values)) {
+            (_, Some(series)) => Found::Own(series),
+            (Some(overflow), None) => self.overflowed(overflow),
+            (None, None) => self.insert(hash, values, objective),
+        }
+    }
+
+    fn insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
+        let mut table = self.write();
+        // Another thread may have made it while this one waited.
+        if let Some(series) = self.index.find(hash, values) {
+            return Found::Own(series);
+        }
+        if !table.has_room_for(values) {
+            let overflow = self.overflow.get_or_init(|| {
+                let values = vec![OVERFLOW; self.names.len()];
+                Box::leak(Box::new(S::new(Labels::new(self.names, &values), table.buckets())))
+            });
+            drop(table);
+            return self.overflowed(overflow);
+        }
+        let labels = Labels::new(self.names, values);
+        let made: &'static S = Box::leak(Box::new(S::new(labels, table.buckets_for(objective))));
+        if table.sorted.is_empty() {
+            // At 0 from the first series on, so that `rate()` sees the first overflow.
+            process::metrics().series_overflow.with_label_values(&[self.metric.name]);
+        }
+        table.is_sorted = false;
+        table.sorted.push(made);
+        self.index.insert(hash, made, table.sorted.len());
+        Found::Own(made)
+    }
+
+    /// Counts a use of the overflow series, and warns of the first one. No lock is held: a subscriber may call back.
+    #[cold]
+    fn overflowed(&self, overflow: &'static S) -> Found<S> {
+        process::metrics().series_overflow.with_label_values(&[self.metric.name]).inc();
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let limit = LIMIT.load(Ordering::Relaxed);
+            tracing::warn!(
+                target: "monitor_runtime::metrics",
+                metric = self.metric.name,
+                limit,
+                "no room for another label set, or a value over {MAX_VALUE_BYTES} bytes; recording under {OVERFLOW}"
+            );
+        }
+        Found::Overflow(overflow)
+    }
+
+    /// Every series sorted by label values, the overflow series in its place.
+    pub(crate) fn sorted(&self) -> Vec<&'static S> {
+        let mut all = self.sorted_own();
+        if let Some(&overflow) = self.overflow.get() {
+            let at = all.partition_point(|series| series.labels().values().lt(overflow.labels().values()));
+            all.insert(at, overflow);
+        }
+        all
+    }
+
+    fn sorted_own(&self) -> Vec<&'static S> {
+        let table = self.read();
+        if table.is_sorted {
+            return table.sorted.clone();
+        }
+        drop(table);
+        let mut table = self.write();
+        table.sorted.sort_by(|a, b| a.labels().values().cmp(b.labels().values()));
+        table.is_sorted = true;
+        table.sorted.clone()
+    }
+
+    /// Sets the bounds that series are made with.
+    pub(crate) fn set_buckets(&self, seconds: &[f64]) -> Result<(), BucketError> {
+        let wanted = Buckets::new(seconds)?;
+        let mut table = self.write();
+        let current = table.buckets.map_or(table.default_buckets, Buckets::seconds);
+        if current == seconds {
+            return Ok(());
+        }
+        if !table.sorted.is_empty() || self.overflow.get().is_some() {
+            return Err(BucketError::InUse { current: current.to_vec(), given: seconds.to_vec() });
+        }
+        let native = table.native();
+        table.buckets = Some(Box::leak(Box::new(wanted.with_native(native))));
+        Ok(())
+    }
+
+    /// Refuses native histograms where there are series without them, or with others.
+    pub(crate) fn check_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
+        let table = self.read();
+        let is_new = table.sorted.is_empty() && self.overflow.get().is_none();
+        if is_new || table.native() == Some(wanted) { Ok(()) } else { Err(NativeHistogramError::InUse) }
+    }
+
+    /// Has series keep native histograms, which [`check_native`](Self::check_native) takes.
+    pub(crate) fn keep_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
+        let mut table = self.write();
+        if table.native() == Some(wanted) {
+            return Ok(());
+        }
+        if !table.sorted.is_empty() || self.overflow.get().is_some() {
+            return Err(NativeHistogramError::InUse);
+        }
+        let seconds = table.buckets.map_or(table.default_buckets, Buckets::seconds);
+        let buckets = Buckets::of_defaults(seconds).with_native(Some(wanted));
+        table.buckets = Some(Box::leak(Box::new(buckets)));
+        Ok(())
+    }
+
+    // A panic cannot leave the table half changed: nothing between the writes can panic. So poison says nothing.
+    fn read(&self) -> RwLockReadGuard<'_, Table<S>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table<S>> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,41 @@
+//! Every metric of the process, and the series that keep its numbers.
+//!
+//! Series that tracked calls and requests write are kept in striped cells ([`calls`], [`requests`]); the others are in
+//! `prometheus`' own types ([`process`]).
+
+pub(crate) mod calls;
+pub(crate) mod calls_snapshot;
+pub(crate) mod catalog;
+pub(crate) mod family;
+#[cfg(feature = "health")]
+pub(crate) mod health;
+#[cfg(feature = "http")]
+pub(crate) mod in_flight;
+pub(crate) mod objective;
+pub(crate) mod outcome;
+#[cfg(target_os = "linux")]
+pub(crate) mod own_process;
+#[cfg(feature = "sqlx")]
+pub(crate) mod pools;
+pub(crate) mod process;
+#[cfg(feature = "http")]
+pub(crate) mod requests;
+pub(crate) mod settings;
+pub(crate) mod snapshot;
+
+pub use calls::CallKind;
+pub use outcome::Outcome;
+
+use snapshot::Shown;
+
+/// Reads every family kept in cells.
+pub(crate) fn read_cells() -> Vec<Shown> {
+    let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
+    #[cfg(feature = "http")]
+    let calls = calls.chain(requests::metrics().read());
+    #[cfg(feature = "health")]
+    let calls = calls.chain(health::read());
+    #[cfg(feature = "sqlx")]
+    let calls = calls.chain(pools::read());
+    calls.collect()
+}

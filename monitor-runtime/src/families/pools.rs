@@ -1,0 +1,61 @@
+//! Connection pools whose gauges are read when somebody scrapes.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError, Weak};
+
+use crate::cells::labels::Labels;
+use crate::families::catalog;
+use crate::families::snapshot::{Sample, Shown, Sink};
+
+/// Something that knows how many connections a pool has.
+pub(crate) trait PoolSource: Send + Sync {
+    /// Reads the pool without waiting.
+    fn read(&self) -> PoolReading;
+}
+
+/// What a pool holds at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolReading {
+    /// Connections that are leased.
+    pub(crate) active: u64,
+    /// Connections that are open and not leased.
+    pub(crate) idle: u64,
+    /// Connections the pool may open.
+    pub(crate) max: u64,
+}
+
+static POOLS: Mutex<BTreeMap<String, Weak<dyn PoolSource>>> = Mutex::new(BTreeMap::new());
+
+/// Shows a pool for as long as its source lives; of one name, the last registered is shown.
+pub(crate) fn register(name: &str, source: Weak<dyn PoolSource>) {
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), source);
+}
+
+/// Reads every pool.
+pub(crate) fn read() -> Vec<Shown> {
+    let readings: Vec<_> = living()
+        .into_iter()
+        .map(|(name, source)| (Labels::new(&["pool"], &[&name]), source.read()))
+        .collect();
+    let readings = Rc::new(readings);
+    let show = |metric, of: fn(&PoolReading) -> u64| {
+        Shown::new(metric, Rc::clone(&readings), move |pools: &Vec<_>, sink: &mut dyn Sink| {
+            for (labels, reading) in pools {
+                sink.push(labels, None, Sample::Gauge(of(reading)));
+            }
+        })
+    };
+    vec![
+        show(&catalog::DB_CONNECTIONS_ACTIVE, |pool| pool.active),
+        show(&catalog::DB_CONNECTIONS_IDLE, |pool| pool.idle),
+        show(&catalog::DB_CONNECTIONS_MAX, |pool| pool.max),
+    ]
+}
+
+/// The pools that are still there, sorted by name; the others are forgotten.
+fn living() -> Vec<(String, std::sync::Arc<dyn PoolSource>)> {
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    pools.retain(|_, source| source.strong_count() > 0);
+    pools.iter().filter_map(|(name, source)| Some((name.clone(), source.upgrade()?))).collect()
+}

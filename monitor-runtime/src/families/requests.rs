@@ -1,0 +1,263 @@
+//! The metrics of the HTTP layer.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use crate::cells::buckets::Buckets;
+use crate::cells::exemplars::{Exemplars, Identity};
+use crate::cells::histogram::Histogram;
+use crate::cells::index::Series;
+use crate::cells::labels::Labels;
+use crate::cells::stripes::{Cells, Stripe};
+use crate::families::catalog;
+use crate::families::family::{Family, Found};
+use crate::families::snapshot::{Sample, Shown, Sink};
+
+const HTTP_BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Requests of this process, whatever layer saw them.
+pub(crate) struct HttpMetrics {
+    /// Those of the gauge, which has none.
+    no_labels: OnceLock<Labels>,
+    requests: Family<RequestCount>,
+    pub(crate) durations: Family<RequestDuration>,
+}
+
+/// Where a request is recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Route(&'static RequestDuration);
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Route").field(&self.0.labels.text()).finish()
+    }
+}
+
+impl Route {
+    /// The method and the endpoint.
+    pub(crate) fn labels(self) -> [&'static str; 2] {
+        self.0.route()
+    }
+
+    /// Takes back a start: no end follows.
+    pub(crate) fn forget(self) {
+        self.0.histogram.add_beside(Stripe::of_this_thread(), 1_u64.wrapping_neg());
+    }
+}
+
+/// A place for a route that a thread has met.
+type Met = Cell<Option<&'static RequestDuration>>;
+
+thread_local! {
+    static MET: [Met; 32] = const { [const { Cell::new(None) }; 32] };
+}
+
+/// The one set of this process.
+pub(crate) fn metrics() -> &'static HttpMetrics {
+    static METRICS: HttpMetrics = HttpMetrics {
+        no_labels: OnceLock::new(),
+        requests: Family::new(&catalog::HTTP_REQUESTS, catalog::HTTP_REQUESTS.labels, &HTTP_BUCKETS),
+        durations: Family::new(&catalog::HTTP_DURATION, catalog::HTTP_DURATION.labels, &HTTP_BUCKETS),
+    };
+    &METRICS
+}
+
+impl HttpMetrics {
+    /// Counts a request that arrived, and finds where it is to be recorded.
+    pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
+        let durations = self.find_durations(method, endpoint);
+        durations.histogram.add_beside(Stripe::of_this_thread(), 1);
+        Route(durations)
+    }
+
+    /// Moves a request that is in flight to the route that it turns out to take.
+    pub(crate) fn reroute(&'static self, from: Route, method: &'static str, endpoint: &str) -> Route {
+        // In flight twice for a moment, never not at all.
+        let to = self.start(method, endpoint);
+        from.forget();
+        to
+    }
+
+    /// Whether any request was for another endpoint than this one.
+    pub(crate) fn has_other_endpoint(&self, endpoint: &str) -> bool {
+        self.durations.sorted().into_iter().any(|series| series.route()[1] != endpoint)
+    }
+
+    /// The route that the thread met last in the same place, if it is this one, else by look-up.
+    #[inline]
+    fn find_durations(&self, method: &'static str, endpoint: &str) -> &'static RequestDuration {
+        // A router has one text for a route, as long as it lives: where that is sets routes apart, and the labels decide.
+        let place = (endpoint.as_ptr().addr() / size_of::<usize>()) ^ method.len();
+        MET.with(|met| {
+            let met = &met[place % met.len()];
+            match met.get().filter(|durations| durations.labels.are(&[method, endpoint])) {
+                Some(durations) => durations,
+                None => self.look_up_durations(method, endpoint, met),
+            }
+        })
+    }
+
+    #[cold]
+    fn look_up_durations(&self, method: &str, endpoint: &str, met: &Met) -> &'static RequestDuration {
+        match self.durations.find(&[method, endpoint]) {
+            Found::Own(durations) => {
+                met.set(Some(durations));
+                durations
+            }
+            // Not remembered, so that each request recorded there is counted as such.
+            Found::Overflow(durations) => durations,
+        }
+    }
+
+    /// Counts a request that ended; each start is followed by exactly one end.
+    pub(crate) fn finish(
+        &self,
+        Route(durations): Route,
+        status: u16,
+        nanos: u64,
+        identity: Option<Box<Identity>>,
+    ) {
+        let stripe = Stripe::of_this_thread();
+        let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
+        requests.count.add(stripe, 0, 1);
+        // Behind the count, as it takes the request out of those in flight: whoever sees that, sees it counted.
+        durations.histogram.record_fully(stripe, nanos);
+        if let Some(identity) = identity {
+            durations.offer_exemplar(nanos, *identity);
+        }
+    }
+
+    /// The requests of a status that the route has not seen, or has no place to remember.
+    #[cold]
+    fn find_count(&self, durations: &RequestDuration, status: u16) -> &'static RequestCount {
+        let mut digits = itoa::Buffer::new();
+        let [method, endpoint] = durations.route();
+        match self.requests.find(&[method, endpoint, digits.format(status)]) {
+            Found::Own(requests) => {
+                durations.remember(status, requests);
+                requests
+            }
+            // Not remembered, so that each request recorded there is counted as such.
+            Found::Overflow(requests) => requests,
+        }
+    }
+
+    /// How many requests have started and not ended.
+    fn in_flight_now(&self) -> u64 {
+        self.durations.sorted().into_iter().map(RequestDuration::in_flight).sum()
+    }
+
+    /// The requests that have started and not ended: method, endpoint, and how many.
+    pub(crate) fn in_flight(&self) -> Vec<([&'static str; 2], u64)> {
+        let counted = self.durations.sorted().into_iter().map(|series| (series.route(), series.in_flight()));
+        counted.filter(|(_, requests)| *requests > 0).collect()
+    }
+
+    /// Reads every series when its turn comes: no two metrics of requests are derived from one another.
+    pub(crate) fn read(&'static self) -> Vec<Shown> {
+        let this = Rc::new(self);
+        vec![
+            Shown::new(&catalog::HTTP_DURATION, Rc::clone(&this), |this, sink| this.show_durations(sink)),
+            Shown::new(&catalog::HTTP_REQUESTS, Rc::clone(&this), |this, sink| this.show_requests(sink)),
+            Shown::new(&catalog::HTTP_IN_FLIGHT, this, |this, sink| this.show_in_flight(sink)),
+        ]
+    }
+
+    fn show_durations(&self, sink: &mut dyn Sink) {
+        for series in self.durations.sorted() {
+            series.histogram.read(|reading| {
+                // The series is there from the first request's start, and shown from its end.
+                if reading.count() > 0 {
+                    let reading = reading.with_exemplars(series.exemplars.get());
+                    sink.push(&series.labels, None, Sample::Histogram(reading));
+                }
+            });
+        }
+    }
+
+    fn show_requests(&self, sink: &mut dyn Sink) {
+        for series in self.requests.sorted() {
+            sink.push(&series.labels, None, Sample::Counter(series.count.sum(0)));
+        }
+    }
+
+    fn show_in_flight(&self, sink: &mut dyn Sink) {
+        let labels = self.no_labels.get_or_init(|| Labels::new(&[], &[]));
+        sink.push(labels, None, Sample::Gauge(self.in_flight_now()));
+    }
+}
+
+/// The requests of one method, endpoint and status.
+struct RequestCount {
+    labels: Labels,
+    count: Cells,
+}
+
+impl Series for RequestCount {
+    fn new(labels: Labels, _: &'static Buckets) -> Self {
+        Self { labels, count: Cells::new(1) }
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+/// The durations of one method and endpoint.
+pub(crate) struct RequestDuration {
+    labels: Labels,
+    buckets: &'static Buckets,
+    /// Requests that ended; beside them, requests that started.
+    histogram: Histogram,
+    exemplars: OnceLock<Exemplars>,
+    /// The counts of the first statuses seen, which spares looking them up.
+    counts: [OnceLock<(u16, &'static RequestCount)>; REMEMBERED],
+}
+
+/// A route that answers with more statuses than these has the others looked up.
+const REMEMBERED: usize = 8;
+
+impl RequestDuration {
+    /// The method and the endpoint.
+    fn route(&self) -> [&str; 2] {
+        self.labels.first_values()
+    }
+
+    /// How many requests have started and not ended.
+    fn in_flight(&self) -> u64 {
+        // Read before the starts: whatever has ended has started, so the difference is never negative.
+        let ended = self.histogram.read(|reading| reading.count());
+        self.histogram.beside().saturating_sub(ended)
+    }
+
+    fn known(&self, status: u16) -> Option<&'static RequestCount> {
+        let mut seen = self.counts.iter().map_while(OnceLock::get);
+        seen.find(|(of, _)| *of == status).map(|(_, count)| *count)
+    }
+
+    #[cold]
+    fn offer_exemplar(&self, nanos: u64, identity: Identity) {
+        let exemplars = self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
+        exemplars.offer(self.buckets.shown(nanos), nanos, || Some(identity));
+    }
+
+    /// Two threads may remember the same status: the first place is the one that is read.
+    fn remember(&self, status: u16, count: &'static RequestCount) {
+        let _ =
+            self.counts.iter().find(|place| place.get().is_none()).map(|place| place.set((status, count)));
+    }
+}
+
+impl Series for RequestDuration {
+    fn new(labels: Labels, buckets: &'static Buckets) -> Self {
+        let counts = [const { OnceLock::new() }; REMEMBERED];
+        Self { labels, buckets, histogram: Histogram::new(buckets), exemplars: OnceLock::new(), counts }
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
