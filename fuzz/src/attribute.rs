@@ -37,7 +37,7 @@ pub fn arguments(input: &[u8]) {
 }
 
 fn check(kind: Kind, given: TokenStream, item: &TokenStream, template: &str) {
-    let emitted = expand::attribute(kind, given, item.clone()).to_string();
+    let emitted = expand::expand_attribute(kind, given, item.clone()).to_string();
     let file = match syn::parse_str::<syn::File>(&emitted) {
         Ok(file) => file,
         // A method's arguments may be such that the block is none.

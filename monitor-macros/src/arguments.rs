@@ -16,7 +16,7 @@ const LEVELS: [(&str, &str); 5] =
     [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
 
 /// Parses the value after `name =`.
-fn value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr> {
+fn parse_value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr> {
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value: {usage}")));
     }
@@ -25,7 +25,7 @@ fn value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr>
         return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
     }
     let ahead = input.fork();
-    input.parse().map(peeled).map_err(|_| {
+    input.parse().map(ungroup_expr).map_err(|_| {
         let given: TokenStream = iter::from_fn(|| ahead.parse::<TokenTree>().ok())
             .take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','))
             .collect();
@@ -34,7 +34,7 @@ fn value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr>
 }
 
 /// A fragment of `macro_rules!` comes in an invisible group, which says nothing of the expression.
-fn peeled(mut expr: Expr) -> Expr {
+fn ungroup_expr(mut expr: Expr) -> Expr {
     while let Expr::Group(group) = expr {
         expr = *group.expr;
     }
@@ -47,7 +47,7 @@ pub(crate) fn parse_id(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let id = match value(name, input, "`id = expr`")? {
+    let id = match parse_value(name, input, "`id = expr`")? {
         Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Id::Literal(literal),
         expr => Id::Expr(Box::new(expr)),
     };
@@ -61,7 +61,7 @@ pub(crate) fn parse_operation(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let operation: LitStr = string(name, input, "`operation = \"select\"`")?;
+    let operation: LitStr = parse_string(name, input, "`operation = \"select\"`")?;
     if operation.value().is_empty() {
         errors.error(
             &operation,
@@ -78,7 +78,7 @@ pub(crate) fn parse_level(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let given = string(name, input, "`level = \"debug\"`")?;
+    let given = parse_string(name, input, "`level = \"debug\"`")?;
     let text = given.value();
     if let Some((_, level)) = LEVELS.iter().find(|(level, _)| text.eq_ignore_ascii_case(level)) {
         options.level.set("level", name, level, errors);
@@ -95,7 +95,7 @@ pub(crate) fn parse_error_if(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let predicate = value(name, input, "`error_if = path`, a `fn(&R) -> bool`")?;
+    let predicate = parse_value(name, input, "`error_if = path`, a `fn(&R) -> bool`")?;
     options.error_if.set("error_if", name, predicate, errors);
     Ok(())
 }
@@ -106,7 +106,7 @@ pub(crate) fn parse_ok_if(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let predicate = value(name, input, "`ok_if = path`, a `fn(&R) -> bool`")?;
+    let predicate = parse_value(name, input, "`ok_if = path`, a `fn(&R) -> bool`")?;
     options.ok_if.set("ok_if", name, predicate, errors);
     Ok(())
 }
@@ -118,7 +118,7 @@ pub(crate) fn parse_log_errors(
     errors: &Diagnostics,
 ) -> syn::Result<()> {
     let expected = "expected `false`, `true`, \"warn\" or \"error\"";
-    let given: Expr = value(name, input, "`log_errors = false`")?;
+    let given: Expr = parse_value(name, input, "`log_errors = false`")?;
     let level = match &given {
         Expr::Lit(ExprLit { lit: Lit::Bool(is_on), .. }) => Some(if is_on.value { "Error" } else { "Off" }),
         Expr::Lit(ExprLit { lit: Lit::Str(level), .. }) => match level.value().as_str() {
@@ -155,15 +155,15 @@ pub(crate) fn parse_crate(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    match value(name, input, "`crate = path::to::monitor_runtime`")? {
+    match parse_value(name, input, "`crate = path::to::monitor_runtime`")? {
         Expr::Path(path) if path.qself.is_none() => options.krate.set("crate", name, path.path, errors),
         other => errors.error(other, "`crate` takes a path: `crate = path::to::monitor_runtime`"),
     }
     Ok(())
 }
 
-fn string(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
-    match value(name, input, usage)? {
+fn parse_string(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
+    match parse_value(name, input, usage)? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
         other => {
             Err(syn::Error::new_spanned(other, format_args!("`{name}` takes a string literal: {usage}")))

@@ -7,21 +7,21 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, ImplItem, ImplItemMacro, ItemImpl, Meta, Token};
 
 use crate::diagnostics::Diagnostics;
-use crate::expand::emit;
+use crate::expand::emit_function;
 use crate::function::Function;
-use crate::item::{generator, is_word, keyword};
+use crate::item::{find_gen_fn_error, is_keyword, parse_item_keyword};
 use crate::kind::Kind;
 use crate::options::Options;
-use crate::refusal::refused_in_body;
-use crate::self_type::type_name;
+use crate::refusal::refuse_function;
+use crate::self_type::self_type_name;
 use crate::spec::Spec;
 
 /// The attribute that speaks to the block's own.
-const HELPER: &str = "track";
+const HELPER_ATTRIBUTE: &str = "track";
 
 /// An impl block as written.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct ImplBlock {
     /// Everything before the braces.
     header: TokenStream,
     /// None if the header does not parse.
@@ -39,24 +39,24 @@ enum Member {
     /// A macro's call, which may write methods.
     Macro(Box<ImplItemMacro>),
     /// What does not parse.
-    Unread(Unread),
+    Verbatim(Verbatim),
 }
 
 /// A member as tokens, behind its attributes.
 #[derive(Debug)]
-struct Unread {
+struct Verbatim {
     attributes: Vec<Attribute>,
     rest: TokenStream,
 }
 
-impl Block {
+impl ImplBlock {
     /// Whether the item is an impl block: `impl` is the word that says what it is.
-    pub(crate) fn is_ahead(item: ParseStream<'_>) -> syn::Result<bool> {
-        keyword(item).map(|word| word == "impl")
+    pub(crate) fn starts_in(item: ParseStream<'_>) -> syn::Result<bool> {
+        parse_item_keyword(item).map(|word| word == "impl")
     }
 
     /// Emits the block with its methods tracked.
-    pub(crate) fn track(&self, kind: Kind, options: &Options, errors: &Diagnostics) -> TokenStream {
+    pub(crate) fn emit_tracked(&self, kind: Kind, options: &Options, errors: &Diagnostics) -> TokenStream {
         if let Some(id) = options.id.token() {
             errors.error(
                 id,
@@ -69,23 +69,23 @@ impl Block {
                 "`stream` on an impl block would speak of all its methods; put `#[track(stream)]` on the method",
             );
         }
-        self.with_members(|member| match member {
-            Member::Method(method) => self.track_method(kind, options, method, errors),
+        self.emit_with_members(|member| match member {
+            Member::Method(method) => self.emit_tracked_method(kind, options, method, errors),
             Member::Other(tokens) => tokens.clone(),
             Member::Macro(call) => {
-                check_macro(kind, call, errors);
-                untracked(member)
+                check_macro_call(kind, call, errors);
+                emit_untracked(member)
             }
-            Member::Unread(unread) => unread.refused(kind, errors),
+            Member::Verbatim(verbatim) => verbatim.emit_refused(kind, errors),
         })
     }
 
     /// The block as written, without the attributes that only speak to ours.
-    pub(crate) fn untracked(&self) -> TokenStream {
-        self.with_members(untracked)
+    pub(crate) fn emit_untracked(&self) -> TokenStream {
+        self.emit_with_members(emit_untracked)
     }
 
-    fn with_members(&self, emitted: impl Fn(&Member) -> TokenStream) -> TokenStream {
+    fn emit_with_members(&self, emitted: impl Fn(&Member) -> TokenStream) -> TokenStream {
         let members = self.members.iter().map(emitted);
         let inner_attributes = &self.inner_attributes;
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #(#members)*));
@@ -94,37 +94,37 @@ impl Block {
         quote!(#header #braces)
     }
 
-    fn track_method(
+    fn emit_tracked_method(
         &self,
         kind: Kind,
         block: &Options,
         method: &Function,
         errors: &Diagnostics,
     ) -> TokenStream {
-        let mut options = match Choice::of(kind, &method.attributes, errors) {
-            Choice::Skip => return untracked_method(method),
-            Choice::Track(_) if method.is_cut_short() => return untracked_method(method),
-            Choice::Track(options) => *options,
+        let mut options = match Tracking::parse(kind, &method.attributes, errors) {
+            Tracking::Skip => return emit_untracked_method(method),
+            Tracking::Track(_) if method.has_incomplete_body() => return emit_untracked_method(method),
+            Tracking::Track(options) => *options,
         };
-        let Some(type_name) = &self.type_name else { return refused_in_body(untracked_method(method)) };
-        options.or(block);
+        let Some(type_name) = &self.type_name else { return refuse_function(emit_untracked_method(method)) };
+        options.inherit(block);
         let spec = Spec::new(kind, &options, method, Some(type_name), errors);
-        emit(&spec, &without_helpers(method))
+        emit_function(&spec, &strip_helper_attributes(method))
     }
 }
 
 /// What a method asks for.
-enum Choice {
+enum Tracking {
     Skip,
     Track(Box<Options>),
 }
 
-impl Choice {
-    fn of(kind: Kind, attributes: &[Attribute], errors: &Diagnostics) -> Self {
-        if attributes.iter().any(is_tracking) {
+impl Tracking {
+    fn parse(kind: Kind, attributes: &[Attribute], errors: &Diagnostics) -> Self {
+        if attributes.iter().any(is_tracking_attribute) {
             return Self::Skip;
         }
-        let mut helpers = attributes.iter().filter(|attribute| is_helper(attribute));
+        let mut helpers = attributes.iter().filter(|attribute| is_helper_attribute(attribute));
         let Some(helper) = helpers.next() else { return Self::Track(Box::default()) };
         for second in helpers {
             errors.error(second, "duplicate `#[track(…)]`; write all options into one");
@@ -147,18 +147,18 @@ impl Choice {
 }
 
 /// Whether the attribute is one of the three itself, by whatever path: such a method has its own.
-fn is_tracking(attribute: &Attribute) -> bool {
+fn is_tracking_attribute(attribute: &Attribute) -> bool {
     let last = attribute.path().segments.last();
-    last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.attribute()))
+    last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.attribute_name()))
 }
 
-fn is_helper(attribute: &Attribute) -> bool {
-    attribute.path().is_ident(HELPER)
+fn is_helper_attribute(attribute: &Attribute) -> bool {
+    attribute.path().is_ident(HELPER_ATTRIBUTE)
 }
 
 /// Refuses a macro's call, whose methods cannot be seen, unless it is left out.
-fn check_macro(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
-    if let Choice::Track(_) = Choice::of(kind, &call.attrs, errors) {
+fn check_macro_call(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
+    if let Tracking::Track(_) = Tracking::parse(kind, &call.attrs, errors) {
         errors.error(
             &call.mac.path,
             "the methods that a macro writes cannot be tracked from outside; put `#[track(skip)]` on its call, \
@@ -167,54 +167,55 @@ fn check_macro(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
     }
 }
 
-impl Unread {
+impl Verbatim {
     /// The member as written. Where it is a function, it does not compile, since it is not tracked.
-    fn refused(&self, kind: Kind, errors: &Diagnostics) -> TokenStream {
-        let is_function = self.rest.clone().into_iter().any(|token| is_word(&token, "fn"));
-        match (Choice::of(kind, &self.attributes, errors), generator(&self.rest)) {
-            (Choice::Track(_), Some(error)) => errors.push(error),
-            (Choice::Track(_), None) if is_function => return refused_in_body(self.untracked()),
+    fn emit_refused(&self, kind: Kind, errors: &Diagnostics) -> TokenStream {
+        let is_function = self.rest.clone().into_iter().any(|token| is_keyword(&token, "fn"));
+        match (Tracking::parse(kind, &self.attributes, errors), find_gen_fn_error(&self.rest)) {
+            (Tracking::Track(_), Some(error)) => errors.push(error),
+            (Tracking::Track(_), None) if is_function => return refuse_function(self.emit_untracked()),
             _ => {}
         }
-        self.untracked()
+        self.emit_untracked()
     }
 
-    fn untracked(&self) -> TokenStream {
-        let attributes = self.attributes.iter().filter(|attribute| !is_helper(attribute));
+    fn emit_untracked(&self) -> TokenStream {
+        let attributes = self.attributes.iter().filter(|attribute| !is_helper_attribute(attribute));
         let rest = &self.rest;
         quote!(#(#attributes)* #rest)
     }
 }
 
-fn untracked(member: &Member) -> TokenStream {
+fn emit_untracked(member: &Member) -> TokenStream {
     match member {
-        Member::Method(method) => untracked_method(method),
+        Member::Method(method) => emit_untracked_method(method),
         Member::Other(tokens) => tokens.clone(),
         Member::Macro(call) => {
             let mut call = call.clone();
-            call.attrs.retain(|attribute| !is_helper(attribute));
+            call.attrs.retain(|attribute| !is_helper_attribute(attribute));
             call.to_token_stream()
         }
-        Member::Unread(unread) => unread.untracked(),
+        Member::Verbatim(verbatim) => verbatim.emit_untracked(),
     }
 }
 
-fn untracked_method(method: &Function) -> TokenStream {
-    let Function { attributes, visibility, defaultness, signature, block, .. } = without_helpers(method);
-    quote!(#(#attributes)* #visibility #defaultness #signature #block)
+fn emit_untracked_method(method: &Function) -> TokenStream {
+    let Function { attributes, visibility, defaultness, signature, braces, .. } =
+        strip_helper_attributes(method);
+    quote!(#(#attributes)* #visibility #defaultness #signature #braces)
 }
 
-fn without_helpers(method: &Function) -> Function {
+fn strip_helper_attributes(method: &Function) -> Function {
     let mut method = method.clone();
-    method.attributes.retain(|attribute| !is_helper(attribute));
+    method.attributes.retain(|attribute| !is_helper_attribute(attribute));
     method
 }
 
-impl Parse for Block {
+impl Parse for ImplBlock {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let (header, braces) =
-            split(input.parse()?).ok_or_else(|| input.error("expected the block's braces"))?;
-        let type_name = parse_header(header.clone()).map(|block| type_name(&block)).ok();
+            split_header(input.parse()?).ok_or_else(|| input.error("expected the block's braces"))?;
+        let type_name = parse_header(header.clone()).map(|block| self_type_name(&block)).ok();
         let (inner_attributes, members) = syn::parse::Parser::parse2(parse_members, braces.stream())?;
         Ok(Self { header, type_name, braces, inner_attributes, members })
     }
@@ -222,7 +223,7 @@ impl Parse for Block {
 
 /// Splits the block from what is before it. The block is the last group, since there may be braces in the header as well:
 /// `impl Grid<{ N + 1 }>`.
-fn split(item: TokenStream) -> Option<(TokenStream, Group)> {
+fn split_header(item: TokenStream) -> Option<(TokenStream, Group)> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     loop {
         match tokens.pop()? {
@@ -240,7 +241,7 @@ fn parse_header(header: TokenStream) -> syn::Result<ItemImpl> {
     syn::parse2(quote!(#header {})).or_else(|error| {
         // `const impl`, which is unstable.
         let mut tokens: Vec<TokenTree> = header.into_iter().collect();
-        let constness = tokens.iter().position(|token| is_word(token, "const")).ok_or(error)?;
+        let constness = tokens.iter().position(|token| is_keyword(token, "const")).ok_or(error)?;
         tokens.remove(constness);
         syn::parse2(quote!(#(#tokens)* {}))
     })
@@ -270,18 +271,18 @@ impl Parse for Member {
         let mut rest = TokenStream::new();
         while !input.is_empty() {
             let token: TokenTree = input.parse()?;
-            let is_end = is_end(&token, input);
+            let is_end = ends_member(&token, input);
             rest.extend([token]);
             if is_end {
                 break;
             }
         }
-        Ok(Self::Unread(Unread { attributes, rest }))
+        Ok(Self::Verbatim(Verbatim { attributes, rest }))
     }
 }
 
 /// Whether a member that does not parse ends with the token: with its `;`, or with its body.
-fn is_end(token: &TokenTree, behind: ParseStream<'_>) -> bool {
+fn ends_member(token: &TokenTree, behind: ParseStream<'_>) -> bool {
     match token {
         TokenTree::Punct(punct) => punct.as_char() == ';' && !behind.peek(Token![;]),
         // In the middle, braces hold a constant: `Grid<{ N }>`, `[u8; { N }]`.

@@ -33,7 +33,7 @@ impl Diagnostics {
 }
 
 /// The tokens as they are, to be found at `place` when the compiler reports them.
-pub(crate) fn located_at(place: Span, tokens: impl ToTokens) -> TokenStream {
+pub(crate) fn locate_at(place: Span, tokens: impl ToTokens) -> TokenStream {
     let at_place = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
         token
@@ -42,16 +42,16 @@ pub(crate) fn located_at(place: Span, tokens: impl ToTokens) -> TokenStream {
 }
 
 /// Of `known`, the name that `given` most likely meant, when it is within two edits.
-pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn find_nearest_name<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
-        .map(|name| (distance(given, name), name))
+        .map(|name| (edit_distance(given, name), name))
         .filter(|(edits, name)| *edits <= 2 && *edits < name.len())
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)
 }
 
 /// The Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
+fn edit_distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = row[0];
@@ -72,9 +72,9 @@ mod tests {
     #[test]
     fn a_near_miss_is_recognised_and_a_far_one_is_not() {
         let known = ["id", "fields", "level", "log_errors"];
-        assert_eq!(nearest("feilds", known.into_iter()), Some("fields"));
-        assert_eq!(nearest("log_error", known.into_iter()), Some("log_errors"));
-        assert_eq!(nearest("name", known.into_iter()), None);
-        assert_eq!(nearest("xy", known.into_iter()), None);
+        assert_eq!(find_nearest_name("feilds", known.into_iter()), Some("fields"));
+        assert_eq!(find_nearest_name("log_error", known.into_iter()), Some("log_errors"));
+        assert_eq!(find_nearest_name("name", known.into_iter()), None);
+        assert_eq!(find_nearest_name("xy", known.into_iter()), None);
     }
 }

@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Macros of the standard library that never return from the function around them.
-const STAYING: [&str; 24] = [
+const MACROS_WITHOUT_RETURN: [&str; 24] = [
     "panic",
     "assert",
     "assert_eq",
@@ -32,25 +32,27 @@ const STAYING: [&str; 24] = [
 ];
 
 /// Crates all of whose macros stay, where they are named: those for log lines, and the standard library's.
-const STAYING_CRATES: [&str; 5] = ["std", "core", "alloc", "tracing", "log"];
+const CRATES_WITHOUT_RETURN: [&str; 5] = ["std", "core", "alloc", "tracing", "log"];
 
 /// Words before a `!` that negates what stands in parentheses.
-const KEYWORDS: [&str; 8] = ["if", "while", "match", "in", "else", "move", "break", "as"];
+const KEYWORDS_BEFORE_NOT: [&str; 8] = ["if", "while", "match", "in", "else", "move", "break", "as"];
 
 /// Whether the body may end elsewhere than at its end: by `return`, by `?`, or by a macro that may hold either.
 ///
 /// What returns from a closure inside is not told apart.
-pub(crate) fn leaves_early(body: &TokenStream) -> bool {
+pub(crate) fn may_return_early(body: &TokenStream) -> bool {
     let mut path = Vec::new();
     let mut tokens = body.clone().into_iter().peekable();
     while let Some(token) = tokens.next() {
         // Behind a macro's name and `!` comes what it is given; behind that of `a != b` and `if !a` does not.
         let is_macro = matches!(tokens.peek(), Some(TokenTree::Group(_)));
         match &token {
-            TokenTree::Group(group) if leaves_early(&group.stream()) => return true,
+            TokenTree::Group(group) if may_return_early(&group.stream()) => return true,
             TokenTree::Ident(word) if word == "return" => return true,
             TokenTree::Punct(punct) if punct.as_char() == '?' => return true,
-            TokenTree::Punct(punct) if punct.as_char() == '!' && is_macro && may_leave(&path) => return true,
+            TokenTree::Punct(punct) if punct.as_char() == '!' && is_macro && macro_may_return(&path) => {
+                return true;
+            }
             _ => {}
         }
         match token {
@@ -65,31 +67,31 @@ pub(crate) fn leaves_early(body: &TokenStream) -> bool {
 /// Whether the words before a `!`, the last ones of which are a path, name a macro that is not known to stay.
 ///
 /// Each `:` between them is an empty word.
-fn may_leave(path: &[String]) -> bool {
+fn macro_may_return(path: &[String]) -> bool {
     let Some((name, before)) = path.split_last() else { return false };
-    if KEYWORDS.contains(&name.as_str()) {
+    if KEYWORDS_BEFORE_NOT.contains(&name.as_str()) {
         return false;
     }
     match before {
         [.., krate, first, second] if first.is_empty() && second.is_empty() => {
-            !STAYING_CRATES.contains(&krate.as_str())
+            !CRATES_WITHOUT_RETURN.contains(&krate.as_str())
         }
-        _ => !STAYING.contains(&name.as_str()),
+        _ => !MACROS_WITHOUT_RETURN.contains(&name.as_str()),
     }
 }
 
-/// Whether the body may wait, by an `.await`. A macro that may hold one is for [`leaves_early`].
-pub(crate) fn may_wait(body: &TokenStream) -> bool {
+/// Whether the body may wait, by an `.await`. A macro that may hold one is for [`may_return_early`].
+pub(crate) fn contains_await(body: &TokenStream) -> bool {
     body.clone().into_iter().any(|token| match token {
         TokenTree::Ident(word) => word == "await",
-        TokenTree::Group(group) => may_wait(&group.stream()),
+        TokenTree::Group(group) => contains_await(&group.stream()),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }
 
 /// Whether the body's last expression may have temporaries, which live longer than its variables before the 2024 edition: by
 /// more than one call, or by anything around a call that may use its value in its place.
-pub(crate) fn ends_in_temporaries(body: &TokenStream) -> bool {
+pub(crate) fn tail_may_hold_temporaries(body: &TokenStream) -> bool {
     let mut last = Vec::new();
     for token in body.clone() {
         match token {
@@ -104,14 +106,14 @@ pub(crate) fn ends_in_temporaries(body: &TokenStream) -> bool {
     };
     let is_call = |token: &TokenTree| {
         matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis
-            && !holds_group(&group.stream()))
+            && !contains_group(&group.stream()))
     };
     let is_one_call =
         last.split_last().is_some_and(|(end, before)| is_call(end) && before.iter().all(is_chain));
-    !is_one_call && holds_group(&last.into_iter().collect())
+    !is_one_call && contains_group(&last.into_iter().collect())
 }
 
-fn holds_group(tokens: &TokenStream) -> bool {
+fn contains_group(tokens: &TokenStream) -> bool {
     tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Group(_)))
 }
 
@@ -119,8 +121,8 @@ fn holds_group(tokens: &TokenStream) -> bool {
 mod tests {
     use super::*;
 
-    fn leaves(body: &str) -> bool {
-        leaves_early(&body.parse().unwrap())
+    fn returns(body: &str) -> bool {
+        may_return_early(&body.parse().unwrap())
     }
 
     #[test]
@@ -128,18 +130,18 @@ mod tests {
         for body in
             ["return 1", "read()?", "{ (|| return 1)() }", "bail!(1)", "own::vec![1]", "vec![read()?]"]
         {
-            assert!(leaves(body), "{body}");
+            assert!(returns(body), "{body}");
         }
         for body in
             ["!a", "a != b", "if !(a) { b }", "vec![1]", "std::vec![1]", "::tracing::info!(a)", "x::<u8>()"]
         {
-            assert!(!leaves(body), "{body}");
+            assert!(!returns(body), "{body}");
         }
     }
 
     #[test]
     fn temporaries_of_the_last_expression_are_found() {
-        let ends = |body: &str| ends_in_temporaries(&body.parse().unwrap());
+        let holds = |body: &str| tail_may_hold_temporaries(&body.parse().unwrap());
         for body in [
             "lock().len()",
             "take(lock().len())",
@@ -147,12 +149,12 @@ mod tests {
             "write!(f, a)",
             "Guard {}.len()",
         ] {
-            assert!(ends(body), "{body}");
+            assert!(holds(body), "{body}");
         }
         for body in
             ["", "lock().len();", "lock().len(); 1", "self == other", "Limits::default()", "self.take(a, &b)"]
         {
-            assert!(!ends(body), "{body}");
+            assert!(!holds(body), "{body}");
         }
     }
 }

@@ -9,12 +9,12 @@ use syn::{FnArg, GenericParam, Lifetime, Signature, Type};
 ///
 /// Clippy takes a lifetime that is named in the body for one that is needed. Others keep their names, by which the compiler says
 /// which of them do not fit.
-pub(crate) fn elided(signature: &Signature, declared: &Type) -> Type {
+pub(crate) fn elide_lifetimes(signature: &Signature, declared: &Type) -> Type {
     let mut declared = declared.clone();
-    let needless = needless(signature);
+    let elidable = find_elidable(signature);
     // Between these parentheses, a lifetime that is left out is another one.
-    if !needless.is_empty() && !holds_signature(declared.to_token_stream()) {
-        Elide(&needless).visit_type_mut(&mut declared);
+    if !elidable.is_empty() && !contains_signature(declared.to_token_stream()) {
+        Elide(&elidable).visit_type_mut(&mut declared);
     }
     declared
 }
@@ -31,14 +31,14 @@ impl VisitMut for Elide<'_> {
 }
 
 /// The function's lifetimes that stand once in its arguments, where no other does or on `self`.
-fn needless(signature: &Signature) -> Vec<Lifetime> {
+fn find_elidable(signature: &Signature) -> Vec<Lifetime> {
     let (generics, output) = (&signature.generics, &signature.output);
     if generics.where_clause.is_some() || output.to_token_stream().is_empty() {
         return Vec::new();
     }
-    let of_inputs = signature.inputs.iter().map(|input| lifetimes(input.to_token_stream()).len());
+    let of_inputs = signature.inputs.iter().map(|input| lifetime_names(input.to_token_stream()).len());
     let is_alone = of_inputs.sum::<usize>() == 1;
-    let receiver = signature.receiver().map(|receiver| lifetimes(receiver.to_token_stream()));
+    let receiver = signature.receiver().map(|receiver| lifetime_names(receiver.to_token_stream()));
     generics
         .params
         .iter()
@@ -50,7 +50,7 @@ fn needless(signature: &Signature) -> Vec<Lifetime> {
             let name = lifetime.ident.to_string();
             let is_of_self = receiver.as_deref().is_some_and(|of_self| of_self == [name.clone()]);
             let others = signature.inputs.iter().filter(|input| !matches!(input, FnArg::Receiver(_)));
-            let mut others = others.flat_map(|input| lifetimes(input.to_token_stream()));
+            let mut others = others.flat_map(|input| lifetime_names(input.to_token_stream()));
             if is_of_self {
                 !others.any(|other| other == name)
             } else {
@@ -62,12 +62,12 @@ fn needless(signature: &Signature) -> Vec<Lifetime> {
 }
 
 /// Each lifetime in the tokens by its name, which is empty for that of a plain `&`.
-fn lifetimes(tokens: TokenStream) -> Vec<String> {
+fn lifetime_names(tokens: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
-            TokenTree::Group(group) => found.extend(lifetimes(group.stream())),
+            TokenTree::Group(group) => found.extend(lifetime_names(group.stream())),
             TokenTree::Punct(punct) if punct.as_char() == '\'' => {
                 found.extend(tokens.next().map(|name| name.to_string()));
             }
@@ -84,7 +84,7 @@ fn lifetimes(tokens: TokenStream) -> Vec<String> {
 }
 
 /// Whether the type has a signature in it, as `fn(&str) -> &str` or `Fn(&str) -> &str`.
-fn holds_signature(declared: TokenStream) -> bool {
+fn contains_signature(declared: TokenStream) -> bool {
     let mut before = None;
     declared.into_iter().any(|token| {
         let is_signature = match (&token, before.replace(token.clone())) {
@@ -94,7 +94,7 @@ fn holds_signature(declared: TokenStream) -> bool {
             (TokenTree::Group(group), Some(TokenTree::Ident(_))) if !group.stream().is_empty() => true,
             _ => false,
         };
-        is_signature || matches!(token, TokenTree::Group(group) if holds_signature(group.stream()))
+        is_signature || matches!(token, TokenTree::Group(group) if contains_signature(group.stream()))
     })
 }
 
@@ -105,7 +105,7 @@ mod tests {
     fn returned(signature: &str) -> String {
         let signature: Signature = syn::parse_str(signature).unwrap();
         let syn::ReturnType::Type(_, declared) = &signature.output else { panic!("returns nothing") };
-        elided(&signature, declared).to_token_stream().to_string().replace(' ', "")
+        elide_lifetimes(&signature, declared).to_token_stream().to_string().replace(' ', "")
     }
 
     #[test]

@@ -6,18 +6,18 @@ use syn::Type;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
-use crate::diagnostics::located_at;
-use crate::field::{Field, Form};
+use crate::diagnostics::locate_at;
+use crate::field::{Field, RecordAs};
 use crate::function::Function;
 use crate::options::Id;
-use crate::spec::{Judge, Spec};
+use crate::spec::{OutcomeRule, Spec};
 
 /// The site of the function, entered under its id.
-pub(crate) fn entry(spec: &Spec, function: &Function) -> TokenStream {
+pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
     let Spec { kind, runtime, fields, .. } = spec;
-    let kind = Ident::new(kind.variant(), Span::mixed_site());
+    let kind = Ident::new(kind.runtime_variant(), Span::mixed_site());
     let name = function.signature.ident.unraw().to_string();
-    let opening = opening(runtime, fields);
+    let opening = emit_opening(runtime, fields);
     let (site_id, enter, arguments) = match &spec.id {
         Id::Literal(literal) if fields.is_empty() => (literal.to_token_stream(), quote!(enter_plain), None),
         Id::Literal(literal) => (literal.to_token_stream(), quote!(enter), Some(quote!(, #opening))),
@@ -27,12 +27,12 @@ pub(crate) fn entry(spec: &Spec, function: &Function) -> TokenStream {
             (spec.default_id.to_token_stream(), quote!(enter_as), Some(quote!(, #id, #opening)))
         }
     };
-    let settings = settings(spec);
+    let settings = emit_settings(spec);
     quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments))
 }
 
 /// What of the site is not as of all functions of its kind.
-fn settings(spec: &Spec) -> TokenStream {
+fn emit_settings(spec: &Spec) -> TokenStream {
     let Spec { kind, runtime, operation, level, error_log, objective, fields, .. } = spec;
     let [error_log, level] = [*error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
@@ -41,7 +41,7 @@ fn settings(spec: &Spec) -> TokenStream {
         (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
         (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
         objective.as_ref().map(|objective| {
-            let objective = objective.tokens(runtime);
+            let objective = objective.emit(runtime);
             quote!(, objective = ::core::option::Option::Some(#objective))
         }),
         (!fields.is_empty()).then(|| quote!(, fields = &[#id_field #(, #field_names)*])),
@@ -52,15 +52,15 @@ fn settings(spec: &Spec) -> TokenStream {
 }
 
 /// How the span is opened when somebody listens; only then are the fields evaluated.
-fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
+fn emit_opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     if fields.is_empty() {
         return quote!(#runtime::without_fields);
     }
     let opening = Ident::new("opening", Span::mixed_site());
-    let values = fields.iter().map(|Field { form, value, .. }| match form {
-        Form::Value => quote_spanned!(value.span()=> &(#value)),
-        Form::Display => quote_spanned!(value.span()=> &#runtime::display(&&(#value))),
-        Form::Debug => quote_spanned!(value.span()=> &#runtime::debug(&&(#value))),
+    let values = fields.iter().map(|Field { record_as, value, .. }| match record_as {
+        RecordAs::Value => quote_spanned!(value.span()=> &(#value)),
+        RecordAs::Display => quote_spanned!(value.span()=> &#runtime::display(&&(#value))),
+        RecordAs::Debug => quote_spanned!(value.span()=> &#runtime::debug(&&(#value))),
     });
     quote! {
         |#opening| #opening.span(&[
@@ -71,26 +71,26 @@ fn opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
 }
 
 /// A closure from the result, by reference, to what it says of its call.
-pub(crate) fn judge(spec: &Spec) -> TokenStream {
-    judge_with(spec, &TokenStream::new())
+pub(crate) fn emit_judge(spec: &Spec) -> TokenStream {
+    emit_judge_with(spec, &TokenStream::new())
 }
 
 /// The judge of a result whose type is said.
-pub(crate) fn judge_of(spec: &Spec, declared: &Type) -> TokenStream {
-    judge_with(spec, &quote!(: &#declared))
+pub(crate) fn emit_typed_judge(spec: &Spec, declared: &Type) -> TokenStream {
+    emit_judge_with(spec, &quote!(: &#declared))
 }
 
-fn judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
+fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let result = Ident::new("result", Span::mixed_site());
-    let outcome = outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
+    let outcome = emit_outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
     quote!(|#result #declared| #runtime::verdict!(#result #outcome))
 }
 
 /// The end of a call that is counted by what its result says.
-pub(crate) fn settled(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
+pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
-    match outcome(spec, &quote!(&#result)) {
+    match emit_outcome(spec, &quote!(&#result)) {
         None => quote!(#runtime::read(&#result).monitor_settle(&#result, &mut #call);),
         Some(outcome) => {
             quote!(#runtime::settle(&mut #call, #outcome, #runtime::read(&#result).monitor_fault(&#result));)
@@ -99,9 +99,9 @@ pub(crate) fn settled(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream 
 }
 
 /// What the result of a body that is in its place says of its call.
-pub(crate) fn verdict(spec: &Spec, result: &Ident) -> TokenStream {
+pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
-    match outcome(spec, &quote!(&#result)) {
+    match emit_outcome(spec, &quote!(&#result)) {
         None => quote!(#runtime::read(&#result).monitor_verdict(&#result)),
         Some(outcome) => quote! {
             #runtime::Verdict { outcome: #outcome, fault: #runtime::read(&#result).monitor_fault(&#result) }
@@ -110,13 +110,13 @@ pub(crate) fn verdict(spec: &Spec, result: &Ident) -> TokenStream {
 }
 
 /// How a call ended, where it is not the result's type that says so.
-fn outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
+fn emit_outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
     let runtime = &spec.runtime;
-    let (decide, predicate) = match &spec.judge {
-        Judge::ByType => return None,
-        Judge::ErrorIf(predicate) => (quote!(error_if), predicate),
-        Judge::OkIf(predicate) => (quote!(ok_if), predicate),
+    let (decide, predicate) = match &spec.outcome_rule {
+        OutcomeRule::ByType => return None,
+        OutcomeRule::ErrorIf(predicate) => (quote!(error_if), predicate),
+        OutcomeRule::OkIf(predicate) => (quote!(ok_if), predicate),
     };
     // Where the predicate is, as there the compiler reports that it is of another type.
-    Some(located_at(predicate.span(), quote!(#runtime::#decide(#result, #predicate))))
+    Some(locate_at(predicate.span(), quote!(#runtime::#decide(#result, #predicate))))
 }

@@ -5,35 +5,35 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::early::ends_in_temporaries;
-use crate::elision::elided;
-use crate::entry::{entry, judge, judge_of, settled, verdict};
+use crate::early::tail_may_hold_temporaries;
+use crate::elision::elide_lifetimes;
+use crate::entry::{emit_entry, emit_judge, emit_settle, emit_typed_judge, emit_verdict};
 use crate::function::Function;
 use crate::item::Item;
 use crate::kind::Kind;
 use crate::options::Options;
-use crate::parameters::{captured_in_order, name_ignored, rebound};
-use crate::refusal::{refused_expression, refused_in_body};
-use crate::shape::{Shape, Stream, gives_promise, may_be_awaited};
-use crate::spec::{Promise, Spec};
+use crate::parameters::{emit_captures, name_wildcards, rebind_mutable};
+use crate::refusal::{refuse_expression, refuse_function};
+use crate::shape::{Shape, StreamType, may_return_future, returns_opaque};
+use crate::spec::{JudgedType, Spec};
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
-pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand_attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Diagnostics::default();
     let options = Options::parse(kind, arguments, &errors);
     let (tracked, untouched) = match Item::parse(&item) {
-        Ok(Item::CutShort) => (item.clone(), item),
-        Ok(Item::UnreadFunction) => (refused_in_body(item.clone()), item),
+        Ok(Item::Incomplete) => (item.clone(), item),
+        Ok(Item::VerbatimFunction) => (refuse_function(item.clone()), item),
         // An error behind an expression would be read as a part of it.
         Ok(Item::Expression) if cfg!(feature = "off") => return item,
-        Ok(Item::Expression) => return refused_expression(&item),
+        Ok(Item::Expression) => return refuse_expression(&item),
         Ok(Item::Function(function)) => {
             let spec = Spec::new(kind, &options, &function, None, &errors);
-            (emit(&spec, &function), item)
+            (emit_function(&spec, &function), item)
         }
-        Ok(Item::Block(block)) => {
-            let tracked = block.track(kind, &options, &errors);
-            (tracked, block.untracked())
+        Ok(Item::Impl(block)) => {
+            let tracked = block.emit_tracked(kind, &options, &errors);
+            (tracked, block.emit_untracked())
         }
         Err(error) => {
             errors.push(error);
@@ -48,61 +48,61 @@ pub(crate) fn attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -
 }
 
 /// Emits a tracked function: the item as written, its body handed to one call into the runtime.
-pub(crate) fn emit(spec: &Spec, function: &Function) -> TokenStream {
+pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
     let mut function = function.clone();
-    name_ignored(&mut function.signature);
+    name_wildcards(&mut function.signature);
     let function = &function;
     let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
     let (signature, call) = if matches!(spec.shape, Shape::InPlace | Shape::Guarded) {
-        (function.signature.clone(), plain_call(spec, function, &TokenStream::new()))
+        (function.signature.clone(), emit_sync_call(spec, function, &TokenStream::new()))
     } else {
-        let (signature, rebound) = rebound(&function.signature);
+        let (signature, rebound) = rebind_mutable(&function.signature);
         let is_async = signature.asyncness.is_some();
-        let call = if is_async { async_call } else { plain_call };
+        let call = if is_async { emit_async_call } else { emit_sync_call };
         (signature, call(spec, function, &rebound))
     };
     // What cannot be returned is matched away, since no generic function can return `!` itself.
     let call = if spec.diverges { quote!(match { #call } {}) } else { call };
-    let braces = within_braces(function, quote!(#inner_attributes #call));
+    let braces = wrap_in_braces(function, quote!(#inner_attributes #call));
     quote!(#(#attributes)* #visibility #defaultness #signature #braces)
 }
 
 /// Puts the tokens into the user's own braces: what holds them is the user's, to lints, coverage, editors and messages.
-fn within_braces(function: &Function, tokens: TokenStream) -> Group {
+fn wrap_in_braces(function: &Function, tokens: TokenStream) -> Group {
     let mut braces = Group::new(Delimiter::Brace, tokens);
-    braces.set_span(function.block.span());
+    braces.set_span(function.braces.span());
     braces
 }
 
 /// The body behind statements of ours.
-fn body_behind(ours: &TokenStream, function: &Function) -> Group {
+fn emit_body_after(ours: &TokenStream, function: &Function) -> Group {
     if ours.is_empty() {
-        return within_braces(function, function.body.clone());
+        return wrap_in_braces(function, function.body.clone());
     }
-    let body = moved(function);
-    within_braces(function, quote!(#ours #body))
+    let body = emit_tail_body(function);
+    wrap_in_braces(function, quote!(#ours #body))
 }
 
 /// The body, to stand behind statements of ours: as it is, where it may be moved, else in a block of its own.
 ///
 /// Where it has statements, that block is the user's as well: it is their edition that says when the temporaries of its last
 /// expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
-fn moved(function: &Function) -> TokenStream {
+fn emit_tail_body(function: &Function) -> TokenStream {
     let body = function.body.clone();
-    if stays_when_moved(&body) {
+    if can_follow_statements(&body) {
         return body;
     }
     if has_statements(&body) || begins_with_item(&body) {
-        return within_braces(function, body).to_token_stream();
+        return wrap_in_braces(function, body).to_token_stream();
     }
     let mut block = Group::new(Delimiter::Brace, body);
-    block.set_span(Span::mixed_site().located_at(function.block.span()));
+    block.set_span(Span::mixed_site().located_at(function.braces.span()));
     block.to_token_stream()
 }
 
 /// Whether the body may stand behind a statement of ours as it is: it begins with no item, which lints want first, and holds
 /// nothing of a macro's variable, of which the compiler forgets that it is.
-fn stays_when_moved(body: &TokenStream) -> bool {
+fn can_follow_statements(body: &TokenStream) -> bool {
     let is_of_variable =
         |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
     !begins_with_item(body) && !body.clone().into_iter().any(is_of_variable)
@@ -139,36 +139,36 @@ fn has_statements(body: &TokenStream) -> bool {
     body.clone().into_iter().any(|token| matches!(token, TokenTree::Punct(end) if end.as_char() == ';'))
 }
 
-fn plain_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
+fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let judge = judge(spec);
-    let returned = returned(spec, function);
+    let judge = emit_judge(spec);
+    let returned = emit_body_type(spec, function);
     let [entry, body] = ["entry", "body"].map(|name| Ident::new(name, Span::mixed_site()));
     let call = match spec.shape {
-        Shape::Future | Shape::IntoFuture | Shape::Stream(Stream { is_boxed: false, .. }) => {
-            let (track, judge) = promised_call(spec, function, judge);
+        Shape::Future | Shape::IntoFuture | Shape::Stream(StreamType { is_boxed: false, .. }) => {
+            let (track, judge) = emit_typed_tracking(spec, function, judge);
             quote!(#track(#entry, #body, #judge))
         }
         Shape::Stream(_) => quote!(#runtime::track_boxed_stream(#entry, #body, #judge)),
-        Shape::InPlace => return in_place(spec, function),
-        Shape::Guarded => return guarded(spec, function),
+        Shape::InPlace => return emit_in_place(spec, function),
+        Shape::Guarded => return emit_guarded(spec, function),
         Shape::ByType => quote! {{
             use #runtime::returned::*;
             (&&&#runtime::Returned::by(&#body)).monitor_track(#entry, #body, #judge)
         }},
-        Shape::Opened(stream) => {
-            let ends = opened_ends(spec, stream);
+        Shape::TryStream(stream) => {
+            let ends = emit_try_stream_ends(spec, stream);
             quote!(#runtime::track_opened(#entry, #body, #ends))
         }
         Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
             quote!(#runtime::track(#entry, #body, #judge))
         }
     };
-    let closure = closure(spec, function, returned.as_ref(), rebound);
+    let closure = emit_body_closure(spec, function, returned.as_ref(), rebound);
     // That the body is one is nobody's business.
     let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
-    let ended = ended(spec, &call);
-    after_entry(
+    let ended = emit_tail_expression(spec, &call);
+    emit_after_entry(
         spec,
         function,
         &TokenStream::new(),
@@ -180,47 +180,52 @@ fn plain_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
 ///
 /// What it is to be is said ahead, since the judge is checked before the compiler has worked the body's type out: by the
 /// judge's argument, where it is the declared type as it is in the signature, so that it is not found in both or in neither.
-fn promised_call(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
+fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
     let runtime = &spec.runtime;
     let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
-    let name = match (&spec.promised, spec.shape) {
+    let name = match (&spec.judged, spec.shape) {
         (_, Shape::IntoFuture) => "track_into_future",
-        (Promise::Whole(_), Shape::Future) => "track_promised_future",
-        (Promise::InPart(_), Shape::Future) => "track_returned_future",
-        (Promise::Whole(_), _) => "track_promised_stream",
-        (Promise::InPart(_), _) => "track_stream",
+        (JudgedType::Known(_), Shape::Future) => "track_promised_future",
+        (JudgedType::Partial(_), Shape::Future) => "track_returned_future",
+        (JudgedType::Known(_), _) => "track_promised_stream",
+        (JudgedType::Partial(_), _) => "track_stream",
     };
     let name = Ident::new(name, Span::mixed_site());
-    match &spec.promised {
-        Promise::Whole(promised) => {
-            (quote!(#runtime::#name), judge_of(spec, &elided(&function.signature, promised)))
+    match &spec.judged {
+        JudgedType::Known(judged) => {
+            (quote!(#runtime::#name), emit_typed_judge(spec, &elide_lifetimes(&function.signature, judged)))
         }
-        Promise::InPart(promised) => {
+        JudgedType::Partial(judged) => {
             let more = is_future.then(|| quote!(, _));
-            (quote!(#runtime::#name::<#promised, _ #more>), judge)
+            (quote!(#runtime::#name::<#judged, _ #more>), judge)
         }
     }
 }
 
 /// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
-fn closure(
+fn emit_body_closure(
     spec: &Spec,
     function: &Function,
     returned: Option<&TokenStream>,
     rebound: &TokenStream,
 ) -> TokenStream {
-    let captured = captured_in_order(function, &spec.runtime);
-    let braces = body_behind(&quote!(#captured #rebound), function);
+    let captured = emit_captures(function, &spec.runtime);
+    let braces = emit_body_after(&quote!(#captured #rebound), function);
     let arrow = returned.map(|returned| quote!(-> #returned));
     quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
 }
 
 /// The call behind the entry, whose own statement ends whatever its expressions borrow.
-fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &TokenStream) -> TokenStream {
+fn emit_after_entry(
+    spec: &Spec,
+    function: &Function,
+    mutable: &TokenStream,
+    call: &TokenStream,
+) -> TokenStream {
     let runtime = &spec.runtime;
     let name = Ident::new("entry", Span::mixed_site());
-    let entry = entry(spec, function);
-    let check = spec.said_stream.as_ref().map(|said| quote!(#runtime::is_stream::<#said>();));
+    let entry = emit_entry(spec, function);
+    let check = spec.declared_stream.as_ref().map(|declared| quote!(#runtime::is_stream::<#declared>();));
     quote!(#check let #mutable #name = #entry; #call)
 }
 
@@ -228,7 +233,7 @@ fn after_entry(spec: &Spec, function: &Function, mutable: &TokenStream, call: &T
 /// that into a block of its own.
 ///
 /// Nobody who asks their linter for a `return` is told of this one: an arm may say so, where an expression may not.
-fn ended(spec: &Spec, call: &TokenStream) -> TokenStream {
+fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
     if spec.diverges {
         return call.clone();
     }
@@ -237,14 +242,14 @@ fn ended(spec: &Spec, call: &TokenStream) -> TokenStream {
 }
 
 /// The body where it is, between the two ends of its call.
-fn in_place(spec: &Spec, function: &Function) -> TokenStream {
+fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, begun, result] =
         ["entry", "begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let colon = returned(spec, function).map(|returned| quote!(: #returned));
-    let body = within_braces(function, function.body.clone());
-    let verdict = verdict(spec, &result);
-    let ended = ended(spec, &result.to_token_stream());
+    let colon = emit_body_type(spec, function).map(|returned| quote!(: #returned));
+    let body = wrap_in_braces(function, function.body.clone());
+    let verdict = emit_verdict(spec, &result);
+    let ended = emit_tail_expression(spec, &result.to_token_stream());
     // An arm may be nothing but a panic, behind which all is unreachable.
     let call = quote! {
         let #begun = #runtime::begin(&mut #entry);
@@ -253,50 +258,50 @@ fn in_place(spec: &Spec, function: &Function) -> TokenStream {
         #begun.end(&#verdict);
         #ended
     };
-    after_entry(spec, function, &quote!(mut), &call)
+    emit_after_entry(spec, function, &quote!(mut), &call)
 }
 
 /// The body as the function's own, under a guard.
 ///
 /// As an arm, it drops the temporaries of its last expression before the guard in every edition. But lints see less of an arm,
 /// and an arm does not see the promises of an `impl Trait`, from which a closure takes the types of its arguments.
-fn guarded(spec: &Spec, function: &Function) -> TokenStream {
+fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
     let begun = quote!(#runtime::guard(&mut #entry));
-    let call = if gives_promise(&function.signature.output) || !ends_in_temporaries(&function.body) {
-        let body = moved(function);
+    let call = if returns_opaque(&function.signature.output) || !tail_may_hold_temporaries(&function.body) {
+        let body = emit_tail_body(function);
         quote!(let #guard = #begun; #body)
     } else {
-        let body = within_braces(function, function.body.clone());
+        let body = wrap_in_braces(function, function.body.clone());
         quote!(match #begun { #[allow(clippy::implicit_return)] #guard => #body })
     };
-    after_entry(spec, function, &quote!(mut), &call)
+    emit_after_entry(spec, function, &quote!(mut), &call)
 }
 
-fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
+fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let returned = returned(spec, function);
+    let returned = emit_body_type(spec, function);
     // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
     let colon = returned.as_ref().map(|returned| quote!(: #returned));
-    let never = returned.map(|returned| never_reached_return(&returned, runtime));
-    let captured = captured_in_order(function, runtime);
-    let braces = body_behind(&quote!(#captured #never #rebound), function);
+    let never = returned.map(|returned| emit_unreached_return(&returned, runtime));
+    let captured = emit_captures(function, runtime);
+    let braces = emit_body_after(&quote!(#captured #never #rebound), function);
     let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
     let [entry, pinned, result] =
         ["entry", "body", "result"].map(|name| Ident::new(name, Span::mixed_site()));
     let (settled, given) = match spec.shape {
         Shape::AsyncStream(stream) if stream.is_in_result => {
-            let ends = opened_ends(spec, stream);
+            let ends = emit_try_stream_ends(spec, stream);
             (TokenStream::new(), quote!(#runtime::hand_on_ok(#entry, #result, #ends)))
         }
-        Shape::AsyncStream(stream) => (TokenStream::new(), hand_on(spec, stream, &entry, &result)),
-        _ => (settled(spec, &entry, &result), quote!(#result)),
+        Shape::AsyncStream(stream) => (TokenStream::new(), emit_hand_on(spec, stream, &entry, &result)),
+        _ => (emit_settle(spec, &entry, &result), quote!(#result)),
     };
-    let ended = ended(spec, &given);
-    let is_future_of_one = may_be_awaited(&function.signature.output);
+    let ended = emit_tail_expression(spec, &given);
+    let is_future_of_one = may_return_future(&function.signature.output);
     let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
-    after_entry(
+    emit_after_entry(
         spec,
         function,
         &quote!(mut),
@@ -312,19 +317,19 @@ fn async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenS
 ///
 /// Its value is the declared type's to the compiler, which points there when the body does not fit. That takes a plain name,
 /// so it is one that nobody else has.
-fn never_reached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
+fn emit_unreached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
     let value = Ident::new("monitor_never_returned", returned.span());
     quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
 }
 
 /// What a call does once there is a stream: it goes on in it.
-fn hand_on(spec: &Spec, stream: Stream, call: &Ident, given: &Ident) -> TokenStream {
-    let (runtime, judge) = (&spec.runtime, judge(spec));
-    let hidden = spec.hidden_stream.as_ref().map(quote::ToTokens::to_token_stream);
-    match spec.said_stream.as_ref().or(hidden.as_ref()) {
-        Some(said) if stream.is_boxed => quote! {{
+fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) -> TokenStream {
+    let (runtime, judge) = (&spec.runtime, emit_judge(spec));
+    let from_macro = spec.stream_macro.as_ref().map(quote::ToTokens::to_token_stream);
+    match spec.declared_stream.as_ref().or(from_macro.as_ref()) {
+        Some(stream_type) if stream.is_boxed => quote! {{
             use #runtime::handed::*;
-            (&&#runtime::Returned::<#said>::TYPE).monitor_hand_on(#call, #given, #judge)
+            (&&#runtime::Returned::<#stream_type>::TYPE).monitor_hand_on(#call, #given, #judge)
         }},
         _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
         _ => quote!(#runtime::hand_on(#call, #given, #judge)),
@@ -332,19 +337,19 @@ fn hand_on(spec: &Spec, stream: Stream, call: &Ident, given: &Ident) -> TokenStr
 }
 
 /// How the call of a function ends that gives a stream in a `Result`: by an `Err`, or in the stream of an `Ok`.
-fn opened_ends(spec: &Spec, stream: Stream) -> TokenStream {
+fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let tracked = hand_on(spec, stream, &entry, &result);
+    let tracked = emit_hand_on(spec, stream, &entry, &result);
     quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
 }
 
 /// The type of the body as the runtime sees it.
-fn returned(spec: &Spec, function: &Function) -> Option<TokenStream> {
+fn emit_body_type(spec: &Spec, function: &Function) -> Option<TokenStream> {
     let runtime = &spec.runtime;
     if spec.diverges {
         return Some(quote!(#runtime::Never));
     }
-    let declared = spec.returned.as_ref()?;
-    Some(elided(&function.signature, declared).to_token_stream())
+    let declared = spec.body_type.as_ref()?;
+    Some(elide_lifetimes(&function.signature, declared).to_token_stream())
 }

@@ -12,7 +12,7 @@ use syn::{Expr, Ident, Token};
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) name_tokens: TokenStream,
-    pub(crate) form: Form,
+    pub(crate) record_as: RecordAs,
     pub(crate) value: Expr,
     /// It is a variable on its own, or a part of one.
     is_shorthand: bool,
@@ -20,14 +20,14 @@ pub(crate) struct Field {
 
 impl Field {
     /// The variable that a field without a value of its own is, or is a part of.
-    pub(crate) fn variable(&self) -> Option<&str> {
+    pub(crate) fn shorthand_variable(&self) -> Option<&str> {
         self.is_shorthand.then(|| self.name.split('.').next()).flatten()
     }
 }
 
 /// How a field's value is recorded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
+pub(crate) enum RecordAs {
     Value,
     Display,
     Debug,
@@ -36,7 +36,7 @@ pub(crate) enum Form {
 impl Parse for Field {
     /// `name = expr`, `name = %expr`, `name = ?expr`, or a variable on its own: `name`, `%name`, `?name`.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let shorthand = Form::parse(input)?;
+        let shorthand = RecordAs::parse(input)?;
         let path = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with(input, Ident::parse_any)?;
         let name = path.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
         let name_tokens = path.to_token_stream();
@@ -45,18 +45,18 @@ impl Parse for Field {
             return Ok(Self {
                 name,
                 name_tokens,
-                form: shorthand.unwrap_or(Form::Value),
+                record_as: shorthand.unwrap_or(RecordAs::Value),
                 value,
                 is_shorthand: true,
             });
         }
         input.parse::<Token![=]>()?;
-        let form = Form::parse(input)?.or(shorthand).unwrap_or(Form::Value);
-        Ok(Self { name, name_tokens, form, value: input.parse()?, is_shorthand: false })
+        let record_as = RecordAs::parse(input)?.or(shorthand).unwrap_or(RecordAs::Value);
+        Ok(Self { name, name_tokens, record_as, value: input.parse()?, is_shorthand: false })
     }
 }
 
-impl Form {
+impl RecordAs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Option<Self>> {
         if input.parse::<Option<Token![%]>>()?.is_some() {
             return Ok(Some(Self::Display));

@@ -17,7 +17,7 @@ pub(crate) struct Function {
     /// What follows them, between the braces.
     pub(crate) body: TokenStream,
     /// The braces with all that is in them.
-    pub(crate) block: Group,
+    pub(crate) braces: Group,
 }
 
 impl Parse for Function {
@@ -33,15 +33,15 @@ impl Parse for Function {
                 *declared = named;
             }
         }
-        let block = parse_block(input)?;
-        let (inner_attributes, body) = split_body(block.stream());
-        Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, block })
+        let braces = parse_braces(input)?;
+        let (inner_attributes, body) = split_inner_attributes(braces.stream());
+        Ok(Self { attributes, visibility, defaultness, signature, inner_attributes, body, braces })
     }
 }
 
 impl Function {
     /// Whether the body ends in the middle of an expression: `self.`
-    pub(crate) fn is_cut_short(&self) -> bool {
+    pub(crate) fn has_incomplete_body(&self) -> bool {
         let tokens: Vec<TokenTree> = self.body.clone().into_iter().collect();
         match &*tokens {
             // A range may end open.
@@ -55,7 +55,7 @@ impl Function {
 }
 
 /// The body's braces; a `$body:block` of `macro_rules!` comes in one more, invisible group.
-fn parse_block(input: ParseStream<'_>) -> syn::Result<Group> {
+fn parse_braces(input: ParseStream<'_>) -> syn::Result<Group> {
     match input.parse()? {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Ok(group),
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => syn::parse2(group.stream()),
@@ -75,7 +75,7 @@ fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
 }
 
 /// Splits a body into the `#![…]` at its head and what follows them.
-pub(crate) fn split_body(body: TokenStream) -> (TokenStream, TokenStream) {
+pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
     let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
     let mut attributes = 0;
     while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(group), ..] =

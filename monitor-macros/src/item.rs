@@ -5,18 +5,18 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Ident, Stmt, Visibility};
 
-use crate::block::Block;
+use crate::block::ImplBlock;
 use crate::function::Function;
 
 /// An item as written.
 pub(crate) enum Item {
     Function(Box<Function>),
-    Block(Box<Block>),
+    Impl(Box<ImplBlock>),
     /// A function whose body ends in the middle of an expression, which no Rust allows: the compiler has reported it already, and
     /// does not do so again for the item as it is.
-    CutShort,
+    Incomplete,
     /// A function whose signature does not parse.
-    UnreadFunction,
+    VerbatimFunction,
     /// An expression or a statement, on which an attribute is unstable.
     Expression,
 }
@@ -28,37 +28,38 @@ impl Item {
     ///
     /// When it is nothing that can be tracked, at its first telling token.
     pub(crate) fn parse(item: &TokenStream) -> syn::Result<Self> {
-        if Block::is_ahead.parse2(item.clone()).unwrap_or_default() {
-            return syn::parse2(item.clone()).map(|block| Self::Block(Box::new(block)));
+        if ImplBlock::starts_in.parse2(item.clone()).unwrap_or_default() {
+            return syn::parse2(item.clone()).map(|block| Self::Impl(Box::new(block)));
         }
         match syn::parse2::<Function>(item.clone()) {
-            Ok(function) if function.is_cut_short() => Ok(Self::CutShort),
+            Ok(function) if function.has_incomplete_body() => Ok(Self::Incomplete),
             Ok(function) => Ok(Self::Function(Box::new(function))),
-            Err(_) => not_trackable.parse2(item.clone()),
+            Err(_) => parse_untrackable.parse2(item.clone()),
         }
     }
 }
 
 /// An item that is neither a function with a body nor an impl block.
-fn not_trackable(item: ParseStream<'_>) -> syn::Result<Item> {
+fn parse_untrackable(item: ParseStream<'_>) -> syn::Result<Item> {
     let all = item.fork().parse::<TokenStream>()?;
     let _ = item.call(Attribute::parse_outer);
     let _ = item.parse::<Visibility>();
     let other = item.error("expected a function or an impl block; put the attribute on one of these");
     let item = item.parse::<TokenStream>()?;
-    if let Some(error) = generator(&item) {
+    if let Some(error) = find_gen_fn_error(&item) {
         return Err(error);
     }
-    let is_foreign = item.clone().into_iter().take_while(is_qualifier).any(|token| is_word(&token, "safe"));
+    let is_foreign =
+        item.clone().into_iter().take_while(is_qualifier).any(|token| is_keyword(&token, "safe"));
     let mut tokens = item.into_iter().skip_while(is_qualifier);
     match (tokens.next(), tokens.next(), tokens.last()) {
         (Some(word), Some(_), Some(TokenTree::Group(body)))
-            if is_word(&word, "fn") && body.delimiter() == Delimiter::Brace =>
+            if is_keyword(&word, "fn") && body.delimiter() == Delimiter::Brace =>
         {
-            Ok(Item::UnreadFunction)
+            Ok(Item::VerbatimFunction)
         }
-        (Some(word), Some(name), _) if is_word(&word, "fn") => {
-            Err(syn::Error::new_spanned(name, without_body(is_foreign)))
+        (Some(word), Some(name), _) if is_keyword(&word, "fn") => {
+            Err(syn::Error::new_spanned(name, bodiless_function_message(is_foreign)))
         }
         _ if is_expression(all) => Ok(Item::Expression),
         _ => Err(other),
@@ -66,7 +67,7 @@ fn not_trackable(item: ParseStream<'_>) -> syn::Result<Item> {
 }
 
 /// A function without a body is a trait's or, as the word `safe` shows, one in an `extern` block.
-const fn without_body(is_foreign: bool) -> &'static str {
+const fn bodiless_function_message(is_foreign: bool) -> &'static str {
     if is_foreign {
         "a foreign function cannot be tracked; put the attribute on a function that calls it"
     } else {
@@ -76,9 +77,9 @@ const fn without_body(is_foreign: bool) -> &'static str {
 }
 
 /// The error of a `gen fn`, at that word.
-pub(crate) fn generator(item: &TokenStream) -> Option<syn::Error> {
+pub(crate) fn find_gen_fn_error(item: &TokenStream) -> Option<syn::Error> {
     let mut qualifiers = item.clone().into_iter().take_while(is_qualifier);
-    qualifiers.find(|token| is_word(token, "gen")).map(|word| {
+    qualifiers.find(|token| is_keyword(token, "gen")).map(|word| {
         syn::Error::new_spanned(
             word,
             "a `gen fn` cannot be tracked; put the attribute on a function that consumes it, or leave it out \
@@ -100,19 +101,19 @@ fn is_qualifier(token: &TokenTree) -> bool {
     match token {
         TokenTree::Ident(_) => ["default", "const", "async", "gen", "unsafe", "safe", "extern"]
             .iter()
-            .any(|word| is_word(token, word)),
+            .any(|word| is_keyword(token, word)),
         // An ABI.
         TokenTree::Literal(_) => true,
         TokenTree::Group(_) | TokenTree::Punct(_) => false,
     }
 }
 
-pub(crate) fn is_word(token: &TokenTree, word: &str) -> bool {
+pub(crate) fn is_keyword(token: &TokenTree, word: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == word)
 }
 
 /// Skips what may stand before the keyword that says what an item is, and gives that word.
-pub(crate) fn keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
+pub(crate) fn parse_item_keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
     item.call(Attribute::parse_outer)?;
     item.parse::<Visibility>()?;
     loop {

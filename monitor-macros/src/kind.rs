@@ -12,7 +12,7 @@ impl Kind {
     pub(crate) const ALL: &'static [Self] = &[Self::Agent, Self::Skill, Self::Query];
 
     /// The attribute's name.
-    pub(crate) const fn attribute(self) -> &'static str {
+    pub(crate) const fn attribute_name(self) -> &'static str {
         match self {
             Self::Agent => "track_agent",
             Self::Skill => "track_skill",
@@ -21,7 +21,7 @@ impl Kind {
     }
 
     /// The runtime's name of the kind.
-    pub(crate) const fn variant(self) -> &'static str {
+    pub(crate) const fn runtime_variant(self) -> &'static str {
         match self {
             Self::Agent => "Agent",
             Self::Skill => "Skill",

@@ -14,6 +14,8 @@ mod early;
 mod elision;
 mod entry;
 mod expand;
+#[cfg(test)]
+mod expansions;
 mod field;
 mod function;
 mod item;
@@ -26,8 +28,6 @@ mod refusal;
 mod self_type;
 mod shape;
 mod slot;
-#[cfg(test)]
-mod snapshots;
 mod spec;
 
 use proc_macro::TokenStream;
@@ -122,7 +122,7 @@ use kind::Kind;
 /// ```
 #[proc_macro_attribute]
 pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Agent, arguments.into(), item.into()).into()
+    expand::expand_attribute(Kind::Agent, arguments.into(), item.into()).into()
 }
 
 /// Tracks a skill (tool) function: as [`macro@track_agent`], with the label `skill_id` and the `skill_…` metrics.
@@ -164,7 +164,7 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Skill, arguments.into(), item.into()).into()
+    expand::expand_attribute(Kind::Skill, arguments.into(), item.into()).into()
 }
 
 /// Tracks a database function: as [`macro@track_agent`], with the labels `query` and `operation` and the `db_…` metrics.
@@ -199,5 +199,5 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(Kind::Query, arguments.into(), item.into()).into()
+    expand::expand_attribute(Kind::Query, arguments.into(), item.into()).into()
 }

@@ -7,7 +7,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitStr, Token};
 
-use crate::diagnostics::{Diagnostics, nearest};
+use crate::diagnostics::{Diagnostics, find_nearest_name};
 use crate::options::Options;
 use crate::slot::Slot;
 
@@ -72,7 +72,7 @@ pub(crate) fn parse_objective(
     }
     let mut objective = Objective::default();
     for Entry { name, value } in entries {
-        match objective.entry(name, value, errors) {
+        match objective.set_entry(name, value, errors) {
             Ok(()) => {}
             Err(error) => errors.push(error),
         }
@@ -82,43 +82,43 @@ pub(crate) fn parse_objective(
 }
 
 impl Objective {
-    fn entry(&mut self, name: &Ident, value: &Expr, errors: &Diagnostics) -> syn::Result<()> {
+    fn set_entry(&mut self, name: &Ident, value: &Expr, errors: &Diagnostics) -> syn::Result<()> {
         match name.to_string().as_str() {
-            "success" => self.success.set("success", name, Share::of_number(value)?, errors),
-            "latency" => self.latency.set("latency", name, Latency::of_text(value)?, errors),
-            given => return Err(syn::Error::new(name.span(), unknown(given))),
+            "success" => self.success.set("success", name, Share::from_expr(value)?, errors),
+            "latency" => self.latency.set("latency", name, Latency::from_expr(value)?, errors),
+            given => return Err(syn::Error::new(name.span(), unknown_entry_message(given))),
         }
         Ok(())
     }
 
     /// The objective as the runtime takes it.
-    pub(crate) fn tokens(&self, runtime: &TokenStream) -> TokenStream {
+    pub(crate) fn emit(&self, runtime: &TokenStream) -> TokenStream {
         let share =
             |Share { percent, ratio }: &Share| quote!(#runtime::Share { percent: #percent, ratio: #ratio });
         let latency = |latency: &Latency| {
             let (Latency { text, nanos, .. }, share) = (latency, share(&latency.share));
             quote!(#runtime::Latency { text: #text, nanos: #nanos, share: #share })
         };
-        let success = option(self.success.get().map(share));
-        let latency = option(self.latency.get().map(latency));
+        let success = emit_option(self.success.get().map(share));
+        let latency = emit_option(self.latency.get().map(latency));
         quote!(&#runtime::Objective { success: #success, latency: #latency })
     }
 }
 
-fn option(value: Option<TokenStream>) -> TokenStream {
+fn emit_option(value: Option<TokenStream>) -> TokenStream {
     let some = value.map(|value| quote!(::core::option::Option::Some(#value)));
     some.unwrap_or_else(|| quote!(::core::option::Option::None))
 }
 
-fn unknown(given: &str) -> String {
-    match nearest(given, ["success", "latency"].into_iter()) {
+fn unknown_entry_message(given: &str) -> String {
+    match find_nearest_name(given, ["success", "latency"].into_iter()) {
         Some(name) => format!("unknown objective `{given}`; did you mean `{name}`?"),
         None => format!("unknown objective `{given}`; expected `success`, `latency` or both: {USAGE}"),
     }
 }
 
 impl Share {
-    fn of_number(value: &Expr) -> syn::Result<Self> {
+    fn from_expr(value: &Expr) -> syn::Result<Self> {
         let (digits, suffix) = match value {
             Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => (number.base10_digits(), number.suffix()),
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => (number.base10_digits(), number.suffix()),
@@ -129,11 +129,11 @@ impl Share {
             let rule = format!("`success` is a percentage, such as `success = 99.5`, not `{given}`");
             return Err(syn::Error::new_spanned(value, rule));
         }
-        Self::of_digits(digits).map_err(|rule| syn::Error::new_spanned(value, rule))
+        Self::from_digits(digits).map_err(|rule| syn::Error::new_spanned(value, rule))
     }
 
     /// Divides by a hundred in decimal, so that 99.9 becomes the number nearest to 0.999.
-    fn of_digits(digits: &str) -> Result<Self, String> {
+    fn from_digits(digits: &str) -> Result<Self, String> {
         let percent: f64 = digits.parse().map_err(|_| format!("`{digits}` is no percentage"))?;
         if percent > 0.0 && percent < 100.0 {
             let percent = percent.to_string();
@@ -150,25 +150,28 @@ impl Share {
 const UNITS: [(&str, f64); 3] = [("ms", 1e6), ("s", 1e9), ("m", 60e9)];
 
 impl Latency {
-    fn of_text(value: &Expr) -> syn::Result<Self> {
+    fn from_expr(value: &Expr) -> syn::Result<Self> {
         let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value else {
-            return Err(syn::Error::new_spanned(value, Self::rule(&value.to_token_stream().to_string())));
+            return Err(syn::Error::new_spanned(
+                value,
+                Self::rule_message(&value.to_token_stream().to_string()),
+            ));
         };
-        Self::parse(text).map_err(|rule| syn::Error::new_spanned(text, rule))
+        Self::from_literal(text).map_err(|rule| syn::Error::new_spanned(text, rule))
     }
 
-    fn parse(text: &LitStr) -> Result<Self, String> {
+    fn from_literal(text: &LitStr) -> Result<Self, String> {
         let text = text.value();
-        let (duration, percent) = text.split_once('@').ok_or_else(|| Self::rule(&text))?;
-        let nanos = nanos(duration).ok_or_else(|| Self::rule(&text))?;
+        let (duration, percent) = text.split_once('@').ok_or_else(|| Self::rule_message(&text))?;
+        let nanos = parse_nanos(duration).ok_or_else(|| Self::rule_message(&text))?;
         if !is_decimal(percent) {
-            return Err(Self::rule(&text));
+            return Err(Self::rule_message(&text));
         }
-        let share = Share::of_digits(percent)?;
+        let share = Share::from_digits(percent)?;
         Ok(Self { text, nanos, share })
     }
 
-    fn rule(given: &str) -> String {
+    fn rule_message(given: &str) -> String {
         format!(
             "`latency` is a duration in `ms`, `s` or `m` and a percentage, such as \"2s@95\": 95 % of the calls that succeed \
              take 2 s at most; `{given}` is not"
@@ -177,12 +180,12 @@ impl Latency {
 }
 
 /// The duration in nanoseconds: at least one, and no more than the runtime can count.
-fn nanos(duration: &str) -> Option<u64> {
-    const MOST_SECONDS: f64 = 1e9;
+fn parse_nanos(duration: &str) -> Option<u64> {
+    const MAX_SECONDS: f64 = 1e9;
     let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((duration.strip_suffix(name)?, unit)))?;
     let nanos = (number.parse::<f64>().ok().filter(|_| is_decimal(number))? * unit).round();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie within u64")]
-    (1.0..MOST_SECONDS * 1e9).contains(&nanos).then_some(nanos as u64)
+    (1.0..MAX_SECONDS * 1e9).contains(&nanos).then_some(nanos as u64)
 }
 
 /// Digits with at most one point, which is less than a float may be.
@@ -201,17 +204,21 @@ mod tests {
         for (percent, ratio) in
             [("99.9", 0.999), ("99.5", 0.995), ("99.99", 0.9999), ("95", 0.95), ("0.1", 0.001)]
         {
-            assert_eq!(Share::of_digits(percent).unwrap().ratio.to_bits(), f64::to_bits(ratio), "{percent}");
+            assert_eq!(
+                Share::from_digits(percent).unwrap().ratio.to_bits(),
+                f64::to_bits(ratio),
+                "{percent}"
+            );
         }
     }
 
     #[test]
     fn a_duration_has_one_of_three_units() {
-        assert_eq!(nanos("250ms"), Some(250_000_000));
-        assert_eq!(nanos("1.5s"), Some(1_500_000_000));
-        assert_eq!(nanos("2m"), Some(120_000_000_000));
+        assert_eq!(parse_nanos("250ms"), Some(250_000_000));
+        assert_eq!(parse_nanos("1.5s"), Some(1_500_000_000));
+        assert_eq!(parse_nanos("2m"), Some(120_000_000_000));
         for wrong in ["2", "s", "2h", "-2s", "+2s", "1e3s", "2 s", "0s", "infs", "1.2.3s", "1000000000s"] {
-            assert_eq!(nanos(wrong), None, "{wrong}");
+            assert_eq!(parse_nanos(wrong), None, "{wrong}");
         }
     }
 }

@@ -6,18 +6,18 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 pub(crate) const OTHER: &str = "other";
 
 /// Reads the operation; `other` without an SQL literal.
-pub(crate) fn of_body(body: &TokenStream) -> &'static str {
-    literals(body.clone()).iter().find_map(|text| of_sql(text)).unwrap_or(OTHER)
+pub(crate) fn infer_operation(body: &TokenStream) -> &'static str {
+    collect_string_literals(body.clone()).iter().find_map(|text| classify_sql(text)).unwrap_or(OTHER)
 }
 
 /// Every string literal, in order, macro arguments included and attributes left out.
-fn literals(tokens: TokenStream) -> Vec<String> {
+fn collect_string_literals(tokens: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut is_after_hash = false;
     for token in tokens {
         match &token {
             TokenTree::Group(group) if is_after_hash && group.delimiter() == Delimiter::Bracket => {}
-            TokenTree::Group(group) => found.extend(literals(group.stream())),
+            TokenTree::Group(group) => found.extend(collect_string_literals(group.stream())),
             TokenTree::Literal(literal) => {
                 let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
                 found.extend(text.ok().map(|text| text.value()));
@@ -30,14 +30,14 @@ fn literals(tokens: TokenStream) -> Vec<String> {
 }
 
 /// The statement's verb; `None` where the text is no SQL.
-fn of_sql(text: &str) -> Option<&'static str> {
-    let sql = after_comments(text);
+fn classify_sql(text: &str) -> Option<&'static str> {
+    let sql = skip_comments(text);
     let word = first_word(sql);
     let statement = STATEMENTS.iter().find(|statement| word.eq_ignore_ascii_case(statement.verb))?;
     // A sentence may begin with such a word. SQL has it in capitals, or another word of its own behind it.
     let is_sql = word.chars().all(|character| character.is_ascii_uppercase())
-        || sql.split_whitespace().skip(1).any(|word| statement.takes(word));
-    is_sql.then(|| if statement.verb == "with" { main_verb(sql) } else { statement.operation })
+        || sql.split_whitespace().skip(1).any(|word| statement.is_followed_by(word));
+    is_sql.then(|| if statement.verb == "with" { find_main_operation(sql) } else { statement.operation })
 }
 
 /// One way to begin a statement.
@@ -53,13 +53,13 @@ impl Statement {
         Self { verb, operation, followed_by }
     }
 
-    fn takes(&self, word: &str) -> bool {
+    fn is_followed_by(&self, word: &str) -> bool {
         self.followed_by.iter().any(|follower| word.eq_ignore_ascii_case(follower))
             || self.operation == "select" && word.starts_with(|character: char| character.is_ascii_digit())
     }
 }
 
-const OBJECTS: &[&str] =
+const SCHEMA_OBJECTS: &[&str] =
     &["table", "index", "view", "schema", "database", "trigger", "function", "extension", "type"];
 
 const STATEMENTS: [Statement; 16] = [
@@ -69,10 +69,10 @@ const STATEMENTS: [Statement; 16] = [
     Statement::new("update", "update", &["set"]),
     Statement::new("delete", "delete", &["from"]),
     Statement::new("with", OTHER, &["as"]),
-    Statement::new("create", OTHER, OBJECTS),
-    Statement::new("alter", OTHER, OBJECTS),
-    Statement::new("drop", OTHER, OBJECTS),
-    Statement::new("truncate", OTHER, OBJECTS),
+    Statement::new("create", OTHER, SCHEMA_OBJECTS),
+    Statement::new("alter", OTHER, SCHEMA_OBJECTS),
+    Statement::new("drop", OTHER, SCHEMA_OBJECTS),
+    Statement::new("truncate", OTHER, SCHEMA_OBJECTS),
     Statement::new("begin", OTHER, &["transaction", "immediate"]),
     Statement::new("commit", OTHER, &[]),
     Statement::new("rollback", OTHER, &[]),
@@ -82,7 +82,7 @@ const STATEMENTS: [Statement; 16] = [
 ];
 
 /// Of `WITH … AS (…) verb …`, the verb outside all parentheses.
-fn main_verb(sql: &str) -> &'static str {
+fn find_main_operation(sql: &str) -> &'static str {
     let mut depth = 0_usize;
     let outside: String = sql
         .chars()
@@ -108,7 +108,7 @@ fn first_word(sql: &str) -> &str {
 }
 
 /// Skips white space, opening parentheses and the two kinds of SQL comment.
-fn after_comments(mut sql: &str) -> &str {
+fn skip_comments(mut sql: &str) -> &str {
     loop {
         sql = sql.trim_start_matches(|character: char| character.is_whitespace() || character == '(');
         if let Some(comment) = sql.strip_prefix("--") {
@@ -133,32 +133,32 @@ mod tests {
             log("finding a user");
             query!("SELECT id FROM users").bind("DELETE FROM users")
         }};
-        assert_eq!(of_body(&body), "select");
+        assert_eq!(infer_operation(&body), "select");
     }
 
     #[test]
     fn verbs_are_found_behind_comments_case_and_common_table_expressions() {
-        assert_eq!(of_sql("\n  -- the newest\n /* one */ insert into runs"), Some("insert"));
-        assert_eq!(of_sql("UpDaTe runs SET a = 1"), Some("update"));
-        assert_eq!(of_sql("WITH old AS (SELECT 1) DELETE FROM runs"), Some("delete"));
-        assert_eq!(of_sql("(SELECT 1) UNION (SELECT 2)"), Some("select"));
-        assert_eq!(of_sql("CREATE TABLE t (a INT)"), Some("other"));
+        assert_eq!(classify_sql("\n  -- the newest\n /* one */ insert into runs"), Some("insert"));
+        assert_eq!(classify_sql("UpDaTe runs SET a = 1"), Some("update"));
+        assert_eq!(classify_sql("WITH old AS (SELECT 1) DELETE FROM runs"), Some("delete"));
+        assert_eq!(classify_sql("(SELECT 1) UNION (SELECT 2)"), Some("select"));
+        assert_eq!(classify_sql("CREATE TABLE t (a INT)"), Some("other"));
     }
 
     #[test]
     fn text_that_is_no_sql_is_passed_over() {
-        assert_eq!(of_sql("selected rows"), None);
-        assert_eq!(of_sql("hello"), None);
-        assert_eq!(of_sql("Begin lookup"), None);
-        assert_eq!(of_sql("Update the cart"), None);
+        assert_eq!(classify_sql("selected rows"), None);
+        assert_eq!(classify_sql("hello"), None);
+        assert_eq!(classify_sql("Begin lookup"), None);
+        assert_eq!(classify_sql("Update the cart"), None);
         assert_eq!(
-            of_body(&quote!({
+            infer_operation(&quote!({
                 #[doc = "UPDATE it"]
                 const Q: &str = "select 1";
                 Q
             })),
             "select"
         );
-        assert_eq!(of_body(&quote!({ count(1) })), "other");
+        assert_eq!(infer_operation(&quote!({ count(1) })), "other");
     }
 }

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, Lit, LitStr, Path, Token};
 
 use crate::arguments;
-use crate::diagnostics::{Diagnostics, nearest};
+use crate::diagnostics::{Diagnostics, find_nearest_name};
 use crate::field::Field;
 use crate::kind::Kind;
 use crate::objective::{self, Objective};
@@ -76,7 +76,7 @@ const GRAMMAR: &[Row] = &[
 ];
 
 /// Arguments of other crates' attributes, with what to do about each here.
-const FOREIGN: &[(&[&str], &str)] = &[
+const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["name"], "did you mean `id`?"),
     (&["properties", "variables", "labels"], "did you mean `fields`?"),
     (
@@ -97,7 +97,7 @@ impl Options {
         let parser = |input: ParseStream<'_>| {
             let mut is_first = true;
             while !input.is_empty() {
-                if let Err(error) = options.argument(kind, input, is_first, errors) {
+                if let Err(error) = options.parse_argument(kind, input, is_first, errors) {
                     errors.push(error);
                     skip_argument(input)?;
                 }
@@ -118,7 +118,7 @@ impl Options {
         options
     }
 
-    fn argument(
+    fn parse_argument(
         &mut self,
         kind: Kind,
         input: ParseStream<'_>,
@@ -126,23 +126,23 @@ impl Options {
         errors: &Diagnostics,
     ) -> syn::Result<()> {
         if input.peek(Lit) {
-            return self.literal(input.parse()?, is_first, errors);
+            return self.parse_literal_id(input.parse()?, is_first, errors);
         }
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(format_args!("expected an id or an option: {}", usages(kind))));
+            return Err(input.error(format_args!("expected an id or an option: {}", list_usages(kind))));
         }
         let name = input.call(Ident::parse_any)?;
         let Some(row) = GRAMMAR.iter().find(|row| name == row.name) else {
-            return Err(syn::Error::new(name.span(), unknown(kind, &name.to_string())));
+            return Err(syn::Error::new(name.span(), unknown_argument_message(kind, &name.to_string())));
         };
         if !row.kinds.contains(&kind) {
-            let only: Vec<_> = row.kinds.iter().map(|kind| format!("`{}`", kind.attribute())).collect();
+            let only: Vec<_> = row.kinds.iter().map(|kind| format!("`{}`", kind.attribute_name())).collect();
             errors.error(&name, format_args!("`{name}` fits {} only; remove it here", only.join(", ")));
         }
         (row.parse)(self, &name, input, errors)
     }
 
-    fn literal(&mut self, literal: Lit, is_first: bool, errors: &Diagnostics) -> syn::Result<()> {
+    fn parse_literal_id(&mut self, literal: Lit, is_first: bool, errors: &Diagnostics) -> syn::Result<()> {
         let Lit::Str(id) = literal else {
             return Err(syn::Error::new_spanned(literal, "an id is a string literal, such as \"planner\""));
         };
@@ -158,34 +158,34 @@ impl Options {
     }
 
     /// Takes over what a method's own attribute leaves open from the attribute on its block.
-    pub(crate) fn or(&mut self, block: &Self) {
-        self.operation.or(&block.operation);
-        self.fields.or(&block.fields);
-        self.level.or(&block.level);
-        self.log_errors.or(&block.log_errors);
-        self.objective.or(&block.objective);
-        self.krate.or(&block.krate);
+    pub(crate) fn inherit(&mut self, block: &Self) {
+        self.operation.inherit(&block.operation);
+        self.fields.inherit(&block.fields);
+        self.level.inherit(&block.level);
+        self.log_errors.inherit(&block.log_errors);
+        self.objective.inherit(&block.objective);
+        self.krate.inherit(&block.krate);
         if self.error_if.get().is_none() && self.ok_if.get().is_none() {
-            self.error_if.or(&block.error_if);
-            self.ok_if.or(&block.ok_if);
+            self.error_if.inherit(&block.error_if);
+            self.ok_if.inherit(&block.ok_if);
         }
     }
 }
 
-fn unknown(kind: Kind, given: &str) -> String {
-    let foreign = FOREIGN.iter().find(|(names, _)| names.contains(&given));
+fn unknown_argument_message(kind: Kind, given: &str) -> String {
+    let foreign = FOREIGN_ARGUMENTS.iter().find(|(names, _)| names.contains(&given));
     if let Some((_, advice)) = foreign {
         return format!("unknown argument `{given}`; {advice}");
     }
     let names = GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.name);
-    match nearest(given, names) {
+    match find_nearest_name(given, names) {
         Some(name) => format!("unknown argument `{given}`; did you mean `{name}`?"),
-        None => format!("unknown argument `{given}`; expected a literal id, {}", usages(kind)),
+        None => format!("unknown argument `{given}`; expected a literal id, {}", list_usages(kind)),
     }
 }
 
 /// What an attribute takes, in the order of the table.
-fn usages(kind: Kind) -> String {
+fn list_usages(kind: Kind) -> String {
     let usages: Vec<_> =
         GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.usage).collect();
     usages.join(", ")

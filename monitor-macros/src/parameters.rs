@@ -17,13 +17,13 @@ use crate::function::Function;
 /// A closure captures what its body takes of a value, which may be less and not as `Send`, and drops it in the order of the
 /// first mention. References and numbers are captured whole as it is, and nobody sees them dropped. A parameter that the body
 /// does not mention stays out, so that the compiler still calls it unused, which it never does of `self`.
-pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> TokenStream {
-    owned_receiver(&function.signature)
+pub(crate) fn emit_captures(function: &Function, runtime: &TokenStream) -> TokenStream {
+    find_owned_receiver(&function.signature)
         .into_iter()
-        .chain(bindings(&function.signature))
+        .chain(find_owned_bindings(&function.signature))
         .rev()
         .filter(|(name, _)| {
-            name == "self" || is_underscored(name) || mentions(&function.body, &name.to_string())
+            name == "self" || is_underscored(name) || mentions_name(&function.body, &name.to_string())
         })
         .map(|(name, conditions)| {
             // A name that says it is unused is used by us alone.
@@ -34,30 +34,30 @@ pub(crate) fn captured_in_order(function: &Function, runtime: &TokenStream) -> T
 }
 
 /// Names each `_`, so that the body can take it over and drops it as a part of the call.
-pub(crate) fn name_ignored(signature: &mut Signature) {
+pub(crate) fn name_wildcards(signature: &mut Signature) {
     for (at, input) in signature.inputs.iter_mut().enumerate() {
         if let FnArg::Typed(parameter) = input
             && matches!(*parameter.pat, Pat::Wild(_))
-            && !is_plain(&parameter.ty)
+            && !is_reference_or_primitive(&parameter.ty)
         {
-            let name = Ident::new(&format!("_ignored{at}"), Span::mixed_site());
+            let name = Ident::new(&format!("_wildcard{at}"), Span::mixed_site());
             *parameter.pat = syn::parse_quote!(#name);
         }
     }
 }
 
-fn owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
+fn find_owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
     let receiver = signature.receiver()?;
     let is_owned = match &receiver.kind {
         ReceiverKind::Value => true,
-        ReceiverKind::Typed(_, declared) => !is_plain(declared),
+        ReceiverKind::Typed(_, declared) => !is_reference_or_primitive(declared),
         _ => false,
     };
     is_owned.then(|| (receiver.self_token.into(), Vec::new()))
 }
 
 /// Whether a value of the type has no parts and is dropped unseen: a reference, a number, a truth or a character.
-fn is_plain(declared: &Type) -> bool {
+fn is_reference_or_primitive(declared: &Type) -> bool {
     match declared {
         Type::Reference(_) => true,
         Type::Path(path) => PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
@@ -66,33 +66,34 @@ fn is_plain(declared: &Type) -> bool {
 }
 
 /// Whether nobody can tell when the function drops its parameters, but by the memory that they give back.
-pub(crate) fn are_dropped_unseen(signature: &Signature) -> bool {
+pub(crate) fn have_no_user_drop(signature: &Signature) -> bool {
     signature.inputs.iter().all(|input| match input {
         FnArg::Receiver(receiver) => match &receiver.kind {
             ReceiverKind::Value => false,
-            ReceiverKind::Typed(_, declared) => is_dropped_unseen(declared),
+            ReceiverKind::Typed(_, declared) => has_no_user_drop(declared),
             _ => true,
         },
-        FnArg::Typed(parameter) => is_dropped_unseen(&parameter.ty),
+        FnArg::Typed(parameter) => has_no_user_drop(&parameter.ty),
     })
 }
 
 /// Whether the type is a plain one, or one of the standard library's that holds nothing else.
-fn is_dropped_unseen(declared: &Type) -> bool {
+fn has_no_user_drop(declared: &Type) -> bool {
     match declared {
-        declared if is_plain(declared) => true,
+        declared if is_reference_or_primitive(declared) => true,
         Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
-        Type::Tuple(tuple) => tuple.elems.iter().all(is_dropped_unseen),
-        Type::Array(array) => is_dropped_unseen(&array.elem),
-        Type::Slice(slice) => is_dropped_unseen(&slice.elem),
-        Type::Group(group) => is_dropped_unseen(&group.elem),
-        Type::Paren(paren) => is_dropped_unseen(&paren.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().all(has_no_user_drop),
+        Type::Array(array) => has_no_user_drop(&array.elem),
+        Type::Slice(slice) => has_no_user_drop(&slice.elem),
+        Type::Group(group) => has_no_user_drop(&group.elem),
+        Type::Paren(paren) => has_no_user_drop(&paren.elem),
         Type::Path(path) => path.path.segments.last().is_some_and(|last| match &last.arguments {
-            PathArguments::None => LEAVES.iter().any(|name| last.ident == name),
+            PathArguments::None => STD_LEAVES.iter().any(|name| last.ident == name),
             PathArguments::AngleBracketed(arguments) => {
-                let is_owner =
-                    OWNERS.iter().any(|(name, held)| last.ident == name && types(arguments).count() == *held);
-                is_owner && types(arguments).all(is_dropped_unseen)
+                let is_container = STD_CONTAINERS
+                    .iter()
+                    .any(|(name, held)| last.ident == name && type_arguments(arguments).count() == *held);
+                is_container && type_arguments(arguments).all(has_no_user_drop)
             }
             PathArguments::Parenthesized(_) => false,
         }),
@@ -100,7 +101,7 @@ fn is_dropped_unseen(declared: &Type) -> bool {
     }
 }
 
-fn types(arguments: &AngleBracketedGenericArguments) -> impl Iterator<Item = &Type> {
+fn type_arguments(arguments: &AngleBracketedGenericArguments) -> impl Iterator<Item = &Type> {
     arguments.args.iter().filter_map(|argument| match argument {
         GenericArgument::Type(held) => Some(held),
         _ => None,
@@ -108,11 +109,11 @@ fn types(arguments: &AngleBracketedGenericArguments) -> impl Iterator<Item = &Ty
 }
 
 /// Types of the standard library that own memory, if anything. Of a `Path`, a function can own only one of another crate.
-const LEAVES: [&str; 7] = ["str", "String", "PathBuf", "OsString", "Duration", "Instant", "SystemTime"];
+const STD_LEAVES: [&str; 7] = ["str", "String", "PathBuf", "OsString", "Duration", "Instant", "SystemTime"];
 
 /// Types of the standard library that drop what they hold, by how many types that are. With fewer, it is an alias, which may
 /// hold more than it says, as `io::Result<u8>` does.
-const OWNERS: [(&str, usize); 11] = [
+const STD_CONTAINERS: [(&str, usize); 11] = [
     ("Vec", 1),
     ("Box", 1),
     ("Option", 1),
@@ -140,13 +141,13 @@ fn is_underscored(name: &Ident) -> bool {
 /// As a captured variable, one would keep the caller's lifetime in an async body, and lints take the assignment for one that is
 /// meant to be seen outside. Bound again inside the body, it takes any lifetime that fits, and is the body's own.
 /// Returns the signature without their `mut`, and the statements that bind them again.
-pub(crate) fn rebound(signature: &Signature) -> (Signature, TokenStream) {
+pub(crate) fn rebind_mutable(signature: &Signature) -> (Signature, TokenStream) {
     let is_async = signature.asyncness.is_some();
     let mut signature = signature.clone();
     let mut statements = TokenStream::new();
     for input in &mut signature.inputs {
         if let FnArg::Typed(parameter) = input
-            && (is_async && borrows(&parameter.ty) || is_dropped_unseen(&parameter.ty))
+            && (is_async && contains_borrow(&parameter.ty) || has_no_user_drop(&parameter.ty))
         {
             let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
             let mut rebind = Rebind(quote!(#(#conditions)*), TokenStream::new());
@@ -178,7 +179,7 @@ impl VisitMut for Rebind {
 }
 
 /// Whether a reference or a lifetime stands in the type.
-pub(crate) fn borrows(declared: &Type) -> bool {
+pub(crate) fn contains_borrow(declared: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
             TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),
@@ -190,7 +191,7 @@ pub(crate) fn borrows(declared: &Type) -> bool {
 }
 
 /// The names that the parameters bind; none, where a macro may bind more.
-pub(crate) fn argument_names(signature: &Signature) -> Option<Vec<String>> {
+pub(crate) fn parameter_names(signature: &Signature) -> Option<Vec<String>> {
     struct Names(Vec<String>, bool);
     impl<'ast> Visit<'ast> for Names {
         fn visit_pat_ident(&mut self, binding: &'ast PatIdent) {
@@ -213,14 +214,14 @@ pub(crate) fn argument_names(signature: &Signature) -> Option<Vec<String>> {
 }
 
 /// Every name the parameters bind to more than a plain value, with the `#[cfg]`s it depends on.
-fn bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
+fn find_owned_bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
     for input in &signature.inputs {
         if let FnArg::Typed(parameter) = input
-            && !is_plain(&parameter.ty)
+            && !is_reference_or_primitive(&parameter.ty)
         {
             let mut found = Vec::new();
-            collect(&parameter.pat, &mut found);
+            collect_names(&parameter.pat, &mut found);
             let conditions: Vec<_> = parameter
                 .attrs
                 .iter()
@@ -233,39 +234,39 @@ fn bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     names
 }
 
-fn collect(pattern: &Pat, names: &mut Vec<Ident>) {
+fn collect_names(pattern: &Pat, names: &mut Vec<Ident>) {
     match pattern {
         Pat::Ident(binding) => {
             names.push(binding.ident.clone());
             if let Some((_, inner)) = &binding.subpat {
-                collect(inner, names);
+                collect_names(inner, names);
             }
         }
-        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|element| collect(element, names)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|element| collect(element, names)),
-        Pat::Slice(slice) => slice.elems.iter().for_each(|element| collect(element, names)),
-        Pat::Struct(fields) => fields.fields.iter().for_each(|field| collect(&field.pat, names)),
-        Pat::Reference(reference) => collect(&reference.pat, names),
-        Pat::Paren(inner) => collect(&inner.pat, names),
-        Pat::Type(typed) => collect(&typed.pat, names),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|element| collect_names(element, names)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|element| collect_names(element, names)),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|element| collect_names(element, names)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| collect_names(&field.pat, names)),
+        Pat::Reference(reference) => collect_names(&reference.pat, names),
+        Pat::Paren(inner) => collect_names(&inner.pat, names),
+        Pat::Type(typed) => collect_names(&typed.pat, names),
         // Each case binds the same names.
-        Pat::Or(or) => or.cases.iter().take(1).for_each(|case| collect(case, names)),
+        Pat::Or(or) => or.cases.iter().take(1).for_each(|case| collect_names(case, names)),
         // Nothing else binds in a parameter.
         _ => {}
     }
 }
 
 /// Whether the name stands anywhere in the tokens, also as `{name}` in the text of a format macro.
-fn mentions(tokens: &TokenStream, name: &str) -> bool {
+fn mentions_name(tokens: &TokenStream, name: &str) -> bool {
     tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(&group.stream(), name),
+        TokenTree::Group(group) => mentions_name(&group.stream(), name),
         TokenTree::Ident(ident) => ident == name,
-        TokenTree::Literal(literal) => is_formatted(&literal.to_string(), name),
+        TokenTree::Literal(literal) => is_inline_format_argument(&literal.to_string(), name),
         TokenTree::Punct(_) => false,
     })
 }
 
-fn is_formatted(text: &str, name: &str) -> bool {
+fn is_inline_format_argument(text: &str, name: &str) -> bool {
     text.split('{')
         .skip(1)
         .any(|piece| piece.strip_prefix(name).is_some_and(|rest| rest.starts_with(['}', ':'])))

@@ -9,10 +9,10 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use crate::function::split_body;
+use crate::function::split_inner_attributes;
 
 /// A statement that cannot be built, at the place of `what`.
-fn refusal(what: &TokenStream, message: &str) -> TokenStream {
+fn emit_refusal(what: &TokenStream, message: &str) -> TokenStream {
     quote_spanned! {what.span()=>
         #[allow(clippy::assertions_on_constants)]
         let () = const { ::core::assert!(false, #message) };
@@ -20,8 +20,8 @@ fn refusal(what: &TokenStream, message: &str) -> TokenStream {
 }
 
 /// The function as written, refused in its body.
-pub(crate) fn refused_in_body(function: TokenStream) -> TokenStream {
-    let refusal = refusal(
+pub(crate) fn refuse_function(function: TokenStream) -> TokenStream {
+    let refusal = emit_refusal(
         &function,
         "the syntax of this function is unknown to the attribute, so it cannot be tracked; \
          put the attribute on the functions that it calls",
@@ -29,7 +29,7 @@ pub(crate) fn refused_in_body(function: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = function.into_iter().collect();
     match tokens.pop() {
         Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
-            let (inner_attributes, body_tokens) = split_body(body.stream());
+            let (inner_attributes, body_tokens) = split_inner_attributes(body.stream());
             let mut braces = Group::new(Delimiter::Brace, quote!(#inner_attributes #refusal #body_tokens));
             braces.set_span(body.span());
             quote!(#(#tokens)* #braces)
@@ -40,8 +40,8 @@ pub(crate) fn refused_in_body(function: TokenStream) -> TokenStream {
 
 /// The expression or statement as written, refused. The compiler has refused it already, unless it is asked to allow attributes
 /// there.
-pub(crate) fn refused_expression(expression: &TokenStream) -> TokenStream {
-    let refusal = refusal(
+pub(crate) fn refuse_expression(expression: &TokenStream) -> TokenStream {
+    let refusal = emit_refusal(
         expression,
         "an expression cannot be tracked; put the attribute on a function or an impl block",
     );
@@ -55,11 +55,11 @@ pub(crate) fn refused_expression(expression: &TokenStream) -> TokenStream {
 
 #[cfg(all(test, not(feature = "off")))]
 mod tests {
-    use crate::expand::attribute;
+    use crate::expand::expand_attribute;
     use crate::kind::Kind;
 
     fn emitted(item: &str) -> String {
-        attribute(Kind::Skill, proc_macro2::TokenStream::new(), item.parse().unwrap()).to_string()
+        expand_attribute(Kind::Skill, proc_macro2::TokenStream::new(), item.parse().unwrap()).to_string()
     }
 
     #[test]

@@ -5,41 +5,41 @@ use syn::ext::IdentExt as _;
 use syn::{ItemImpl, Path, Type, TypeParamBound};
 
 /// The type's name without path and generics. A block for every type has that of its trait.
-pub(crate) fn type_name(block: &ItemImpl) -> String {
-    let blanket = block.trait_.as_ref().filter(|_| is_parameter(block));
-    blanket.map_or_else(|| named(&block.self_ty), |(of, _)| last_name(of))
+pub(crate) fn self_type_name(block: &ItemImpl) -> String {
+    let blanket = block.trait_.as_ref().filter(|_| is_blanket(block));
+    blanket.map_or_else(|| type_name(&block.self_ty), |(of, _)| last_segment_name(of))
 }
 
 /// Whether the block is for a type parameter of its own, or for references to one: `impl<T: Display> Shown for &T`.
-fn is_parameter(block: &ItemImpl) -> bool {
-    fn is_any(own: &Type, block: &ItemImpl) -> bool {
+fn is_blanket(block: &ItemImpl) -> bool {
+    fn names_parameter(own: &Type, block: &ItemImpl) -> bool {
         match own {
             Type::Path(path) => {
                 path.qself.is_none()
                     && block.generics.type_params().any(|parameter| path.path.is_ident(&parameter.ident))
             }
-            Type::Reference(reference) => is_any(&reference.elem, block),
-            Type::Group(group) => is_any(&group.elem, block),
-            Type::Paren(paren) => is_any(&paren.elem, block),
+            Type::Reference(reference) => names_parameter(&reference.elem, block),
+            Type::Group(group) => names_parameter(&group.elem, block),
+            Type::Paren(paren) => names_parameter(&paren.elem, block),
             _ => false,
         }
     }
-    is_any(&block.self_ty, block)
+    names_parameter(&block.self_ty, block)
 }
 
-fn named(self_type: &Type) -> String {
+fn type_name(self_type: &Type) -> String {
     match self_type {
-        Type::Path(path) => last_name(&path.path),
-        Type::Reference(reference) => named(&reference.elem),
-        Type::Group(group) => named(&group.elem),
-        Type::Paren(paren) => named(&paren.elem),
+        Type::Path(path) => last_segment_name(&path.path),
+        Type::Reference(reference) => type_name(&reference.elem),
+        Type::Group(group) => type_name(&group.elem),
+        Type::Paren(paren) => type_name(&paren.elem),
         Type::TraitObject(object) => object.bounds.iter().find_map(trait_name).unwrap_or_default(),
-        other => compact(&other.to_token_stream().to_string()),
+        other => remove_spaces(&other.to_token_stream().to_string()),
     }
 }
 
 /// The tokens without spaces, but for those between two words: `*const T`, `[u8;4]`.
-fn compact(text: &str) -> String {
+fn remove_spaces(text: &str) -> String {
     let is_joined = |character: Option<char>| {
         character.is_some_and(|character| character.is_alphanumeric() || character == '_')
     };
@@ -56,11 +56,11 @@ fn compact(text: &str) -> String {
 
 fn trait_name(bound: &TypeParamBound) -> Option<String> {
     match bound {
-        TypeParamBound::Trait(bound) => Some(last_name(&bound.path)),
+        TypeParamBound::Trait(bound) => Some(last_segment_name(&bound.path)),
         _ => None,
     }
 }
 
-fn last_name(path: &Path) -> String {
+fn last_segment_name(path: &Path) -> String {
     path.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default()
 }

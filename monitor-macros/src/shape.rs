@@ -3,9 +3,9 @@
 use syn::visit::Visit;
 use syn::{Attribute, GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
-use crate::early::{leaves_early, may_wait};
+use crate::early::{contains_await, may_return_early};
 use crate::function::Function;
-use crate::parameters::{are_dropped_unseen, borrows};
+use crate::parameters::{contains_borrow, have_no_user_drop};
 
 /// How a function is tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +25,16 @@ pub(crate) enum Shape {
     /// `-> impl IntoFuture`: until the future that it becomes is ready.
     IntoFuture,
     /// Until the stream ends.
-    Stream(Stream),
+    Stream(StreamType),
     /// `async fn`: until the stream that it gives ends.
-    AsyncStream(Stream),
+    AsyncStream(StreamType),
     /// Until the stream that it gives as an `Ok` ends.
-    Opened(Stream),
+    TryStream(StreamType),
 }
 
 /// Where the stream is in the return type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stream {
+pub(crate) struct StreamType {
     /// It has to leave as the boxed type it came as.
     pub(crate) is_boxed: bool,
     /// It is the `Ok` of a `Result`.
@@ -42,13 +42,13 @@ pub(crate) struct Stream {
 }
 
 /// Traits of a future, by the last word of their paths.
-const FUTURES: [&str; 3] = ["Future", "FusedFuture", "TryFuture"];
+const FUTURE_TRAITS: [&str; 3] = ["Future", "FusedFuture", "TryFuture"];
 
 /// Traits of a stream, by the last word of their paths.
-const STREAMS: [&str; 3] = ["Stream", "FusedStream", "TryStream"];
+const STREAM_TRAITS: [&str; 3] = ["Stream", "FusedStream", "TryStream"];
 
 /// Traits that no stream is known by. Beside them, a trait of the user's may be a stream's.
-const OTHERS: [&str; 43] = [
+const OTHER_TRAITS: [&str; 43] = [
     "Send",
     "Sync",
     "Unpin",
@@ -95,38 +95,43 @@ const OTHERS: [&str; 43] = [
 ];
 
 /// Types that are neither a future nor a stream, so that the compiler need not be asked.
-const VALUES: [&str; 23] = [
+const VALUE_TYPES: [&str; 23] = [
     "Result", "Option", "Self", "String", "Vec", "Arc", "Rc", "HashMap", "BTreeMap", "Duration", "Cow",
     "bool", "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64",
 ];
 
 impl Shape {
     /// Reads the signature; `stream` is what the user says where an alias hides it.
-    pub(crate) fn of(function: &Function, stream: bool, is_judged: bool) -> Self {
-        let shape = Self::of_signature(&function.signature, stream, is_judged);
-        let is_caller_tracked = is_track_caller(function);
+    pub(crate) fn of_function(function: &Function, declares_stream: bool, is_judged: bool) -> Self {
+        let shape = Self::of_signature(&function.signature, declares_stream, is_judged);
+        let tracks_caller = has_track_caller(function);
         // A destructor that somebody may see is a part of the call, which takes a closure that owns the parameters.
-        let stays_in_place = is_caller_tracked || are_dropped_unseen(&function.signature);
+        let may_stay_in_place = tracks_caller || have_no_user_drop(&function.signature);
         // Of a borrow that does not hold, the compiler speaks best where it is the end of a function or a closure.
         let is_in_place = || {
             let output = &function.signature.output;
-            stays_in_place && !leaves_early(&function.body) && (is_caller_tracked || !gives_borrow(output))
+            may_stay_in_place
+                && !may_return_early(&function.body)
+                && (tracks_caller || !returns_borrow(output))
         };
         match (shape, &function.signature.output) {
             // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
-            (Self::Value, output) if !is_judged && gives_promise(output) => Self::Guarded,
+            (Self::Value, output) if !is_judged && returns_opaque(output) => Self::Guarded,
             (Self::Value, output)
                 if !is_judged
-                    && stays_in_place
-                    && is_never_an_error(output)
-                    && !may_be_rewritten(&function.attributes) =>
+                    && may_stay_in_place
+                    && cannot_return_error(output)
+                    && !may_change_return_type(&function.attributes) =>
             {
                 Self::Guarded
             }
             (Self::Value, _) if is_in_place() => Self::InPlace,
-            (Self::Async, _) if !may_wait(&function.body) && is_in_place() => Self::InPlace,
+            (Self::Async, _) if !contains_await(&function.body) && is_in_place() => Self::InPlace,
             (Self::ByType, output)
-                if is_caller_tracked && !stream && !is_boxed(output) && !leaves_early(&function.body) =>
+                if tracks_caller
+                    && !declares_stream
+                    && !is_box_by_name(output)
+                    && !may_return_early(&function.body) =>
             {
                 Self::InPlace
             }
@@ -134,35 +139,40 @@ impl Shape {
         }
     }
 
-    fn of_signature(signature: &Signature, stream: bool, is_judged: bool) -> Self {
+    fn of_signature(signature: &Signature, declares_stream: bool, is_judged: bool) -> Self {
         let declared = match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, declared) => Some(&**declared),
         };
         // Whether there is a stream behind a type macro is for the compiler to find out. A predicate that judges a value does not
         // judge an item as well, so with one it is for the user to say.
-        let is_hidden = !is_judged && declared.is_some_and(|declared| hidden_stream(declared).is_some());
-        let stream = stream || is_hidden;
+        let is_stream_macro =
+            !is_judged && declared.is_some_and(|declared| find_stream_macro(declared).is_some());
+        let declares_stream = declares_stream || is_stream_macro;
         match (signature.asyncness.is_some(), declared) {
-            (true, Some(declared)) => stream_in(declared, stream).map_or(Self::Async, Self::AsyncStream),
+            (true, Some(declared)) => {
+                find_stream(declared, declares_stream).map_or(Self::Async, Self::AsyncStream)
+            }
             (true, None) => Self::Async,
-            (false, Some(declared)) => Self::of_plain(declared, stream),
+            (false, Some(declared)) => Self::of_sync(declared, declares_stream),
             (false, None) => Self::Value,
         }
     }
 
-    fn of_plain(declared: &Type, stream: bool) -> Self {
-        let declared = peeled(declared);
-        match stream_in(declared, stream) {
-            Some(opened @ Stream { is_in_result: true, .. }) => return Self::Opened(opened),
-            Some(Stream { is_boxed: true, .. }) if said_stream(declared).is_some() => return Self::ByType,
+    fn of_sync(declared: &Type, declares_stream: bool) -> Self {
+        let declared = ungroup_type(declared);
+        match find_stream(declared, declares_stream) {
+            Some(stream @ StreamType { is_in_result: true, .. }) => return Self::TryStream(stream),
+            Some(StreamType { is_boxed: true, .. }) if find_stream_alias(declared).is_some() => {
+                return Self::ByType;
+            }
             Some(stream) => return Self::Stream(stream),
             None => {}
         }
         match declared {
-            _ if is_opaque(declared, &FUTURES) => Self::Future,
-            _ if is_opaque(declared, &["IntoFuture"]) => Self::IntoFuture,
-            Type::Path(_) if is_value(declared) || holds_opaque(declared) => Self::Value,
+            _ if is_impl_of(declared, &FUTURE_TRAITS) => Self::Future,
+            _ if is_impl_of(declared, &["IntoFuture"]) => Self::IntoFuture,
+            Type::Path(_) if is_value_type(declared) || contains_opaque(declared) => Self::Value,
             Type::Path(_) | Type::Macro(_) => Self::ByType,
             _ => Self::Value,
         }
@@ -170,33 +180,33 @@ impl Shape {
 }
 
 /// The type without the parentheses, or the invisible group of a `$t:ty`, around it.
-fn peeled(declared: &Type) -> &Type {
+fn ungroup_type(declared: &Type) -> &Type {
     match declared {
-        Type::Group(group) => peeled(&group.elem),
-        Type::Paren(paren) => peeled(&paren.elem),
+        Type::Group(group) => ungroup_type(&group.elem),
+        Type::Paren(paren) => ungroup_type(&paren.elem),
         _ => declared,
     }
 }
 
-pub(crate) fn gives_promise(output: &ReturnType) -> bool {
-    matches!(output, ReturnType::Type(_, declared) if is_promise(declared))
+pub(crate) fn returns_opaque(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, declared) if is_opaque(declared))
 }
 
 /// `impl Trait`, alone or in a tuple, neither of which is an error.
-fn is_promise(declared: &Type) -> bool {
+fn is_opaque(declared: &Type) -> bool {
     match declared {
         Type::ImplTrait(_) => true,
-        Type::Tuple(tuple) => tuple.elems.iter().any(is_promise),
+        Type::Tuple(tuple) => tuple.elems.iter().any(is_opaque),
         _ => false,
     }
 }
 
-fn gives_borrow(output: &ReturnType) -> bool {
-    matches!(output, ReturnType::Type(_, declared) if borrows(declared))
+fn returns_borrow(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, declared) if contains_borrow(declared))
 }
 
 /// Attributes of the compiler, and the first words of those of its tools. None of them changes what the function returns.
-const INERT: [&str; 30] = [
+const INERT_ATTRIBUTES: [&str; 30] = [
     "allow",
     "automatically_derived",
     "bench",
@@ -232,21 +242,27 @@ const INERT: [&str; 30] = [
 /// Whether an attribute of another crate is still to run, which may make the function return another type than it says now:
 /// `culpa::throws` makes a `Result` of it. A body that is held against the declared type then does not compile, where one under
 /// a guard would count each error as a success.
-fn may_be_rewritten(attributes: &[Attribute]) -> bool {
+fn may_change_return_type(attributes: &[Attribute]) -> bool {
     let is_inert = |attribute: &Attribute| {
-        attribute.path().segments.first().is_some_and(|first| INERT.iter().any(|inert| first.ident == inert))
+        attribute
+            .path()
+            .segments
+            .first()
+            .is_some_and(|first| INERT_ATTRIBUTES.iter().any(|inert| first.ident == inert))
     };
     !attributes.iter().all(is_inert)
 }
 
-fn is_track_caller(function: &Function) -> bool {
+fn has_track_caller(function: &Function) -> bool {
     function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
 }
 
 /// Whether the type is a box by its name, and so may hold a future or a stream.
-fn is_boxed(output: &ReturnType) -> bool {
+fn is_box_by_name(output: &ReturnType) -> bool {
     let ReturnType::Type(_, declared) = output else { return false };
-    let Type::Path(path) = peeled(declared) else { return matches!(peeled(declared), Type::Macro(_)) };
+    let Type::Path(path) = ungroup_type(declared) else {
+        return matches!(ungroup_type(declared), Type::Macro(_));
+    };
     path.path.segments.last().is_some_and(|last| {
         let name = last.ident.to_string();
         ["Pin", "Box"].contains(&name.as_str()) || name.ends_with("Future") || name.ends_with("Stream")
@@ -254,38 +270,38 @@ fn is_boxed(output: &ReturnType) -> bool {
 }
 
 /// Whether the type is known to be none that could be an error.
-fn is_never_an_error(output: &ReturnType) -> bool {
+fn cannot_return_error(output: &ReturnType) -> bool {
     match output {
         ReturnType::Default => true,
-        ReturnType::Type(_, declared) => cannot_fail(declared),
+        ReturnType::Type(_, declared) => cannot_be_error(declared),
     }
 }
 
 /// Whether nobody can make the type one that decides for itself, which takes a type of one's own, nor is it a `Result`.
-fn cannot_fail(declared: &Type) -> bool {
+fn cannot_be_error(declared: &Type) -> bool {
     match declared {
-        Type::Reference(reference) => cannot_fail(&reference.elem),
-        Type::Group(group) => cannot_fail(&group.elem),
-        Type::Paren(paren) => cannot_fail(&paren.elem),
+        Type::Reference(reference) => cannot_be_error(&reference.elem),
+        Type::Group(group) => cannot_be_error(&group.elem),
+        Type::Paren(paren) => cannot_be_error(&paren.elem),
         Type::Path(path) if path.path.is_ident("str") => true,
         Type::Path(path) if path.path.is_ident("Self") => false,
-        Type::Path(_) => is_value(declared) && ok_type(declared).is_none(),
+        Type::Path(_) => is_value_type(declared) && ok_type(declared).is_none(),
         Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Slice(_) | Type::Tuple(_) => true,
         _ => false,
     }
 }
 
 /// Whether the type may be a future, so that an `async` block which ends in it looks like one that lacks an `.await`.
-pub(crate) fn may_be_awaited(output: &ReturnType) -> bool {
+pub(crate) fn may_return_future(output: &ReturnType) -> bool {
     let ReturnType::Type(_, declared) = output else { return false };
-    matches!(peeled(declared), Type::Path(_) | Type::ImplTrait(_) | Type::Macro(_))
-        && !is_value(declared)
+    matches!(ungroup_type(declared), Type::Path(_) | Type::ImplTrait(_) | Type::Macro(_))
+        && !is_value_type(declared)
         && ok_type(declared).is_none()
 }
 
 /// The type that a future gives or a stream's items have, as the `impl Trait` says.
-pub(crate) fn promised(declared: &Type) -> Option<Type> {
-    let Type::ImplTrait(opaque) = peeled(declared) else { return None };
+pub(crate) fn find_judged_type(declared: &Type) -> Option<Type> {
+    let Type::ImplTrait(opaque) = ungroup_type(declared) else { return None };
     let bounds = || {
         opaque.bounds.iter().filter_map(|bound| match bound {
             TypeParamBound::Trait(bound) => bound.path.segments.last(),
@@ -293,18 +309,18 @@ pub(crate) fn promised(declared: &Type) -> Option<Type> {
         })
     };
     let known = bounds().filter(|bound| {
-        let names = FUTURES.iter().chain(&STREAMS).chain(&["IntoFuture"]);
+        let names = FUTURE_TRAITS.iter().chain(&STREAM_TRAITS).chain(&["IntoFuture"]);
         names.copied().any(|name| bound.ident == name)
     });
     // A trait of the user's that is a stream's may name the item as well.
     known.chain(bounds()).find_map(|bound| {
-        let named = |name: &str| associated(&bound.arguments, name);
-        named("Output").or_else(|| named("Item")).or_else(|| result(named("Ok"), named("Error")))
+        let named = |name: &str| find_associated_type(&bound.arguments, name);
+        named("Output").or_else(|| named("Item")).or_else(|| build_result_type(named("Ok"), named("Error")))
     })
 }
 
 /// The `Result` of a trait that names its two types, `_` for the one that it leaves open.
-fn result(ok: Option<Type>, error: Option<Type>) -> Option<Type> {
+fn build_result_type(ok: Option<Type>, error: Option<Type>) -> Option<Type> {
     if ok.is_none() && error.is_none() {
         return None;
     }
@@ -313,7 +329,7 @@ fn result(ok: Option<Type>, error: Option<Type>) -> Option<Type> {
 }
 
 /// The type that the arguments of a trait give its associated type of that name.
-fn associated(arguments: &PathArguments, name: &str) -> Option<Type> {
+fn find_associated_type(arguments: &PathArguments, name: &str) -> Option<Type> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
         GenericArgument::AssocType(associated) if associated.ident == name => Some(associated.ty.clone()),
@@ -322,24 +338,24 @@ fn associated(arguments: &PathArguments, name: &str) -> Option<Type> {
 }
 
 /// A type that only the compiler can name cannot be asked what it is.
-pub(crate) fn holds_opaque(declared: &Type) -> bool {
-    Unnamed::of(declared).is_opaque
+pub(crate) fn contains_opaque(declared: &Type) -> bool {
+    UnnamedParts::of(declared).is_opaque
 }
 
 /// Whether a part of the type is left to the compiler: an `impl Trait`, or `_`.
-pub(crate) fn is_partly_known(declared: &Type) -> bool {
-    let unnamed = Unnamed::of(declared);
+pub(crate) fn is_partly_inferred(declared: &Type) -> bool {
+    let unnamed = UnnamedParts::of(declared);
     unnamed.is_opaque || unnamed.is_inferred
 }
 
 /// Which parts of a type have no name.
 #[derive(Default)]
-struct Unnamed {
+struct UnnamedParts {
     is_opaque: bool,
     is_inferred: bool,
 }
 
-impl Unnamed {
+impl UnnamedParts {
     fn of(declared: &Type) -> Self {
         let mut found = Self::default();
         found.visit_type(declared);
@@ -347,7 +363,7 @@ impl Unnamed {
     }
 }
 
-impl<'ast> Visit<'ast> for Unnamed {
+impl<'ast> Visit<'ast> for UnnamedParts {
     fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
         self.is_opaque = true;
     }
@@ -357,51 +373,58 @@ impl<'ast> Visit<'ast> for Unnamed {
     }
 }
 
-fn is_value(declared: &Type) -> bool {
+fn is_value_type(declared: &Type) -> bool {
     let Type::Path(path) = declared else { return false };
-    path.path.segments.last().is_some_and(|last| VALUES.iter().any(|value| last.ident == value))
+    path.path.segments.last().is_some_and(|last| VALUE_TYPES.iter().any(|value| last.ident == value))
 }
 
 /// The stream that the type shows, or that the user says it holds.
-fn stream_in(declared: &Type, said: bool) -> Option<Stream> {
-    let declared = peeled(declared);
-    if is_opaque(declared, &STREAMS) || said && is_of_an_unknown_trait(declared) {
-        return Some(Stream { is_boxed: false, is_in_result: false });
+fn find_stream(declared: &Type, declares_stream: bool) -> Option<StreamType> {
+    let declared = ungroup_type(declared);
+    if is_impl_of(declared, &STREAM_TRAITS) || declares_stream && may_implement_stream(declared) {
+        return Some(StreamType { is_boxed: false, is_in_result: false });
     }
     if let Some(held) = ok_type(declared) {
-        return stream_in(held, said).map(|stream| Stream { is_in_result: true, ..stream });
+        return find_stream(held, declares_stream).map(|stream| StreamType { is_in_result: true, ..stream });
     }
-    let may_be_one = is_boxed_stream(declared) || said && said_stream(declared).is_some();
-    may_be_one.then_some(Stream { is_boxed: true, is_in_result: false })
+    let may_be_stream = is_boxed_stream(declared) || declares_stream && find_stream_alias(declared).is_some();
+    may_be_stream.then_some(StreamType { is_boxed: true, is_in_result: false })
 }
 
 /// `impl Trait` of a trait that may be a stream's.
-fn is_of_an_unknown_trait(declared: &Type) -> bool {
+fn may_implement_stream(declared: &Type) -> bool {
     let Type::ImplTrait(opaque) = declared else { return false };
-    opaque.bounds.iter().any(|bound| matches!(bound, TypeParamBound::Trait(_)) && !is_trait(bound, &OTHERS))
+    opaque
+        .bounds
+        .iter()
+        .any(|bound| matches!(bound, TypeParamBound::Trait(_)) && !names_trait(bound, &OTHER_TRAITS))
 }
 
 /// What can be a stream only if it is an alias of one: the type itself or, of a `Result`, its `Ok`.
-pub(crate) fn said_stream(declared: &Type) -> Option<&Type> {
-    let declared = peeled(declared);
-    let said = peeled(ok_type(declared).unwrap_or(declared));
-    match said {
-        Type::Macro(_) => Some(said),
-        Type::Path(_) if !is_value(said) && !is_boxed_stream(said) && !holds_opaque(said) => Some(said),
+pub(crate) fn find_stream_alias(declared: &Type) -> Option<&Type> {
+    let declared = ungroup_type(declared);
+    let candidate = ungroup_type(ok_type(declared).unwrap_or(declared));
+    match candidate {
+        Type::Macro(_) => Some(candidate),
+        Type::Path(_)
+            if !is_value_type(candidate) && !is_boxed_stream(candidate) && !contains_opaque(candidate) =>
+        {
+            Some(candidate)
+        }
         _ => None,
     }
 }
 
 /// A type macro as which a function gives a value or a stream, only the compiler knows which.
-pub(crate) fn hidden_stream(declared: &Type) -> Option<&Type> {
-    said_stream(declared).filter(|said| matches!(said, Type::Macro(_)))
+pub(crate) fn find_stream_macro(declared: &Type) -> Option<&Type> {
+    find_stream_alias(declared).filter(|alias| matches!(alias, Type::Macro(_)))
 }
 
 /// The `Ok` type of whatever is called `…Result`.
 fn ok_type(declared: &Type) -> Option<&Type> {
     let Type::Path(path) = declared else { return None };
     let last = path.path.segments.last().filter(|last| last.ident.to_string().ends_with("Result"))?;
-    first_type(&last.arguments)
+    first_type_argument(&last.arguments)
 }
 
 /// `Pin<Box<dyn Stream>>`, or one of the aliases that `futures` has for it.
@@ -410,33 +433,37 @@ fn is_boxed_stream(declared: &Type) -> bool {
     let Some(last) = path.path.segments.last() else { return false };
     match last.ident.to_string().as_str() {
         "BoxStream" | "LocalBoxStream" => true,
-        "Pin" | "Box" => first_type(&last.arguments).is_some_and(|inner| match peeled(inner) {
-            Type::TraitObject(object) => object.bounds.iter().any(|bound| is_trait(bound, &STREAMS)),
-            inner => is_boxed_stream(inner),
-        }),
+        "Pin" | "Box" => {
+            first_type_argument(&last.arguments).is_some_and(|inner| match ungroup_type(inner) {
+                Type::TraitObject(object) => {
+                    object.bounds.iter().any(|bound| names_trait(bound, &STREAM_TRAITS))
+                }
+                inner => is_boxed_stream(inner),
+            })
+        }
         _ => false,
     }
 }
 
 /// The `impl Future` or `impl Stream` in a box, which can be wrapped neither by its type, which nobody can name, nor as it is.
-pub(crate) fn boxed_opaque(signature: &Signature) -> Option<&Type> {
+pub(crate) fn find_boxed_opaque(signature: &Signature) -> Option<&Type> {
     let ReturnType::Type(_, declared) = &signature.output else { return None };
-    let declared = peeled(declared);
-    let returned = peeled(ok_type(declared).unwrap_or(declared));
+    let declared = ungroup_type(declared);
+    let returned = ungroup_type(ok_type(declared).unwrap_or(declared));
     let mut held = returned;
     while let Type::Path(path) = held
         && let Some(last) =
             path.path.segments.last().filter(|last| last.ident == "Pin" || last.ident == "Box")
     {
-        held = peeled(first_type(&last.arguments)?);
+        held = ungroup_type(first_type_argument(&last.arguments)?);
     }
     // A future in the result of another future, or beside an error, is a value.
     let is_returned = signature.asyncness.is_none() && ok_type(declared).is_none();
-    let is_hidden = is_opaque(held, &STREAMS) || is_returned && is_opaque(held, &FUTURES);
+    let is_hidden = is_impl_of(held, &STREAM_TRAITS) || is_returned && is_impl_of(held, &FUTURE_TRAITS);
     (is_hidden && matches!(returned, Type::Path(_))).then_some(held)
 }
 
-fn first_type(arguments: &PathArguments) -> Option<&Type> {
+fn first_type_argument(arguments: &PathArguments) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
         GenericArgument::Type(argument) => Some(argument),
@@ -445,11 +472,11 @@ fn first_type(arguments: &PathArguments) -> Option<&Type> {
 }
 
 /// `impl … + Name + …`, of one of the names.
-fn is_opaque(declared: &Type, names: &[&str]) -> bool {
-    matches!(declared, Type::ImplTrait(opaque) if opaque.bounds.iter().any(|bound| is_trait(bound, names)))
+fn is_impl_of(declared: &Type, names: &[&str]) -> bool {
+    matches!(declared, Type::ImplTrait(opaque) if opaque.bounds.iter().any(|bound| names_trait(bound, names)))
 }
 
-fn is_trait(bound: &TypeParamBound, names: &[&str]) -> bool {
+fn names_trait(bound: &TypeParamBound, names: &[&str]) -> bool {
     let TypeParamBound::Trait(bound) = bound else { return false };
     bound.path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
@@ -462,8 +489,8 @@ mod tests {
         Shape::of_signature(&syn::parse_str(signature).unwrap(), false, false)
     }
 
-    const fn stream(is_boxed: bool, is_in_result: bool) -> Stream {
-        Stream { is_boxed, is_in_result }
+    const fn stream(is_boxed: bool, is_in_result: bool) -> StreamType {
+        StreamType { is_boxed, is_in_result }
     }
 
     #[test]
@@ -480,18 +507,18 @@ mod tests {
         let result = "async fn f() -> io::Result<impl futures::Stream<Item = u8>>";
         assert_eq!(shape(result), Shape::AsyncStream(stream(false, true)));
         let result = "fn f() -> Result<BoxStream<'static, u8>, Error>";
-        assert_eq!(shape(result), Shape::Opened(stream(true, true)));
+        assert_eq!(shape(result), Shape::TryStream(stream(true, true)));
         assert_eq!(shape("fn f() -> impl futures::TryFuture<Ok = u8, Error = E> + 'a"), Shape::Future);
         assert_eq!(shape("fn f() -> (impl Send + FusedFuture<Output = u8>)"), Shape::Future);
         assert_eq!(shape("fn f() -> impl IntoFuture<Output = u8>"), Shape::IntoFuture);
         assert_eq!(shape("fn f() -> impl FusedStream<Item = u8>"), Shape::Stream(stream(false, false)));
         assert_eq!(shape("async fn f() -> (impl TryStream)"), Shape::AsyncStream(stream(false, false)));
-        assert_eq!(shape("fn f() -> Result<(impl TryStream), E>"), Shape::Opened(stream(false, true)));
+        assert_eq!(shape("fn f() -> Result<(impl TryStream), E>"), Shape::TryStream(stream(false, true)));
         assert_eq!(shape("fn f() -> Box<(dyn TryStream + Send)>"), Shape::Stream(stream(true, false)));
         assert_eq!(shape("fn f() -> impl Iterator<Item = u8>"), Shape::Value);
         assert_eq!(shape("fn f() -> Boxed!(u8)"), Shape::ByType);
         assert_eq!(shape("async fn f() -> Boxed!(u8)"), Shape::AsyncStream(stream(true, false)));
-        assert_eq!(shape("fn f() -> Result<Boxed!(u8), E>"), Shape::Opened(stream(true, true)));
+        assert_eq!(shape("fn f() -> Result<Boxed!(u8), E>"), Shape::TryStream(stream(true, true)));
         let boxed = "async fn f() -> Result<Pin<Box<dyn Stream<Item = u8> + Send>>, Error>";
         assert_eq!(shape(boxed), Shape::AsyncStream(stream(true, true)));
     }

@@ -8,40 +8,40 @@ use crate::diagnostics::Diagnostics;
 /// A value together with the token that set it.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<T> {
-    set: Option<(TokenStream, T)>,
+    filled: Option<(TokenStream, T)>,
 }
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { set: None }
+        Self { filled: None }
     }
 }
 
 impl<T> Slot<T> {
     /// Fills the slot; a second value is an error at its name, and the first one stays.
     pub(crate) fn set(&mut self, name: &str, token: impl ToTokens, value: T, errors: &Diagnostics) {
-        if self.set.is_some() {
+        if self.filled.is_some() {
             errors.error(token, format_args!("duplicate `{name}`; remove one of the two"));
         } else {
-            self.set = Some((token.into_token_stream(), value));
+            self.filled = Some((token.into_token_stream(), value));
         }
     }
 
     pub(crate) fn get(&self) -> Option<&T> {
-        self.set.as_ref().map(|(_, value)| value)
+        self.filled.as_ref().map(|(_, value)| value)
     }
 
     /// The token that set it.
     pub(crate) fn token(&self) -> Option<&TokenStream> {
-        self.set.as_ref().map(|(token, _)| token)
+        self.filled.as_ref().map(|(token, _)| token)
     }
 }
 
 impl<T: Clone> Slot<T> {
     /// Takes over `default` unless a value is set.
-    pub(crate) fn or(&mut self, default: &Self) {
-        if self.set.is_none() {
-            self.set.clone_from(&default.set);
+    pub(crate) fn inherit(&mut self, default: &Self) {
+        if self.filled.is_none() {
+            self.filled.clone_from(&default.filled);
         }
     }
 }

@@ -6,14 +6,14 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ReturnType, Signature, Type, visit_mut};
 
-use crate::diagnostics::{Diagnostics, located_at};
+use crate::diagnostics::{Diagnostics, locate_at};
 use crate::field::Field;
 use crate::function::Function;
 use crate::kind::Kind;
 use crate::objective::Objective;
-use crate::operation;
+use crate::operation::infer_operation;
 use crate::options::{Id, Options};
-use crate::parameters::argument_names;
+use crate::parameters::parameter_names;
 use crate::shape::{self, Shape};
 
 /// Longer ids would be recorded under the overflow value.
@@ -30,31 +30,31 @@ pub(crate) struct Spec {
     pub(crate) operation: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) level: &'static str,
-    pub(crate) judge: Judge,
+    pub(crate) outcome_rule: OutcomeRule,
     pub(crate) error_log: &'static str,
     pub(crate) objective: Option<Objective>,
     pub(crate) shape: Shape,
     /// The type that only the option `stream` says to be a stream, at the place of that option.
-    pub(crate) said_stream: Option<TokenStream>,
+    pub(crate) declared_stream: Option<TokenStream>,
     /// The type that may be a stream, as a macro writes it.
-    pub(crate) hidden_stream: Option<Type>,
+    pub(crate) stream_macro: Option<Type>,
     /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
-    pub(crate) returned: Option<Type>,
+    pub(crate) body_type: Option<Type>,
     /// What its `impl Future` gives or its `impl Stream` yields.
-    pub(crate) promised: Promise,
+    pub(crate) judged: JudgedType,
     /// It is declared to return `!`.
     pub(crate) diverges: bool,
 }
 
 /// What the return type says of the result.
-pub(crate) enum Promise {
-    Whole(Type),
+pub(crate) enum JudgedType {
+    Known(Type),
     /// With `_` for what only the compiler can name; all of it, where nothing is said.
-    InPart(Type),
+    Partial(Type),
 }
 
 /// Who decides between success and error.
-pub(crate) enum Judge {
+pub(crate) enum OutcomeRule {
     ByType,
     ErrorIf(Expr),
     OkIf(Expr),
@@ -72,32 +72,32 @@ impl Spec {
         check_signature(function, errors);
         let name = function.signature.ident.unraw().to_string();
         let default_id = type_name.map_or_else(|| name.clone(), |type_name| format!("{type_name}::{name}"));
-        let id = id(options, &default_id, function, errors);
+        let id = resolve_id(options, &default_id, function, errors);
         let fields = options.fields.get().cloned().unwrap_or_default();
         check_fields(kind, &fields, errors);
-        check_variables(&fields, &function.signature, errors);
+        check_shorthand_fields(&fields, &function.signature, errors);
         Self {
             kind,
-            runtime: runtime(options),
+            runtime: resolve_runtime(options),
             id,
             default_id,
-            operation: operation(kind, options, function),
+            operation: resolve_operation(kind, options, function),
             fields,
             level: options.level.get().copied().unwrap_or("INFO"),
-            judge: judge(options, errors),
+            outcome_rule: resolve_outcome_rule(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
             objective: options.objective.get().cloned(),
-            shape: shape(options, function, errors),
-            said_stream: said_stream(options, &function.signature.output),
-            hidden_stream: hidden_stream(&function.signature.output),
-            returned: returned(&function.signature),
-            promised: promised(&function.signature.output),
+            shape: resolve_shape(options, function, errors),
+            declared_stream: resolve_declared_stream(options, &function.signature.output),
+            stream_macro: resolve_stream_macro(&function.signature.output),
+            body_type: resolve_body_type(&function.signature),
+            judged: resolve_judged_type(&function.signature.output),
             diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
         }
     }
 }
 
-fn runtime(options: &Options) -> TokenStream {
+fn resolve_runtime(options: &Options) -> TokenStream {
     // At the path, where the compiler reports that there is no such thing in it.
     let given = options.krate.get().map(|path| quote_spanned!(path.span()=> #path::private));
     given.unwrap_or_else(|| quote!(::monitor_runtime::private))
@@ -113,7 +113,7 @@ fn check_signature(function: &Function, errors: &Diagnostics) {
     }
 }
 
-fn id(options: &Options, default_id: &str, function: &Function, errors: &Diagnostics) -> Id {
+fn resolve_id(options: &Options, default_id: &str, function: &Function, errors: &Diagnostics) -> Id {
     let Some(id) = options.id.get() else {
         return Id::Literal(syn::LitStr::new(default_id, function.signature.ident.span()));
     };
@@ -146,10 +146,10 @@ fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
 }
 
 /// Refuses a field that is neither given a value nor an argument of the function: elsewhere, that is how a field is declared empty.
-fn check_variables(fields: &[Field], signature: &Signature, errors: &Diagnostics) {
-    let Some(arguments) = argument_names(signature) else { return };
+fn check_shorthand_fields(fields: &[Field], signature: &Signature, errors: &Diagnostics) {
+    let Some(arguments) = parameter_names(signature) else { return };
     for field in fields {
-        let Some(variable) = field.variable() else { continue };
+        let Some(variable) = field.shorthand_variable() else { continue };
         // A constant, or the receiver, of which the compiler itself reports that there is none.
         let is_argument = variable.starts_with(char::is_uppercase)
             || ["self", "super", "crate"].contains(&variable)
@@ -167,39 +167,39 @@ fn check_variables(fields: &[Field], signature: &Signature, errors: &Diagnostics
     }
 }
 
-fn operation(kind: Kind, options: &Options, function: &Function) -> String {
+fn resolve_operation(kind: Kind, options: &Options, function: &Function) -> String {
     match (kind, options.operation.get()) {
         (Kind::Agent | Kind::Skill, _) => String::new(),
         (Kind::Query, Some(given)) => given.value(),
-        (Kind::Query, None) => operation::of_body(&function.body).to_owned(),
+        (Kind::Query, None) => infer_operation(&function.body).to_owned(),
     }
 }
 
-fn judge(options: &Options, errors: &Diagnostics) -> Judge {
+fn resolve_outcome_rule(options: &Options, errors: &Diagnostics) -> OutcomeRule {
     if let (Some(_), Some(token)) = (options.error_if.get(), options.ok_if.token()) {
         errors.error(token, "`ok_if` and `error_if` contradict each other; keep one of the two");
     }
     match (options.error_if.get(), options.ok_if.get()) {
-        (Some(predicate), _) => Judge::ErrorIf(predicate.clone()),
-        (None, Some(predicate)) => Judge::OkIf(predicate.clone()),
-        (None, None) => Judge::ByType,
+        (Some(predicate), _) => OutcomeRule::ErrorIf(predicate.clone()),
+        (None, Some(predicate)) => OutcomeRule::OkIf(predicate.clone()),
+        (None, None) => OutcomeRule::ByType,
     }
 }
 
-fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
+fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
     let is_judged = options.error_if.get().is_some() || options.ok_if.get().is_some();
-    let shape = Shape::of(function, options.stream.get().is_some(), is_judged);
-    let is_no_stream = matches!(
+    let shape = Shape::of_function(function, options.stream.get().is_some(), is_judged);
+    let gives_no_stream = matches!(
         shape,
         Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async | Shape::Future | Shape::IntoFuture
     );
-    if let Some(token) = options.stream.token().filter(|_| is_no_stream) {
+    if let Some(token) = options.stream.token().filter(|_| gives_no_stream) {
         errors.error(
             token,
             "`stream` needs a function that returns a stream, alone or as the `Ok` of a `Result`; remove it here",
         );
     }
-    if let Some(opaque) = shape::boxed_opaque(&function.signature) {
+    if let Some(opaque) = shape::find_boxed_opaque(&function.signature) {
         errors.error(
             opaque,
             "a box hides an opaque future or stream, so its end would not be seen; return the `impl …` without the \
@@ -209,46 +209,46 @@ fn shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape 
     shape
 }
 
-fn said_stream(options: &Options, output: &ReturnType) -> Option<TokenStream> {
+fn resolve_declared_stream(options: &Options, output: &ReturnType) -> Option<TokenStream> {
     let place = options.stream.token()?.span();
     let ReturnType::Type(_, declared) = output else { return None };
-    Some(located_at(place, shape::said_stream(declared)?))
+    Some(locate_at(place, shape::find_stream_alias(declared)?))
 }
 
-fn hidden_stream(output: &ReturnType) -> Option<Type> {
+fn resolve_stream_macro(output: &ReturnType) -> Option<Type> {
     let ReturnType::Type(_, declared) = output else { return None };
-    shape::hidden_stream(declared).cloned()
+    shape::find_stream_macro(declared).cloned()
 }
 
 /// The declared type with each `impl Trait` left for the compiler to infer.
-fn returned(signature: &Signature) -> Option<Type> {
+fn resolve_body_type(signature: &Signature) -> Option<Type> {
     let declared = match &signature.output {
         ReturnType::Default => syn::parse_quote_spanned!(signature.ident.span()=> ()),
-        ReturnType::Type(_, declared) => inferred((**declared).clone()),
+        ReturnType::Type(_, declared) => infer_opaque_parts((**declared).clone()),
     };
     (!matches!(declared, Type::Infer(_) | Type::Never(_))).then_some(declared)
 }
 
-fn promised(output: &ReturnType) -> Promise {
-    let promised = match output {
+fn resolve_judged_type(output: &ReturnType) -> JudgedType {
+    let judged = match output {
         ReturnType::Default => None,
-        ReturnType::Type(_, declared) => shape::promised(declared),
+        ReturnType::Type(_, declared) => shape::find_judged_type(declared),
     };
-    match promised {
-        Some(whole) if !shape::is_partly_known(&whole) => Promise::Whole(whole),
-        Some(partly) => Promise::InPart(inferred(partly)),
-        None => Promise::InPart(syn::parse_quote!(_)),
+    match judged {
+        Some(known) if !shape::is_partly_inferred(&known) => JudgedType::Known(known),
+        Some(partial) => JudgedType::Partial(infer_opaque_parts(partial)),
+        None => JudgedType::Partial(syn::parse_quote!(_)),
     }
 }
 
-fn inferred(mut declared: Type) -> Type {
-    visit_mut::VisitMut::visit_type_mut(&mut Infer, &mut declared);
+fn infer_opaque_parts(mut declared: Type) -> Type {
+    visit_mut::VisitMut::visit_type_mut(&mut InferOpaque, &mut declared);
     declared
 }
 
 /// Puts `_` in the place of each `impl Trait`.
-struct Infer;
-impl visit_mut::VisitMut for Infer {
+struct InferOpaque;
+impl visit_mut::VisitMut for InferOpaque {
     fn visit_type_mut(&mut self, part: &mut Type) {
         if matches!(part, Type::ImplTrait(_)) {
             *part = syn::parse_quote!(_);

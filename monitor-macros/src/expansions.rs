@@ -13,14 +13,14 @@ use crate::expand;
 use crate::kind::Kind;
 
 /// The names of `expansions/*.rs`: what decides how a function is tracked.
-const SHAPES: [&str; 6] = ["value", "asynchronous", "future", "boxed", "stream", "block"];
+const CASES: [&str; 6] = ["value", "asynchronous", "future", "boxed", "stream", "block"];
 
 #[cfg(not(feature = "off"))]
 #[test]
 fn each_shape_is_emitted_as_documented() {
-    for shape in SHAPES {
-        let kept = directory().join(format!("{shape}.emitted.rs"));
-        let emitted = formatted(&expanded(shape));
+    for case in CASES {
+        let kept = expansions_directory().join(format!("{case}.emitted.rs"));
+        let emitted = run_rustfmt(&expand_case(case));
         if std::env::var_os("EXPANSIONS").is_some_and(|wish| wish == "overwrite") {
             fs::write(&kept, emitted).unwrap();
         } else {
@@ -32,19 +32,20 @@ fn each_shape_is_emitted_as_documented() {
 #[cfg(feature = "off")]
 #[test]
 fn turned_off_each_item_comes_back_token_for_token() {
-    for shape in SHAPES {
-        let written = file(shape).items.into_iter().filter(|item| !is_ours(item)).map(|mut item| {
-            attributes(&mut item).map(Vec::clear);
-            clear_helpers(&mut item);
-            item.to_token_stream()
-        });
-        assert_eq!(expanded(shape).to_string(), written.collect::<TokenStream>().to_string());
+    for case in CASES {
+        let written =
+            parse_case(case).items.into_iter().filter(|item| !is_own_import(item)).map(|mut item| {
+                attributes_of(&mut item).map(Vec::clear);
+                remove_helper_attributes(&mut item);
+                item.to_token_stream()
+            });
+        assert_eq!(expand_case(case).to_string(), written.collect::<TokenStream>().to_string());
     }
 }
 
 /// `#[track]` speaks to the attribute on its block alone.
 #[cfg(feature = "off")]
-fn clear_helpers(item: &mut Item) {
+fn remove_helper_attributes(item: &mut Item) {
     if let Item::Impl(block) = item {
         for member in &mut block.items {
             if let syn::ImplItem::Fn(method) = member {
@@ -54,32 +55,34 @@ fn clear_helpers(item: &mut Item) {
     }
 }
 
-fn directory() -> PathBuf {
+fn expansions_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("expansions")
 }
 
-fn file(shape: &str) -> syn::File {
-    syn::parse_file(&fs::read_to_string(directory().join(format!("{shape}.rs"))).unwrap()).unwrap()
+fn parse_case(case: &str) -> syn::File {
+    syn::parse_file(&fs::read_to_string(expansions_directory().join(format!("{case}.rs"))).unwrap()).unwrap()
 }
 
 /// The file with its attribute expanded, and without the import of it.
-fn expanded(shape: &str) -> TokenStream {
-    let items = file(shape).items.into_iter().filter(|item| !is_ours(item));
+fn expand_case(case: &str) -> TokenStream {
+    let items = parse_case(case).items.into_iter().filter(|item| !is_own_import(item));
     items
-        .map(|mut item| match attributes(&mut item).and_then(Vec::pop) {
-            Some(attribute) => {
-                expand::attribute(kind(&attribute), arguments(&attribute), item.to_token_stream())
-            }
+        .map(|mut item| match attributes_of(&mut item).and_then(Vec::pop) {
+            Some(attribute) => expand::expand_attribute(
+                kind_of(&attribute),
+                arguments_of(&attribute),
+                item.to_token_stream(),
+            ),
             None => item.to_token_stream(),
         })
         .collect()
 }
 
-fn is_ours(item: &Item) -> bool {
+fn is_own_import(item: &Item) -> bool {
     matches!(item, Item::Use(import) if import.to_token_stream().to_string().contains("monitor_runtime"))
 }
 
-fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
+fn attributes_of(item: &mut Item) -> Option<&mut Vec<Attribute>> {
     match item {
         Item::Fn(function) => Some(&mut function.attrs),
         Item::Impl(block) => Some(&mut block.attrs),
@@ -87,12 +90,12 @@ fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
     }
 }
 
-fn kind(attribute: &Attribute) -> Kind {
+fn kind_of(attribute: &Attribute) -> Kind {
     let kinds = Kind::ALL.iter().copied();
-    kinds.clone().find(|kind| attribute.path().is_ident(kind.attribute())).unwrap()
+    kinds.clone().find(|kind| attribute.path().is_ident(kind.attribute_name())).unwrap()
 }
 
-fn arguments(attribute: &Attribute) -> TokenStream {
+fn arguments_of(attribute: &Attribute) -> TokenStream {
     match &attribute.meta {
         Meta::List(list) => list.tokens.clone(),
         _ => TokenStream::new(),
@@ -101,7 +104,7 @@ fn arguments(attribute: &Attribute) -> TokenStream {
 
 /// The tokens as `rustfmt` writes them.
 #[cfg(not(feature = "off"))]
-fn formatted(tokens: &TokenStream) -> String {
+fn run_rustfmt(tokens: &TokenStream) -> String {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
