@@ -1,26 +1,21 @@
 //! From an attribute and its item to the tokens that take the item's place.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned as _;
+use proc_macro2::TokenStream;
+use quote::quote;
 
+use crate::analysis::spec::Spec;
 use crate::diagnostics::Diagnostics;
-use crate::early::tail_may_hold_temporaries;
-use crate::elision::elide_lifetimes;
-use crate::entry::{emit_entry, emit_judge, emit_settle, emit_typed_judge, emit_verdict};
-use crate::function::Function;
-use crate::item::Item;
+use crate::emit::function::emit_function;
+use crate::emit::impl_block::{emit_impl_block, emit_untracked_impl_block};
+use crate::emit::refusal::{refuse_expression, refuse_function};
 use crate::kind::Kind;
-use crate::options::Options;
-use crate::parameters::{emit_captures, name_wildcards, rebind_mutable};
-use crate::refusal::{refuse_expression, refuse_function};
-use crate::shape::{Shape, StreamType, may_return_future, returns_opaque};
-use crate::spec::{JudgedType, Spec};
+use crate::parse::grammar::parse_options;
+use crate::parse::item::Item;
 
 /// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
 pub(crate) fn expand_attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Diagnostics::default();
-    let options = Options::parse(kind, arguments, &errors);
+    let options = parse_options(kind, arguments, &errors);
     let (tracked, untouched) = match Item::parse(&item) {
         Ok(Item::Incomplete) => (item.clone(), item),
         Ok(Item::VerbatimFunction) => (refuse_function(item.clone()), item),
@@ -32,8 +27,8 @@ pub(crate) fn expand_attribute(kind: Kind, arguments: TokenStream, item: TokenSt
             (emit_function(&spec, &function), item)
         }
         Ok(Item::Impl(block)) => {
-            let tracked = block.emit_tracked(kind, &options, &errors);
-            (tracked, block.emit_untracked())
+            let tracked = emit_impl_block(&block, kind, &options, &errors);
+            (tracked, emit_untracked_impl_block(&block))
         }
         Err(error) => {
             errors.push(error);
@@ -47,309 +42,39 @@ pub(crate) fn expand_attribute(kind: Kind, arguments: TokenStream, item: TokenSt
     if cfg!(feature = "off") { untouched } else { tracked }
 }
 
-/// Emits a tracked function: the item as written, its body handed to one call into the runtime.
-pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
-    let mut function = function.clone();
-    name_wildcards(&mut function.signature);
-    let function = &function;
-    let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
-    let (signature, call) = if matches!(spec.shape, Shape::InPlace | Shape::Guarded) {
-        (function.signature.clone(), emit_sync_call(spec, function, &TokenStream::new()))
-    } else {
-        let (signature, rebound) = rebind_mutable(&function.signature);
-        let is_async = signature.asyncness.is_some();
-        let call = if is_async { emit_async_call } else { emit_sync_call };
-        (signature, call(spec, function, &rebound))
-    };
-    // What cannot be returned is matched away, since no generic function can return `!` itself.
-    let call = if spec.diverges { quote!(match { #call } {}) } else { call };
-    let braces = wrap_in_braces(function, quote!(#inner_attributes #call));
-    quote!(#(#attributes)* #visibility #defaultness #signature #braces)
-}
+#[cfg(all(test, not(feature = "off")))]
+mod tests {
+    use super::*;
 
-/// Puts the tokens into the user's own braces: what holds them is the user's, to lints, coverage, editors and messages.
-fn wrap_in_braces(function: &Function, tokens: TokenStream) -> Group {
-    let mut braces = Group::new(Delimiter::Brace, tokens);
-    braces.set_span(function.braces.span());
-    braces
-}
-
-/// The body behind statements of ours.
-fn emit_body_after(ours: &TokenStream, function: &Function) -> Group {
-    if ours.is_empty() {
-        return wrap_in_braces(function, function.body.clone());
+    fn emitted(item: &str) -> String {
+        expand_attribute(Kind::Skill, proc_macro2::TokenStream::new(), item.parse().unwrap()).to_string()
     }
-    let body = emit_tail_body(function);
-    wrap_in_braces(function, quote!(#ours #body))
-}
 
-/// The body, to stand behind statements of ours: as it is, where it may be moved, else in a block of its own.
-///
-/// Where it has statements, that block is the user's as well: it is their edition that says when the temporaries of its last
-/// expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
-fn emit_tail_body(function: &Function) -> TokenStream {
-    let body = function.body.clone();
-    if can_follow_statements(&body) {
-        return body;
-    }
-    if has_statements(&body) || begins_with_item(&body) {
-        return wrap_in_braces(function, body).to_token_stream();
-    }
-    let mut block = Group::new(Delimiter::Brace, body);
-    block.set_span(Span::mixed_site().located_at(function.braces.span()));
-    block.to_token_stream()
-}
-
-/// Whether the body may stand behind a statement of ours as it is: it begins with no item, which lints want first, and holds
-/// nothing of a macro's variable, of which the compiler forgets that it is.
-fn can_follow_statements(body: &TokenStream) -> bool {
-    let is_of_variable =
-        |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
-    !begins_with_item(body) && !body.clone().into_iter().any(is_of_variable)
-}
-
-/// Whether the body begins with what may be an item, or an attribute of one.
-fn begins_with_item(body: &TokenStream) -> bool {
-    const ITEMS: [&str; 16] = [
-        "async",
-        "const",
-        "enum",
-        "extern",
-        "fn",
-        "impl",
-        "macro_rules",
-        "mod",
-        "pub",
-        "static",
-        "struct",
-        "trait",
-        "type",
-        "union",
-        "unsafe",
-        "use",
-    ];
-    match body.clone().into_iter().next() {
-        Some(TokenTree::Ident(word)) => ITEMS.iter().any(|item| word == item),
-        Some(TokenTree::Punct(hash)) => hash.as_char() == '#',
-        _ => false,
-    }
-}
-
-fn has_statements(body: &TokenStream) -> bool {
-    body.clone().into_iter().any(|token| matches!(token, TokenTree::Punct(end) if end.as_char() == ';'))
-}
-
-fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
-    let runtime = &spec.runtime;
-    let judge = emit_judge(spec);
-    let returned = emit_body_type(spec, function);
-    let [entry, body] = ["entry", "body"].map(|name| Ident::new(name, Span::mixed_site()));
-    let call = match spec.shape {
-        Shape::Future | Shape::IntoFuture | Shape::Stream(StreamType { is_boxed: false, .. }) => {
-            let (track, judge) = emit_typed_tracking(spec, function, judge);
-            quote!(#track(#entry, #body, #judge))
+    #[test]
+    fn syntax_that_is_unknown_here_is_refused_and_never_given_back_silently() {
+        for item in [
+            "fn later(a: impl for<'a> async Fn(&'a u8)) { #![allow(unused)] }",
+            "impl Tool { fn later(a: impl for<'a> async Fn(&'a u8)) {} fn now(&self) {} }",
+            "impl newer Tool { fn call(&self) {} }",
+            "|number: u32| number",
+            "let number = 1;",
+        ] {
+            assert!(emitted(item).contains("cannot be tracked"), "{item}");
         }
-        Shape::Stream(_) => quote!(#runtime::track_boxed_stream(#entry, #body, #judge)),
-        Shape::InPlace => return emit_in_place(spec, function),
-        Shape::Guarded => return emit_guarded(spec, function),
-        Shape::ByType => quote! {{
-            use #runtime::returned::*;
-            (&&&#runtime::Returned::by(&#body)).monitor_track(#entry, #body, #judge)
-        }},
-        Shape::TryStream(stream) => {
-            let ends = emit_try_stream_ends(spec, stream);
-            quote!(#runtime::track_opened(#entry, #body, #ends))
-        }
-        Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
-            quote!(#runtime::track(#entry, #body, #judge))
-        }
-    };
-    let closure = emit_body_closure(spec, function, returned.as_ref(), rebound);
-    // That the body is one is nobody's business.
-    let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
-    let ended = emit_tail_expression(spec, &call);
-    emit_after_entry(
-        spec,
-        function,
-        &TokenStream::new(),
-        &quote!(#allowed let #body = #runtime::once(#closure); #ended),
-    )
-}
-
-/// The runtime's function for what is promised of a future or a stream, and the judge of it.
-///
-/// What it is to be is said ahead, since the judge is checked before the compiler has worked the body's type out: by the
-/// judge's argument, where it is the declared type as it is in the signature, so that it is not found in both or in neither.
-fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
-    let runtime = &spec.runtime;
-    let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
-    let name = match (&spec.judged, spec.shape) {
-        (_, Shape::IntoFuture) => "track_into_future",
-        (JudgedType::Known(_), Shape::Future) => "track_promised_future",
-        (JudgedType::Partial(_), Shape::Future) => "track_returned_future",
-        (JudgedType::Known(_), _) => "track_promised_stream",
-        (JudgedType::Partial(_), _) => "track_stream",
-    };
-    let name = Ident::new(name, Span::mixed_site());
-    match &spec.judged {
-        JudgedType::Known(judged) => {
-            (quote!(#runtime::#name), emit_typed_judge(spec, &elide_lifetimes(&function.signature, judged)))
-        }
-        JudgedType::Partial(judged) => {
-            let more = is_future.then(|| quote!(, _));
-            (quote!(#runtime::#name::<#judged, _ #more>), judge)
-        }
+        assert!(emitted("impl Tool { gen fn all() -> u8 {} fn behind() {} }").contains("compile_error"));
+        assert!(emitted("gen fn all() -> u8 {}").contains("compile_error"));
     }
-}
 
-/// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
-fn emit_body_closure(
-    spec: &Spec,
-    function: &Function,
-    returned: Option<&TokenStream>,
-    rebound: &TokenStream,
-) -> TokenStream {
-    let captured = emit_captures(function, &spec.runtime);
-    let braces = emit_body_after(&quote!(#captured #rebound), function);
-    let arrow = returned.map(|returned| quote!(-> #returned));
-    quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
-}
-
-/// The call behind the entry, whose own statement ends whatever its expressions borrow.
-fn emit_after_entry(
-    spec: &Spec,
-    function: &Function,
-    mutable: &TokenStream,
-    call: &TokenStream,
-) -> TokenStream {
-    let runtime = &spec.runtime;
-    let name = Ident::new("entry", Span::mixed_site());
-    let entry = emit_entry(spec, function);
-    let check = spec.declared_stream.as_ref().map(|declared| quote!(#runtime::is_stream::<#declared>();));
-    quote!(#check let #mutable #name = #entry; #call)
-}
-
-/// The end of the function, as its last expression: a `return` would leave more than the body where another attribute puts
-/// that into a block of its own.
-///
-/// Nobody who asks their linter for a `return` is told of this one: an arm may say so, where an expression may not.
-fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
-    if spec.diverges {
-        return call.clone();
+    #[test]
+    fn a_method_behind_one_that_does_not_parse_is_tracked() {
+        let block = "impl Tool { #[track(skip)] gen fn all() -> Grid<{ N }> {} fn behind() {} }";
+        assert!(emitted(block).contains("Tool::behind"));
+        let block = "impl Tool { fn later(a: impl for<'a> async Fn()) -> Grid<{ N }> {} fn behind() {} }";
+        assert!(emitted(block).contains("Tool::behind"));
     }
-    let result = Ident::new("result", Span::mixed_site());
-    quote!(match #call { #[allow(clippy::implicit_return)] #result => #result })
-}
 
-/// The body where it is, between the two ends of its call.
-fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
-    let runtime = &spec.runtime;
-    let [entry, begun, result] =
-        ["entry", "begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let colon = emit_body_type(spec, function).map(|returned| quote!(: #returned));
-    let body = wrap_in_braces(function, function.body.clone());
-    let verdict = emit_verdict(spec, &result);
-    let ended = emit_tail_expression(spec, &result.to_token_stream());
-    // An arm may be nothing but a panic, behind which all is unreachable.
-    let call = quote! {
-        let #begun = #runtime::begin(&mut #entry);
-        let #result #colon = match () { () => #body };
-        #[allow(unreachable_code)]
-        #begun.end(&#verdict);
-        #ended
-    };
-    emit_after_entry(spec, function, &quote!(mut), &call)
-}
-
-/// The body as the function's own, under a guard.
-///
-/// As an arm, it drops the temporaries of its last expression before the guard in every edition. But lints see less of an arm,
-/// and an arm does not see the promises of an `impl Trait`, from which a closure takes the types of its arguments.
-fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
-    let runtime = &spec.runtime;
-    let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
-    let begun = quote!(#runtime::guard(&mut #entry));
-    let call = if returns_opaque(&function.signature.output) || !tail_may_hold_temporaries(&function.body) {
-        let body = emit_tail_body(function);
-        quote!(let #guard = #begun; #body)
-    } else {
-        let body = wrap_in_braces(function, function.body.clone());
-        quote!(match #begun { #[allow(clippy::implicit_return)] #guard => #body })
-    };
-    emit_after_entry(spec, function, &quote!(mut), &call)
-}
-
-fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
-    let runtime = &spec.runtime;
-    let returned = emit_body_type(spec, function);
-    // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
-    let colon = returned.as_ref().map(|returned| quote!(: #returned));
-    let never = returned.map(|returned| emit_unreached_return(&returned, runtime));
-    let captured = emit_captures(function, runtime);
-    let braces = emit_body_after(&quote!(#captured #never #rebound), function);
-    let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
-    let [entry, pinned, result] =
-        ["entry", "body", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let (settled, given) = match spec.shape {
-        Shape::AsyncStream(stream) if stream.is_in_result => {
-            let ends = emit_try_stream_ends(spec, stream);
-            (TokenStream::new(), quote!(#runtime::hand_on_ok(#entry, #result, #ends)))
-        }
-        Shape::AsyncStream(stream) => (TokenStream::new(), emit_hand_on(spec, stream, &entry, &result)),
-        _ => (emit_settle(spec, &entry, &result), quote!(#result)),
-    };
-    let ended = emit_tail_expression(spec, &given);
-    let is_future_of_one = may_return_future(&function.signature.output);
-    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
-    emit_after_entry(
-        spec,
-        function,
-        &quote!(mut),
-        &quote! {
-            #allowed let #pinned = #body;
-            let #result #colon = #runtime::across(&mut #entry, #runtime::pin!(#pinned)).await;
-            #settled #ended
-        },
-    )
-}
-
-/// A return that is never reached, which tells an asynchronous block its type before its body does.
-///
-/// Its value is the declared type's to the compiler, which points there when the body does not fit. That takes a plain name,
-/// so it is one that nobody else has.
-fn emit_unreached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
-    let value = Ident::new("monitor_never_returned", returned.span());
-    quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
-}
-
-/// What a call does once there is a stream: it goes on in it.
-fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) -> TokenStream {
-    let (runtime, judge) = (&spec.runtime, emit_judge(spec));
-    let from_macro = spec.stream_macro.as_ref().map(quote::ToTokens::to_token_stream);
-    match spec.declared_stream.as_ref().or(from_macro.as_ref()) {
-        Some(stream_type) if stream.is_boxed => quote! {{
-            use #runtime::handed::*;
-            (&&#runtime::Returned::<#stream_type>::TYPE).monitor_hand_on(#call, #given, #judge)
-        }},
-        _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
-        _ => quote!(#runtime::hand_on(#call, #given, #judge)),
+    #[test]
+    fn an_unstable_const_impl_is_tracked() {
+        assert!(emitted("const impl Shown for Tool { fn shown(&self) {} }").contains("Tool::shown"));
     }
-}
-
-/// How the call of a function ends that gives a stream in a `Result`: by an `Err`, or in the stream of an `Ok`.
-fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
-    let runtime = &spec.runtime;
-    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let tracked = emit_hand_on(spec, stream, &entry, &result);
-    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
-}
-
-/// The type of the body as the runtime sees it.
-fn emit_body_type(spec: &Spec, function: &Function) -> Option<TokenStream> {
-    let runtime = &spec.runtime;
-    if spec.diverges {
-        return Some(quote!(#runtime::Never));
-    }
-    let declared = spec.body_type.as_ref()?;
-    Some(elide_lifetimes(&function.signature, declared).to_token_stream())
 }

@@ -1,34 +1,20 @@
 //! The attributes of `monitor-runtime`: depend on that crate and use them from there.
 
-// Tokens flow one way: an attribute's arguments (`options`) and its `item` (a `function` or a `block`) become a model (`spec`),
-// which is emitted (`expand`, `entry`); where a rule is broken, the item comes back as it was, with every message
-// (`diagnostics`) beside it.
+// Tokens flow one way, and each step uses those before it only: `parse` reads the arguments and the item as written, `analysis`
+// checks them and makes the model, `emit` turns it into tokens. `expand` is the three in a row. Where a rule is broken, it gives
+// the item back as it was, with every error (`diagnostics`) beside it.
 
 // A macro that panics says nothing of where and why.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
-mod arguments;
-mod block;
+mod analysis;
 mod diagnostics;
-mod early;
-mod elision;
-mod entry;
+mod emit;
 mod expand;
 #[cfg(test)]
 mod expansions;
-mod field;
-mod function;
-mod item;
 mod kind;
-mod objective;
-mod operation;
-mod options;
-mod parameters;
-mod refusal;
-mod self_type;
-mod shape;
-mod slot;
-mod spec;
+mod parse;
 
 use proc_macro::TokenStream;
 

@@ -41,7 +41,7 @@ fn attributes_and_architecture_show_rust_only() {
 
 #[test]
 fn readme_and_attributes_name_every_option_of_the_grammar() {
-    let source = fs::read_to_string(root().join("monitor-macros/src/options.rs")).unwrap();
+    let source = fs::read_to_string(root().join("monitor-macros/src/parse/grammar.rs")).unwrap();
     let grammar = source.split("const GRAMMAR").nth(1).unwrap().split("];").next().unwrap();
     let options: Vec<_> = grammar.split("name: \"").skip(1).filter_map(|row| row.split('"').next()).collect();
     assert!(options.len() >= 9, "the grammar's rows are not read any more: {options:?}");

@@ -1,38 +1,37 @@
 //! The option `objective(…)`: what is promised of a function's calls, checked as it is read.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, quote};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitStr, Token};
 
+use super::slot::Slot;
 use crate::diagnostics::{Diagnostics, find_nearest_name};
-use crate::options::Options;
-use crate::slot::Slot;
 
 const USAGE: &str = "`objective(success = 99.5, latency = \"2s@95\")`";
 
 /// What is promised, as written and checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Objective {
-    success: Slot<Share>,
-    latency: Slot<Latency>,
+    pub(crate) success: Slot<Share>,
+    pub(crate) latency: Slot<Latency>,
 }
 
 /// A percentage of calls, above 0 and below 100.
 #[derive(Clone, Debug)]
-struct Share {
-    percent: String,
-    ratio: f64,
+pub(crate) struct Share {
+    pub(crate) percent: String,
+    pub(crate) ratio: f64,
 }
 
 /// A percentage of the calls that succeed, and how long each of them takes at most.
 #[derive(Clone, Debug)]
-struct Latency {
-    text: String,
-    nanos: u64,
-    share: Share,
+pub(crate) struct Latency {
+    pub(crate) text: String,
+    pub(crate) nanos: u64,
+    pub(crate) share: Share,
 }
 
 /// `name = value`
@@ -49,39 +48,34 @@ impl Parse for Entry {
     }
 }
 
-pub(crate) fn parse_objective(
-    options: &mut Options,
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &Diagnostics,
-) -> syn::Result<()> {
-    if !input.peek(syn::token::Paren) {
-        return Err(syn::Error::new(name.span(), format_args!("`objective` needs a list: {USAGE}")));
-    }
-    let content;
-    syn::parenthesized!(content in input);
-    let entries = content.call(Punctuated::<Entry, Token![,]>::parse_terminated);
-    let Ok(entries) = entries.as_ref() else {
-        // What is left unread would be a second error at the same place.
-        content.parse::<TokenStream>()?;
-        let place = entries.map_or_else(|error| error.span(), |_| name.span());
-        return Err(syn::Error::new(place, format_args!("an objective is a list of values: {USAGE}")));
-    };
-    if entries.is_empty() {
-        errors.error(name, format_args!("an objective has `success`, `latency` or both: {USAGE}"));
-    }
-    let mut objective = Objective::default();
-    for Entry { name, value } in entries {
-        match objective.set_entry(name, value, errors) {
-            Ok(()) => {}
-            Err(error) => errors.push(error),
-        }
-    }
-    options.objective.set("objective", name, objective, errors);
-    Ok(())
-}
-
 impl Objective {
+    /// Parses the list behind the option's name.
+    pub(crate) fn parse(name: &Ident, input: ParseStream<'_>, errors: &Diagnostics) -> syn::Result<Self> {
+        if !input.peek(syn::token::Paren) {
+            return Err(syn::Error::new(name.span(), format_args!("`objective` needs a list: {USAGE}")));
+        }
+        let content;
+        syn::parenthesized!(content in input);
+        let entries = content.call(Punctuated::<Entry, Token![,]>::parse_terminated);
+        let Ok(entries) = entries.as_ref() else {
+            // What is left unread would be a second error at the same place.
+            content.parse::<TokenStream>()?;
+            let place = entries.map_or_else(|error| error.span(), |_| name.span());
+            return Err(syn::Error::new(place, format_args!("an objective is a list of values: {USAGE}")));
+        };
+        if entries.is_empty() {
+            errors.error(name, format_args!("an objective has `success`, `latency` or both: {USAGE}"));
+        }
+        let mut objective = Self::default();
+        for Entry { name, value } in entries {
+            match objective.set_entry(name, value, errors) {
+                Ok(()) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        Ok(objective)
+    }
+
     fn set_entry(&mut self, name: &Ident, value: &Expr, errors: &Diagnostics) -> syn::Result<()> {
         match name.to_string().as_str() {
             "success" => self.success.set("success", name, Share::from_expr(value)?, errors),
@@ -90,24 +84,6 @@ impl Objective {
         }
         Ok(())
     }
-
-    /// The objective as the runtime takes it.
-    pub(crate) fn emit(&self, runtime: &TokenStream) -> TokenStream {
-        let share =
-            |Share { percent, ratio }: &Share| quote!(#runtime::Share { percent: #percent, ratio: #ratio });
-        let latency = |latency: &Latency| {
-            let (Latency { text, nanos, .. }, share) = (latency, share(&latency.share));
-            quote!(#runtime::Latency { text: #text, nanos: #nanos, share: #share })
-        };
-        let success = emit_option(self.success.get().map(share));
-        let latency = emit_option(self.latency.get().map(latency));
-        quote!(&#runtime::Objective { success: #success, latency: #latency })
-    }
-}
-
-fn emit_option(value: Option<TokenStream>) -> TokenStream {
-    let some = value.map(|value| quote!(::core::option::Option::Some(#value)));
-    some.unwrap_or_else(|| quote!(::core::option::Option::None))
 }
 
 fn unknown_entry_message(given: &str) -> String {

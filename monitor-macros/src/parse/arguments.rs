@@ -1,4 +1,4 @@
-//! The parser of each option's value; the table in [`options`](crate::options) says which is whose.
+//! The parser of each option's value; the table in [`grammar`](super::grammar) says which is whose.
 
 use std::iter;
 
@@ -8,9 +8,10 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
 
+use super::field::Field;
+use super::objective::Objective;
+use super::options::{Id, Options};
 use crate::diagnostics::Diagnostics;
-use crate::field::Field;
-use crate::options::{Id, Options};
 
 const LEVELS: [(&str, &str); 5] =
     [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
@@ -192,5 +193,16 @@ pub(crate) fn parse_fields(
         ));
     }
     options.fields.set("fields", name, fields?.into_iter().collect(), errors);
+    Ok(())
+}
+
+pub(crate) fn parse_objective(
+    options: &mut Options,
+    name: &Ident,
+    input: ParseStream<'_>,
+    errors: &Diagnostics,
+) -> syn::Result<()> {
+    let objective = Objective::parse(name, input, errors)?;
+    options.objective.set("objective", name, objective, errors);
     Ok(())
 }

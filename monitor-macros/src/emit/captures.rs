@@ -1,16 +1,12 @@
-//! What a function's parameters bind, and how its body takes them over without a change in meaning.
+//! How a body takes over its parameters without a change in meaning.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
-use syn::ext::IdentExt as _;
-use syn::visit::{self, Visit};
+use quote::quote;
 use syn::visit_mut::{self, VisitMut};
-use syn::{
-    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Pat, PatIdent, PathArguments,
-    ReceiverKind, Signature, Type,
-};
+use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature};
 
-use crate::function::Function;
+use crate::analysis::parameters::{contains_borrow, has_no_user_drop, is_reference_or_primitive};
+use crate::parse::function::Function;
 
 /// Makes the body capture its parameters whole, in the order in which a function drops them: the last one first.
 ///
@@ -44,96 +40,6 @@ pub(crate) fn name_wildcards(signature: &mut Signature) {
             *parameter.pat = syn::parse_quote!(#name);
         }
     }
-}
-
-fn find_owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
-    let receiver = signature.receiver()?;
-    let is_owned = match &receiver.kind {
-        ReceiverKind::Value => true,
-        ReceiverKind::Typed(_, declared) => !is_reference_or_primitive(declared),
-        _ => false,
-    };
-    is_owned.then(|| (receiver.self_token.into(), Vec::new()))
-}
-
-/// Whether a value of the type has no parts and is dropped unseen: a reference, a number, a truth or a character.
-fn is_reference_or_primitive(declared: &Type) -> bool {
-    match declared {
-        Type::Reference(_) => true,
-        Type::Path(path) => PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
-        _ => false,
-    }
-}
-
-/// Whether nobody can tell when the function drops its parameters, but by the memory that they give back.
-pub(crate) fn have_no_user_drop(signature: &Signature) -> bool {
-    signature.inputs.iter().all(|input| match input {
-        FnArg::Receiver(receiver) => match &receiver.kind {
-            ReceiverKind::Value => false,
-            ReceiverKind::Typed(_, declared) => has_no_user_drop(declared),
-            _ => true,
-        },
-        FnArg::Typed(parameter) => has_no_user_drop(&parameter.ty),
-    })
-}
-
-/// Whether the type is a plain one, or one of the standard library's that holds nothing else.
-fn has_no_user_drop(declared: &Type) -> bool {
-    match declared {
-        declared if is_reference_or_primitive(declared) => true,
-        Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
-        Type::Tuple(tuple) => tuple.elems.iter().all(has_no_user_drop),
-        Type::Array(array) => has_no_user_drop(&array.elem),
-        Type::Slice(slice) => has_no_user_drop(&slice.elem),
-        Type::Group(group) => has_no_user_drop(&group.elem),
-        Type::Paren(paren) => has_no_user_drop(&paren.elem),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| match &last.arguments {
-            PathArguments::None => STD_LEAVES.iter().any(|name| last.ident == name),
-            PathArguments::AngleBracketed(arguments) => {
-                let is_container = STD_CONTAINERS
-                    .iter()
-                    .any(|(name, held)| last.ident == name && type_arguments(arguments).count() == *held);
-                is_container && type_arguments(arguments).all(has_no_user_drop)
-            }
-            PathArguments::Parenthesized(_) => false,
-        }),
-        _ => false,
-    }
-}
-
-fn type_arguments(arguments: &AngleBracketedGenericArguments) -> impl Iterator<Item = &Type> {
-    arguments.args.iter().filter_map(|argument| match argument {
-        GenericArgument::Type(held) => Some(held),
-        _ => None,
-    })
-}
-
-/// Types of the standard library that own memory, if anything. Of a `Path`, a function can own only one of another crate.
-const STD_LEAVES: [&str; 7] = ["str", "String", "PathBuf", "OsString", "Duration", "Instant", "SystemTime"];
-
-/// Types of the standard library that drop what they hold, by how many types that are. With fewer, it is an alias, which may
-/// hold more than it says, as `io::Result<u8>` does.
-const STD_CONTAINERS: [(&str, usize); 11] = [
-    ("Vec", 1),
-    ("Box", 1),
-    ("Option", 1),
-    ("Result", 2),
-    ("Rc", 1),
-    ("Arc", 1),
-    ("Cow", 1),
-    ("HashMap", 2),
-    ("BTreeMap", 2),
-    ("HashSet", 1),
-    ("BTreeSet", 1),
-];
-
-const PRIMITIVES: [&str; 16] = [
-    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-    "f32", "f64",
-];
-
-fn is_underscored(name: &Ident) -> bool {
-    name.to_string().starts_with('_')
 }
 
 /// Gives a body that captures its parameters those that it may assign to: `mut text: &str`.
@@ -178,39 +84,14 @@ impl VisitMut for Rebind {
     }
 }
 
-/// Whether a reference or a lifetime stands in the type.
-pub(crate) fn contains_borrow(declared: &Type) -> bool {
-    fn any(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),
-            TokenTree::Group(group) => any(group.stream()),
-            TokenTree::Ident(_) | TokenTree::Literal(_) => false,
-        })
-    }
-    any(declared.to_token_stream())
-}
-
-/// The names that the parameters bind; none, where a macro may bind more.
-pub(crate) fn parameter_names(signature: &Signature) -> Option<Vec<String>> {
-    struct Names(Vec<String>, bool);
-    impl<'ast> Visit<'ast> for Names {
-        fn visit_pat_ident(&mut self, binding: &'ast PatIdent) {
-            self.0.push(binding.ident.unraw().to_string());
-            visit::visit_pat_ident(self, binding);
-        }
-
-        fn visit_pat(&mut self, pattern: &'ast Pat) {
-            self.1 |= matches!(pattern, Pat::Macro(_) | Pat::Verbatim(_));
-            visit::visit_pat(self, pattern);
-        }
-    }
-    let mut names = Names(Vec::new(), false);
-    for input in &signature.inputs {
-        if let FnArg::Typed(parameter) = input {
-            names.visit_pat(&parameter.pat);
-        }
-    }
-    (!names.1).then_some(names.0)
+fn find_owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)> {
+    let receiver = signature.receiver()?;
+    let is_owned = match &receiver.kind {
+        ReceiverKind::Value => true,
+        ReceiverKind::Typed(_, declared) => !is_reference_or_primitive(declared),
+        _ => false,
+    };
+    is_owned.then(|| (receiver.self_token.into(), Vec::new()))
 }
 
 /// Every name the parameters bind to more than a plain value, with the `#[cfg]`s it depends on.
@@ -254,6 +135,10 @@ fn collect_names(pattern: &Pat, names: &mut Vec<Ident>) {
         // Nothing else binds in a parameter.
         _ => {}
     }
+}
+
+fn is_underscored(name: &Ident) -> bool {
+    name.to_string().starts_with('_')
 }
 
 /// Whether the name stands anywhere in the tokens, also as `{name}` in the text of a format macro.

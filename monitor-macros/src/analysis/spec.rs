@@ -6,15 +6,16 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ReturnType, Signature, Type, visit_mut};
 
+use super::operation::infer_operation;
+use super::parameters::parameter_names;
+use super::return_type;
+use super::shape::Shape;
 use crate::diagnostics::{Diagnostics, locate_at};
-use crate::field::Field;
-use crate::function::Function;
 use crate::kind::Kind;
-use crate::objective::Objective;
-use crate::operation::infer_operation;
-use crate::options::{Id, Options};
-use crate::parameters::parameter_names;
-use crate::shape::{self, Shape};
+use crate::parse::field::Field;
+use crate::parse::function::Function;
+use crate::parse::objective::Objective;
+use crate::parse::options::{Id, Options};
 
 /// Longer ids would be recorded under the overflow value.
 const MAX_ID_BYTES: usize = 256;
@@ -199,7 +200,7 @@ fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -
             "`stream` needs a function that returns a stream, alone or as the `Ok` of a `Result`; remove it here",
         );
     }
-    if let Some(opaque) = shape::find_boxed_opaque(&function.signature) {
+    if let Some(opaque) = return_type::find_boxed_opaque(&function.signature) {
         errors.error(
             opaque,
             "a box hides an opaque future or stream, so its end would not be seen; return the `impl …` without the \
@@ -212,12 +213,12 @@ fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -
 fn resolve_declared_stream(options: &Options, output: &ReturnType) -> Option<TokenStream> {
     let place = options.stream.token()?.span();
     let ReturnType::Type(_, declared) = output else { return None };
-    Some(locate_at(place, shape::find_stream_alias(declared)?))
+    Some(locate_at(place, return_type::find_stream_alias(declared)?))
 }
 
 fn resolve_stream_macro(output: &ReturnType) -> Option<Type> {
     let ReturnType::Type(_, declared) = output else { return None };
-    shape::find_stream_macro(declared).cloned()
+    return_type::find_stream_macro(declared).cloned()
 }
 
 /// The declared type with each `impl Trait` left for the compiler to infer.
@@ -232,10 +233,10 @@ fn resolve_body_type(signature: &Signature) -> Option<Type> {
 fn resolve_judged_type(output: &ReturnType) -> JudgedType {
     let judged = match output {
         ReturnType::Default => None,
-        ReturnType::Type(_, declared) => shape::find_judged_type(declared),
+        ReturnType::Type(_, declared) => return_type::find_judged_type(declared),
     };
     match judged {
-        Some(known) if !shape::is_partly_inferred(&known) => JudgedType::Known(known),
+        Some(known) if !return_type::is_partly_inferred(&known) => JudgedType::Known(known),
         Some(partial) => JudgedType::Partial(infer_opaque_parts(partial)),
         None => JudgedType::Partial(syn::parse_quote!(_)),
     }

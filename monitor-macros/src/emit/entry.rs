@@ -1,16 +1,15 @@
-//! What emitted code hands to the runtime around a body: how its call is entered, and how its result is judged.
+//! How a call is entered: its site, its settings and its span.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
-use crate::diagnostics::locate_at;
-use crate::field::{Field, RecordAs};
-use crate::function::Function;
-use crate::options::Id;
-use crate::spec::{OutcomeRule, Spec};
+use crate::analysis::spec::Spec;
+use crate::parse::field::{Field, RecordAs};
+use crate::parse::function::Function;
+use crate::parse::objective::{Latency, Objective, Share};
+use crate::parse::options::Id;
 
 /// The site of the function, entered under its id.
 pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
@@ -41,7 +40,7 @@ fn emit_settings(spec: &Spec) -> TokenStream {
         (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
         (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
         objective.as_ref().map(|objective| {
-            let objective = objective.emit(runtime);
+            let objective = emit_objective(objective, runtime);
             quote!(, objective = ::core::option::Option::Some(#objective))
         }),
         (!fields.is_empty()).then(|| quote!(, fields = &[#id_field #(, #field_names)*])),
@@ -49,6 +48,24 @@ fn emit_settings(spec: &Spec) -> TokenStream {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The objective as the runtime takes it.
+fn emit_objective(objective: &Objective, runtime: &TokenStream) -> TokenStream {
+    let share =
+        |Share { percent, ratio }: &Share| quote!(#runtime::Share { percent: #percent, ratio: #ratio });
+    let latency = |latency: &Latency| {
+        let (Latency { text, nanos, .. }, share) = (latency, share(&latency.share));
+        quote!(#runtime::Latency { text: #text, nanos: #nanos, share: #share })
+    };
+    let success = emit_option(objective.success.get().map(share));
+    let latency = emit_option(objective.latency.get().map(latency));
+    quote!(&#runtime::Objective { success: #success, latency: #latency })
+}
+
+fn emit_option(value: Option<TokenStream>) -> TokenStream {
+    let some = value.map(|value| quote!(::core::option::Option::Some(#value)));
+    some.unwrap_or_else(|| quote!(::core::option::Option::None))
 }
 
 /// How the span is opened when somebody listens; only then are the fields evaluated.
@@ -68,55 +85,4 @@ fn emit_opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
             #(, ::core::option::Option::Some(#runtime::value(#values)))*
         ])
     }
-}
-
-/// A closure from the result, by reference, to what it says of its call.
-pub(crate) fn emit_judge(spec: &Spec) -> TokenStream {
-    emit_judge_with(spec, &TokenStream::new())
-}
-
-/// The judge of a result whose type is said.
-pub(crate) fn emit_typed_judge(spec: &Spec, declared: &Type) -> TokenStream {
-    emit_judge_with(spec, &quote!(: &#declared))
-}
-
-fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
-    let runtime = &spec.runtime;
-    let result = Ident::new("result", Span::mixed_site());
-    let outcome = emit_outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
-    quote!(|#result #declared| #runtime::verdict!(#result #outcome))
-}
-
-/// The end of a call that is counted by what its result says.
-pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
-    let runtime = &spec.runtime;
-    match emit_outcome(spec, &quote!(&#result)) {
-        None => quote!(#runtime::read(&#result).monitor_settle(&#result, &mut #call);),
-        Some(outcome) => {
-            quote!(#runtime::settle(&mut #call, #outcome, #runtime::read(&#result).monitor_fault(&#result));)
-        }
-    }
-}
-
-/// What the result of a body that is in its place says of its call.
-pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
-    let runtime = &spec.runtime;
-    match emit_outcome(spec, &quote!(&#result)) {
-        None => quote!(#runtime::read(&#result).monitor_verdict(&#result)),
-        Some(outcome) => quote! {
-            #runtime::Verdict { outcome: #outcome, fault: #runtime::read(&#result).monitor_fault(&#result) }
-        },
-    }
-}
-
-/// How a call ended, where it is not the result's type that says so.
-fn emit_outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
-    let runtime = &spec.runtime;
-    let (decide, predicate) = match &spec.outcome_rule {
-        OutcomeRule::ByType => return None,
-        OutcomeRule::ErrorIf(predicate) => (quote!(error_if), predicate),
-        OutcomeRule::OkIf(predicate) => (quote!(ok_if), predicate),
-    };
-    // Where the predicate is, as there the compiler reports that it is of another type.
-    Some(locate_at(predicate.span(), quote!(#runtime::#decide(#result, #predicate))))
 }

@@ -1,12 +1,12 @@
 //! What an attribute stands on.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Attribute, Ident, Stmt, Visibility};
+use syn::{Attribute, Stmt, Visibility};
 
-use crate::block::ImplBlock;
-use crate::function::Function;
+use super::function::Function;
+use super::impl_block::ImplBlock;
+use super::keyword::{find_gen_fn_error, is_keyword, is_qualifier};
 
 /// An item as written.
 pub(crate) enum Item {
@@ -76,51 +76,10 @@ const fn bodiless_function_message(is_foreign: bool) -> &'static str {
     }
 }
 
-/// The error of a `gen fn`, at that word.
-pub(crate) fn find_gen_fn_error(item: &TokenStream) -> Option<syn::Error> {
-    let mut qualifiers = item.clone().into_iter().take_while(is_qualifier);
-    qualifiers.find(|token| is_keyword(token, "gen")).map(|word| {
-        syn::Error::new_spanned(
-            word,
-            "a `gen fn` cannot be tracked; put the attribute on a function that consumes it, or leave it out \
-             with `#[track(skip)]` in a tracked impl block",
-        )
-    })
-}
-
 fn is_expression(item: TokenStream) -> bool {
     if syn::parse2::<syn::Item>(item.clone()).is_ok() {
         return false;
     }
     syn::parse2::<syn::Expr>(item.clone()).is_ok()
         || matches!(syn::parse2(item), Ok(Stmt::Local(_) | Stmt::Expr(..) | Stmt::Macro(_)))
-}
-
-/// Whether the token may stand before `fn`.
-fn is_qualifier(token: &TokenTree) -> bool {
-    match token {
-        TokenTree::Ident(_) => ["default", "const", "async", "gen", "unsafe", "safe", "extern"]
-            .iter()
-            .any(|word| is_keyword(token, word)),
-        // An ABI.
-        TokenTree::Literal(_) => true,
-        TokenTree::Group(_) | TokenTree::Punct(_) => false,
-    }
-}
-
-pub(crate) fn is_keyword(token: &TokenTree, word: &str) -> bool {
-    matches!(token, TokenTree::Ident(ident) if ident == word)
-}
-
-/// Skips what may stand before the keyword that says what an item is, and gives that word.
-pub(crate) fn parse_item_keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
-    item.call(Attribute::parse_outer)?;
-    item.parse::<Visibility>()?;
-    loop {
-        let word = item.call(Ident::parse_any)?;
-        if !["default", "const", "unsafe"].iter().any(|qualifier| word == qualifier) {
-            item.parse::<TokenStream>()?;
-            return Ok(word);
-        }
-    }
 }

@@ -9,7 +9,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use crate::function::split_inner_attributes;
+use crate::parse::function::split_inner_attributes;
 
 /// A statement that cannot be built, at the place of `what`.
 fn emit_refusal(what: &TokenStream, message: &str) -> TokenStream {
@@ -51,42 +51,4 @@ pub(crate) fn refuse_expression(expression: &TokenStream) -> TokenStream {
         .last()
         .is_some_and(|last| matches!(last, TokenTree::Punct(end) if end.as_char() == ';'));
     if is_statement { quote!(#refusal #expression) } else { quote!({ #refusal #expression }) }
-}
-
-#[cfg(all(test, not(feature = "off")))]
-mod tests {
-    use crate::expand::expand_attribute;
-    use crate::kind::Kind;
-
-    fn emitted(item: &str) -> String {
-        expand_attribute(Kind::Skill, proc_macro2::TokenStream::new(), item.parse().unwrap()).to_string()
-    }
-
-    #[test]
-    fn syntax_that_is_unknown_here_is_refused_and_never_given_back_silently() {
-        for item in [
-            "fn later(a: impl for<'a> async Fn(&'a u8)) { #![allow(unused)] }",
-            "impl Tool { fn later(a: impl for<'a> async Fn(&'a u8)) {} fn now(&self) {} }",
-            "impl newer Tool { fn call(&self) {} }",
-            "|number: u32| number",
-            "let number = 1;",
-        ] {
-            assert!(emitted(item).contains("cannot be tracked"), "{item}");
-        }
-        assert!(emitted("impl Tool { gen fn all() -> u8 {} fn behind() {} }").contains("compile_error"));
-        assert!(emitted("gen fn all() -> u8 {}").contains("compile_error"));
-    }
-
-    #[test]
-    fn a_method_behind_one_that_does_not_parse_is_tracked() {
-        let block = "impl Tool { #[track(skip)] gen fn all() -> Grid<{ N }> {} fn behind() {} }";
-        assert!(emitted(block).contains("Tool::behind"));
-        let block = "impl Tool { fn later(a: impl for<'a> async Fn()) -> Grid<{ N }> {} fn behind() {} }";
-        assert!(emitted(block).contains("Tool::behind"));
-    }
-
-    #[test]
-    fn an_unstable_const_impl_is_tracked() {
-        assert!(emitted("const impl Shown for Tool { fn shown(&self) {} }").contains("Tool::shown"));
-    }
 }

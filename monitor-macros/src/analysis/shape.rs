@@ -1,0 +1,211 @@
+//! What a function gives its caller, which decides when its call ends.
+
+use syn::{Attribute, ReturnType, Signature, Type};
+
+use super::body::{contains_await, may_return_early};
+use super::parameters::have_no_user_drop;
+use super::return_type::{
+    FUTURE_TRAITS, StreamType, cannot_return_error, contains_opaque, find_stream, find_stream_alias,
+    find_stream_macro, is_box_by_name, is_impl_of, is_value_type, returns_borrow, returns_opaque,
+    ungroup_type,
+};
+use crate::parse::function::Function;
+
+/// How a function is tracked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Until its body returns.
+    Value,
+    /// Until its body ends, which is left in its place: a closure hides it from lints, and the caller from `#[track_caller]`.
+    InPlace,
+    /// Until its body ends, which is left in its place and cannot end in an error; so a guard is enough.
+    Guarded,
+    /// As its return type turns out to be: a boxed future, a boxed stream, or a value.
+    ByType,
+    /// `async fn`: until its future is ready.
+    Async,
+    /// `-> impl Future`: until the future is ready.
+    Future,
+    /// `-> impl IntoFuture`: until the future that it becomes is ready.
+    IntoFuture,
+    /// Until the stream ends.
+    Stream(StreamType),
+    /// `async fn`: until the stream that it gives ends.
+    AsyncStream(StreamType),
+    /// Until the stream that it gives as an `Ok` ends.
+    TryStream(StreamType),
+}
+
+impl Shape {
+    /// Reads the signature; `stream` is what the user says where an alias hides it.
+    pub(crate) fn of_function(function: &Function, declares_stream: bool, is_judged: bool) -> Self {
+        let shape = Self::of_signature(&function.signature, declares_stream, is_judged);
+        let tracks_caller = has_track_caller(function);
+        // A destructor that somebody may see is a part of the call, which takes a closure that owns the parameters.
+        let may_stay_in_place = tracks_caller || have_no_user_drop(&function.signature);
+        // Of a borrow that does not hold, the compiler speaks best where it is the end of a function or a closure.
+        let is_in_place = || {
+            let output = &function.signature.output;
+            may_stay_in_place
+                && !may_return_early(&function.body)
+                && (tracks_caller || !returns_borrow(output))
+        };
+        match (shape, &function.signature.output) {
+            // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
+            (Self::Value, output) if !is_judged && returns_opaque(output) => Self::Guarded,
+            (Self::Value, output)
+                if !is_judged
+                    && may_stay_in_place
+                    && cannot_return_error(output)
+                    && !may_change_return_type(&function.attributes) =>
+            {
+                Self::Guarded
+            }
+            (Self::Value, _) if is_in_place() => Self::InPlace,
+            (Self::Async, _) if !contains_await(&function.body) && is_in_place() => Self::InPlace,
+            (Self::ByType, output)
+                if tracks_caller
+                    && !declares_stream
+                    && !is_box_by_name(output)
+                    && !may_return_early(&function.body) =>
+            {
+                Self::InPlace
+            }
+            _ => shape,
+        }
+    }
+
+    fn of_signature(signature: &Signature, declares_stream: bool, is_judged: bool) -> Self {
+        let declared = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, declared) => Some(&**declared),
+        };
+        // Whether there is a stream behind a type macro is for the compiler to find out. A predicate that judges a value does not
+        // judge an item as well, so with one it is for the user to say.
+        let is_stream_macro =
+            !is_judged && declared.is_some_and(|declared| find_stream_macro(declared).is_some());
+        let declares_stream = declares_stream || is_stream_macro;
+        match (signature.asyncness.is_some(), declared) {
+            (true, Some(declared)) => {
+                find_stream(declared, declares_stream).map_or(Self::Async, Self::AsyncStream)
+            }
+            (true, None) => Self::Async,
+            (false, Some(declared)) => Self::of_sync(declared, declares_stream),
+            (false, None) => Self::Value,
+        }
+    }
+
+    fn of_sync(declared: &Type, declares_stream: bool) -> Self {
+        let declared = ungroup_type(declared);
+        match find_stream(declared, declares_stream) {
+            Some(stream @ StreamType { is_in_result: true, .. }) => return Self::TryStream(stream),
+            Some(StreamType { is_boxed: true, .. }) if find_stream_alias(declared).is_some() => {
+                return Self::ByType;
+            }
+            Some(stream) => return Self::Stream(stream),
+            None => {}
+        }
+        match declared {
+            _ if is_impl_of(declared, &FUTURE_TRAITS) => Self::Future,
+            _ if is_impl_of(declared, &["IntoFuture"]) => Self::IntoFuture,
+            Type::Path(_) if is_value_type(declared) || contains_opaque(declared) => Self::Value,
+            Type::Path(_) | Type::Macro(_) => Self::ByType,
+            _ => Self::Value,
+        }
+    }
+}
+
+/// Attributes of the compiler, and the first words of those of its tools. None of them changes what the function returns.
+const INERT_ATTRIBUTES: [&str; 30] = [
+    "allow",
+    "automatically_derived",
+    "bench",
+    "cfg",
+    "clippy",
+    "cold",
+    "coverage",
+    "deny",
+    "deprecated",
+    "diagnostic",
+    "doc",
+    "expect",
+    "export_name",
+    "forbid",
+    "ignore",
+    "inline",
+    "instruction_set",
+    "link_section",
+    "must_use",
+    "no_mangle",
+    "optimize",
+    "rustdoc",
+    "rustfmt",
+    "should_panic",
+    "target_feature",
+    "test",
+    "track",
+    "track_caller",
+    "unsafe",
+    "warn",
+];
+
+/// Whether an attribute of another crate is still to run, which may make the function return another type than it says now:
+/// `culpa::throws` makes a `Result` of it. A body that is held against the declared type then does not compile, where one under
+/// a guard would count each error as a success.
+fn may_change_return_type(attributes: &[Attribute]) -> bool {
+    let is_inert = |attribute: &Attribute| {
+        attribute
+            .path()
+            .segments
+            .first()
+            .is_some_and(|first| INERT_ATTRIBUTES.iter().any(|inert| first.ident == inert))
+    };
+    !attributes.iter().all(is_inert)
+}
+
+fn has_track_caller(function: &Function) -> bool {
+    function.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(signature: &str) -> Shape {
+        Shape::of_signature(&syn::parse_str(signature).unwrap(), false, false)
+    }
+
+    const fn stream(is_boxed: bool, is_in_result: bool) -> StreamType {
+        StreamType { is_boxed, is_in_result }
+    }
+
+    #[test]
+    fn a_signature_says_when_its_call_ends() {
+        assert_eq!(shape("fn f()"), Shape::Value);
+        assert_eq!(shape("fn f() -> Result<u8, Error>"), Shape::Value);
+        assert_eq!(shape("fn f() -> &'static str"), Shape::Value);
+        assert_eq!(shape("fn f() -> my::Alias<u8>"), Shape::ByType);
+        assert_eq!(shape("fn f() -> Pin<Box<dyn Future<Output = u8>>>"), Shape::ByType);
+        assert_eq!(shape("fn f() -> impl Future<Output = u8> + Send"), Shape::Future);
+        assert_eq!(shape("async fn f() -> Result<u8, Error>"), Shape::Async);
+        assert_eq!(shape("fn f() -> impl Stream<Item = u8>"), Shape::Stream(stream(false, false)));
+        assert_eq!(shape("fn f() -> BoxStream<'static, u8>"), Shape::Stream(stream(true, false)));
+        let result = "async fn f() -> io::Result<impl futures::Stream<Item = u8>>";
+        assert_eq!(shape(result), Shape::AsyncStream(stream(false, true)));
+        let result = "fn f() -> Result<BoxStream<'static, u8>, Error>";
+        assert_eq!(shape(result), Shape::TryStream(stream(true, true)));
+        assert_eq!(shape("fn f() -> impl futures::TryFuture<Ok = u8, Error = E> + 'a"), Shape::Future);
+        assert_eq!(shape("fn f() -> (impl Send + FusedFuture<Output = u8>)"), Shape::Future);
+        assert_eq!(shape("fn f() -> impl IntoFuture<Output = u8>"), Shape::IntoFuture);
+        assert_eq!(shape("fn f() -> impl FusedStream<Item = u8>"), Shape::Stream(stream(false, false)));
+        assert_eq!(shape("async fn f() -> (impl TryStream)"), Shape::AsyncStream(stream(false, false)));
+        assert_eq!(shape("fn f() -> Result<(impl TryStream), E>"), Shape::TryStream(stream(false, true)));
+        assert_eq!(shape("fn f() -> Box<(dyn TryStream + Send)>"), Shape::Stream(stream(true, false)));
+        assert_eq!(shape("fn f() -> impl Iterator<Item = u8>"), Shape::Value);
+        assert_eq!(shape("fn f() -> Boxed!(u8)"), Shape::ByType);
+        assert_eq!(shape("async fn f() -> Boxed!(u8)"), Shape::AsyncStream(stream(true, false)));
+        assert_eq!(shape("fn f() -> Result<Boxed!(u8), E>"), Shape::TryStream(stream(true, true)));
+        let boxed = "async fn f() -> Result<Pin<Box<dyn Stream<Item = u8> + Send>>, Error>";
+        assert_eq!(shape(boxed), Shape::AsyncStream(stream(true, true)));
+    }
+}

@@ -1,0 +1,251 @@
+//! Emits a tracked function.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use super::body::{emit_body_after, emit_tail_body, wrap_in_braces};
+use super::captures::{emit_captures, name_wildcards, rebind_mutable};
+use super::entry::emit_entry;
+use super::lifetimes::elide_lifetimes;
+use super::verdict::{emit_judge, emit_settle, emit_typed_judge, emit_verdict};
+use crate::analysis::body::tail_may_hold_temporaries;
+use crate::analysis::return_type::{StreamType, may_return_future, returns_opaque};
+use crate::analysis::shape::Shape;
+use crate::analysis::spec::{JudgedType, Spec};
+use crate::parse::function::Function;
+
+/// Emits a tracked function: the item as written, its body handed to one call into the runtime.
+pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
+    let mut function = function.clone();
+    name_wildcards(&mut function.signature);
+    let function = &function;
+    let Function { attributes, visibility, defaultness, inner_attributes, .. } = function;
+    let (signature, call) = if matches!(spec.shape, Shape::InPlace | Shape::Guarded) {
+        (function.signature.clone(), emit_sync_call(spec, function, &TokenStream::new()))
+    } else {
+        let (signature, rebound) = rebind_mutable(&function.signature);
+        let is_async = signature.asyncness.is_some();
+        let call = if is_async { emit_async_call } else { emit_sync_call };
+        (signature, call(spec, function, &rebound))
+    };
+    // What cannot be returned is matched away, since no generic function can return `!` itself.
+    let call = if spec.diverges { quote!(match { #call } {}) } else { call };
+    let braces = wrap_in_braces(function, quote!(#inner_attributes #call));
+    quote!(#(#attributes)* #visibility #defaultness #signature #braces)
+}
+
+fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
+    let judge = emit_judge(spec);
+    let returned = emit_body_type(spec, function);
+    let [entry, body] = ["entry", "body"].map(|name| Ident::new(name, Span::mixed_site()));
+    let call = match spec.shape {
+        Shape::Future | Shape::IntoFuture | Shape::Stream(StreamType { is_boxed: false, .. }) => {
+            let (track, judge) = emit_typed_tracking(spec, function, judge);
+            quote!(#track(#entry, #body, #judge))
+        }
+        Shape::Stream(_) => quote!(#runtime::track_boxed_stream(#entry, #body, #judge)),
+        Shape::InPlace => return emit_in_place(spec, function),
+        Shape::Guarded => return emit_guarded(spec, function),
+        Shape::ByType => quote! {{
+            use #runtime::returned::*;
+            (&&&#runtime::Returned::by(&#body)).monitor_track(#entry, #body, #judge)
+        }},
+        Shape::TryStream(stream) => {
+            let ends = emit_try_stream_ends(spec, stream);
+            quote!(#runtime::track_opened(#entry, #body, #ends))
+        }
+        Shape::Value | Shape::Async | Shape::AsyncStream(_) => {
+            quote!(#runtime::track(#entry, #body, #judge))
+        }
+    };
+    let closure = emit_body_closure(spec, function, returned.as_ref(), rebound);
+    // That the body is one is nobody's business.
+    let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
+    let ended = emit_tail_expression(spec, &call);
+    emit_after_entry(
+        spec,
+        function,
+        &TokenStream::new(),
+        &quote!(#allowed let #body = #runtime::once(#closure); #ended),
+    )
+}
+
+/// The runtime's function for what is promised of a future or a stream, and the judge of it.
+///
+/// What it is to be is said ahead, since the judge is checked before the compiler has worked the body's type out: by the
+/// judge's argument, where it is the declared type as it is in the signature, so that it is not found in both or in neither.
+fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
+    let runtime = &spec.runtime;
+    let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
+    let name = match (&spec.judged, spec.shape) {
+        (_, Shape::IntoFuture) => "track_into_future",
+        (JudgedType::Known(_), Shape::Future) => "track_promised_future",
+        (JudgedType::Partial(_), Shape::Future) => "track_returned_future",
+        (JudgedType::Known(_), _) => "track_promised_stream",
+        (JudgedType::Partial(_), _) => "track_stream",
+    };
+    let name = Ident::new(name, Span::mixed_site());
+    match &spec.judged {
+        JudgedType::Known(judged) => {
+            (quote!(#runtime::#name), emit_typed_judge(spec, &elide_lifetimes(&function.signature, judged)))
+        }
+        JudgedType::Partial(judged) => {
+            let more = is_future.then(|| quote!(, _));
+            (quote!(#runtime::#name::<#judged, _ #more>), judge)
+        }
+    }
+}
+
+/// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
+fn emit_body_closure(
+    spec: &Spec,
+    function: &Function,
+    returned: Option<&TokenStream>,
+    rebound: &TokenStream,
+) -> TokenStream {
+    let captured = emit_captures(function, &spec.runtime);
+    let braces = emit_body_after(&quote!(#captured #rebound), function);
+    let arrow = returned.map(|returned| quote!(-> #returned));
+    quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
+}
+
+/// The call behind the entry, whose own statement ends whatever its expressions borrow.
+fn emit_after_entry(
+    spec: &Spec,
+    function: &Function,
+    mutable: &TokenStream,
+    call: &TokenStream,
+) -> TokenStream {
+    let runtime = &spec.runtime;
+    let name = Ident::new("entry", Span::mixed_site());
+    let entry = emit_entry(spec, function);
+    let check = spec.declared_stream.as_ref().map(|declared| quote!(#runtime::is_stream::<#declared>();));
+    quote!(#check let #mutable #name = #entry; #call)
+}
+
+/// The end of the function, as its last expression: a `return` would leave more than the body where another attribute puts
+/// that into a block of its own.
+///
+/// Nobody who asks their linter for a `return` is told of this one: an arm may say so, where an expression may not.
+fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
+    if spec.diverges {
+        return call.clone();
+    }
+    let result = Ident::new("result", Span::mixed_site());
+    quote!(match #call { #[allow(clippy::implicit_return)] #result => #result })
+}
+
+/// The body where it is, between the two ends of its call.
+fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
+    let runtime = &spec.runtime;
+    let [entry, begun, result] =
+        ["entry", "begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let colon = emit_body_type(spec, function).map(|returned| quote!(: #returned));
+    let body = wrap_in_braces(function, function.body.clone());
+    let verdict = emit_verdict(spec, &result);
+    let ended = emit_tail_expression(spec, &result.to_token_stream());
+    // An arm may be nothing but a panic, behind which all is unreachable.
+    let call = quote! {
+        let #begun = #runtime::begin(&mut #entry);
+        let #result #colon = match () { () => #body };
+        #[allow(unreachable_code)]
+        #begun.end(&#verdict);
+        #ended
+    };
+    emit_after_entry(spec, function, &quote!(mut), &call)
+}
+
+/// The body as the function's own, under a guard.
+///
+/// As an arm, it drops the temporaries of its last expression before the guard in every edition. But lints see less of an arm,
+/// and an arm does not see the promises of an `impl Trait`, from which a closure takes the types of its arguments.
+fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
+    let runtime = &spec.runtime;
+    let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
+    let begun = quote!(#runtime::guard(&mut #entry));
+    let call = if returns_opaque(&function.signature.output) || !tail_may_hold_temporaries(&function.body) {
+        let body = emit_tail_body(function);
+        quote!(let #guard = #begun; #body)
+    } else {
+        let body = wrap_in_braces(function, function.body.clone());
+        quote!(match #begun { #[allow(clippy::implicit_return)] #guard => #body })
+    };
+    emit_after_entry(spec, function, &quote!(mut), &call)
+}
+
+fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
+    let returned = emit_body_type(spec, function);
+    // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
+    let colon = returned.as_ref().map(|returned| quote!(: #returned));
+    let never = returned.map(|returned| emit_unreached_return(&returned, runtime));
+    let captured = emit_captures(function, runtime);
+    let braces = emit_body_after(&quote!(#captured #never #rebound), function);
+    let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
+    let [entry, pinned, result] =
+        ["entry", "body", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let (settled, given) = match spec.shape {
+        Shape::AsyncStream(stream) if stream.is_in_result => {
+            let ends = emit_try_stream_ends(spec, stream);
+            (TokenStream::new(), quote!(#runtime::hand_on_ok(#entry, #result, #ends)))
+        }
+        Shape::AsyncStream(stream) => (TokenStream::new(), emit_hand_on(spec, stream, &entry, &result)),
+        _ => (emit_settle(spec, &entry, &result), quote!(#result)),
+    };
+    let ended = emit_tail_expression(spec, &given);
+    let is_future_of_one = may_return_future(&function.signature.output);
+    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
+    emit_after_entry(
+        spec,
+        function,
+        &quote!(mut),
+        &quote! {
+            #allowed let #pinned = #body;
+            let #result #colon = #runtime::across(&mut #entry, #runtime::pin!(#pinned)).await;
+            #settled #ended
+        },
+    )
+}
+
+/// A return that is never reached, which tells an asynchronous block its type before its body does.
+///
+/// Its value is the declared type's to the compiler, which points there when the body does not fit. That takes a plain name,
+/// so it is one that nobody else has.
+fn emit_unreached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    let value = Ident::new("monitor_never_returned", returned.span());
+    quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
+}
+
+/// What a call does once there is a stream: it goes on in it.
+fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) -> TokenStream {
+    let (runtime, judge) = (&spec.runtime, emit_judge(spec));
+    let from_macro = spec.stream_macro.as_ref().map(quote::ToTokens::to_token_stream);
+    match spec.declared_stream.as_ref().or(from_macro.as_ref()) {
+        Some(stream_type) if stream.is_boxed => quote! {{
+            use #runtime::handed::*;
+            (&&#runtime::Returned::<#stream_type>::TYPE).monitor_hand_on(#call, #given, #judge)
+        }},
+        _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
+        _ => quote!(#runtime::hand_on(#call, #given, #judge)),
+    }
+}
+
+/// How the call of a function ends that gives a stream in a `Result`: by an `Err`, or in the stream of an `Ok`.
+fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
+    let runtime = &spec.runtime;
+    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
+    let tracked = emit_hand_on(spec, stream, &entry, &result);
+    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
+}
+
+/// The type of the body as the runtime sees it.
+fn emit_body_type(spec: &Spec, function: &Function) -> Option<TokenStream> {
+    let runtime = &spec.runtime;
+    if spec.diverges {
+        return Some(quote!(#runtime::Never));
+    }
+    let declared = spec.body_type.as_ref()?;
+    Some(elide_lifetimes(&function.signature, declared).to_token_stream())
+}

@@ -1,0 +1,136 @@
+//! Emits an impl block, with its methods tracked or as written.
+
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens as _, quote};
+use syn::ImplItemMacro;
+
+use super::function::emit_function;
+use super::refusal::refuse_function;
+use crate::analysis::spec::Spec;
+use crate::diagnostics::Diagnostics;
+use crate::kind::Kind;
+use crate::parse::function::Function;
+use crate::parse::impl_block::{ImplBlock, Member, Verbatim};
+use crate::parse::keyword::{find_gen_fn_error, is_keyword};
+use crate::parse::options::Options;
+use crate::parse::track_attribute::{Tracking, is_track_attribute};
+
+/// Emits the block with its methods tracked.
+pub(crate) fn emit_impl_block(
+    block: &ImplBlock,
+    kind: Kind,
+    options: &Options,
+    errors: &Diagnostics,
+) -> TokenStream {
+    check_block_options(options, errors);
+    emit_with_members(block, |member| match member {
+        Member::Method(method) => emit_method(kind, method, block.type_name.as_deref(), options, errors),
+        Member::Other(tokens) => tokens.clone(),
+        Member::Macro(call) => {
+            check_macro_call(kind, call, errors);
+            emit_untracked_member(member)
+        }
+        Member::Verbatim(verbatim) => emit_verbatim(kind, verbatim, errors),
+    })
+}
+
+/// Emits the block as written, without the `#[track(…)]` attributes, which the compiler does not know.
+pub(crate) fn emit_untracked_impl_block(block: &ImplBlock) -> TokenStream {
+    emit_with_members(block, emit_untracked_member)
+}
+
+fn emit_with_members(block: &ImplBlock, emit_member: impl Fn(&Member) -> TokenStream) -> TokenStream {
+    let ImplBlock { header, inner_attributes, members, .. } = block;
+    let members = members.iter().map(emit_member);
+    let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #(#members)*));
+    braces.set_span(block.braces.span());
+    quote!(#header #braces)
+}
+
+/// Refuses the options that only one method can have.
+fn check_block_options(options: &Options, errors: &Diagnostics) {
+    if let Some(id) = options.id.token() {
+        errors.error(
+            id,
+            "an id on an impl block would be shared by all its methods; put `#[track(\"…\")]` on the method",
+        );
+    }
+    if let Some(stream) = options.stream.token() {
+        errors.error(
+            stream,
+            "`stream` on an impl block would speak of all its methods; put `#[track(stream)]` on the method",
+        );
+    }
+}
+
+fn emit_method(
+    kind: Kind,
+    method: &Function,
+    type_name: Option<&str>,
+    block_options: &Options,
+    errors: &Diagnostics,
+) -> TokenStream {
+    let mut options = match Tracking::parse(kind, &method.attributes, errors) {
+        Tracking::Skip => return emit_untracked_method(method),
+        Tracking::Track(_) if method.has_incomplete_body() => return emit_untracked_method(method),
+        Tracking::Track(options) => *options,
+    };
+    // Without the type's name there is no id to count the method's calls under.
+    let Some(type_name) = type_name else { return refuse_function(emit_untracked_method(method)) };
+    options.inherit(block_options);
+    let spec = Spec::new(kind, &options, method, Some(type_name), errors);
+    emit_function(&spec, &without_track_attributes(method))
+}
+
+/// Refuses a macro's call, whose methods cannot be seen, unless it is left out.
+fn check_macro_call(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
+    if let Tracking::Track(_) = Tracking::parse(kind, &call.attrs, errors) {
+        errors.error(
+            &call.mac.path,
+            "the methods that a macro writes cannot be tracked from outside; put `#[track(skip)]` on its call, \
+             and the attribute on the methods in the macro",
+        );
+    }
+}
+
+/// Emits a member that does not parse: as written, or, where it is a function that should be tracked, such that it cannot be built.
+fn emit_verbatim(kind: Kind, verbatim: &Verbatim, errors: &Diagnostics) -> TokenStream {
+    let written = emit_untracked_verbatim(verbatim);
+    let Tracking::Track(_) = Tracking::parse(kind, &verbatim.attributes, errors) else { return written };
+    if let Some(error) = find_gen_fn_error(&verbatim.rest) {
+        errors.push(error);
+        return written;
+    }
+    let is_function = verbatim.rest.clone().into_iter().any(|token| is_keyword(&token, "fn"));
+    if is_function { refuse_function(written) } else { written }
+}
+
+fn emit_untracked_member(member: &Member) -> TokenStream {
+    match member {
+        Member::Method(method) => emit_untracked_method(method),
+        Member::Other(tokens) => tokens.clone(),
+        Member::Macro(call) => {
+            let mut call = call.clone();
+            call.attrs.retain(|attribute| !is_track_attribute(attribute));
+            call.to_token_stream()
+        }
+        Member::Verbatim(verbatim) => emit_untracked_verbatim(verbatim),
+    }
+}
+
+fn emit_untracked_method(method: &Function) -> TokenStream {
+    let Function { attributes, visibility, defaultness, signature, braces, .. } =
+        without_track_attributes(method);
+    quote!(#(#attributes)* #visibility #defaultness #signature #braces)
+}
+
+fn emit_untracked_verbatim(Verbatim { attributes, rest }: &Verbatim) -> TokenStream {
+    let attributes = attributes.iter().filter(|attribute| !is_track_attribute(attribute));
+    quote!(#(#attributes)* #rest)
+}
+
+fn without_track_attributes(method: &Function) -> Function {
+    let mut method = method.clone();
+    method.attributes.retain(|attribute| !is_track_attribute(attribute));
+    method
+}

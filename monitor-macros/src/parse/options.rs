@@ -1,0 +1,45 @@
+//! The arguments of an attribute as written.
+
+use syn::{Expr, LitStr, Path};
+
+use super::field::Field;
+use super::objective::Objective;
+use super::slot::Slot;
+
+/// An attribute's arguments as written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) id: Slot<Id>,
+    pub(crate) operation: Slot<LitStr>,
+    pub(crate) fields: Slot<Vec<Field>>,
+    pub(crate) level: Slot<&'static str>,
+    pub(crate) error_if: Slot<Expr>,
+    pub(crate) ok_if: Slot<Expr>,
+    pub(crate) log_errors: Slot<&'static str>,
+    pub(crate) objective: Slot<Objective>,
+    pub(crate) stream: Slot<()>,
+    pub(crate) krate: Slot<Path>,
+}
+
+impl Options {
+    /// Takes over what a method's own attribute leaves open from the attribute on its block.
+    pub(crate) fn inherit(&mut self, block: &Self) {
+        self.operation.inherit(&block.operation);
+        self.fields.inherit(&block.fields);
+        self.level.inherit(&block.level);
+        self.log_errors.inherit(&block.log_errors);
+        self.objective.inherit(&block.objective);
+        self.krate.inherit(&block.krate);
+        if self.error_if.get().is_none() && self.ok_if.get().is_none() {
+            self.error_if.inherit(&block.error_if);
+            self.ok_if.inherit(&block.ok_if);
+        }
+    }
+}
+
+/// Where the id comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Id {
+    Literal(LitStr),
+    Expr(Box<Expr>),
+}
