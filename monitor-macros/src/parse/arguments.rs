@@ -1,4 +1,4 @@
-//! The parser of each option's value; the table in [`grammar`](super::grammar) says which is whose.
+//! The parser of each option's value, to be named by the table of options.
 
 use std::iter;
 
