@@ -108,8 +108,8 @@ fn check_signature(function: &Function, errors: &Diagnostics) {
     if let Some(constness) = &function.signature.constness {
         errors.error(
             constness,
-            "a `const fn` cannot be tracked, since it may run at compile time; remove `const`, or leave it out \
-             with `#[track(skip)]` in a tracked impl block",
+            "a `const fn` cannot be tracked, since it may run at compile time; remove `const`, or, in a tracked impl \
+             block, leave the method out with `#[track(skip)]`",
         );
     }
 }
@@ -121,11 +121,11 @@ fn resolve_id(options: &Options, default_id: &str, function: &Function, errors: 
     if let Id::Literal(literal) = id {
         let length = literal.value().len();
         if length == 0 {
-            errors.error(literal, "an id must not be empty; leave it out to use the function's name");
+            errors.error(literal, "an id cannot be empty; leave it out to use the function's name");
         } else if length > MAX_ID_BYTES {
             errors.error(
                 literal,
-                format_args!("an id has at most {MAX_ID_BYTES} bytes, this one {length}; shorten it"),
+                format_args!("an id has at most {MAX_ID_BYTES} bytes, and this one has {length}; shorten it"),
             );
         }
     }
@@ -138,7 +138,7 @@ fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
         if name == kind.id_field() {
             errors.error(
                 &field.name_tokens,
-                format_args!("the field `{name}` is bound to the id already; set it by `id = …`, or name this field otherwise"),
+                format_args!("the field `{name}` already holds the id; set the id with `id = …`, or give this field another name"),
             );
         } else if fields[..at].iter().any(|earlier| earlier.name == *name) {
             errors.error(&field.name_tokens, format_args!("duplicate field `{name}`; remove one of the two"));
@@ -159,8 +159,8 @@ fn check_shorthand_fields(fields: &[Field], signature: &Signature, errors: &Diag
             errors.error(
                 &field.name_tokens,
                 format_args!(
-                    "`{variable}` is no argument of the function; write `{0} = tracing::field::Empty` for a \
-                     field that is recorded later, or `{0} = expr`",
+                    "`{variable}` is not a parameter of the function; write `{0} = expr`, or `{0} = tracing::field::Empty` \
+                     for a field that is recorded later",
                     field.name,
                 ),
             );
@@ -178,7 +178,7 @@ fn resolve_operation(kind: Kind, options: &Options, function: &Function) -> Stri
 
 fn resolve_outcome_rule(options: &Options, errors: &Diagnostics) -> OutcomeRule {
     if let (Some(_), Some(token)) = (options.error_if.get(), options.ok_if.token()) {
-        errors.error(token, "`ok_if` and `error_if` contradict each other; keep one of the two");
+        errors.error(token, "`ok_if` and `error_if` cannot be combined; keep one of the two");
     }
     match (options.error_if.get(), options.ok_if.get()) {
         (Some(predicate), _) => OutcomeRule::ErrorIf(predicate.clone()),
@@ -203,8 +203,8 @@ fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -
     if let Some(opaque) = return_type::find_boxed_opaque(&function.signature) {
         errors.error(
             opaque,
-            "a box hides an opaque future or stream, so its end would not be seen; return the `impl …` without the \
-             box, or box it as `dyn`",
+            "the end of an opaque future or stream in a box cannot be seen; return the `impl …` without the box, or \
+             box it as `dyn`",
         );
     }
     shape

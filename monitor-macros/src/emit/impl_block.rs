@@ -58,7 +58,7 @@ fn check_block_options(options: &Options, errors: &Diagnostics) {
     if let Some(stream) = options.stream.token() {
         errors.error(
             stream,
-            "`stream` on an impl block would speak of all its methods; put `#[track(stream)]` on the method",
+            "`stream` on an impl block would apply to all its methods; put `#[track(stream)]` on the method",
         );
     }
 }
@@ -87,8 +87,8 @@ fn check_macro_call(kind: Kind, call: &ImplItemMacro, errors: &Diagnostics) {
     if let Tracking::Track(_) = Tracking::parse(kind, &call.attrs, errors) {
         errors.error(
             &call.mac.path,
-            "the methods that a macro writes cannot be tracked from outside; put `#[track(skip)]` on its call, \
-             and the attribute on the methods in the macro",
+            "the methods of a macro call cannot be tracked from outside; put `#[track(skip)]` on the call, and the \
+             attribute on the methods in the macro",
         );
     }
 }

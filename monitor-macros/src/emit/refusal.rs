@@ -23,7 +23,7 @@ fn emit_refusal(what: &TokenStream, message: &str) -> TokenStream {
 pub(crate) fn refuse_function(function: TokenStream) -> TokenStream {
     let refusal = emit_refusal(
         &function,
-        "the syntax of this function is unknown to the attribute, so it cannot be tracked; \
+        "the attribute does not know the syntax of this function, so it cannot be tracked; \
          put the attribute on the functions that it calls",
     );
     let mut tokens: Vec<TokenTree> = function.into_iter().collect();

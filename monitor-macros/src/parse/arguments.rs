@@ -19,18 +19,21 @@ const LEVELS: [(&str, &str); 5] =
 /// Parses the value after `name =`.
 fn parse_value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr> {
     if !input.peek(Token![=]) {
-        return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value: {usage}")));
+        return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value; write {usage}")));
     }
     let equals: Token![=] = input.parse()?;
     if input.is_empty() || input.peek(Token![,]) {
-        return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value: {usage}")));
+        return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value; write {usage}")));
     }
     let ahead = input.fork();
     input.parse().map(ungroup_expr).map_err(|_| {
         let given: TokenStream = iter::from_fn(|| ahead.parse::<TokenTree>().ok())
             .take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','))
             .collect();
-        syn::Error::new_spanned(given, format_args!("the value of `{name}` is not an expression: {usage}"))
+        syn::Error::new_spanned(
+            given,
+            format_args!("the value of `{name}` is not an expression; write {usage}"),
+        )
     })
 }
 
@@ -66,7 +69,8 @@ pub(crate) fn parse_operation(
     if operation.value().is_empty() {
         errors.error(
             &operation,
-            "an operation must not be empty; expected \"select\", \"insert\" or a word of yours",
+            "an operation cannot be empty; write \"select\", \"insert\" or a word of your own, or leave `operation` \
+             out to have it read from the SQL",
         );
     }
     options.operation.set("operation", name, operation, errors);
@@ -96,7 +100,7 @@ pub(crate) fn parse_error_if(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let predicate = parse_value(name, input, "`error_if = path`, a `fn(&R) -> bool`")?;
+    let predicate = parse_value(name, input, "`error_if = path`, where `path` is a `fn(&R) -> bool`")?;
     options.error_if.set("error_if", name, predicate, errors);
     Ok(())
 }
@@ -107,7 +111,7 @@ pub(crate) fn parse_ok_if(
     input: ParseStream<'_>,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
-    let predicate = parse_value(name, input, "`ok_if = path`, a `fn(&R) -> bool`")?;
+    let predicate = parse_value(name, input, "`ok_if = path`, where `path` is a `fn(&R) -> bool`")?;
     options.ok_if.set("ok_if", name, predicate, errors);
     Ok(())
 }
@@ -158,7 +162,7 @@ pub(crate) fn parse_crate(
 ) -> syn::Result<()> {
     match parse_value(name, input, "`crate = path::to::monitor_runtime`")? {
         Expr::Path(path) if path.qself.is_none() => options.krate.set("crate", name, path.path, errors),
-        other => errors.error(other, "`crate` takes a path: `crate = path::to::monitor_runtime`"),
+        other => errors.error(other, "`crate` takes a path; write `crate = path::to::monitor_runtime`"),
     }
     Ok(())
 }
@@ -166,9 +170,10 @@ pub(crate) fn parse_crate(
 fn parse_string(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
     match parse_value(name, input, usage)? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
-        other => {
-            Err(syn::Error::new_spanned(other, format_args!("`{name}` takes a string literal: {usage}")))
-        }
+        other => Err(syn::Error::new_spanned(
+            other,
+            format_args!("`{name}` takes a string literal; write {usage}"),
+        )),
     }
 }
 
@@ -179,7 +184,7 @@ pub(crate) fn parse_fields(
     errors: &Diagnostics,
 ) -> syn::Result<()> {
     if !input.peek(syn::token::Paren) {
-        return Err(syn::Error::new(name.span(), "`fields` needs a list: `fields(name = expr, …)`"));
+        return Err(syn::Error::new(name.span(), "`fields` needs a list; write `fields(name = expr, …)`"));
     }
     let content;
     syn::parenthesized!(content in input);
@@ -189,7 +194,7 @@ pub(crate) fn parse_fields(
         content.parse::<TokenStream>()?;
         return Err(syn::Error::new(
             error.span(),
-            "a field is `name`, `name = expr`, `name = %expr` or `name = ?expr`",
+            "expected a field: `name`, `name = expr`, `name = %expr` or `name = ?expr`",
         ));
     }
     options.fields.set("fields", name, fields?.into_iter().collect(), errors);

@@ -55,15 +55,12 @@ const GRAMMAR: &[Row] = &[
 const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["name"], "did you mean `id`?"),
     (&["properties", "variables", "labels"], "did you mean `fields`?"),
-    (
-        &["skip", "skip_all"],
-        "remove it, since no argument of the function is recorded unless `fields(…)` names it",
-    ),
-    (&["err", "error"], "remove it, since an `Err` is logged anyway; `log_errors = …` changes that"),
-    (&["ret"], "remove it, and log the result in the function, since it is not recorded"),
-    (&["target"], "remove it, since the target of a call's span is the function's module"),
-    (&["parent", "follows_from"], "remove it, since the parent of a call's span is the current span"),
-    (&["enter_on_poll"], "remove it, since a call is in its span whenever it is polled"),
+    (&["skip", "skip_all"], "remove it, since only the parameters that `fields(…)` names are recorded"),
+    (&["err", "error"], "remove it, since an `Err` is logged by default; `log_errors = …` changes that"),
+    (&["ret"], "remove it, and log the result inside the function"),
+    (&["target"], "remove it, since the span's target is always the function's module"),
+    (&["parent", "follows_from"], "remove it, since the span's parent is always the current span"),
+    (&["enter_on_poll"], "remove it, since the span is entered at every poll"),
 ];
 
 /// Parses all arguments; a wrong one is noted and skipped, so that the others are checked as well.
@@ -112,7 +109,10 @@ fn parse_argument(
     };
     if !row.kinds.contains(&kind) {
         let only: Vec<_> = row.kinds.iter().map(|kind| format!("`{}`", kind.attribute_name())).collect();
-        errors.error(&name, format_args!("`{name}` fits {} only; remove it here", only.join(", ")));
+        errors.error(
+            &name,
+            format_args!("`{name}` is an option of {} only; remove it here", only.join(" and ")),
+        );
     }
     (row.parse)(options, &name, input, errors)
 }
@@ -124,13 +124,16 @@ fn parse_literal_id(
     errors: &Diagnostics,
 ) -> syn::Result<()> {
     let Lit::Str(id) = literal else {
-        return Err(syn::Error::new_spanned(literal, "an id is a string literal, such as \"planner\""));
+        return Err(syn::Error::new_spanned(
+            literal,
+            "an id is text; write a string literal, such as \"planner\"",
+        ));
     };
     if is_first {
         options.id.set("id", &id, Id::Literal(id.clone()), errors);
         Ok(())
     } else {
-        Err(syn::Error::new_spanned(id, "a literal id comes first; write `id = \"…\"` in any other place"))
+        Err(syn::Error::new_spanned(id, "a literal id comes first; write `id = \"…\"` anywhere else"))
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) fn find_gen_fn_error(item: &TokenStream) -> Option<syn::Error> {
     qualifiers.find(|token| is_keyword(token, "gen")).map(|word| {
         syn::Error::new_spanned(
             word,
-            "a `gen fn` cannot be tracked; put the attribute on a function that consumes it, or leave it out \
-             with `#[track(skip)]` in a tracked impl block",
+            "a `gen fn` cannot be tracked; put the attribute on a function that consumes it, or, in a tracked \
+             impl block, leave the method out with `#[track(skip)]`",
         )
     })
 }

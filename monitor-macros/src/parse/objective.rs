@@ -52,7 +52,10 @@ impl Objective {
     /// Parses the list behind the option's name.
     pub(crate) fn parse(name: &Ident, input: ParseStream<'_>, errors: &Diagnostics) -> syn::Result<Self> {
         if !input.peek(syn::token::Paren) {
-            return Err(syn::Error::new(name.span(), format_args!("`objective` needs a list: {USAGE}")));
+            return Err(syn::Error::new(
+                name.span(),
+                format_args!("`objective` needs a list; write {USAGE}"),
+            ));
         }
         let content;
         syn::parenthesized!(content in input);
@@ -61,10 +64,11 @@ impl Objective {
             // What is left unread would be a second error at the same place.
             content.parse::<TokenStream>()?;
             let place = entries.map_or_else(|error| error.span(), |_| name.span());
-            return Err(syn::Error::new(place, format_args!("an objective is a list of values: {USAGE}")));
+            return Err(syn::Error::new(place, format_args!("expected `name = value`; write {USAGE}")));
         };
         if entries.is_empty() {
-            errors.error(name, format_args!("an objective has `success`, `latency` or both: {USAGE}"));
+            errors
+                .error(name, format_args!("an objective needs `success`, `latency` or both; write {USAGE}"));
         }
         let mut objective = Self::default();
         for Entry { name, value } in entries {
@@ -89,7 +93,7 @@ impl Objective {
 fn unknown_entry_message(given: &str) -> String {
     match find_nearest_name(given, ["success", "latency"].into_iter()) {
         Some(name) => format!("unknown objective `{given}`; did you mean `{name}`?"),
-        None => format!("unknown objective `{given}`; expected `success`, `latency` or both: {USAGE}"),
+        None => format!("unknown objective `{given}`; expected `success` or `latency`, as in {USAGE}"),
     }
 }
 
@@ -102,7 +106,9 @@ impl Share {
         };
         if digits.is_empty() || !suffix.is_empty() {
             let given = value.to_token_stream();
-            let rule = format!("`success` is a percentage, such as `success = 99.5`, not `{given}`");
+            let rule = format!(
+                "`success` takes a percentage, not `{given}`; write a number, as in `success = 99.5`"
+            );
             return Err(syn::Error::new_spanned(value, rule));
         }
         Self::from_digits(digits).map_err(|rule| syn::Error::new_spanned(value, rule))
@@ -110,14 +116,14 @@ impl Share {
 
     /// Divides by a hundred in decimal, so that 99.9 becomes the number nearest to 0.999.
     fn from_digits(digits: &str) -> Result<Self, String> {
-        let percent: f64 = digits.parse().map_err(|_| format!("`{digits}` is no percentage"))?;
+        let percent: f64 = digits.parse().map_err(|_| format!("`{digits}` is not a percentage"))?;
         if percent > 0.0 && percent < 100.0 {
             let percent = percent.to_string();
             let ratio = format!("{percent}e-2").parse().unwrap_or_default();
             return Ok(Self { percent, ratio });
         }
         Err(format!(
-            "an objective lies above 0 and below 100 %, so that some calls may miss it; {digits} does not"
+            "an objective is a percentage above 0 and below 100, not `{digits}`; write one that some executions may miss, as in `99.9`"
         ))
     }
 }
@@ -149,8 +155,8 @@ impl Latency {
 
     fn rule_message(given: &str) -> String {
         format!(
-            "`latency` is a duration in `ms`, `s` or `m` and a percentage, such as \"2s@95\": 95 % of the calls that succeed \
-             take 2 s at most; `{given}` is not"
+            "`latency` takes a duration above 0 in `ms`, `s` or `m` and a percentage, not `{given}`; write \"2s@95\" \
+             to promise that 95 % of the successful executions take 2 s at most"
         )
     }
 }

@@ -31,7 +31,7 @@ impl Tracking {
             other => {
                 errors.error(
                     other,
-                    "`#[track]` needs `(skip)` or options: `#[track(skip)]`, `#[track(\"id\", …)]`",
+                    "`#[track]` needs arguments; write `#[track(skip)]` or `#[track(\"id\", …)]`",
                 );
                 return Self::Skip;
             }

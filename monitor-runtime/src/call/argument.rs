@@ -7,7 +7,7 @@ use tracing::field::{DebugValue, DisplayValue, Value};
 
 /// The value of an `id`.
 #[diagnostic::on_unimplemented(
-    message = "an id is `AsRef<str>`, which `{Self}` is not; make text of it, as by `id = value.to_string()`",
+    message = "an id is `AsRef<str>`, which `{Self}` is not; convert it to text, as in `id = value.to_string()`",
     label = "not text"
 )]
 pub trait Id {
@@ -25,7 +25,7 @@ impl<T: AsRef<str> + ?Sized> Id for T {
 
 /// The value of a field that is recorded as it is.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value of a field; record it by `%`, its `Display`, or `?`, its `Debug`: `name = ?value`",
+    message = "`{Self}` cannot be recorded as a field; record its `Display` with `name = %value`, or its `Debug` with `name = ?value`",
     label = "neither a number nor text"
 )]
 pub trait Field {

@@ -32,7 +32,7 @@ pub trait ReboxFuture: Sized {
 
 /// A boxed `dyn Stream`.
 #[diagnostic::on_unimplemented(
-    message = "`stream` needs a boxed `dyn Stream`, alone or as the `Ok` of a `Result`, and `{Self}` is none; remove it here",
+    message = "`stream` needs a boxed `dyn Stream` as the return type or its `Ok`, and `{Self}` is not one; remove `stream` here",
     label = "not a boxed stream"
 )]
 pub trait Rebox: Sized {
