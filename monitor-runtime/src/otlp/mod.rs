@@ -27,23 +27,23 @@
 //! | variable | default | what it sets |
 //! | --- | --- | --- |
 //! | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |
-//! | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` | `none` leaves the signal out |
-//! | `OTEL_SERVICE_NAME` | that of the code | the resource's `service.name` |
-//! | `OTEL_RESOURCE_ATTRIBUTES` | none | further attributes of the resource, `key=value` with commas between |
+//! | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` | `none` turns the signal off |
+//! | `OTEL_SERVICE_NAME` | the name set in code | the resource's `service.name` |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | none | further attributes of the resource, `key=value`, separated by commas |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318` | the collector; `v1/traces` and `v1/metrics` are below it |
-//! | `OTEL_EXPORTER_OTLP_HEADERS` | none | headers of every request, `key=value` with commas between |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | 10000 | milliseconds that one request may take |
-//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` | nothing else is spoken |
-//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none` | nothing else is spoken |
-//! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative` | nothing else is spoken |
-//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | `always_on`, `always_off`, `traceidratio`, and each behind `parentbased_` |
-//! | `OTEL_TRACES_SAMPLER_ARG` | 1 | the ratio of traces recorded, from 0 to 1 |
-//! | `OTEL_BSP_SCHEDULE_DELAY` | 5000 | milliseconds that a span waits at most for others to be sent with it |
-//! | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 | spans that may wait |
-//! | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 512 | spans in one request |
-//! | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 | milliseconds for which a batch of spans is tried |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | none | headers of every request, `key=value`, separated by commas |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | 10000 | timeout of one request in milliseconds |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` | no other value is supported |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none` | no other value is supported |
+//! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative` | no other value is supported |
+//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | `always_on`, `always_off`, `traceidratio`, and each with the prefix `parentbased_` |
+//! | `OTEL_TRACES_SAMPLER_ARG` | 1 | the share of traces recorded, from 0 to 1 |
+//! | `OTEL_BSP_SCHEDULE_DELAY` | 5000 | maximum delay in milliseconds before a span is sent |
+//! | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 | maximum number of spans in the queue |
+//! | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 512 | maximum number of spans in one request |
+//! | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 | milliseconds after which a batch of spans is dropped |
 //! | `OTEL_METRIC_EXPORT_INTERVAL` | 60000 | milliseconds between two pushes of the metrics |
-//! | `OTEL_METRIC_EXPORT_TIMEOUT` | 30000 | milliseconds for which a push of the metrics is tried |
+//! | `OTEL_METRIC_EXPORT_TIMEOUT` | 30000 | milliseconds after which a push of the metrics is given up |
 //!
 //! Each `OTEL_EXPORTER_OTLP_…` of the table but the last has variants for one signal, `OTEL_EXPORTER_OTLP_TRACES_…` and
 //! `OTEL_EXPORTER_OTLP_METRICS_…`, which win. An endpoint for one signal is used as it stands.
