@@ -50,9 +50,19 @@ impl Labels {
 
     /// As many of the raw values; empty where there are fewer.
     #[cfg(feature = "http")]
+    #[inline]
     pub(crate) fn first_values<const COUNT: usize>(&self) -> [&str; COUNT] {
-        let mut values = self.values();
-        std::array::from_fn(|_| values.next().unwrap_or_default())
+        std::array::from_fn(|at| {
+            let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+            self.joined.get(start..self.ends[at]).unwrap_or_default()
+        })
+    }
+
+    /// Whether there are two values, and the second is this.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn second_is(&self, value: &str) -> bool {
+        self.count == 2 && self.joined.as_bytes().get(self.ends[0]..) == Some(value.as_bytes())
     }
 
     /// `{name="value",…`, escaped and not closed; empty without labels.

@@ -11,6 +11,8 @@ pub(crate) mod family;
 pub(crate) mod health;
 #[cfg(feature = "http")]
 pub(crate) mod in_flight;
+#[cfg(feature = "http")]
+pub(crate) mod method;
 pub(crate) mod objective;
 pub(crate) mod outcome;
 #[cfg(target_os = "linux")]

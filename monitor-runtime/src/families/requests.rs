@@ -13,6 +13,7 @@ use crate::cells::labels::Labels;
 use crate::cells::stripes::{Cells, Stripe};
 use crate::families::catalog;
 use crate::families::family::{Family, Found};
+use crate::families::method::MethodLabel;
 use crate::families::snapshot::{Sample, Shown, Sink};
 
 const HTTP_BUCKETS: [f64; 14] =
@@ -42,17 +43,26 @@ impl Route {
         self.0.route()
     }
 
+    /// Offers a request that ended as an exemplar of its bucket.
+    #[cold]
+    pub(crate) fn offer_exemplar(self, nanos: u64, identity: Identity) {
+        let Self(durations) = self;
+        let exemplars = durations.exemplars.get_or_init(|| Exemplars::new(durations.buckets.bounds().len()));
+        exemplars.offer(durations.buckets.shown(nanos), nanos, || Some(identity));
+    }
+
     /// Takes back a start: no end follows.
     pub(crate) fn forget(self) {
         self.0.histogram.add_beside(Stripe::of_this_thread(), 1_u64.wrapping_neg());
     }
 }
 
-/// A place for a route that a thread has met.
-type Met = Cell<Option<&'static RequestDuration>>;
+/// A series that a thread has recorded to, with the method by which it was found.
+type CachedRoute = Cell<Option<(MethodLabel, &'static RequestDuration)>>;
 
 thread_local! {
-    static MET: [Met; 32] = const { [const { Cell::new(None) }; 32] };
+    /// Direct-mapped. A slot is overwritten by the next route that falls on it.
+    static ROUTE_CACHE: [CachedRoute; 32] = const { [const { Cell::new(None) }; 32] };
 }
 
 /// The one set of this process.
@@ -67,14 +77,14 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 
 impl HttpMetrics {
     /// Counts a request that arrived, and finds where it is to be recorded.
-    pub(crate) fn start(&'static self, method: &'static str, endpoint: &str) -> Route {
+    pub(crate) fn start(&'static self, method: MethodLabel, endpoint: &str) -> Route {
         let durations = self.find_durations(method, endpoint);
         durations.histogram.add_beside(Stripe::of_this_thread(), 1);
         Route(durations)
     }
 
     /// Moves a request that is in flight to the route that it turns out to take.
-    pub(crate) fn reroute(&'static self, from: Route, method: &'static str, endpoint: &str) -> Route {
+    pub(crate) fn reroute(&'static self, from: Route, method: MethodLabel, endpoint: &str) -> Route {
         // In flight twice for a moment, never not at all.
         let to = self.start(method, endpoint);
         from.forget();
@@ -86,25 +96,31 @@ impl HttpMetrics {
         self.durations.sorted().into_iter().any(|series| series.route()[1] != endpoint)
     }
 
-    /// The route that the thread met last in the same place, if it is this one, else by look-up.
+    /// Finds the series of a route in the thread's cache, or in the family.
     #[inline]
-    fn find_durations(&self, method: &'static str, endpoint: &str) -> &'static RequestDuration {
-        // A router has one text for a route, as long as it lives: where that is sets routes apart, and the labels decide.
-        let place = (endpoint.as_ptr().addr() / size_of::<usize>()) ^ method.len();
-        MET.with(|met| {
-            let met = &met[place % met.len()];
-            match met.get().filter(|durations| durations.labels.are(&[method, endpoint])) {
-                Some(durations) => durations,
-                None => self.look_up_durations(method, endpoint, met),
+    fn find_durations(&self, method: MethodLabel, endpoint: &str) -> &'static RequestDuration {
+        // A router keeps one text for a route as long as it lives, so the text's address spreads routes over the slots. Another
+        // text may be at that address later, so the labels decide.
+        let slot = (endpoint.as_ptr().addr() / size_of::<usize>()) ^ method as usize;
+        ROUTE_CACHE.with(|cache| {
+            let cached = &cache[slot % cache.len()];
+            match cached.get() {
+                Some((of, durations)) if of == method && durations.labels.second_is(endpoint) => durations,
+                _ => self.look_up_durations(method, endpoint, cached),
             }
         })
     }
 
     #[cold]
-    fn look_up_durations(&self, method: &str, endpoint: &str, met: &Met) -> &'static RequestDuration {
-        match self.durations.find(&[method, endpoint]) {
+    fn look_up_durations(
+        &self,
+        method: MethodLabel,
+        endpoint: &str,
+        cached: &CachedRoute,
+    ) -> &'static RequestDuration {
+        match self.durations.find(&[method.as_str(), endpoint]) {
             Found::Own(durations) => {
-                met.set(Some(durations));
+                cached.set(Some((method, durations)));
                 durations
             }
             // Not remembered, so that each request recorded there is counted as such.
@@ -113,21 +129,12 @@ impl HttpMetrics {
     }
 
     /// Counts a request that ended; each start is followed by exactly one end.
-    pub(crate) fn finish(
-        &self,
-        Route(durations): Route,
-        status: u16,
-        nanos: u64,
-        identity: Option<Box<Identity>>,
-    ) {
+    pub(crate) fn finish(&self, Route(durations): Route, status: u16, nanos: u64) {
         let stripe = Stripe::of_this_thread();
         let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
         requests.count.add(stripe, 0, 1);
         // Behind the count, as it takes the request out of those in flight: whoever sees that, sees it counted.
         durations.histogram.record_fully(stripe, nanos);
-        if let Some(identity) = identity {
-            durations.offer_exemplar(nanos, *identity);
-        }
     }
 
     /// The requests of a status that the route has not seen, or has no place to remember.
@@ -236,12 +243,6 @@ impl RequestDuration {
     fn known(&self, status: u16) -> Option<&'static RequestCount> {
         let mut seen = self.counts.iter().map_while(OnceLock::get);
         seen.find(|(of, _)| *of == status).map(|(_, count)| *count)
-    }
-
-    #[cold]
-    fn offer_exemplar(&self, nanos: u64, identity: Identity) {
-        let exemplars = self.exemplars.get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-        exemplars.offer(self.buckets.shown(nanos), nanos, || Some(identity));
     }
 
     /// Two threads may remember the same status: the first place is the one that is read.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header};
@@ -12,7 +12,7 @@ use tracing::Span;
 
 use super::guard::Guard;
 use super::inside::Inside;
-use super::method::Name;
+use crate::families::method::MethodLabel;
 
 /// How much of a large frame is kept back, to be handed over in pieces.
 ///
@@ -39,8 +39,6 @@ pin_project! {
         #[pin]
         inner: Inside<B>,
         guard: Guard,
-        // What the request counts as when the body ends.
-        status: u16,
         // Bytes still to come, when that is known.
         remaining: Option<u64>,
         // The end of the frame that was handed over last.
@@ -56,7 +54,7 @@ pin_project! {
             // A body may come to its end while nobody polls it, and a server that sees so does not poll it again.
             let (guard, inner, kept_back) = (this.guard, &this.inner, this.kept_back);
             if guard.is_waiting() && kept_back.is_none() && guard.run(|| has_ended(inner)) {
-                guard.settle(*this.status);
+                guard.settle();
             }
         }
     }
@@ -64,22 +62,18 @@ pin_project! {
 
 impl<B: Body> ResponseBody<B> {
     /// Puts itself around the response's body, or settles the request at once if no body will be sent.
+    #[inline]
     pub(super) fn wrap(response: Response<B>, mut guard: Guard, span: Option<Span>) -> Response<Self> {
         let (status, body) = (response.status(), response.body());
         let (has_ended, length) = guard.run(|| (body.is_end_stream(), body.size_hint().exact()));
         let remaining = length.or_else(|| promised(response.headers()));
+        guard.answer(status);
         if let Some(method) = guard.method()
             && (has_ended || remaining == Some(0) || is_bodiless(method, status))
         {
-            guard.settle(status.as_u16());
+            guard.settle();
         }
-        response.map(|body| Self {
-            inner: Inside::new(body, span),
-            guard,
-            status: status.as_u16(),
-            remaining,
-            kept_back: None,
-        })
+        response.map(|body| Self { inner: Inside::new(body, span), guard, remaining, kept_back: None })
     }
 }
 
@@ -87,8 +81,7 @@ impl<B: Body> ResponseBody<B> {
 impl<B: Body + Default> Default for ResponseBody<B> {
     fn default() -> Self {
         let inner = Inside::new(B::default(), None);
-        let status = StatusCode::OK.as_u16();
-        Self { inner, guard: Guard::uncounted(), status, remaining: None, kept_back: None }
+        Self { inner, guard: Guard::uncounted(), remaining: None, kept_back: None }
     }
 }
 
@@ -105,27 +98,35 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        let mut polled = if this.kept_back.is_some() {
-            next_piece(this.kept_back).map(Ok)
+        let mut polled = Poll::Ready(None);
+        if this.kept_back.is_some() {
+            polled = Poll::Ready(next_piece(this.kept_back).map(Ok));
         } else {
-            let inner = this.inner.as_mut();
-            let polled = this.guard.run(|| inner.poll(|body| body.poll_frame(cx), is_over));
-            ready!(polled.unwrap_or(Poll::Ready(None)))
-        };
-        if let Some(Ok(frame)) = &mut polled
-            && let Some(data) = frame.data_mut()
-            && this.guard.is_open()
-            && this.kept_back.is_none()
-        {
-            *this.kept_back = keep_back(data);
+            this.guard.enter();
+            this.inner.as_mut().poll(|mut body| {
+                polled = body.as_mut().poll_frame(cx);
+                is_over(&polled, &*body)
+            });
+            this.guard.leave();
         }
-        let is_more = this.kept_back.is_some() || this.inner.inner().is_some();
-        match &polled {
-            Some(Err(_)) => this.guard.fail(),
-            Some(Ok(frame)) if !is_last(frame, this.remaining) && is_more => {}
-            Some(Ok(_)) | None => this.guard.settle(*this.status),
+        match &mut polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => this.guard.settle(),
+            Poll::Ready(Some(Err(_))) => this.guard.fail(),
+            Poll::Ready(Some(Ok(frame))) => {
+                if this.guard.is_open()
+                    && this.kept_back.is_none()
+                    && let Some(data) = frame.data_mut()
+                {
+                    *this.kept_back = keep_back(data);
+                }
+                let is_more = this.kept_back.is_some() || this.inner.inner().is_some();
+                if is_last(frame, this.remaining) || !is_more {
+                    this.guard.settle();
+                }
+            }
         }
-        Poll::Ready(polled)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -182,9 +183,10 @@ fn is_over<F>(polled: &Poll<Option<F>>, body: &impl Body) -> bool {
 
 /// Whether a server sends no body whatever the response holds (RFC 9110, section 6.4.1). What follows 101, or a successful
 /// `CONNECT`, is not HTTP.
-fn is_bodiless(method: Name, status: StatusCode) -> bool {
-    method == Name::Head
-        || method == Name::Connect && status.is_success()
+#[inline]
+fn is_bodiless(method: MethodLabel, status: StatusCode) -> bool {
+    method == MethodLabel::Head
+        || method == MethodLabel::Connect && status.is_success()
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }

@@ -51,9 +51,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let inner = this.inner.as_mut();
-        let polled = this.guard.run(|| inner.poll(|inner| inner.poll(cx), |polled, _| polled.is_ready()));
         // What has ended waits for ever.
-        match polled.unwrap_or(Poll::Pending) {
+        let mut polled = Poll::Pending;
+        this.guard.enter();
+        inner.poll(|inner| {
+            polled = inner.poll(cx);
+            polled.is_ready()
+        });
+        this.guard.leave();
+        match polled {
             Poll::Ready(Ok(mut response)) => {
                 if let Some(id) = this.id.take().filter(|_| !this.guard.is_probe()) {
                     id.put_on(&mut response);

@@ -1,14 +1,14 @@
 //! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
 
-use http::Request;
+use http::{Request, StatusCode};
 use tracing::Span;
 
 use super::RequestId;
-use super::method::Name;
 use super::unmatched::{self, Recorded, Unmatched};
 use super::upload::GivenUp;
 use crate::cells::clock;
 use crate::cells::exemplars::{self, Identity};
+use crate::families::method::MethodLabel;
 use crate::families::requests::{Route, metrics};
 
 /// What counts for a request whose client did not wait for the end (nginx coined the code).
@@ -25,14 +25,14 @@ pub(super) struct Guard(Option<Exchange>);
 impl Guard {
     /// Begins a request: in flight from here on.
     #[inline]
-    pub(super) fn begin(method: Name, endpoint: &str) -> Self {
-        let route = metrics().start(method.as_str(), endpoint);
+    pub(super) fn begin(method: MethodLabel, endpoint: &str) -> Self {
+        let route = metrics().start(method, endpoint);
         Self(Some(Exchange {
             method,
             route,
             started: clock::now(),
             status: CLIENT_LEFT,
-            identity: None,
+            answered: BROKEN,
             rest: None,
             #[cfg(feature = "otlp")]
             span: None,
@@ -78,7 +78,9 @@ impl Guard {
         {
             let own = || Identity::new("request_id", id?.as_str());
             let bound = exemplars::identify(span.unwrap_or(&Span::none()));
-            exchange.identity = bound.or_else(own).map(Box::new);
+            if let Some(identity) = bound.or_else(own) {
+                exchange.rest.get_or_insert_default().identity = Some(identity);
+            }
         }
     }
 
@@ -103,7 +105,7 @@ impl Guard {
     }
 
     /// The method, while the request is open.
-    pub(super) fn method(&self) -> Option<Name> {
+    pub(super) fn method(&self) -> Option<MethodLabel> {
         self.0.as_ref().map(|exchange| exchange.method)
     }
 
@@ -141,17 +143,29 @@ impl Guard {
         self.would_be(CLIENT_LEFT);
     }
 
-    /// Ends the request with this status; later calls change nothing.
-    pub(super) fn settle(&mut self, status: u16) {
-        if let Some(mut exchange) = self.0.take() {
-            let has_left = exchange.rest.as_ref().is_some_and(|rest| rest.has_given_up());
-            exchange.status = if has_left { CLIENT_LEFT } else { status };
+    /// Notes the status of the response, whose body is still to come.
+    #[inline]
+    pub(super) fn answer(&mut self, status: StatusCode) {
+        if let Some(exchange) = &mut self.0 {
+            exchange.answered = status.as_u16();
         }
     }
 
-    /// Ends the request as broken.
+    /// Ends the request with the status of its response; later calls change nothing.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if let Some(exchange) = &mut self.0 {
+            let has_left = exchange.rest.as_ref().is_some_and(|rest| rest.has_given_up());
+            exchange.status = if has_left { CLIENT_LEFT } else { exchange.answered };
+            self.0 = None;
+        }
+    }
+
+    /// Ends the request as broken; later calls change nothing.
+    #[cold]
     pub(super) fn fail(&mut self) {
-        self.settle(BROKEN);
+        self.answer(StatusCode::INTERNAL_SERVER_ERROR);
+        self.settle();
     }
 
     #[inline]
@@ -165,14 +179,14 @@ impl Guard {
 /// One request on its way; recorded when dropped.
 #[derive(Debug)]
 struct Exchange {
-    method: Name,
+    method: MethodLabel,
     route: Route,
     /// In the clock's own ticks.
     started: u64,
     /// What the request counts as if it ends now.
     status: u16,
-    /// What the request is called as an exemplar.
-    identity: Option<Box<Identity>>,
+    /// What the request counts as if it ends as it should: the status of its response.
+    answered: u16,
     /// Behind a pointer, since the exchange is moved from place to place.
     rest: Option<Box<Rest>>,
     #[cfg(feature = "otlp")]
@@ -182,6 +196,8 @@ struct Exchange {
 /// What few requests need.
 #[derive(Debug, Default)]
 struct Rest {
+    /// Where exemplars are kept: what the request is called as one.
+    identity: Option<Identity>,
     /// Of a request with a body: whether the client stopped in the middle of it.
     given_up: Option<GivenUp>,
     /// Of a request without a route: who further in may know it.
@@ -224,12 +240,16 @@ impl Labels {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let nanos = clock::nanos_since(self.started);
-        let route = match &self.rest {
-            None => Some(self.route),
-            Some(rest) => rest.end(self.route, self.status),
-        };
-        let Some(route) = route else { return };
-        metrics().finish(route, self.status, nanos, self.identity.take());
+        match self.rest.take() {
+            None => metrics().finish(self.route, self.status, nanos),
+            Some(rest) => {
+                let Some(route) = rest.end(self.route, self.status) else { return };
+                metrics().finish(route, self.status, nanos);
+                if let Some(identity) = rest.identity {
+                    route.offer_exemplar(nanos, identity);
+                }
+            }
+        }
         #[cfg(feature = "otlp")]
         crate::otlp::end_request(self.span.as_ref(), self.status, nanos);
     }

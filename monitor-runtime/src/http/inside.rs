@@ -18,9 +18,7 @@ pin_project! {
     impl<T> PinnedDrop for Inside<T> {
         fn drop(this: Pin<&mut Self>) {
             if this.inner.is_some() {
-                let mut this = this.project();
-                let _entered = this.span.as_ref().map(Span::enter);
-                this.inner.set(None);
+                this.end();
             }
         }
     }
@@ -37,21 +35,25 @@ impl<T> Inside<T> {
         self.inner.as_ref()
     }
 
-    /// Polls what has not ended, and drops it if that `is_the_end`, all in one visit to the span.
+    /// Polls what has not ended inside the span, and drops it there if `poll` says that this is its end.
+    ///
+    /// What was polled is for `poll` to keep: a response or a frame is too large to be handed through here.
     #[inline]
-    pub(super) fn poll<R>(
-        self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut T>) -> R,
-        is_the_end: impl FnOnce(&R, &T) -> bool,
-    ) -> Option<R> {
+    pub(super) fn poll(self: Pin<&mut Self>, poll: impl FnOnce(Pin<&mut T>) -> bool) {
         let mut this = self.project();
-        let mut inner = this.inner.as_mut().as_pin_mut()?;
-        let _entered = this.span.as_ref().map(Span::enter);
-        let polled = poll(inner.as_mut());
-        if is_the_end(&polled, &inner) {
-            this.inner.set(None);
+        if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+            let _entered = this.span.as_ref().map(Span::enter);
+            if poll(inner) {
+                this.inner.set(None);
+            }
         }
-        Some(polled)
+    }
+
+    #[cold]
+    fn end(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let _entered = this.span.as_ref().map(Span::enter);
+        this.inner.set(None);
     }
 
     /// Hands the span on, once nothing is inside any more.

@@ -11,9 +11,9 @@ use tracing::Span;
 
 use super::endpoint::{Naming, Place, RequestHead, UNMATCHED};
 use super::guard::Guard;
-use super::method::Name;
 use super::unmatched::Unmatched;
 use super::{RequestId, ResponseBody, ResponseFuture, span, upload};
+use crate::families::method::MethodLabel;
 
 /// Counts, times and names the requests of the service it is put around.
 ///
@@ -124,7 +124,7 @@ where
             Place::Unmatched if !is_counted => (UNMATCHED, true),
             _ => return ResponseFuture::untouched(self.inner.call(request)),
         };
-        let mut guard = Guard::begin(Name::of(request.method()), endpoint);
+        let mut guard = Guard::begin(MethodLabel::of(request.method()), endpoint);
         let (id, span) = match guard.labels() {
             Some(labels) if !self.layer.metrics_only => span::open(&mut request, labels),
             _ => (None, None),

@@ -72,14 +72,10 @@ mod future;
 mod guard;
 mod inside;
 mod layer;
-mod method;
 mod request_id;
 mod span;
 mod unmatched;
 mod upload;
-
-#[cfg(feature = "otlp")]
-pub(crate) use method::OTHER as OTHER_METHOD;
 
 pub use body::ResponseBody;
 pub use endpoint::RequestHead;

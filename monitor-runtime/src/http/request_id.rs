@@ -7,8 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use uuid::fmt::Hyphenated;
 
 use crate::cells::clock;
 use crate::error_chain::debug_as_text;
@@ -68,8 +70,11 @@ impl RequestId {
         let mut random = [0; 10];
         fastrand::fill(&mut random);
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_millis(), &random).into_uuid();
-        let text = HeaderValue::from_str(uuid.hyphenated().encode_lower(&mut [0; 36]));
-        Self(text.unwrap_or_else(|_| unreachable!("hexadecimal digits and hyphens are legal in a header")))
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid.hyphenated().encode_lower(&mut text);
+        // The handler's id and the response's share one allocation, which also holds their count.
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
+        Self(value.unwrap_or_else(|_| unreachable!("hexadecimal digits and hyphens are legal in a header")))
     }
 }
 

@@ -7,9 +7,9 @@ use super::RequestId;
 #[cfg(feature = "otlp")]
 use super::endpoint::UNMATCHED;
 use super::guard::Labels;
-#[cfg(feature = "otlp")]
-use super::method::Name;
 use crate::TraceContext;
+#[cfg(feature = "otlp")]
+use crate::families::method::MethodLabel;
 #[cfg(feature = "otlp")]
 use crate::otlp::{self, Described};
 
@@ -60,7 +60,7 @@ fn described<B>(request: &Request<B>, labels: Labels, caller: Option<&TraceConte
     let named = labels.values()[1];
     let route = matched.or(Some(named).filter(|named| *named != UNMATCHED));
     Described::Request(Box::new(otlp::Request {
-        method: Name::of(request.method()).as_str(),
+        method: MethodLabel::of(request.method()).as_str(),
         route: route.map(str::to_owned),
         path: request.uri().path().to_owned(),
         scheme: if request.uri().scheme_str() == Some("https") { "https" } else { "http" },

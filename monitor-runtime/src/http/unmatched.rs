@@ -9,7 +9,7 @@ use http::Extensions;
 use tracing::Span;
 
 use super::endpoint::Place;
-use super::method::Name;
+use crate::families::method::MethodLabel;
 use crate::families::requests::{Route, metrics};
 
 /// After as many answers without any matched route the log says so.
@@ -21,7 +21,7 @@ pub(crate) struct Unmatched(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    method: Name,
+    method: MethodLabel,
     span: Option<Span>,
     /// What a layer further out left, which counts the request as well.
     around: Option<Unmatched>,
@@ -48,7 +48,7 @@ pub(super) enum Recorded {
 
 impl Unmatched {
     /// Of a request that is in flight at `route`.
-    pub(super) fn new(method: Name, route: Route, span: Option<Span>, around: Option<Self>) -> Self {
+    pub(super) fn new(method: MethodLabel, route: Route, span: Option<Span>, around: Option<Self>) -> Self {
         Self(Arc::new(Inner { method, span, around, state: Mutex::new(State::Unmatched(route)) }))
     }
 
@@ -70,7 +70,7 @@ impl Unmatched {
                     *state = State::Probe;
                 }
                 Place::Route(endpoint) => {
-                    *state = State::Matched(metrics().reroute(route, self.0.method.as_str(), endpoint));
+                    *state = State::Matched(metrics().reroute(route, self.0.method, endpoint));
                     drop(state);
                     self.name_span(endpoint);
                 }

@@ -172,7 +172,7 @@ const NAMED_OTHERWISE: [&str; 4] = ["trace_id", "span_id", "method", "endpoint"]
 #[cfg(feature = "http")]
 impl Request {
     fn name(self, attributes: &mut Vec<KeyValue>) -> String {
-        let is_known = self.method != crate::http::OTHER_METHOD;
+        let is_known = self.method != crate::families::method::OTHER;
         let method = if is_known { self.method } else { http::OTHER_METHOD };
         let called = if is_known { self.method } else { http::OTHER_METHOD_SPAN };
         // Those of the caller, which the span says in the lines of a log without spans of ours.

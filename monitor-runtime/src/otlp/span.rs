@@ -115,7 +115,7 @@ pub(crate) fn end_request(span: Option<&tracing::Span>, status: u16, nanos: u64)
 #[cfg(feature = "http")]
 pub(crate) fn route_request(span: &tracing::Span, method: &str, route: &str) {
     change(Some(span), |open| {
-        let method = if method == crate::http::OTHER_METHOD { http::OTHER_METHOD_SPAN } else { method };
+        let method = if method == crate::families::method::OTHER { http::OTHER_METHOD_SPAN } else { method };
         open.span.name = format!("{method} {route}");
         open.span.attributes.retain(|attribute| attribute.key != "endpoint");
         open.span.attributes.push(text(http::ROUTE, route));

@@ -7,7 +7,7 @@ pub(crate) const OTHER: &str = "OTHER";
 
 /// A value of the label, in one byte: it goes wherever a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum MethodLabel {
     Get,
     Post,
     Put,
@@ -20,10 +20,10 @@ pub(super) enum Name {
     Other,
 }
 
-impl Name {
+impl MethodLabel {
     /// The method itself if it is one of the nine of RFC 9110 and RFC 5789, else `OTHER`, since a client may invent methods
     /// without end.
-    pub(super) fn of(method: &Method) -> Self {
+    pub(crate) fn of(method: &Method) -> Self {
         match *method {
             Method::GET => Self::Get,
             Method::POST => Self::Post,
@@ -38,7 +38,7 @@ impl Name {
         }
     }
 
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
@@ -61,14 +61,14 @@ mod tests {
     #[test]
     fn the_nine_standard_methods_keep_their_names() {
         for name in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"] {
-            assert_eq!(Name::of(&Method::from_bytes(name.as_bytes()).unwrap()).as_str(), name);
+            assert_eq!(MethodLabel::of(&Method::from_bytes(name.as_bytes()).unwrap()).as_str(), name);
         }
     }
 
     #[test]
     fn every_other_method_is_other() {
         for name in ["PROPFIND", "get", "QUERY", "AN-EXTREMELY-LONG-EXTENSION-METHOD"] {
-            assert_eq!(Name::of(&Method::from_bytes(name.as_bytes()).unwrap()).as_str(), "OTHER");
+            assert_eq!(MethodLabel::of(&Method::from_bytes(name.as_bytes()).unwrap()).as_str(), "OTHER");
         }
     }
 }
