@@ -1,10 +1,10 @@
 //! The attributes of `monitor-runtime`: depend on that crate and use them from there.
 
-// Tokens flow one way, and each step uses those before it only: `parse` reads the arguments and the item as written, `analysis`
-// checks them and makes the model, `emit` turns it into tokens. `expand` is the three in a row. Where a rule is broken, it gives
-// the item back as it was, with every error (`diagnostics`) beside it.
+// Tokens flow one way, and each step uses only those before it: `parse` reads the arguments and the item as written, `analysis`
+// checks them and makes the model, `emit` turns the model into tokens. `expand` runs the three. If a rule is broken, it returns
+// the item as written, followed by all errors (`diagnostics`).
 
-// A macro that panics says nothing of where and why.
+// A macro that panics tells the user neither where the mistake is nor what to write instead.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod analysis;
@@ -20,7 +20,10 @@ use proc_macro::TokenStream;
 
 use kind::Kind;
 
-/// Tracks an agent function: every call is counted by outcome, timed, shown in flight and bound to its log lines.
+/// Tracks an agent: each execution is counted by outcome, timed, shown in flight and bound to its log lines.
+///
+/// An execution is one call of the function. It counts in `agent_executions_total`, `agent_execution_duration_seconds` and
+/// `active_agents`, under the label `agent_id`. The function's signature, result, errors and panics stay as they are.
 ///
 /// ```
 /// use monitor_runtime::track_agent;
@@ -38,40 +41,61 @@ use kind::Kind;
 /// struct Agent { name: String }
 ///
 /// impl Agent {
-///     #[track_agent(id = self.name)]                // evaluated once, at entry
+///     #[track_agent(id = self.name)]                // evaluated once an execution, at its start
 ///     async fn run(&self) {}
 /// }
 /// ```
 ///
 /// # Arguments
 ///
-/// | option | meaning |
-/// | --- | --- |
-/// | a literal first, or `id = expr` | the `agent_id`; any expression over the arguments that is `AsRef<str>`. Default: the function's name |
-/// | `fields(a = expr, b = %expr, c = ?expr, d)` | bound to the span and to every log line inside; never a metric label |
-/// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn`, `error`. Default: `info` |
-/// | `error_if = path`, `ok_if = path` | `fn(&R) -> bool`, decides success or error in place of the return type |
-/// | `log_errors = false`, `= "warn"` | whether and at which level an `Err` is logged. Default: at `error`, once, by the innermost tracked call |
-/// | `objective(success = 99.5, latency = "2s@95")` | what is promised: 99.5 % of the calls succeed, 95 % of those within 2 s; not on queries |
-/// | `stream` | the function returns a stream behind an alias or a trait of your own; streams that the signature shows need no option |
-/// | `crate = path` | where `monitor_runtime` is, when it was renamed |
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | a literal first, or `id = expr` | the `agent_id`: a literal of 1 to 256 bytes, or any expression over the parameters that is `AsRef<str>` | the function's name |
+/// | `fields(a = expr, b = %expr, c = ?expr, d)` | recorded on the span and on every log line inside, by value, `Display` or `Debug`; never a metric label | no field |
+/// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn` or `error` | `info` |
+/// | `error_if = path`, `ok_if = path` | a `fn(&R) -> bool` that decides between success and error; one of the two | the return type decides |
+/// | `log_errors = false`, `= "warn"` | whether an `Err` is logged, and at which level | logged once, at `error`, by the innermost tracked call |
+/// | `objective(success = 99.5, latency = "2s@95")` | the target: 99.5 % of the executions succeed, and 95 % of the successful ones take 2 s at most; on agents and skills | no objective |
+/// | `stream` | the function returns a stream, which an alias or a trait of your own hides | streams in the signature are found |
+/// | `crate = path` | the path of `monitor_runtime`, if it was renamed | `::monitor_runtime` |
 ///
-/// On an `impl` block it tracks every method that has a body, under `Type::method`; `#[track(skip)]` leaves a method out,
-/// `#[track("id", …)]` sets a method's own options. What cannot be tracked does not compile: a `const fn`, a `gen fn`, the call of a
-/// macro that may write methods.
+/// An `id` expression is evaluated once an execution. If its text is empty, the function's name takes its
+/// place; texts of more than 256 bytes share the id `__overflow__`.
+/// The expressions of `fields` are evaluated once an execution, and only if the span is enabled.
+///
+/// # On an impl block
+///
+/// The attribute tracks every method that has a body, each under `Type::method`. The block's options apply to each method that
+/// does not set them itself. `#[track("id", …)]` sets a method's own id and options, and `#[track(skip)]` leaves a method out.
+/// A `const fn`, a `gen fn` and the call of a macro cannot be tracked; they do not compile unless they are left out.
+///
+/// # Start and end
+///
+/// | function | the execution starts | the execution ends |
+/// | --- | --- | --- |
+/// | `fn` | when it is called | when it returns |
+/// | `async fn` | at the first poll | when its future is ready |
+/// | `fn` that returns a future: `impl Future`, a boxed one, an alias or a type macro of one | at the future's first poll | when the future is ready |
+/// | `fn` that returns a stream | at the stream's first poll | when the stream ends |
+/// | `async fn` that returns a stream, or `fn` that returns one in a `Result` | at the first poll, or when it is called | when the stream ends, or at once by an `Err` |
+///
+/// The time between polls counts. For a stream, the time to its first item is recorded as well, in
+/// `agent_time_to_first_item_seconds`.
 ///
 /// # Outcome
 ///
-/// A call ends exactly once: as `success`, as `error` (it returned an `Err`, or its type's `Classify`, `error_if` or `ok_if`
-/// says so), as `panic` (its body unwound) or as `cancelled` (its future was dropped between first poll and end).
+/// An execution ends exactly once, with one of four outcomes:
 ///
-/// A function that returns a future (`impl Future`, a boxed one, an alias or a type macro of it) is a call from that future's first poll to
-/// its end. One that returns a stream is a call until the stream ends: an item that is an `Err` makes it an `error`, dropping
-/// it early a `cancelled`; the time to its first item is recorded as well. `error_if` and `ok_if` then judge each item.
+/// * `success`: it returned, and nothing below makes it an error.
+/// * `error`: it returned an `Err`, or `error_if`, `ok_if` or the type's `Classify` decided so. Of a stream, each item is judged, and
+///   one that is an error makes the execution one.
+/// * `panic`: its body unwound. The panic goes on to the caller.
+/// * `cancelled`: its future or stream was dropped between the first poll and the end. One dropped before its first poll counts as
+///   no execution.
 ///
 /// # What is emitted
 ///
-/// The function as it was, its body untouched inside one call into the runtime, which is where everything else happens:
+/// The function as written, with its body untouched inside one call into the runtime:
 ///
 /// ```
 #[doc = include_str!("../expansions/value.rs")]
@@ -83,7 +107,7 @@ use kind::Kind;
 #[doc = include_str!("../expansions/value.emitted.rs")]
 /// ```
 ///
-/// Where a future is returned, the call begins with its first poll:
+/// If the function returns a future, the execution starts with its first poll:
 ///
 /// ```
 #[doc = include_str!("../expansions/future.rs")]
@@ -95,7 +119,7 @@ use kind::Kind;
 #[doc = include_str!("../expansions/future.emitted.rs")]
 /// ```
 ///
-/// Where the return type may be an alias, or be written by `#[async_trait]`, it is asked what it stands for:
+/// If the return type may be an alias, or comes from `#[async_trait]`, the compiler chooses by the type behind it:
 ///
 /// ```
 #[doc = include_str!("../expansions/boxed.rs")]
@@ -111,7 +135,7 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand_attribute(Kind::Agent, arguments.into(), item.into()).into()
 }
 
-/// Tracks a skill (tool) function: as [`macro@track_agent`], with the label `skill_id` and the `skill_…` metrics.
+/// Tracks a skill, also called a tool: as [`macro@track_agent`], with the label `skill_id` and the `skill_…` metrics.
 ///
 /// ```
 /// use monitor_runtime::track_skill;
@@ -124,8 +148,8 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # What is emitted
 ///
-/// The body of an `async fn` is a future inside its own; a return that is never reached tells it its type. Fields are evaluated
-/// only when somebody listens to the span:
+/// The body of an `async fn` becomes a future inside the function's own. A `return` that is never reached tells it its type.
+/// Fields are evaluated only if the span is enabled:
 ///
 /// ```
 #[doc = include_str!("../expansions/asynchronous.rs")]
@@ -137,7 +161,7 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[doc = include_str!("../expansions/asynchronous.emitted.rs")]
 /// ```
 ///
-/// A stream that is returned is a call until its end, and each of its items is judged:
+/// A stream is tracked until its end, and each of its items is judged:
 ///
 /// ```
 #[doc = include_str!("../expansions/stream.rs")]
@@ -153,10 +177,10 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand_attribute(Kind::Skill, arguments.into(), item.into()).into()
 }
 
-/// Tracks a database function: as [`macro@track_agent`], with the labels `query` and `operation` and the `db_…` metrics.
+/// Tracks a database query: as [`macro@track_agent`], with the labels `query` and `operation` and the `db_…` metrics.
 ///
-/// `operation` is `select`, `insert`, `update`, `delete` or any literal of yours. Left out, it is read from the first SQL
-/// literal in the body, and is `other` where there is none.
+/// `operation = "…"` is `select`, `insert`, `update`, `delete` or any other literal that is not empty. The default is read from the
+/// first SQL literal in the body, and is `other` if there is none. A query has no `objective`.
 ///
 /// ```
 /// use monitor_runtime::track_query;
@@ -172,7 +196,7 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # What is emitted
 ///
-/// Of an impl block each method that is not left out, and everything else as it was:
+/// On an impl block, each method is replaced unless it is left out, and everything else stays as written:
 ///
 /// ```
 #[doc = include_str!("../expansions/block.rs")]
