@@ -1,4 +1,4 @@
-//! Every broken rule of one attribute, collected by reference and reported at once.
+//! The errors of one attribute, collected by reference and reported at once.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -6,14 +6,16 @@ use std::fmt::Display;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The errors found so far.
+/// The errors found so far, in the order of their discovery.
+///
+/// It is shared by `&`, so a check notes its error and goes on: one mistake never hides another.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     errors: RefCell<Vec<syn::Error>>,
 }
 
 impl Diagnostics {
-    /// Notes that a rule is broken at `token`.
+    /// Notes an error at `token`, the smallest one that is wrong.
     pub(crate) fn error(&self, token: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(token, message));
     }
@@ -26,13 +28,13 @@ impl Diagnostics {
         self.errors.borrow().is_empty()
     }
 
-    /// One `compile_error!` an error.
+    /// Turns each error into a `compile_error!` at its token.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.errors.into_inner().iter().map(syn::Error::to_compile_error).collect()
     }
 }
 
-/// The tokens as they are, to be found at `place` when the compiler reports them.
+/// Moves the tokens to `place`, where the compiler reports errors in them. They keep their hygiene.
 pub(crate) fn locate_at(place: Span, tokens: impl ToTokens) -> TokenStream {
     let at_place = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
@@ -41,7 +43,9 @@ pub(crate) fn locate_at(place: Span, tokens: impl ToTokens) -> TokenStream {
     tokens.into_token_stream().into_iter().map(at_place).collect()
 }
 
-/// Of `known`, the name that `given` most likely meant, when it is within two edits.
+/// Finds the known name that is nearest to `given`, within two edits.
+///
+/// A name needs more letters than edits: as many edits as it has letters turn any word of its length into it.
 pub(crate) fn find_nearest_name<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|name| (edit_distance(given, name), name))
@@ -50,7 +54,7 @@ pub(crate) fn find_nearest_name<'a>(given: &str, known: impl Iterator<Item = &'a
         .map(|(_, name)| name)
 }
 
-/// The Levenshtein distance.
+/// The Levenshtein distance, in bytes, computed in one row of the table.
 fn edit_distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! From an attribute and its item to the tokens that take the item's place.
+//! Expands one attribute: parses it and its item, and emits the tokens that take the item's place.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -12,14 +12,17 @@ use crate::kind::Kind;
 use crate::parse::grammar::parse_options;
 use crate::parse::item::Item;
 
-/// Expands one attribute. Where a rule is broken, the item comes back as it was, beside the errors.
+/// Expands one attribute.
+///
+/// With a mistake, the item comes back as written, followed by the errors: its callers still find it, and do not add errors of
+/// their own.
 pub(crate) fn expand_attribute(kind: Kind, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Diagnostics::default();
     let options = parse_options(kind, arguments, &errors);
     let (tracked, untouched) = match Item::parse(&item) {
         Ok(Item::Incomplete) => (item.clone(), item),
         Ok(Item::VerbatimFunction) => (refuse_function(item.clone()), item),
-        // An error behind an expression would be read as a part of it.
+        // An error after an expression would be parsed as a part of it, so those of the arguments are left out.
         Ok(Item::Expression) if cfg!(feature = "off") => return item,
         Ok(Item::Expression) => return refuse_expression(&item),
         Ok(Item::Function(function)) => {

@@ -1,4 +1,4 @@
-//! What the attributes emit for each main shape of a function, kept beside what was written, and shown in their documentation.
+//! Compares what the attributes emit for each main shape of a function with the files that their documentation shows.
 //!
 //! After a deliberate change, `EXPANSIONS=overwrite cargo test -p monitor-macros --lib` writes `expansions/*.emitted.rs` anew.
 
@@ -12,7 +12,7 @@ use syn::{Attribute, Item, Meta};
 use crate::expand;
 use crate::kind::Kind;
 
-/// The names of `expansions/*.rs`: what decides how a function is tracked.
+/// The names of the files in `expansions/`.
 const CASES: [&str; 6] = ["value", "asynchronous", "future", "boxed", "stream", "block"];
 
 #[cfg(not(feature = "off"))]
@@ -43,7 +43,7 @@ fn turned_off_each_item_comes_back_token_for_token() {
     }
 }
 
-/// `#[track]` speaks to the attribute on its block alone.
+/// Removes each `#[track]`, which the attribute on the block removes as well.
 #[cfg(feature = "off")]
 fn remove_helper_attributes(item: &mut Item) {
     if let Item::Impl(block) = item {
@@ -63,7 +63,7 @@ fn parse_case(case: &str) -> syn::File {
     syn::parse_file(&fs::read_to_string(expansions_directory().join(format!("{case}.rs"))).unwrap()).unwrap()
 }
 
-/// The file with its attribute expanded, and without the import of it.
+/// Expands the attributes of a file, and leaves their import out.
 fn expand_case(case: &str) -> TokenStream {
     let items = parse_case(case).items.into_iter().filter(|item| !is_own_import(item));
     items
@@ -102,7 +102,7 @@ fn arguments_of(attribute: &Attribute) -> TokenStream {
     }
 }
 
-/// The tokens as `rustfmt` writes them.
+/// Formats the tokens with `rustfmt`.
 #[cfg(not(feature = "off"))]
 fn run_rustfmt(tokens: &TokenStream) -> String {
     use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! What is tracked: the three attributes and how they differ.
+//! The three attributes and how they differ.
 
 /// One of the three attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Kind {
         }
     }
 
-    /// The runtime's name of the kind.
-    pub(crate) const fn runtime_variant(self) -> &'static str {
+    /// The constant of the runtime's `Settings` that has the kind's defaults.
+    pub(crate) const fn settings_name(self) -> &'static str {
         match self {
             Self::Agent => "Agent",
             Self::Skill => "Skill",
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// The name under which the id is bound to log lines.
+    /// The field that holds the id, on the span and on log lines.
     pub(crate) const fn id_field(self) -> &'static str {
         match self {
             Self::Agent => "agent_id",

@@ -1,4 +1,4 @@
-//! With the feature `off`, arguments are checked (the programs in `tests/ui/fail` fail as ever) and the item comes back.
+//! With the feature `off`, the attributes check their arguments (the programs in `tests/ui/fail` still fail) and return the item.
 
 #![cfg(feature = "off")]
 

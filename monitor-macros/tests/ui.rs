@@ -1,7 +1,7 @@
-//! What the attributes accept, and what they say of what they do not.
+//! Programs that the attributes accept, and programs that they refuse, with the errors.
 //!
-//! The programs stand in `tests/ui` of the workspace. After a change of wording, `TRYBUILD=overwrite` writes the
-//! expected messages anew; read them before they are committed.
+//! The programs are in `tests/ui` of the workspace. After a change of wording, `TRYBUILD=overwrite` rewrites the expected errors.
+//! Read the difference before you commit it.
 
 #[test]
 fn accepted_programs_compile_and_run() {
@@ -17,7 +17,7 @@ fn accepted_programs_count_their_calls() {
 #[test]
 fn each_fault_is_one_message_at_its_token() {
     let cases = trybuild::TestCases::new();
-    // What the compiler finds in the emitted code is not found where none is emitted.
+    // With `off`, no code is emitted in which the compiler could find the other mistakes.
     let directories: &[&str] = if cfg!(feature = "off") {
         &[
             "block",

@@ -1,9 +1,11 @@
-//! Whether a body may be left before its end, in which case it cannot stand in the middle of the function, and what outlives its
-//! variables at its end.
+//! What the tokens of a body show: an early return, an `.await`, temporaries in the tail expression.
+//!
+//! A body with an early return cannot stay in place, since the code after it would be skipped. Every answer errs on the side of
+//! `true`, which costs a closure or a lint, and never a wrong outcome.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Macros of the standard library that never return from the function around them.
+/// Macros of the standard library that do not return from the function around them.
 const MACROS_WITHOUT_RETURN: [&str; 24] = [
     "panic",
     "assert",
@@ -31,20 +33,20 @@ const MACROS_WITHOUT_RETURN: [&str; 24] = [
     "file",
 ];
 
-/// Crates all of whose macros stay, where they are named: those for log lines, and the standard library's.
+/// Crates none of whose macros returns, if the path names the crate.
 const CRATES_WITHOUT_RETURN: [&str; 5] = ["std", "core", "alloc", "tracing", "log"];
 
-/// Words before a `!` that negates what stands in parentheses.
+/// Keywords before a `!` that negates an expression in parentheses, and so are no macro's name.
 const KEYWORDS_BEFORE_NOT: [&str; 8] = ["if", "while", "match", "in", "else", "move", "break", "as"];
 
-/// Whether the body may end elsewhere than at its end: by `return`, by `?`, or by a macro that may hold either.
+/// Whether the body may return before its end: by `return`, by `?`, or by a macro that may expand to either.
 ///
-/// What returns from a closure inside is not told apart.
+/// A `return` from a closure or an `async` block inside counts as well.
 pub(crate) fn may_return_early(body: &TokenStream) -> bool {
     let mut path = Vec::new();
     let mut tokens = body.clone().into_iter().peekable();
     while let Some(token) = tokens.next() {
-        // Behind a macro's name and `!` comes what it is given; behind that of `a != b` and `if !a` does not.
+        // A macro's `!` is followed by a group. That of `a != b` is not; that of `!(a)` is, after no name or a keyword.
         let is_macro = matches!(tokens.peek(), Some(TokenTree::Group(_)));
         match &token {
             TokenTree::Group(group) if may_return_early(&group.stream()) => return true,
@@ -64,9 +66,7 @@ pub(crate) fn may_return_early(body: &TokenStream) -> bool {
     false
 }
 
-/// Whether the words before a `!`, the last ones of which are a path, name a macro that is not known to stay.
-///
-/// Each `:` between them is an empty word.
+/// Whether the macro of the path, the words before a `!`, may return. Each `:` of the path is an empty word.
 fn macro_may_return(path: &[String]) -> bool {
     let Some((name, before)) = path.split_last() else { return false };
     if KEYWORDS_BEFORE_NOT.contains(&name.as_str()) {
@@ -80,7 +80,7 @@ fn macro_may_return(path: &[String]) -> bool {
     }
 }
 
-/// Whether the body may wait, by an `.await`. A macro that may hold one is for [`may_return_early`].
+/// Whether the body has an `.await`. A macro that may expand to one may also return, so [`may_return_early`] finds it.
 pub(crate) fn contains_await(body: &TokenStream) -> bool {
     body.clone().into_iter().any(|token| match token {
         TokenTree::Ident(word) => word == "await",
@@ -89,8 +89,10 @@ pub(crate) fn contains_await(body: &TokenStream) -> bool {
     })
 }
 
-/// Whether the body's last expression may have temporaries, which live longer than its variables before the 2024 edition: by
-/// more than one call, or by anything around a call that may use its value in its place.
+/// Whether the tail expression may have temporaries. Before the 2024 edition, they live longer than the body's variables, and so
+/// longer than a guard among these.
+///
+/// One call of a path on plain arguments has none: its value is moved out. Anything around it may borrow from its value.
 pub(crate) fn tail_may_hold_temporaries(body: &TokenStream) -> bool {
     let mut last = Vec::new();
     for token in body.clone() {

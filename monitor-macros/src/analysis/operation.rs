@@ -1,16 +1,16 @@
-//! The operation of a query, read from the first SQL literal in its body.
+//! The operation of a query, inferred from the first SQL literal in its body.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// What is recorded when the body shows no SQL.
+/// The operation of statements without one of their own, and of bodies without SQL.
 pub(crate) const OTHER: &str = "other";
 
-/// Reads the operation; `other` without an SQL literal.
+/// Infers the operation, `other` if no literal is SQL.
 pub(crate) fn infer_operation(body: &TokenStream) -> &'static str {
     collect_string_literals(body.clone()).iter().find_map(|text| classify_sql(text)).unwrap_or(OTHER)
 }
 
-/// Every string literal, in order, macro arguments included and attributes left out.
+/// Collects the string literals in order: macro arguments included, attributes (also doc comments) left out.
 fn collect_string_literals(tokens: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut is_after_hash = false;
@@ -29,22 +29,22 @@ fn collect_string_literals(tokens: TokenStream) -> Vec<String> {
     found
 }
 
-/// The statement's verb; `None` where the text is no SQL.
+/// The operation of the statement. `None` if the text is not SQL.
 fn classify_sql(text: &str) -> Option<&'static str> {
     let sql = skip_comments(text);
     let word = first_word(sql);
     let statement = STATEMENTS.iter().find(|statement| word.eq_ignore_ascii_case(statement.verb))?;
-    // A sentence may begin with such a word. SQL has it in capitals, or another word of its own behind it.
+    // A sentence may begin with such a word, too. In SQL it is in capitals, or a keyword follows somewhere.
     let is_sql = word.chars().all(|character| character.is_ascii_uppercase())
         || sql.split_whitespace().skip(1).any(|word| statement.is_followed_by(word));
     is_sql.then(|| if statement.verb == "with" { find_main_operation(sql) } else { statement.operation })
 }
 
-/// One way to begin a statement.
+/// A kind of statement.
 struct Statement {
     verb: &'static str,
     operation: &'static str,
-    /// Words of which one follows.
+    /// Keywords, one of which follows the verb. Only they prove a verb in lower case to be SQL.
     followed_by: &'static [&'static str],
 }
 
@@ -81,7 +81,7 @@ const STATEMENTS: [Statement; 16] = [
     Statement::new("merge", OTHER, &["into"]),
 ];
 
-/// Of `WITH … AS (…) verb …`, the verb outside all parentheses.
+/// Finds the operation of `WITH … AS (…) verb …`: that of the first verb outside all parentheses.
 fn find_main_operation(sql: &str) -> &'static str {
     let mut depth = 0_usize;
     let outside: String = sql
@@ -107,7 +107,7 @@ fn first_word(sql: &str) -> &str {
     &sql[..end]
 }
 
-/// Skips white space, opening parentheses and the two kinds of SQL comment.
+/// Skips white space, opening parentheses and SQL's two kinds of comments.
 fn skip_comments(mut sql: &str) -> &str {
     loop {
         sql = sql.trim_start_matches(|character: char| character.is_whitespace() || character == '(');

@@ -1,4 +1,4 @@
-//! What a function's parameters bind, and whether somebody may see them dropped.
+//! What the parameters of a function bind, and whether the user's code can see them dropped.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -9,7 +9,7 @@ use syn::{
     Signature, Type,
 };
 
-/// Whether a value of the type has no parts and is dropped unseen: a reference, a number, a truth or a character.
+/// Whether the type is a reference, a number, a `bool` or a `char`: a closure captures it whole, and its drop does nothing.
 pub(crate) fn is_reference_or_primitive(declared: &Type) -> bool {
     match declared {
         Type::Reference(_) => true,
@@ -18,8 +18,8 @@ pub(crate) fn is_reference_or_primitive(declared: &Type) -> bool {
     }
 }
 
-/// Whether nobody can tell when the function drops its parameters, but by the memory that they give back.
-pub(crate) fn have_no_user_drop(signature: &Signature) -> bool {
+/// Whether dropping the parameters runs none of the user's code, so that the time of the drop cannot be seen.
+pub(crate) fn parameters_have_no_user_drop(signature: &Signature) -> bool {
     signature.inputs.iter().all(|input| match input {
         FnArg::Receiver(receiver) => match &receiver.kind {
             ReceiverKind::Value => false,
@@ -30,7 +30,7 @@ pub(crate) fn have_no_user_drop(signature: &Signature) -> bool {
     })
 }
 
-/// Whether the type is a plain one, or one of the standard library's that holds nothing else.
+/// Whether dropping a value of the type runs none of the user's code: it consists of types of the standard library only.
 pub(crate) fn has_no_user_drop(declared: &Type) -> bool {
     match declared {
         declared if is_reference_or_primitive(declared) => true,
@@ -61,11 +61,12 @@ fn type_arguments(arguments: &AngleBracketedGenericArguments) -> impl Iterator<I
     })
 }
 
-/// Types of the standard library that own memory, if anything. Of a `Path`, a function can own only one of another crate.
+/// Types of the standard library that own nothing but memory. `Path` is left out: it is unsized there, so a
+/// parameter of that name is of another crate's type.
 const STD_LEAVES: [&str; 7] = ["str", "String", "PathBuf", "OsString", "Duration", "Instant", "SystemTime"];
 
-/// Types of the standard library that drop what they hold, by how many types that are. With fewer, it is an alias, which may
-/// hold more than it says, as `io::Result<u8>` does.
+/// Types of the standard library that drop only their type arguments, with the number of these. With fewer arguments the name is
+/// an alias, which may hold more types: `io::Result<u8>` holds an `io::Error`.
 const STD_CONTAINERS: [(&str, usize); 11] = [
     ("Vec", 1),
     ("Box", 1),
@@ -85,7 +86,7 @@ const PRIMITIVES: [&str; 16] = [
     "f32", "f64",
 ];
 
-/// Whether a reference or a lifetime stands in the type.
+/// Whether the type has a reference or a lifetime in it.
 pub(crate) fn contains_borrow(declared: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
@@ -97,25 +98,29 @@ pub(crate) fn contains_borrow(declared: &Type) -> bool {
     any(declared.to_token_stream())
 }
 
-/// The names that the parameters bind; none, where a macro may bind more.
+/// The names that the parameters bind. `None` if a macro in a pattern may bind more.
 pub(crate) fn parameter_names(signature: &Signature) -> Option<Vec<String>> {
-    struct Names(Vec<String>, bool);
+    #[derive(Default)]
+    struct Names {
+        bound: Vec<String>,
+        has_macro: bool,
+    }
     impl<'ast> Visit<'ast> for Names {
         fn visit_pat_ident(&mut self, binding: &'ast PatIdent) {
-            self.0.push(binding.ident.unraw().to_string());
+            self.bound.push(binding.ident.unraw().to_string());
             visit::visit_pat_ident(self, binding);
         }
 
         fn visit_pat(&mut self, pattern: &'ast Pat) {
-            self.1 |= matches!(pattern, Pat::Macro(_) | Pat::Verbatim(_));
+            self.has_macro |= matches!(pattern, Pat::Macro(_) | Pat::Verbatim(_));
             visit::visit_pat(self, pattern);
         }
     }
-    let mut names = Names(Vec::new(), false);
+    let mut names = Names::default();
     for input in &signature.inputs {
         if let FnArg::Typed(parameter) = input {
             names.visit_pat(&parameter.pat);
         }
     }
-    (!names.1).then_some(names.0)
+    (!names.has_macro).then_some(names.bound)
 }

@@ -1,26 +1,26 @@
-//! What a return type shows: a future, a stream, a value, or what only the compiler knows.
+//! What the tokens of a return type show: a future, a stream, a value, or an alias that only the compiler resolves.
 
 use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
 use super::parameters::contains_borrow;
 
-/// Where the stream is in the return type.
+/// The position of the stream in the return type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamType {
-    /// It has to leave as the boxed type it came as.
+    /// Whether it is a box, which has to be returned as the same boxed type.
     pub(crate) is_boxed: bool,
-    /// It is the `Ok` of a `Result`.
+    /// Whether it is the `Ok` of a `Result`.
     pub(crate) is_in_result: bool,
 }
 
-/// Traits of a future, by the last word of their paths.
+/// Traits that only futures implement.
 pub(crate) const FUTURE_TRAITS: [&str; 3] = ["Future", "FusedFuture", "TryFuture"];
 
-/// Traits of a stream, by the last word of their paths.
+/// Traits that only streams implement.
 const STREAM_TRAITS: [&str; 3] = ["Stream", "FusedStream", "TryStream"];
 
-/// Traits that no stream is known by. Beside them, a trait of the user's may be a stream's.
+/// Traits that say nothing about a stream. Any other one may be the user's trait of a stream.
 const OTHER_TRAITS: [&str; 43] = [
     "Send",
     "Sync",
@@ -67,13 +67,13 @@ const OTHER_TRAITS: [&str; 43] = [
     "Sink",
 ];
 
-/// Types that are neither a future nor a stream, so that the compiler need not be asked.
+/// Types that are neither a future nor a stream: the compiler need not choose by them.
 const VALUE_TYPES: [&str; 23] = [
     "Result", "Option", "Self", "String", "Vec", "Arc", "Rc", "HashMap", "BTreeMap", "Duration", "Cow",
     "bool", "char", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize", "f32", "f64",
 ];
 
-/// The stream that the type shows, or that the user says it holds.
+/// Finds the stream in the type: one that the type shows, or, if the user declares one, one that it may hide.
 pub(crate) fn find_stream(declared: &Type, declares_stream: bool) -> Option<StreamType> {
     let declared = ungroup_type(declared);
     if is_impl_of(declared, &STREAM_TRAITS) || declares_stream && may_implement_stream(declared) {
@@ -86,7 +86,7 @@ pub(crate) fn find_stream(declared: &Type, declares_stream: bool) -> Option<Stre
     may_be_stream.then_some(StreamType { is_boxed: true, is_in_result: false })
 }
 
-/// `impl Trait` of a trait that may be a stream's.
+/// Whether the type is an `impl Trait` of a trait that may be a stream's.
 fn may_implement_stream(declared: &Type) -> bool {
     let Type::ImplTrait(opaque) = declared else { return false };
     opaque
@@ -95,7 +95,7 @@ fn may_implement_stream(declared: &Type) -> bool {
         .any(|bound| matches!(bound, TypeParamBound::Trait(_)) && !names_trait(bound, &OTHER_TRAITS))
 }
 
-/// What can be a stream only if it is an alias of one: the type itself or, of a `Result`, its `Ok`.
+/// Finds the type that may be an alias of a boxed stream: the return type itself, or its `Ok`.
 pub(crate) fn find_stream_alias(declared: &Type) -> Option<&Type> {
     let declared = ungroup_type(declared);
     let candidate = ungroup_type(ok_type(declared).unwrap_or(declared));
@@ -110,12 +110,12 @@ pub(crate) fn find_stream_alias(declared: &Type) -> Option<&Type> {
     }
 }
 
-/// A type macro as which a function gives a value or a stream, only the compiler knows which.
+/// Finds a type macro, which only the compiler expands: to a stream or to a value.
 pub(crate) fn find_stream_macro(declared: &Type) -> Option<&Type> {
     find_stream_alias(declared).filter(|alias| matches!(alias, Type::Macro(_)))
 }
 
-/// `Pin<Box<dyn Stream>>`, or one of the aliases that `futures` has for it.
+/// Whether the type is a `Pin<Box<dyn Stream>>`, or one of the aliases for it in `futures`.
 fn is_boxed_stream(declared: &Type) -> bool {
     let Type::Path(path) = declared else { return false };
     let Some(last) = path.path.segments.last() else { return false };
@@ -133,7 +133,9 @@ fn is_boxed_stream(declared: &Type) -> bool {
     }
 }
 
-/// The `impl Future` or `impl Stream` in a box, which can be wrapped neither by its type, which nobody can name, nor as it is.
+/// Finds an `impl Future` or `impl Stream` in a box.
+///
+/// It cannot be tracked: the wrapper has another type, and the box in the signature has to hold the type that nobody can name.
 pub(crate) fn find_boxed_opaque(signature: &Signature) -> Option<&Type> {
     let ReturnType::Type(_, declared) = &signature.output else { return None };
     let declared = ungroup_type(declared);
@@ -145,13 +147,13 @@ pub(crate) fn find_boxed_opaque(signature: &Signature) -> Option<&Type> {
     {
         held = ungroup_type(first_type_argument(&last.arguments)?);
     }
-    // A future in the result of another future, or beside an error, is a value.
+    // A future that another future or a `Result` holds is a value, whose end is not the call's.
     let is_returned = signature.asyncness.is_none() && ok_type(declared).is_none();
     let is_hidden = is_impl_of(held, &STREAM_TRAITS) || is_returned && is_impl_of(held, &FUTURE_TRAITS);
     (is_hidden && matches!(returned, Type::Path(_))).then_some(held)
 }
 
-/// The type that a future gives or a stream's items have, as the `impl Trait` says.
+/// Finds the type that is judged, in the bounds of an `impl Trait`: a future's `Output`, or a stream's `Item`.
 pub(crate) fn find_judged_type(declared: &Type) -> Option<Type> {
     let Type::ImplTrait(opaque) = ungroup_type(declared) else { return None };
     let bounds = || {
@@ -164,14 +166,14 @@ pub(crate) fn find_judged_type(declared: &Type) -> Option<Type> {
         let names = FUTURE_TRAITS.iter().chain(&STREAM_TRAITS).chain(&["IntoFuture"]);
         names.copied().any(|name| bound.ident == name)
     });
-    // A trait of the user's that is a stream's may name the item as well.
+    // The user's own trait of a stream may name the item, too.
     known.chain(bounds()).find_map(|bound| {
         let named = |name: &str| find_associated_type(&bound.arguments, name);
         named("Output").or_else(|| named("Item")).or_else(|| build_result_type(named("Ok"), named("Error")))
     })
 }
 
-/// The `Result` of a trait that names its two types, `_` for the one that it leaves open.
+/// Builds the `Result` of `TryFuture<Ok = T, Error = E>`, with `_` for a type that is not named.
 fn build_result_type(ok: Option<Type>, error: Option<Type>) -> Option<Type> {
     if ok.is_none() && error.is_none() {
         return None;
@@ -180,7 +182,7 @@ fn build_result_type(ok: Option<Type>, error: Option<Type>) -> Option<Type> {
     Some(syn::parse_quote!(::core::result::Result<#ok, #error>))
 }
 
-/// The type that the arguments of a trait give its associated type of that name.
+/// Finds the type of `Name = …` among the arguments of a trait.
 fn find_associated_type(arguments: &PathArguments, name: &str) -> Option<Type> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
@@ -189,11 +191,11 @@ fn find_associated_type(arguments: &PathArguments, name: &str) -> Option<Type> {
     })
 }
 
+/// Whether the return type is an `impl Trait`, alone or in a tuple. Neither is judged an error.
 pub(crate) fn returns_opaque(output: &ReturnType) -> bool {
     matches!(output, ReturnType::Type(_, declared) if is_opaque(declared))
 }
 
-/// `impl Trait`, alone or in a tuple, neither of which is an error.
 fn is_opaque(declared: &Type) -> bool {
     match declared {
         Type::ImplTrait(_) => true,
@@ -202,18 +204,18 @@ fn is_opaque(declared: &Type) -> bool {
     }
 }
 
-/// A type that only the compiler can name cannot be asked what it is.
+/// Whether there is an `impl Trait` anywhere in the type: emitted code cannot name such a type.
 pub(crate) fn contains_opaque(declared: &Type) -> bool {
     UnnamedParts::of(declared).is_opaque
 }
 
-/// Whether a part of the type is left to the compiler: an `impl Trait`, or `_`.
+/// Whether the compiler infers a part of the type: an `impl Trait`, or `_`.
 pub(crate) fn is_partly_inferred(declared: &Type) -> bool {
     let unnamed = UnnamedParts::of(declared);
     unnamed.is_opaque || unnamed.is_inferred
 }
 
-/// Which parts of a type have no name.
+/// The parts of a type that have no name.
 #[derive(Default)]
 struct UnnamedParts {
     is_opaque: bool,
@@ -242,7 +244,7 @@ pub(crate) fn returns_borrow(output: &ReturnType) -> bool {
     matches!(output, ReturnType::Type(_, declared) if contains_borrow(declared))
 }
 
-/// Whether the type is a box by its name, and so may hold a future or a stream.
+/// Whether the return type may be a boxed future or stream: a box, or an alias that is called like one.
 pub(crate) fn is_box_by_name(output: &ReturnType) -> bool {
     let ReturnType::Type(_, declared) = output else { return false };
     let Type::Path(path) = ungroup_type(declared) else {
@@ -254,7 +256,7 @@ pub(crate) fn is_box_by_name(output: &ReturnType) -> bool {
     })
 }
 
-/// Whether the type is known to be none that could be an error.
+/// Whether no value of the return type can be an error.
 pub(crate) fn cannot_return_error(output: &ReturnType) -> bool {
     match output {
         ReturnType::Default => true,
@@ -262,7 +264,7 @@ pub(crate) fn cannot_return_error(output: &ReturnType) -> bool {
     }
 }
 
-/// Whether nobody can make the type one that decides for itself, which takes a type of one's own, nor is it a `Result`.
+/// Whether the type is not a `Result` and cannot implement `Classify`, which the orphan rule allows for the user's own types only.
 fn cannot_be_error(declared: &Type) -> bool {
     match declared {
         Type::Reference(reference) => cannot_be_error(&reference.elem),
@@ -276,7 +278,7 @@ fn cannot_be_error(declared: &Type) -> bool {
     }
 }
 
-/// Whether the type may be a future, so that an `async` block which ends in it looks like one that lacks an `.await`.
+/// Whether the return type may be a future. Clippy takes an `async` block that ends in one for one that lacks an `.await`.
 pub(crate) fn may_return_future(output: &ReturnType) -> bool {
     let ReturnType::Type(_, declared) = output else { return false };
     matches!(ungroup_type(declared), Type::Path(_) | Type::ImplTrait(_) | Type::Macro(_))
@@ -289,7 +291,7 @@ pub(crate) fn is_value_type(declared: &Type) -> bool {
     path.path.segments.last().is_some_and(|last| VALUE_TYPES.iter().any(|value| last.ident == value))
 }
 
-/// The `Ok` type of whatever is called `…Result`.
+/// The `Ok` of a type that is called `…Result`: aliases of `Result` name it first.
 fn ok_type(declared: &Type) -> Option<&Type> {
     let Type::Path(path) = declared else { return None };
     let last = path.path.segments.last().filter(|last| last.ident.to_string().ends_with("Result"))?;
@@ -304,7 +306,7 @@ fn first_type_argument(arguments: &PathArguments) -> Option<&Type> {
     })
 }
 
-/// `impl … + Name + …`, of one of the names.
+/// Whether the type is an `impl Trait` with a bound of one of the names.
 pub(crate) fn is_impl_of(declared: &Type, names: &[&str]) -> bool {
     matches!(declared, Type::ImplTrait(opaque) if opaque.bounds.iter().any(|bound| names_trait(bound, names)))
 }
@@ -314,7 +316,7 @@ fn names_trait(bound: &TypeParamBound, names: &[&str]) -> bool {
     bound.path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
 
-/// The type without the parentheses, or the invisible group of a `$t:ty`, around it.
+/// Unwraps the parentheses around the type, or the invisible group of a `$t:ty`.
 pub(crate) fn ungroup_type(declared: &Type) -> &Type {
     match declared {
         Type::Group(group) => ungroup_type(&group.elem),

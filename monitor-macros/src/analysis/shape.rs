@@ -1,9 +1,9 @@
-//! What a function gives its caller, which decides when its call ends.
+//! How a function is tracked, which depends on what it returns: that decides when its call ends.
 
 use syn::{Attribute, ReturnType, Signature, Type};
 
 use super::body::{contains_await, may_return_early};
-use super::parameters::have_no_user_drop;
+use super::parameters::parameters_have_no_user_drop;
 use super::return_type::{
     FUTURE_TRAITS, StreamType, cannot_return_error, contains_opaque, find_stream, find_stream_alias,
     find_stream_macro, is_box_by_name, is_impl_of, is_value_type, returns_borrow, returns_opaque,
@@ -11,16 +11,19 @@ use super::return_type::{
 };
 use crate::parse::function::Function;
 
-/// How a function is tracked.
+/// How a function is tracked, and how long.
+///
+/// A closure around the body (`Value`, `ByType`) is always right. It hides the body from lints, and the caller from
+/// `#[track_caller]`, so the body stays in place (`InPlace`, `Guarded`) where that makes no difference to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Until its body returns.
+    /// Until its body, a closure, returns.
     Value,
-    /// Until its body ends, which is left in its place: a closure hides it from lints, and the caller from `#[track_caller]`.
+    /// Until its body ends, which stays in place: it is judged by its value, so it cannot return early.
     InPlace,
-    /// Until its body ends, which is left in its place and cannot end in an error; so a guard is enough.
+    /// Until its body ends, which stays in place and cannot return an error: the guard that ends the call needs no value.
     Guarded,
-    /// As its return type turns out to be: a boxed future, a boxed stream, or a value.
+    /// Until the end of a boxed future or stream, or of the body: only the compiler knows which of them the return type is.
     ByType,
     /// `async fn`: until its future is ready.
     Async,
@@ -30,20 +33,21 @@ pub(crate) enum Shape {
     IntoFuture,
     /// Until the stream ends.
     Stream(StreamType),
-    /// `async fn`: until the stream that it gives ends.
+    /// `async fn`: until the end of the stream that it returns.
     AsyncStream(StreamType),
-    /// Until the stream that it gives as an `Ok` ends.
+    /// Until the end of the stream in its `Ok`, or until it returns an `Err`.
     TryStream(StreamType),
 }
 
 impl Shape {
-    /// Reads the signature; `stream` is what the user says where an alias hides it.
-    pub(crate) fn of_function(function: &Function, declares_stream: bool, is_judged: bool) -> Self {
-        let shape = Self::of_signature(&function.signature, declares_stream, is_judged);
+    /// Chooses the shape. `declares_stream` is the option `stream`, and `has_predicate` is `error_if` or `ok_if`.
+    pub(crate) fn of_function(function: &Function, declares_stream: bool, has_predicate: bool) -> Self {
+        let shape = Self::of_signature(&function.signature, declares_stream, has_predicate);
         let tracks_caller = has_track_caller(function);
-        // A destructor that somebody may see is a part of the call, which takes a closure that owns the parameters.
-        let may_stay_in_place = tracks_caller || have_no_user_drop(&function.signature);
-        // Of a borrow that does not hold, the compiler speaks best where it is the end of a function or a closure.
+        // The destructors of the parameters run inside the call, for which a closure has to own them. If nobody can see them run,
+        // no closure is needed.
+        let may_stay_in_place = tracks_caller || parameters_have_no_user_drop(&function.signature);
+        // A returned borrow stays in a closure: there, the compiler explains best why it does not live long enough.
         let is_in_place = || {
             let output = &function.signature.output;
             may_stay_in_place
@@ -51,10 +55,10 @@ impl Shape {
                 && (tracks_caller || !returns_borrow(output))
         };
         match (shape, &function.signature.output) {
-            // What such a type promises of its value, as of a closure's arguments, reaches a body in its place only.
-            (Self::Value, output) if !is_judged && returns_opaque(output) => Self::Guarded,
+            // The bounds of an `impl Trait` reach a body in place only: from `impl Fn(&str)`, a closure infers its argument's type.
+            (Self::Value, output) if !has_predicate && returns_opaque(output) => Self::Guarded,
             (Self::Value, output)
-                if !is_judged
+                if !has_predicate
                     && may_stay_in_place
                     && cannot_return_error(output)
                     && !may_change_return_type(&function.attributes) =>
@@ -75,15 +79,15 @@ impl Shape {
         }
     }
 
-    fn of_signature(signature: &Signature, declares_stream: bool, is_judged: bool) -> Self {
+    fn of_signature(signature: &Signature, declares_stream: bool, has_predicate: bool) -> Self {
         let declared = match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, declared) => Some(&**declared),
         };
-        // Whether there is a stream behind a type macro is for the compiler to find out. A predicate that judges a value does not
-        // judge an item as well, so with one it is for the user to say.
+        // The compiler finds out whether a type macro is a stream. A predicate takes either the value or an item, so with one, the
+        // user has to declare the stream.
         let is_stream_macro =
-            !is_judged && declared.is_some_and(|declared| find_stream_macro(declared).is_some());
+            !has_predicate && declared.is_some_and(|declared| find_stream_macro(declared).is_some());
         let declares_stream = declares_stream || is_stream_macro;
         match (signature.asyncness.is_some(), declared) {
             (true, Some(declared)) => {
@@ -115,7 +119,7 @@ impl Shape {
     }
 }
 
-/// Attributes of the compiler, and the first words of those of its tools. None of them changes what the function returns.
+/// Attributes of the compiler, and the first words of those of its tools. None of them changes the return type.
 const INERT_ATTRIBUTES: [&str; 30] = [
     "allow",
     "automatically_derived",
@@ -149,9 +153,10 @@ const INERT_ATTRIBUTES: [&str; 30] = [
     "warn",
 ];
 
-/// Whether an attribute of another crate is still to run, which may make the function return another type than it says now:
-/// `culpa::throws` makes a `Result` of it. A body that is held against the declared type then does not compile, where one under
-/// a guard would count each error as a success.
+/// Whether another crate's attribute is still to be expanded, which may change the return type: `culpa::throws` makes it a
+/// `Result`.
+///
+/// A guard would then count each error as a success. The other shapes name the declared type, so they do not compile.
 fn may_change_return_type(attributes: &[Attribute]) -> bool {
     let is_inert = |attribute: &Attribute| {
         attribute

@@ -1,4 +1,4 @@
-//! A tracked function as meant: every argument checked against the function and given its default.
+//! The model of a tracked function: every option checked against the function, and with its default.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -17,16 +17,16 @@ use crate::parse::function::Function;
 use crate::parse::objective::Objective;
 use crate::parse::options::{Id, Options};
 
-/// Longer ids would be recorded under the overflow value.
+/// The runtime counts a longer id under the overflow value, so a longer literal is a mistake.
 const MAX_ID_BYTES: usize = 256;
 
 /// The validated model of one tracked function.
 pub(crate) struct Spec {
     pub(crate) kind: Kind,
-    /// Where emitted code finds what it names.
+    /// The path of the runtime's module `private`, which has all that emitted code names.
     pub(crate) runtime: TokenStream,
     pub(crate) id: Id,
-    /// What stands for the function where its id is an expression.
+    /// The id of the function's site if `id` is an expression, and its calls' id if the expression gives no text.
     pub(crate) default_id: String,
     pub(crate) operation: String,
     pub(crate) fields: Vec<Field>,
@@ -35,26 +35,27 @@ pub(crate) struct Spec {
     pub(crate) error_log: &'static str,
     pub(crate) objective: Option<Objective>,
     pub(crate) shape: Shape,
-    /// The type that only the option `stream` says to be a stream, at the place of that option.
+    /// The type that is a stream only by the option `stream`. Its tokens are at that option, where the compiler reports that it is
+    /// not one.
     pub(crate) declared_stream: Option<TokenStream>,
-    /// The type that may be a stream, as a macro writes it.
+    /// The type macro that may expand to a stream.
     pub(crate) stream_macro: Option<Type>,
-    /// The type of the body, `_` for what only the compiler can name; `None` where nothing can be said.
+    /// The type of the body, with `_` for each `impl Trait`. `None` if nothing of it is known.
     pub(crate) body_type: Option<Type>,
-    /// What its `impl Future` gives or its `impl Stream` yields.
+    /// The type of the value that is judged, if the function returns an `impl Future` or `impl Stream`.
     pub(crate) judged: JudgedType,
-    /// It is declared to return `!`.
+    /// Whether the function returns `!`.
     pub(crate) diverges: bool,
 }
 
-/// What the return type says of the result.
+/// The output of a future or the item of a stream, as the return type names it.
 pub(crate) enum JudgedType {
     Known(Type),
-    /// With `_` for what only the compiler can name; all of it, where nothing is said.
+    /// With `_` for each part that the compiler infers, which is all of it if the return type does not name it.
     Partial(Type),
 }
 
-/// Who decides between success and error.
+/// The rule that decides between success and error.
 pub(crate) enum OutcomeRule {
     ByType,
     ErrorIf(Expr),
@@ -62,7 +63,7 @@ pub(crate) enum OutcomeRule {
 }
 
 impl Spec {
-    /// Checks everything; each broken rule is noted, none stops the others.
+    /// Makes the model, and notes every mistake in `errors`. With any, the model is not to be emitted.
     pub(crate) fn new(
         kind: Kind,
         options: &Options,
@@ -99,7 +100,7 @@ impl Spec {
 }
 
 fn resolve_runtime(options: &Options) -> TokenStream {
-    // At the path, where the compiler reports that there is no such thing in it.
+    // The tokens are at the user's path, where the compiler reports that it has no such module.
     let given = options.krate.get().map(|path| quote_spanned!(path.span()=> #path::private));
     given.unwrap_or_else(|| quote!(::monitor_runtime::private))
 }
@@ -146,12 +147,12 @@ fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
     }
 }
 
-/// Refuses a field that is neither given a value nor an argument of the function: elsewhere, that is how a field is declared empty.
+/// Refuses a shorthand field that is not a parameter. `tracing::instrument` takes such a field for one that is empty at first.
 fn check_shorthand_fields(fields: &[Field], signature: &Signature, errors: &Diagnostics) {
     let Some(arguments) = parameter_names(signature) else { return };
     for field in fields {
         let Some(variable) = field.shorthand_variable() else { continue };
-        // A constant, or the receiver, of which the compiler itself reports that there is none.
+        // If a constant or a receiver does not exist, the compiler reports it.
         let is_argument = variable.starts_with(char::is_uppercase)
             || ["self", "super", "crate"].contains(&variable)
             || arguments.iter().any(|argument| argument == variable);
@@ -188,8 +189,8 @@ fn resolve_outcome_rule(options: &Options, errors: &Diagnostics) -> OutcomeRule 
 }
 
 fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
-    let is_judged = options.error_if.get().is_some() || options.ok_if.get().is_some();
-    let shape = Shape::of_function(function, options.stream.get().is_some(), is_judged);
+    let has_predicate = options.error_if.get().is_some() || options.ok_if.get().is_some();
+    let shape = Shape::of_function(function, options.stream.get().is_some(), has_predicate);
     let gives_no_stream = matches!(
         shape,
         Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async | Shape::Future | Shape::IntoFuture
@@ -221,7 +222,8 @@ fn resolve_stream_macro(output: &ReturnType) -> Option<Type> {
     return_type::find_stream_macro(declared).cloned()
 }
 
-/// The declared type with each `impl Trait` left for the compiler to infer.
+/// The declared type, with each `impl Trait` left for the compiler to infer. `()` is at the function's name, where the compiler
+/// reports that the body has a value.
 fn resolve_body_type(signature: &Signature) -> Option<Type> {
     let declared = match &signature.output {
         ReturnType::Default => syn::parse_quote_spanned!(signature.ident.span()=> ()),
@@ -247,7 +249,7 @@ fn infer_opaque_parts(mut declared: Type) -> Type {
     declared
 }
 
-/// Puts `_` in the place of each `impl Trait`.
+/// Replaces each `impl Trait` by `_`.
 struct InferOpaque;
 impl visit_mut::VisitMut for InferOpaque {
     fn visit_type_mut(&mut self, part: &mut Type) {

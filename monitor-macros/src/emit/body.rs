@@ -1,18 +1,18 @@
-//! The user's body, as it stands among emitted statements.
+//! Emits the user's body among emitted statements, so that lints and the compiler treat it as they do without the attribute.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 
 use crate::parse::function::Function;
 
-/// Puts the tokens into the user's own braces: what holds them is the user's, to lints, coverage, editors and messages.
+/// Wraps the tokens in the user's braces: to lints, coverage, editors and error messages, it is the user's block.
 pub(crate) fn wrap_in_braces(function: &Function, tokens: TokenStream) -> Group {
     let mut braces = Group::new(Delimiter::Brace, tokens);
     braces.set_span(function.braces.span());
     braces
 }
 
-/// The body behind statements of ours.
+/// Emits the body after emitted statements.
 pub(crate) fn emit_body_after(ours: &TokenStream, function: &Function) -> Group {
     if ours.is_empty() {
         return wrap_in_braces(function, function.body.clone());
@@ -21,10 +21,11 @@ pub(crate) fn emit_body_after(ours: &TokenStream, function: &Function) -> Group 
     wrap_in_braces(function, quote!(#ours #body))
 }
 
-/// The body, to stand behind statements of ours: as it is, where it may be moved, else in a block of its own.
+/// Emits the body as the tail of a block that begins with emitted statements: as it is where it can follow them, else in a block
+/// of its own.
 ///
-/// Where it has statements, that block is the user's as well: it is their edition that says when the temporaries of its last
-/// expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
+/// That block has the user's braces if there are statements in it, since the edition of the braces decides when the temporaries of
+/// the tail expression are dropped. Around a single expression, the compiler would call the user's braces unnecessary.
 pub(crate) fn emit_tail_body(function: &Function) -> TokenStream {
     let body = function.body.clone();
     if can_follow_statements(&body) {
@@ -38,15 +39,17 @@ pub(crate) fn emit_tail_body(function: &Function) -> TokenStream {
     block.to_token_stream()
 }
 
-/// Whether the body may stand behind a statement of ours as it is: it begins with no item, which lints want first, and holds
-/// nothing of a macro's variable, of which the compiler forgets that it is.
+/// Whether the body can follow emitted statements as it is.
+///
+/// An item cannot, since lints want items first in a block. A variable of `macro_rules!` cannot, since a stream that is collected
+/// anew loses the mark of its invisible group.
 fn can_follow_statements(body: &TokenStream) -> bool {
     let is_of_variable =
         |token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
     !begins_with_item(body) && !body.clone().into_iter().any(is_of_variable)
 }
 
-/// Whether the body begins with what may be an item, or an attribute of one.
+/// Whether the body begins with a keyword of an item, or with an attribute.
 fn begins_with_item(body: &TokenStream) -> bool {
     const ITEMS: [&str; 16] = [
         "async",

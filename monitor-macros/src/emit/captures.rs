@@ -1,4 +1,4 @@
-//! How a body takes over its parameters without a change in meaning.
+//! Emits what a body needs to own its parameters as the function does: whole, and dropped in the same order.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
@@ -8,11 +8,12 @@ use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature};
 use crate::analysis::parameters::{contains_borrow, has_no_user_drop, is_reference_or_primitive};
 use crate::parse::function::Function;
 
-/// Makes the body capture its parameters whole, in the order in which a function drops them: the last one first.
+/// Emits a mention of each parameter at the start of the body, the last one first.
 ///
-/// A closure captures what its body takes of a value, which may be less and not as `Send`, and drops it in the order of the
-/// first mention. References and numbers are captured whole as it is, and nobody sees them dropped. A parameter that the body
-/// does not mention stays out, so that the compiler still calls it unused, which it never does of `self`.
+/// A closure captures the fields that its body uses, which may drop less of a value than the function does, or be `Send` where the
+/// value is not. It drops them in the order of their first mention, where a function drops its parameters last to first. A mention
+/// captures the whole value in the right order. References and primitives need none. A parameter that the body does not use gets
+/// none, so that the compiler still reports it as unused, which it never does for `self`.
 pub(crate) fn emit_captures(function: &Function, runtime: &TokenStream) -> TokenStream {
     find_owned_receiver(&function.signature)
         .into_iter()
@@ -22,14 +23,14 @@ pub(crate) fn emit_captures(function: &Function, runtime: &TokenStream) -> Token
             name == "self" || is_underscored(name) || mentions_name(&function.body, &name.to_string())
         })
         .map(|(name, conditions)| {
-            // A name that says it is unused is used by us alone.
+            // `_name` tells the user's lints that it is unused: only emitted code uses it.
             let allowed = is_underscored(&name).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
             quote!(#(#conditions)* #allowed #runtime::captured(&#name);)
         })
         .collect()
 }
 
-/// Names each `_`, so that the body can take it over and drops it as a part of the call.
+/// Names each `_` parameter, so that the body can own it and its drop is a part of the call.
 pub(crate) fn name_wildcards(signature: &mut Signature) {
     for (at, input) in signature.inputs.iter_mut().enumerate() {
         if let FnArg::Typed(parameter) = input
@@ -42,11 +43,11 @@ pub(crate) fn name_wildcards(signature: &mut Signature) {
     }
 }
 
-/// Gives a body that captures its parameters those that it may assign to: `mut text: &str`.
+/// Moves the `mut` of parameters such as `mut text: &str` into the body: returns the signature without it, and the statements that
+/// bind them again.
 ///
-/// As a captured variable, one would keep the caller's lifetime in an async body, and lints take the assignment for one that is
-/// meant to be seen outside. Bound again inside the body, it takes any lifetime that fits, and is the body's own.
-/// Returns the signature without their `mut`, and the statements that bind them again.
+/// A captured `mut` variable keeps the caller's lifetime in an `async` body, and lints take an assignment to it for one that is
+/// meant to be seen outside. A variable that the body binds takes any lifetime that fits, and is the body's own.
 pub(crate) fn rebind_mutable(signature: &Signature) -> (Signature, TokenStream) {
     let is_async = signature.asyncness.is_some();
     let mut signature = signature.clone();
@@ -56,28 +57,32 @@ pub(crate) fn rebind_mutable(signature: &Signature) -> (Signature, TokenStream) 
             && (is_async && contains_borrow(&parameter.ty) || has_no_user_drop(&parameter.ty))
         {
             let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-            let mut rebind = Rebind(quote!(#(#conditions)*), TokenStream::new());
+            let conditions = quote!(#(#conditions)*);
+            let mut rebind = Rebind { conditions, statements: TokenStream::new() };
             rebind.visit_pat_mut(&mut parameter.pat);
-            statements.extend(rebind.1);
+            statements.extend(rebind.statements);
         }
     }
     (signature, statements)
 }
 
-/// Takes the `mut` from every binding, and binds it again behind the condition it has.
-struct Rebind(TokenStream, TokenStream);
+/// Takes the `mut` from each binding of a pattern, and collects the statements that bind it again, under the parameter's `#[cfg]`s.
+struct Rebind {
+    conditions: TokenStream,
+    statements: TokenStream,
+}
 
 impl VisitMut for Rebind {
     fn visit_pat_ident_mut(&mut self, binding: &mut PatIdent) {
         if binding.by_ref.is_none()
             && let Some(mutability) = binding.mutability.take()
         {
-            let (Self(condition, statements), name) = (self, &binding.ident);
-            // By the user's own name, which lints would take for the user's own statement.
+            let (Self { conditions, statements }, name) = (self, &binding.ident);
+            // The statement has the user's name, so lints would take it for the user's.
             let allowed = quote! {
                 #[allow(clippy::collection_is_never_read, clippy::shadow_same, clippy::useless_let_if_seq)]
             };
-            statements.extend(quote!(#condition #allowed let #mutability #name = #name;));
+            statements.extend(quote!(#conditions #allowed let #mutability #name = #name;));
         } else {
             visit_mut::visit_pat_ident_mut(self, binding);
         }
@@ -94,7 +99,7 @@ fn find_owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)>
     is_owned.then(|| (receiver.self_token.into(), Vec::new()))
 }
 
-/// Every name the parameters bind to more than a plain value, with the `#[cfg]`s it depends on.
+/// The names that the parameters bind to neither a reference nor a primitive, with the `#[cfg]`s of their parameters.
 fn find_owned_bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
     for input in &signature.inputs {
@@ -130,9 +135,9 @@ fn collect_names(pattern: &Pat, names: &mut Vec<Ident>) {
         Pat::Reference(reference) => collect_names(&reference.pat, names),
         Pat::Paren(inner) => collect_names(&inner.pat, names),
         Pat::Type(typed) => collect_names(&typed.pat, names),
-        // Each case binds the same names.
+        // Every case binds the same names.
         Pat::Or(or) => or.cases.iter().take(1).for_each(|case| collect_names(case, names)),
-        // Nothing else binds in a parameter.
+        // No other pattern of a parameter binds a name.
         _ => {}
     }
 }
@@ -141,7 +146,7 @@ fn is_underscored(name: &Ident) -> bool {
     name.to_string().starts_with('_')
 }
 
-/// Whether the name stands anywhere in the tokens, also as `{name}` in the text of a format macro.
+/// Whether the tokens have the name in them, or a format string captures it: `{name}`, `{name:?}`.
 fn mentions_name(tokens: &TokenStream, name: &str) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Group(group) => mentions_name(&group.stream(), name),

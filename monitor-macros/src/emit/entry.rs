@@ -1,4 +1,4 @@
-//! How a call is entered: its site, its settings and its span.
+//! Emits the entry of a call: its site, with the settings and the id, and its span, with the fields.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -11,17 +11,17 @@ use crate::parse::function::Function;
 use crate::parse::objective::{Latency, Objective, Share};
 use crate::parse::options::Id;
 
-/// The site of the function, entered under its id.
+/// Emits the function's site, entered under the id.
 pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
     let Spec { kind, runtime, fields, .. } = spec;
-    let kind = Ident::new(kind.runtime_variant(), Span::mixed_site());
+    let kind = Ident::new(kind.settings_name(), Span::mixed_site());
     let name = function.signature.ident.unraw().to_string();
     let opening = emit_opening(runtime, fields);
     let (site_id, enter, arguments) = match &spec.id {
         Id::Literal(literal) if fields.is_empty() => (literal.to_token_stream(), quote!(enter_plain), None),
         Id::Literal(literal) => (literal.to_token_stream(), quote!(enter), Some(quote!(, #opening))),
         Id::Expr(id) => {
-            // At the expression's own span, where the compiler reports that it is not `AsRef<str>`.
+            // The tokens are at the expression, where the compiler reports that it is not `AsRef<str>`.
             let id = quote_spanned!(id.span()=> &(#id));
             (spec.default_id.to_token_stream(), quote!(enter_as), Some(quote!(, #id, #opening)))
         }
@@ -30,7 +30,7 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
     quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments))
 }
 
-/// What of the site is not as of all functions of its kind.
+/// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.
 fn emit_settings(spec: &Spec) -> TokenStream {
     let Spec { kind, runtime, operation, level, error_log, objective, fields, .. } = spec;
     let [error_log, level] = [*error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
@@ -50,7 +50,7 @@ fn emit_settings(spec: &Spec) -> TokenStream {
     .collect()
 }
 
-/// The objective as the runtime takes it.
+/// Emits the objective as a constant.
 fn emit_objective(objective: &Objective, runtime: &TokenStream) -> TokenStream {
     let share =
         |Share { percent, ratio }: &Share| quote!(#runtime::Share { percent: #percent, ratio: #ratio });
@@ -68,7 +68,7 @@ fn emit_option(value: Option<TokenStream>) -> TokenStream {
     some.unwrap_or_else(|| quote!(::core::option::Option::None))
 }
 
-/// How the span is opened when somebody listens; only then are the fields evaluated.
+/// Emits a closure that opens the span. The runtime calls it only if the span is enabled, and only then are the fields evaluated.
 fn emit_opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     if fields.is_empty() {
         return quote!(#runtime::without_fields);

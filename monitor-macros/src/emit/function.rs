@@ -1,4 +1,8 @@
 //! Emits a tracked function.
+//!
+//! The body of a synchronous function becomes a closure (`emit_sync_call`), or stays in place (`emit_in_place`, `emit_guarded`). That
+//! of an `async fn` becomes an `async` block, which the function awaits (`emit_async_call`). Each way enters the call first
+//! (`emit_after_entry`), and ends with the result as the tail expression.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,7 +19,7 @@ use crate::analysis::shape::Shape;
 use crate::analysis::spec::{JudgedType, Spec};
 use crate::parse::function::Function;
 
-/// Emits a tracked function: the item as written, its body handed to one call into the runtime.
+/// Emits the function as written, with its body handed to one call into the runtime.
 pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
     let mut function = function.clone();
     name_wildcards(&mut function.signature);
@@ -29,7 +33,8 @@ pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
         let call = if is_async { emit_async_call } else { emit_sync_call };
         (signature, call(spec, function, &rebound))
     };
-    // What cannot be returned is matched away, since no generic function can return `!` itself.
+    // A generic function cannot return `!` on stable Rust. The runtime returns an empty type, which a `match` without arms turns
+    // into `!`.
     let call = if spec.diverges { quote!(match { #call } {}) } else { call };
     let braces = wrap_in_braces(function, quote!(#inner_attributes #call));
     quote!(#(#attributes)* #visibility #defaultness #signature #braces)
@@ -61,7 +66,7 @@ fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> To
         }
     };
     let closure = emit_body_closure(spec, function, returned.as_ref(), rebound);
-    // That the body is one is nobody's business.
+    // Lints about closures are not for the user, who wrote none.
     let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
     let ended = emit_tail_expression(spec, &call);
     emit_after_entry(
@@ -72,10 +77,10 @@ fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> To
     )
 }
 
-/// The runtime's function for what is promised of a future or a stream, and the judge of it.
+/// The runtime's function for a declared future or stream, and the judge of its output or items.
 ///
-/// What it is to be is said ahead, since the judge is checked before the compiler has worked the body's type out: by the
-/// judge's argument, where it is the declared type as it is in the signature, so that it is not found in both or in neither.
+/// The judge's argument needs a type ahead: the compiler checks it before it knows the body's type. A type that is known in full is
+/// named by the judge alone, once, so that one that does not exist is one error. Else the function's type argument names it.
 fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> (TokenStream, TokenStream) {
     let runtime = &spec.runtime;
     let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
@@ -98,7 +103,7 @@ fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> 
     }
 }
 
-/// The body as a closure. At the function's own `fn`, it is the user's: what the compiler says of it names the variables.
+/// Emits the body as a closure. It has the span of the user's `fn`: in errors about it, the compiler then names the variables.
 fn emit_body_closure(
     spec: &Spec,
     function: &Function,
@@ -111,7 +116,7 @@ fn emit_body_closure(
     quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
 }
 
-/// The call behind the entry, whose own statement ends whatever its expressions borrow.
+/// Emits the entry of the call, then `call`. The entry is a statement of its own, so what its expressions borrow ends there.
 fn emit_after_entry(
     spec: &Spec,
     function: &Function,
@@ -125,10 +130,10 @@ fn emit_after_entry(
     quote!(#check let #mutable #name = #entry; #call)
 }
 
-/// The end of the function, as its last expression: a `return` would leave more than the body where another attribute puts
-/// that into a block of its own.
+/// Emits the function's value as its tail expression. A `return` would be wrong if another attribute moves the body into a block of
+/// its own, such as an `async` block.
 ///
-/// Nobody who asks their linter for a `return` is told of this one: an arm may say so, where an expression may not.
+/// The `match` is there for its arm: `clippy::implicit_return` can be allowed on an arm, but not on an expression.
 fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
     if spec.diverges {
         return call.clone();
@@ -137,7 +142,7 @@ fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
     quote!(match #call { #[allow(clippy::implicit_return)] #result => #result })
 }
 
-/// The body where it is, between the two ends of its call.
+/// Emits the body in place, between the start and the end of its call.
 fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, begun, result] =
@@ -146,7 +151,7 @@ fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
     let body = wrap_in_braces(function, function.body.clone());
     let verdict = emit_verdict(spec, &result);
     let ended = emit_tail_expression(spec, &result.to_token_stream());
-    // An arm may be nothing but a panic, behind which all is unreachable.
+    // The body may be nothing but a panic, after which the end is unreachable. The guard's drop then ends the call.
     let call = quote! {
         let #begun = #runtime::begin(&mut #entry);
         let #result #colon = match () { () => #body };
@@ -157,10 +162,10 @@ fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
     emit_after_entry(spec, function, &quote!(mut), &call)
 }
 
-/// The body as the function's own, under a guard.
+/// Emits the body in place, under a guard that ends the call when it is dropped.
 ///
-/// As an arm, it drops the temporaries of its last expression before the guard in every edition. But lints see less of an arm,
-/// and an arm does not see the promises of an `impl Trait`, from which a closure takes the types of its arguments.
+/// The temporaries of the tail expression have to be dropped before the guard. In an arm, they are in every edition. But lints see
+/// less in an arm, and the bounds of an `impl Trait` do not reach it. So the body is an arm only if there may be temporaries.
 fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
@@ -178,7 +183,7 @@ fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
 fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let returned = emit_body_type(spec, function);
-    // Where the lifetimes in it do not hold, the compiler points into the body, as it would without the attribute.
+    // Without this type on the result, the compiler would report lifetimes that are too short elsewhere than in the body.
     let colon = returned.as_ref().map(|returned| quote!(: #returned));
     let never = returned.map(|returned| emit_unreached_return(&returned, runtime));
     let captured = emit_captures(function, runtime);
@@ -209,16 +214,16 @@ fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> T
     )
 }
 
-/// A return that is never reached, which tells an asynchronous block its type before its body does.
+/// Emits a `return` that is never reached, which gives an `async` block its type before its body does.
 ///
-/// Its value is the declared type's to the compiler, which points there when the body does not fit. That takes a plain name,
-/// so it is one that nobody else has.
+/// Its value has the span of the declared type, where the compiler points if the body has another type. A variable at that span has
+/// the user's hygiene, so its name is one that no user has.
 fn emit_unreached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
     let value = Ident::new("monitor_never_returned", returned.span());
     quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
 }
 
-/// What a call does once there is a stream: it goes on in it.
+/// Emits the transfer of a call to the stream that its function returns, in which it goes on.
 fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) -> TokenStream {
     let (runtime, judge) = (&spec.runtime, emit_judge(spec));
     let from_macro = spec.stream_macro.as_ref().map(quote::ToTokens::to_token_stream);
@@ -232,7 +237,8 @@ fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) ->
     }
 }
 
-/// How the call of a function ends that gives a stream in a `Result`: by an `Err`, or in the stream of an `Ok`.
+/// Emits the two ends of a call that returns a stream in a `Result`: the verdict on an `Err`, and the transfer to the stream of
+/// an `Ok`.
 fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
     let runtime = &spec.runtime;
     let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
@@ -240,7 +246,7 @@ fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
     quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
 }
 
-/// The type of the body as the runtime sees it.
+/// Emits the type of the body: an empty type for `!`, else the declared type without needless lifetimes.
 fn emit_body_type(spec: &Spec, function: &Function) -> Option<TokenStream> {
     let runtime = &spec.runtime;
     if spec.diverges {

@@ -1,18 +1,18 @@
-//! Lifetimes that emitted code need not name, so that lints see whether the user has to.
+//! Leaves needless lifetimes out of emitted types, so that lints see whether the user's signature needs them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, GenericParam, Lifetime, Signature, Type};
 
-/// The type with `'_` for each lifetime that the function could leave out, as one that a single argument has.
+/// Replaces by `'_` each lifetime in the type that the function need not name, since elision would give the same one.
 ///
-/// Clippy takes a lifetime that is named in the body for one that is needed. Others keep their names, by which the compiler says
-/// which of them do not fit.
+/// Clippy takes a lifetime that is named in the body for one that is needed. The others keep their names, which the compiler shows
+/// in its errors.
 pub(crate) fn elide_lifetimes(signature: &Signature, declared: &Type) -> Type {
     let mut declared = declared.clone();
     let elidable = find_elidable(signature);
-    // Between these parentheses, a lifetime that is left out is another one.
+    // In `fn(&str) -> &str`, an elided lifetime is another one.
     if !elidable.is_empty() && !contains_signature(declared.to_token_stream()) {
         Elide(&elidable).visit_type_mut(&mut declared);
     }
@@ -30,7 +30,7 @@ impl VisitMut for Elide<'_> {
     }
 }
 
-/// The function's lifetimes that stand once in its arguments, where no other does or on `self`.
+/// Finds the lifetimes that elision would give the return type: that of `self`, or the only one in the parameters.
 fn find_elidable(signature: &Signature) -> Vec<Lifetime> {
     let (generics, output) = (&signature.generics, &signature.output);
     if generics.where_clause.is_some() || output.to_token_stream().is_empty() {
@@ -61,7 +61,7 @@ fn find_elidable(signature: &Signature) -> Vec<Lifetime> {
         .collect()
 }
 
-/// Each lifetime in the tokens by its name, which is empty for that of a plain `&`.
+/// The names of the lifetimes in the tokens. That of an elided `&` is empty.
 fn lifetime_names(tokens: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
@@ -83,7 +83,7 @@ fn lifetime_names(tokens: TokenStream) -> Vec<String> {
     found
 }
 
-/// Whether the type has a signature in it, as `fn(&str) -> &str` or `Fn(&str) -> &str`.
+/// Whether the type has a signature in it, such as `fn(&str) -> &str` or `Fn(&str) -> &str`.
 fn contains_signature(declared: TokenStream) -> bool {
     let mut before = None;
     declared.into_iter().any(|token| {

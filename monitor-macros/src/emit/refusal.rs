@@ -1,9 +1,8 @@
-//! What stays untracked cannot be built, unless the compiler refuses it anyway.
+//! Emits code that cannot be built, for an item that cannot be tracked and does not parse.
 //!
-//! An item that does not parse here comes from somebody who is still typing it, or has syntax that is newer than this crate. The
-//! compiler has reported the first, and a second error at the same place would be noise. The second it accepts, and its calls
-//! would be lost without a word. A constant in the body tells the two apart: the compiler evaluates it when it generates code for
-//! the function, which it does only where it has found no error.
+//! Such an item is unfinished, or its syntax is newer than this crate. The compiler reports an unfinished one, where a second error
+//! would be noise. It accepts the newer one, whose calls would then be lost silently. A `const` block that panics fits both: the
+//! compiler evaluates it when it generates code for the function, which it does only if it has found no other error.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -11,7 +10,7 @@ use syn::spanned::Spanned as _;
 
 use crate::parse::function::split_inner_attributes;
 
-/// A statement that cannot be built, at the place of `what`.
+/// Emits a statement that cannot be built, at the place of `what`.
 fn emit_refusal(what: &TokenStream, message: &str) -> TokenStream {
     quote_spanned! {what.span()=>
         #[allow(clippy::assertions_on_constants)]
@@ -19,7 +18,7 @@ fn emit_refusal(what: &TokenStream, message: &str) -> TokenStream {
     }
 }
 
-/// The function as written, refused in its body.
+/// Emits the function as written, with the refusal in its body.
 pub(crate) fn refuse_function(function: TokenStream) -> TokenStream {
     let refusal = emit_refusal(
         &function,
@@ -38,8 +37,8 @@ pub(crate) fn refuse_function(function: TokenStream) -> TokenStream {
     }
 }
 
-/// The expression or statement as written, refused. The compiler has refused it already, unless it is asked to allow attributes
-/// there.
+/// Emits the expression or statement as written, with the refusal before it. The compiler refuses the attribute itself there,
+/// unless an unstable feature allows it.
 pub(crate) fn refuse_expression(expression: &TokenStream) -> TokenStream {
     let refusal = emit_refusal(
         expression,

@@ -1,4 +1,7 @@
-//! How the result of a call is judged.
+//! Emits the verdict on a call: its outcome, and the error that is logged.
+//!
+//! By default, both come from the type of the result. With `error_if` or `ok_if`, the predicate decides the outcome, and the type
+//! gives the error only.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -8,12 +11,12 @@ use syn::spanned::Spanned as _;
 use crate::analysis::spec::{OutcomeRule, Spec};
 use crate::diagnostics::locate_at;
 
-/// A closure from the result, by reference, to what it says of its call.
+/// Emits the judge, a closure from the result, by reference, to the verdict.
 pub(crate) fn emit_judge(spec: &Spec) -> TokenStream {
     emit_judge_with(spec, &TokenStream::new())
 }
 
-/// The judge of a result whose type is said.
+/// Emits the judge with the type of its argument.
 pub(crate) fn emit_typed_judge(spec: &Spec, declared: &Type) -> TokenStream {
     emit_judge_with(spec, &quote!(: &#declared))
 }
@@ -25,7 +28,7 @@ fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
     quote!(|#result #declared| #runtime::verdict!(#result #outcome))
 }
 
-/// The end of a call that is counted by what its result says.
+/// Emits the end of a call by its result.
 pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
     match emit_outcome(spec, &quote!(&#result)) {
@@ -36,7 +39,7 @@ pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStr
     }
 }
 
-/// What the result of a body that is in its place says of its call.
+/// Emits the verdict on the result of a body in place.
 pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
     match emit_outcome(spec, &quote!(&#result)) {
@@ -47,7 +50,7 @@ pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     }
 }
 
-/// How a call ended, where it is not the result's type that says so.
+/// Emits the outcome by a predicate. `None` if the type of the result decides.
 fn emit_outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
     let runtime = &spec.runtime;
     let (decide, predicate) = match &spec.outcome_rule {
@@ -55,6 +58,6 @@ fn emit_outcome(spec: &Spec, result: &TokenStream) -> Option<TokenStream> {
         OutcomeRule::ErrorIf(predicate) => (quote!(error_if), predicate),
         OutcomeRule::OkIf(predicate) => (quote!(ok_if), predicate),
     };
-    // Where the predicate is, as there the compiler reports that it is of another type.
+    // The tokens are at the predicate, where the compiler reports that its type does not fit.
     Some(locate_at(predicate.span(), quote!(#runtime::#decide(#result, #predicate))))
 }

@@ -1,4 +1,7 @@
-//! The parser of each option's value, to be named by the table of options.
+//! The parser of each option's value. The table of options names them.
+//!
+//! A parser consumes its option's tokens even if the value is wrong, and notes that error: the next option is then read from its
+//! own start. An `Err` means that the tokens could not be consumed; the caller then skips to the next comma.
 
 use std::iter;
 
@@ -13,10 +16,11 @@ use super::objective::Objective;
 use super::options::{Id, Options};
 use crate::diagnostics::Diagnostics;
 
+/// The levels as the user writes them, and as the runtime's `Level` calls them.
 const LEVELS: [(&str, &str); 5] =
     [("trace", "TRACE"), ("debug", "DEBUG"), ("info", "INFO"), ("warn", "WARN"), ("error", "ERROR")];
 
-/// Parses the value after `name =`.
+/// Parses the value after `name`, from the `=` on.
 fn parse_value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result<Expr> {
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(name.span(), format_args!("`{name}` needs a value; write {usage}")));
@@ -25,6 +29,8 @@ fn parse_value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result
     if input.is_empty() || input.peek(Token![,]) {
         return Err(syn::Error::new_spanned(equals, format_args!("`{name}` needs a value; write {usage}")));
     }
+    // The error is reported at all tokens up to the next comma, since `syn` reports it at the first one that does not fit, which
+    // may be the attribute's end.
     let ahead = input.fork();
     input.parse().map(ungroup_expr).map_err(|_| {
         let given: TokenStream = iter::from_fn(|| ahead.parse::<TokenTree>().ok())
@@ -37,7 +43,7 @@ fn parse_value(name: &Ident, input: ParseStream<'_>, usage: &str) -> syn::Result
     })
 }
 
-/// A fragment of `macro_rules!` comes in an invisible group, which says nothing of the expression.
+/// Unwraps the invisible group around a fragment of `macro_rules!`, such as an `$id:expr`, so that a literal in it is one.
 fn ungroup_expr(mut expr: Expr) -> Expr {
     while let Expr::Group(group) = expr {
         expr = *group.expr;
@@ -190,7 +196,7 @@ pub(crate) fn parse_fields(
     syn::parenthesized!(content in input);
     let fields = content.call(Punctuated::<Field, Token![,]>::parse_terminated);
     if let Err(error) = fields {
-        // What is left unread would be a second error at the same place.
+        // Tokens that stay unread would be a second error at the same place.
         content.parse::<TokenStream>()?;
         return Err(syn::Error::new(
             error.span(),

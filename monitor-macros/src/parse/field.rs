@@ -1,4 +1,4 @@
-//! One entry of `fields(…)`.
+//! A field in the option `fields(…)`.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -7,25 +7,25 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, Ident, Token};
 
-/// One of `fields(…)`.
+/// One field.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) name_tokens: TokenStream,
     pub(crate) record_as: RecordAs,
     pub(crate) value: Expr,
-    /// It is a variable on its own, or a part of one.
+    /// Whether the value is the name itself: `goal`, `%goal`, `user.name`.
     is_shorthand: bool,
 }
 
 impl Field {
-    /// The variable that a field without a value of its own is, or is a part of.
+    /// The variable that a shorthand field reads: `user` for `user.name`. `None` for `name = expr`.
     pub(crate) fn shorthand_variable(&self) -> Option<&str> {
         self.is_shorthand.then(|| self.name.split('.').next()).flatten()
     }
 }
 
-/// How a field's value is recorded.
+/// How a field's value is recorded, by `tracing`'s sigils: none, `%` or `?`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RecordAs {
     Value,
@@ -34,7 +34,7 @@ pub(crate) enum RecordAs {
 }
 
 impl Parse for Field {
-    /// `name = expr`, `name = %expr`, `name = ?expr`, or a variable on its own: `name`, `%name`, `?name`.
+    /// Parses `name = expr`, `name = %expr`, `name = ?expr`, or the shorthand `name`, `%name`, `?name`.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let shorthand = RecordAs::parse(input)?;
         let path = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with(input, Ident::parse_any)?;

@@ -1,4 +1,6 @@
-//! A function as written: its signature parsed, its body left as tokens.
+//! A function as written, with its signature parsed and its body left as tokens.
+//!
+//! The body is not parsed: it may hold syntax that is newer than this crate, and tokens that are not rebuilt keep their spans.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
@@ -9,14 +11,14 @@ use syn::{Attribute, ReturnType, Signature, Type, Visibility};
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
-    /// `default`, in an impl that may be specialised.
+    /// The keyword `default` of a specializable method, or nothing.
     pub(crate) defaultness: TokenStream,
     pub(crate) signature: Signature,
-    /// `#![…]` at the head of the body.
+    /// The `#![…]` at the start of the body, which have to stay the first tokens in it.
     pub(crate) inner_attributes: TokenStream,
-    /// What follows them, between the braces.
+    /// The tokens after them, up to the closing brace.
     pub(crate) body: TokenStream,
-    /// The braces with all that is in them.
+    /// The braces with everything in them.
     pub(crate) braces: Group,
 }
 
@@ -26,7 +28,7 @@ impl Parse for Function {
         let visibility = input.parse()?;
         let defaultness = parse_defaultness(input)?;
         let mut signature: Signature = input.parse()?;
-        // A `$t:ty` of `macro_rules!` comes in an invisible group, which says nothing of the type.
+        // A `$t:ty` of `macro_rules!` comes in an invisible group. Without it, the type can be matched.
         if let ReturnType::Type(_, declared) = &mut signature.output {
             while let Type::Group(group) = &mut **declared {
                 let named = group.elem.clone();
@@ -40,11 +42,11 @@ impl Parse for Function {
 }
 
 impl Function {
-    /// Whether the body ends in the middle of an expression: `self.`
+    /// Whether the body ends in the middle of an expression, as `self.` does while somebody is typing.
     pub(crate) fn has_incomplete_body(&self) -> bool {
         let tokens: Vec<TokenTree> = self.body.clone().into_iter().collect();
         match &*tokens {
-            // A range may end open.
+            // `..` is complete: a range without an end.
             [.., TokenTree::Punct(before), TokenTree::Punct(last)] if last.as_char() == '.' => {
                 before.as_char() != '.'
             }
@@ -54,7 +56,7 @@ impl Function {
     }
 }
 
-/// The body's braces; a `$body:block` of `macro_rules!` comes in one more, invisible group.
+/// Parses the body's braces. A `$body:block` of `macro_rules!` has an invisible group around them.
 fn parse_braces(input: ParseStream<'_>) -> syn::Result<Group> {
     match input.parse()? {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Ok(group),
@@ -63,7 +65,7 @@ fn parse_braces(input: ParseStream<'_>) -> syn::Result<Group> {
     }
 }
 
-/// `default` before a function is a keyword only there.
+/// Parses `default` if a signature follows. Elsewhere the word is an identifier.
 fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let ahead = input.fork();
     match ahead.parse::<TokenTree>() {
@@ -74,7 +76,7 @@ fn parse_defaultness(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     }
 }
 
-/// Splits a body into the `#![…]` at its head and what follows them.
+/// Splits a body into the `#![…]` at its start and the tokens after them.
 pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
     let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
     let mut attributes = 0;
@@ -86,8 +88,8 @@ pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenSt
         }
         attributes += 3;
     }
-    // A stream collected anew forgets that its invisible group came of a macro's variable, and the compiler then calls the
-    // braces in it unnecessary.
+    // The body is returned as it came: collected anew, an invisible group loses its origin, a variable of `macro_rules!`, and the
+    // compiler then warns that the braces in it are unnecessary.
     if attributes == 0 {
         return (TokenStream::new(), body);
     }

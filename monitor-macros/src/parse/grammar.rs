@@ -1,4 +1,4 @@
-//! The grammar of an attribute's arguments: one table, read by the parser and by its messages.
+//! The grammar of an attribute's arguments: one table, which the parser and its error messages read.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
@@ -10,7 +10,7 @@ use super::options::{Id, Options};
 use crate::diagnostics::{Diagnostics, find_nearest_name};
 use crate::kind::Kind;
 
-/// One row of the grammar.
+/// One option: the attributes that take it, how to write it, and the parser of its value.
 struct Row {
     name: &'static str,
     kinds: &'static [Kind],
@@ -51,7 +51,7 @@ const GRAMMAR: &[Row] = &[
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];
 
-/// Arguments of other crates' attributes, with what to do about each here.
+/// Arguments of other crates' attributes, such as `tracing::instrument`, and what to write instead.
 const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["name"], "did you mean `id`?"),
     (&["properties", "variables", "labels"], "did you mean `fields`?"),
@@ -63,7 +63,7 @@ const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["enter_on_poll"], "remove it, since the span is entered at every poll"),
 ];
 
-/// Parses all arguments; a wrong one is noted and skipped, so that the others are checked as well.
+/// Parses all arguments. A wrong one is noted and skipped, so that the others are checked as well.
 pub(crate) fn parse_options(kind: Kind, arguments: TokenStream, errors: &Diagnostics) -> Options {
     let mut options = Options::default();
     let parser = |input: ParseStream<'_>| {
@@ -149,14 +149,14 @@ fn unknown_argument_message(kind: Kind, given: &str) -> String {
     }
 }
 
-/// What an attribute takes, in the order of the table.
+/// Lists the options of an attribute in the order of the table.
 fn list_usages(kind: Kind) -> String {
     let usages: Vec<_> =
         GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.usage).collect();
     usages.join(", ")
 }
 
-/// Goes on to the next comma.
+/// Skips to the next comma, which stays.
 fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;

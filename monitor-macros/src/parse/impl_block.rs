@@ -1,4 +1,6 @@
-//! An impl block whose methods are tracked.
+//! An impl block as written.
+//!
+//! Each member is parsed by itself: one that does not parse is kept as tokens, and those after it are still tracked.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -13,9 +15,9 @@ use super::self_type::self_type_name;
 /// An impl block as written.
 #[derive(Debug)]
 pub(crate) struct ImplBlock {
-    /// Everything before the braces.
+    /// The tokens before the braces.
     pub(crate) header: TokenStream,
-    /// None if the header does not parse.
+    /// The prefix of its methods' ids. `None` if the header does not parse.
     pub(crate) type_name: Option<String>,
     pub(crate) braces: Group,
     pub(crate) inner_attributes: Vec<Attribute>,
@@ -25,15 +27,15 @@ pub(crate) struct ImplBlock {
 #[derive(Debug)]
 pub(crate) enum Member {
     Method(Box<Function>),
-    /// Constants and types.
+    /// A constant or a type.
     Other(TokenStream),
-    /// A macro's call, which may write methods.
+    /// A macro call, which may expand to methods.
     Macro(Box<ImplItemMacro>),
-    /// What does not parse.
+    /// A member that does not parse.
     Verbatim(Verbatim),
 }
 
-/// A member as tokens, behind its attributes.
+/// A member kept as tokens, without its attributes.
 #[derive(Debug)]
 pub(crate) struct Verbatim {
     pub(crate) attributes: Vec<Attribute>,
@@ -41,7 +43,7 @@ pub(crate) struct Verbatim {
 }
 
 impl ImplBlock {
-    /// Whether the item is an impl block: `impl` is the word that says what it is.
+    /// Whether the item is an impl block, by its keyword: the block may still not parse.
     pub(crate) fn starts_in(item: ParseStream<'_>) -> syn::Result<bool> {
         parse_item_keyword(item).map(|word| word == "impl")
     }
@@ -57,8 +59,8 @@ impl Parse for ImplBlock {
     }
 }
 
-/// Splits the block from what is before it. The block is the last group, since there may be braces in the header as well:
-/// `impl Grid<{ N + 1 }>`.
+/// Splits an impl block into its header and its braces, which are the last ones: `impl Grid<{ N + 1 }> { … }` has others in its
+/// header.
 fn split_header(item: TokenStream) -> Option<(TokenStream, Group)> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     loop {
@@ -66,7 +68,7 @@ fn split_header(item: TokenStream) -> Option<(TokenStream, Group)> {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 return Some((tokens.into_iter().collect(), group));
             }
-            // An `$item:item` of `macro_rules!`.
+            // An `$item:item` of `macro_rules!` is in an invisible group.
             TokenTree::Group(group) if group.delimiter() == Delimiter::None => tokens.extend(group.stream()),
             _ => return None,
         }
@@ -75,7 +77,7 @@ fn split_header(item: TokenStream) -> Option<(TokenStream, Group)> {
 
 fn parse_header(header: TokenStream) -> syn::Result<ItemImpl> {
     syn::parse2(quote!(#header {})).or_else(|error| {
-        // `const impl`, which is unstable.
+        // `const impl` is unstable, and `syn` does not parse it.
         let mut tokens: Vec<TokenTree> = header.into_iter().collect();
         let constness = tokens.iter().position(|token| is_keyword(token, "const")).ok_or(error)?;
         tokens.remove(constness);
@@ -117,11 +119,11 @@ impl Parse for Member {
     }
 }
 
-/// Whether a member that does not parse ends with the token: with its `;`, or with its body.
+/// Whether a member that does not parse ends with the token: with a `;`, or with the braces of its body.
 fn ends_member(token: &TokenTree, behind: ParseStream<'_>) -> bool {
     match token {
         TokenTree::Punct(punct) => punct.as_char() == ';' && !behind.peek(Token![;]),
-        // In the middle, braces hold a constant: `Grid<{ N }>`, `[u8; { N }]`.
+        // Braces in a type, as in `Grid<{ N }>`, are followed neither by the block's end nor by the first token of another member.
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
             behind.is_empty()
                 || behind.peek(Token![#])

@@ -1,4 +1,4 @@
-//! What an attribute stands on.
+//! The item under an attribute.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
@@ -8,25 +8,25 @@ use super::function::Function;
 use super::impl_block::ImplBlock;
 use super::keyword::{find_gen_fn_error, is_keyword, is_qualifier};
 
-/// An item as written.
+/// An item as written, by what the attribute does with it.
 pub(crate) enum Item {
     Function(Box<Function>),
     Impl(Box<ImplBlock>),
-    /// A function whose body ends in the middle of an expression, which no Rust allows: the compiler has reported it already, and
-    /// does not do so again for the item as it is.
+    /// A function whose body ends in the middle of an expression. The compiler has reported that, and does not repeat it if the
+    /// item comes back unchanged.
     Incomplete,
-    /// A function whose signature does not parse.
+    /// A function whose signature does not parse: unfinished, or of a syntax newer than this crate.
     VerbatimFunction,
-    /// An expression or a statement, on which an attribute is unstable.
+    /// An expression or a statement. An attribute on either is unstable.
     Expression,
 }
 
 impl Item {
-    /// Tells what it is.
+    /// Parses the item.
     ///
     /// # Errors
     ///
-    /// When it is nothing that can be tracked, at its first telling token.
+    /// If it cannot be tracked, at the first token that shows it.
     pub(crate) fn parse(item: &TokenStream) -> syn::Result<Self> {
         if ImplBlock::starts_in.parse2(item.clone()).unwrap_or_default() {
             return syn::parse2(item.clone()).map(|block| Self::Impl(Box::new(block)));
@@ -39,7 +39,7 @@ impl Item {
     }
 }
 
-/// An item that is neither a function with a body nor an impl block.
+/// Finds out why an item is neither a function with a body nor an impl block.
 fn parse_untrackable(item: ParseStream<'_>) -> syn::Result<Item> {
     let all = item.fork().parse::<TokenStream>()?;
     let _ = item.call(Attribute::parse_outer);
@@ -66,7 +66,7 @@ fn parse_untrackable(item: ParseStream<'_>) -> syn::Result<Item> {
     }
 }
 
-/// A function without a body is a trait's or, as the word `safe` shows, one in an `extern` block.
+/// A function without a body is a trait's, or one in an `extern` block. Only the keyword `safe` proves the latter.
 const fn bodiless_function_message(is_foreign: bool) -> &'static str {
     if is_foreign {
         "a foreign function cannot be tracked; put the attribute on a function that calls it"

@@ -1,4 +1,6 @@
-//! The keywords before an item, read from its tokens.
+//! The keywords at the start of an item, read from its tokens.
+//!
+//! They are read without parsing the item, so they are found even if the rest of it does not parse.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
@@ -9,19 +11,19 @@ pub(crate) fn is_keyword(token: &TokenTree, word: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == word)
 }
 
-/// Whether the token may stand before `fn`.
+/// Whether the token can precede `fn`.
 pub(crate) fn is_qualifier(token: &TokenTree) -> bool {
     match token {
         TokenTree::Ident(_) => ["default", "const", "async", "gen", "unsafe", "safe", "extern"]
             .iter()
             .any(|word| is_keyword(token, word)),
-        // An ABI.
+        // The ABI of an `extern` function.
         TokenTree::Literal(_) => true,
         TokenTree::Group(_) | TokenTree::Punct(_) => false,
     }
 }
 
-/// Skips what may stand before the keyword that says what an item is, and gives that word.
+/// Parses the keyword of an item, such as `impl`, after its attributes, visibility and qualifiers, and skips the rest of the item.
 pub(crate) fn parse_item_keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
     item.call(Attribute::parse_outer)?;
     item.parse::<Visibility>()?;
@@ -34,7 +36,7 @@ pub(crate) fn parse_item_keyword(item: ParseStream<'_>) -> syn::Result<Ident> {
     }
 }
 
-/// The error of a `gen fn`, at that word.
+/// Finds the `gen` of a `gen fn`, and gives the error at that word.
 pub(crate) fn find_gen_fn_error(item: &TokenStream) -> Option<syn::Error> {
     let mut qualifiers = item.clone().into_iter().take_while(is_qualifier);
     qualifiers.find(|token| is_keyword(token, "gen")).map(|word| {

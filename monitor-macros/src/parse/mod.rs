@@ -1,4 +1,7 @@
-//! The attribute and its item as written.
+//! Reads an attribute's arguments and its item as written.
+//!
+//! Nothing here knows how a function is tracked: a wrong argument is noted at its token, and what cannot be parsed is kept as
+//! tokens, so that it can be given back.
 
 mod arguments;
 pub(crate) mod field;

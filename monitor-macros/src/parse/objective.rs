@@ -1,4 +1,4 @@
-//! The option `objective(…)`: what is promised of a function's calls, checked as it is read.
+//! The option `objective(…)`: the share of executions that succeed, and their latency. It is checked as it is parsed.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
@@ -12,21 +12,21 @@ use crate::diagnostics::{Diagnostics, find_nearest_name};
 
 const USAGE: &str = "`objective(success = 99.5, latency = \"2s@95\")`";
 
-/// What is promised, as written and checked.
+/// An objective, with one target, or both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Objective {
     pub(crate) success: Slot<Share>,
     pub(crate) latency: Slot<Latency>,
 }
 
-/// A percentage of calls, above 0 and below 100.
+/// A percentage above 0 and below 100: as written, for the label, and as a ratio.
 #[derive(Clone, Debug)]
 pub(crate) struct Share {
     pub(crate) percent: String,
     pub(crate) ratio: f64,
 }
 
-/// A percentage of the calls that succeed, and how long each of them takes at most.
+/// A latency objective: this share of the successful executions takes at most `nanos`. `text` is as written, for the label.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     pub(crate) text: String,
@@ -34,7 +34,7 @@ pub(crate) struct Latency {
     pub(crate) share: Share,
 }
 
-/// `name = value`
+/// `name = value` in the list.
 struct Entry {
     name: Ident,
     value: Expr,
@@ -49,7 +49,7 @@ impl Parse for Entry {
 }
 
 impl Objective {
-    /// Parses the list behind the option's name.
+    /// Parses the list after the option's name.
     pub(crate) fn parse(name: &Ident, input: ParseStream<'_>, errors: &Diagnostics) -> syn::Result<Self> {
         if !input.peek(syn::token::Paren) {
             return Err(syn::Error::new(
@@ -61,7 +61,7 @@ impl Objective {
         syn::parenthesized!(content in input);
         let entries = content.call(Punctuated::<Entry, Token![,]>::parse_terminated);
         let Ok(entries) = entries.as_ref() else {
-            // What is left unread would be a second error at the same place.
+            // Tokens that stay unread would be a second error at the same place.
             content.parse::<TokenStream>()?;
             let place = entries.map_or_else(|error| error.span(), |_| name.span());
             return Err(syn::Error::new(place, format_args!("expected `name = value`; write {USAGE}")));
@@ -114,7 +114,7 @@ impl Share {
         Self::from_digits(digits).map_err(|rule| syn::Error::new_spanned(value, rule))
     }
 
-    /// Divides by a hundred in decimal, so that 99.9 becomes the number nearest to 0.999.
+    /// Divides by a hundred in decimal: `99.9 / 100.0` is not the float nearest to 0.999, which a user compares the metric with.
     fn from_digits(digits: &str) -> Result<Self, String> {
         let percent: f64 = digits.parse().map_err(|_| format!("`{digits}` is not a percentage"))?;
         if percent > 0.0 && percent < 100.0 {
@@ -128,7 +128,7 @@ impl Share {
     }
 }
 
-/// The units of a latency, and how many nanoseconds each has. Those that end alike stand longest first.
+/// The units of a latency, in nanoseconds. `ms` comes before `s`, since a duration is matched by its suffix.
 const UNITS: [(&str, f64); 3] = [("ms", 1e6), ("s", 1e9), ("m", 60e9)];
 
 impl Latency {
@@ -161,7 +161,7 @@ impl Latency {
     }
 }
 
-/// The duration in nanoseconds: at least one, and no more than the runtime can count.
+/// Parses a duration into nanoseconds: at least 1, and less than 10⁹ seconds, which a `u64` holds.
 fn parse_nanos(duration: &str) -> Option<u64> {
     const MAX_SECONDS: f64 = 1e9;
     let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((duration.strip_suffix(name)?, unit)))?;
@@ -170,7 +170,7 @@ fn parse_nanos(duration: &str) -> Option<u64> {
     (1.0..MAX_SECONDS * 1e9).contains(&nanos).then_some(nanos as u64)
 }
 
-/// Digits with at most one point, which is less than a float may be.
+/// Whether the text is digits with at most one point. A float could also have a sign or an exponent, or be `inf`.
 fn is_decimal(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_digit())
         && text.chars().all(|char| char.is_ascii_digit() || char == '.')

@@ -1,4 +1,4 @@
-//! The arguments of an attribute as written.
+//! The options of one attribute as written.
 
 use syn::{Expr, LitStr, Path};
 
@@ -6,7 +6,7 @@ use super::field::Field;
 use super::objective::Objective;
 use super::slot::Slot;
 
-/// An attribute's arguments as written.
+/// The options of one attribute, unset where its arguments do not name them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) id: Slot<Id>,
@@ -22,7 +22,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Takes over what a method's own attribute leaves open from the attribute on its block.
+    /// Copies the block's options that the method does not set itself.
+    ///
+    /// The id and `stream` stay out: they concern one method. `error_if` and `ok_if` exclude each other, so a method with either of
+    /// them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);
         self.fields.inherit(&block.fields);
@@ -37,7 +40,7 @@ impl Options {
     }
 }
 
-/// Where the id comes from.
+/// The source of the id.
 #[derive(Clone, Debug)]
 pub(crate) enum Id {
     Literal(LitStr),

@@ -1,16 +1,16 @@
-//! The name of the type that an impl block is for, as the ids of its methods begin with it.
+//! The name of an impl block's type. The ids of its methods begin with it, so it is a part of metric labels and has to stay stable.
 
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::{ItemImpl, Path, Type, TypeParamBound};
 
-/// The type's name without path and generics. A block for every type has that of its trait.
+/// The name of the type without path and generics. A blanket impl has the name of its trait, since its type has none.
 pub(crate) fn self_type_name(block: &ItemImpl) -> String {
     let blanket = block.trait_.as_ref().filter(|_| is_blanket(block));
     blanket.map_or_else(|| type_name(&block.self_ty), |(of, _)| last_segment_name(of))
 }
 
-/// Whether the block is for a type parameter of its own, or for references to one: `impl<T: Display> Shown for &T`.
+/// Whether the block is a blanket impl, for a type parameter or a reference to one: `impl<T: Display> Shown for &T`.
 fn is_blanket(block: &ItemImpl) -> bool {
     fn names_parameter(own: &Type, block: &ItemImpl) -> bool {
         match own {
@@ -38,7 +38,7 @@ fn type_name(self_type: &Type) -> String {
     }
 }
 
-/// The tokens without spaces, but for those between two words: `*const T`, `[u8;4]`.
+/// Removes the spaces of printed tokens except between two words: `*const T`, `[u8;4]`.
 fn remove_spaces(text: &str) -> String {
     let is_joined = |character: Option<char>| {
         character.is_some_and(|character| character.is_alphanumeric() || character == '_')

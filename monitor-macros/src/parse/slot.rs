@@ -1,11 +1,11 @@
-//! An argument that may be given once.
+//! An option that can be set once.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 use crate::diagnostics::Diagnostics;
 
-/// A value together with the token that set it.
+/// A value together with the token that set it, at which errors about the value are reported.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<T> {
     filled: Option<(TokenStream, T)>,
@@ -18,7 +18,7 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Fills the slot; a second value is an error at its name, and the first one stays.
+    /// Sets the value. A second value is an error at its token; the first one stays.
     pub(crate) fn set(&mut self, name: &str, token: impl ToTokens, value: T, errors: &Diagnostics) {
         if self.filled.is_some() {
             errors.error(token, format_args!("duplicate `{name}`; remove one of the two"));
@@ -38,7 +38,7 @@ impl<T> Slot<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    /// Takes over `default` unless a value is set.
+    /// Copies `default` unless a value is set.
     pub(crate) fn inherit(&mut self, default: &Self) {
         if self.filled.is_none() {
             self.filled.clone_from(&default.filled);

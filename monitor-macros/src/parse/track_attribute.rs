@@ -7,10 +7,10 @@ use super::options::Options;
 use crate::diagnostics::Diagnostics;
 use crate::kind::Kind;
 
-/// The attribute that speaks to the block's own.
+/// The attribute's name. The compiler does not know it: the attribute on the block reads and removes it.
 const TRACK: &str = "track";
 
-/// What a method asks for.
+/// Whether to track a member, and with which options of its own.
 pub(crate) enum Tracking {
     Skip,
     Track(Box<Options>),
@@ -43,7 +43,7 @@ impl Tracking {
     }
 }
 
-/// Whether the attribute is one of the three itself, by whatever path: such a method has its own.
+/// Whether the attribute is one of the three, by any path. It tracks its method itself.
 fn is_kind_attribute(attribute: &Attribute) -> bool {
     let last = attribute.path().segments.last();
     last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.attribute_name()))
