@@ -1,6 +1,6 @@
 //! The main paths, each by itself and a known number of times, for a tool that counts instructions.
 //!
-//! `scripts/instructions` runs it under callgrind, which counts what [`measured_path`] does on its thread, and compares
+//! `cargo xtask instructions` runs it under callgrind, which counts what [`measured_path`] does on its thread, and compares
 //! with `benches/instructions.txt`.
 
 use std::env;

@@ -1,0 +1,130 @@
+//! The sets of features that monitor-runtime is checked with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::runner::Runner;
+
+const PACKAGE: &str = "monitor-runtime";
+
+/// Each feature, with what it turns on.
+type Features = BTreeMap<String, Vec<String>>;
+
+/// Checks each set, without and with `prometheus/protobuf`.
+///
+/// Another crate of the user's may turn on what ours leaves off, and `prometheus/protobuf` changes the types that `prometheus`
+/// shows. Dependencies are built once for all sets, in the target directory that everything shares; without what an
+/// incremental build keeps, a set takes half the time.
+pub(crate) fn check(runner: &Runner) -> Result {
+    for set in sets_of_manifest(runner)? {
+        for more in [None, Some("prometheus/protobuf")] {
+            let features: Vec<_> = set.iter().map(String::as_str).chain(more).collect();
+            let features = features.join(" ");
+            println!("features: {}", if features.is_empty() { "none" } else { &features });
+            let mut clippy =
+                runner.cargo(&["clippy", "--quiet", "--package", PACKAGE, "--no-default-features"]);
+            clippy.args(["--features", &features, "--", "-D", "warnings"]);
+            runner.run(clippy.env("CARGO_INCREMENTAL", "0"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the sets from the manifest, so that a new feature is checked from its first day.
+pub(crate) fn sets_of_manifest(runner: &Runner) -> Result<Vec<Vec<String>>> {
+    let metadata = runner.output(&mut runner.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value =
+        serde_json::from_str(&metadata).map_err(|error| Failure::Message(error.to_string()))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let package = packages.into_iter().find(|package| package["name"] == PACKAGE);
+    let package = package.ok_or_else(|| Failure::message("the workspace has no package monitor-runtime"))?;
+    let mut in_sources = BTreeSet::new();
+    find_named(Path::new(PACKAGE).join("src").as_path(), &mut in_sources)?;
+    Ok(sets(&features_of(package), &in_sources))
+}
+
+fn features_of(package: &Value) -> Features {
+    let features = package["features"].as_object().into_iter().flatten();
+    let strings = |list: &Value| {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    features.map(|(name, list)| (name.clone(), strings(list))).collect()
+}
+
+/// The features that the sources in a folder name.
+fn find_named(folder: &Path, found: &mut BTreeSet<String>) -> Result {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find_named(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path)?;
+            let names = text.split("feature = \"").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(names.map(str::to_owned));
+        }
+    }
+    Ok(())
+}
+
+/// None, each feature alone, all, and each pair.
+///
+/// Pairs that come to the same once what their features imply is added are there once, and so are those that differ in
+/// features which our sources do not name: those change dependencies alone.
+fn sets(features: &Features, in_sources: &BTreeSet<String>) -> Vec<Vec<String>> {
+    let comes_to = |set: &[String]| -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for name in set {
+            imply(features, name, &mut all);
+        }
+        all.intersection(in_sources).cloned().collect()
+    };
+    let names: Vec<_> = features.keys().filter(|name| *name != "default").cloned().collect();
+    let mut sets = vec![Vec::new()];
+    sets.extend(names.iter().map(|name| vec![name.clone()]));
+    sets.push(names.clone());
+    let mut seen: BTreeSet<_> = sets.iter().map(|set| comes_to(set)).collect();
+    for (at, first) in names.iter().enumerate() {
+        let pairs = names[at + 1..].iter().map(|second| vec![first.clone(), second.clone()]);
+        sets.extend(pairs.filter(|pair| seen.insert(comes_to(pair))));
+    }
+    // Our sources do not name `off`: it changes monitor-macros.
+    sets.push(vec!["macros".into(), "off".into()]);
+    sets
+}
+
+/// Adds a feature and the features that it implies; `dep:x`, `x/y` and `x?/y` are about dependencies.
+fn imply(features: &Features, name: &str, all: &mut BTreeSet<String>) {
+    if let Some(more) = features.get(name)
+        && all.insert(name.to_owned())
+    {
+        for name in more {
+            imply(features, name, all);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_come_to_the_same_are_there_once() {
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let features = Features::from([
+            ("default".into(), list(&["a"])),
+            ("a".into(), list(&["dep:x"])),
+            ("b".into(), list(&["a", "y?/z"])),
+            ("c".into(), list(&[])),
+            ("unnamed".into(), list(&["x/y"])),
+        ]);
+        let in_sources = BTreeSet::from_iter(list(&["a", "b", "c"]));
+        let sets: Vec<_> = sets(&features, &in_sources).iter().map(|set| set.join(" ")).collect();
+        // `a b` comes to `b`, and each pair with `unnamed` to the other feature alone.
+        assert_eq!(sets, ["", "a", "b", "c", "unnamed", "a b c unnamed", "a c", "macros off"]);
+    }
+}

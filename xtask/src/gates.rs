@@ -1,0 +1,188 @@
+//! The gates; each announces itself and fails unless it holds.
+
+use std::collections::BTreeSet;
+
+use crate::databases::Databases;
+use crate::failure::{Failure, Result};
+use crate::policy::ServicePolicy;
+use crate::runner::Runner;
+use crate::scratch::Scratch;
+use crate::{features, fuzz, packages};
+
+/// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
+/// databases that it needs.
+pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
+    runner.stage("tools");
+    require_toolchain(runner)?;
+    let scratch = Scratch::create()?;
+    runner.set("TMPDIR", scratch.temporary());
+    ServicePolicy::of_this_machine(runner).lift_stale()?;
+    packages::install_missing(runner)?;
+    if arguments.is_empty() {
+        check_format(runner)?;
+        check_lints(runner)?;
+        check_dependencies(runner)?;
+        check_features(runner)?;
+        check_docs(runner)?;
+    }
+    runner.stage("databases");
+    let _databases = Databases::start(runner, scratch.path())?;
+    if arguments.is_empty() {
+        check_latencies(runner)?;
+        check_soak(runner)?;
+        check_off(runner)?;
+        check_fuzzing(runner)?;
+        check_tests(runner)?;
+        println!("\nseconds of each gate:");
+        runner.print_durations();
+        println!("\nscripts/test: every gate passed");
+    } else {
+        runner.stage(&format!("cargo test {}", arguments.join(" ")));
+        runner.run(runner.cargo(&["test"]).args(arguments))?;
+    }
+    Ok(())
+}
+
+/// Rust is the user's own to install: no toolchain is downloaded here.
+fn require_toolchain(runner: &Runner) -> Result {
+    for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !runner.succeeds(&mut runner.cargo(&[command, "--version"]))? {
+            let text = format!("{component} is missing: rustup component add {component}");
+            return Err(Failure::Message(text));
+        }
+    }
+    Ok(())
+}
+
+fn check_format(runner: &mut Runner) -> Result {
+    runner.stage("format: cargo fmt --check");
+    runner.run(&mut runner.cargo(&["fmt", "--all", "--check"]))
+}
+
+/// The root package turns on every feature of monitor-runtime but `off`, so this covers them together.
+fn check_lints(runner: &mut Runner) -> Result {
+    runner.stage("lints: cargo clippy, warnings as errors");
+    runner.run(&mut runner.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+pub(crate) fn check_dependencies(runner: &mut Runner) -> Result {
+    runner.stage("dependencies: the core and the attributes stay light");
+    let servers = ["axum", "tokio", "sqlx", "sysinfo"];
+    let export = ["opentelemetry", "opentelemetry-proto", "opentelemetry_sdk", "prost", "ureq"];
+    refuse_dependencies(runner, &servers, &["monitor-runtime", "--no-default-features"])?;
+    let macros_alone = ["monitor-runtime", "--no-default-features", "--features", "macros"];
+    refuse_dependencies(runner, &servers, &macros_alone)?;
+    refuse_dependencies(runner, &export, &["monitor-runtime"])?;
+    refuse_other_dependencies(runner)
+}
+
+fn refuse_dependencies(runner: &Runner, unwanted: &[&str], package: &[&str]) -> Result {
+    let mut found = dependencies(runner, package)?;
+    found.retain(|name| unwanted.contains(&name.as_str()));
+    let text = || format!("{} depends on: {}", package.join(" "), join(&found));
+    found.is_empty().then_some(()).ok_or_else(|| Failure::Message(text()))
+}
+
+fn refuse_other_dependencies(runner: &Runner) -> Result {
+    let mut found = dependencies(runner, &["monitor-macros", "--depth", "1"])?;
+    found.retain(|name| !["monitor-macros", "syn", "quote", "proc-macro2"].contains(&name.as_str()));
+    let text =
+        || format!("monitor-macros depends on syn, quote and proc-macro2 only, not on: {}", join(&found));
+    found.is_empty().then_some(()).ok_or_else(|| Failure::Message(text()))
+}
+
+/// The names of a package and of everything that it depends on.
+fn dependencies(runner: &Runner, package: &[&str]) -> Result<BTreeSet<String>> {
+    let mut tree = runner.cargo(&["--color", "never", "tree", "--edges", "normal", "--prefix", "none"]);
+    let tree = runner.output(tree.args(["--format", "{p}", "--package"]).args(package))?;
+    Ok(tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+fn join(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn check_features(runner: &mut Runner) -> Result {
+    runner.stage(
+        "features: monitor-runtime with none, each, each pair and all, with and without prometheus/protobuf",
+    );
+    features::check(runner)
+}
+
+fn check_docs(runner: &mut Runner) -> Result {
+    runner.stage("docs: cargo doc, warnings as errors");
+    let mut doc = runner.cargo(&["doc", "--workspace", "--exclude", "monitor-benches", "--no-deps"]);
+    runner.run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The targets are several times what is measured, so only a machine that stood still misses one: the second try is for
+/// that.
+fn check_latencies(runner: &mut Runner) -> Result {
+    runner.stage("latencies: each endpoint against its target");
+    match bench(runner, "endpoints") {
+        Err(Failure::Command(_)) => {
+            println!("once more, in case the machine was busy");
+            bench(runner, "endpoints")
+        }
+        result => result,
+    }
+}
+
+/// Ten seconds show that the bench runs and that nothing leaks by the request; the ten minutes are in docs/benchmarks.md.
+fn check_soak(runner: &mut Runner) -> Result {
+    runner.stage("soak: the memory of a service under load");
+    bench(runner, "soak")
+}
+
+fn bench(runner: &Runner, name: &str) -> Result {
+    let mut bench = runner.cargo(&["bench", "--package", "monitor-endpoints-bench", "--bench", name]);
+    runner.run(bench.args(["--", "--quick", "--check"]))
+}
+
+/// Features add up over a workspace, so what the attributes do when they are off is tested by itself.
+fn check_off(runner: &mut Runner) -> Result {
+    runner.stage("tests: the attributes turned off");
+    runner.run(&mut runner.cargo(&["test", "--package", "monitor-macros", "--features", "off", "--tests"]))
+}
+
+fn check_fuzzing(runner: &mut Runner) -> Result {
+    runner.stage("fuzzing: each target for ten seconds");
+    fuzz::run(runner, 10, &[])
+}
+
+fn check_tests(runner: &mut Runner) -> Result {
+    runner.stage("tests");
+    runner.run(&mut runner.cargo(&["test", "--workspace", "--exclude", "monitor-benches", "--no-fail-fast"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Runs the gate with a bench that misses its targets so many times.
+    fn latencies_after(misses: u32) -> Result {
+        let folder = tempfile::tempdir().unwrap();
+        let (cargo, tries) = (folder.path().join("cargo"), folder.path().join("tries"));
+        let script = "#!/bin/sh\necho >>\"$TRIES\"; [ \"$(wc -l <\"$TRIES\")\" -gt \"$MISSES\" ]\n";
+        fs::write(&cargo, script).unwrap();
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut runner = Runner::new();
+        runner.set("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()));
+        runner.set("TRIES", tries);
+        runner.set("MISSES", misses.to_string());
+        check_latencies(&mut runner)
+    }
+
+    #[test]
+    fn one_missed_latency_passes() {
+        latencies_after(1).unwrap();
+    }
+
+    #[test]
+    fn second_missed_latency_fails() {
+        assert_eq!(latencies_after(2).unwrap_err().code(), 1);
+    }
+}
