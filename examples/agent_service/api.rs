@@ -18,7 +18,7 @@ use crate::run::{self, Reply, RunError};
 use crate::skills::Source;
 use crate::store::{ListedRun, Store};
 
-/// Room for the longest question, however it is escaped.
+/// Size limit of a request body: it fits the longest question, however it is escaped.
 const LONGEST_BODY: usize = 16 * 1024;
 
 const LISTED_RUNS: i64 = 50;
@@ -38,11 +38,11 @@ pub(crate) fn routes(store: Store, time_limit: Duration) -> Router {
         .with_state(Service { store, time_limit })
 }
 
-/// What answers.
+/// State of the handlers.
 #[derive(Clone)]
 struct Service {
     store: Store,
-    /// How long an answer may take at most.
+    /// Maximum time for an answer.
     time_limit: Duration,
 }
 
@@ -55,7 +55,7 @@ impl FromRef<Service> for Store {
 #[derive(Deserialize)]
 struct Asked {
     question: String,
-    /// How long the answer is worth waiting for, in milliseconds; never longer than the service's own limit.
+    /// The client's time limit in milliseconds; the service's own limit still applies.
     timeout_ms: Option<NonZeroU64>,
 }
 
@@ -72,7 +72,7 @@ struct Runs {
     runs: Vec<ListedRun>,
 }
 
-/// Takes JSON whatever its content type is called, so that a plain `curl -d` will do.
+/// Accepts JSON with any content type, so that a plain `curl -d` works.
 async fn ask(
     State(Service { store, time_limit }): State<Service>,
     body: Result<Bytes, BytesRejection>,
@@ -88,7 +88,7 @@ async fn runs(State(store): State<Store>) -> Result<Json<Runs>, ApiError> {
     Ok(Json(Runs { runs }))
 }
 
-/// An answer that is none: a status, and what is wrong in one sentence.
+/// An error response: a status, and the problem in one sentence.
 #[derive(Debug)]
 struct ApiError {
     status: StatusCode,
@@ -100,7 +100,7 @@ impl ApiError {
         Self { status, message: message.into() }
     }
 
-    /// What went wrong inside is for the log, which has it already.
+    /// Hides the inner error, which the log already has.
     fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -38,29 +38,29 @@ Environment:
   LOG_FORMAT     json or pretty (default: json)
 ";
 
-/// What the command line asks for.
+/// The command that the arguments ask for.
 #[derive(Debug)]
 pub(crate) enum Command {
     Serve(Args),
-    /// Ask this URL.
+    /// Probe this URL.
     Probe(String),
     Help,
     Version,
 }
 
-/// How to serve.
+/// Settings of the service.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) docs: PathBuf,
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) db: Option<PathBuf>,
-    /// How long the agents have for an answer.
+    /// The agents' time limit for an answer.
     pub(crate) time_limit: Duration,
-    /// Questions a second.
+    /// Questions per second.
     pub(crate) traffic: Option<u32>,
     pub(crate) admin_port: Option<u16>,
-    /// How long to serve on once told to stop.
+    /// Drain delay: time to keep serving after the signal to stop.
     pub(crate) drain_delay: Duration,
 }
 
@@ -80,7 +80,7 @@ impl Default for Args {
 }
 
 impl Command {
-    /// Reads the arguments behind the program's name.
+    /// Reads the arguments after the program's name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_args(arguments);
         let (mut args, mut probe) = (Args::default(), None);
@@ -115,7 +115,7 @@ impl Command {
     }
 }
 
-/// The URL behind `--probe`, if there is one.
+/// The URL after `--probe`, if there is one.
 fn probe_url(parser: &mut lexopt::Parser) -> Result<Option<String>, lexopt::Error> {
     let attached = parser.optional_value();
     let value = attached.or_else(|| parser.try_raw_args()?.next_if(|next| !is_option(next)));
@@ -126,7 +126,7 @@ fn is_option(argument: &OsStr) -> bool {
     argument.as_encoded_bytes().starts_with(b"-")
 }
 
-/// Where a service that listens there says that it lives.
+/// The liveness URL of a service that listens at this address.
 fn live_url(host: &str, port: u16) -> String {
     match host.parse() {
         Ok(IpAddr::V6(address)) if address.is_unspecified() => format!("http://[::1]:{port}/health/live"),

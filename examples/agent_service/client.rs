@@ -1,4 +1,4 @@
-//! An HTTP client that asks the service.
+//! An HTTP client of the service.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Asks over a connection of its own each time. Dropping a request closes its connection.
+/// Opens a connection for each request. Dropping a request closes its connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     pub(crate) address: SocketAddr,
 }
 
 impl Client {
-    /// Asks a question, and leaves when there is no answer within `patience`.
+    /// Asks a question, and disconnects if there is no answer within `patience`.
     pub(crate) async fn ask(self, question: &str, patience: Duration) -> anyhow::Result<StatusCode> {
         let body = serde_json::json!({ "question": question }).to_string();
         self.send(Method::POST, "/ask", body, patience).await
     }
 
-    /// Asks a question whose answer is worth waiting for so many milliseconds.
+    /// Asks a question with a time limit in milliseconds.
     pub(crate) async fn ask_within(
         self,
         question: &str,
@@ -36,7 +36,7 @@ impl Client {
         self.send(Method::POST, "/ask", body, patience).await
     }
 
-    /// Asks for the list of runs.
+    /// Requests the list of runs.
     pub(crate) async fn list_runs(self, patience: Duration) -> anyhow::Result<StatusCode> {
         self.send(Method::GET, "/runs", String::new(), patience).await
     }
@@ -62,7 +62,7 @@ impl Client {
             response.into_body().collect().await?;
             Ok(status)
         };
-        // The sender goes when the exchange is done, and the connection ends with it.
+        // The sender is dropped after the exchange, which closes the connection.
         let exchange = async { tokio::try_join!(exchange, connection) };
         let (status, ()) = timeout(patience, exchange).await.context("no patience left")??;
         Ok(status)

@@ -1,4 +1,4 @@
-//! Which database the service runs on.
+//! The choice of the service's database.
 
 use std::env::{self, VarError};
 use std::fs;
@@ -15,20 +15,20 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-/// How often, and how far apart, a temporary folder is tried to be removed.
+/// Number of attempts to remove a temporary folder, and the pause between them.
 const REMOVALS: u32 = 80;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(25);
 
 /// A database to connect to.
 pub(crate) struct Database {
     pub(crate) kind: Kind,
-    /// Where it is, without what gives access to it.
+    /// Its address, without credentials.
     pub(crate) name: String,
     pub(crate) options: AnyConnectOptions,
-    /// The same for the first connection, which makes a file that is not there. A later one would put an empty database in place of
-    /// one that was deleted.
+    /// The same for the first connection, which creates a missing file. A later connection must not: it would replace a deleted
+    /// database by an empty one.
     pub(crate) first: AnyConnectOptions,
-    /// A folder on the disk that the service fills.
+    /// A folder on the disk that the service writes to.
     pub(crate) disk: PathBuf,
     /// Removed at the end, with the database in it.
     temporary: Option<TempDir>,
@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 }
 
 impl Database {
-    /// Takes the SQLite file of `--db`, else what `DATABASE_URL` says, else a SQLite file that lasts as long as the service.
+    /// Takes the SQLite file of `--db`, else the URL in `DATABASE_URL`, else a SQLite file that is removed with the service.
     pub(crate) fn choose(path: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(path) = path {
             return Self::file(path).with_context(|| format!("--db is `{}`", path.display()));
@@ -54,7 +54,7 @@ impl Database {
         }
     }
 
-    /// What a URL leads to. No error shows the URL, which may hold a password.
+    /// The database of a URL. No error shows the URL, which may contain a password.
     fn at(url: &str) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
         match url.split_once(':').map(|(scheme, _)| scheme) {
@@ -73,7 +73,7 @@ impl Database {
         let parsed = PgConnectOptions::from_str(url)?;
         let name = format!("{}:{}", parsed.get_host(), parsed.get_port());
         let options = AnyConnectOptions::from_str(url)?;
-        // The database has a disk of its own; this one holds what else the service writes.
+        // The database is on another disk; this one is for the service's other files.
         let first = options.clone();
         Ok(Self { kind: Kind::Postgres, name, options, first, disk: ".".into(), temporary: None })
     }
@@ -91,10 +91,10 @@ impl Database {
         Self::file(SqliteConnectOptions::from_str(url)?.get_filename())
     }
 
-    /// Removes what was to last no longer than the service.
+    /// Removes the temporary folder, if there is one.
     ///
-    /// A connection that was being made when the service was told to stop ends on a thread of its own, and may write until
-    /// then: so the folder is tried again.
+    /// A connection that was being opened when the service was told to stop ends on its own thread, and may write until then.
+    /// The removal is therefore retried.
     pub(crate) async fn remove(self) {
         let Some(folder) = self.temporary else { return };
         for _ in 0..REMOVALS {
@@ -118,7 +118,7 @@ impl Database {
         let path = std::path::absolute(path)?;
         let disk = path.parent().context("expected the path of a file")?;
         let name = path.display().to_string();
-        // The options are read from a URL again, whose writer leaves `%` as it is and whose reader does not.
+        // The options make a round trip through a URL: its writer leaves `%` unchanged, and its reader decodes it.
         let in_url = path.to_str().context("the path is not UTF-8")?.replace('%', "%25");
         let options = SqliteConnectOptions::new().filename(in_url);
         let first = AnyConnectOptions::from_url(&options.clone().create_if_missing(true).to_url_lossy())?;

@@ -1,4 +1,4 @@
-//! From a folder of Markdown files to passages in the store.
+//! Indexes a folder of Markdown files into passages in the store.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,13 +12,13 @@ use tokio::task::spawn_blocking;
 use crate::markdown::{self, Passage};
 use crate::store::Store;
 
-/// The most bytes of a file that is read. What is longer was not written by people.
+/// Maximum size in bytes of a file to index. People do not write longer ones.
 const LONGEST_FILE: u64 = 2 * 1024 * 1024;
 
-/// As many files are read ahead.
+/// Number of files to read ahead.
 const READ_AHEAD: usize = 16;
 
-/// What has been indexed.
+/// The result of indexing.
 #[derive(Debug)]
 pub(crate) struct Index {
     pub(crate) files: usize,
@@ -27,12 +27,12 @@ pub(crate) struct Index {
     pub(crate) topics: Vec<String>,
 }
 
-/// Reads the folder's Markdown files, those in folders below it included, and puts their passages in the place of all that the
-/// store had. Folders whose names begin with a dot are left out, as are files of more than [`LONGEST_FILE`] bytes.
+/// Reads the folder's Markdown files, including subfolders, and replaces all passages of the store by theirs. It skips folders
+/// whose names begin with a dot, and files of more than [`LONGEST_FILE`] bytes.
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, it leaves the store as it was, and reads at most one more file.
+/// If it is dropped before its end, it leaves the store unchanged, and reads at most one more file.
 pub(crate) async fn index(folder: &Path, store: &Store) -> anyhow::Result<Index> {
     let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
     let reading = spawn_blocking({
@@ -55,7 +55,7 @@ pub(crate) async fn index(folder: &Path, store: &Store) -> anyhow::Result<Index>
 /// The passages of one file.
 type Sender = mpsc::Sender<Vec<Passage>>;
 
-/// Sends every file's passages, for as long as somebody takes them.
+/// Sends every file's passages until the receiver is gone.
 fn read_folder(folder: &Path, sender: &Sender) -> anyhow::Result<()> {
     let files = markdown_files(folder, sender)
         .with_context(|| format!("the notes in {} cannot be read", folder.display()))?;
@@ -76,13 +76,13 @@ fn read(folder: &Path, file: &Path) -> io::Result<Option<Vec<Passage>>> {
         tracing::warn!(file = %file.display(), most_bytes = LONGEST_FILE, "a file is too long, and left out");
         return Ok(None);
     }
-    // PostgreSQL takes no text with a NUL in it.
+    // PostgreSQL refuses text that contains a NUL.
     let text = String::from_utf8_lossy(&bytes).replace('\0', "");
     let name = file.strip_prefix(folder).unwrap_or(file).to_string_lossy();
     Ok(Some(markdown::passages(&name, &text)))
 }
 
-/// The Markdown files in a folder and below it, sorted; some of them, when nobody waits for them any more.
+/// The Markdown files in a folder and below it, sorted; only some of them if the receiver is gone.
 fn markdown_files(folder: &Path, sender: &Sender) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -90,7 +90,7 @@ fn markdown_files(folder: &Path, sender: &Sender) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = entry.path();
-            // A link to a file is followed, as Kubernetes mounts files by such; one to a folder could lead in circles.
+            // A link to a file is followed, as Kubernetes mounts files by links; a link to a folder could form a loop.
             if entry.file_type()?.is_dir() {
                 if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                     folders.push(path);

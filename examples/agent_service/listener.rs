@@ -1,4 +1,4 @@
-//! Where the service listens.
+//! The service's listening socket.
 
 use std::fmt;
 use std::io;
@@ -7,28 +7,28 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-/// As many clients as wait to be let in at once.
+/// Length of the queue of clients that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// A port that is taken. Nobody is let in yet: a client that comes during the start is refused at once, and does not hang.
+/// A bound port that does not listen yet: a client that connects during the start is refused at once, and does not hang.
 #[derive(Debug)]
 pub(crate) struct Port {
     socket: TcpSocket,
-    /// What was asked for, in words.
+    /// The requested address, as text.
     name: String,
 }
 
 impl Port {
-    /// Takes a port, or a free one if it is 0.
+    /// Binds a port, or a free one if it is 0.
     pub(crate) async fn take(host: &str, port: u16) -> anyhow::Result<Self> {
         let name = format!("{host}, port {port}");
         let socket = bind(host, port).await.with_context(|| format!("cannot listen on {name}"))?;
         Ok(Self { socket, name })
     }
 
-    /// Lets clients in.
+    /// Starts to accept clients.
     pub(crate) fn listen(self) -> anyhow::Result<TcpListener> {
-        // Another process can have been quicker, as two may take a port that nobody listens on yet.
+        // Two processes may bind a port on which none listens yet, so another process can have been quicker.
         self.socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", self.name))
     }
 }
@@ -46,8 +46,8 @@ async fn bind(host: &str, port: u16) -> io::Result<TcpSocket> {
 
 fn bind_to(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // As `TcpListener::bind` does it: connections of a service that has just ended do not keep its port from the next. On
-    // Windows it would let two listen.
+    // As `TcpListener::bind` does it: connections of a service that has just ended do not block the port for the next one. On
+    // Windows the option would let two processes listen.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -74,7 +74,7 @@ impl Address {
     }
 }
 
-/// As the beginning of a URL.
+/// The beginning of a URL.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.0)

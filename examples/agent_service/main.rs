@@ -1,12 +1,11 @@
-//! A small service that answers questions about a folder of Markdown notes, with everything that is to be seen of it:
-//! metrics, health and logs.
+//! A small service that answers questions about a folder of Markdown notes, with metrics, health checks and logs.
 //!
 //! ```text
 //! cargo run --release --example agent_service
 //! curl -d '{"question": "what is a skill?"}' http://127.0.0.1:8080/ask
 //! ```
 //!
-//! A question goes from [`api`] to a [`run`], where the [`agents`] work with their [`skills`] on what the [`indexer`] has put
+//! A question goes from [`api`] to a [`run`]. There the [`agents`] use their [`skills`] on the notes that the [`indexer`] has put
 //! into the [`store`]. There is no language model: answers are quotes, found by full-text search.
 
 mod agents;
@@ -45,10 +44,10 @@ use listener::{Address, Port};
 use stop::StopSignals;
 use store::Store;
 
-/// What a stop may take behind the drain delay: what is in flight has 20 seconds, and closing the database a few.
+/// Shutdown timeout after the drain delay: requests in flight have 20 seconds, and closing the database has a few.
 const REST_OF_A_STOP: Duration = Duration::from_secs(25);
 
-/// What a shell takes for "used wrongly".
+/// The exit code for wrong usage.
 const USAGE: u8 = 2;
 
 #[tokio::main]
@@ -68,8 +67,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until the process is told to stop, which it may be before it serves. However that ends, the database is closed, and
-/// removed if it was to last no longer.
+/// Serves until the process is told to stop, which may happen before it serves. In any case it closes the database, and removes
+/// a temporary one.
 async fn serve(args: Args) -> anyhow::Result<()> {
     let _flushed_at_the_end = logging::init()?;
     logging::install_panic_hook();
@@ -91,7 +90,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     served.inspect(|()| tracing::info!("stopped"))
 }
 
-/// Reaches the database, makes its tables and puts the notes into them.
+/// Connects to the database, creates its tables and indexes the notes into them.
 async fn prepare(args: &Args, database: &Database, store: &Store) -> anyhow::Result<Index> {
     store.reach(database).await?;
     store.make_tables(database).await?;
@@ -110,7 +109,7 @@ async fn serve_from(
     let listener = port.listen()?;
     let address = Address::of(&listener)?;
     let mut serving = pin!(monitor.serve(listener, api::routes(store.clone(), args.time_limit)));
-    // From its first step on it is told to stop by itself; what came before it, only we have heard.
+    // From its first step on `serve` receives the signals itself; an earlier one reached only us.
     tokio::select! {
         biased;
         served = &mut serving => return Ok(served?),
@@ -138,21 +137,21 @@ fn monitor(args: &Args, database: &Database, store: &Store) -> Result<Monitor, B
     }
 }
 
-/// Prints what was asked for. Who has stopped reading has seen enough.
+/// Prints the requested text, and ignores a reader that is gone.
 fn show(text: &str) -> ExitCode {
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
-/// Says in one line why it ends.
+/// Prints the reason for the exit in one line.
 fn fail(line: &str, code: ExitCode) -> ExitCode {
-    // An argument or a path can have any character in it.
+    // An argument or a path can contain any character.
     let line = line.replace(char::is_control, " ");
     let _ = writeln!(io::stderr(), "agent_service: {line}");
     code
 }
 
-/// An error and what lies behind it. Many a library's error repeats its source, which is left out here.
+/// An error with its sources. A source that the error's own text repeats is omitted.
 fn in_full(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -1,8 +1,8 @@
-//! Markdown, cut into passages.
+//! Cuts Markdown into passages.
 
 use crate::text::words;
 
-/// The most bytes of one passage; a longer section becomes several. Short enough to be quoted whole.
+/// Maximum size of a passage in bytes, short enough to be quoted whole. A longer section becomes several passages.
 const LONGEST: usize = 1_500;
 
 /// A part of a note that can be quoted.
@@ -10,14 +10,14 @@ const LONGEST: usize = 1_500;
 pub(crate) struct Passage {
     /// The file's path below the notes' folder.
     pub(crate) file: String,
-    /// The headings above it, the outermost first, joined by ` > `; the file's path where there are none.
+    /// The headings above it, the outermost first, joined by ` > `; the file's path if there are none.
     pub(crate) heading: String,
     /// Its Markdown.
     pub(crate) body: String,
 }
 
 impl Passage {
-    /// Everything that speaks in it.
+    /// Its headings and its text, for comparison with terms.
     pub(crate) fn in_full(&self) -> String {
         format!("{}\n{}", self.heading, self.body)
     }
@@ -33,17 +33,17 @@ pub(crate) fn passages(file: &str, markdown: &str) -> Vec<Passage> {
     reader.passages
 }
 
-/// What has been read so far.
+/// State of the parser.
 struct Reader<'a> {
     file: &'a str,
     passages: Vec<Passage>,
     /// The headings above the current line, with their levels.
     headings: Vec<(usize, String)>,
-    /// The open section's whole blocks: what stands between two empty lines.
+    /// The open section's complete blocks. A block is the text between two empty lines.
     blocks: Vec<String>,
     /// The open block's lines.
     block: Vec<&'a str>,
-    /// What ends the open code block. Nothing in it is a heading or ends a block.
+    /// The fence that ends the open code block. Lines inside it are never headings and never end a block.
     fence: Option<&'static str>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
 
     fn end_block(&mut self) {
         let block = std::mem::take(&mut self.block).join("\n");
-        // What has no word in it, as a line across the page, says nothing.
+        // A block without a word, such as a horizontal rule, is skipped.
         if words(&block).next().is_some() {
             self.blocks.extend(pieces(&block).map(str::to_owned));
         }
@@ -109,7 +109,7 @@ fn heading(line: &str) -> Option<(usize, &str)> {
     is_heading.then_some((level, text))
 }
 
-/// A text in pieces of at most [`LONGEST`] bytes, cut between lines where there are any.
+/// A text in pieces of at most [`LONGEST`] bytes, cut between lines if possible.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

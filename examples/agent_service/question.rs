@@ -1,21 +1,21 @@
-//! A question, and what to look for.
+//! A question, and the terms to search for.
 
 use crate::text::{is_stop_word, stem, words};
 
-/// The longest question that is taken, in characters.
+/// Maximum length of a question, in characters.
 pub(crate) const LONGEST: usize = 500;
 
-/// The most terms that are looked for; a longer question's further ones are left out.
+/// Maximum number of terms to search for; further terms of a longer question are ignored.
 const MOST_TERMS: usize = 32;
 
-/// A question that has something in it to look for.
+/// A question with at least one term to search for.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     text: String,
     terms: Vec<String>,
 }
 
-/// Why a text is no question.
+/// The reason why a text is not a valid question.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidQuestion {
     #[error("the question is empty; ask something, such as \"what is a skill?\"")]
@@ -55,18 +55,18 @@ impl Question {
         &self.text
     }
 
-    /// What to look for: the words that carry the question, each once.
+    /// The terms to search for: the significant words of the question, each once.
     pub(crate) fn terms(&self) -> &[String] {
         &self.terms
     }
 }
 
-/// Whether a character is nothing that people write. PostgreSQL takes no text with a NUL in it.
+/// Whether people do not write such a character. PostgreSQL refuses text that contains a NUL.
 fn is_refused(character: char) -> bool {
     character.is_control() && !matches!(character, '\n' | '\t')
 }
 
-/// The words without the stop words; all of them when the question is made of stop words.
+/// The words without the stop words; all of them if the question consists of stop words.
 fn terms(text: &str) -> Vec<String> {
     let mut terms = distinct(words(text).filter(|word| !is_stop_word(word)));
     if terms.is_empty() {

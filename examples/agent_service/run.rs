@@ -1,4 +1,4 @@
-//! A run: one question, from the asking to the stored outcome.
+//! A run: one question, from its arrival to the stored outcome.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ pub(crate) struct Reply {
     pub(crate) rounds: i32,
 }
 
-/// Why a run has no answer.
+/// The reason why a run has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error(transparent)]
@@ -30,11 +30,11 @@ pub(crate) enum RunError {
     Store(#[from] sqlx::Error),
 }
 
-/// Asks the agents, who have so long for an answer, and stores the run however it ends.
+/// Asks the agents, with a time limit, and stores the run however it ends.
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, it stores the run as abandoned, in a task of its own.
+/// If it is dropped before its end, it stores the run as abandoned, in its own task.
 pub(crate) async fn ask(store: &Store, question: &Question, limit: Duration) -> Result<Reply, RunError> {
     let mut run = Run::begin(store, question);
     context::bind("run_id", &run.record.id);
@@ -43,7 +43,7 @@ pub(crate) async fn ask(store: &Store, question: &Question, limit: Duration) -> 
     run.end(answered).await
 }
 
-/// A run that is stored when it ends, or when it is dropped before.
+/// A run that is stored when it ends or is dropped.
 struct Run {
     store: Store,
     record: EndedRun,
@@ -66,7 +66,7 @@ impl Run {
         self.record.status = status(&answered);
         self.record.answer = answered.as_ref().ok().map(|answer| answer.text.clone());
         let saved = self.store.save_run(&self.record).await;
-        // Tried once is enough where the database is down.
+        // One attempt is enough if the database is down.
         self.is_settled = true;
         saved?;
         let (run_id, rounds) = (self.record.id.clone(), self.record.rounds);
@@ -79,13 +79,13 @@ impl Drop for Run {
     fn drop(&mut self) {
         if !self.is_settled {
             let (store, record) = (self.store.clone(), self.record.clone());
-            // Should it fail, the query's own log line says so.
+            // If it fails, the query's own log line reports it.
             context::spawn(async move { store.save_run(&record).await });
         }
     }
 }
 
-/// An id that sorts by its time. `Uuid::now_v7` panics where the clock is before 1970; such a time counts as its beginning.
+/// An id that sorts by its time. `Uuid::now_v7` panics if the clock is before 1970; such a time counts as 1970.
 fn id_at(now: SystemTime) -> Uuid {
     let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos()))

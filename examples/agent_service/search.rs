@@ -1,15 +1,15 @@
-//! What is searched for.
+//! A search in the notes.
 
 use std::fmt;
 
-/// A search in the notes: words that a passage has all of, or any of.
+/// A search in the notes: a passage has to contain all of the words, or any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Search {
     All(Vec<String>),
     Any(Vec<String>),
 }
 
-/// The search as SQLite's FTS5 and PostgreSQL's `websearch_to_tsquery` both read it.
+/// The search in the syntax that SQLite's FTS5 and PostgreSQL's `websearch_to_tsquery` share.
 impl fmt::Display for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (terms, between) = match self {

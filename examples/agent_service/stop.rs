@@ -1,4 +1,4 @@
-//! Being told to stop while the service starts; once it serves, its monitor listens to that.
+//! Signals to stop during the start of the service; once it serves, its monitor handles them.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-/// SIGTERM and Ctrl-C. What comes after `install` is not lost, and no longer ends the process by itself.
+/// SIGTERM and Ctrl-C. A signal after `install` is not lost, and no longer ends the process by itself.
 pub(crate) struct StopSignals {
     #[cfg(unix)]
     terminate: Signal,

@@ -1,6 +1,6 @@
-//! Words as the service compares them.
+//! Splits and compares words.
 
-/// Words that say nothing about a question's subject.
+/// Words without meaning for a question's subject.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "an", "and", "any", "are", "as", "at", "be", "by", "can", "do", "does", "explain", "for",
     "from", "get", "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my",
@@ -9,11 +9,11 @@ const STOP_WORDS: &[&str] = &[
     "will", "with", "would", "you", "your",
 ];
 
-/// Endings that forms of one word differ by, the longest first.
+/// Endings that distinguish forms of one word, the longest first.
 const ENDINGS: &[&str] =
     &["ations", "ation", "ings", "ies", "ing", "ers", "ed", "er", "es", "ly", "e", "s", "y"];
 
-/// What has to be left of a word when its ending goes.
+/// Minimum length of a word without its ending.
 const SHORTEST_STEM: usize = 3;
 
 /// The words of a text in lower case: its runs of letters and digits.
@@ -21,12 +21,12 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
-/// Whether a word says nothing about a question's subject.
+/// Whether a word has no meaning for a question's subject.
 pub(crate) fn is_stop_word(word: &str) -> bool {
     STOP_WORDS.contains(&word)
 }
 
-/// What the forms of a word have in common: `cancel` of "cancelled" as of "cancellation".
+/// The stem that the forms of a word share: `cancel` for both "cancelled" and "cancellation".
 pub(crate) fn stem(word: &str) -> &str {
     let stem = ENDINGS.iter().find_map(|ending| without(word, ending)).unwrap_or(word);
     let mut ends = stem.chars().rev();

@@ -1,4 +1,4 @@
-//! Questions that the service asks itself, the ones that go wrong included.
+//! Questions that the service asks itself, including ones that fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::client::Client;
 use crate::question;
 
-/// The most questions that are open at a time; when there are as many, the next one waits.
+/// Maximum number of questions in flight; at the maximum, the next one waits.
 const MOST_OPEN: usize = 64;
 
-/// As many topics are much to ask about.
+/// Number of topics of a big question.
 const MANY: usize = 16;
 
-/// How long an ordinary client waits.
+/// Timeout of an ordinary client.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks that many questions a second about these topics, until dropped.
+/// Asks the given number of questions a second about these topics, until dropped.
 pub(crate) async fn run(client: Client, per_second: u32, topics: Vec<String>) {
     let topics = Arc::new(topics);
     let open = Arc::new(Semaphore::new(MOST_OPEN));
@@ -37,8 +37,8 @@ pub(crate) async fn run(client: Client, per_second: u32, topics: Vec<String>) {
     }
 }
 
-/// Of ten turns, five ask about one topic and one about two; one asks what no notes answer, one asks about much and wants it at
-/// once, one asks nothing, and one leaves before the answer. Then the list of runs is looked at.
+/// Of ten turns, five ask about one topic and one about two. One asks a question that no notes answer, one asks a big question
+/// with a short time limit, one asks nothing, and one leaves before the answer. Then the list of runs is requested.
 async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Result<()> {
     let topic = |number: usize| topics[number % topics.len()].as_str();
     let about_one = format!("What do the notes say about {}?", topic(turn));
@@ -57,8 +57,8 @@ async fn take_turn(client: Client, turn: usize, topics: &[String]) -> anyhow::Re
     Ok(())
 }
 
-/// A question that takes all rounds: about many topics, and half as many things that are none, so that no draft answers it in
-/// full and none is without an answer to the most of it.
+/// A question that takes all rounds: it names many topics, and half as many unknown words. No draft therefore answers it in
+/// full, and every draft answers most of it.
 fn about_much(topics: &[String], turn: usize) -> String {
     let many = topics.len().min(MANY);
     let topics = topics.iter().cycle().skip(turn).take(many).cloned();

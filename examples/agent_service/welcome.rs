@@ -1,4 +1,4 @@
-//! What the service says when it is up: where it is and what to open.
+//! The service's message once it is up: its address and the pages to open.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tracing::field;
 use crate::indexer::Index;
 use crate::listener::Address;
 
-/// Says it in the log, and the address on standard error, whatever is logged; there a person who is looking is told more.
+/// Writes the message to the log, and the address to standard error whatever the log level; a terminal gets more details.
 pub(crate) fn say(address: Address, admin: Option<SocketAddr>, docs: &Path, index: &Index) {
     let Index { files, passages, .. } = index;
     tracing::info!(

@@ -1,4 +1,4 @@
-//! Who answers a question: a researcher who drafts, and a reviewer who accepts the draft or sends it back.
+//! The agents that answer a question: a researcher drafts, and a reviewer accepts the draft or sends it back.
 
 mod researcher;
 mod reviewer;
@@ -11,13 +11,13 @@ use crate::store::Store;
 use researcher::research;
 use reviewer::{Review, review};
 
-/// The most drafts that are made of one answer.
+/// Maximum number of drafts of one answer.
 const MOST_ROUNDS: i32 = 3;
 
-/// Lets the researcher draft until the reviewer accepts. A draft that is sent back in the last round is the answer all the
-/// same, and says what it leaves open.
+/// Lets the researcher draft until the reviewer accepts. A draft that is sent back in the last round is still the answer, and
+/// names the terms that it leaves open.
 ///
-/// `round` is the round that the run is in, for whoever looks on.
+/// `round` reports the run's current round to the caller.
 pub(crate) async fn answer(
     store: &Store,
     question: &Question,

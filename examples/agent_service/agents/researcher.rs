@@ -7,7 +7,7 @@ use crate::search::Search;
 use crate::skills::{Answer, compose_answer, missing, rank_passages, search_notes};
 use crate::store::Store;
 
-/// Why there is no draft.
+/// The reason why there is no draft.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResearchError {
     #[error("the notes have no answer to this question")]
@@ -16,10 +16,10 @@ pub(crate) enum ResearchError {
     Search(#[from] sqlx::Error),
 }
 
-/// Drafts an answer. `left_open` is what the reviewer missed in the draft of the round before.
+/// Drafts an answer. `left_open` has the terms that the reviewer missed in the previous round's draft.
 ///
-/// The first draft may be empty: one strict search finds nothing for many a good question. A later one that speaks of less
-/// than half of what was asked is no answer.
+/// The first draft may be empty: one strict search finds nothing for many good questions. A later draft that covers less than
+/// half of the question's terms is not an answer.
 #[track_agent("researcher", fields(round), log_errors = "warn", objective(success = 95, latency = "2s@99"))]
 pub(super) async fn research(
     store: &Store,
@@ -36,14 +36,14 @@ pub(super) async fn research(
     Ok(draft)
 }
 
-/// What to search for, wider from round to round.
+/// The searches of a round, wider from round to round.
 fn plan(terms: &[String], round: i32, left_open: &[String]) -> Vec<Search> {
     let mut searches = vec![Search::All(terms.to_vec())];
     if round > 1 {
         searches.push(Search::Any(terms.to_vec()));
     }
     if round > 2 {
-        // Each alone, so that no term's many passages leave no room for another's few.
+        // Each term alone, so that a term with many passages does not crowd out one with few.
         searches.extend(left_open.iter().map(|term| Search::Any(vec![term.clone()])));
     }
     searches

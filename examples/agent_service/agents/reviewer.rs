@@ -5,16 +5,16 @@ use monitor_runtime::track_agent;
 use crate::question::Question;
 use crate::skills::{Answer, missing};
 
-/// What the reviewer says of a draft.
+/// The reviewer's verdict on a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Review {
-    /// It speaks of everything that was asked.
+    /// It covers all terms of the question.
     Accepted,
-    /// It does not speak of these terms.
+    /// It does not cover these terms.
     SentBack { missing: Vec<String> },
 }
 
-/// Accepts a draft that speaks of everything that was asked, and sends any other back.
+/// Accepts a draft that covers all terms of the question, and sends any other back.
 #[track_agent("reviewer")]
 pub(super) fn review(question: &Question, draft: &Answer) -> Review {
     let missing = missing(question.terms(), &draft.in_full());

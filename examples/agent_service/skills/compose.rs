@@ -1,4 +1,4 @@
-//! The skill of answering from passages.
+//! The skill that composes an answer from passages.
 
 use monitor_runtime::track_skill;
 use serde::Serialize;
@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::missing;
 use crate::markdown::Passage;
 
-/// The most passages that an answer quotes.
+/// Maximum number of passages that an answer quotes.
 const MOST_QUOTES: usize = 4;
 
 /// An answer in the notes' own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) text: String,
-    /// Where its quotes stand, in their order, each once.
+    /// The places of its quotes, in their order, each once.
     pub(crate) sources: Vec<Source>,
 }
 
@@ -24,8 +24,8 @@ pub(crate) struct Source {
     pub(crate) heading: String,
 }
 
-/// Quotes the passage that speaks of the most terms, then, while terms are left that another one speaks of, the one that
-/// speaks of the most of these. Of equals it takes the first, so rank the passages before.
+/// Quotes the passage that covers the most terms. While another passage covers some of the remaining terms, it then quotes the
+/// one that covers the most of them. On a tie it takes the first, so rank the passages before.
 #[track_skill("compose_answer", fields(passages = passages.len()))]
 pub(crate) fn compose_answer(terms: &[String], passages: &[Passage]) -> Answer {
     let mut left = terms.to_vec();
@@ -53,7 +53,7 @@ impl Answer {
         }
     }
 
-    /// Says something below all that is said.
+    /// Appends a sentence to the answer.
     pub(crate) fn add_paragraph(&mut self, text: &str) {
         if !self.text.is_empty() {
             self.text.push_str("\n\n");
@@ -61,7 +61,7 @@ impl Answer {
         self.text.push_str(text);
     }
 
-    /// Everything that speaks in it: the quotes and the headings above them.
+    /// The text to compare with terms: the quotes and the headings above them.
     pub(crate) fn in_full(&self) -> String {
         let headings = self.sources.iter().map(|source| source.heading.as_str());
         headings.chain([self.text.as_str()]).collect::<Vec<_>>().join("\n")

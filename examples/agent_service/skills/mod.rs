@@ -1,4 +1,4 @@
-//! What the agents can do.
+//! The agents' skills.
 
 mod compose;
 mod rank;
@@ -10,7 +10,7 @@ pub(crate) use search::search_notes;
 
 use crate::text::{stem, words};
 
-/// The terms that a text does not speak of, in any of their forms.
+/// The terms that a text does not contain in any of their forms.
 pub(crate) fn missing(terms: &[String], text: &str) -> Vec<String> {
     let words: Vec<_> = words(text).collect();
     let speaks_of = |term: &str| words.iter().any(|word| stem(word) == stem(term));

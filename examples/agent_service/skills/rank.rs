@@ -1,12 +1,12 @@
-//! The skill of telling which passages matter most.
+//! The skill that ranks passages.
 
 use monitor_runtime::track_skill;
 
 use super::missing;
 use crate::markdown::Passage;
 
-/// Sorts passages: first those that speak of the most terms, of these first those whose headings do, then those whose text
-/// does, and those that are equal in all of it as they were found.
+/// Sorts passages by the number of terms that they contain, then by those in their headings, then by those in their text. Equal
+/// passages keep the order of the search.
 #[track_skill("rank_passages", fields(passages = passages.len()))]
 pub(crate) fn rank_passages(terms: &[String], mut passages: Vec<Passage>) -> Vec<Passage> {
     passages.sort_by_cached_key(|passage| {

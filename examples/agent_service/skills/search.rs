@@ -1,4 +1,4 @@
-//! The skill of finding passages.
+//! The skill that finds passages.
 
 use monitor_runtime::track_skill;
 
@@ -6,10 +6,10 @@ use crate::markdown::Passage;
 use crate::search::Search;
 use crate::store::Store;
 
-/// The most passages that one search gives.
+/// Maximum number of passages of one search.
 const MOST: i64 = 20;
 
-/// Searches the notes, one search after the other; no passage comes twice.
+/// Runs the searches one after the other; no passage occurs twice.
 #[track_skill("search_notes", fields(searches = searches.len()), objective(success = 99.5, latency = "250ms@95"))]
 pub(crate) async fn search_notes(store: &Store, searches: &[Search]) -> sqlx::Result<Vec<Passage>> {
     let mut found = Vec::new();

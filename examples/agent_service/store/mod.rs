@@ -16,12 +16,12 @@ pub(crate) use runs::{EndedRun, ListedRun, Status};
 use crate::database::Database;
 use sql::Sql;
 
-/// How long a request waits for a connection, the start for the database, and the end for the last queries.
+/// Time limit of a request for a connection, of the start for the database, and of the stop for the last queries.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const CONNECTIONS: u32 = 8;
 
-/// SQLite's code for a lock that somebody else has: <https://www.sqlite.org/rescode.html#busy>.
+/// SQLite's code for a lock that another connection holds: <https://www.sqlite.org/rescode.html#busy>.
 const SQLITE_BUSY: i32 = 5;
 
 /// A pool of connections to the database. Clones are the same pool.
@@ -32,7 +32,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Makes a pool without connections. Close it, whatever comes of it.
+    /// Makes a pool without connections. Close it in every case.
     pub(crate) fn new(database: &Database) -> Self {
         let sql = Sql::of(database.kind);
         let pool = AnyPoolOptions::new()
@@ -45,29 +45,29 @@ impl Store {
         Self { pool, sql }
     }
 
-    /// Uses the database once, which makes an SQLite file that is not there and takes [`PATIENCE`] at most. A pool would try again
-    /// for as long as this fails, and could not say why in the end.
+    /// Uses the database once, for at most [`PATIENCE`], and creates a missing SQLite file. A pool would retry until the time is
+    /// up, and could not report the reason.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its end, it leaves a connection to a file to a thread that may write until it ends.
+    /// If it is dropped before its end, a thread still opens the connection to a file, and may write until it ends.
     pub(crate) async fn reach(&self, database: &Database) -> anyhow::Result<()> {
         let reached = reach(database, self.sql).await;
         reached.with_context(|| format!("the database {} cannot be used", database.name))
     }
 
-    /// Makes the tables that are not there yet.
+    /// Creates the missing tables.
     pub(crate) async fn make_tables(&self, database: &Database) -> anyhow::Result<()> {
         let made = self.create_tables().await;
         made.with_context(|| format!("the tables of the database {} cannot be made", database.name))
     }
 
-    /// Lets the queries under way end, and closes every connection.
+    /// Waits for the running queries, and closes every connection.
     ///
-    /// What is left after [`PATIENCE`], as a query that waits for another's lock, is left to the end of the process.
+    /// Connections still busy after [`PATIENCE`], such as one that waits for a lock, are left to the end of the process.
     pub(crate) async fn close(&self) {
         let closing = async {
-            // Where there is no connection, the database could not be reached, or not yet.
+            // Without a connection, the database could not be reached, or not yet.
             if let Some(statement) = self.sql.on_close.filter(|_| self.pool.size() > 0)
                 && let Err(error) = self.pool.execute(statement).await
             {
@@ -80,12 +80,12 @@ impl Store {
         }
     }
 
-    /// The pool, for those who watch it.
+    /// The pool, for checks and metrics.
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
     }
 
-    /// Begins a transaction for writing; those of other instances of the service wait until it ends.
+    /// Begins a transaction for writing. Those of other instances of the service wait until it ends.
     async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
         let mut transaction = when_free(async || self.pool.begin_with(self.sql.begin).await).await?;
         if let Some(lock) = self.sql.lock {
@@ -114,7 +114,7 @@ async fn reach(database: &Database, sql: &Sql) -> anyhow::Result<()> {
     Ok(reached?)
 }
 
-/// Tries again and again while somebody else has a lock that SQLite does not wait for, or not for long enough.
+/// Retries while another connection holds a lock that SQLite does not wait for, or not for long enough.
 async fn when_free<T>(mut attempt: impl AsyncFnMut() -> sqlx::Result<T>) -> sqlx::Result<T> {
     loop {
         match attempt().await {
@@ -129,6 +129,6 @@ async fn when_free<T>(mut attempt: impl AsyncFnMut() -> sqlx::Result<T>) -> sqlx
 
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // The lowest byte is the code; those above say more.
+    // The lowest byte is the code; those above add detail.
     code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }

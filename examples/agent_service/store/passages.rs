@@ -15,7 +15,7 @@ impl Store {
         found.fetch_all(&self.pool).await
     }
 
-    /// Puts these passages in the place of all that were there.
+    /// Replaces all passages by these.
     #[track_query("replace_passages", operation = "insert", fields(passages = passages.len()))]
     pub(crate) async fn replace_passages(&self, passages: &[Passage]) -> sqlx::Result<()> {
         let mut transaction = self.begin().await?;
@@ -28,7 +28,7 @@ impl Store {
     }
 }
 
-/// What a passage is found by, the same on every database. Its headings count twice.
+/// The indexed text of a passage, the same on every database. Its headings count twice.
 fn words(heading: &str, body: &str) -> String {
     text::words(&format!("{heading} {heading} {body}")).collect::<Vec<_>>().join(" ")
 }

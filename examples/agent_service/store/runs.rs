@@ -5,25 +5,25 @@ use serde::Serialize;
 
 use super::Store;
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// With an answer.
     Answered,
     /// The notes have no answer.
     Unanswered,
-    /// Something broke.
+    /// An error occurred.
     Failed,
     /// It took too long.
     TimedOut,
-    /// Whoever asked did not wait for it.
+    /// The client did not wait for it.
     Abandoned,
 }
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct EndedRun {
-    /// Sorts by the time at which the run began.
+    /// Sorts by the start time of the run.
     pub(crate) id: String,
     pub(crate) question: String,
     pub(crate) status: Status,
@@ -44,7 +44,7 @@ pub(crate) struct ListedRun {
 }
 
 impl Store {
-    /// Stores a run, unless it is stored already; the database notes when.
+    /// Stores a run, unless it is stored already; the database sets the time.
     #[track_query("save_run", fields(status = run.status.as_str()))]
     pub(crate) async fn save_run(&self, run: &EndedRun) -> sqlx::Result<()> {
         let insert = sqlx::query(
@@ -60,7 +60,7 @@ impl Store {
         run.execute(&self.pool).await.map(drop)
     }
 
-    /// Lists the runs that began last, the newest first.
+    /// Lists the runs that started last, the newest first.
     #[track_query("recent_runs")]
     pub(crate) async fn recent_runs(&self, limit: i64) -> sqlx::Result<Vec<ListedRun>> {
         sqlx::query_as(

@@ -1,25 +1,25 @@
-//! What the databases want said differently; everything else is the same SQL on both.
+//! The SQL that differs between the databases; all other SQL is the same on both.
 
 use crate::database::Kind;
 
-/// One database's way of saying things.
+/// The SQL dialect of one database.
 #[derive(Debug)]
 pub(super) struct Sql {
-    /// Prepares the database, once and for all.
+    /// Prepares the database, once.
     pub(super) on_start: Option<&'static str>,
     /// Prepares a connection.
     pub(super) on_connect: &'static str,
-    /// Tidies up at the end.
+    /// Cleans up at the end.
     pub(super) on_close: Option<&'static str>,
     /// Begins a transaction that writes.
     pub(super) begin: &'static str,
-    /// Makes other instances of the service wait until the end of the transaction, where its beginning does not.
+    /// Makes other instances of the service wait until the end of the transaction, if its beginning does not.
     pub(super) lock: Option<&'static str>,
-    /// Makes the tables that are not there yet.
+    /// Creates the missing tables.
     pub(super) tables: &'static str,
-    /// Stores a passage: file, heading, body, and the words to find it by.
+    /// Stores a passage: file, heading, body, and its indexed words.
     pub(super) insert_passage: &'static str,
-    /// Finds passages: the words to find, and how many passages at most.
+    /// Finds passages, given the words and the maximum number of passages.
     pub(super) search_passages: &'static str,
 }
 
@@ -32,7 +32,7 @@ impl Sql {
     }
 }
 
-/// The table of runs, which is the same on both but for the way to tell the time.
+/// The table of runs, the same on both except for the current time.
 macro_rules! runs {
     (ended_at: $now:literal) => {
         concat!(
@@ -55,9 +55,9 @@ static SQLITE: Sql = Sql {
     // With a write-ahead log, reading and writing do not wait for each other. The file remembers it.
     on_start: Some("PRAGMA journal_mode = WAL"),
     on_connect: "PRAGMA synchronous = NORMAL",
-    // Whichever connection is closed last, the log is empty.
+    // The log is empty, whichever connection is closed last.
     on_close: Some("PRAGMA wal_checkpoint(TRUNCATE)"),
-    // One that takes the file's one lock only when it first writes is refused, not made to wait, if another has it by then:
+    // A transaction that takes the file's only lock at its first write is refused, instead of waiting, if another holds the lock:
     // <https://www.sqlite.org/lang_transaction.html>.
     begin: "BEGIN IMMEDIATE",
     lock: None,

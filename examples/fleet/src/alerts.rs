@@ -1,4 +1,4 @@
-//! What Alertmanager has been told.
+//! The alerts at the Alertmanager.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-/// An alert by its name and the instance it is about; without one, it is about the fleet.
+/// An alert, by its name and its instance; without an instance, it is about the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Alert {
     pub(crate) name: String,

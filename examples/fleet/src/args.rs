@@ -17,23 +17,23 @@ Options:
   --help         show this
 ";
 
-/// What the command line asks for.
+/// The command that the arguments ask for.
 #[derive(Debug)]
 pub(crate) enum Command {
     Run(Args),
     Help,
 }
 
-/// How to run.
+/// Settings of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) instances: usize,
-    /// Requests an instance is sent a proof.
+    /// Number of requests to each instance in each proof.
     pub(crate) requests: usize,
 }
 
 impl Command {
-    /// Reads the arguments behind the program's name.
+    /// Reads the arguments after the program's name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_args(arguments);
         let mut args = Args { instances: 3, requests: 80 };

@@ -1,4 +1,4 @@
-//! What the engines are told: their configuration files, and the project's own rules.
+//! The engines' configuration files, and the project's own rules.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::instance::Instance;
 
-/// The job that the instances are scraped as; the shipped rules and dashboards go by it.
+/// The instances' job label, by which the shipped rules and dashboards group.
 pub(crate) const JOB: &str = "agent-service";
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/prometheus");
 
-/// The project's rule files, as they are but for how long an alert has to hold where that is 5 minutes at most: as long as it
-/// takes to see it twice. What has to hold for longer is a trend, and a run of a minute has none.
+/// The project's rule files, with one change: an alert with a `for` of at most 5 minutes gets the time of two evaluations instead.
+/// An alert with a longer `for` is about a trend, which a run of a minute does not have.
 pub(crate) fn write_rules(folder: &Path) -> anyhow::Result<()> {
     for name in ["recording.yml", "alerts.yml"] {
         let shipped = Path::new(RULES).join(name);
@@ -37,7 +37,7 @@ fn impatient(rules: &str) -> String {
     rules.lines().map(line).collect()
 }
 
-/// Prometheus: scrapes every second what the targets file lists, and passes all of it on. JSON is YAML too.
+/// Prometheus: scrapes the targets file every second, and forwards all samples. JSON is YAML too.
 pub(crate) fn prometheus(folder: &Path, alertmanager: SocketAddr, remote: SocketAddr) -> Value {
     json!({
         "global": {
@@ -60,18 +60,18 @@ pub(crate) fn prometheus(folder: &Path, alertmanager: SocketAddr, remote: Socket
     })
 }
 
-/// Alertmanager: keeps what it is told and calls nobody.
+/// Alertmanager: keeps the alerts and notifies nobody.
 pub(crate) fn alertmanager() -> Value {
     json!({ "route": { "receiver": "nobody" }, "receivers": [{ "name": "nobody" }] })
 }
 
-/// Where the instances are. Each is known by its name, which it keeps when it comes back at another address.
+/// The instances' addresses. Each instance has a name, which it keeps when it comes back at another address.
 pub(crate) fn targets<'a>(instances: impl IntoIterator<Item = &'a Instance>) -> Value {
     let target = |instance: &Instance| json!({ "targets": [instance.address], "labels": { "instance": instance.name } });
     instances.into_iter().map(target).collect()
 }
 
-/// Writes a file that is read at any time: whole, or not at all.
+/// Writes a file atomically, since it may be read at any time.
 pub(crate) fn write(file: &Path, configuration: &Value) -> anyhow::Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, configuration.to_string())?;

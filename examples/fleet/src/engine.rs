@@ -1,4 +1,4 @@
-//! What answers `PromQL` over HTTP: Prometheus and `VictoriaMetrics` alike.
+//! A client of an engine that answers `PromQL` over HTTP: Prometheus or `VictoriaMetrics`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What listens and does not answer for so long is asked again.
+/// Timeout of a request, after which it is repeated.
 const SOON: Duration = Duration::from_secs(5);
 
-/// An engine by its name and address.
+/// An engine, by its name and address.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
@@ -61,7 +61,7 @@ impl Engine {
     }
 }
 
-/// Whether something answers there with 200, and soon.
+/// Whether the address answers 200 within the timeout.
 pub(crate) fn answers(address: SocketAddr, path: &str) -> Result<(), String> {
     let request = ureq::get(&format!("http://{address}{path}")).config().timeout_global(Some(SOON)).build();
     match request.call() {

@@ -10,10 +10,10 @@ use crate::engine::{Engine, answers};
 use crate::program::{Program, free_address};
 use crate::waiting::eventually;
 
-/// How many ports are tried for a program.
+/// Number of ports to try for a program.
 const TRIES: usize = 5;
 
-/// What takes in the instances' metrics, and what is told when something is wrong.
+/// The engines that store the instances' metrics, and the one that receives alerts.
 pub(crate) struct Engines {
     pub(crate) prometheus: Engine,
     pub(crate) victoria_metrics: Engine,
@@ -22,7 +22,7 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Starts all of them in this folder, and waits until each answers: Prometheus last, which is told where the others are.
+    /// Starts all of them in this folder, and waits until each answers. Prometheus is last, since it needs the others' addresses.
     pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
         let mut starting = Starting { home: folder.to_owned(), programs: Vec::new() };
         let remote = starting.engine("victoria-metrics", "/health", victoria_metrics)?;
@@ -40,7 +40,7 @@ impl Engines {
         })
     }
 
-    /// What answers queries about the whole fleet.
+    /// The engines that answer queries about the whole fleet.
     pub(crate) fn all(&self) -> [&Engine; 2] {
         [&self.prometheus, &self.victoria_metrics]
     }
@@ -52,7 +52,7 @@ struct Starting {
 }
 
 impl Starting {
-    /// Starts the Debian package's program, waits until it answers there, and gives its address.
+    /// Starts the Debian package's program, waits until it answers, and returns its address.
     fn engine(
         &mut self,
         package: &str,
@@ -62,7 +62,7 @@ impl Starting {
         self.engine_on(iter::repeat_with(free_address), package, path, command)
     }
 
-    /// The same on the first of these addresses that is its own: another process may take one before the program does.
+    /// The same on the first of these addresses that it gets: another process may take one before the program does.
     fn engine_on(
         &mut self,
         addresses: impl IntoIterator<Item = io::Result<SocketAddr>>,
@@ -77,7 +77,7 @@ impl Starting {
                 Program::start(package, &mut command(address, &self.home), Some(package), &self.home)?;
             let is_up = eventually(&format!("{package} answers"), || {
                 program.must_run()?;
-                // Whoever has the port may answer, until the program sees that it is taken.
+                // Another process on the port may answer, until the program notices that it is taken.
                 let is_ours = program.listens_at(address)?;
                 Ok(if is_ours { answers(address, path) } else { Err("it does not listen".to_owned()) })
             });
@@ -107,7 +107,7 @@ fn alertmanager_at(address: SocketAddr, folder: &Path) -> Command {
     command.arg(format!("--config.file={}", folder.join("alertmanager.json").display()));
     command.arg(format!("--storage.path={}", folder.join("alertmanager").display()));
     command.arg(format!("--web.listen-address={address}"));
-    // One alone needs no peers.
+    // A single instance needs no peers.
     command.arg("--cluster.listen-address=");
     command
 }
@@ -116,7 +116,7 @@ fn victoria_metrics(address: SocketAddr, folder: &Path) -> Command {
     let mut command = Command::new("victoria-metrics");
     command.arg(format!("-storageDataPath={}", folder.join("victoria-metrics").display()));
     command.arg(format!("-httpListenAddr={address}"));
-    // Answers hold what came in last, where by default they leave out half a minute.
+    // Answers include the latest samples; by default they omit the last half minute.
     command.arg("-search.latencyOffset=0s");
     command
 }

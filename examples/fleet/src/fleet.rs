@@ -15,15 +15,15 @@ use crate::traffic::Sent;
 pub(crate) struct Fleet {
     pub(crate) instances: Vec<Instance>,
     pub(crate) engines: Engines,
-    /// All that was sent so far.
+    /// All requests sent so far.
     pub(crate) sent: Sent,
     service: PathBuf,
-    // Last, since fields are dropped in order and the programs write into it.
+    // Last: fields are dropped in order, and the programs write into it.
     folder: TempDir,
 }
 
 impl Fleet {
-    /// Starts so many instances and the engines, and waits until each answers.
+    /// Starts the given number of instances and the engines, and waits until each answers.
     pub(crate) fn start(instances: usize) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("fleet.").tempdir()?;
         let service = instance::build()?;
@@ -34,7 +34,7 @@ impl Fleet {
         Ok(Self { instances, engines, sent: Sent::default(), service, folder })
     }
 
-    /// Stops an instance as a deployment does, and starts it anew under its old name.
+    /// Stops an instance as a deployment does, and restarts it under its old name.
     pub(crate) fn restart(&mut self, index: usize) -> anyhow::Result<()> {
         self.instances[index].stop()?;
         let name = self.instances[index].name.clone();
@@ -48,7 +48,7 @@ impl Fleet {
     }
 }
 
-/// Tells Prometheus, by its file, where the instances are.
+/// Writes the instances' addresses to the targets file of Prometheus.
 fn publish_targets(folder: &Path, instances: &[Instance]) -> anyhow::Result<()> {
     configuration::write(&folder.join("targets.json"), &configuration::targets(instances))
 }

@@ -10,10 +10,10 @@ use anyhow::{Context as _, bail};
 use crate::program::Program;
 use crate::waiting::eventually;
 
-/// What the service says on standard error when it is up, before its address.
+/// The service's message on standard error once it is up, before its address.
 const LISTENING: &str = "agent_service: listening on http://";
 
-/// A running instance. Its name stays its own when it is restarted, though its address changes.
+/// A running instance. It keeps its name across restarts, though its address changes.
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
@@ -58,12 +58,12 @@ impl Instance {
 }
 
 fn listening(output: &str) -> Option<String> {
-    // A last line without its end may be half an address.
+    // A last line without a line feed may be half an address.
     let whole = output.rsplit_once('\n')?.0;
     whole.lines().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned))
 }
 
-/// Builds the service, in the profile that this program was built in, and tells where it is.
+/// Builds the service, in the profile of this program, and returns its path.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let this = env::current_exe().context("this program has no path")?;
     // A test runs it from target/<profile>, as `cargo run` does.

@@ -1,13 +1,13 @@
-//! Several instances of the example service as a fleet, watched by the programs that people run for it: a Prometheus that finds
-//! them by file, an Alertmanager, and a `VictoriaMetrics` that is fed by remote write. Traffic whose numbers are known goes in, and
-//! what the engines make of it is compared with them.
+//! Runs several instances of the example service as a fleet. A Prometheus with file discovery, an Alertmanager, and a
+//! `VictoriaMetrics` fed by remote write watch it. The program sends a known number of requests, and compares the engines' results
+//! with it.
 //!
 //! ```text
 //! cargo run --release -p fleet
 //! ```
 //!
-//! It needs the Debian packages `prometheus`, `prometheus-alertmanager` and `victoria-metrics`. Everything listens on free ports of
-//! 127.0.0.1 and writes into one temporary folder, and is gone when it ends, however that comes about.
+//! It needs the Debian packages `prometheus`, `prometheus-alertmanager` and `victoria-metrics`. All programs listen on free ports
+//! of 127.0.0.1 and write into one temporary folder. All of them are stopped and removed when it ends, for whatever reason.
 
 mod alerts;
 mod args;

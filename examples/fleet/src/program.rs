@@ -1,4 +1,4 @@
-//! A program in a process of its own, stopped when it goes out of scope.
+//! A program in its own process, stopped when it goes out of scope.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts a command. `package` is what to install when there is no such program.
+    /// Starts a command. `package` is the package to install if the program is missing.
     pub(crate) fn start(
         name: &str,
         command: &mut Command,
@@ -35,12 +35,12 @@ impl Program {
         Ok(Self { name: name.to_owned(), child, log })
     }
 
-    /// Everything it has written so far.
+    /// Its output so far.
     pub(crate) fn output(&self) -> anyhow::Result<String> {
         fs::read_to_string(&self.log).with_context(|| format!("cannot read what {} wrote", self.name))
     }
 
-    /// Fails when the program has ended, with the last that it wrote.
+    /// Fails if the program has ended, with the end of its output.
     pub(crate) fn must_run(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             let output = self.output()?;
@@ -50,18 +50,18 @@ impl Program {
         Ok(())
     }
 
-    /// Whether it listens at that address itself, by what Linux says of its sockets.
+    /// Whether it listens at that address itself, by Linux's table of its sockets.
     pub(crate) fn listens_at(&self, address: SocketAddr) -> anyhow::Result<bool> {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         let table = fs::read_to_string("/proc/net/tcp").context("Linux is needed to tell who listens")?;
         let sockets: Vec<_> = table.lines().filter_map(|line| listening_socket(line, address)).collect();
-        // One that has ended has no files; one that is closed meanwhile is none.
+        // A program that has ended has no files; a file closed meanwhile is not a socket.
         let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
         let mut opened = files.filter_map(|file| fs::read_link(file.path()).ok());
         Ok(opened.any(|target| sockets.iter().any(|socket| target == Path::new(socket))))
     }
 
-    /// Asks the program to stop, and gives whether it has.
+    /// Asks the program to stop, and returns whether it has.
     pub(crate) fn has_stopped(&mut self) -> anyhow::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
@@ -75,7 +75,7 @@ impl Program {
         Ok(())
     }
 
-    /// Ends the program without a word, as a crash does.
+    /// Kills the program, as a crash does.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -98,11 +98,11 @@ fn listening_socket(line: &str, address: SocketAddr) -> Option<String> {
     let wanted = format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port());
     let mut fields = line.split_ascii_whitespace();
     let is_there = fields.nth(1)? == wanted && fields.nth(1)? == LISTENS;
-    // Behind the state stand queues, timers, retries, the user and its time-out.
+    // After the state come queues, timers, retries, the user and its timeout.
     fields.nth(5).filter(|_| is_there).map(|inode| format!("socket:[{inode}]"))
 }
 
-/// An address of this machine that nothing listens on. Another process may still take it first; the program then ends.
+/// A free address of this machine. Another process may still take it first; the program then ends.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

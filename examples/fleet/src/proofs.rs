@@ -1,4 +1,4 @@
-//! What is proved of the fleet. Each proof says in a line what it found, or is the error that ends the run.
+//! The proofs about the fleet. Each returns its finding in one line, or the error that ends the run.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::quantile::Buckets;
 use crate::traffic::{self, ROUND, Sent};
 use crate::waiting::{eventually, pause};
 
-/// The requests that the drivers send, whatever became of them.
+/// The requests that the drivers send, with any outcome.
 const REQUESTS: &str = "http_requests_total{method=\"POST\",endpoint=\"/ask\"}";
 
-/// How a bucket of theirs begins in the scrape of an instance.
+/// The beginning of their bucket lines in the scrape of an instance.
 const BUCKET: &str = "http_request_duration_seconds_bucket{method=\"POST\",endpoint=\"/ask\",";
 
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
@@ -23,16 +23,16 @@ const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 /// The alert for an instance that cannot be scraped.
 const TARGET_DOWN: &str = "TargetDown";
 
-/// So long nothing else may fire: many evaluations, and longer than any alert has to hold here.
+/// Time during which nothing else may fire: many evaluations, and longer than any `for` here.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Two values that both engines work out by floating point are the same up to this share.
+/// Relative tolerance between values that both engines compute in floating point.
 const ROUNDING: f64 = 1e-9;
 
-/// By how much `increase` of Prometheus may miss: it extrapolates to the edges of its range, here by some scrape intervals.
+/// Tolerance of Prometheus' `increase`: it extrapolates to the edges of its range, here by some scrape intervals.
 const EXTRAPOLATION: f64 = 0.1;
 
-/// Every request that any driver sent stands in the sums over the fleet, under the status that the driver saw.
+/// The sums over the fleet contain every request of every driver, under the status that the driver saw.
 pub(crate) fn sums_equal_what_was_sent(fleet: &mut Fleet, requests: usize) -> anyhow::Result<()> {
     send(fleet, requests)?;
     for engine in fleet.engines.all() {
@@ -59,7 +59,7 @@ fn wait_for_sums(engine: &Engine, sent: &Sent) -> anyhow::Result<()> {
     })
 }
 
-/// A quantile over the fleet is that of all its observations together, which no average of the instances' quantiles is.
+/// A quantile over the fleet is that of all its observations together; an average of the instances' quantiles is not.
 pub(crate) fn quantiles_aggregate(fleet: &Fleet) -> anyhow::Result<()> {
     let mut buckets = Buckets::default();
     for instance in &fleet.instances {
@@ -84,22 +84,22 @@ pub(crate) fn quantiles_aggregate(fleet: &Fleet) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An instance that begins at zero again takes nothing away from what increased before.
+/// A restarted instance, whose counters begin at zero, does not reduce earlier increases.
 pub(crate) fn a_restart_loses_nothing(fleet: &mut Fleet, requests: usize) -> anyhow::Result<()> {
     let (since, sent_before) = (Instant::now(), fleet.sent.total());
     fleet.restart(0)?;
-    // An engine sees a counter step back only if a scrape finds it below where it was.
+    // An engine detects a counter reset only if a scrape finds a lower value than before.
     send(fleet, ROUND)?;
     for engine in fleet.engines.all() {
         wait_for_sum_of(engine, &fleet.instances[0].name, ROUND)?;
     }
     send(fleet, requests - ROUND)?;
-    // Counts what it has seen, from zero on.
+    // Counts all that it has seen, from zero on.
     let sent = fleet.sent.total();
     wait_for_increase(&fleet.engines.victoria_metrics, ROUNDING, sent, || {
         format!("sum(increase_pure({REQUESTS}[1h]))")
     })?;
-    // Takes the first value that it sees for no increase, so its range begins when all series were there.
+    // Does not count the first value as an increase, so its range begins once all series exist.
     let later = sent - sent_before;
     wait_for_increase(&fleet.engines.prometheus, EXTRAPOLATION, later, || {
         format!("sum(increase({REQUESTS}[{}s]))", since.elapsed().as_secs() + 1)
@@ -128,7 +128,7 @@ fn wait_for_increase(
     wait_for(engine, "knows the increase", sent as f64, share, query)
 }
 
-/// Waits until a query gives that value, or one that is off by no more than this share of it.
+/// Waits until a query returns that value, within the relative tolerance.
 fn wait_for(
     engine: &Engine,
     what: &str,
@@ -143,9 +143,9 @@ fn wait_for(
     })
 }
 
-/// An instance that is gone is one alert, about that instance, and no other.
+/// An instance that is gone causes one alert, about that instance, and no other.
 pub(crate) fn a_killed_instance_fires_one_alert(fleet: &mut Fleet) -> anyhow::Result<()> {
-    // The instance that was restarted may have been away for long enough to be one.
+    // The restarted instance may have been away for long enough to cause one.
     eventually("no alert fires before anything is wrong", || {
         let before = firing(fleet.engines.alertmanager)?;
         Ok(if before.is_empty() { Ok(()) } else { Err(format!("{before:?} fire")) })

@@ -1,4 +1,4 @@
-//! What a quantile of the whole fleet is, worked out from the scrapes of its instances.
+//! Computes a quantile of the whole fleet from the scrapes of its instances.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Ord for Bound {
 }
 
 impl Buckets {
-    /// Adds the buckets that begin so in a scrape, as in `name_bucket{method="GET",`, whose last label is `le`.
+    /// Adds the buckets of a scrape with this prefix, e.g. `name_bucket{method="GET",`, whose last label is `le`.
     pub(crate) fn add(&mut self, scrape: &str, beginning: &str) {
         for line in scrape.lines().filter_map(|line| line.strip_prefix(beginning)) {
             let Some((bound, count)) = line.strip_prefix("le=\"").and_then(|rest| rest.split_once("\"} "))
@@ -38,13 +38,13 @@ impl Buckets {
         }
     }
 
-    /// How many observations there are.
+    /// Number of observations.
     pub(crate) fn count(&self) -> f64 {
         self.0.last_key_value().map_or(0.0, |(_, count)| *count)
     }
 
     /// The quantile, by interpolation within its bucket as Prometheus defines it
-    /// (<https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>); none where that bucket is the last.
+    /// (<https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>); `None` if that bucket is the last.
     pub(crate) fn quantile(&self, quantile: f64) -> Option<f64> {
         let rank = quantile * self.count();
         let (mut lower, mut below) = (0.0, 0.0);

@@ -1,4 +1,4 @@
-//! Requests whose numbers are known.
+//! Traffic with known numbers.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,10 +6,10 @@ use std::thread;
 
 use anyhow::{Context as _, bail};
 
-/// Of so many requests one has no question in it, and one asks what no notes answer; the others are answered.
+/// Of this number of requests one has no question, and one asks a question that no notes answer; the others are answered.
 pub(crate) const ROUND: usize = 40;
 
-/// How many answers there were of each status.
+/// Number of answers by status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent(BTreeMap<u16, u64>);
 
@@ -19,13 +19,13 @@ impl Sent {
         self.0.values().sum()
     }
 
-    /// As an engine gives them by the label `status`, sorted.
+    /// The numbers by the label `status`, sorted as an engine returns them.
     pub(crate) fn by_status(&self) -> Vec<(String, f64)> {
         #[expect(clippy::cast_precision_loss, reason = "counts of a test run are small")]
         self.0.iter().map(|(status, count)| (status.to_string(), *count as f64)).collect()
     }
 
-    /// Takes in what else was sent.
+    /// Adds further requests.
     pub(crate) fn add(&mut self, other: &Self) {
         for (status, count) in &other.0 {
             *self.0.entry(*status).or_default() += count;
@@ -33,7 +33,7 @@ impl Sent {
     }
 }
 
-/// Sends that many requests to each address, side by side, and waits for every answer.
+/// Sends the given number of requests to each address in parallel, and waits for every answer.
 pub(crate) fn send(addresses: &[SocketAddr], requests: usize) -> anyhow::Result<Sent> {
     let drivers: Vec<_> =
         addresses.iter().map(|address| (*address, thread::spawn(driver(*address, requests)))).collect();
@@ -52,7 +52,7 @@ fn driver(address: SocketAddr, requests: usize) -> impl FnOnce() -> anyhow::Resu
         let mut sent = Sent::default();
         for turn in 0..requests {
             let mut answer = agent.post(&url).send_json(serde_json::json!({ "question": question(turn) }))?;
-            // To its end, which is when the service counts it.
+            // To its end, when the service counts it.
             answer.body_mut().read_to_string()?;
             *sent.0.entry(answer.status().as_u16()).or_default() += 1;
         }

@@ -1,4 +1,4 @@
-//! Waiting for what other processes do, without outstaying a signal.
+//! Waits for other processes, and stops at a signal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// Enough for a busy machine.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Lets SIGINT and SIGTERM end the next wait, so that all that was started is stopped on the way out.
+/// Makes SIGINT and SIGTERM end the next wait, so that all started programs are stopped on the way out.
 pub(crate) fn heed_signals() -> anyhow::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&STOP)).context("cannot heed signals")?;
@@ -23,11 +23,11 @@ pub(crate) fn heed_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks again and again until there is something to see, for two minutes at most.
+/// Polls until there is a result, for at most two minutes.
 ///
 /// # Errors
 ///
-/// When a look fails, the time is up, or a signal came. Of a look that saw nothing, the reason is the error's.
+/// If a poll fails, the time is up, or a signal arrived. At a timeout, the error has the last poll's reason.
 pub(crate) fn eventually<T>(
     what: &str,
     mut look: impl FnMut() -> anyhow::Result<Result<T, String>>,

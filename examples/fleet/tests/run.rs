@@ -1,4 +1,4 @@
-//! The fleet as it is started: it proves what it says, and leaves nothing behind.
+//! Runs the fleet program: its proofs hold, and it leaves nothing behind.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

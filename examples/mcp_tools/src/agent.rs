@@ -1,4 +1,4 @@
-//! The tracked agents: what the client does with the server's tools.
+//! The tracked agents, which call the server's tools as its client.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use tracing::info;
 use crate::Client;
 use crate::server::REQUEST_ID;
 
-/// How long a reader waits for an order.
+/// Time limit of a reader for an order.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Why there is no book.
+/// The reason why there is no book.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoBook {
-    /// The call itself went wrong.
+    /// The call itself failed.
     #[error("the library does not answer")]
     Unanswered(#[from] ServiceError),
-    /// A tool said so.
+    /// A tool reported it.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Finds a book and lends it, and says where it stood.
+/// Finds a book and lends it, and returns its shelf.
 #[track_agent("librarian", fields(request_id, title))]
 pub(crate) async fn lend(client: &Client, request_id: &str, title: &str) -> Result<String, NoBook> {
     let shelf = call(client, "find_book", request_id, title, PeerRequestOptions::no_options()).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn order(client: &Client, request_id: &str, title: &str) -> Res
     call(client, "order_book", request_id, title, PeerRequestOptions::with_timeout(PATIENCE)).await
 }
 
-/// Calls a tool; what it needs to know of the call around it goes along as `_meta`.
+/// Calls a tool, and passes the context of the surrounding call as `_meta`.
 async fn call(
     client: &Client,
     tool: &'static str,

@@ -1,7 +1,7 @@
 //! A library that lends books by MCP: a server with tracked tools, and an agent that calls them as its client.
 //!
-//! `server` has the tools, in each form that `rmcp` takes them, and says how what a call knows gets from the agent onto the
-//! tools' log lines; `agent` has the tracked agents.
+//! `server` has the tools, in each form that `rmcp` accepts, and shows how the context of a call gets from the agent to the tools'
+//! log lines. `agent` has the tracked agents.
 
 mod agent;
 mod server;
@@ -18,7 +18,7 @@ use server::Library;
 /// The client's end of a session.
 pub type Client = RunningService<RoleClient, ()>;
 
-/// Client and server did not find each other.
+/// Client and server could not connect.
 #[derive(Debug, thiserror::Error)]
 #[error("the session could not be opened or closed")]
 pub struct Unreachable(#[source] Box<dyn Error + Send + Sync>);
@@ -29,7 +29,7 @@ impl Unreachable {
     }
 }
 
-/// Serves a few readers in one session; each comes upon something else.
+/// Serves a few readers in one session; each meets another case.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ use monitor_runtime::{logging, metrics};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guard = logging::init()?;
     let visited: Result<(), Unreachable> = mcp_tools::run().await;
-    // Dropped, it has written every line, so that the metrics stand behind them.
+    // Dropping the guard writes every line, so the metrics are printed after them.
     drop(guard);
     print!("{}", metrics::render());
     Ok(visited?)

@@ -1,7 +1,7 @@
-//! The server's tools, each tracked as a skill, in each form that `rmcp` takes them.
+//! The server's tools, each tracked as a skill, in each form that `rmcp` accepts.
 //!
-//! A tool runs on the server's side of the pipe, and the agent's span is not there. What its log lines are to say of the call
-//! comes with the request: its own number, which is `rmcp`'s, and what the client has put into `_meta`.
+//! A tool runs on the server's side of the pipe, outside of the agent's span. The context for its log lines comes with the request:
+//! `rmcp`'s number of the request, and the client's entries in `_meta`.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tracing::info;
 
-/// The key under which `_meta` says for which request a tool is called.
+/// The key in `_meta` of the request id for which a tool is called.
 pub(crate) const REQUEST_ID: &str = "library.example/request_id";
 
-/// A book as a tool is asked for it.
+/// A tool's argument: a book.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Book {
     /// Its title.
@@ -39,7 +39,7 @@ impl Default for Library {
 
 #[tool_router]
 impl Library {
-    /// Says where a book stands.
+    /// Returns the shelf of a book.
     #[tool]
     #[track_skill("find_book", fields(request_id = sent(&context), mcp.request.id = %context.id))]
     async fn find_book(
@@ -78,7 +78,7 @@ impl Library {
         Parameters(Book { title }): Parameters<Book>,
         context: RequestContext<RoleServer>,
     ) -> Result<String, String> {
-        // `rmcp` tells a tool that its call was cancelled, and leaves it to the tool to stop. What is dropped here is tracked.
+        // `rmcp` tells a tool that its call was cancelled, and leaves it to the tool to stop. The future dropped here is tracked.
         tokio::select! {
             ordered = order(&title, &context) => Ok(ordered),
             () = context.ct.cancelled() => Err("cancelled".to_owned()),
@@ -102,7 +102,7 @@ fn sent(context: &RequestContext<RoleServer>) -> Option<&str> {
     context.meta.get(REQUEST_ID)?.as_str()
 }
 
-/// To `rmcp`, a tool that refuses has worked: the refusal is in what it returns.
+/// For `rmcp`, a tool that refuses has succeeded: the refusal is in its result.
 fn is_refusal(result: &Result<CallToolResult, ErrorData>) -> bool {
     result.as_ref().map_or(true, |result| result.is_error == Some(true))
 }

@@ -1,4 +1,4 @@
-//! The tools and agents at work, and the program as it is started: what is counted, and what the log lines say.
+//! Runs the tools, the agents and the program, and checks the counts and the log lines.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use mcp_tools::{Client, borrow, give_up, session};
 use monitor_runtime::testing::{Recording, capture_logs};
 use serde_json::Value;
 
-/// The log lines of one visit to the library, in a session of its own.
+/// The log lines of one visit to the library, in its own session.
 fn lines_of(visit: impl AsyncFnOnce(&Client)) -> Vec<Value> {
     capture_logs(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -26,7 +26,7 @@ fn the<'l>(lines: &'l [Value], event: &str) -> &'l Value {
     found[0]
 }
 
-/// How often calls of the agent or skill ended, as success, error, panic and cancelled; none may still be running.
+/// Number of executions of the agent or skill that ended as success, error, panic and cancelled; none may be in flight.
 #[track_caller]
 fn ended(recording: &Recording, kind: &str, id: &str) -> [f64; 4] {
     let label = format!("{kind}_id");

@@ -1,9 +1,9 @@
 //! The tracked runs of the agent.
 //!
-//! Without a span around it, `rig` opens one of its own for a run, `invoke_agent`, and records on it who was asked, what, and
-//! at the cost of how many tokens. Inside a span, and a tracked call is one, `rig` takes that for the run's: it opens none,
-//! and records the prompt on the one it found. A span takes only the fields that it was opened with, so the attribute
-//! declares `rig`'s among its own; the tokens, which `rig` leaves to whose span it is, are recorded here.
+//! Without a span around it, `rig` opens its own span `invoke_agent` for a run, and records on it the agent, the prompt and the
+//! number of tokens. Inside a span, such as that of a tracked call, `rig` uses that span for the run and records the prompt on it.
+//! A span accepts only the fields that it was opened with, so the attribute declares `rig`'s fields among its own. `rig` leaves the
+//! tokens to the owner of the span, so they are recorded here.
 
 use futures_util::StreamExt as _;
 use monitor_runtime::track_agent;
@@ -17,7 +17,7 @@ use tracing::{Span, info};
 
 use crate::tools::{AskAirline, BookHotel, Convert, Forecast};
 
-/// What `rig` calls the agent.
+/// The agent's name in `rig`.
 const NAME: &str = "trip_desk";
 
 /// The agent, on the given model.
@@ -25,7 +25,7 @@ pub(crate) fn desk(model: MockCompletionModel) -> Agent {
     AgentBuilder::new(model)
         .name(NAME)
         .preamble("You plan trips. Be brief.")
-        // Puts prompts and arguments onto spans, and so onto log lines: not for prompts that are nobody else's business.
+        // Puts prompts and arguments onto spans, and so onto log lines: not for confidential prompts.
         .record_content_telemetry(true)
         .default_max_turns(8)
         .tool(Forecast)
@@ -39,7 +39,7 @@ pub(crate) fn desk(model: MockCompletionModel) -> Agent {
 ///
 /// # Errors
 ///
-/// When the model fails; a tool that fails is the model's to deal with.
+/// If the model fails. A failed tool is reported to the model instead.
 #[track_agent(
     "trip_planner",
     fields(
@@ -56,7 +56,7 @@ pub(crate) async fn plan(agent: &Agent, wish: &str) -> Result<String, PromptErro
     Ok(response.output())
 }
 
-/// Tells about a place, piece by piece.
+/// Describes a place, piece by piece.
 #[track_agent(
     "trip_narrator",
     fields(
@@ -76,7 +76,7 @@ pub(crate) fn narrate(agent: &Agent, wish: &str) -> StreamingResult {
     pieces.boxed()
 }
 
-/// Records the tokens of a run on the span of its call, as `rig` does on a span of its own.
+/// Records the tokens of a run on the span of its call, as `rig` does on its own span.
 fn note(event: &str, usage: &Usage) {
     Span::current().record_token_usage(usage);
     info!("{event}");

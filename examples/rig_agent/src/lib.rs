@@ -1,7 +1,7 @@
 //! A desk that plans trips: a `rig` agent whose runs, tools and streams are tracked.
 //!
-//! `agent` has the tracked runs, and says how what `rig` itself knows of a run gets onto its log lines; `tools` has the
-//! tracked tools, in each form that `rig` takes them; `model` is a script in place of a language model.
+//! `agent` has the tracked runs, and shows how `rig`'s own data about a run gets onto its log lines. `tools` has the tracked tools,
+//! in each form that `rig` accepts. `model` is a script in place of a language model.
 
 mod agent;
 mod model;
@@ -16,10 +16,10 @@ use tracing::{info, warn};
 
 use agent::{desk, narrate, plan};
 
-/// How long a customer waits for a plan.
+/// Time limit of a customer for a plan.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Serves a few customers, one after the other; each comes upon something else.
+/// Serves a few customers, one after the other; each meets another case.
 pub async fn run() {
     answer("A day in Oslo for 50 euros?").await;
     fail("A day in Rome?").await;
@@ -28,7 +28,7 @@ pub async fn run() {
     hang_up("Tell me about Bergen.").await;
 }
 
-/// The agent uses two tools that work and one that fails, and answers all the same.
+/// The agent uses two tools that work and one that fails, and still answers.
 pub async fn answer(wish: &str) {
     if let Ok(plan) = plan(&desk(model::plans()), wish).await {
         info!(plan, "answered");
@@ -57,7 +57,7 @@ pub async fn tell(wish: &str) {
     info!(pieces, "told");
 }
 
-/// As [`tell`], but the customer hears the first piece only.
+/// As [`tell`], but the customer drops the stream after the first piece.
 pub async fn hang_up(wish: &str) {
     if told(wish).next().await.is_some() {
         info!("the customer has hung up");

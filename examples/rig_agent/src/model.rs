@@ -1,4 +1,4 @@
-//! What the language model says: `rig`'s scripted model, where an application has a provider's.
+//! The language model's answers: `rig`'s scripted model, in place of a provider's.
 
 use rig_agent::completion::Usage;
 use rig_core::test_utils::{MockCompletionModel, MockStreamEvent, MockTurn};
@@ -14,7 +14,7 @@ pub(crate) fn plans() -> MockCompletionModel {
     ])
 }
 
-/// Is out of order.
+/// Fails.
 pub(crate) fn fails() -> MockCompletionModel {
     MockCompletionModel::from_turns([MockTurn::error("the model is overloaded")])
 }
@@ -36,7 +36,7 @@ fn calls(id: &str, tool: &str, arguments: Value) -> MockTurn {
     MockTurn::tool_call(id, tool, arguments).with_usage(usage())
 }
 
-/// What each answer costs.
+/// The tokens of each answer.
 fn usage() -> Usage {
     Usage::new().input_tokens(100).output_tokens(20)
 }

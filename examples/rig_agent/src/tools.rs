@@ -1,7 +1,7 @@
-//! The agent's tools, each tracked as a skill, in each form that `rig` takes them.
+//! The agent's tools, each tracked as a skill, in each form that `rig` accepts.
 //!
-//! `rig` runs a tool in a span `execute_tool` inside the agent's, so that a tool's log lines say `gen_ai.tool.call.id` and the
-//! like beside `agent_id` and `skill_id`.
+//! `rig` runs a tool in a span `execute_tool` inside the agent's span. A tool's log lines therefore have `gen_ai.tool.call.id` and
+//! similar fields beside `agent_id` and `skill_id`.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-/// Why a tool could not help.
+/// The reason why a tool could not help.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unavailable {
     /// Nothing is known about the place.
@@ -23,11 +23,11 @@ pub(crate) enum Unavailable {
     Full(String),
 }
 
-/// A tool by hand: the attribute stands on the method that does the work.
+/// A tool written by hand: the attribute is on the method that does the work.
 #[derive(Debug)]
 pub(crate) struct Forecast;
 
-/// Where to look.
+/// The place to look up.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Place {
     city: String,

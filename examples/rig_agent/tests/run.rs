@@ -1,11 +1,11 @@
-//! The agent at work, and the program as it is started: what is counted, and what the log lines say.
+//! Runs the agent and the program, and checks the counts and the log lines.
 
 use std::process::Command;
 
 use monitor_runtime::testing::{Recording, capture_logs};
 use serde_json::Value;
 
-/// Runs one part of the program on a runtime of its own, and gives its log lines.
+/// Runs one part of the program on its own runtime, and returns its log lines.
 fn lines_of(part: impl Future<Output = ()>) -> Vec<Value> {
     capture_logs(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -25,7 +25,7 @@ fn the<'l>(lines: &'l [Value], event: &str) -> &'l Value {
     found[0]
 }
 
-/// How often calls of the agent or skill ended, as success, error, panic and cancelled; none may still be running.
+/// Number of executions of the agent or skill that ended as success, error, panic and cancelled; none may be in flight.
 #[track_caller]
 fn ended(recording: &Recording, kind: &str, id: &str) -> [f64; 4] {
     let label = format!("{kind}_id");
