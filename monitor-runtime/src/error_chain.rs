@@ -14,15 +14,12 @@ pub(crate) const MOST_SOURCES: usize = 64;
 pub(crate) const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// The most bytes of what a span says of its error.
-#[cfg(feature = "otlp")]
 const MOST_STATUS_BYTES: usize = 64 * 1_024;
 
 /// The most bytes of a field's value that is formatted: more than any queue takes.
-#[cfg(feature = "logging")]
 pub(crate) const MOST_VALUE_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// The most bytes of a span's attribute that is formatted: one that is refused for its size takes its batch along.
-#[cfg(feature = "otlp")]
 pub(crate) const MOST_ATTRIBUTE_BYTES: usize = 1_024 * 1_024;
 
 /// How deep errors may be formatted inside each other: a `Display` may make a tracked call that fails with the very error.
@@ -43,13 +40,11 @@ fn has_more(error: &(dyn Error + '_)) -> bool {
 }
 
 /// Writes the text of an error alone.
-#[cfg(feature = "logging")]
 pub(crate) fn write_message(out: &mut dyn fmt::Write, error: &dyn Error) {
     Bounded::new(out, MOST_BYTES).write_whole(error);
 }
 
 /// Writes the sources of an error, joined by `: `.
-#[cfg(feature = "logging")]
 pub(crate) fn write_sources(out: &mut dyn fmt::Write, error: &dyn Error) {
     let mut bounded = Bounded::new(out, MOST_BYTES);
     for (at, source) in sources(error).enumerate() {
@@ -67,9 +62,9 @@ const MORE_SOURCES: &str = ": …[truncated after 64 sources]";
 pub(crate) const MORE_BYTES: &str = "…[truncated]";
 const TOO_DEEP: &str = "…[formatted inside of itself]";
 
-/// What is said of an error in its log line and on its span.
+/// An error as text, for its log line and its span.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct ErrorText {
     /// Its own text.
     pub(crate) message: String,
     /// The texts of its sources, joined by `: `; `None` if it has none.
@@ -78,7 +73,7 @@ pub(crate) struct Said {
     pub(crate) whole: String,
 }
 
-impl Said {
+impl ErrorText {
     /// Of an error with its sources.
     pub(crate) fn of(error: &(dyn Error + '_)) -> Self {
         nested(|| {
@@ -98,7 +93,6 @@ impl Said {
     }
 
     /// Of an error that a check gave: if its text panics, so does not who waits for the check.
-    #[cfg(feature = "health")]
     pub(crate) fn caught(error: &(dyn Error + '_)) -> Self {
         let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Self::of(error)));
         said.unwrap_or_else(|_| Self::plain("an error whose `Display` panics".to_owned()))
@@ -110,7 +104,6 @@ impl Said {
     }
 
     /// As much of it as a span says.
-    #[cfg(feature = "otlp")]
     pub(crate) fn status(&self) -> String {
         text_up_to(MOST_STATUS_BYTES, &self.whole)
     }
@@ -159,7 +152,7 @@ pub(crate) fn text_up_to(most: usize, shown: &(impl Display + ?Sized)) -> String
 }
 
 /// Puts an error into words, unless that is going on too often on this thread already.
-fn nested(say: impl FnOnce() -> Said) -> Said {
+fn nested(say: impl FnOnce() -> ErrorText) -> ErrorText {
     /// Also when a `Display` panics.
     struct Left(u8);
     impl Drop for Left {
@@ -170,7 +163,7 @@ fn nested(say: impl FnOnce() -> Said) -> Said {
 
     let left = Left(DEPTH.get());
     if left.0 >= DEEPEST {
-        return Said::plain(TOO_DEEP.to_owned());
+        return ErrorText::plain(TOO_DEEP.to_owned());
     }
     DEPTH.set(left.0 + 1);
     say()
@@ -227,7 +220,7 @@ fn up_to(text: &str, most: usize) -> &str {
 ///
 /// That is what `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` show.
 pub(crate) fn debug(error: &(dyn Error + '_), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str(&Said::of(error).whole)
+    f.write_str(&ErrorText::of(error).whole)
 }
 
 /// `Debug` of our errors, which writes their text.
@@ -278,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_source_that_the_text_ends_with_is_not_said_again() {
-        let said = Said::of(&chain(&["not saved", "io: disk gone", "disk gone"]));
+        let said = ErrorText::of(&chain(&["not saved", "io: disk gone", "disk gone"]));
         assert_eq!(said.message, "not saved");
         assert_eq!(said.sources.as_deref(), Some("io: disk gone: disk gone"));
         assert_eq!(said.whole, "not saved: io: disk gone");
@@ -286,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_shown_up_to_a_number_of_sources_and_says_that_there_are_more() {
-        let shown = |links: usize| Said::of(&chain(&vec!["x"; links])).sources.unwrap();
+        let shown = |links: usize| ErrorText::of(&chain(&vec!["x"; links])).sources.unwrap();
         assert_eq!(shown(65), ["x"; 64].join(": "));
         assert_eq!(shown(66), ["x"; 64].join(": ") + MORE_SOURCES);
         assert!(MORE_SOURCES.contains(&MOST_SOURCES.to_string()));
@@ -295,7 +288,7 @@ mod tests {
     #[test]
     fn the_texts_of_all_sources_together_are_cut_between_characters() {
         let long = "ä".repeat(MOST_BYTES / 4 + 1);
-        let said = Said::of(&chain(&[&long, &long, &long, "never reached"]));
+        let said = ErrorText::of(&chain(&[&long, &long, &long, "never reached"]));
         assert_eq!(said.message, long);
         let sources = said.sources.unwrap();
         assert!(sources.ends_with(&format!("ä{MORE_BYTES}")) && said.whole.ends_with(MORE_BYTES));

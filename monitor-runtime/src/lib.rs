@@ -54,6 +54,19 @@
 //! A library that only annotates functions takes `default-features = false, features = ["macros"]`, and pulls in neither
 //! tokio nor axum nor sqlx.
 
+// With fewer features, parts of the lower rooms are unused. The build with every feature finds dead code.
+#![cfg_attr(
+    not(all(
+        feature = "http",
+        feature = "logging",
+        feature = "sqlx",
+        feature = "push",
+        feature = "otlp",
+        feature = "testing"
+    )),
+    allow(dead_code)
+)]
+
 pub mod metrics;
 
 #[cfg(feature = "logging")]
@@ -78,26 +91,10 @@ pub mod private;
 #[cfg(any(feature = "push", feature = "otlp"))]
 mod address;
 mod call;
-#[cfg_attr(
-    not(all(feature = "http", feature = "logging")),
-    allow(dead_code, reason = "nothing sets or shows some of it")
-)]
 mod cells;
 mod error_chain;
-#[cfg_attr(
-    not(feature = "health"),
-    allow(dead_code, reason = "without health nothing sets or shows some of it")
-)]
 mod exposition;
-#[cfg_attr(
-    not(feature = "health"),
-    allow(dead_code, reason = "without health nothing sets or shows some of it")
-)]
 mod families;
-#[cfg_attr(
-    not(any(feature = "logging", feature = "health")),
-    allow(dead_code, reason = "only exemplars ask")
-)]
 mod json;
 #[cfg(feature = "health")]
 mod monitor;
@@ -105,9 +102,7 @@ mod monitor;
 mod push;
 #[cfg(feature = "http")]
 mod rarely;
-#[cfg(any(feature = "logging", feature = "health"))]
 mod timestamp;
-#[cfg(any(feature = "logging", feature = "http"))]
 mod trace_context;
 
 pub use call::Classify;
@@ -121,5 +116,4 @@ pub use prometheus;
 
 #[cfg(feature = "macros")]
 pub use monitor_macros::{track_agent, track_query, track_skill};
-#[cfg(any(feature = "logging", feature = "http"))]
 pub use trace_context::TraceContext;

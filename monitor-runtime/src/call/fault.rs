@@ -6,9 +6,10 @@ use std::fmt::{self, Debug, Display};
 use tracing::Span;
 
 use super::guard::Call;
+use super::observer;
 use super::settings::ErrorLog;
 use super::site::Site;
-use crate::error_chain::Said;
+use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
 
 /// An error, by the most telling trait its type has.
@@ -33,11 +34,11 @@ impl Debug for Fault<'_> {
 
 impl Fault<'_> {
     /// The error in words.
-    pub(super) fn said(&self) -> Said {
+    pub(super) fn text(&self) -> ErrorText {
         match self {
-            Self::Error(error) => Said::of(*error),
-            Self::Display(error) => Said::of_text(error),
-            Self::Debug(error) => Said::of_text(&format_args!("{error:?}")),
+            Self::Error(error) => ErrorText::of(*error),
+            Self::Display(error) => ErrorText::of_text(error),
+            Self::Debug(error) => ErrorText::of_text(&format_args!("{error:?}")),
         }
     }
 }
@@ -47,32 +48,20 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
     level <= tracing::level_filters::LevelFilter::current()
 }
 
-/// Whether the span of a call is to say what its error was: where spans are exported, unless errors of the function are kept quiet.
-pub(super) fn is_described(site: &Site, span: Option<&Span>) -> bool {
-    #[cfg(feature = "otlp")]
-    return site.error_log() != ErrorLog::Off && crate::otlp::takes_errors(span);
-    #[cfg(not(feature = "otlp"))]
-    {
-        let _ = (site, span);
-        false
-    }
-}
-
-/// Says on the span of a call what its error was.
-pub(super) fn describe(span: Option<&Span>, said: &Said) {
-    #[cfg(feature = "otlp")]
-    crate::otlp::describe_error(span, said.status());
-    #[cfg(not(feature = "otlp"))]
-    let _ = (span, said);
+/// Whether an observer wants the error of a call, and the function's errors are not kept quiet.
+pub(super) fn is_wanted(site: &Site, span: Option<&Span>) -> bool {
+    site.error_log() != ErrorLog::Off
+        && observer::is_observed()
+        && observer::observers().any(|observer| observer.wants_error(span))
 }
 
 /// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
-pub(super) fn log(call: &Call, said: &Said) {
+pub(super) fn log(call: &Call, text: &ErrorText) {
     let site = call.site();
     let id = |kind| (!call.is_listened_to() && site.kind() == kind).then(|| call.id());
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = site.kind_name();
-    let (error, chain) = (said.message.as_str(), said.sources.as_deref());
+    let (error, chain) = (text.message.as_str(), text.sources.as_deref());
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(

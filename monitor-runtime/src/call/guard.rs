@@ -14,6 +14,7 @@ use tracing::{Dispatch, Span};
 use super::Verdict;
 use super::fault::{self, Fault};
 use super::lineage::{self, CallId};
+use super::observer;
 use super::settings::ErrorLog;
 use super::site::Site;
 use crate::families::Outcome;
@@ -169,7 +170,9 @@ impl Call {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.stage = Stage::Ended;
-        self.series.end(outcome, self.started, self.span.as_ref());
+        let span = &self.span;
+        let nanos = self.series.end(outcome, self.started, || observer::identify(span.as_ref()));
+        observer::notify(|observer| observer.call_ended(span.as_ref(), outcome, nanos));
     }
 
     /// Ends a call whose body has handed it on, with what `verdict` says.
@@ -195,23 +198,23 @@ impl Call {
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
         let span = self.span.as_ref();
-        let is_described = fault::is_described(self.site, span);
+        let is_wanted = fault::is_wanted(self.site, span);
         let is_heard = match self.site.error_log() {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
             ErrorLog::Off => false,
         };
-        if !is_described && !is_heard {
+        if !is_wanted && !is_heard {
             return;
         }
         let id = CallId::began_at(self.started);
         // Once, and as a part of the call: a `Display` may log, or call tracked functions.
-        let said = self.as_part(id, || fault.said());
-        if is_described {
-            fault::describe(span, &said);
+        let text = self.as_part(id, || fault.text());
+        if is_wanted {
+            observer::notify(|observer| observer.call_failed(span, &text));
         }
-        if is_heard && !lineage::was_logged(id, self.parent, span, &said) {
-            self.as_part(id, || fault::log(self, &said));
+        if is_heard && !lineage::was_logged(id, self.parent, span, &text) {
+            self.as_part(id, || fault::log(self, &text));
         }
     }
 

@@ -16,7 +16,7 @@ use tracing::Span;
 use tracing::span::Id;
 use tracing_core::callsite::Identifier;
 
-use crate::error_chain::{Said, ends_with};
+use crate::error_chain::{ErrorText, ends_with};
 
 /// How many errors are remembered until the calls around them have ended; past that, one may be logged twice.
 const KEPT: usize = 256;
@@ -109,7 +109,7 @@ static LOGGED: Mutex<VecDeque<Logged>> = Mutex::new(VecDeque::new());
 /// Takes note of the error that `call` ends with, and says whether a call inside it has logged it already.
 ///
 /// The call's own span has been left, unless the call goes on.
-pub(super) fn was_logged(call: CallId, parent: CallId, span: Option<&Span>, said: &Said) -> bool {
+pub(super) fn was_logged(call: CallId, parent: CallId, span: Option<&Span>, said: &ErrorText) -> bool {
     let text = &said.whole;
     let own = span.and_then(SpanId::of);
     let around = SpanId::current().filter(|around| own.as_ref() != Some(around));

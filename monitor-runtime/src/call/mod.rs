@@ -11,12 +11,14 @@ mod future;
 mod guard;
 mod in_place;
 mod lineage;
+pub(crate) mod observer;
 mod outcome;
 mod promised;
 mod reading;
 mod returned;
 mod settings;
 mod site;
+pub(crate) mod span_descriptor;
 mod stream;
 
 use crate::families::Outcome;

@@ -16,6 +16,7 @@ use tracing_core::{Callsite, dispatcher};
 use super::argument::Id;
 use super::guard::Call;
 use super::settings::{ErrorLog, Settings};
+use super::span_descriptor::{self, SpanDescriptor};
 use crate::families::CallKind;
 use crate::families::calls::CallSeries;
 use crate::families::family::Found;
@@ -263,18 +264,16 @@ impl<'a> Opening<'a> {
 
     /// Opens the span with one value a field, the id first.
     pub fn span(&self, values: &[Option<&dyn Value>]) -> Span {
-        #[cfg(feature = "otlp")]
-        let _opening = crate::otlp::describe(|| self.described());
+        let _attached = span_descriptor::attach(|| self.descriptor());
         let metadata = self.site.metadata();
         Span::new(metadata, &metadata.fields().value_set_all(values))
     }
 }
 
-#[cfg(feature = "otlp")]
 impl Opening<'_> {
-    fn described(&self) -> crate::otlp::Described {
-        let settings = &self.site.settings;
-        crate::otlp::Described::Call(self.site.metadata().callsite(), settings.kind, settings.operation)
+    fn descriptor(&self) -> SpanDescriptor {
+        let &Settings { kind, operation, .. } = &self.site.settings;
+        SpanDescriptor::Call { callsite: self.site.metadata().callsite(), kind, operation }
     }
 }
 

@@ -20,14 +20,12 @@ fn calibrate() -> &'static quanta::Clock {
 }
 
 /// The present moment in the clock's own ticks.
-#[cfg(feature = "http")]
 #[inline]
 pub(crate) fn now() -> u64 {
     clock().raw()
 }
 
 /// Nanoseconds since `start`, a moment that [`now`] returned; 0 should a counter ever step back.
-#[cfg(feature = "http")]
 #[inline]
 pub(crate) fn nanos_since(start: u64) -> u64 {
     let clock = clock();

@@ -7,10 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Whether calls leave exemplars, in the whole process.
 static ARE_KEPT: AtomicBool = AtomicBool::new(false);
 
-/// The ids that name a call, the best first.
-#[cfg(feature = "logging")]
-const LABELS: [&str; 3] = ["trace_id", "request_id", "run_id"];
-
 /// How many characters the label of an exemplar may have, its name included: what OpenMetrics allows.
 const MOST_CHARACTERS: usize = 128;
 
@@ -44,18 +40,6 @@ impl Identity {
         (fits && !value.contains('}') && !crate::json::is_escaped(value))
             .then(|| Self { label, value: value.into() })
     }
-}
-
-/// The best id that is bound inside `span`, or around it if it is disabled.
-#[cfg(feature = "logging")]
-pub(crate) fn identify(span: &tracing::Span) -> Option<Identity> {
-    crate::logging::find_bound(span, &LABELS, Identity::new)
-}
-
-/// Nothing is bound without the log layer.
-#[cfg(not(feature = "logging"))]
-pub(crate) fn identify(_: &tracing::Span) -> Option<Identity> {
-    None
 }
 
 /// One call, as an example of its bucket.

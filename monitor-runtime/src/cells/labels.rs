@@ -49,7 +49,6 @@ impl Labels {
     }
 
     /// As many of the raw values; empty where there are fewer.
-    #[cfg(feature = "http")]
     #[inline]
     pub(crate) fn first_values<const COUNT: usize>(&self) -> [&str; COUNT] {
         std::array::from_fn(|at| {
@@ -59,7 +58,6 @@ impl Labels {
     }
 
     /// Whether there are two values, and the second is this.
-    #[cfg(feature = "http")]
     #[inline]
     pub(crate) fn second_is(&self, value: &str) -> bool {
         self.count == 2 && self.joined.as_bytes().get(self.ends[0]..) == Some(value.as_bytes())

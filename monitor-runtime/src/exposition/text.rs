@@ -165,7 +165,7 @@ mod tests {
             (Outcome::Error, 3_000_000_000),
         ] {
             series.start();
-            series.record(outcome, nanos, None);
+            series.record(outcome, nanos, || None);
         }
         series.start();
 

@@ -4,11 +4,9 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use tracing::Span;
-
 use crate::cells::buckets::Buckets;
 use crate::cells::clock;
-use crate::cells::exemplars::{self, Exemplars};
+use crate::cells::exemplars::{self, Exemplars, Identity};
 use crate::cells::histogram::Histogram;
 use crate::cells::index::Series;
 use crate::cells::labels::Labels;
@@ -103,7 +101,6 @@ impl CallFamily {
     }
 
     /// The calls that have started and not yet ended: the values of the family's labels, and how many.
-    #[cfg(feature = "http")]
     pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
         let in_flight = Readings::of(self.series.sorted()).in_flight();
         in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()
@@ -191,14 +188,13 @@ impl CallSeries {
         self.clock.raw()
     }
 
-    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave; each start is followed by exactly
-    /// one end. A span that is exported is told of it.
+    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave, and gives its nanoseconds; each
+    /// start is followed by exactly one end. `identify` names the call for an exemplar.
     #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, started: u64, span: Option<&Span>) {
+    pub(crate) fn end(&self, outcome: Outcome, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
         let nanos = self.nanos_since(started);
-        self.record(outcome, nanos, span);
-        #[cfg(feature = "otlp")]
-        crate::otlp::end_call(span, outcome, nanos);
+        self.record(outcome, nanos, identify);
+        nanos
     }
 
     /// 0 should the clock ever step back.
@@ -208,18 +204,18 @@ impl CallSeries {
     }
 
     #[inline]
-    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
-        // The one comparison that a call has to make anyway: what more there may be to keep costs those nothing that do not.
+    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, identify: impl Fn() -> Option<Identity>) {
+        // One comparison decides fast or slow path, so exemplars and native histograms cost nothing when they are off.
         if outcome as u8 == self.quick.load(Ordering::Relaxed) {
             self.success.record(Stripe::of_this_thread(), nanos);
         } else {
-            self.end_slowly(outcome, nanos, span);
+            self.end_slowly(outcome, nanos, &identify);
         }
     }
 
     #[inline(never)]
-    fn end_slowly(&self, outcome: Outcome, nanos: u64, span: Option<&Span>) {
-        self.record_in(self.histogram(outcome), outcome as usize, nanos, span);
+    fn end_slowly(&self, outcome: Outcome, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
+        self.record_in(self.histogram(outcome), outcome as usize, nanos, identify);
     }
 
     fn histogram(&self, outcome: Outcome) -> &Histogram {
@@ -230,17 +226,24 @@ impl CallSeries {
         })
     }
 
-    /// Records how long a stream that started at such a moment took to yield its first item.
-    pub(crate) fn first_item(&self, started: u64, span: Option<&Span>) {
+    /// Records how long a stream that started at such a moment took to yield its first item, and gives the nanoseconds.
+    pub(crate) fn first_item(&self, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
         let nanos = self.nanos_since(started);
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
-        self.record_in(histogram, FIRST_ITEM, nanos, span);
+        self.record_in(histogram, FIRST_ITEM, nanos, &identify);
+        nanos
     }
 
     /// Records wherever there is something to be kept; `place` is that of the exemplars.
-    fn record_in(&self, histogram: &Histogram, place: usize, nanos: u64, span: Option<&Span>) {
+    fn record_in(
+        &self,
+        histogram: &Histogram,
+        place: usize,
+        nanos: u64,
+        identify: &dyn Fn() -> Option<Identity>,
+    ) {
         histogram.record_fully(Stripe::of_this_thread(), nanos);
-        self.offer_exemplar(place, nanos, span);
+        self.offer_exemplar(place, nanos, identify);
     }
 
     /// Keeps exemplars from here on.
@@ -249,12 +252,10 @@ impl CallSeries {
         self.quick.store(NONE, Ordering::Relaxed);
     }
 
-    fn offer_exemplar(&self, place: usize, nanos: u64, span: Option<&Span>) {
+    fn offer_exemplar(&self, place: usize, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
         if let Some(exemplars) = self.exemplars.get() {
             let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-            // A call whose span nobody listens to is named by what is bound around it.
-            let who = || exemplars::identify(span.unwrap_or(&Span::none()));
-            exemplars.offer(self.buckets.shown(nanos), nanos, who);
+            exemplars.offer(self.buckets.shown(nanos), nanos, identify);
         }
     }
 

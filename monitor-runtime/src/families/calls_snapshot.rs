@@ -76,7 +76,6 @@ impl Readings {
     }
 
     /// The series of which calls were running, and how many.
-    #[cfg(feature = "http")]
     pub(crate) fn in_flight(self) -> impl Iterator<Item = (&'static CallSeries, u64)> {
         self.series.into_iter().zip(self.running).filter(|(_, calls)| *calls > 0)
     }

@@ -1,9 +1,10 @@
 //! The closed set of values of the `method` label.
 
+#[cfg(feature = "http")]
 use http::Method;
 
-/// What is not one of the nine.
-pub(crate) const OTHER: &str = "OTHER";
+/// The label of a method that is not one of the nine standard ones.
+pub(crate) const OTHER_METHOD: &str = "OTHER";
 
 /// A value of the label, in one byte: it goes wherever a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(crate) enum MethodLabel {
 impl MethodLabel {
     /// The method itself if it is one of the nine of RFC 9110 and RFC 5789, else `OTHER`, since a client may invent methods
     /// without end.
+    #[cfg(feature = "http")]
     pub(crate) fn of(method: &Method) -> Self {
         match *method {
             Method::GET => Self::Get,
@@ -49,12 +51,12 @@ impl MethodLabel {
             Self::Options => "OPTIONS",
             Self::Trace => "TRACE",
             Self::Connect => "CONNECT",
-            Self::Other => OTHER,
+            Self::Other => OTHER_METHOD,
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 mod tests {
     use super::*;
 

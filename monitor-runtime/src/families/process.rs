@@ -10,6 +10,12 @@ use crate::families::catalog::{self, Metric};
 /// Log levels as the `level` label shows them, most severe first.
 pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
+/// The values of the label `signal` of OTLP's metrics.
+pub(crate) const OTLP_SIGNALS: [&str; 2] = ["traces", "metrics"];
+
+/// The values of the label `outcome` of OTLP's requests.
+pub(crate) const OTLP_OUTCOMES: [&str; 3] = ["success", "rejected", "unavailable"];
+
 /// The process's rarely written metrics, one set for all monitors.
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics {
@@ -26,15 +32,10 @@ pub(crate) struct ProcessMetrics {
     /// Without labels, as a counter that is there or not: nobody counts panics unless told to.
     panics: IntCounterVec,
     pub(crate) series_overflow: IntCounterVec,
-    #[cfg(feature = "otlp")]
     pub(crate) otlp_exports: IntCounterVec,
-    #[cfg(feature = "otlp")]
     pub(crate) otlp_dropped: IntCounterVec,
-    #[cfg(feature = "http")]
     pub(crate) connections: IntGaugeVec,
-    #[cfg(feature = "http")]
     pub(crate) connections_closed: IntCounterVec,
-    #[cfg(feature = "http")]
     pub(crate) connections_refused: IntCounterVec,
     pub(crate) build_info: IntGaugeVec,
 }
@@ -60,15 +61,10 @@ impl ProcessMetrics {
             log_suppressed: named(IntCounter::with_opts(opts(&catalog::LOG_SUPPRESSED))),
             panics: counters(&catalog::PANICS),
             series_overflow: counters(&catalog::SERIES_OVERFLOW),
-            #[cfg(feature = "otlp")]
             otlp_exports: counters(&catalog::OTLP_EXPORTS),
-            #[cfg(feature = "otlp")]
             otlp_dropped: counters(&catalog::OTLP_DROPPED),
-            #[cfg(feature = "http")]
             connections: whole_gauges(&catalog::HTTP_CONNECTIONS),
-            #[cfg(feature = "http")]
             connections_closed: counters(&catalog::HTTP_CONNECTIONS_CLOSED),
-            #[cfg(feature = "http")]
             connections_refused: counters(&catalog::HTTP_CONNECTIONS_REFUSED),
             build_info: whole_gauges(&catalog::BUILD_INFO),
         };
@@ -76,10 +72,9 @@ impl ProcessMetrics {
         for level in LEVELS {
             metrics.log_events.with_label_values(&[level]);
         }
-        #[cfg(feature = "otlp")]
-        for signal in crate::otlp::SIGNALS {
+        for signal in OTLP_SIGNALS {
             metrics.otlp_dropped.with_label_values(&[signal]);
-            for outcome in crate::otlp::OUTCOMES {
+            for outcome in OTLP_OUTCOMES {
                 metrics.otlp_exports.with_label_values(&[signal, outcome]);
             }
         }
@@ -87,7 +82,6 @@ impl ProcessMetrics {
     }
 
     /// The counter of panics, shown from the first call on.
-    #[cfg(feature = "logging")]
     pub(crate) fn panics(&self) -> IntCounter {
         self.panics.with_label_values(&[] as &[&str])
     }
@@ -107,15 +101,10 @@ impl ProcessMetrics {
             Box::new(self.log_suppressed.clone()),
             Box::new(self.panics.clone()),
             Box::new(self.series_overflow.clone()),
-            #[cfg(feature = "otlp")]
             Box::new(self.otlp_exports.clone()),
-            #[cfg(feature = "otlp")]
             Box::new(self.otlp_dropped.clone()),
-            #[cfg(feature = "http")]
             Box::new(self.connections.clone()),
-            #[cfg(feature = "http")]
             Box::new(self.connections_closed.clone()),
-            #[cfg(feature = "http")]
             Box::new(self.connections_refused.clone()),
             Box::new(self.build_info.clone()),
         ]

@@ -1,7 +1,6 @@
 //! Settings that every family of the process shares.
 
 use super::calls::CallKind;
-#[cfg(feature = "http")]
 use super::requests;
 use crate::cells::buckets::BucketError;
 use crate::cells::exemplars;
@@ -13,7 +12,6 @@ pub(crate) enum FamilyName {
     Agents,
     Skills,
     Queries,
-    #[cfg(feature = "http")]
     Http,
 }
 
@@ -23,7 +21,6 @@ pub(crate) fn set_buckets(family: FamilyName, seconds: &[f64]) -> Result<(), Buc
         FamilyName::Agents => CallKind::Agent.family().series.set_buckets(seconds),
         FamilyName::Skills => CallKind::Skill.family().series.set_buckets(seconds),
         FamilyName::Queries => CallKind::Query.family().series.set_buckets(seconds),
-        #[cfg(feature = "http")]
         FamilyName::Http => requests::metrics().durations.set_buckets(seconds),
     }
 }
@@ -32,10 +29,8 @@ pub(crate) fn set_buckets(family: FamilyName, seconds: &[f64]) -> Result<(), Buc
 pub(crate) fn keep_native(settings: NativeHistograms) -> Result<(), NativeHistogramError> {
     let calls = || CallKind::ALL.into_iter().map(|kind| &kind.family().series);
     calls().try_for_each(|family| family.check_native(settings))?;
-    #[cfg(feature = "http")]
     requests::metrics().durations.check_native(settings)?;
     calls().try_for_each(|family| family.keep_native(settings))?;
-    #[cfg(feature = "http")]
     requests::metrics().durations.keep_native(settings)?;
     Ok(())
 }

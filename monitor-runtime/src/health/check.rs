@@ -6,7 +6,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::error_chain::Said;
+use crate::error_chain::ErrorText;
 
 /// The deadline of a check that names none: 5 seconds.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -145,7 +145,7 @@ pub struct CheckError {
 /// The message, then the detail with its sources.
 impl fmt::Debug for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let detail = self.detail.as_deref().map(|detail| Said::of(detail).whole);
+        let detail = self.detail.as_deref().map(|detail| ErrorText::of(detail).whole);
         let parts = self.message.as_deref().into_iter().chain(detail.as_deref());
         for (at, part) in parts.enumerate() {
             f.write_str(if at == 0 { "" } else { ": " })?;

@@ -9,7 +9,7 @@ use prometheus::{Gauge, IntCounter};
 use super::check::BoxError;
 use super::policy::Severity;
 use super::state::{Outcome, Status, View};
-use crate::error_chain::Said;
+use crate::error_chain::ErrorText;
 use crate::families::process;
 
 /// The logger of lines about checks.
@@ -86,7 +86,7 @@ impl Journal {
     fn log(&self, turn: Turn, reason: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
         // In words here, where they are bounded: not every subscriber finds the end of a chain that is a circle.
-        let said = detail.map(|detail| Said::caught(&**detail)).unwrap_or_default();
+        let said = detail.map(|detail| ErrorText::caught(&**detail)).unwrap_or_default();
         let (error, chain) = (detail.map(|_| &*said.message), said.sources.as_deref());
         match (turn, self.severity) {
             (Turn::Healthy, _) => tracing::info!(target: TARGET, check, reason, "health check passes"),

@@ -6,6 +6,7 @@ use tracing::Span;
 use super::RequestId;
 use super::unmatched::{self, Recorded, Unmatched};
 use super::upload::GivenUp;
+use crate::call::observer;
 use crate::cells::clock;
 use crate::cells::exemplars::{self, Identity};
 use crate::families::method::MethodLabel;
@@ -34,7 +35,6 @@ impl Guard {
             status: CLIENT_LEFT,
             answered: BROKEN,
             rest: None,
-            #[cfg(feature = "otlp")]
             span: None,
         }))
     }
@@ -77,7 +77,7 @@ impl Guard {
             && let Some(exchange) = &mut self.0
         {
             let own = || Identity::new("request_id", id?.as_str());
-            let bound = exemplars::identify(span.unwrap_or(&Span::none()));
+            let bound = observer::identify(span);
             if let Some(identity) = bound.or_else(own) {
                 exchange.rest.get_or_insert_default().identity = Some(identity);
             }
@@ -90,9 +90,8 @@ impl Guard {
     }
 
     /// Takes note of the request's span, which is told how the request ended.
-    #[cfg(feature = "otlp")]
     pub(super) fn watch(&mut self, span: Option<&Span>) {
-        if crate::otlp::is_wanted()
+        if observer::is_observed()
             && let Some(exchange) = &mut self.0
         {
             exchange.span = span.cloned();
@@ -189,7 +188,6 @@ struct Exchange {
     answered: u16,
     /// Behind a pointer, since the exchange is moved from place to place.
     rest: Option<Box<Rest>>,
-    #[cfg(feature = "otlp")]
     span: Option<Span>,
 }
 
@@ -250,7 +248,6 @@ impl Drop for Exchange {
                 }
             }
         }
-        #[cfg(feature = "otlp")]
-        crate::otlp::end_request(self.span.as_ref(), self.status, nanos);
+        observer::notify(|observer| observer.request_ended(self.span.as_ref(), self.status, nanos));
     }
 }

@@ -136,7 +136,6 @@ where
             guard.expect_upload(given_up);
         }
         guard.identify(span.as_ref(), id.as_ref());
-        #[cfg(feature = "otlp")]
         guard.watch(span.as_ref());
         guard.enter();
         let entered = span.as_ref().map(Span::enter);

@@ -4,14 +4,11 @@ use http::Request;
 use tracing::{Level, Span};
 
 use super::RequestId;
-#[cfg(feature = "otlp")]
 use super::endpoint::UNMATCHED;
 use super::guard::Labels;
 use crate::TraceContext;
-#[cfg(feature = "otlp")]
+use crate::call::span_descriptor::{self, RequestDescriptor, SpanDescriptor};
 use crate::families::method::MethodLabel;
-#[cfg(feature = "otlp")]
-use crate::otlp::{self, Described};
 
 /// The logger of a request's span.
 pub(super) const TARGET: &str = "monitor_runtime::http";
@@ -21,8 +18,7 @@ pub(super) const TARGET: &str = "monitor_runtime::http";
 pub(super) fn open<B>(request: &mut Request<B>, labels: Labels) -> (Option<RequestId>, Option<Span>) {
     let id = RequestId::assign(request);
     let trace = TraceContext::from_headers(request.headers());
-    #[cfg(feature = "otlp")]
-    let _opening = otlp::describe(|| described(request, labels, trace.as_ref()));
+    let _attached = span_descriptor::attach(|| descriptor(request, labels, trace.as_ref()));
     let span = match trace {
         None => plain(&id, labels),
         Some(trace) => {
@@ -52,14 +48,13 @@ fn traced(id: &RequestId, labels: Labels, trace: &TraceContext) -> Span {
     tracing::info_span!(target: TARGET, "request", request_id, method, endpoint, trace_id, span_id)
 }
 
-#[cfg(feature = "otlp")]
-fn described<B>(request: &Request<B>, labels: Labels, caller: Option<&TraceContext>) -> Described {
+fn descriptor<B>(request: &Request<B>, labels: Labels, caller: Option<&TraceContext>) -> SpanDescriptor {
     // The template itself: where the family is full, the labels are those of its overflow.
     let matched =
         request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str);
     let named = labels.values()[1];
     let route = matched.or(Some(named).filter(|named| *named != UNMATCHED));
-    Described::Request(Box::new(otlp::Request {
+    SpanDescriptor::Request(Box::new(RequestDescriptor {
         method: MethodLabel::of(request.method()).as_str(),
         route: route.map(str::to_owned),
         path: request.uri().path().to_owned(),

@@ -9,6 +9,7 @@ use http::Extensions;
 use tracing::Span;
 
 use super::endpoint::Place;
+use crate::call::observer;
 use crate::families::method::MethodLabel;
 use crate::families::requests::{Route, metrics};
 
@@ -82,8 +83,8 @@ impl Unmatched {
     fn name_span(&self, endpoint: &str) {
         if let Some(span) = &self.0.span {
             span.record("endpoint", endpoint);
-            #[cfg(feature = "otlp")]
-            crate::otlp::route_request(span, self.0.method.as_str(), endpoint);
+            let method = self.0.method.as_str();
+            observer::notify(|observer| observer.request_routed(span, method, endpoint));
         }
     }
 

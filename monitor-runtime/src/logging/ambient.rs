@@ -16,6 +16,7 @@ use super::spans;
 use super::subscriber::LogSubscriber;
 use super::visit::{Named, Visitor};
 use crate::TraceContext;
+use crate::cells::exemplars::Identity;
 
 /// Binds `value` in the current span, and says whether there is one that is logged. A value that is none, such as
 /// `None`, needs no span.
@@ -73,16 +74,16 @@ pub(crate) fn trace_context() -> Option<TraceContext> {
     })
 }
 
-/// The first of `names` that is bound inside `span`, or around it if it is disabled, and that `take` takes: numbers and texts. A
-/// text that had to be escaped is no id and is passed over.
-pub(crate) fn find_bound<T>(
-    span: &tracing::Span,
-    names: &[&'static str],
-    take: impl Fn(&'static str, &str) -> Option<T>,
-) -> Option<T> {
+/// The fields that name a call in logs and traces, the best first.
+const IDENTITIES: [&str; 3] = ["trace_id", "request_id", "run_id"];
+
+/// The best id that is bound inside `span`, or around it if it is disabled: a number or a text. A text that had to be escaped is
+/// no id.
+pub(super) fn identify(span: &tracing::Span) -> Option<Identity> {
     let current = span.is_disabled().then(tracing::Span::current);
     let found = current.as_ref().unwrap_or(span).with_subscriber(|(id, dispatch)| {
-        let find = |bound: &Fields| names.iter().find_map(|name| take(name, bound.plain(name)?));
+        let find =
+            |bound: &Fields| IDENTITIES.iter().find_map(|name| Identity::new(name, bound.plain(name)?));
         if dispatch.is::<LogSubscriber<Producer>>() {
             return spans::read(id, find);
         }

@@ -10,11 +10,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::ambient;
 use super::bound::{self, Bound};
 use super::fields::Fields;
 use super::line::{Look, Silence, rank, with_line};
 use super::rules::ValueRules;
 use super::{copies, records};
+use crate::call::observer;
 use crate::families::process::{self, LEVELS};
 
 /// Where finished lines go.
@@ -43,6 +45,7 @@ pub(crate) struct Lines<K> {
 
 impl<K: Sink> Lines<K> {
     pub(super) fn new(sink: K, look: Look, rules: Option<ValueRules>) -> Self {
+        observer::install_identify(ambient::identify);
         let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
         Self { sink, look, rules, events }
     }

@@ -51,7 +51,6 @@ mod subscriber;
 mod visit;
 mod writer;
 
-pub(crate) use ambient::find_bound;
 #[cfg(feature = "http")]
 pub(crate) use ambient::keep_trace_context;
 pub(crate) use ambient::{bind, is_everywhere, trace_context};

@@ -39,9 +39,6 @@ pub(super) fn rest(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     Some(rest.min(LONGEST_REST))
 }
 
-/// The values of the label `outcome`, as [`Answer::outcome`] gives them.
-pub(crate) const OUTCOMES: [&str; 3] = ["success", "rejected", "unavailable"];
-
 impl Answer {
     /// Judges a status as the protocol has it: of all errors, 429, 502, 503 and 504 are worth another try.
     ///
@@ -58,7 +55,7 @@ impl Answer {
         }
     }
 
-    /// The place of the label's value in [`OUTCOMES`].
+    /// The place of the label's value in [`OTLP_OUTCOMES`](crate::families::process::OTLP_OUTCOMES).
     pub(super) const fn outcome(&self) -> usize {
         match self {
             Self::Accepted { .. } => 0,

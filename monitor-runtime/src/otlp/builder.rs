@@ -1,7 +1,7 @@
 //! From settings to a running export.
 
 use std::env;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
@@ -10,13 +10,14 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::control::Control;
-use super::described;
 use super::error::OtlpError;
 use super::layer::SpanLayer;
 use super::resource;
 use super::settings::{Given, Settings};
+use super::span::SpanCompletion;
 use super::variables::{Variables, refused};
 use super::worker::{start_metrics, start_traces};
+use crate::call::observer;
 use crate::exposition::scrape_registry::Exposed;
 
 /// How long the end of a process waits for the collector.
@@ -97,7 +98,7 @@ impl Otlp {
         if let Some(spans) = settings.spans {
             let (control, layer) = start_traces(spans, resource.clone())?;
             (guard.traces, guard.layer) = (Some(control), Some(layer));
-            described::want();
+            observe();
         }
         if let Some(metrics) = settings.metrics {
             let exposed = self.registry.map_or_else(|| Exposed::process().clone(), Exposed::reading);
@@ -105,6 +106,12 @@ impl Otlp {
         }
         Ok(guard)
     }
+}
+
+/// Has spans completed as calls and requests end, from the first export of the process on.
+fn observe() {
+    static OBSERVE: Once = Once::new();
+    OBSERVE.call_once(|| observer::install(&SpanCompletion));
 }
 
 /// Keeps what is recorded at the end of a process from being lost: dropping it sends what waits, and ends the export.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 use ureq::Agent;
 
-use super::answer::{self, Answer, OUTCOMES};
+use super::answer::{self, Answer};
 use super::control::Control;
 use super::settings::Target;
 use super::signal::Signal;
 use crate::address::without_secrets;
-use crate::families::process;
+use crate::families::process::{self, OTLP_OUTCOMES};
 
 /// The logger of lines about the export.
 const TARGET: &str = "monitor_runtime::otlp";
@@ -44,7 +44,7 @@ impl Exporter {
         let export = |outcome| metrics.otlp_exports.with_label_values(&[signal.as_str(), outcome]);
         let dropped = dropped(signal);
         let agent = agent();
-        let exports = OUTCOMES.map(export);
+        let exports = OTLP_OUTCOMES.map(export);
         Self { signal, target, agent, control, exports, dropped, rests_until: None, is_failing: false }
     }
 

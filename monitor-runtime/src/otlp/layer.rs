@@ -14,11 +14,12 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::attributes::Attributes;
-use super::described::{self, Described};
+use super::described;
 use super::queue::SpanQueue;
 use super::sampling::Sampling;
 use super::span::{OpenSpan, PLAIN, now};
 use crate::TraceContext;
+use crate::call::span_descriptor::{self, SpanDescriptor};
 use crate::logging;
 
 /// Gives every span its ids, and what is recorded of it to the queue when it closes.
@@ -64,11 +65,11 @@ where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
     fn on_new_span(&self, values: &Values<'_>, id: &Id, context: Context<'_, S>) {
-        let described = described::take(values.metadata());
+        let descriptor = span_descriptor::take(values.metadata());
         let Some(span) = context.span(id) else { return };
-        let parent = Parent::of(&span, described.as_ref().and_then(Described::caller));
+        let parent = Parent::of(&span, descriptor.as_ref().and_then(described::caller));
         let trace = self.place(parent.as_ref());
-        let open = trace.is_sampled().then(|| open(values, described, &trace, parent.as_ref()));
+        let open = trace.is_sampled().then(|| open(values, descriptor, &trace, parent.as_ref()));
         logging::name_span(&span, &trace);
         let mut extensions = span.extensions_mut();
         extensions.replace(trace);
@@ -117,16 +118,16 @@ impl SpanLayer {
 /// What is known of a span as it opens.
 fn open(
     values: &Values<'_>,
-    described: Option<Described>,
+    descriptor: Option<SpanDescriptor>,
     trace: &TraceContext,
     parent: Option<&Parent>,
 ) -> OpenSpan {
     let mut attributes = Vec::new();
     values.record(&mut Attributes(&mut attributes));
-    let is_described = described.is_some();
-    let kind = described.as_ref().map_or(PLAIN, Described::kind);
-    let name = match described {
-        Some(described) => described.name(&mut attributes),
+    let is_described = descriptor.is_some();
+    let kind = descriptor.as_ref().map_or(PLAIN, described::kind);
+    let name = match descriptor {
+        Some(descriptor) => described::name(descriptor, &mut attributes),
         None => values.metadata().name().to_owned(),
     };
     let parent_span_id = parent.map_or(SpanId::INVALID.to_bytes(), |parent| parent.trace.span_id_bytes());

@@ -69,17 +69,7 @@ mod traces;
 mod variables;
 mod worker;
 
-pub(crate) use answer::OUTCOMES;
-pub(crate) use described::{Described, describe};
-#[cfg(feature = "http")]
-pub(crate) use described::{Request, is_wanted};
 pub(crate) use layer::SpanLayer;
-pub(crate) use span::{describe_error, end_call, takes_errors};
-#[cfg(feature = "http")]
-pub(crate) use span::{end_request, route_request};
 
 pub use builder::{Otlp, OtlpGuard};
 pub use error::OtlpError;
-
-/// The values of the label `signal`.
-pub(crate) const SIGNALS: [&str; 2] = [signal::Signal::ALL[0].as_str(), signal::Signal::ALL[1].as_str()];

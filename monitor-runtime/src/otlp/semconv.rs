@@ -24,7 +24,6 @@ pub(super) mod db {
 }
 
 /// Of spans: `docs/http/http-spans.md`, the span of a server.
-#[cfg(feature = "http")]
 pub(super) mod http {
     pub(crate) const REQUEST_METHOD: &str = "http.request.method";
     pub(crate) const ROUTE: &str = "http.route";

@@ -1,5 +1,7 @@
 //! What is exported.
 
+use crate::families::process::OTLP_SIGNALS;
+
 /// One of OpenTelemetry's signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
@@ -8,13 +10,11 @@ pub(super) enum Signal {
 }
 
 impl Signal {
-    pub(super) const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
-
     /// The value of the label `signal`, and the last part of the URL.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Traces => "traces",
-            Self::Metrics => "metrics",
+            Self::Traces => OTLP_SIGNALS[0],
+            Self::Metrics => OTLP_SIGNALS[1],
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-#[cfg(feature = "http")]
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -10,17 +9,16 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use tracing::Dispatch;
 use tracing_subscriber::registry::{LookupSpan as _, Registry};
 
-#[cfg(feature = "http")]
 use super::attributes::attribute;
 use super::attributes::text;
-use super::described;
 use super::semconv::error;
-#[cfg(feature = "http")]
 use super::semconv::http;
 use crate::Outcome;
+use crate::call::observer::Observer;
+use crate::error_chain::ErrorText;
+use crate::families::method::OTHER_METHOD;
 
 /// The status that the request layer counts for a client that did not wait for the end.
-#[cfg(feature = "http")]
 const CLIENT_LEFT: u16 = 499;
 
 /// Kept in a span's extensions while it is open, if its trace is recorded.
@@ -71,63 +69,58 @@ pub(super) fn now() -> u64 {
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Says how a tracked call ended, and how long it took.
-#[inline]
-pub(crate) fn end_call(span: Option<&tracing::Span>, outcome: Outcome, nanos: u64) {
-    change(span, |open| {
-        open.end(nanos);
-        match outcome {
-            Outcome::Success => {}
-            Outcome::Error => open.fail(error::OTHER),
-            Outcome::Panic => open.fail(error::PANIC),
-            Outcome::Cancelled => open.fail(error::CANCELLED),
-        }
-    });
-}
+/// Completes the spans of calls and requests as these end.
+#[derive(Debug)]
+pub(super) struct SpanCompletion;
 
-/// Says what the error was that a tracked call ended with.
-pub(crate) fn describe_error(span: Option<&tracing::Span>, message: String) {
-    change(span, |open| open.span.status.get_or_insert_default().message = message);
-}
+impl Observer for SpanCompletion {
+    fn call_ended(&self, span: Option<&tracing::Span>, outcome: Outcome, nanos: u64) {
+        change(span, |open| {
+            open.end(nanos);
+            match outcome {
+                Outcome::Success => {}
+                Outcome::Error => open.fail(error::OTHER),
+                Outcome::Panic => open.fail(error::PANIC),
+                Outcome::Cancelled => open.fail(error::CANCELLED),
+            }
+        });
+    }
 
-/// Whether it makes a difference to say what the error of a call was.
-pub(crate) fn takes_errors(span: Option<&tracing::Span>) -> bool {
-    described::is_wanted() && span.is_some_and(|span| !span.is_disabled())
-}
+    fn wants_error(&self, span: Option<&tracing::Span>) -> bool {
+        span.is_some_and(|span| !span.is_disabled())
+    }
 
-/// Says with which status a request was counted, and how long it took.
-#[cfg(feature = "http")]
-#[inline]
-pub(crate) fn end_request(span: Option<&tracing::Span>, status: u16, nanos: u64) {
-    change(span, |open| {
-        open.end(nanos);
-        if status == CLIENT_LEFT {
-            return open.fail(error::CANCELLED);
-        }
-        open.span.attributes.push(attribute(http::STATUS_CODE, Value::IntValue(status.into())));
-        if status >= 500 {
-            open.fail(status.to_string());
-        }
-    });
-}
+    fn call_failed(&self, span: Option<&tracing::Span>, error: &ErrorText) {
+        change(span, |open| open.span.status.get_or_insert_default().message = error.status());
+    }
 
-/// Names the route of a request whose span was opened before it was known.
-#[cfg(feature = "http")]
-pub(crate) fn route_request(span: &tracing::Span, method: &str, route: &str) {
-    change(Some(span), |open| {
-        let method = if method == crate::families::method::OTHER { http::OTHER_METHOD_SPAN } else { method };
-        open.span.name = format!("{method} {route}");
-        open.span.attributes.retain(|attribute| attribute.key != "endpoint");
-        open.span.attributes.push(text(http::ROUTE, route));
-    });
+    fn request_routed(&self, span: &tracing::Span, method: &str, endpoint: &str) {
+        change(Some(span), |open| {
+            let method = if method == OTHER_METHOD { http::OTHER_METHOD_SPAN } else { method };
+            open.span.name = format!("{method} {endpoint}");
+            open.span.attributes.retain(|attribute| attribute.key != "endpoint");
+            open.span.attributes.push(text(http::ROUTE, endpoint));
+        });
+    }
+
+    fn request_ended(&self, span: Option<&tracing::Span>, status: u16, nanos: u64) {
+        change(span, |open| {
+            open.end(nanos);
+            if status == CLIENT_LEFT {
+                return open.fail(error::CANCELLED);
+            }
+            open.span.attributes.push(attribute(http::STATUS_CODE, Value::IntValue(status.into())));
+            if status >= 500 {
+                open.fail(status.to_string());
+            }
+        });
+    }
 }
 
 /// Changes what is exported of a span, if it is recorded at all.
 #[inline]
 fn change(span: Option<&tracing::Span>, change: impl FnOnce(&mut OpenSpan)) {
-    if described::is_wanted()
-        && let Some(span) = span
-    {
+    if let Some(span) = span {
         span.with_subscriber(|(id, dispatch)| change_in(dispatch, id, change));
     }
 }

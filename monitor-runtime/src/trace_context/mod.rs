@@ -74,7 +74,6 @@ impl TraceContext {
     }
 
     /// The first place in a trace that begins here.
-    #[cfg(feature = "otlp")]
     pub(crate) fn new(trace_id: [u8; 16], span_id: [u8; 8], is_sampled: bool) -> Self {
         let mut header = *b"00-00000000000000000000000000000000-0000000000000000-00";
         traceparent::write_hex(&mut header[TRACE_ID], &trace_id);
@@ -84,7 +83,6 @@ impl TraceContext {
     }
 
     /// The place of a span inside this one.
-    #[cfg(feature = "otlp")]
     pub(crate) fn child(&self, span_id: [u8; 8], is_sampled: bool) -> Self {
         let mut child = self.clone();
         traceparent::write_hex(&mut child.header[PARENT_ID], &span_id);
@@ -92,13 +90,11 @@ impl TraceContext {
         child
     }
 
-    #[cfg(feature = "otlp")]
     pub(crate) fn trace_id_bytes(&self) -> [u8; 16] {
         // Checked as digits when it was read.
         u128::from_str_radix(self.trace_id(), 16).unwrap_or_default().to_be_bytes()
     }
 
-    #[cfg(feature = "otlp")]
     pub(crate) fn span_id_bytes(&self) -> [u8; 8] {
         u64::from_str_radix(self.span_id(), 16).unwrap_or_default().to_be_bytes()
     }

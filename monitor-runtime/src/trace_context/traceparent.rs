@@ -44,7 +44,6 @@ fn normalised(mut header: [u8; HEADER]) -> [u8; HEADER] {
 }
 
 /// Writes each byte as two digits.
-#[cfg(feature = "otlp")]
 pub(super) fn write_hex(digits: &mut [u8], bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, &byte) in digits.chunks_exact_mut(2).zip(bytes) {

@@ -2,6 +2,7 @@
 
 use super::super::Verdict;
 use super::super::lineage::CallId;
+use super::super::observer;
 use super::{Call, Stage};
 use crate::families::Outcome;
 use crate::families::calls::CallKind;
@@ -43,7 +44,9 @@ impl Running<'_> {
     /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
     pub(in crate::call) fn first_item(&self) {
         if self.call.site.kind() != CallKind::Query {
-            self.call.series.first_item(self.call.started, self.call.span.as_ref());
+            let Call { series, started, span, .. } = &*self.call;
+            let nanos = series.first_item(*started, || observer::identify(span.as_ref()));
+            observer::notify(|observer| observer.first_item_yielded(span.as_ref(), nanos));
         }
     }
 

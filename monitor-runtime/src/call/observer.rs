@@ -1,0 +1,88 @@
+//! The one seam for listeners of calls and requests.
+//!
+//! A listener implements [`Observer`] and is installed once, at start. Calls and the HTTP layer tell every observer of an
+//! event; they know no listener by name. Without an observer each event costs one load.
+//!
+//! Exemplars need the ids that are bound to a span, which logging knows: it installs a function for that, too.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Span;
+
+use crate::cells::exemplars::Identity;
+use crate::error_chain::ErrorText;
+use crate::families::Outcome;
+
+/// A listener of calls and requests. Each method runs on the thread of the event and must not block.
+pub(crate) trait Observer: Send + Sync {
+    /// A call ended, `nanos` after it began. `span` is the call's span, if a subscriber listens to it.
+    fn call_ended(&self, span: Option<&Span>, outcome: Outcome, nanos: u64);
+
+    /// A call's stream yielded its first item, `nanos` after the call began.
+    fn first_item_yielded(&self, span: Option<&Span>, nanos: u64) {
+        let _ = (span, nanos);
+    }
+
+    /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for it.
+    fn wants_error(&self, span: Option<&Span>) -> bool;
+
+    /// A call returned an error.
+    fn call_failed(&self, span: Option<&Span>, error: &ErrorText);
+
+    /// The route of a request became known after its span was opened.
+    fn request_routed(&self, span: &Span, method: &str, endpoint: &str);
+
+    /// A request ended, `nanos` after it began, and counts under this status.
+    fn request_ended(&self, span: Option<&Span>, status: u16, nanos: u64);
+}
+
+/// More listeners than there are features to bring one.
+const MOST_OBSERVERS: usize = 4;
+
+static OBSERVERS: [OnceLock<&'static dyn Observer>; MOST_OBSERVERS] =
+    [const { OnceLock::new() }; MOST_OBSERVERS];
+
+/// Whether there is an observer: the load that each event costs.
+static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
+
+/// Adds an observer for the rest of the process; each is to be installed once.
+pub(crate) fn install(observer: &'static dyn Observer) {
+    let is_taken = OBSERVERS.iter().any(|slot| slot.set(observer).is_ok());
+    debug_assert!(is_taken, "there is a slot for each feature that brings an observer");
+    IS_OBSERVED.store(true, Ordering::Release);
+}
+
+/// Whether anything listens.
+#[inline]
+pub(crate) fn is_observed() -> bool {
+    IS_OBSERVED.load(Ordering::Acquire)
+}
+
+/// Every observer, in the order of their installation.
+pub(crate) fn observers() -> impl Iterator<Item = &'static dyn Observer> {
+    OBSERVERS.iter().map_while(OnceLock::get).copied()
+}
+
+/// Tells every observer of an event, if there is one.
+#[inline]
+pub(crate) fn notify(event: impl Fn(&dyn Observer)) {
+    if is_observed() {
+        observers().for_each(event);
+    }
+}
+
+/// Finds the id under which logs and traces know what happens in a span.
+type Identify = fn(&Span) -> Option<Identity>;
+
+static IDENTIFY: OnceLock<Identify> = OnceLock::new();
+
+/// Sets the function that [`identify`] calls; the first one stays.
+pub(crate) fn install_identify(identify: Identify) {
+    let _ = IDENTIFY.set(identify);
+}
+
+/// The best id that is bound inside `span`. Without a span, or with a disabled one, the best id that is bound around it.
+pub(crate) fn identify(span: Option<&Span>) -> Option<Identity> {
+    IDENTIFY.get()?(span.unwrap_or(&Span::none()))
+}
