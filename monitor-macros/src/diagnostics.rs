@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_miss_is_recognised_and_a_far_one_is_not() {
+    fn only_near_misses_are_suggested() {
         let known = ["id", "fields", "level", "log_errors"];
         assert_eq!(find_nearest_name("feilds", known.into_iter()), Some("fields"));
         assert_eq!(find_nearest_name("log_error", known.into_iter()), Some("log_errors"));

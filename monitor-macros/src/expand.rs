@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn syntax_that_is_unknown_here_is_refused_and_never_given_back_silently() {
+    fn unknown_syntax_is_refused() {
         for item in [
             "fn later(a: impl for<'a> async Fn(&'a u8)) { #![allow(unused)] }",
             "impl Tool { fn later(a: impl for<'a> async Fn(&'a u8)) {} fn now(&self) {} }",
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_behind_one_that_does_not_parse_is_tracked() {
+    fn methods_after_one_that_does_not_parse_are_tracked() {
         let block = "impl Tool { #[track(skip)] gen fn all() -> Grid<{ N }> {} fn behind() {} }";
         assert!(emitted(block).contains("Tool::behind"));
         let block = "impl Tool { fn later(a: impl for<'a> async Fn()) -> Grid<{ N }> {} fn behind() {} }";

@@ -31,7 +31,7 @@ fn each_shape_is_emitted_as_documented() {
 
 #[cfg(feature = "off")]
 #[test]
-fn turned_off_each_item_comes_back_token_for_token() {
+fn with_off_each_item_comes_back_token_for_token() {
     for case in CASES {
         let written =
             parse_case(case).items.into_iter().filter(|item| !is_own_import(item)).map(|mut item| {

@@ -15,7 +15,7 @@ fn accepted_programs_count_their_calls() {
 }
 
 #[test]
-fn each_fault_is_one_message_at_its_token() {
+fn each_mistake_is_one_error_at_its_token() {
     let cases = trybuild::TestCases::new();
     // With `off`, no code is emitted in which the compiler could find the other mistakes.
     let directories: &[&str] = if cfg!(feature = "off") {

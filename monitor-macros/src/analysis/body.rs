@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_leave_is_found() {
+    fn early_returns_are_found() {
         for body in
             ["return 1", "read()?", "{ (|| return 1)() }", "bail!(1)", "own::vec![1]", "vec![read()?]"]
         {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn temporaries_of_the_last_expression_are_found() {
+    fn temporaries_of_the_tail_expression_are_found() {
         let holds = |body: &str| tail_may_hold_temporaries(&body.parse().unwrap());
         for body in [
             "lock().len()",

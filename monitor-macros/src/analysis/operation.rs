@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn verbs_are_found_behind_comments_case_and_common_table_expressions() {
+    fn verbs_are_found_in_any_case_and_after_comments_and_ctes() {
         assert_eq!(classify_sql("\n  -- the newest\n /* one */ insert into runs"), Some("insert"));
         assert_eq!(classify_sql("UpDaTe runs SET a = 1"), Some("update"));
         assert_eq!(classify_sql("WITH old AS (SELECT 1) DELETE FROM runs"), Some("delete"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_sql_is_passed_over() {
+    fn text_that_is_not_sql_is_skipped() {
         assert_eq!(classify_sql("selected rows"), None);
         assert_eq!(classify_sql("hello"), None);
         assert_eq!(classify_sql("Begin lookup"), None);

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_says_when_its_call_ends() {
+    fn the_signature_decides_when_a_call_ends() {
         assert_eq!(shape("fn f()"), Shape::Value);
         assert_eq!(shape("fn f() -> Result<u8, Error>"), Shape::Value);
         assert_eq!(shape("fn f() -> &'static str"), Shape::Value);

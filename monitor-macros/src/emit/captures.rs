@@ -1,10 +1,11 @@
 //! Emits what a body needs to own its parameters as the function does: whole, and dropped in the same order.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, FnArg, Pat, PatIdent, ReceiverKind, Signature};
 
+use super::hygiene::mixed_site_ident;
 use crate::analysis::parameters::{contains_borrow, has_no_user_drop, is_reference_or_primitive};
 use crate::parse::function::Function;
 
@@ -37,7 +38,7 @@ pub(crate) fn name_wildcards(signature: &mut Signature) {
             && matches!(*parameter.pat, Pat::Wild(_))
             && !is_reference_or_primitive(&parameter.ty)
         {
-            let name = Ident::new(&format!("_wildcard{at}"), Span::mixed_site());
+            let name = mixed_site_ident(&format!("_wildcard{at}"));
             *parameter.pat = syn::parse_quote!(#name);
         }
     }

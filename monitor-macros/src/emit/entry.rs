@@ -1,10 +1,11 @@
 //! Emits the entry of a call: its site, with the settings and the id, and its span, with the fields.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
+use super::hygiene::mixed_site_ident;
 use crate::analysis::spec::Spec;
 use crate::parse::field::{Field, RecordAs};
 use crate::parse::function::Function;
@@ -14,7 +15,7 @@ use crate::parse::options::Id;
 /// Emits the function's site, entered under the id.
 pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
     let Spec { kind, runtime, fields, .. } = spec;
-    let kind = Ident::new(kind.settings_name(), Span::mixed_site());
+    let kind = mixed_site_ident(kind.settings_name());
     let name = function.signature.ident.unraw().to_string();
     let opening = emit_opening(runtime, fields);
     let (site_id, enter, arguments) = match &spec.id {
@@ -33,7 +34,7 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
 /// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.
 fn emit_settings(spec: &Spec) -> TokenStream {
     let Spec { kind, runtime, operation, level, error_log, objective, fields, .. } = spec;
-    let [error_log, level] = [*error_log, *level].map(|name| Ident::new(name, Span::mixed_site()));
+    let [error_log, level] = [*error_log, *level].map(mixed_site_ident);
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
     [
         (!operation.is_empty()).then(|| quote!(, operation = #operation)),
@@ -73,7 +74,7 @@ fn emit_opening(runtime: &TokenStream, fields: &[Field]) -> TokenStream {
     if fields.is_empty() {
         return quote!(#runtime::without_fields);
     }
-    let opening = Ident::new("opening", Span::mixed_site());
+    let opening = mixed_site_ident("opening");
     let values = fields.iter().map(|Field { record_as, value, .. }| match record_as {
         RecordAs::Value => quote_spanned!(value.span()=> &(#value)),
         RecordAs::Display => quote_spanned!(value.span()=> &#runtime::display(&&(#value))),

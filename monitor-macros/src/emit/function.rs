@@ -4,13 +4,14 @@
 //! of an `async fn` becomes an `async` block, which the function awaits (`emit_async_call`). Each way enters the call first
 //! (`emit_after_entry`), and ends with the result as the tail expression.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::body::{emit_body_after, emit_tail_body, wrap_in_braces};
 use super::captures::{emit_captures, name_wildcards, rebind_mutable};
 use super::entry::emit_entry;
+use super::hygiene::mixed_site_ident;
 use super::lifetimes::elide_lifetimes;
 use super::verdict::{emit_judge, emit_settle, emit_typed_judge, emit_verdict};
 use crate::analysis::body::tail_may_hold_temporaries;
@@ -43,8 +44,8 @@ pub(crate) fn emit_function(spec: &Spec, function: &Function) -> TokenStream {
 fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let judge = emit_judge(spec);
-    let returned = emit_body_type(spec, function);
-    let [entry, body] = ["entry", "body"].map(|name| Ident::new(name, Span::mixed_site()));
+    let body_type = emit_body_type(spec, function);
+    let [entry, body] = ["entry", "body"].map(mixed_site_ident);
     let call = match spec.shape {
         Shape::Future | Shape::IntoFuture | Shape::Stream(StreamType { is_boxed: false, .. }) => {
             let (track, judge) = emit_typed_tracking(spec, function, judge);
@@ -65,15 +66,15 @@ fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> To
             quote!(#runtime::track(#entry, #body, #judge))
         }
     };
-    let closure = emit_body_closure(spec, function, returned.as_ref(), rebound);
+    let closure = emit_body_closure(spec, function, body_type.as_ref(), rebound);
     // Lints about closures are not for the user, who wrote none.
-    let allowed = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
-    let ended = emit_tail_expression(spec, &call);
+    let allow = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
+    let tail = emit_tail_expression(spec, &call);
     emit_after_entry(
         spec,
         function,
         &TokenStream::new(),
-        &quote!(#allowed let #body = #runtime::once(#closure); #ended),
+        &quote!(#allow let #body = #runtime::once(#closure); #tail),
     )
 }
 
@@ -91,7 +92,7 @@ fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> 
         (JudgedType::Known(_), _) => "track_promised_stream",
         (JudgedType::Partial(_), _) => "track_stream",
     };
-    let name = Ident::new(name, Span::mixed_site());
+    let name = mixed_site_ident(name);
     match &spec.judged {
         JudgedType::Known(judged) => {
             (quote!(#runtime::#name), emit_typed_judge(spec, &elide_lifetimes(&function.signature, judged)))
@@ -107,12 +108,12 @@ fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> 
 fn emit_body_closure(
     spec: &Spec,
     function: &Function,
-    returned: Option<&TokenStream>,
+    body_type: Option<&TokenStream>,
     rebound: &TokenStream,
 ) -> TokenStream {
-    let captured = emit_captures(function, &spec.runtime);
-    let braces = emit_body_after(&quote!(#captured #rebound), function);
-    let arrow = returned.map(|returned| quote!(-> #returned));
+    let captures = emit_captures(function, &spec.runtime);
+    let braces = emit_body_after(&quote!(#captures #rebound), function);
+    let arrow = body_type.map(|body_type| quote!(-> #body_type));
     quote_spanned!(function.signature.fn_token.span=> move || #arrow #braces)
 }
 
@@ -124,7 +125,7 @@ fn emit_after_entry(
     call: &TokenStream,
 ) -> TokenStream {
     let runtime = &spec.runtime;
-    let name = Ident::new("entry", Span::mixed_site());
+    let name = mixed_site_ident("entry");
     let entry = emit_entry(spec, function);
     let check = spec.declared_stream.as_ref().map(|declared| quote!(#runtime::is_stream::<#declared>();));
     quote!(#check let #mutable #name = #entry; #call)
@@ -138,26 +139,25 @@ fn emit_tail_expression(spec: &Spec, call: &TokenStream) -> TokenStream {
     if spec.diverges {
         return call.clone();
     }
-    let result = Ident::new("result", Span::mixed_site());
+    let result = mixed_site_ident("result");
     quote!(match #call { #[allow(clippy::implicit_return)] #result => #result })
 }
 
 /// Emits the body in place, between the start and the end of its call.
 fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
-    let [entry, begun, result] =
-        ["entry", "begun", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let colon = emit_body_type(spec, function).map(|returned| quote!(: #returned));
+    let [entry, begun, result] = ["entry", "begun", "result"].map(mixed_site_ident);
+    let annotation = emit_body_type(spec, function).map(|body_type| quote!(: #body_type));
     let body = wrap_in_braces(function, function.body.clone());
     let verdict = emit_verdict(spec, &result);
-    let ended = emit_tail_expression(spec, &result.to_token_stream());
+    let tail = emit_tail_expression(spec, &result.to_token_stream());
     // The body may be nothing but a panic, after which the end is unreachable. The guard's drop then ends the call.
     let call = quote! {
         let #begun = #runtime::begin(&mut #entry);
-        let #result #colon = match () { () => #body };
+        let #result #annotation = match () { () => #body };
         #[allow(unreachable_code)]
         #begun.end(&#verdict);
-        #ended
+        #tail
     };
     emit_after_entry(spec, function, &quote!(mut), &call)
 }
@@ -168,7 +168,7 @@ fn emit_in_place(spec: &Spec, function: &Function) -> TokenStream {
 /// less in an arm, and the bounds of an `impl Trait` do not reach it. So the body is an arm only if there may be temporaries.
 fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
     let runtime = &spec.runtime;
-    let [entry, guard] = ["entry", "guard"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [entry, guard] = ["entry", "guard"].map(mixed_site_ident);
     let begun = quote!(#runtime::guard(&mut #entry));
     let call = if returns_opaque(&function.signature.output) || !tail_may_hold_temporaries(&function.body) {
         let body = emit_tail_body(function);
@@ -182,16 +182,15 @@ fn emit_guarded(spec: &Spec, function: &Function) -> TokenStream {
 
 fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let returned = emit_body_type(spec, function);
+    let body_type = emit_body_type(spec, function);
     // Without this type on the result, the compiler would report lifetimes that are too short elsewhere than in the body.
-    let colon = returned.as_ref().map(|returned| quote!(: #returned));
-    let never = returned.map(|returned| emit_unreached_return(&returned, runtime));
-    let captured = emit_captures(function, runtime);
-    let braces = emit_body_after(&quote!(#captured #never #rebound), function);
-    let body = quote_spanned!(function.signature.fn_token.span=> async move #braces);
-    let [entry, pinned, result] =
-        ["entry", "body", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let (settled, given) = match spec.shape {
+    let annotation = body_type.as_ref().map(|body_type| quote!(: #body_type));
+    let type_hint = body_type.map(|body_type| emit_unreached_return(&body_type, runtime));
+    let captures = emit_captures(function, runtime);
+    let braces = emit_body_after(&quote!(#captures #type_hint #rebound), function);
+    let future = quote_spanned!(function.signature.fn_token.span=> async move #braces);
+    let [entry, body, result] = ["entry", "body", "result"].map(mixed_site_ident);
+    let (settle, value) = match spec.shape {
         Shape::AsyncStream(stream) if stream.is_in_result => {
             let ends = emit_try_stream_ends(spec, stream);
             (TokenStream::new(), quote!(#runtime::hand_on_ok(#entry, #result, #ends)))
@@ -199,17 +198,17 @@ fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> T
         Shape::AsyncStream(stream) => (TokenStream::new(), emit_hand_on(spec, stream, &entry, &result)),
         _ => (emit_settle(spec, &entry, &result), quote!(#result)),
     };
-    let ended = emit_tail_expression(spec, &given);
-    let is_future_of_one = may_return_future(&function.signature.output);
-    let allowed = is_future_of_one.then(|| quote!(#[allow(clippy::async_yields_async)]));
+    let tail = emit_tail_expression(spec, &value);
+    let allow =
+        may_return_future(&function.signature.output).then(|| quote!(#[allow(clippy::async_yields_async)]));
     emit_after_entry(
         spec,
         function,
         &quote!(mut),
         &quote! {
-            #allowed let #pinned = #body;
-            let #result #colon = #runtime::across(&mut #entry, #runtime::pin!(#pinned)).await;
-            #settled #ended
+            #allow let #body = #future;
+            let #result #annotation = #runtime::across(&mut #entry, #runtime::pin!(#body)).await;
+            #settle #tail
         },
     )
 }
@@ -218,22 +217,22 @@ fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> T
 ///
 /// Its value has the span of the declared type, where the compiler points if the body has another type. A variable at that span has
 /// the user's hygiene, so its name is one that no user has.
-fn emit_unreached_return(returned: &TokenStream, runtime: &TokenStream) -> TokenStream {
-    let value = Ident::new("monitor_never_returned", returned.span());
-    quote!(if false { let #value: #returned = #runtime::never_returned(); return #value; })
+fn emit_unreached_return(body_type: &TokenStream, runtime: &TokenStream) -> TokenStream {
+    let value = Ident::new("monitor_never_returned", body_type.span());
+    quote!(if false { let #value: #body_type = #runtime::never_returned(); return #value; })
 }
 
 /// Emits the transfer of a call to the stream that its function returns, in which it goes on.
-fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) -> TokenStream {
+fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, value: &Ident) -> TokenStream {
     let (runtime, judge) = (&spec.runtime, emit_judge(spec));
     let from_macro = spec.stream_macro.as_ref().map(quote::ToTokens::to_token_stream);
     match spec.declared_stream.as_ref().or(from_macro.as_ref()) {
         Some(stream_type) if stream.is_boxed => quote! {{
             use #runtime::handed::*;
-            (&&#runtime::Returned::<#stream_type>::TYPE).monitor_hand_on(#call, #given, #judge)
+            (&&#runtime::Returned::<#stream_type>::TYPE).monitor_hand_on(#call, #value, #judge)
         }},
-        _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #given, #judge)),
-        _ => quote!(#runtime::hand_on(#call, #given, #judge)),
+        _ if stream.is_boxed => quote!(#runtime::hand_on_boxed(#call, #value, #judge)),
+        _ => quote!(#runtime::hand_on(#call, #value, #judge)),
     }
 }
 
@@ -241,9 +240,9 @@ fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, given: &Ident) ->
 /// an `Ok`.
 fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
     let runtime = &spec.runtime;
-    let [entry, result] = ["entry", "result"].map(|name| Ident::new(name, Span::mixed_site()));
-    let tracked = emit_hand_on(spec, stream, &entry, &result);
-    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #tracked)
+    let [entry, result] = ["entry", "result"].map(mixed_site_ident);
+    let hand_on = emit_hand_on(spec, stream, &entry, &result);
+    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #hand_on)
 }
 
 /// Emits the type of the body: an empty type for `!`, else the declared type without needless lifetimes.

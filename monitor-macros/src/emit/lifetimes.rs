@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_that_could_be_left_out_is() {
+    fn needless_lifetimes_are_elided() {
         assert_eq!(returned("fn f<'a>(text: &'a str) -> &'a str"), "&'_str");
         assert_eq!(returned("fn f<'a>(text: Name<'a>, number: u8) -> Option<Name<'a>>"), "Option<Name<'_>>");
         assert_eq!(returned("fn f<'a>(&'a self, other: &str) -> &'a str"), "&'_str");
     }
 
     #[test]
-    fn a_lifetime_that_is_needed_keeps_its_name() {
+    fn needed_lifetimes_keep_their_names() {
         assert_eq!(returned("fn f<'a>(text: &'a str, other: &str) -> &'a str"), "&'astr");
         assert_eq!(returned("fn f<'a>(text: &'a str, other: &'a str) -> &'a str"), "&'astr");
         assert_eq!(returned("fn f<'a: 'static>(text: &'a str) -> &'a str"), "&'astr");

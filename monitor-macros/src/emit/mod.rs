@@ -8,6 +8,7 @@ mod body;
 mod captures;
 mod entry;
 pub(crate) mod function;
+mod hygiene;
 pub(crate) mod impl_block;
 mod lifetimes;
 pub(crate) mod refusal;

@@ -3,11 +3,12 @@
 //! By default, both come from the type of the result. With `error_if` or `ok_if`, the predicate decides the outcome, and the type
 //! gives the error only.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::Type;
 use syn::spanned::Spanned as _;
 
+use super::hygiene::mixed_site_ident;
 use crate::analysis::spec::{OutcomeRule, Spec};
 use crate::diagnostics::locate_at;
 
@@ -23,7 +24,7 @@ pub(crate) fn emit_typed_judge(spec: &Spec, declared: &Type) -> TokenStream {
 
 fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let result = Ident::new("result", Span::mixed_site());
+    let result = mixed_site_ident("result");
     let outcome = emit_outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
     quote!(|#result #declared| #runtime::verdict!(#result #outcome))
 }

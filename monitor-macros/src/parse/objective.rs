@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_becomes_the_ratio_that_one_would_write() {
+    fn a_percentage_becomes_the_nearest_ratio() {
         for (percent, ratio) in
             [("99.9", 0.999), ("99.5", 0.995), ("99.99", 0.9999), ("95", 0.95), ("0.1", 0.001)]
         {
