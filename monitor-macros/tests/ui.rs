@@ -21,7 +21,7 @@ fn each_mistake_is_one_error_at_its_token() {
     let directories: &[&str] = if cfg!(feature = "off") {
         &[
             "block",
-            "contradiction",
+            "combination",
             "duplicate_argument",
             "fields",
             "item",
