@@ -1,6 +1,6 @@
-//! What log lines say of where they were emitted: bind more of it, and carry it into tasks, onto other threads and on to other services.
+//! The context of log lines: binds fields to it, and carries it into tasks, to other threads and to other services.
 //!
-//! The context is that of the `tracing` spans around a line; a tracked call and a request each open one.
+//! The context of a line consists of the `tracing` spans around it. A tracked call and a request each open one.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +13,14 @@ use crate::TraceContext;
 use crate::call::CallId;
 use crate::logging;
 
-/// Binds a value to every log line from here on, until the innermost span ends: that of the tracked call, of the
-/// request, or one opened by hand.
+/// Binds a value to every following log line until the innermost span ends: that of the tracked call, of the request, or one
+/// that you opened.
 ///
-/// Spans opened inside inherit it; those already open do not change. A name bound again is replaced. A value is
-/// whatever `tracing` takes: numbers, `bool`, `&str`, `String`, `Option` (`None` binds nothing),
-/// [`tracing::field::display`] and [`debug`](tracing::field::debug) of anything else.
+/// Spans opened inside it inherit the value; spans that are already open do not change. Binding a name again replaces its value.
+/// A value is any that `tracing` accepts: numbers, `bool`, `&str`, `String`, `Option` (`None` binds nothing), and
+/// [`tracing::field::display`] or [`debug`](tracing::field::debug) of anything else.
 ///
-/// Outside of any span there is nothing to bind to; that is said once in the log.
+/// Outside of any span the value is not bound. The first such call of the process logs a warning.
 ///
 /// ```
 /// use monitor_runtime::context;
@@ -32,17 +32,17 @@ use crate::logging;
 pub fn bind(name: &'static str, value: impl Value) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !logging::bind(name, &value) && tracing::enabled!(Level::WARN) && !SAID.swap(true, Ordering::Relaxed) {
-        tracing::warn!(target: "monitor_runtime::context", name, "nothing to bind to: no span is open here that is logged");
+        tracing::warn!(target: "monitor_runtime::context", name, "cannot bind the field: no span that is logged is open here");
     }
 }
 
-/// The place in a trace that a call made from here is to name as its parent; `None` outside of any trace.
+/// Returns the trace context that an outgoing call should send as its parent; `None` outside of any trace.
 ///
-/// That is what the request at hand brought in its headers, as the [`HttpLayer`](crate::http::HttpLayer) read them; where spans
-/// are exported (feature `otlp`), it is the innermost of them here.
+/// If spans are exported (feature `otlp`), it is the innermost exported span. Otherwise it is the context that the
+/// [`HttpLayer`](crate::http::HttpLayer) read from the headers of the current request.
 ///
 /// ```
-/// // To what has no HTTP headers, a message queue for one.
+/// // For a transport without HTTP headers, such as a message queue.
 /// fn headers() -> Vec<(&'static str, String)> {
 ///     let trace = monitor_runtime::context::trace_context();
 ///     trace.map(|trace| ("traceparent", trace.to_string())).into_iter().collect()
@@ -52,8 +52,9 @@ pub fn trace_context() -> Option<TraceContext> {
     logging::trace_context()
 }
 
-/// Writes the headers `traceparent` and `tracestate` of a call made from here, so that the service called goes on with the
-/// trace. Outside of any trace, `headers` stay as they are.
+/// Writes the headers `traceparent` and `tracestate` of an outgoing call, so that the called service continues the trace.
+///
+/// Both replace existing headers of that name. Outside of any trace, `headers` stay unchanged.
 ///
 /// ```
 /// let mut request = http::Request::get("http://billing/invoices").body(())?;
@@ -67,21 +68,21 @@ pub fn inject(headers: &mut http::HeaderMap) {
     }
 }
 
-/// Where a line is written: the tracked call, the span and the `tracing` subscriber of the code that asked for it by [`current`].
+/// A captured context, returned by [`current`]: the tracked call, the span and the `tracing` subscriber of the calling code.
 ///
-/// It takes them to another thread. The span lasts until the last copy of it is dropped as well.
+/// It can be sent to another thread. The span stays open until the last clone of the context is dropped.
 #[derive(Clone, Debug)]
 pub struct Context {
     call: CallId,
     span: Span,
-    /// None if every thread has it anyway: setting one slows all threads down.
+    /// `None` if every thread has it anyway: setting a subscriber for one thread slows all threads down.
     subscriber: Option<Dispatch>,
 }
 
-/// The context here, for code that runs on another thread.
+/// Captures the current context, for code that runs on another thread.
 ///
-/// Inside of [`Context::in_scope`] lines carry what lines here carry, and an error that a tracked call logs there is not logged
-/// again by the call around this one. That is for threads, thread pools and parallel iterators; of a future use [`carry`].
+/// Lines inside [`Context::in_scope`] carry the same fields as lines here. An error that a tracked call logs there is not logged
+/// again by the tracked call around `current`. Use it for threads, thread pools and parallel iterators; use [`carry`] for a future.
 ///
 /// ```
 /// use monitor_runtime::{context, track_skill};
@@ -104,7 +105,7 @@ pub fn current() -> Context {
 }
 
 impl Context {
-    /// Runs `work` in this context, on the thread at hand.
+    /// Runs `work` in this context, on the current thread.
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
         let _subscriber = self.subscriber.as_ref().map(dispatcher::set_default);
         let _span = self.span.enter();
@@ -113,13 +114,13 @@ impl Context {
     }
 }
 
-/// Makes a future run in the context of the code that calls this, wherever it is polled.
+/// Wraps a future so that it runs in the caller's context, wherever it is polled.
 ///
-/// For what takes futures other than by [`spawn`]: a `JoinSet`, `spawn_local`, another runtime.
+/// Use it with spawners other than [`spawn`]: a `JoinSet`, `spawn_local`, another runtime.
 ///
 /// # Cancel safety
 ///
-/// That of the future itself; it is dropped in the context as well.
+/// The wrapped future is exactly as cancel safe as `future` itself. It is dropped in the context, too.
 ///
 /// ```
 /// use monitor_runtime::{context, track_agent, track_skill};
@@ -147,7 +148,7 @@ pub fn carry<F: Future>(future: F) -> Carried<F> {
 }
 
 pin_project! {
-    /// The future that [`carry`] makes.
+    /// The future returned by [`carry`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are polled"]
     pub struct Carried<F> {
@@ -160,7 +161,7 @@ pin_project! {
     impl<F> PinnedDrop for Carried<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What its locals log as they are dropped belongs to the context.
+            // Lines that its locals log in their `Drop` belong to the context.
             this.context.in_scope(|| this.future.set(None));
         }
     }
@@ -176,18 +177,18 @@ impl<F: Future> Future for Carried<F> {
     }
 }
 
-/// Spawns a task as `tokio::spawn` does, with the context carried over: it runs inside the current span, under the
-/// current `tracing` subscriber, and an error logged inside is not logged again by the call around it.
+/// Spawns a task as `tokio::spawn` does, in the current context.
 ///
-/// The span lasts until the task has ended as well.
+/// The task runs inside the current span and under the current `tracing` subscriber. An error that is logged inside it is not
+/// logged again by the tracked call around `spawn`. The span stays open until the task has ended.
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime, as `tokio::spawn` does.
+/// Panics outside of a tokio runtime, as `tokio::spawn` does.
 ///
 /// # Cancel safety
 ///
-/// Dropping the handle leaves the task running.
+/// Dropping the handle does not stop the task.
 #[cfg(feature = "health")]
 #[track_caller]
 pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
@@ -197,7 +198,7 @@ where
     tokio::spawn(carry(future))
 }
 
-/// Runs blocking work as `tokio::task::spawn_blocking` does, with the context carried over as [`spawn`] does.
+/// Runs blocking work as `tokio::task::spawn_blocking` does, in the current context, like [`spawn`].
 ///
 /// ```
 /// use monitor_runtime::context;
@@ -215,11 +216,11 @@ where
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime, as `tokio::task::spawn_blocking` does.
+/// Panics outside of a tokio runtime, as `tokio::task::spawn_blocking` does.
 ///
 /// # Cancel safety
 ///
-/// Dropping the handle leaves the work running. Work that has begun cannot be aborted.
+/// Dropping the handle does not stop the work. Work that has started cannot be aborted.
 #[cfg(feature = "health")]
 #[track_caller]
 pub fn spawn_blocking<T: Send + 'static>(

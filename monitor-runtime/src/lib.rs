@@ -19,8 +19,8 @@
 //! # }
 //! ```
 //!
-//! Each call of `plan` is now counted by its outcome, timed and shown while it runs; the log lines written inside it carry
-//! `agent_id`, and those of a request its `request_id`. The process answers `GET /health/live`, `/health/ready`,
+//! Each execution of `plan` is now counted by its outcome, timed, and shown in a gauge while it is in flight. Log lines inside it
+//! carry `agent_id`, and log lines of a request carry `request_id`. The process answers `GET /health/live`, `/health/ready`,
 //! `/health/startup` and `/health/metrics`.
 //!
 //! | for | see |
@@ -28,30 +28,30 @@
 //! | the attributes and their options | [`track_agent`], [`track_skill`], [`track_query`], [`Classify`] |
 //! | health checks and probes | [`Monitor`], [`health`] |
 //! | HTTP requests | [`http`] |
-//! | log lines and what is bound to them | [`logging`], [`context`] |
+//! | log lines and their bound fields | [`logging`], [`context`] |
 //! | traces across services | [`TraceContext`], [`context::inject`]; `otlp`, with the feature of that name |
 //! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
 //! | tests of instrumented code | `testing`, with the feature of that name |
 //!
 //! # Features
 //!
-//! | feature | default | what it adds |
+//! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attributes |
 //! | `logging` | yes | JSON (or pretty) log lines and their writer thread; `context` |
-//! | `health` | by `http`, `disk`, `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 |
+//! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 |
 //! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum |
 //! | `disk` | yes | `DiskCheck`; brings sysinfo |
 //! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself |
-//! | `sqlx-sqlite` | no | the same, with the SQLite driver, which is compiled in |
+//! | `sqlx-sqlite` | no | the same, with the SQLite driver and a bundled SQLite |
 //! | `sqlx-postgres` | no | the same, with the PostgreSQL driver |
 //! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver |
 //! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq |
 //! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry` and a blocking HTTP client |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
-//! | `off` | no | every attribute checks its arguments and gives its item back as it was written |
+//! | `off` | no | every attribute checks its arguments and returns its item unchanged |
 //!
-//! A library that only annotates functions takes `default-features = false, features = ["macros"]`, and pulls in neither
+//! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on neither
 //! tokio nor axum nor sqlx.
 
 // With fewer features, parts of the lower rooms are unused. The build with every feature finds dead code.
@@ -111,7 +111,7 @@ pub use families::Outcome;
 pub use monitor::ConnectionLimits;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
-/// The crate whose types [`metrics`] takes and returns, so that yours are of the same version.
+/// The crate of the types in [`metrics`], re-exported so that your code uses the same version.
 pub use prometheus;
 
 #[cfg(feature = "macros")]

@@ -1,4 +1,4 @@
-//! The process's metrics: a registry to add your own to, and the text of them all.
+//! The process's metrics: the registry for your own metrics, and the text of all of them.
 
 use prometheus::Registry;
 
@@ -14,8 +14,10 @@ pub use crate::push::{PushError, push_once};
 /// The media type of [`render`]'s text: the Prometheus text format, version 0.0.4.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The process's registry: what you register here is scraped from the same endpoint as ours, and
-/// [`gather`](Registry::gather) on it returns ours as well.
+/// Returns the process's registry.
+///
+/// The metrics endpoint shows every metric that you register here. [`gather`](Registry::gather) on it returns this crate's
+/// metrics as well.
 ///
 /// ```
 /// use monitor_runtime::metrics;
@@ -30,11 +32,12 @@ pub fn registry() -> &'static Registry {
     Exposed::process().registry()
 }
 
-/// Renders every metric of [`registry`] in the Prometheus text format (see [`CONTENT_TYPE`]): families sorted
-/// by name, samples by label values, a line feed at the end.
+/// Renders every metric of [`registry`] in the Prometheus text format (see [`CONTENT_TYPE`]).
 ///
-/// Totals are exact and never step back from one rendering to the next. A call under an id that its function has used
-/// before does not wait for it; one that looks its id up may, while new series are sorted.
+/// Families are sorted by name, samples by label values. The text ends with a line feed.
+///
+/// Totals are exact and never decrease from one rendering to the next. A rendering does not block calls under an id that their
+/// function has used before. A call that has to look its id up may wait while new series are sorted.
 pub fn render() -> String {
     String::from_utf8(Exposed::process().render())
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

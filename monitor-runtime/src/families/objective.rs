@@ -19,7 +19,7 @@ impl CallSeries {
             tracing::warn!(
                 target: "monitor_runtime::metrics",
                 id = self.id(),
-                "another function under this id was called first, and its objective differs; give both the same one"
+                "another function under this id was called first and its objective applies; give both functions the same one"
             );
         }
     }

@@ -118,7 +118,7 @@ impl Exporter {
         }
         if rejected > 0 {
             self.dropped.inc_by(rejected);
-            tracing::warn!(target: TARGET, signal, rejected, said, "the collector left some out");
+            tracing::warn!(target: TARGET, signal, rejected, said, "the collector rejected a part of the export");
         }
     }
 

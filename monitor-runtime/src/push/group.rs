@@ -27,13 +27,13 @@ pub(super) fn path(job: &str, labels: &[(&str, &str)]) -> Result<String, PushErr
     Ok(path)
 }
 
-/// One label. What is not plain enough for a path is encoded: a slash cannot be escaped in it in any other way.
+/// The path segments of one label. Values with special characters are encoded: a slash cannot be escaped in any other way.
 fn segments(name: &str, value: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     match value {
-        // What base64 gives for nothing would be no segment.
+        // The base64 of an empty text would be an empty segment.
         "" => format!("/{name}@base64/="),
-        // These two are steps of a path.
+        // `.` and `..` have a meaning in a path.
         value if value.bytes().all(is_plain) && !matches!(value, "." | "..") => format!("/{name}/{value}"),
         value => format!("/{name}@base64/{}", URL_SAFE.encode(value)),
     }

@@ -1,4 +1,4 @@
-//! Log lines of a test, as JSON.
+//! Captures the log lines of a test, as JSON.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -9,12 +9,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::logging::{LogLayer, Sink};
 
-/// Runs `run` and gives the lines that it logged on this thread, in their order, as
-/// [`logging`](crate::logging) would have written them; all levels, whatever `LOG_LEVEL` says.
+/// Runs `run` and returns the lines that it logged on this thread, in order, parsed from the JSON that
+/// [`logging`](crate::logging) would have written.
 ///
-/// Tests that run side by side do not see each other's lines. What other threads log is not captured, except for the
-/// tasks of [`context::spawn`](crate::context::spawn). What `run` returns is dropped; take it out by a variable if it
-/// matters.
+/// All levels are captured, whatever `LOG_LEVEL` is. Parallel tests do not see each other's lines. Lines of other threads are not
+/// captured, unless the context was carried there, e.g. by [`context::spawn`](crate::context::spawn). The result of `run` is
+/// dropped; assign it to a variable outside if you need it.
 ///
 /// ```
 /// use monitor_runtime::testing::capture_logs;
@@ -28,12 +28,12 @@ use crate::logging::{LogLayer, Sink};
 /// assert_eq!(lines[0]["answer"], 42);
 /// ```
 ///
-/// Asynchronous code runs in `block_on` inside: `capture_logs(|| runtime.block_on(async { … }))`. The runtime of a
-/// `#[tokio::test]` cannot be entered a second time, so such a test is a plain `#[test]` that builds its runtime itself.
+/// Run asynchronous code by `block_on` inside: `capture_logs(|| runtime.block_on(async { … }))`. The runtime of a
+/// `#[tokio::test]` cannot be entered a second time, so write such a test as a plain `#[test]` that builds its own runtime.
 ///
 /// # Panics
 ///
-/// If `run` does, or if a line is not valid JSON, which would be a fault of this crate.
+/// Panics if `run` panics, or if a line is not valid JSON, which would be a bug of this crate.
 pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
     let lines = written(LogLayer::json, run);
     serde_json::Deserializer::from_slice(&lines)
@@ -42,11 +42,11 @@ pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
         .collect()
 }
 
-/// While there is only one subscriber, `tracing` asks the thread that first meets a callsite whether anybody listens, and keeps a "no"
-/// of a thread that has none. A second one has it ask all of them.
+/// With a single subscriber, `tracing` asks only the current thread's when it first meets a callsite, and caches the "no" of a
+/// thread without one. A second subscriber makes it ask all of them.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
-/// What `run` logs on this thread, as the layer that `layer` makes writes it.
+/// The bytes that the layer made by `layer` writes for `run` on this thread.
 pub(crate) fn written<T>(layer: impl FnOnce(Memory) -> LogLayer<Memory>, run: impl FnOnce() -> T) -> Vec<u8> {
     LazyLock::force(&SECOND);
     let memory = Memory::default();
@@ -55,7 +55,7 @@ pub(crate) fn written<T>(layer: impl FnOnce(Memory) -> LogLayer<Memory>, run: im
     std::mem::take(&mut memory.0.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Lines kept where they are, written at once.
+/// Keeps the lines in memory, without a queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
 

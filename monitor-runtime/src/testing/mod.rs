@@ -1,5 +1,7 @@
-//! For people who test their own instrumented code: what a piece of code changed in the metrics, and what it logged; and
-//! whether their metrics are as Prometheus wants them.
+//! Helpers for tests of your own instrumented code.
+//!
+//! [`Recording`] measures the change of metrics, [`capture_logs`] captures log lines, and [`lint`] checks metrics against
+//! Prometheus' conventions.
 
 mod lint;
 mod logs;

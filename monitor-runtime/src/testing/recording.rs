@@ -1,4 +1,4 @@
-//! What changed in the metrics since a moment.
+//! Measures the change of metrics over a piece of code.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use crate::metrics;
 
 /// The changes of the process's metrics from [`start`](Recording::start) on.
 ///
-/// Metrics are the process's, and test runners run tests side by side: so there is one recording at a time, and
-/// `start` on another thread waits until it is dropped. A second recording on the same thread does not wait. Tests that
-/// call the same tracked functions should therefore all record, or give each test an id of its own.
+/// Metrics belong to the process, and test runners run tests in parallel. Only one thread can record at a time: `start` on another
+/// thread waits until this recording is dropped. A second recording on the same thread does not wait. Tests that call the same
+/// tracked functions should therefore either all record, or use a different id each.
 ///
 /// ```
 /// use monitor_runtime::testing::Recording;
@@ -40,20 +40,20 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Notes where every metric stands, once no other thread is recording.
+    /// Takes a snapshot of every metric, after waiting until no other thread records.
     pub fn start() -> Self {
         let turn = Turn::take();
         Self { before: Snapshot::take(), _turn: turn }
     }
 
-    /// How much the metric changed since the start: the sum over all series that carry `labels` (and perhaps more).
+    /// Returns the change of the metric since the start, summed over all series that have at least these `labels`.
     ///
-    /// A series that does not exist counts as 0. A histogram is asked for by `…_count`, `…_sum` (in seconds) and
-    /// `…_bucket` (with the label `le`).
+    /// A series that does not exist counts as 0. Read a histogram by `…_count`, `…_sum` (in seconds) and `…_bucket` (with the label
+    /// `le`).
     ///
     /// # Panics
     ///
-    /// When no metric of that name exists, since a misspelt name would otherwise never change, and the test never fail.
+    /// Panics if no metric of that name exists. Otherwise a misspelt name would always read 0, and the test would never fail.
     #[track_caller]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let now = Snapshot::take();
@@ -77,7 +77,7 @@ fn is_histogram_part(suffix: &str) -> bool {
     ["_count", "_sum", "_bucket"].contains(&suffix)
 }
 
-/// The right to record, which one thread has at a time.
+/// The right to record. One thread has it at a time.
 #[derive(Debug)]
 struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
@@ -89,7 +89,7 @@ impl Turn {
         }
         OWN.with_borrow_mut(|own| {
             own.upgrade().unwrap_or_else(|| {
-                // A test that failed while recording leaves nothing behind that would mislead the next.
+                // A poisoned lock is fine: a test that failed while recording leaves no state behind.
                 let turn = Rc::new(Self(RECORDING.lock().unwrap_or_else(PoisonError::into_inner)));
                 *own = Rc::downgrade(&turn);
                 turn
@@ -106,7 +106,7 @@ type Series = (Vec<(String, String)>, f64);
 struct Snapshot(BTreeMap<String, Vec<Series>>);
 
 impl Snapshot {
-    /// Reads the text that a scrape would get, since that is what counts.
+    /// Parses the text of a scrape, so that a test sees exactly the scraped values.
     fn take() -> Self {
         let mut snapshot = Self::default();
         for line in metrics::render().lines().filter(|line| !line.starts_with('#')) {
@@ -135,7 +135,7 @@ fn carries(labels: &[(String, String)], wanted: &[(&str, &str)]) -> bool {
     wanted.iter().all(|(name, value)| labels.iter().any(|(own, has)| own == name && has == value))
 }
 
-/// Takes apart one sample line of our own rendering.
+/// Parses one sample line of our own rendering.
 fn parse(line: &str) -> Option<(&str, Series)> {
     let (series, value) = line.rsplit_once(' ')?;
     let value = value.parse().ok()?;
@@ -154,7 +154,7 @@ fn parse_labels(mut text: &str) -> Option<Vec<(String, String)>> {
     Some(labels)
 }
 
-/// Reads a label value up to its closing quote, and gives what follows.
+/// Reads a label value up to its closing quote, and returns it with the rest of the text.
 fn unescape(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

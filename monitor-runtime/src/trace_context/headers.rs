@@ -8,8 +8,10 @@ static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 impl TraceContext {
-    /// Reads `traceparent` and `tracestate`. Two headers of the first name say nothing, and neither does one that
-    /// [`parse`](Self::parse) refuses.
+    /// Reads the headers `traceparent` and `tracestate`.
+    ///
+    /// Returns `None` if `traceparent` is missing, occurs twice, or is refused by [`parse`](Self::parse). Several headers
+    /// `tracestate` are joined; an invalid one is ignored.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut given = headers.get_all(&TRACEPARENT).iter();
         let only = given.next().filter(|_| given.next().is_none())?;
@@ -20,10 +22,10 @@ impl TraceContext {
         })
     }
 
-    /// Writes `traceparent` and `tracestate`, in place of any that are there.
+    /// Writes the headers `traceparent` and `tracestate`, and replaces existing ones.
     pub fn inject(&self, headers: &mut HeaderMap) {
         headers.remove(&TRACESTATE);
-        // Both were checked as printable ASCII, which is what a header takes.
+        // Both were checked as printable ASCII, which is valid in a header.
         if let Ok(traceparent) = HeaderValue::from_str(self.traceparent()) {
             headers.insert(&TRACEPARENT, traceparent);
         }
@@ -33,7 +35,7 @@ impl TraceContext {
     }
 }
 
-/// All headers `tracestate` as one, in their order.
+/// Joins all headers `tracestate`, in their order.
 fn states(headers: &HeaderMap) -> Option<String> {
     let states: Option<Vec<_>> =
         headers.get_all(&TRACESTATE).iter().map(|state| state.to_str().ok()).collect();

@@ -1,4 +1,4 @@
-//! Whose work this is across services, as W3C Trace Context writes it: <https://www.w3.org/TR/trace-context-1/>.
+//! The context of a trace across services, by W3C Trace Context: <https://www.w3.org/TR/trace-context-1/>.
 
 #[cfg(feature = "health")]
 mod headers;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use traceparent::{HEADER, PARENT_ID, SAMPLED, TRACE_ID};
 
-/// A place in a trace: the trace, a span in it, and whether it is sampled.
+/// A trace context: the trace's id, the id of a span in it, and whether it is sampled.
 ///
-/// What arrives is the caller's span; what [`context::trace_context`](crate::context::trace_context) gives is the one that
-/// a call made from here is to name as its parent.
+/// An incoming one names the caller's span. The one of [`context::trace_context`](crate::context::trace_context) names the span
+/// that an outgoing call should send as its parent.
 ///
 /// ```
 /// use monitor_runtime::TraceContext;
@@ -33,47 +33,50 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads the header `traceparent`. `None` stands for a header to be ignored, as the recommendation has it: a version
-    /// `ff`, upper-case digits, ids of zeros alone, a length or a delimiter that is wrong. Of a version to come, what
-    /// version 00 knows is read.
+    /// Parses the header `traceparent`.
+    ///
+    /// Returns `None` for a header that the recommendation says to ignore: a version `ff`, upper-case digits, an id of only zeros,
+    /// or a wrong length or delimiter. From a later version it reads the part that version 00 defines.
     pub fn parse(traceparent: &str) -> Option<Self> {
         traceparent::parse(traceparent.as_bytes()).map(|header| Self { header, state: None })
     }
 
-    /// Takes the header `tracestate` along, which vendors fill; several headers are joined by commas before. One that
-    /// breaks a rule (its keys and values, no key twice, 32 members at most) is left out, and the rest stays good.
+    /// Adds the header `tracestate`, which vendors fill. Join several headers by commas first.
+    ///
+    /// A header that breaks a rule (the form of keys and values, no key twice, at most 32 members) is ignored as a whole; the trace
+    /// context itself stays valid.
     #[must_use]
     pub fn with_state(self, tracestate: &str) -> Self {
         let state = state::is_valid(tracestate).then(|| tracestate.trim_matches([' ', '\t']).into());
         Self { state, ..self }
     }
 
-    /// The header `traceparent` to send on, of version 00.
+    /// Returns the header `traceparent` to send, in version 00.
     pub fn traceparent(&self) -> &str {
         self.text(0..HEADER)
     }
 
-    /// The header `tracestate` to send on, unless there is none.
+    /// Returns the header `tracestate` to send, if there is one.
     pub fn tracestate(&self) -> Option<&str> {
         self.state.as_deref()
     }
 
-    /// The trace's id: 32 lower-case hexadecimal digits.
+    /// Returns the trace's id: 32 lower-case hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         self.text(TRACE_ID)
     }
 
-    /// The span's id: 16 lower-case hexadecimal digits.
+    /// Returns the span's id: 16 lower-case hexadecimal digits.
     pub fn span_id(&self) -> &str {
         self.text(PARENT_ID)
     }
 
-    /// Whether the trace is recorded upstream.
+    /// Returns whether the caller records the trace.
     pub fn is_sampled(&self) -> bool {
         self.header[SAMPLED] == b'1'
     }
 
-    /// The first place in a trace that begins here.
+    /// The context of the root span of a new trace.
     pub(crate) fn new(trace_id: [u8; 16], span_id: [u8; 8], is_sampled: bool) -> Self {
         let mut header = *b"00-00000000000000000000000000000000-0000000000000000-00";
         traceparent::write_hex(&mut header[TRACE_ID], &trace_id);
@@ -82,7 +85,7 @@ impl TraceContext {
         Self { header, state: None }
     }
 
-    /// The place of a span inside this one.
+    /// The context of a child span of this one.
     pub(crate) fn child(&self, span_id: [u8; 8], is_sampled: bool) -> Self {
         let mut child = self.clone();
         traceparent::write_hex(&mut child.header[PARENT_ID], &span_id);
@@ -91,7 +94,7 @@ impl TraceContext {
     }
 
     pub(crate) fn trace_id_bytes(&self) -> [u8; 16] {
-        // Checked as digits when it was read.
+        // Its digits were checked by `parse`.
         u128::from_str_radix(self.trace_id(), 16).unwrap_or_default().to_be_bytes()
     }
 
@@ -100,12 +103,12 @@ impl TraceContext {
     }
 
     fn text(&self, range: std::ops::Range<usize>) -> &str {
-        // Checked as ASCII when it was read, so there is always text.
+        // It was checked as ASCII by `parse`, so this is always text.
         std::str::from_utf8(&self.header[range]).unwrap_or_default()
     }
 }
 
-/// The header `traceparent`.
+/// Writes the header `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.traceparent())

@@ -1,10 +1,10 @@
-//! The header `tracestate`: what vendors pass along a trace, `key=value` with commas between. It is checked and sent on,
-//! and nothing in it is read.
+//! The header `tracestate`: the vendors' data of a trace, `key=value` separated by commas. It is checked and forwarded, and never
+//! interpreted.
 
 const MOST_MEMBERS: usize = 32;
 const LONGEST: usize = 256;
 
-/// Whether every member keeps the rules; one that does not makes the whole worth nothing.
+/// Whether every member is valid; a single invalid one makes the whole header invalid.
 pub(super) fn is_valid(header: &str) -> bool {
     let mut keys = Vec::new();
     let members = header.split(',').map(|member| member.trim_matches([' ', '\t']));
@@ -18,7 +18,7 @@ pub(super) fn is_valid(header: &str) -> bool {
     !keys.is_empty()
 }
 
-/// A name, or the name of one of a system's tenants, as in `tenant@system`.
+/// Whether it is a name, or a tenant and a system as in `tenant@system`.
 fn is_key(key: &str) -> bool {
     match key.split_once('@') {
         None => is_name(key, LONGEST, |first| first.is_ascii_lowercase()),
@@ -36,7 +36,7 @@ fn is_name(name: &str, longest: usize, is_first: impl Fn(u8) -> bool) -> bool {
     name.bytes().next().is_some_and(is_first) && name.bytes().all(may_follow) && name.len() <= longest
 }
 
-/// Printable ASCII without the delimiters; a space stands anywhere but at the end.
+/// Whether it is printable ASCII without the delimiters. A space may occur anywhere but at the end.
 fn is_value(value: &str) -> bool {
     let is_printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=');
     is_printable && !value.is_empty() && value.len() <= LONGEST

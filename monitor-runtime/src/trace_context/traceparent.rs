@@ -1,18 +1,18 @@
-//! The header `traceparent`, read strictly: version, trace id, parent id and flags in lower-case hexadecimal digits.
+//! A strict parser of the header `traceparent`: version, trace id, parent id and flags in lower-case hexadecimal digits.
 
 use std::ops::Range;
 
-/// How long version 00 is, and the least of any version to come.
+/// Length of version 00, and minimum length of any later version.
 pub(super) const HEADER: usize = 55;
 
 const VERSION: Range<usize> = 0..2;
 pub(super) const TRACE_ID: Range<usize> = 3..35;
 pub(super) const PARENT_ID: Range<usize> = 36..52;
 const FLAGS: Range<usize> = 53..55;
-/// The digit whose lowest bit says that the caller records the trace; all other bits are reserved.
+/// The digit whose lowest bit is set if the caller records the trace; all other bits are reserved.
 pub(super) const SAMPLED: usize = 54;
 
-/// Reads a header of any version into one of version 00.
+/// Parses a header of any version, and converts it to version 00.
 pub(super) fn parse(header: &[u8]) -> Option<[u8; HEADER]> {
     let known: &[u8; HEADER] = header.first_chunk()?;
     let is_hex =
@@ -26,7 +26,7 @@ pub(super) fn parse(header: &[u8]) -> Option<[u8; HEADER]> {
     is_good.then(|| normalised(*known))
 }
 
-/// Version 00 ends behind the flags. One to come may go on, behind another dash; `ff` is none and never will be.
+/// Version 00 ends after the flags. A later version may continue after another dash; `ff` is invalid forever.
 fn has_known_length(header: &[u8]) -> bool {
     match &header[VERSION] {
         b"00" => header.len() == HEADER,
@@ -35,7 +35,7 @@ fn has_known_length(header: &[u8]) -> bool {
     }
 }
 
-/// Says the version that we write, and of the flags the one that it knows.
+/// Sets the version to 00, and clears the flags that version 00 does not define.
 fn normalised(mut header: [u8; HEADER]) -> [u8; HEADER] {
     let is_sampled = char::from(header[SAMPLED]).to_digit(16).is_some_and(|flags| flags % 2 == 1);
     header[VERSION].copy_from_slice(b"00");

@@ -22,7 +22,7 @@ impl Said {
     pub(super) fn refused_for_the_limit(&self, limit: usize) {
         let Some(count) = self.limit.count() else { return };
         let listener = self.listener;
-        tracing::warn!(target: TARGET, listener, limit, count, "connections refused: all that are allowed are being answered");
+        tracing::warn!(target: TARGET, listener, limit, count, "connections refused: the limit is reached and none is idle");
     }
 
     pub(super) fn no_descriptor(&self, error: &std::io::Error) {

@@ -1,15 +1,15 @@
-//! Whether a histogram agrees with itself.
+//! Checks that a histogram is consistent with itself.
 
 use std::collections::BTreeMap;
 
 use super::read::{Family, Sample};
 use super::{LintRule, Problems};
 
-/// The samples of one label set, `le` left out.
+/// The samples of one label set, without `le`.
 #[derive(Default)]
 struct Series {
     line: usize,
-    /// Bounds and counts as they stand there.
+    /// Bounds and counts, in the order of the text.
     buckets: Vec<(f64, f64)>,
     count: Option<f64>,
     has_sum: bool,

@@ -1,4 +1,4 @@
-//! What Prometheus' conventions have to say about an exposition.
+//! Checks an exposition against Prometheus' conventions.
 
 mod histogram;
 mod name;
@@ -12,17 +12,17 @@ pub use rule::LintRule;
 
 use read::{Family, Kind, Sample};
 
-/// One thing that is wrong with an exposition, or that its readers will trip over.
+/// One violation of the text format or of its conventions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Where the metric, or the sample, begins; counted from 1.
+    /// The line where the metric or the sample begins, counted from 1.
     pub line: usize,
-    /// The family's name, or the whole line where that could not be read.
+    /// The family's name, or the whole line if it could not be read.
     pub metric: String,
-    /// What is broken.
+    /// The violated rule.
     pub rule: LintRule,
-    /// What was found, and what is expected.
+    /// The finding, and the expected form.
     pub message: String,
 }
 
@@ -33,12 +33,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Checks an exposition in the Prometheus text format 0.0.4, in the order of its lines: its form, and the conventions for
-/// names, units, help texts, labels and buckets.
+/// Checks an exposition in the Prometheus text format 0.0.4, and returns the problems in the order of its lines.
 ///
-/// It finds what `promtool check metrics` finds, and besides: untyped metrics, series given twice, families in pieces,
-/// histograms that contradict themselves, label names that are reserved. Where `promtool` stops at the first line that it cannot
-/// read, all of them are told.
+/// It checks the format, and the conventions for names, units, help texts, labels and buckets. It finds the same problems as
+/// `promtool check metrics`, and also untyped metrics, series given twice, families whose lines are not adjacent, histograms that
+/// contradict themselves, and reserved label names. `promtool` stops at the first unreadable line; this reports all of them.
 ///
 /// ```
 /// use monitor_runtime::metrics;
@@ -67,11 +66,11 @@ pub fn lint(text: &str) -> Vec<Problem> {
     problems.0
 }
 
-/// What was found so far.
+/// The problems found so far.
 struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes a problem, unless the metric has the very same already.
+    /// Adds a problem, unless the metric already has the same one.
     fn note(&mut self, line: usize, metric: &str, rule: LintRule, message: impl Into<String>) {
         let problem = Problem { line, metric: metric.to_owned(), rule, message: message.into() };
         let is_known = |known: &Problem| known.metric == problem.metric && known.message == problem.message;

@@ -3,7 +3,7 @@
 use super::read::{Family, Kind};
 use super::{LintRule, Problems};
 
-/// Units by what should stand in their place: themselves, where they are base units.
+/// Units with the base unit to use instead; a base unit maps to itself.
 const UNITS: [(&str, &str); 24] = [
     ("amperes", "amperes"),
     ("bytes", "bytes"),
@@ -89,7 +89,7 @@ fn check_suffix(family: &Family<'_>, note: &mut impl FnMut(LintRule, String)) {
     }
 }
 
-/// The first unit in a name, and what should stand in its place.
+/// The first unit in a name, and the base unit to use instead.
 fn unit(name: &str) -> Option<(&str, &'static str)> {
     words(name).find_map(|word| Some((word, base(word)?)))
 }

@@ -1,4 +1,4 @@
-//! A reader that goes on behind what it cannot read.
+//! A reader that continues after unreadable lines.
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use super::{LintRule, Problems};
@@ -42,7 +42,7 @@ impl Sample<'_> {
     }
 }
 
-/// Reads all families, and notes what cannot be read.
+/// Reads all families, and reports unreadable lines.
 pub(super) fn read<'t>(text: &'t str, problems: &mut Problems) -> Vec<Family<'t>> {
     let mut reader = Reader { families: Vec::new(), problems };
     for (index, line) in text.lines().enumerate() {
@@ -148,7 +148,7 @@ impl<'t> Reader<'t, '_> {
         owner.unwrap_or(name)
     }
 
-    /// The family of that name, which is made if there is none. Going back to one is noted.
+    /// The family of that name, created if missing. Returning to an earlier family is reported.
     fn family(&mut self, line: usize, name: &'t str) -> Result<&mut Family<'t>, String> {
         if !is_name(name) {
             return Err(format!(
@@ -167,7 +167,7 @@ impl<'t> Reader<'t, '_> {
     }
 }
 
-/// Reads `name="value",…}` and gives what follows.
+/// Reads `name="value",…}`, and returns it with the rest of the text.
 fn read_labels<'t>(mut rest: &'t str, labels: &mut Vec<(&'t str, String)>) -> Result<&'t str, String> {
     loop {
         rest = rest.trim_start();
@@ -197,7 +197,7 @@ fn read_labels<'t>(mut rest: &'t str, labels: &mut Vec<(&'t str, String)>) -> Re
     }
 }
 
-/// Reads up to the closing quote, and gives what follows.
+/// Reads up to the closing quote, and returns the value with the rest of the text.
 fn unescape(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

@@ -1,12 +1,12 @@
-//! What there is to break.
+//! The rules that [`lint`](super::lint) checks.
 
-/// A rule of the text format, or a convention for what is in it.
+/// A rule of the text format, or a convention for its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LintRule {
-    /// A line that nobody can read, or metadata that contradicts what stands before it.
+    /// Each line is readable, and no metadata contradicts earlier lines.
     Malformed,
-    /// A metric says what it counts.
+    /// A metric has a help text.
     Help,
     /// A metric has a type.
     Type,
@@ -20,18 +20,18 @@ pub enum LintRule {
     BaseUnit,
     /// Units are written out.
     AbbreviatedUnit,
-    /// A name does not say its metric's type.
+    /// A name does not contain its metric's type.
     TypeInName,
     /// Colons are for the names of recording rules.
     Colon,
     /// Names are in `snake_case`.
     CamelCase,
-    /// A series is there once.
+    /// A series occurs once.
     DuplicateSeries,
-    /// The lines of a metric stand together.
+    /// The lines of a metric are adjacent.
     Scattered,
-    /// A counter has a number, which is not below 0.
+    /// The value of a counter is a number not below 0.
     CounterValue,
-    /// Buckets have bounds, count what is below, and agree with the histogram's count.
+    /// Buckets have bounds, are cumulative, and agree with the histogram's count.
     Histogram,
 }
