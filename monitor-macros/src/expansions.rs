@@ -1,4 +1,4 @@
-//! Compares what the attributes emit for each main shape of a function with the files that their documentation shows.
+//! Compares the emitted code of each main shape of a function with the files that the attributes' documentation shows.
 //!
 //! After a deliberate change, `EXPANSIONS=overwrite cargo test -p monitor-macros --lib` writes `expansions/*.emitted.rs` anew.
 

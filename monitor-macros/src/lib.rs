@@ -4,7 +4,7 @@
 // checks them and makes the model, `emit` turns the model into tokens. `expand` runs the three. If a rule is broken, it returns
 // the item as written, followed by all errors (`diagnostics`).
 
-// A macro that panics tells the user neither where the mistake is nor what to write instead.
+// A panic in a macro shows the user neither the wrong token nor a way out.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod analysis;
@@ -93,7 +93,7 @@ use kind::Kind;
 /// * `cancelled`: its future or stream was dropped between the first poll and the end. One dropped before its first poll counts as
 ///   no execution.
 ///
-/// # What is emitted
+/// # Emitted code
 ///
 /// The function as written, with its body untouched inside one call into the runtime:
 ///
@@ -146,7 +146,7 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// # What is emitted
+/// # Emitted code
 ///
 /// The body of an `async fn` becomes a future inside the function's own. A `return` that is never reached tells it its type.
 /// Fields are evaluated only if the span is enabled:
@@ -194,7 +194,7 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// fn forget() {}
 /// ```
 ///
-/// # What is emitted
+/// # Emitted code
 ///
 /// On an impl block, each method is replaced unless it is left out, and everything else stays as written:
 ///

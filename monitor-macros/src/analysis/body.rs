@@ -1,4 +1,4 @@
-//! What the tokens of a body show: an early return, an `.await`, temporaries in the tail expression.
+//! Scans the tokens of a body for an early return, an `.await`, and temporaries in the tail expression.
 //!
 //! A body with an early return cannot stay in place, since the code after it would be skipped. Every answer errs on the side of
 //! `true`, which costs a closure or a lint, and never a wrong outcome.

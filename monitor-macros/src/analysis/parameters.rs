@@ -1,4 +1,4 @@
-//! What the parameters of a function bind, and whether the user's code can see them dropped.
+//! The names that parameters bind, and whether the user's code can see their drop.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;

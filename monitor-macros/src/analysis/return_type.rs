@@ -1,4 +1,4 @@
-//! What the tokens of a return type show: a future, a stream, a value, or an alias that only the compiler resolves.
+//! Reads the tokens of a return type: a future, a stream, a value, or an alias that only the compiler resolves.
 
 use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};

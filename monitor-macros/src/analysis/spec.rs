@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, ReturnType, Signature, Type, visit_mut};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Expr, ReturnType, Signature, Type};
 
 use super::operation::infer_operation;
 use super::parameters::parameter_names;
@@ -28,10 +29,13 @@ pub(crate) struct Spec {
     pub(crate) id: Id,
     /// The id of the function's site if `id` is an expression, and its calls' id if the expression gives no text.
     pub(crate) default_id: String,
+    /// Empty, except for a query.
     pub(crate) operation: String,
     pub(crate) fields: Vec<Field>,
+    /// The constant of `Level`.
     pub(crate) level: &'static str,
     pub(crate) outcome_rule: OutcomeRule,
+    /// The variant of the runtime's `ErrorLog`.
     pub(crate) error_log: &'static str,
     pub(crate) objective: Option<Objective>,
     pub(crate) shape: Shape,
@@ -94,9 +98,13 @@ impl Spec {
             stream_macro: resolve_stream_macro(&function.signature.output),
             body_type: resolve_body_type(&function.signature),
             judged: resolve_judged_type(&function.signature.output),
-            diverges: matches!(&function.signature.output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_))),
+            diverges: returns_never(&function.signature.output),
         }
     }
+}
+
+fn returns_never(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, declared) if matches!(**declared, Type::Never(_)))
 }
 
 fn resolve_runtime(options: &Options) -> TokenStream {
@@ -149,14 +157,14 @@ fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
 
 /// Refuses a shorthand field that is not a parameter. `tracing::instrument` takes such a field for one that is empty at first.
 fn check_shorthand_fields(fields: &[Field], signature: &Signature, errors: &Diagnostics) {
-    let Some(arguments) = parameter_names(signature) else { return };
+    let Some(parameters) = parameter_names(signature) else { return };
     for field in fields {
         let Some(variable) = field.shorthand_variable() else { continue };
         // If a constant or a receiver does not exist, the compiler reports it.
-        let is_argument = variable.starts_with(char::is_uppercase)
+        let exists = variable.starts_with(char::is_uppercase)
             || ["self", "super", "crate"].contains(&variable)
-            || arguments.iter().any(|argument| argument == variable);
-        if !is_argument {
+            || parameters.iter().any(|parameter| parameter == variable);
+        if !exists {
             errors.error(
                 &field.name_tokens,
                 format_args!(
@@ -245,13 +253,14 @@ fn resolve_judged_type(output: &ReturnType) -> JudgedType {
 }
 
 fn infer_opaque_parts(mut declared: Type) -> Type {
-    visit_mut::VisitMut::visit_type_mut(&mut InferOpaque, &mut declared);
+    InferOpaque.visit_type_mut(&mut declared);
     declared
 }
 
 /// Replaces each `impl Trait` by `_`.
 struct InferOpaque;
-impl visit_mut::VisitMut for InferOpaque {
+
+impl VisitMut for InferOpaque {
     fn visit_type_mut(&mut self, part: &mut Type) {
         if matches!(part, Type::ImplTrait(_)) {
             *part = syn::parse_quote!(_);

@@ -1,4 +1,4 @@
-//! Emits what a body needs to own its parameters as the function does: whole, and dropped in the same order.
+//! Lets an emitted body own its parameters as the function does: whole, and dropped in the same order.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
@@ -11,10 +11,10 @@ use crate::parse::function::Function;
 
 /// Emits a mention of each parameter at the start of the body, the last one first.
 ///
-/// A closure captures the fields that its body uses, which may drop less of a value than the function does, or be `Send` where the
-/// value is not. It drops them in the order of their first mention, where a function drops its parameters last to first. A mention
-/// captures the whole value in the right order. References and primitives need none. A parameter that the body does not use gets
-/// none, so that the compiler still reports it as unused, which it never does for `self`.
+/// A closure captures only the fields that its body uses, which may not be `Send` although the value is. It drops them in the order
+/// of their first mention, while a function drops its parameters last to first. A mention captures the whole value, in the right
+/// order. References and primitives need none. A parameter that the body does not use gets none, so that the compiler still reports
+/// it as unused, which it never does for `self`.
 pub(crate) fn emit_captures(function: &Function, runtime: &TokenStream) -> TokenStream {
     find_owned_receiver(&function.signature)
         .into_iter()

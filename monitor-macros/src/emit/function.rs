@@ -67,7 +67,7 @@ fn emit_sync_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> To
         }
     };
     let closure = emit_body_closure(spec, function, body_type.as_ref(), rebound);
-    // Lints about closures are not for the user, who wrote none.
+    // The user wrote no closure, so lints about closures would be noise.
     let allow = quote!(#[allow(clippy::closure_returning_async_block, clippy::result_large_err)]);
     let tail = emit_tail_expression(spec, &call);
     emit_after_entry(

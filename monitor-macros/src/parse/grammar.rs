@@ -51,7 +51,7 @@ const GRAMMAR: &[Row] = &[
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];
 
-/// Arguments of other crates' attributes, such as `tracing::instrument`, and what to write instead.
+/// Arguments of other crates' attributes, such as `tracing::instrument`, with advice on each.
 const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
     (&["name"], "did you mean `id`?"),
     (&["properties", "variables", "labels"], "did you mean `fields`?"),

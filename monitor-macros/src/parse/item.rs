@@ -8,7 +8,7 @@ use super::function::Function;
 use super::impl_block::ImplBlock;
 use super::keyword::{find_gen_fn_error, is_keyword, is_qualifier};
 
-/// An item as written, by what the attribute does with it.
+/// An item as written, by the way it is expanded.
 pub(crate) enum Item {
     Function(Box<Function>),
     Impl(Box<ImplBlock>),

@@ -1,6 +1,6 @@
 //! Reads an attribute's arguments and its item as written.
 //!
-//! Nothing here knows how a function is tracked: a wrong argument is noted at its token, and what cannot be parsed is kept as
+//! Nothing here knows how a function is tracked. A wrong argument is noted at its token. An item that does not parse is kept as
 //! tokens, so that it can be given back.
 
 mod arguments;

@@ -12,9 +12,11 @@ pub(crate) struct Options {
     pub(crate) id: Slot<Id>,
     pub(crate) operation: Slot<LitStr>,
     pub(crate) fields: Slot<Vec<Field>>,
+    /// The constant of `Level`, such as `INFO`.
     pub(crate) level: Slot<&'static str>,
     pub(crate) error_if: Slot<Expr>,
     pub(crate) ok_if: Slot<Expr>,
+    /// The variant of the runtime's `ErrorLog`.
     pub(crate) log_errors: Slot<&'static str>,
     pub(crate) objective: Slot<Objective>,
     pub(crate) stream: Slot<()>,
