@@ -1,6 +1,6 @@
-//! What lints say of these functions, each of which is compiled with its attribute and without: the same, line by line.
+//! Lints report the same on each line of these functions, with their attributes and without.
 //!
-//! A line that loses or gets a report all the same is marked as such, and the guide names the lint.
+//! The exceptions are marked by `lost` or `added`, and the guide names their lints.
 
 #![warn(clippy::pedantic, clippy::nursery)]
 #![warn(

@@ -1,4 +1,4 @@
-//! `objective(…)` in each of its forms, with names around it that it must not stumble over.
+//! Every form of `objective(…)`, in scopes that shadow the names it uses.
 #![deny(warnings)]
 #![no_implicit_prelude]
 

@@ -1,4 +1,4 @@
-//! `track_query` with and without its operation.
+//! `track_query` with and without `operation`.
 #![deny(warnings)]
 
 use monitor_runtime::track_query;

@@ -1,4 +1,4 @@
-//! `track_skill` on impl blocks, with names around it that it must not stumble over.
+//! `track_skill` on impl blocks, in scopes that shadow the names it uses.
 #![deny(warnings)]
 #![no_implicit_prelude]
 

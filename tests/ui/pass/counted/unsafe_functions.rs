@@ -1,4 +1,4 @@
-//! Functions that are unsafe or foreign, called, with their counts read back; here, as the workspace forbids unsafe code.
+//! Unsafe and `extern` functions count their calls. They are here since the workspace forbids unsafe code.
 #![deny(warnings)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -69,7 +69,7 @@ unsafe extern "C" {
     fn linked(number: u8) -> u8;
 }
 
-/// A pointer that is sent between threads as a whole only.
+/// A pointer that is `Send` only as a whole, not by its field.
 struct Pointer(*const u8);
 
 /// # Safety
