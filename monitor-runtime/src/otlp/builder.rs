@@ -1,4 +1,4 @@
-//! From settings to a running export.
+//! Builds and starts the export.
 
 use std::env;
 use std::sync::{Arc, Once};
@@ -20,13 +20,12 @@ use super::worker::{start_metrics, start_traces};
 use crate::call::observer;
 use crate::exposition::scrape_registry::Exposed;
 
-/// How long the end of a process waits for the collector.
+/// Maximum time that a flush, or the end of the process, waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How a process exports traces and metrics: settings, ended by [`start`](Self::start).
+/// The settings of a process's export of traces and metrics, finished by [`start`](Self::start).
 ///
-/// The variables of OpenTelemetry win over what the code says, so that an operator has the last word; the
-/// [module](super) lists them.
+/// The variables of OpenTelemetry override the code, so that the operator decides; the [module](super) lists them.
 ///
 /// ```no_run
 /// use monitor_runtime::logging::Logging;
@@ -47,42 +46,42 @@ pub struct Otlp {
 }
 
 impl Otlp {
-    /// Starts from the defaults: to `http://localhost:4318`, metrics every 60 s, spans within 5 s.
+    /// Returns the defaults: endpoint `http://localhost:4318`, metrics every 60 s, spans within 5 s.
     pub fn builder() -> Self {
         Self { service: None, given: Given::default(), registry: None }
     }
 
-    /// Sets the resource's `service.name` and `service.version`, when `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` do
-    /// not.
+    /// Sets the resource's `service.name` and `service.version`. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override them.
     pub fn service(self, name: impl Into<String>, version: impl Into<String>) -> Self {
         Self { service: Some((name.into(), version.into())), ..self }
     }
 
-    /// Sets the collector's address, when `OTEL_EXPORTER_OTLP_ENDPOINT` and its likes do not: `http`, a host, a port and a path
-    /// below which `/v1/traces` and `/v1/metrics` are.
+    /// Sets the collector's address: `http`, a host, a port and a path, to which `/v1/traces` and `/v1/metrics` are appended.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
     pub fn endpoint(self, url: impl Into<String>) -> Self {
         Self { given: Given { endpoint: Some(url.into()), ..self.given }, ..self }
     }
 
-    /// Sets how long one request to the collector may take, when `OTEL_EXPORTER_OTLP_TIMEOUT` does not; 10 s when neither does.
+    /// Sets the timeout of one request to the collector, 10 s by default. `OTEL_EXPORTER_OTLP_TIMEOUT` overrides it.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { given: Given { timeout: Some(timeout), ..self.given }, ..self }
     }
 
-    /// Sets the registry whose metrics are exported, for a process that gave one to
-    /// [`MonitorBuilder::registry`](crate::MonitorBuilder::registry); [`metrics::registry`](crate::metrics::registry) when not set.
+    /// Sets the registry to export, [`metrics::registry`](crate::metrics::registry) by default. Use it in a process that passes a
+    /// registry to [`MonitorBuilder::registry`](crate::MonitorBuilder::registry).
     pub fn registry(self, registry: Registry) -> Self {
         Self { registry: Some(registry), ..self }
     }
 
-    /// Starts a thread for each signal. Metrics are exported from now on, spans once the guard's
-    /// [`layer`](OtlpGuard::layer) is part of the process's `tracing` subscriber.
+    /// Starts a thread for each signal.
     ///
-    /// No answer of the collector is waited for: one that is down is said in the log, and counted.
+    /// Metrics are exported from now on, and spans once the guard's [`layer`](OtlpGuard::layer) is part of the process's `tracing`
+    /// subscriber. It does not wait for the collector: an unreachable one is logged and counted later.
     ///
     /// # Errors
     ///
-    /// [`OtlpError`] names the variable that has a bad value, and says what is accepted.
+    /// Returns an [`OtlpError`] if a variable or a setting is invalid, or if a thread cannot be started. It names the variable and
+    /// the accepted values.
     pub fn start(self) -> Result<OtlpGuard, OtlpError> {
         self.start_with(&|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
@@ -108,16 +107,16 @@ impl Otlp {
     }
 }
 
-/// Has spans completed as calls and requests end, from the first export of the process on.
+/// Makes calls and requests complete their spans when they end, from the first export of the process on.
 fn observe() {
     static OBSERVE: Once = Once::new();
     OBSERVE.call_once(|| observer::install(&SpanCompletion));
 }
 
-/// Keeps what is recorded at the end of a process from being lost: dropping it sends what waits, and ends the export.
+/// Ends the export when it is dropped, after sending all queued data.
 ///
-/// Hold it for as long as the process runs, in `main` as a rule, outside of what is to be exported. Dropping it, like
-/// [`flush`](Self::flush), blocks the thread for five seconds at most, whatever the collector does.
+/// Hold it for as long as the process runs, usually in `main`, outside of all exported spans. Dropping it, like
+/// [`flush`](Self::flush), blocks the thread for at most five seconds, whatever the collector does.
 #[derive(Debug)]
 #[must_use = "dropped at once, it ends the export at once"]
 pub struct OtlpGuard {
@@ -127,10 +126,10 @@ pub struct OtlpGuard {
 }
 
 impl OtlpGuard {
-    /// Gives the layer that makes spans into OpenTelemetry's, to put onto a `tracing-subscriber` registry beside others.
+    /// Returns the layer that exports spans, to add to a `tracing-subscriber` registry beside other layers.
     /// [`Logging::traces`](crate::logging::Logging::traces) does that for the process's own logging.
     ///
-    /// Spans of the level `info` or more severe are exported, whatever other layers take.
+    /// Spans of the level `info` or more severe are exported, whatever the filters of other layers.
     ///
     /// ```no_run
     /// use monitor_runtime::{logging::Logging, otlp::Otlp};
@@ -155,8 +154,9 @@ impl OtlpGuard {
         self.layer.clone()
     }
 
-    /// Sends what has been recorded before the call, and says whether that came to an end within five seconds. What the
-    /// collector refused has come to its end as well; it counts as dropped.
+    /// Sends everything recorded before the call, and returns whether that finished within five seconds.
+    ///
+    /// Data that the collector refused counts as finished, and as dropped.
     pub fn flush(&self) -> bool {
         let until = Instant::now() + PATIENCE;
         let asked: Vec<_> = self.controls().map(|control| (control, control.ask())).collect();

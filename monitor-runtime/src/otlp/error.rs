@@ -1,39 +1,39 @@
-//! Why the export did not start.
+//! The error of a start of the export.
 
 use std::io;
 
 use crate::error_chain::debug_as_text;
 
-/// Why nothing is exported. Nothing has been started then.
+/// The reason why the export did not start. Nothing has been started then.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
-    /// A variable has a value that cannot be used.
+    /// A variable has an invalid value.
     #[error("{variable} is `{value}`; expected {expected}")]
     Setting {
         /// The variable, or the builder's method that was given the value.
         variable: String,
-        /// What it was set to.
+        /// Its value.
         value: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: &'static str,
     },
-    /// A list of `key=value` cannot be read. What it says is not repeated: headers hold secrets.
+    /// A list of `key=value` cannot be parsed. The error does not repeat its text, since headers hold secrets.
     #[error(
         "{variable} cannot be read: {wrong}; expected `key=value`, with commas between several, percent-encoded"
     )]
     Pairs {
         /// The variable.
         variable: String,
-        /// Which member of the list is wrong, and why.
+        /// The invalid member of the list, and the reason.
         wrong: String,
     },
-    /// The operating system gave no thread to export on.
+    /// The operating system could not start the exporting thread.
     #[error("the thread that exports {signal} could not be started")]
     Thread {
         /// `traces` or `metrics`.
         signal: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

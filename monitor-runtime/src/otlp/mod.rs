@@ -1,4 +1,4 @@
-//! Traces and metrics for a collector of OpenTelemetry's, pushed by OTLP over HTTP.
+//! Pushes traces and metrics to an OpenTelemetry collector, by OTLP over HTTP.
 //!
 //! ```no_run
 //! use monitor_runtime::logging::Logging;
@@ -11,20 +11,21 @@
 //! # }
 //! ```
 //!
-//! * Every tracked call, every request and every other span of the level `info` or more severe becomes a span of
-//!   OpenTelemetry's, named by its semantic conventions 1.41.0; log lines inside carry its `trace_id` and `span_id`.
+//! * Every tracked call, every request and every other span of the level `info` or more severe becomes an OpenTelemetry span,
+//!   named by the semantic conventions 1.41.0. Log lines inside it carry its `trace_id` and `span_id`.
 //! * Every metric of the registry is pushed as `/health/metrics` shows it: cumulative, under the same names and labels.
-//! * Each signal is sent by a thread of its own. What records waits for nothing: spans go into a bounded queue, and what finds no
-//!   room there, or does not reach the collector, is counted in `otlp_dropped_total`. `otlp_exports_total` counts requests.
+//! * Each signal is sent by its own thread. Application threads never wait for it: spans go into a bounded queue, and are dropped
+//!   if it is full. `otlp_dropped_total` counts dropped items and items that do not reach the collector. `otlp_exports_total`
+//!   counts requests.
 //!
-//! A batch that a collector does not take for now (no answer, 429, 502, 503, 504) is sent again, after the time that the collector
-//! names in `Retry-After`, else after pauses that double from a second on.
+//! A batch is retried if the collector is temporarily unavailable (no answer, 429, 502, 503, 504): after the time in `Retry-After`,
+//! else with exponential backoff that doubles from one second, with jitter.
 //!
 //! # Variables
 //!
-//! A variable that is empty counts as unset. One that cannot be used is an error of [`Otlp::start`].
+//! An empty variable counts as unset. An invalid value is an error of [`Otlp::start`].
 //!
-//! | variable | default | what it sets |
+//! | variable | default | meaning |
 //! | --- | --- | --- |
 //! | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |
 //! | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `otlp` | `none` turns the signal off |
@@ -46,7 +47,7 @@
 //! | `OTEL_METRIC_EXPORT_TIMEOUT` | 30000 | milliseconds after which a push of the metrics is given up |
 //!
 //! Each `OTEL_EXPORTER_OTLP_…` of the table but the last has variants for one signal, `OTEL_EXPORTER_OTLP_TRACES_…` and
-//! `OTEL_EXPORTER_OTLP_METRICS_…`, which win. An endpoint for one signal is used as it stands.
+//! `OTEL_EXPORTER_OTLP_METRICS_…`, which win. An endpoint for one signal is used unchanged.
 
 mod answer;
 mod attributes;
