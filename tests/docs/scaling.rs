@@ -40,7 +40,7 @@ fn series(label: &str) -> usize {
 #[test]
 fn scaling_counts_the_series_of_an_agent_and_of_a_query_as_they_are() {
     let text = Page::open(PAGE);
-    let rows = text.table("what");
+    let rows = text.table("item");
     let says = |what: &str, words: &str| {
         let row = rows.iter().find(|row| row[0].starts_with(what)).unwrap();
         assert!(row[1].contains(words), "{what}: {words} is not in {}", row[1]);
