@@ -1,7 +1,7 @@
-//! The main paths, each by itself and a known number of times, for a tool that counts instructions.
+//! Runs each main path by itself a known number of times, for a tool that counts instructions.
 //!
-//! `cargo xtask instructions` runs it under callgrind, which counts what [`measured_path`] does on its thread, and compares
-//! with `benches/instructions.txt`.
+//! `cargo xtask instructions` runs it under callgrind, which counts the instructions of [`measured_path`] on its thread, and
+//! compares them with `benches/instructions.txt`.
 
 use std::env;
 use std::error::Error;
@@ -43,7 +43,7 @@ const PATHS: [Path; 8] = [
     path("request_in_full", true, 1_000, |times| request(times, HttpLayer::new())),
 ];
 
-/// Prints the names of the paths; or runs the one that is named, and prints how often it did.
+/// Prints the names of the paths; or runs the named path, and prints the number of repetitions.
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(name) = env::args().nth(1).filter(|argument| argument != "--bench") else {
         for Path { name, .. } in PATHS {
@@ -60,13 +60,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs the path a hundred times to have everything in place, and then as often as it is counted.
+/// Runs the path a hundred times to warm up, and then the counted number of times.
 fn repeat(times: u32, mut path: impl FnMut()) {
     (0..100).for_each(|_| path());
     measured_path(times, path);
 }
 
-/// Where counting begins and ends: callgrind knows it by its name.
+/// Start and end of the counting: callgrind finds it by its name.
 #[inline(never)]
 fn measured_path(times: u32, mut path: impl FnMut()) {
     for _ in 0..times {
@@ -87,7 +87,7 @@ fn dynamic(agent: &str, input: u64) -> Result<u64, io::Error> {
     Ok(black_box(input))
 }
 
-/// It awaits, since the attribute leaves a body that never does in its place, as that of a synchronous function.
+/// It awaits, since the attribute treats a body that never awaits like that of a synchronous function.
 #[track_agent("instructions::asynchronous")]
 async fn asynchronous(input: u64) -> Result<u64, io::Error> {
     Ok(std::future::ready(black_box(input)).await)

@@ -1,4 +1,4 @@
-//! The parts that a tracked call, a log line and a scrape are made of, each alone.
+//! Times the parts of a tracked call, a log line and a scrape, each alone.
 //!
 //! ```sh
 //! cargo bench -p monitor-benches --bench parts             # all
@@ -86,8 +86,7 @@ mod calls {
     }
 }
 
-/// What differs between two of them is what their texts take: 64 bytes each, one that needs no escaping, one that needs
-/// nothing else.
+/// The two benches of texts differ only in their 64 bytes: none needs escaping, or all do.
 mod lines {
     use super::Bencher;
 

@@ -1,4 +1,4 @@
-//! A client for measurements.
+//! An HTTP client for measurements.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ impl Client {
         Ok(Self { stream, answer: Vec::new(), chunk: vec![0; 64 * 1024].into() })
     }
 
-    /// Asks for a path; gives the body of a 200, any other answer is an error.
+    /// Requests a path, and returns the body of a 200; any other answer is an error.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<&[u8]> {
         self.stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes())?;
         self.answer.clear();

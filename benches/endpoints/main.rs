@@ -3,13 +3,12 @@
 //! ```sh
 //! cargo bench -p monitor-endpoints-bench --bench endpoints              # prints the table
 //! cargo bench -p monitor-endpoints-bench --bench endpoints -- --quick   # a tenth of the requests
-//! cargo bench -p monitor-endpoints-bench --bench endpoints -- --check   # and fails when a target is missed
+//! cargo bench -p monitor-endpoints-bench --bench endpoints -- --check   # and fails if a target is missed
 //! ```
 //!
-//! A request is measured from the first byte written to the last byte read, on one kept connection, one after the
-//! other, against a service with a database check, a disk check and a thousand agents that have run. After that,
-//! ten thousand readiness probes at once are measured without a socket, beside a check that passes and beside one that sleeps
-//! an hour.
+//! The service has a database check, a disk check and a thousand agents that have run. Requests run one after the other on one
+//! kept connection, each timed from the first byte written to the last byte read. Then ten thousand concurrent readiness probes
+//! are timed without a socket, once with a check that passes and once with a check that sleeps for an hour.
 
 mod client;
 mod ready;
@@ -36,7 +35,7 @@ use ready::is_ready;
 const AGENTS: usize = 1_000;
 const PROBES: usize = 10_000;
 
-/// Each endpoint and the most that 95 of 100 requests to it may take.
+/// Each endpoint, and the target of its p95.
 const ENDPOINTS: [(&str, Option<Duration>); 4] = [
     ("/health/live", Some(Duration::from_millis(10))),
     ("/health/ready", Some(Duration::from_millis(100))),
@@ -78,7 +77,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if missed && must_meet { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Measures the admin listener's liveness while no worker of the application has time for anything.
+/// Measures the admin listener's liveness while all workers of the application are busy.
 fn measure_beside_busy_workers(
     runtime: &Runtime,
     admin: SocketAddr,
@@ -99,7 +98,7 @@ fn measure_beside_busy_workers(
     Ok(latencies?.print("live, all busy", target))
 }
 
-/// Starts the service on free ports, every agent having run once: its own, and the admin listener's.
+/// Starts the service and its admin listener on free ports, after every agent has run once.
 async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     let pool = SqlitePool::connect("sqlite::memory:").await?;
     let monitor = Monitor::builder()
@@ -121,9 +120,8 @@ async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     Ok((address, admin))
 }
 
-/// The latencies of probes that arrive at once, while the one check passes again and again or, having passed once, naps.
-/// A probe's begins when its task first runs: that tasks wait for a worker is the burst's doing, and the same with any
-/// answer.
+/// The latencies of concurrent probes, while the check passes repeatedly, or sleeps after it has passed once. A latency starts when
+/// the probe's task first runs: the wait for a worker comes from the burst, and is the same for any answer.
 async fn storm(nap: Duration) -> Result<Latencies, Box<dyn Error>> {
     let (runs, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&runs);
@@ -173,7 +171,7 @@ fn agent_id(number: usize) -> String {
     format!("agent-{number:04}")
 }
 
-/// A scrape that left agents out would be measured as a fast one.
+/// Checks that no scrape omits agents, since it would be measured as a fast one.
 fn expect_every_agent(scrape: &str) -> Result<(), Box<dyn Error>> {
     for agent in (0..AGENTS).map(agent_id) {
         let series = format!("agent_executions_total{{agent_id=\"{agent}\",status=\"success\"}} 1\n");
@@ -202,12 +200,12 @@ impl Latencies {
         Ok(Self(latencies))
     }
 
-    /// The latency that so many of 100 requests did not exceed.
+    /// The given percentile of the latencies.
     fn percentile(&self, percent: usize) -> Duration {
         self.0[(self.0.len() * percent).div_ceil(100) - 1]
     }
 
-    /// Prints the endpoint's line; says whether it missed its target.
+    /// Prints the endpoint's line, and returns whether it missed its target.
     fn print(&self, path: &str, target: Option<Duration>) -> bool {
         let [p50, p95, p99] = [50, 95, 99].map(|percent| self.percentile(percent));
         let missed = target.is_some_and(|target| p95 >= target);

@@ -1,17 +1,17 @@
-//! Waiting for a service to be ready.
+//! Waits for a service to be ready.
 
 use std::time::{Duration, Instant};
 
 use monitor_runtime::Monitor;
 
-/// Enough for a busy machine.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Ends once every check has passed for the first time.
+/// Returns once every check has passed for the first time.
 ///
 /// # Panics
 ///
-/// When that takes longer than a minute, with what readiness says.
+/// Panics if that takes longer than a minute, with the answer of readiness.
 pub(crate) async fn is_ready(monitor: &Monitor) {
     let start = Instant::now();
     loop {

@@ -1,11 +1,11 @@
-//! What a process with many series takes: memory a series, and the time and size of a scrape.
+//! The cost of many series in a process: memory per series, and the time and size of a scrape.
 //!
 //! ```sh
 //! cargo bench -p monitor-endpoints-bench --bench scaling
 //! ```
 //!
-//! Each size is measured in a process of its own, as series stay for the life of a process. They are of agents that have
-//! succeeded and failed on two threads: 43 lines of a scrape an agent.
+//! Each size is measured in its own process, as series stay for the life of a process. The series belong to agents that have
+//! succeeded and failed on two threads: 43 lines of a scrape for each agent.
 
 use std::env;
 use std::error::Error;
@@ -18,12 +18,12 @@ use monitor_runtime::{Monitor, metrics, track_agent};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
-/// Four counters, a gauge, and of two outcomes a histogram of 17 buckets, a sum and a count.
+/// Four counters, a gauge, and for two outcomes a histogram of 17 buckets, a sum and a count.
 const SERIES_OF_AN_AGENT: usize = 4 + 1 + 2 * (17 + 2);
 
 const SCRAPES: usize = 50;
 
-/// Calls of each agent on each thread, so that no cell is measured that was never written.
+/// Calls of each agent on each thread, so that every measured cell has been written.
 const CALLS: usize = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -84,7 +84,7 @@ fn scrape(monitor: &Monitor) -> Duration {
     start.elapsed()
 }
 
-/// From two threads at once, which is what a stripe a thread is for.
+/// Calls from two threads at once, so that each uses its own stripe.
 fn call_all(agents: std::ops::Range<usize>) {
     let call = || {
         for agent in agents.clone() {

@@ -1,15 +1,15 @@
-//! The memory of a service under load, for ten minutes.
+//! Measures the memory of a service under load, for ten minutes.
 //!
 //! ```sh
 //! cargo bench -p monitor-endpoints-bench --bench soak                   # ten minutes
 //! cargo bench -p monitor-endpoints-bench --bench soak -- --quick        # ten seconds
 //! cargo bench -p monitor-endpoints-bench --bench soak -- --seconds 60
-//! cargo bench -p monitor-endpoints-bench --bench soak -- --check        # and fails when it grows
+//! cargo bench -p monitor-endpoints-bench --bench soak -- --check        # and fails if it grows
 //! ```
 //!
-//! The service answers questions by an agent with a skill, in every way a call can end, and logs each; it is probed and
-//! scraped meanwhile. After a tenth of the time, in which buffers find their size, its resident memory is read four times a
-//! second. What it grew by is the median of the last quarter of the readings less that of the first.
+//! The service answers questions by an agent with a skill, with every outcome, and logs each; it is probed and scraped meanwhile.
+//! After a tenth of the time, in which buffers reach their size, its resident memory is read four times a second. Its growth is the
+//! median of the last quarter of the readings minus that of the first.
 
 mod client;
 mod ready;
@@ -35,16 +35,16 @@ use tokio::net::TcpListener;
 use client::Client;
 use ready::is_ready;
 
-/// Clients that ask, each over a connection of its own.
+/// Number of clients, each with its own connection.
 const CLIENTS: usize = 4;
 
-/// Between two questions of one client: enough to load the service, and to leave the machine to others.
+/// Pause between two questions of one client: short enough to load the service, and long enough to leave the machine to others.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// Between two probes and scrapes.
+/// Pause between two probes and scrapes.
 const WATCH: Duration = Duration::from_millis(250);
 
-/// What it may grow by: a part in fifty, or a megabyte where that is more.
+/// Maximum growth: a fiftieth, or a megabyte if that is more.
 const PARTS: u64 = 50;
 const LEAST_KB: u64 = 1_024;
 
@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if must_meet && !is_flat { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Starts the service on free ports: its own, and the admin listener's.
+/// Starts the service and its admin listener on free ports.
 async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     let pool = SqlitePool::connect("sqlite::memory:").await?;
     let monitor = Monitor::builder()
@@ -92,7 +92,7 @@ async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     Ok((address, admin))
 }
 
-/// Of ten questions one is an error inside and one is given up half-way; each is answered.
+/// Of ten questions, one is an error inside and one is cancelled half-way; each is answered.
 async fn ask(Path(number): Path<u64>) -> Result<String, StatusCode> {
     let agent = format!("agent-{:02}", number % 50);
     match number % 10 {
@@ -119,7 +119,7 @@ async fn search(number: u64) -> io::Result<u64> {
     }
 }
 
-/// What was seen of the service.
+/// The observations of the service.
 struct Soak {
     /// Resident kilobytes, in the order of their reading.
     readings: Vec<u64>,
@@ -149,7 +149,7 @@ impl Soak {
         Ok(Self { readings, requests: requests.into_inner() })
     }
 
-    /// Prints what was seen; says whether the memory was flat.
+    /// Prints the observations, and returns whether the memory was flat.
     fn print(&self, seconds: u64) -> bool {
         let quarter = self.readings.len() / 4;
         let [first, last] =

@@ -1,4 +1,4 @@
-//! Benchmarks of `monitor-runtime`; see `benches/`. Here is what several of them share.
+//! Benchmarks of `monitor-runtime`; see `benches/`. This library has the parts that several of them share.
 
 pub mod compile_time;
 pub mod memory;

@@ -1,10 +1,10 @@
-//! The figures that are promised, and how far each may go.
+//! The promised figures, each with its bar.
 
 use std::fmt;
 
 use Bar::{AtLeast, AtMost};
 
-/// On which side of its bar a figure has to stay.
+/// A bar, and the side of it on which the figure has to stay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
     AtLeast(f64),

@@ -1,43 +1,43 @@
-//! Contenders timed in turn, round after round, so that whatever else the machine does meets all of them alike.
+//! Times contenders in turn, round after round, so that disturbances of the machine affect all of them alike.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long a contender's turn takes: short enough that most turns pass undisturbed, and alike for all in a race, so that
-/// none is disturbed more often than another.
+/// Length of a contender's turn: short enough that most turns are undisturbed, and equal for all in a race, so that all are
+/// disturbed equally often.
 const TURN: Duration = Duration::from_micros(100);
 
-/// Something that is timed: `run` does it so many times and says how long that took.
+/// Something to time: `run` repeats it the given number of times and returns the time.
 pub(crate) struct Contender<'c> {
     name: &'static str,
     run: Box<dyn FnMut(u64) -> Duration + 'c>,
     turn: Duration,
-    /// How often it is done in a turn; 0 before it is known how long it takes.
+    /// Number of repetitions in a turn; 0 until calibrated.
     batch: u64,
 }
 
 impl<'c> Contender<'c> {
-    /// A contender whose call is given the number of the repetition.
+    /// A contender whose call takes the number of the repetition.
     pub(crate) fn new<R>(name: &'static str, mut call: impl FnMut(u64) -> R + 'c) -> Self {
         Self::timed(name, move |times| time(times, &mut call))
     }
 
-    /// A contender that takes its own time.
+    /// A contender that measures its own time.
     pub(crate) fn timed(name: &'static str, run: impl FnMut(u64) -> Duration + 'c) -> Self {
         Self { name, run: Box::new(run), turn: TURN, batch: 0 }
     }
 
-    /// Sets how long its turn takes.
+    /// Sets the length of its turn.
     pub(crate) fn turn(self, turn: Duration) -> Self {
         Self { turn, ..self }
     }
 
-    /// Sets how often it is done in a turn, instead of as often as fits.
+    /// Sets the number of repetitions in a turn, instead of as many as fit.
     pub(crate) fn batch(self, batch: u64) -> Self {
         Self { batch, ..self }
     }
 
-    /// Finds the batch that fills a turn. The least of three tries counts, after the first call, which sets things up.
+    /// Finds the number of repetitions that fills a turn, by the shortest of three tries after a first call for the set-up.
     fn calibrate(&mut self) {
         (self.run)(8);
         if self.batch == 0 {
@@ -53,7 +53,7 @@ impl<'c> Contender<'c> {
     }
 }
 
-/// How long so many calls take.
+/// The time of the given number of calls.
 #[inline]
 pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
     // What ran before has filled caches and branch predictors with its own.
@@ -67,7 +67,7 @@ pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
     start.elapsed()
 }
 
-/// The same of calls that are awaited.
+/// The same for awaited calls.
 pub(crate) async fn time_async<R>(times: u64, mut call: impl AsyncFnMut() -> R) -> Duration {
     for _ in 0..times / 8 {
         black_box(call().await);
@@ -96,12 +96,12 @@ pub(crate) fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
     Race::new(columns)
 }
 
-/// What a race measured.
+/// The measurements of a race.
 ///
-/// What disturbs a turn (other programs, the other half of a core, the host of a virtual machine) only ever adds to it, and
-/// adds more to some contenders than to others. So costs are taken from the quietest tenth of the rounds: those in which
-/// the contenders together were least above their best. They are medians of these rounds, so that all contenders were
-/// measured in the same moments and none by a lucky turn.
+/// Disturbances of a turn (other programs, the other half of a core, the host of a virtual machine) only ever add to it, and add
+/// more to some contenders than to others. Costs are therefore taken from the quietest tenth of the rounds: those in which the
+/// contenders together were least above their best. They are medians of these rounds, so all contenders were measured in the same
+/// moments, and none by a lucky turn.
 pub(crate) struct Race {
     columns: Vec<(&'static str, Column)>,
     quiet_rounds: Vec<usize>,
@@ -121,8 +121,7 @@ impl Race {
         Self { columns, quiet_rounds }
     }
 
-    /// Takes costs from all rounds: threads that are in each other's way are what is measured, and in the quietest rounds
-    /// they were not.
+    /// Takes costs from all rounds. Contention of threads is the subject of the race, and the quietest rounds had none.
     pub(crate) fn contended(self) -> Self {
         Self { quiet_rounds: (0..self.rounds()).collect(), ..self }
     }
@@ -139,19 +138,19 @@ impl Race {
     ///
     /// # Panics
     ///
-    /// When no contender has that name.
+    /// Panics if no contender has that name.
     pub(crate) fn of(&self, name: &str) -> &Column {
         let found = self.columns.iter().find(|(known, _)| *known == name);
         &found.unwrap_or_else(|| panic!("no contender is called {name}")).1
     }
 
-    /// What a contender costs, in nanoseconds.
+    /// The cost of a contender, in nanoseconds.
     pub(crate) fn cost(&self, name: &str) -> f64 {
         let column = &self.of(name).0;
         Column(self.quiet_rounds.iter().map(|&round| column[round]).collect()).percentile(50)
     }
 
-    /// What one costs beyond the other.
+    /// The cost of one beyond the other.
     pub(crate) fn net(&self, name: &str, base: &str) -> f64 {
         self.cost(name) - self.cost(base)
     }
@@ -161,7 +160,7 @@ impl Race {
 pub(crate) struct Column(Vec<f64>);
 
 impl Column {
-    /// The figure that so many of 100 rounds did not exceed; the least one for 0.
+    /// The given percentile of the rounds; the minimum for 0.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);

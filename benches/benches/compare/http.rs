@@ -1,4 +1,4 @@
-//! What the request layer adds to a request: the same router with and without it, asked by `oneshot`.
+//! The cost that the request layer adds: the same router with and without it, called by `oneshot`.
 
 use std::error::Error;
 use std::io;
@@ -63,7 +63,7 @@ fn app() -> Router {
     Router::new().route("/agents/{id}", get(async || "planner"))
 }
 
-/// A router as `axum::serve` makes it: one asked as it is would put its layers round a route anew for each request.
+/// Builds the router as `axum::serve` does. Without `with_state` it would wrap a route in its layers anew for each request.
 fn served(app: Router) -> Router {
     app.with_state(())
 }
@@ -75,7 +75,7 @@ fn as_it_is(body: Body) -> Passed {
     body.map_err(|error| error)
 }
 
-/// A request's id and context count only where log lines are written, so that is how the layer in full is measured.
+/// A request's id and context matter only if log lines are written, so the full layer is measured with them.
 pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
     if member != "full" {
         return Err(format!("unknown contender {member}").into());

@@ -19,7 +19,7 @@ use crate::sections::Effort;
 
 const CONNECTIONS: usize = 8;
 
-/// Requests in a turn: enough to be worth a switch from one server to the other.
+/// Requests in a turn: enough to outweigh the switch from one server to the other.
 const REQUESTS: u64 = 32 * CONNECTIONS as u64;
 
 pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
@@ -47,7 +47,7 @@ fn bare() -> Router {
     Router::new().route("/health/live", get(async move || (headers, r#"{"status":"alive"}"#)))
 }
 
-/// Starts a server on a thread and a runtime of its own, for as long as the process lives.
+/// Starts a server on its own thread and runtime, for the life of the process.
 fn start<F>(serve: F) -> Result<SocketAddr, Box<dyn Error>>
 where
     F: AsyncFnOnce(TcpListener) -> io::Result<()> + Send + 'static,
@@ -62,7 +62,7 @@ where
 /// Kept connections to one server.
 struct Client {
     connections: Vec<TcpStream>,
-    /// One answer, of which the date alone changes.
+    /// One answer; only its date changes.
     answer: Vec<u8>,
     shape: String,
 }
@@ -80,7 +80,7 @@ impl Client {
         Ok(Self { connections, answer, shape })
     }
 
-    /// How long so many requests take, one on each connection at a time.
+    /// The time of the given number of requests, one on each connection at a time.
     fn time(&mut self, requests: u64) -> Duration {
         let start = Instant::now();
         for _ in 0..requests / CONNECTIONS as u64 {

@@ -1,4 +1,4 @@
-//! What a tracked call costs when its span is listened to, while nothing is logged inside.
+//! The cost of a tracked call with a listener to its span, while nothing is logged inside.
 
 use std::error::Error;
 use std::io;
@@ -15,7 +15,7 @@ use crate::report::{Figures, print};
 use crate::sections::Effort;
 use crate::subscribers;
 
-/// How many calls stand under one of fastrace's roots, which it wants short.
+/// Number of calls under one of fastrace's roots, which have to be short.
 const CALLS_PER_ROOT: u64 = 64;
 
 pub(crate) fn run(effort: Effort) -> Result<Figures, Box<dyn Error>> {
@@ -90,7 +90,7 @@ fn under_a_root(number: u64) -> u64 {
     (0..CALLS_PER_ROOT).fold(number, |number, _| fastraced(number))
 }
 
-/// Takes what fastrace collects, and sends it nowhere.
+/// Discards the spans that fastrace collects.
 struct Discard;
 
 impl fastrace::collector::Reporter for Discard {

@@ -1,13 +1,13 @@
-//! Ours and its peers, timed in turn in one process, and the ratios between them.
+//! Times our crate and its peers in turn in one process, and prints the ratios between them.
 //!
 //! ```sh
 //! cargo bench -p monitor-benches --bench compare                      # tables, then one RATIO line a figure
 //! cargo bench -p monitor-benches --bench compare -- --quick           # a fifth of the rounds, and no builds
-//! cargo bench -p monitor-benches --bench compare -- --check           # and fails when a bar is missed
+//! cargo bench -p monitor-benches --bench compare -- --check           # and fails if a bar is missed
 //! cargo bench -p monitor-benches --bench compare -- --section calls   # one part alone
 //! ```
 //!
-//! `docs/benchmarks.md` says what each figure means.
+//! `docs/benchmarks.md` defines each figure.
 
 mod bars;
 mod calls;
@@ -29,7 +29,7 @@ use bars::BARS;
 use report::Figures;
 use sections::{Effort, SECTIONS, run_apart};
 
-/// The section that builds crates: by itself it takes longer than the others together.
+/// The section that builds crates, which takes longer than all others together.
 const SLOW: &str = "build";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -93,7 +93,7 @@ fn run_all(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     Ok(figures)
 }
 
-/// Says on standard error which bars were missed, and which were not measured although all should have been.
+/// Reports on standard error the bars that were missed, and those that were not measured although all should have been.
 fn meets_every_bar(figures: &Figures, are_all: bool) -> bool {
     let mut meets = true;
     for (name, bar) in BARS {

@@ -1,5 +1,5 @@
-//! Contenders in processes of their own, each with the global subscriber that it is about. They still take turns with
-//! all others: a process waits until it is told how often to run, runs, and tells how long that took.
+//! Contenders in their own processes, each with its global subscriber. They still take turns with all others: a process waits
+//! for the number of repetitions, runs them, and answers with their time.
 
 use std::env;
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::harness::Contender;
 use crate::{http, lines, logged, scrape};
 
-/// Starts the process that [`serve`] makes of `contender`.
+/// Starts a process that runs [`serve`] for `contender`.
 pub(crate) fn remote(name: &'static str, contender: &str) -> Result<Contender<'static>, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
     // What the shell says of logging is not what is compared here.
@@ -35,7 +35,7 @@ fn ask(to: &mut impl Write, from: &mut impl BufRead, times: u64) -> Result<Durat
     Ok(Duration::from_nanos(nanos.trim().parse()?))
 }
 
-/// Runs a contender for as long as another process asks.
+/// Runs a contender whenever the parent process asks, until it closes the pipe.
 pub(crate) fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     let (group, member) = name.split_once('/').ok_or("expected GROUP/MEMBER")?;
     let mut run = match group {
@@ -51,5 +51,5 @@ pub(crate) fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What runs so many times, and says how long that took.
+/// Runs the given number of times, and returns the time.
 pub(crate) type Run = Box<dyn FnMut(u64) -> Duration>;

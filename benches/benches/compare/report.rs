@@ -1,4 +1,4 @@
-//! What is printed: a table for each race, and the figures.
+//! Prints a table for each race, and the figures.
 
 use std::num::NonZero;
 use std::{fs, thread};
@@ -9,8 +9,8 @@ use crate::harness::Race;
 /// Figures by name.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
 
-/// Prints what each contender took, in nanoseconds. `cost` is what figures are made of, and `net` what it is beyond the
-/// contender that `base` names.
+/// Prints each contender's nanoseconds. `cost` is the basis of the figures, and `net` is the cost beyond the contender named by
+/// `base`.
 pub(crate) fn print(title: &str, race: &Race, base: impl Fn(&str) -> Option<&'static str>) {
     println!("\n{title}; nanoseconds over {} rounds", race.rounds());
     println!(
@@ -25,7 +25,7 @@ pub(crate) fn print(title: &str, race: &Race, base: impl Fn(&str) -> Option<&'st
     }
 }
 
-/// The line of a figure, as it closes the output.
+/// The line of a figure at the end of the output.
 pub(crate) fn line(name: &str, figure: f64) -> String {
     let decimals = if figure >= 1_000.0 { 0 } else { 2 };
     format!("RATIO {name} {figure:.decimals$}")
@@ -38,7 +38,7 @@ pub(crate) fn parse(line: &str) -> Option<(&'static str, f64)> {
     Some((name, figure.parse().ok()?))
 }
 
-/// What the figures were measured on, and how busy it was, as far as Linux says so.
+/// The machine and its load, as far as Linux reports them.
 pub(crate) fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let (processors, load) = (read("/proc/cpuinfo"), read("/proc/loadavg"));

@@ -1,5 +1,4 @@
-//! The parts of the comparison. Each runs in a process of its own, since metrics, recorders and subscribers are a
-//! process's.
+//! The parts of the comparison. Each runs in its own process, since metrics, recorders and subscribers belong to a process.
 
 use std::env;
 use std::error::Error;
@@ -12,14 +11,14 @@ use monitor_benches::{compile_time, memory};
 use crate::report::{Figures, parse};
 use crate::{calls, http, lines, live, logged, scrape};
 
-/// How thoroughly to measure.
+/// Thoroughness of the measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) is_quick: bool,
 }
 
 impl Effort {
-    /// So many rounds when it has to be quick, else five times as many.
+    /// The given number of rounds for `--quick`, else five times as many.
     pub(crate) fn rounds(self, quick: usize) -> usize {
         if self.is_quick { quick } else { 5 * quick }
     }
@@ -41,7 +40,7 @@ pub(crate) const SECTIONS: [(&str, Section); 8] = [
     }),
 ];
 
-/// Runs a section by this executable, shows its tables, and returns its figures.
+/// Runs a section in a process of this executable, prints its tables, and returns its figures.
 pub(crate) fn run_apart(name: &str, effort: Effort) -> Result<Figures, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["--section", name]).args(effort.is_quick.then_some("--quick"));

@@ -1,4 +1,4 @@
-//! The JSON peers, each set up as its own documentation says, on a writer that costs them next to nothing.
+//! The JSON peers, each set up by its own documentation, with a writer that costs almost nothing.
 
 use tracing::Subscriber;
 use tracing_bunyan_formatter::{BunyanFormattingLayer, JsonStorageLayer};

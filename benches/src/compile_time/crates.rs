@@ -1,4 +1,4 @@
-//! The crates that are built: the same functions, each time under another attribute.
+//! The crates to build: the same functions, each time with another attribute.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ pub(super) const TRACKED: &str = "tracked";
 pub(super) const THEIRS: &str = "traced";
 pub(super) const CRATES: [&str; 3] = [PLAIN, TRACKED, THEIRS];
 
-/// The lock file pins what `*` stands for to what the benches themselves use.
+/// The lock file resolves `*` to the versions that the benches use.
 const FASTRACE: &str = r#"fastrace = { version = "*", features = ["enable"] }"#;
 
 /// A workspace of the crates.
@@ -55,7 +55,7 @@ impl Crates {
         &self.0
     }
 
-    /// Makes the crate one that has to be built again.
+    /// Touches the crate, so that it has to be built again.
     pub(super) fn touch(&self, name: &str) -> io::Result<()> {
         File::options().write(true).open(self.source_of(name))?.set_modified(SystemTime::now())
     }
@@ -65,7 +65,7 @@ impl Crates {
     }
 }
 
-/// The functions stand in modules, as a crate's do: the compiler takes a module for what it can build beside others.
+/// The functions are in modules, as in a real crate: the compiler builds modules in parallel.
 fn source(attribute: &str, functions: usize) -> String {
     let mut source = HEAD.to_owned();
     for number in 0..functions {
@@ -81,7 +81,7 @@ fn source(attribute: &str, functions: usize) -> String {
     source
 }
 
-/// How many functions stand in a module.
+/// Number of functions in a module.
 const A_MODULE: usize = 20;
 
 const HEAD: &str = r#"use std::fmt;
@@ -126,7 +126,7 @@ pub async fn fetch(query: &str, limit: usize) -> Result<Vec<String>, io::Error> 
 }
 "#;
 
-/// Each with a caller that makes a boxed future of it, as spawning does: a function that nobody calls is hardly built.
+/// Each function has a caller that boxes its future, as spawning does: an uncalled function is hardly compiled.
 const FUNCTIONS: [&str; 3] = [
     r#"pub async fn search_NUMBER(query: &str, limit: usize) -> Result<String, SkillError> {
     let found = fetch(query, limit).await?;

@@ -1,8 +1,8 @@
-//! How much longer a crate builds when its functions are annotated.
+//! Measures the build time that attributes add to a crate.
 //!
 //! Three crates with the same asynchronous functions, plain, with `#[track_skill]` and with `#[fastrace::trace]`, are
-//! built in turn while everything they depend on stays built. What an attribute adds is the quickest build of its crate
-//! less that of the plain one.
+//! built in turn while all their dependencies stay built. The cost of an attribute is the quickest build of its crate minus that
+//! of the plain one.
 
 mod crates;
 
@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 
 use crates::{CRATES, Crates, PLAIN, THEIRS, TRACKED};
 
-/// How much is built, and how often.
+/// Number of functions, and number of builds.
 #[derive(Clone, Copy, Debug)]
 struct Effort {
     functions: usize,
     rounds: usize,
 }
 
-/// Builds below `directory`, in whose `target` the dependencies are kept, and returns a figure for each profile: what
-/// our attribute adds over what fastrace's adds.
+/// Builds below `directory`, whose `target` keeps the dependencies, and returns a figure for each profile: the time that our
+/// attribute adds over the time that fastrace's adds.
 ///
 /// # Errors
 ///
-/// When a crate cannot be written or built.
+/// Returns an error if a crate cannot be written or built.
 pub fn run(directory: &Path, is_quick: bool) -> Result<Vec<(&'static str, f64)>, Box<dyn Error>> {
     let effort =
         if is_quick { Effort { functions: 100, rounds: 2 } } else { Effort { functions: 500, rounds: 5 } };
@@ -45,7 +45,7 @@ pub fn run(directory: &Path, is_quick: bool) -> Result<Vec<(&'static str, f64)>,
     Ok(figures)
 }
 
-/// How long the builds of each crate took, ascending.
+/// The build times of each crate, ascending.
 struct Builds([Vec<Duration>; CRATES.len()]);
 
 impl Builds {
@@ -77,7 +77,7 @@ impl Builds {
         }
     }
 
-    /// What the quickest build of a crate took beyond that of the plain one.
+    /// The quickest build of a crate minus that of the plain one.
     fn added(&self, name: &str) -> f64 {
         self.minimum(name) - self.minimum(PLAIN)
     }

@@ -1,10 +1,10 @@
-//! Agents with literal ids, many enough that what the process takes besides does not show.
+//! Agents with literal ids, so many that the other memory of the process is negligible.
 
 use std::io;
 
 use monitor_runtime::track_agent;
 
-/// How a call is to end.
+/// The intended outcome of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
     Success,
@@ -28,12 +28,12 @@ async fn end_by(end: End) -> io::Result<()> {
 /// An agent `Type::method` for each of the types and methods.
 macro_rules! agents {
     ([$($kind:ident)*] $methods:tt) => {
-        /// Calls every agent once, to end as `end` says.
+        /// Calls every agent once, with the outcome `end`.
         pub(super) fn call_all(end: End) {
             $($kind::call_all(end);)*
         }
 
-        /// How many there are.
+        /// Number of agents.
         pub(super) const AGENTS: usize = [$($kind::AGENTS),*].len() * First::AGENTS;
 
         $(agents! { of $kind $methods })*
@@ -69,7 +69,7 @@ agents! {
     ]
 }
 
-/// One more, which is called before anything is measured.
+/// Another agent, called before the measurement.
 #[track_agent("memory::warm_up", log_errors = false)]
 pub(super) async fn warm_up(end: End) -> io::Result<()> {
     end_by(end).await

@@ -1,5 +1,5 @@
-//! What an agent with a literal id takes of the process's resident memory: its static, its code as far as it is called,
-//! and its series, on every thread that has called it.
+//! Measures the resident memory of an agent with a literal id: its static, its code as far as it is called, and its series, on
+//! every thread that has called it.
 
 mod agents;
 
@@ -17,15 +17,15 @@ use agents::{AGENTS, ENDS, call_all, warm_up};
 
 const THREADS: usize = 16;
 
-/// Calls many agents from sixteen threads at once, to end in every way, and returns by how many bytes an agent the
-/// process has grown while the threads are still there. To be run in a process of its own.
+/// Calls many agents from sixteen threads at once, with every outcome, and returns the growth of the process in bytes per agent
+/// while the threads are still alive. Run it in its own process.
 ///
-/// Pages of the executable are shown and not counted: the kernel maps some that nobody asked for, and most of the code
-/// would be there without the attribute.
+/// Pages of the executable are printed and not counted: the kernel maps some ahead of need, and most of the code would be there
+/// without the attribute.
 ///
 /// # Errors
 ///
-/// When the system does not say how much memory the process takes.
+/// Returns an error if the system does not report the memory of the process.
 pub fn bytes_per_series() -> Result<f64, Box<dyn Error>> {
     // What a panic prints is no part of this, and there will be many.
     let hook = panic::take_hook();
@@ -72,7 +72,7 @@ fn call_from_a_thread(barrier: &Barrier) {
     barrier.wait();
 }
 
-/// Polls once, and drops what has not ended by then.
+/// Polls once, and drops the future if it has not ended.
 fn call(agent: impl Future) {
     let poll = AssertUnwindSafe(|| {
         let _ = pin!(agent).poll(&mut Context::from_waker(Waker::noop()));
@@ -81,7 +81,7 @@ fn call(agent: impl Future) {
     let _ = panic::catch_unwind(poll);
 }
 
-/// The process's own memory, and what of its files is mapped.
+/// The process's own memory, and the mapped part of its files.
 fn resident_bytes() -> io::Result<[u64; 2]> {
     let status = fs::read_to_string("/proc/self/status")?;
     Ok([kilobytes(&status, "RssAnon:")? * 1_024, kilobytes(&status, "RssFile:")? * 1_024])

@@ -1,4 +1,4 @@
-//! The same work, plain, tracked by us, and with the least that any tracking needs.
+//! The same work: plain, tracked by us, and with the minimum that any tracking needs.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use std::thread::LocalKey;
 
 use monitor_runtime::track_agent;
 
-/// What every contender's function does.
+/// The work of every contender's function.
 #[inline]
 pub(crate) fn work(number: u64) -> u64 {
     black_box(number).wrapping_mul(3)
@@ -31,7 +31,7 @@ thread_local! {
     static SUM: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Two time-stamp reads and three stores of the thread's own: nothing that can be scraped costs less.
+/// Two time-stamp reads and three thread-local stores: data that can be scraped cannot cost less.
 #[inline(never)]
 pub(crate) fn limit(clock: &quanta::Clock, number: u64) -> u64 {
     let start = clock.raw();

@@ -25,7 +25,7 @@ impl KnownIds {
         known
     }
 
-    /// The id of a repetition: each in turn, so that none is in a nearer cache than others.
+    /// The id of a repetition: all ids in turn, so that all are equally far from the caches.
     #[inline]
     pub(super) fn of(&self, number: u64) -> &str {
         &self.ids[(number % IDS) as usize]

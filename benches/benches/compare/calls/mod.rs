@@ -1,4 +1,4 @@
-//! What a tracked call costs beyond the plain one, with nobody listening to spans.
+//! The cost of a tracked call beyond the plain one, without a listener to spans.
 
 pub(crate) mod bodies;
 mod known_ids;

@@ -1,4 +1,4 @@
-//! The peers, each set up as its documentation says, with our buckets and as many labels as we have.
+//! The peers, each set up by its documentation, with our buckets and our number of labels.
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -19,7 +19,7 @@ use crate::harness::time;
 pub(crate) const BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
 
-/// The three families that an agent's call moves, of the `prometheus` crate.
+/// The three families of an agent, in the `prometheus` crate.
 pub(crate) struct Vecs {
     pub(crate) total: IntCounterVec,
     pub(crate) duration: HistogramVec,
@@ -56,7 +56,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
     }
 });
 
-/// With a clock read by hand, since the status, of which each has a histogram, is known only at the end.
+/// Reads the clock by hand: each status has its histogram, and the status is known only at the end.
 #[inline(never)]
 pub(crate) fn prometheus(number: u64) -> u64 {
     let handles = &*HANDLES;
@@ -69,7 +69,7 @@ pub(crate) fn prometheus(number: u64) -> u64 {
     result
 }
 
-/// With the crate's own timer, as in its examples, which asks for the histogram at the start.
+/// Uses the crate's own timer, as in its examples, which needs the histogram at the start.
 #[inline(never)]
 pub(crate) fn prometheus_timer(number: u64) -> u64 {
     let handles = &*HANDLES;
@@ -155,7 +155,7 @@ impl Recorder {
         Self(handle.unwrap_or_else(|error| unreachable!("nothing else installs a recorder: {error}")))
     }
 
-    /// Times the macros; the upkeep that drains their histograms, a task of its own in a service, is not counted.
+    /// Times the macros, without the upkeep that drains their histograms, which is a separate task in a service.
     pub(crate) fn time(&self, times: u64) -> Duration {
         let elapsed = time(times, metrics_macros);
         self.0.run_upkeep();

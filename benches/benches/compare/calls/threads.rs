@@ -9,11 +9,11 @@ use crate::harness::Contender;
 
 const THREADS: usize = 2;
 
-/// A turn counts only if the threads were at it together for most of it: on a busy machine one of them may have to
-/// wait for a processor, and would then run alone.
+/// Maximum number of tries of a turn. A turn counts only if the threads ran together for most of it: on a busy machine one of them
+/// may wait for a processor while the other runs alone.
 const TRIES: usize = 50;
 
-/// A contender whose time is what one of two threads takes for its own calls, while the other does as many.
+/// A contender timed on one of two threads, while the other thread makes as many calls.
 pub(super) fn on_two_threads<'c, R>(
     name: &'static str,
     call: impl Fn(u64) -> R + Sync + 'c,
@@ -30,7 +30,7 @@ pub(super) fn on_two_threads<'c, R>(
     })
 }
 
-/// When each of the two threads began and ended.
+/// Start and end of each of the two threads.
 struct Pair([(Instant, Instant); 2]);
 
 impl Pair {

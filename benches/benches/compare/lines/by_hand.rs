@@ -1,4 +1,4 @@
-//! The bytes of our line, formatted by code that knows them all: the limit.
+//! The limit: the bytes of our line, formatted by code specialised to them.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,7 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// A buffer for one line, used again for the next.
+/// A buffer for one line, reused for the next.
 #[derive(Default)]
 pub(super) struct ByHand {
     line: Vec<u8>,
@@ -44,7 +44,7 @@ impl ByHand {
     }
 }
 
-/// Checks that the limit's line is ours, but for the time.
+/// Checks that the limit's line equals ours, except for the time.
 pub(super) fn expect_alike(line: &str, number: u64) -> Result<(), String> {
     let mut by_hand = ByHand::default();
     by_hand.render(number);

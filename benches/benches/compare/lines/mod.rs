@@ -1,4 +1,4 @@
-//! What one log line costs whoever logs it: one event with two fields, inside three spans with a field each.
+//! The cost of one log line for the logging thread: one event with two fields, inside three spans with a field each.
 
 mod by_hand;
 mod sink;
@@ -23,7 +23,7 @@ use sink::Sink;
 
 const REQUEST_ID: &str = "01990a7e-7c1e-7a42-9d0c-5f6b8a3f2c11";
 
-/// Long enough for our writer's thread to take several batches meanwhile, and short enough that its queue holds all lines
+/// Length of a turn: long enough for our writer's thread to take several batches, and short enough that its queue holds all lines
 /// of a turn even if that thread gets no processor.
 const TURN: Duration = Duration::from_millis(4);
 
@@ -54,7 +54,7 @@ fn log(number: u64) {
     info!(attempt = number, outcome = "found", "searching");
 }
 
-/// The spans that stand around what is logged.
+/// The spans around the event.
 fn context() -> [EnteredSpan; 3] {
     [
         info_span!("request", request_id = REQUEST_ID).entered(),
@@ -87,7 +87,7 @@ pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
     }))
 }
 
-/// A line that leaves something out would be measured as a fast one.
+/// Checks that no line omits a value, since it would be measured as a fast one.
 fn expect_all_is_said(guard: Option<&LogGuard>) -> Result<(), Box<dyn Error>> {
     let line = sink::kept(|| {
         log(7);
@@ -104,7 +104,7 @@ fn expect_all_is_said(guard: Option<&LogGuard>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits for our writer, which is not to have left any line out.
+/// Waits for our writer, and checks that it has dropped no line.
 fn expect_none_dropped(guard: &LogGuard) {
     assert!(guard.flush(), "the writer hangs");
     assert!(metrics::render().contains("\nlog_events_dropped_total 0\n"), "lines were dropped");

@@ -1,4 +1,4 @@
-//! Where all contenders write: nowhere, except that what they write can be looked at before they are timed.
+//! The sink of all contenders: it discards the lines, except that a check before the timing can capture them.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ impl Write for Sink {
     }
 }
 
-/// What is written while `log` runs.
+/// The bytes written while `log` runs.
 pub(super) fn kept<R>(log: impl FnOnce() -> R) -> String {
     IS_KEPT.store(true, Ordering::Relaxed);
     log();

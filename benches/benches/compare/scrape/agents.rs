@@ -1,4 +1,4 @@
-//! Agents that have ended in every way there is.
+//! Agents that have ended with every outcome.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 
 use monitor_runtime::track_agent;
 
-/// The sample lines of an agent: of four outcomes a counter and a histogram of 17 buckets, a sum and a count; one gauge.
+/// The sample lines of an agent: for four outcomes a counter and a histogram of 17 buckets, a sum and a count; one gauge.
 pub(super) const SERIES: usize = 4 * (1 + 17 + 2) + 1;
 
 pub(super) fn run(numbers: Range<usize>) {

@@ -1,6 +1,6 @@
-//! The limit: the bytes of a scrape, of which everything but the numbers was rendered before.
+//! The limit: writes the bytes of a scrape, with everything but the numbers rendered in advance.
 
-/// What was rendered, and the numbers that go between.
+/// The rendered text, and the numbers in between.
 pub(super) struct Limit {
     /// Headers, names, labels and bounds, one after the other.
     rendered: Vec<u8>,
@@ -8,7 +8,7 @@ pub(super) struct Limit {
     out: Vec<u8>,
 }
 
-/// Up to where the rendered text goes, and the number behind it.
+/// The end of a piece of the rendered text, and the number after it.
 struct Line {
     end: usize,
     value: Value,
@@ -19,16 +19,16 @@ enum Value {
     Integer(u64),
     /// Nanoseconds, shown as seconds.
     Nanos(u64),
-    /// None: the whole line was rendered before, a header or a metric of the process.
+    /// No number: the whole line was rendered in advance, such as a header or a metric of the process.
     Rendered,
 }
 
 impl Limit {
-    /// Takes a scrape apart.
+    /// Parses a scrape.
     ///
     /// # Panics
     ///
-    /// When what it writes is not that scrape again.
+    /// Panics if it does not reproduce that scrape.
     pub(super) fn of(scrape: &str) -> Self {
         let mut limit = Self { rendered: Vec::new(), lines: Vec::new(), out: Vec::new() };
         for line in scrape.split_inclusive('\n') {
@@ -43,7 +43,7 @@ impl Limit {
         limit
     }
 
-    /// Writes the scrape into the buffer that it wrote the last one into.
+    /// Writes the scrape into the buffer of the last one.
     pub(super) fn write(&mut self) -> &[u8] {
         self.out.clear();
         let mut start = 0;

@@ -1,4 +1,4 @@
-//! What a scrape costs: a thousand agents, each with a success, an error, a panic and a cancellation.
+//! The cost of a scrape: a thousand agents, each with a success, an error, a panic and a cancellation.
 
 mod agents;
 mod limit;
@@ -51,8 +51,8 @@ fn against_peers(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     ])
 }
 
-/// Agents that make about a thousand and a hundred thousand series, and none, which is what a scrape costs whatever
-/// there is to show: the metrics of the process are read from the system.
+/// Numbers of agents that make about a thousand and a hundred thousand series, and none. None gives the fixed cost of a scrape:
+/// the metrics of the process are read from the system.
 const SIZES: [usize; 3] = [0, 1_000_usize.div_ceil(agents::SERIES), 100_000_usize.div_ceil(agents::SERIES)];
 
 fn by_size(effort: Effort) -> Result<Figures, Box<dyn Error>> {
@@ -72,14 +72,14 @@ fn by_size(effort: Effort) -> Result<Figures, Box<dyn Error>> {
     Ok(vec![("scrape_100k_over_linear", ratio / linear)])
 }
 
-/// A process in which so many agents have run.
+/// A process in which the given number of agents has run.
 pub(crate) fn contender(member: &str) -> Result<Run, Box<dyn Error>> {
     agents::run(0..member.parse()?);
     let monitor = monitor()?;
     Ok(Box::new(move |times| time(times, |_| monitor.metrics())))
 }
 
-/// What answers a scrape: the bytes of a response, as the peers' encoders give bytes or text.
+/// Answers a scrape with the bytes of a response, as the peers' encoders return bytes or text.
 fn monitor() -> Result<Monitor, Box<dyn Error>> {
     let runtime = Builder::new_current_thread().build()?;
     let _inside = runtime.enter();

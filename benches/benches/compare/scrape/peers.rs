@@ -1,4 +1,4 @@
-//! The same numbers under the same labels, kept and shown by the peers.
+//! The same numbers under the same labels, kept and rendered by the peers.
 
 use std::error::Error;
 
@@ -14,7 +14,7 @@ const STATUSES: [&str; 4] = ["success", "error", "panic", "cancelled"];
 /// A duration like those that our agents recorded.
 const SECONDS: f64 = 0.000_000_123;
 
-/// A registry of its own, without the metrics of the process, which ours reads at each scrape.
+/// A separate registry, without the metrics of the process, which ours reads at each scrape.
 pub(super) fn prometheus(agents: usize) -> Result<Registry, Box<dyn Error>> {
     let (registry, vecs) = (Registry::new(), Vecs::new());
     registry.register(Box::new(vecs.total.clone()))?;
@@ -30,7 +30,7 @@ pub(super) fn prometheus(agents: usize) -> Result<Registry, Box<dyn Error>> {
     Ok(registry)
 }
 
-/// As the crate's documentation has it, into a new `String`.
+/// Renders into a new `String`, as in the crate's documentation.
 pub(super) fn encode(registry: &Registry) -> String {
     TextEncoder::new().encode_to_string(&registry.gather()).unwrap_or_default()
 }
