@@ -5,7 +5,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Ident, Lit, Token};
 
-use super::arguments;
+use super::arguments::{self, Argument};
 use super::options::{Id, Options};
 use crate::diagnostics::{Diagnostics, find_nearest_name};
 use crate::kind::Kind;
@@ -15,7 +15,7 @@ struct Row {
     name: &'static str,
     kinds: &'static [Kind],
     usage: &'static str,
-    parse: fn(&mut Options, &Ident, ParseStream<'_>, &Diagnostics) -> syn::Result<()>,
+    parse: fn(&mut Options, &Argument<'_>) -> syn::Result<()>,
 }
 
 const GRAMMAR: &[Row] = &[
@@ -114,7 +114,7 @@ fn parse_argument(
             format_args!("`{name}` is an option of {} only; remove it here", only.join(" and ")),
         );
     }
-    (row.parse)(options, &name, input, errors)
+    (row.parse)(options, &Argument { name: &name, input, errors })
 }
 
 fn parse_literal_id(
