@@ -12,7 +12,7 @@ pub use crate::cells::native::NativeHistograms;
 pub use crate::push::{PushError, push_once};
 
 /// The media type of [`render`]'s text: the Prometheus text format, version 0.0.4.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const CONTENT_TYPE: &str = crate::exposition::format::TEXT_CONTENT_TYPE;
 
 /// Returns the process's registry.
 ///

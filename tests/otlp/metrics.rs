@@ -78,6 +78,7 @@ fn samples(metrics: &[Metric]) -> BTreeMap<(String, BTreeMap<String, String>), f
 fn double(value: Option<Value>) -> f64 {
     match value {
         Some(Value::AsDouble(value)) => value,
+        Some(Value::AsInt(value)) => value as f64,
         other => panic!("{other:?}"),
     }
 }
@@ -109,6 +110,26 @@ fn what_is_pushed_equals_what_a_scrape_shows() {
     let labels = [("agent_id", "pushed"), ("status", "success")];
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(pushed[&("agent_executions_total".to_owned(), labels)], 3.0);
+}
+
+#[test]
+fn whole_numbers_of_ours_are_pushed_as_such() {
+    let _turn = turn();
+    act("whole");
+
+    let pushed = pushed(None);
+    let value = |name: &str| {
+        let metric = pushed.iter().find(|metric| metric.name == name).unwrap();
+        match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => sum.data_points[0].value,
+            Data::Gauge(gauge) => gauge.data_points[0].value,
+            other => panic!("{other:?}"),
+        }
+    };
+    for whole in ["agent_executions_total", "active_agents", "log_events_total"] {
+        assert!(matches!(value(whole), Some(Value::AsInt(_))), "{whole}: {:?}", value(whole));
+    }
+    assert!(matches!(value("process_cpu_seconds_total"), Some(Value::AsDouble(_))));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, Metr
 
 use crate::cells::labels::escape_into;
 use crate::cells::number::{canonical, plain};
-use crate::exposition::foreign::value;
+use crate::families::prometheus_value::value;
 
 /// In which the two text forms differ.
 #[derive(Clone, Copy)]

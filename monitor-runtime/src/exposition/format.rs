@@ -1,5 +1,8 @@
 //! The forms in which metrics are exposed.
 
+/// The media type of the text format.
+pub(crate) const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// What an exposition looks like on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -18,7 +21,7 @@ impl Format {
     /// The media type, with all of its parameters.
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
-            Self::Text => crate::metrics::CONTENT_TYPE,
+            Self::Text => TEXT_CONTENT_TYPE,
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"

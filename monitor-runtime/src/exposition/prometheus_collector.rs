@@ -101,16 +101,16 @@ enum Mode {
     Marked,
 }
 
-/// The collector that stands in a registry for all families kept in our own cells.
-pub(crate) struct CellCollector {
+/// The collector of all our metrics.
+pub(crate) struct OwnCollector {
     descs: Vec<Desc>,
 }
 
-impl CellCollector {
+impl OwnCollector {
     /// Describes our families; `prometheus` refuses no name of the catalogue.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         // Those of objectives are read only where there is one.
-        let mut metrics: Vec<_> = crate::families::read_cells().iter().map(|shown| shown.metric).collect();
+        let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
         metrics.sort_by_key(|metric| metric.name);
         metrics.dedup_by_key(|metric| metric.name);
@@ -122,32 +122,29 @@ impl CellCollector {
     }
 }
 
-impl Collector for CellCollector {
+impl Collector for OwnCollector {
     fn desc(&self) -> Vec<&Desc> {
         self.descs.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
         match MODE.get() {
-            Mode::Collect => crate::families::read_cells().iter().map(family).collect(),
+            Mode::Collect => crate::families::read().iter().map(family).collect(),
             Mode::Marked => vec![marker()],
         }
     }
 }
 
-/// A collector of ours that keeps its metrics itself.
-pub(crate) struct OwnCollector(pub(crate) Box<dyn Collector>);
+/// Describes a metric, and has no series of it.
+pub(crate) struct Described(pub(crate) Desc);
 
-impl Collector for OwnCollector {
+impl Collector for Described {
     fn desc(&self) -> Vec<&Desc> {
-        self.0.desc()
+        vec![&self.0]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        match MODE.get() {
-            Mode::Collect => self.0.collect(),
-            Mode::Marked => Vec::new(),
-        }
+        Vec::new()
     }
 }
 

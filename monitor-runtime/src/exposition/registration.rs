@@ -12,13 +12,12 @@ use prometheus::core::Collector;
 use crate::exposition::foreign::{is_label_name, is_metric_name};
 #[cfg(feature = "health")]
 use crate::exposition::prometheus_collector::{self, MarkerCollector};
-use crate::exposition::prometheus_collector::{CellCollector, OwnCollector};
+use crate::exposition::prometheus_collector::{Described, OwnCollector};
 #[cfg(feature = "health")]
 use crate::exposition::registry_labels::Surroundings;
 #[cfg(feature = "health")]
 use crate::families::catalog::Kind;
 use crate::families::catalog::{self, Metric};
-use crate::families::process;
 
 /// Why our metrics are not put into a registry.
 #[cfg(feature = "health")]
@@ -97,8 +96,8 @@ fn check(around: &Surroundings) -> Result<(), Refusal> {
 /// Every metric that this build of ours has.
 pub(crate) fn own_metrics() -> &'static [&'static Metric] {
     static OWN: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
-        let collectors = collectors().unwrap_or_default();
-        let names: HashSet<_> = collectors
+        let collector = OwnCollector::new();
+        let names: HashSet<_> = collector
             .iter()
             .flat_map(|collector| collector.desc())
             .map(|desc| desc.fq_name.as_str())
@@ -110,32 +109,23 @@ pub(crate) fn own_metrics() -> &'static [&'static Metric] {
 
 /// Registers all of ours, or none when the registry refuses one.
 pub(crate) fn register_all(registry: &Registry) -> Result<(), prometheus::Error> {
-    let mut registered = Vec::new();
-    for collector in collectors()? {
-        let name = first_name(&*collector);
-        if let Err(error) = registry.register(collector) {
-            for ours in collectors()?.into_iter().filter(|ours| registered.contains(&first_name(&**ours))) {
-                // Registered a moment ago under the same descriptors, so it is there.
-                let _ = registry.unregister(ours);
-            }
-            return Err(prometheus::Error::Msg(format!("{name}: {error}")));
-        }
-        registered.push(name);
+    if let Err(error) = registry.register(Box::new(OwnCollector::new()?)) {
+        let refused = first_refused(registry).unwrap_or_default();
+        return Err(prometheus::Error::Msg(format!("{refused}: {error}")));
     }
     register_process_collector(registry);
     Ok(())
 }
 
-fn first_name(collector: &dyn Collector) -> String {
-    collector.desc().first().map(|desc| desc.fq_name.clone()).unwrap_or_default()
-}
-
-fn collectors() -> Result<Vec<Box<dyn Collector>>, prometheus::Error> {
-    let rarely_written = process::metrics().collectors().into_iter();
-    let mut all: Vec<Box<dyn Collector>> =
-        rarely_written.map(|collector| Box::new(OwnCollector(collector)) as Box<dyn Collector>).collect();
-    all.push(Box::new(CellCollector::new()?));
-    Ok(all)
+/// The first metric that a registry refuses, found by registering each alone: a registry does not name it.
+fn first_refused(registry: &Registry) -> Option<String> {
+    let own = OwnCollector::new().ok()?;
+    let refused = own.desc().into_iter().find(|desc| {
+        let alone = || Box::new(Described((*desc).clone()));
+        let registered = registry.register(alone());
+        registered.and_then(|()| registry.unregister(alone())).is_err()
+    });
+    refused.map(|desc| desc.fq_name.clone())
 }
 
 /// The standard `process_*` metrics; a registry that has them keeps its own.

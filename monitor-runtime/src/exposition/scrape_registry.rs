@@ -134,13 +134,8 @@ impl Exposed {
         out
     }
 
-    /// Everything in the registry, in `prometheus`' data model.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn families(&self) -> Vec<MetricFamily> {
-        self.read().into_families()
-    }
-
-    fn read(&self) -> Contents {
+    /// A snapshot of everything in the registry.
+    pub(crate) fn read(&self) -> Contents {
         Contents::read(&self.registry, self.known.as_ref())
     }
 }
@@ -158,7 +153,7 @@ fn merge(contents: &Contents, mut write: impl FnMut(Family<'_>)) {
         prefix.bytes().chain(shown.metric.name.bytes()).lt(other.name().bytes())
     };
     let mut own = contents.own.iter().peekable();
-    for other in &contents.families {
+    for other in &contents.foreign {
         while let Some(shown) = own.next_if(|shown| is_before(shown, other)) {
             write(Family::Own(shown));
         }

@@ -164,7 +164,7 @@ catalog! {
         "Panics since the panic hook was installed, caught or not.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had no room for another series.";
-    OTLP_EXPORTS = Counter "otlp_exports_total" ["signal", "outcome"]
+    OTLP_EXPORTS = Counter "otlp_exports_total" ["outcome", "signal"]
         "Requests to the collector, by what became of them.";
     OTLP_DROPPED = Counter "otlp_dropped_total" ["signal"]
         "Spans, or data points of metrics, that did not reach the collector.";

@@ -16,6 +16,7 @@ pub(crate) mod outcome;
 pub(crate) mod own_process;
 pub(crate) mod pools;
 pub(crate) mod process;
+pub(crate) mod prometheus_value;
 pub(crate) mod requests;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
@@ -25,8 +26,8 @@ pub use outcome::Outcome;
 
 use snapshot::Shown;
 
-/// Reads every family kept in cells.
-pub(crate) fn read_cells() -> Vec<Shown> {
+/// Takes a snapshot of every metric of ours, sorted by name: the one way out for numbers.
+pub(crate) fn read() -> Vec<Shown> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]
     let calls = calls.chain(requests::metrics().read());
@@ -34,5 +35,7 @@ pub(crate) fn read_cells() -> Vec<Shown> {
     let calls = calls.chain(health::read());
     #[cfg(feature = "sqlx")]
     let calls = calls.chain(pools::read());
-    calls.collect()
+    let mut all: Vec<_> = calls.chain(process::metrics().read()).collect();
+    all.sort_by_key(|shown| shown.metric.name);
+    all
 }

@@ -1,11 +1,16 @@
 //! The metrics that no hot path writes: `prometheus`' own types, named by the catalogue.
 
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use prometheus::core::Collector;
+use prometheus::proto::{LabelPair, MetricFamily};
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts};
 
+use crate::cells::labels::Labels;
 use crate::families::catalog::{self, Metric};
+use crate::families::prometheus_value::value;
+use crate::families::snapshot::{Sample, Shown, Sink};
 
 /// Log levels as the `level` label shows them, most severe first.
 pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -75,7 +80,7 @@ impl ProcessMetrics {
         for signal in OTLP_SIGNALS {
             metrics.otlp_dropped.with_label_values(&[signal]);
             for outcome in OTLP_OUTCOMES {
-                metrics.otlp_exports.with_label_values(&[signal, outcome]);
+                metrics.otlp_exports.with_label_values(&[outcome, signal]);
             }
         }
         metrics
@@ -86,29 +91,78 @@ impl ProcessMetrics {
         self.panics.with_label_values(&[] as &[&str])
     }
 
-    /// The collectors to register, each a handle onto the same values.
-    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        vec![
-            Box::new(self.health_duration.clone()),
-            Box::new(self.health_last_success.clone()),
-            Box::new(self.health_runs.clone()),
-            Box::new(self.health_transitions.clone()),
-            Box::new(self.disk_free.clone()),
-            Box::new(self.disk_size.clone()),
-            Box::new(self.log_events.clone()),
-            Box::new(self.log_written.clone()),
-            Box::new(self.log_dropped.clone()),
-            Box::new(self.log_suppressed.clone()),
-            Box::new(self.panics.clone()),
-            Box::new(self.series_overflow.clone()),
-            Box::new(self.otlp_exports.clone()),
-            Box::new(self.otlp_dropped.clone()),
-            Box::new(self.connections.clone()),
-            Box::new(self.connections_closed.clone()),
-            Box::new(self.connections_refused.clone()),
-            Box::new(self.build_info.clone()),
-        ]
+    /// Reads every metric that this build's features write.
+    pub(crate) fn read(&self) -> Vec<Shown> {
+        let mut all = vec![
+            decimals(&catalog::HEALTH_DURATION, &self.health_duration),
+            decimals(&catalog::HEALTH_LAST_SUCCESS, &self.health_last_success),
+            counts(&catalog::HEALTH_RUNS, &self.health_runs),
+            counts(&catalog::HEALTH_TRANSITIONS, &self.health_transitions),
+            levels(&catalog::DISK_FREE, &self.disk_free),
+            levels(&catalog::DISK_SIZE, &self.disk_size),
+            counts(&catalog::LOG_EVENTS, &self.log_events),
+            counts(&catalog::LOG_WRITTEN, &self.log_written),
+            counts(&catalog::LOG_DROPPED, &self.log_dropped),
+            counts(&catalog::LOG_SUPPRESSED, &self.log_suppressed),
+            counts(&catalog::PANICS, &self.panics),
+            counts(&catalog::SERIES_OVERFLOW, &self.series_overflow),
+            levels(&catalog::BUILD_INFO, &self.build_info),
+        ];
+        if cfg!(feature = "otlp") {
+            all.push(counts(&catalog::OTLP_EXPORTS, &self.otlp_exports));
+            all.push(counts(&catalog::OTLP_DROPPED, &self.otlp_dropped));
+        }
+        if cfg!(feature = "http") {
+            all.push(levels(&catalog::HTTP_CONNECTIONS, &self.connections));
+            all.push(counts(&catalog::HTTP_CONNECTIONS_CLOSED, &self.connections_closed));
+            all.push(counts(&catalog::HTTP_CONNECTIONS_REFUSED, &self.connections_refused));
+        }
+        all
     }
+}
+
+fn counts(metric: &'static Metric, collector: &impl Collector) -> Shown {
+    read_from(metric, collector, |value| Sample::Counter(whole(value)))
+}
+
+/// Gauges of whole numbers that are not below 0.
+fn levels(metric: &'static Metric, collector: &impl Collector) -> Shown {
+    read_from(metric, collector, |value| Sample::Gauge(whole(value)))
+}
+
+fn decimals(metric: &'static Metric, collector: &impl Collector) -> Shown {
+    read_from(metric, collector, Sample::Decimal)
+}
+
+/// `prometheus` gives a whole number as a float only. It is exact below 2^53.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and not below 0")]
+fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+/// Reads a metric of `prometheus`' own types, its series sorted by label values.
+fn read_from(
+    metric: &'static Metric,
+    collector: &impl Collector,
+    sample: fn(f64) -> Sample<'static>,
+) -> Shown {
+    let families = collector.collect();
+    let mut series: Vec<_> = families.iter().flat_map(|family| read_family(metric, family)).collect();
+    series.sort_by(|(one, _), (other, _)| one.values().cmp(other.values()));
+    Shown::new(metric, Rc::new(series), move |series: &Vec<(Labels, f64)>, sink: &mut dyn Sink| {
+        for (labels, value) in series {
+            sink.push(labels, None, sample(*value));
+        }
+    })
+}
+
+fn read_family(metric: &Metric, family: &MetricFamily) -> impl Iterator<Item = (Labels, f64)> {
+    let kind = family.get_field_type();
+    family.get_metric().iter().map(move |sample| {
+        // The catalogue sorts the names of such metrics, as `prometheus` does.
+        let values: Vec<_> = sample.get_label().iter().map(LabelPair::value).collect();
+        (Labels::new(metric.labels, &values), value(kind, sample))
+    })
 }
 
 fn opts(metric: &Metric) -> Opts {

@@ -41,7 +41,7 @@ pub(super) struct Exporter {
 impl Exporter {
     pub(super) fn new(signal: Signal, target: Target, control: Arc<Control>) -> Self {
         let metrics = process::metrics();
-        let export = |outcome| metrics.otlp_exports.with_label_values(&[signal.as_str(), outcome]);
+        let export = |outcome| metrics.otlp_exports.with_label_values(&[outcome, signal.as_str()]);
         let dropped = dropped(signal);
         let agent = agent();
         let exports = OTLP_OUTCOMES.map(export);

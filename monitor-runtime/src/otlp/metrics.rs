@@ -55,7 +55,7 @@ impl Metrics {
     }
 
     fn read(&self) -> Converted {
-        convert(&self.exposed.families(), Times { fallback_start: self.started, now: now() })
+        convert(&self.exposed.read(), Times { fallback_start: self.started, now: now() })
     }
 
     fn request(&self, metrics: Vec<Metric>) -> Vec<u8> {

@@ -8,7 +8,8 @@ use ureq::http::StatusCode;
 
 use crate::address::{below, has_fragment, without_secrets};
 use crate::error_chain::debug_as_text;
-use crate::metrics::{CONTENT_TYPE, render};
+use crate::exposition::format::TEXT_CONTENT_TYPE;
+use crate::exposition::scrape_registry::Exposed;
 
 /// Shorter than an orchestrator's grace period before it kills.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,8 +67,8 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
         .max_redirects(0)
         .proxy(None)
         .build();
-    let push = agent.new_agent().put(&url).content_type(CONTENT_TYPE);
-    let mut answer = push.send(render()).map_err(unreachable)?;
+    let push = agent.new_agent().put(&url).content_type(TEXT_CONTENT_TYPE);
+    let mut answer = push.send(Exposed::process().render()).map_err(unreachable)?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());

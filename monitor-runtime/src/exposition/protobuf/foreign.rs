@@ -2,9 +2,9 @@
 
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType, Summary};
 
-use crate::exposition::foreign::value;
 use crate::exposition::protobuf::wire::Message;
 use crate::exposition::protobuf::{Type, write_family, write_label, write_value};
+use crate::families::prometheus_value::value;
 
 /// Appends a family.
 pub(crate) fn write(family: &MetricFamily, out: &mut Vec<u8>) {

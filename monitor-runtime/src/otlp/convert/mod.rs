@@ -1,0 +1,51 @@
+//! From a snapshot of a registry to OTLP's metrics, under the same names and labels.
+
+mod foreign;
+mod own;
+mod parts;
+
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+
+use crate::exposition::contents::Contents;
+use own::Points;
+use parts::Span;
+
+/// The metrics of a registry, and how many data points they have.
+pub(super) struct Converted {
+    pub(super) metrics: Vec<Metric>,
+    pub(super) points: usize,
+}
+
+/// When the numbers began and when they were read, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// Stands for the start of the process, if that is not gathered.
+    pub(super) fallback_start: u64,
+    pub(super) now: u64,
+}
+
+/// Converts every metric: counters to cumulative monotonic sums, histograms to cumulative ones.
+pub(super) fn convert(contents: &Contents, times: Times) -> Converted {
+    let start = foreign::process_start(&contents.foreign).unwrap_or(times.fallback_start).min(times.now);
+    let span = Span { start, now: times.now };
+    let mut converted = Converted { metrics: Vec::new(), points: 0 };
+    for shown in &contents.own {
+        let mut points = Points::new(shown, &contents.around.labels, span);
+        shown.to(&mut points);
+        converted.add(points.count, || points.into_metric(shown, &contents.around.prefix));
+    }
+    for family in &contents.foreign {
+        converted.add(family.get_metric().len(), || foreign::metric(family, span));
+    }
+    converted
+}
+
+impl Converted {
+    /// Adds a metric, unless it has no points.
+    fn add(&mut self, points: usize, metric: impl FnOnce() -> Metric) {
+        if points > 0 {
+            self.metrics.push(metric());
+            self.points += points;
+        }
+    }
+}
