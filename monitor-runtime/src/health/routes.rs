@@ -28,7 +28,7 @@ pub(crate) fn routes(monitor: Monitor) -> Router {
 
 /// A layer that could not know the route, as where it is mounted by `nest_service`, learns here that it is a probe.
 async fn left_out(request: Request) -> Request {
-    crate::http::leave_out(request.extensions());
+    crate::http::exclude_from_metrics(request.extensions());
     request
 }
 

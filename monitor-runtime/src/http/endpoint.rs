@@ -1,4 +1,4 @@
-//! The `endpoint` label: where a request was routed to, and whether that is a route this layer leaves alone.
+//! The `endpoint` label: the route of a request, and whether the layer leaves that route alone.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,9 +9,10 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 use crate::health::{PATHS as PROBES, Probe};
 
+/// The endpoint of requests whose route is not known.
 pub(super) const UNMATCHED: &str = "unmatched";
 
-/// A request's head, as [`HttpLayer::endpoint`](super::HttpLayer::endpoint) shows it to a closure that names endpoints.
+/// The head of a request, passed to the function that [names endpoints](super::HttpLayer::endpoint).
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'r> {
     method: &'r Method,
@@ -30,35 +31,35 @@ impl<'r> RequestHead<'r> {
         }
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &'r Method {
         self.method
     }
 
-    /// The URI, as the client wrote it.
+    /// Returns the URI, as the client sent it.
     pub fn uri(&self) -> &'r Uri {
         self.uri
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &'r HeaderMap {
         self.headers
     }
 
-    /// The extensions, in which other routers leave the route that they matched.
+    /// Returns the extensions, where other routers store the route that they matched.
     pub fn extensions(&self) -> &'r Extensions {
         self.extensions
     }
 }
 
-/// What the user's code calls a request's endpoint.
-type Name = dyn Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync;
+/// The user's function that names the endpoint of a request.
+type NameEndpoint = dyn Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
-/// See [`HttpLayer::endpoint`](super::HttpLayer::endpoint).
+/// A [`NameEndpoint`] that all clones of a layer share; see [`HttpLayer::endpoint`](super::HttpLayer::endpoint).
 #[derive(Clone)]
-pub(super) struct Naming(Arc<Name>);
+pub(super) struct EndpointNamer(Arc<NameEndpoint>);
 
-impl Naming {
+impl EndpointNamer {
     pub(super) fn new(
         name: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
@@ -70,30 +71,30 @@ impl Naming {
     }
 }
 
-impl fmt::Debug for Naming {
+impl fmt::Debug for EndpointNamer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Naming")
+        f.write_str("EndpointNamer")
     }
 }
 
-/// Where a request goes, as far as can be told before the inner service is called.
+/// The route of a request, as far as it is known before the inner service is called.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place<'r> {
-    /// To a route of the monitor, which is left alone.
+pub(super) enum RouteMatch<'r> {
+    /// A route of the monitor, which is not counted.
     Probe,
-    /// A route template or a name from the user's code, never what the client wrote.
+    /// A route template or a name from the user's code, never the path that the client sent.
     Route(&'r str),
-    /// A router further in may know.
+    /// No route yet. A router further in may match one.
     Unmatched,
 }
 
-impl<'r> Place<'r> {
+impl<'r> RouteMatch<'r> {
     #[inline]
     pub(super) fn of<B>(request: &'r Request<B>, named: Option<&'r str>) -> Self {
         let route = request.extensions().get::<MatchedPath>();
         let is_probe = match route {
             Some(route) => is_probe_route(route.as_str()),
-            // Without a router that names routes, a probe is known by its exact path.
+            // No router has matched it, so only the exact path can be a probe's.
             None => Probe::at(request.uri().path()).is_some(),
         };
         if is_probe {
@@ -103,8 +104,8 @@ impl<'r> Place<'r> {
     }
 }
 
-/// Whether the template is a probe's, mounted at the root or below a literal prefix. A prefix that captures belongs to
-/// somebody's own API (`/devices/{id}/health/live`), which is counted like any other.
+/// Whether a route template is a probe's, mounted at the root or below a literal prefix. Below a prefix that captures
+/// (`/devices/{id}/health/live`) it is a route of the application, and counted.
 fn is_probe_route(template: &str) -> bool {
     let prefix = PROBES.iter().find_map(|probe| template.strip_suffix(probe));
     prefix.is_some_and(|prefix| !prefix.contains('{'))
@@ -115,10 +116,10 @@ mod tests {
     use super::*;
 
     fn is_probe(path: &str) -> bool {
-        match Place::of(&Request::builder().uri(path).body(()).unwrap(), None) {
-            Place::Probe => true,
-            Place::Unmatched => false,
-            Place::Route(route) => panic!("{route}"),
+        match RouteMatch::of(&Request::builder().uri(path).body(()).unwrap(), None) {
+            RouteMatch::Probe => true,
+            RouteMatch::Unmatched => false,
+            RouteMatch::Route(route) => panic!("{route}"),
         }
     }
 

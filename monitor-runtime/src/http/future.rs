@@ -1,4 +1,4 @@
-//! From the request's arrival to the response's head.
+//! The response future: from the request's arrival to the head of its response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,36 +8,37 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tracing::Span;
 
-use super::guard::Guard;
-use super::inside::Inside;
-use super::{RequestId, ResponseBody};
+use super::body::ResponseBody;
+use super::guard::RequestGuard;
+use super::in_span::InSpan;
+use super::request_id::RequestId;
 
 pin_project! {
     /// The response future of [`HttpService`](super::HttpService).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its end it counts the request as 499, and drops what it holds inside the request's span.
+    /// If it is dropped before it is ready, the request is counted as 499. The inner future is dropped inside the request's span.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: Inside<F>,
-        guard: Guard,
+        inner: InSpan<F>,
+        guard: RequestGuard,
         id: Option<RequestId>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    /// The future of a request that is counted; `id` goes onto the response.
+    /// Makes the future of a counted request; `id` goes onto the response.
     #[inline]
-    pub(super) fn new(inner: F, span: Option<Span>, guard: Guard, id: Option<RequestId>) -> Self {
-        Self { inner: Inside::new(inner, span), guard, id }
+    pub(super) fn new(inner: F, span: Option<Span>, guard: RequestGuard, id: Option<RequestId>) -> Self {
+        Self { inner: InSpan::new(inner, span), guard, id }
     }
 
-    /// The future of a request that only passes through.
-    pub(super) fn untouched(inner: F) -> Self {
-        Self::new(inner, None, Guard::uncounted(), None)
+    /// Makes the future of a request that only passes through.
+    pub(super) fn uncounted(inner: F) -> Self {
+        Self::new(inner, None, RequestGuard::uncounted(), None)
     }
 }
 
@@ -51,7 +52,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let inner = this.inner.as_mut();
-        // What has ended waits for ever.
+        // Polled again after its end, it stays pending.
         let mut polled = Poll::Pending;
         this.guard.enter();
         inner.poll(|inner| {
@@ -62,7 +63,7 @@ where
         match polled {
             Poll::Ready(Ok(mut response)) => {
                 if let Some(id) = this.id.take().filter(|_| !this.guard.is_probe()) {
-                    id.put_on(&mut response);
+                    id.set_on(&mut response);
                 }
                 Poll::Ready(Ok(ResponseBody::wrap(response, this.guard.take(), this.inner.take_span())))
             }

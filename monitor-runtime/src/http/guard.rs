@@ -1,127 +1,132 @@
-//! The one place where a request's metrics move: up when it begins, down and recorded when its guard goes.
+//! Where a request's metrics move: in flight when its guard is made, recorded when the guard goes.
+//!
+//! ```text
+//!          ┌─ enter ─► tentative 500 ─ leave ─┐       the code of the request runs in between
+//!          │                                  ▼
+//! begin ─► open, tentative 499 ───────────────┴─┬─ settle ─► the response's status (499 after an aborted upload)
+//!                                               ├─ fail ───► 500 (499 after an aborted upload)
+//!                                               └─ drop ───► the tentative status
+//! ```
 
 use http::{Request, StatusCode};
 use tracing::Span;
 
-use super::RequestId;
-use super::unmatched::{self, Recorded, Unmatched};
-use super::upload::GivenUp;
+use super::pending_route::{self, PendingRoute, Resolved};
+use super::request_id::RequestId;
+use super::upload::UploadAborted;
 use crate::call::observer;
 use crate::cells::clock;
 use crate::cells::exemplars::{self, Identity};
 use crate::families::method::MethodLabel;
 use crate::families::requests::{Route, metrics};
 
-/// What counts for a request whose client did not wait for the end (nginx coined the code).
+/// The status of a request whose client did not wait for the end. The code is nginx's.
 const CLIENT_LEFT: u16 = 499;
-/// What counts when our side broke down: a panic, an error in place of a response, a body that failed.
+/// The status of a request that the server failed: by a panic, an error in place of a response, a body that failed.
 const BROKEN: u16 = 500;
 
-/// Holds a counted request open, and settles it exactly once: by [`settle`](Guard::settle), or when dropped.
+/// Keeps a counted request in flight and records it exactly once: when it is [settled](Self::settle), or when it is dropped.
 ///
-/// It moves from the service to the response future to the response body, wherever the request is.
+/// The guard moves with the request, from the service to the response future to the response body. It is empty once the request
+/// is recorded, and from the start if the request is not counted.
 #[derive(Debug)]
-pub(super) struct Guard(Option<Exchange>);
+pub(super) struct RequestGuard(Option<RequestRecord>);
 
-impl Guard {
-    /// Begins a request: in flight from here on.
+impl RequestGuard {
+    /// Counts a request as in flight.
     #[inline]
-    pub(super) fn begin(method: MethodLabel, endpoint: &str) -> Self {
+    pub(super) fn begin(method: MethodLabel, endpoint: &str) -> (Self, Route) {
         let route = metrics().start(method, endpoint);
-        Self(Some(Exchange {
+        let record = RequestRecord {
             method,
             route,
             started: clock::now(),
-            status: CLIENT_LEFT,
-            answered: BROKEN,
-            rest: None,
-            span: None,
-        }))
+            tentative_status: CLIENT_LEFT,
+            response_status: BROKEN,
+            rare: None,
+        };
+        (Self(Some(record)), route)
     }
 
-    /// Has the request counted as 499 once its client gave up sending the body, however the handler answers.
-    #[cold]
-    pub(super) fn expect_upload(&mut self, given_up: GivenUp) {
-        if let Some(exchange) = &mut self.0 {
-            exchange.rest.get_or_insert_default().given_up = Some(given_up);
-        }
-    }
-
-    /// Has the request wait for its route, and leaves a mark in it for those further in who know that.
-    #[cold]
-    pub(super) fn expect_route<B>(&mut self, request: &mut Request<B>, span: Option<&Span>) {
-        if let Some(exchange) = &mut self.0 {
-            let around = Unmatched::of(request.extensions()).cloned();
-            let mark = Unmatched::new(exchange.method, exchange.route, span.cloned(), around);
-            exchange.rest.get_or_insert_default().unmatched = Some(mark.clone());
-            request.extensions_mut().insert(mark);
-        }
-    }
-
-    /// Under which labels the request counts, while it is open.
-    #[inline]
-    pub(super) fn labels(&self) -> Option<Labels> {
-        self.0.as_ref().map(|exchange| Labels(exchange.route))
-    }
-
-    /// Whether the request turned out to be for one of the monitor's own routes.
-    pub(super) fn is_probe(&self) -> bool {
-        let rest = self.0.as_ref().and_then(|exchange| exchange.rest.as_ref());
-        rest.and_then(|rest| rest.unmatched.as_ref()).is_some_and(Unmatched::is_probe)
-    }
-
-    /// Notes what the request is called, where exemplars are kept.
-    #[inline]
-    pub(super) fn identify(&mut self, span: Option<&Span>, id: Option<&RequestId>) {
-        if exemplars::are_kept()
-            && let Some(exchange) = &mut self.0
-        {
-            let own = || Identity::new("request_id", id?.as_str());
-            let bound = observer::identify(span);
-            if let Some(identity) = bound.or_else(own) {
-                exchange.rest.get_or_insert_default().identity = Some(identity);
-            }
-        }
-    }
-
-    /// The guard of a request that moves no metric.
+    /// Makes the guard of a request that moves no metric.
     pub(super) const fn uncounted() -> Self {
         Self(None)
     }
 
-    /// Takes note of the request's span, which is told how the request ended.
-    pub(super) fn watch(&mut self, span: Option<&Span>) {
-        if observer::is_observed()
-            && let Some(exchange) = &mut self.0
-        {
-            exchange.span = span.cloned();
-        }
-    }
-
-    /// The guard itself, leaving an uncounted one behind.
+    /// Moves the record out, and leaves an empty guard behind.
     pub(super) fn take(&mut self) -> Self {
         Self(self.0.take())
     }
 
-    /// The method, while the request is open.
-    pub(super) fn method(&self) -> Option<MethodLabel> {
-        self.0.as_ref().map(|exchange| exchange.method)
+    /// Records the request as 499 if its upload is aborted, whatever the handler answers.
+    #[cold]
+    pub(super) fn watch_upload(&mut self, aborted: UploadAborted) {
+        if let Some(record) = &mut self.0 {
+            record.rare.get_or_insert_default().upload_aborted = Some(aborted);
+        }
     }
 
-    /// Whether the request is open.
+    /// Leaves the request's route open, and puts a [`PendingRoute`] into its extensions for the layers further in.
+    #[cold]
+    pub(super) fn wait_for_route<B>(&mut self, request: &mut Request<B>, span: Option<&Span>) {
+        if let Some(record) = &mut self.0 {
+            let outer = PendingRoute::of(request.extensions()).cloned();
+            let pending = PendingRoute::new(record.method, record.route, span.cloned(), outer);
+            record.rare.get_or_insert_default().pending_route = Some(pending.clone());
+            request.extensions_mut().insert(pending);
+        }
+    }
+
+    /// Names the request for its exemplar, if exemplars are kept.
+    #[inline]
+    pub(super) fn identify(&mut self, span: Option<&Span>, id: Option<&RequestId>) {
+        if exemplars::are_kept()
+            && let Some(record) = &mut self.0
+        {
+            let own = || Identity::new("request_id", id?.as_str());
+            let bound = observer::identify(span);
+            if let Some(identity) = bound.or_else(own) {
+                record.rare.get_or_insert_default().identity = Some(identity);
+            }
+        }
+    }
+
+    /// Keeps the request's span for the observers, which are notified when the request ends.
+    #[inline]
+    pub(super) fn keep_span(&mut self, span: Option<&Span>) {
+        if observer::is_observed()
+            && let Some(record) = &mut self.0
+            && let Some(span) = span
+        {
+            record.rare.get_or_insert_default().span = Some(span.clone());
+        }
+    }
+
+    /// Whether the request turned out to be for one of the monitor's own routes.
+    pub(super) fn is_probe(&self) -> bool {
+        let rare = self.0.as_ref().and_then(|record| record.rare.as_ref());
+        rare.and_then(|rare| rare.pending_route.as_ref()).is_some_and(PendingRoute::is_probe)
+    }
+
+    /// The method, while the request is open.
+    pub(super) fn method(&self) -> Option<MethodLabel> {
+        self.0.as_ref().map(|record| record.method)
+    }
+
+    /// Whether the request is counted and not recorded yet.
     pub(super) fn is_open(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether the request is open and no code of it broke down.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.0.as_ref().is_some_and(|exchange| exchange.status == CLIENT_LEFT)
+    /// Whether the request is open and none of its code has panicked.
+    pub(super) fn is_intact(&self) -> bool {
+        self.0.as_ref().is_some_and(|record| record.tentative_status == CLIENT_LEFT)
     }
 
-    /// Runs code of the request: if it unwinds, the request counts as broken whenever it is dropped, by whomever.
+    /// Runs code of the request. If the code unwinds, the request is recorded as 500 when its guard is dropped.
     ///
-    /// This is exact where `std::thread::panicking` is not: it tells a request that panicked from one that is dropped
-    /// because something else did.
+    /// `std::thread::panicking` would be wrong in that drop: it is also true of a request that is dropped because something
+    /// else panicked.
     #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
         self.enter();
@@ -130,124 +135,121 @@ impl Guard {
         value
     }
 
-    /// The first half of [`run`](Self::run), for code whose values are too large to be moved into a closure.
+    /// Does the first half of [`run`](Self::run), for code whose value is too large to be moved out of a closure.
     #[inline]
     pub(super) fn enter(&mut self) {
-        self.would_be(BROKEN);
+        self.set_tentative_status(BROKEN);
     }
 
-    /// The second half of [`run`](Self::run).
+    /// Does the second half of [`run`](Self::run).
     #[inline]
     pub(super) fn leave(&mut self) {
-        self.would_be(CLIENT_LEFT);
+        self.set_tentative_status(CLIENT_LEFT);
     }
 
-    /// Notes the status of the response, whose body is still to come.
     #[inline]
-    pub(super) fn answer(&mut self, status: StatusCode) {
-        if let Some(exchange) = &mut self.0 {
-            exchange.answered = status.as_u16();
+    fn set_tentative_status(&mut self, status: u16) {
+        if let Some(record) = &mut self.0 {
+            record.tentative_status = status;
         }
     }
 
-    /// Ends the request with the status of its response; later calls change nothing.
+    /// Notes the status of the response, whose body is still to be sent.
+    #[inline]
+    pub(super) fn set_response_status(&mut self, status: StatusCode) {
+        if let Some(record) = &mut self.0 {
+            record.response_status = status.as_u16();
+        }
+    }
+
+    /// Records the request with the status of its response. Later calls change nothing.
     #[inline]
     pub(super) fn settle(&mut self) {
-        if let Some(exchange) = &mut self.0 {
-            let has_left = exchange.rest.as_ref().is_some_and(|rest| rest.has_given_up());
-            exchange.status = if has_left { CLIENT_LEFT } else { exchange.answered };
+        if let Some(record) = &mut self.0 {
+            let is_aborted = record.rare.as_ref().is_some_and(|rare| rare.is_upload_aborted());
+            record.tentative_status = if is_aborted { CLIENT_LEFT } else { record.response_status };
             self.0 = None;
         }
     }
 
-    /// Ends the request as broken; later calls change nothing.
+    /// Records the request as broken. Later calls change nothing.
     #[cold]
     pub(super) fn fail(&mut self) {
-        self.answer(StatusCode::INTERNAL_SERVER_ERROR);
+        self.set_response_status(StatusCode::INTERNAL_SERVER_ERROR);
         self.settle();
     }
+}
 
-    #[inline]
-    fn would_be(&mut self, status: u16) {
-        if let Some(exchange) = &mut self.0 {
-            exchange.status = status;
+/// One request in flight, recorded when dropped.
+///
+/// It is moved twice on the way of every request, so it is kept small: what few requests need is behind a pointer.
+#[derive(Debug)]
+struct RequestRecord {
+    method: MethodLabel,
+    route: Route,
+    /// When the request began, in the clock's own ticks.
+    started: u64,
+    /// The status with which the request is recorded if it is dropped now.
+    tentative_status: u16,
+    /// The status with which the request is recorded if it ends as it should.
+    response_status: u16,
+    rare: Option<Box<RareState>>,
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        let (status, nanos) = (self.tentative_status, clock::nanos_since(self.started));
+        match self.rare.take() {
+            None => {
+                metrics().finish(self.route, status, nanos);
+                observer::notify(|observer| observer.request_ended(None, status, nanos));
+            }
+            Some(rare) => rare.finish(self.route, status, nanos),
         }
     }
 }
 
-/// One request on its way; recorded when dropped.
-#[derive(Debug)]
-struct Exchange {
-    method: MethodLabel,
-    route: Route,
-    /// In the clock's own ticks.
-    started: u64,
-    /// What the request counts as if it ends now.
-    status: u16,
-    /// What the request counts as if it ends as it should: the status of its response.
-    answered: u16,
-    /// Behind a pointer, since the exchange is moved from place to place.
-    rest: Option<Box<Rest>>,
-    span: Option<Span>,
-}
-
-/// What few requests need.
+/// The state that few requests need.
 #[derive(Debug, Default)]
-struct Rest {
-    /// Where exemplars are kept: what the request is called as one.
+struct RareState {
+    /// The request's name as an exemplar, if exemplars are kept.
     identity: Option<Identity>,
-    /// Of a request with a body: whether the client stopped in the middle of it.
-    given_up: Option<GivenUp>,
-    /// Of a request without a route: who further in may know it.
-    unmatched: Option<Unmatched>,
+    /// If there are observers.
+    span: Option<Span>,
+    /// Of a request with a body.
+    upload_aborted: Option<UploadAborted>,
+    /// Of a request that no router had matched when it began.
+    pending_route: Option<PendingRoute>,
 }
 
-impl Rest {
-    fn has_given_up(&self) -> bool {
-        self.given_up.as_ref().is_some_and(GivenUp::is_set)
+impl RareState {
+    fn is_upload_aborted(&self) -> bool {
+        self.upload_aborted.as_ref().is_some_and(UploadAborted::is_set)
     }
 
-    /// Where the request is to be recorded that came in at a route, if anywhere.
+    /// Records a request that began under the route `initial`, unless it is a probe.
     #[cold]
-    fn end(&self, came_in: Route, status: u16) -> Option<Route> {
-        match self.unmatched.as_ref().map(Unmatched::end) {
-            None => Some(came_in),
-            Some(Recorded::Matched(route)) => Some(route),
-            Some(Recorded::Unmatched(route)) => {
+    fn finish(self, initial: Route, status: u16, nanos: u64) {
+        let Some(route) = self.close_route(initial, status) else { return };
+        metrics().finish(route, status, nanos);
+        if let Some(identity) = self.identity {
+            route.offer_exemplar(nanos, identity);
+        }
+        observer::notify(|observer| observer.request_ended(self.span.as_ref(), status, nanos));
+    }
+
+    /// Closes the question of the route, and returns the route to record the request under; `None` for a probe.
+    fn close_route(&self, initial: Route, status: u16) -> Option<Route> {
+        match self.pending_route.as_ref().map(PendingRoute::close) {
+            None => Some(initial),
+            Some(Resolved::Matched(route)) => Some(route),
+            Some(Resolved::Unmatched(route)) => {
                 if (200..400).contains(&status) {
-                    unmatched::note_answered();
+                    pending_route::note_unmatched_success();
                 }
                 Some(route)
             }
-            Some(Recorded::Nowhere) => None,
+            Some(Resolved::NotCounted) => None,
         }
-    }
-}
-
-/// Under which labels a request counts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Labels(Route);
-
-impl Labels {
-    /// The method and the endpoint.
-    pub(super) fn values(self) -> [&'static str; 2] {
-        self.0.labels()
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        let nanos = clock::nanos_since(self.started);
-        match self.rest.take() {
-            None => metrics().finish(self.route, self.status, nanos),
-            Some(rest) => {
-                let Some(route) = rest.end(self.route, self.status) else { return };
-                metrics().finish(route, self.status, nanos);
-                if let Some(identity) = rest.identity {
-                    route.offer_exemplar(nanos, identity);
-                }
-            }
-        }
-        observer::notify(|observer| observer.request_ended(self.span.as_ref(), self.status, nanos));
     }
 }

@@ -1,4 +1,4 @@
-//! The layer and the service it makes.
+//! The layer, and the service that it makes.
 
 use std::borrow::Cow;
 use std::task::{Context, Poll};
@@ -9,16 +9,19 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::Span;
 
-use super::endpoint::{Naming, Place, RequestHead, UNMATCHED};
-use super::guard::Guard;
-use super::unmatched::Unmatched;
-use super::{RequestId, ResponseBody, ResponseFuture, span, upload};
+use super::body::ResponseBody;
+use super::endpoint::{EndpointNamer, RequestHead, RouteMatch, UNMATCHED};
+use super::future::ResponseFuture;
+use super::guard::RequestGuard;
+use super::pending_route::PendingRoute;
+use super::request_id::RequestId;
+use super::{span, upload};
 use crate::families::method::MethodLabel;
 
-/// Counts, times and names the requests of the service it is put around.
+/// Counts, times and names the requests of the service that it wraps.
 ///
-/// The [module](super) says what is recorded. The layer keeps no state of its own: any number of them, cloned or new,
-/// feed the same metrics of the process.
+/// The [module](super) defines what is recorded. The layer keeps no state of its own: all layers, cloned or new, feed the same
+/// metrics of the process.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -29,7 +32,7 @@ use crate::families::method::MethodLabel;
 #[derive(Clone, Debug, Default)]
 pub struct HttpLayer {
     metrics_only: bool,
-    naming: Option<Naming>,
+    namer: Option<EndpointNamer>,
 }
 
 impl HttpLayer {
@@ -38,25 +41,29 @@ impl HttpLayer {
         Self::default()
     }
 
-    /// Makes a layer that counts and times requests and leaves them as they are: `x-request-id` is neither read nor
-    /// returned, nothing is bound to log lines, no trace is taken on, and there is no [`RequestId`](super::RequestId) to extract.
+    /// Makes a layer that counts and times requests and does not change them.
     ///
-    /// It is by the id that a layer knows of a request that is counted already: a layer of metrics only around any other counts the
-    /// request once more.
+    /// It neither reads nor returns `x-request-id`, binds nothing to log lines, continues no trace, and provides no
+    /// [`RequestId`](super::RequestId) to extract.
+    ///
+    /// Layers further in recognize a counted request by its id. A metrics-only layer sets none, so a layer inside it counts the
+    /// request again.
     pub fn metrics_only() -> Self {
-        Self { metrics_only: true, naming: None }
+        Self { metrics_only: true, namer: None }
     }
 
-    /// Names the endpoints of requests that axum's `Router` does not route: those of another router, of a gRPC server, of the
-    /// fallback that serves a single-page application.
+    /// Names the endpoints of requests that axum's `Router` does not route, such as those of another router, of a gRPC server, or
+    /// of the fallback that serves a single-page application.
     ///
-    /// What `name` gives is the label `endpoint`, and `endpoint` in the log lines; where it gives `None`, the endpoint is the route
-    /// that axum matched, or `unmatched`. It is asked once for each request, before the inner service is called; probes are left alone whatever it gives.
-    /// Give a name of a small set, never the path that the client sent: the metrics hold 2,000 endpoints by default, and record
-    /// those past that, and names of more than 256 bytes, as `__overflow__`.
+    /// `name` returns the label `endpoint`, which is also the field `endpoint` of the log lines. If it returns `None`, the endpoint
+    /// is the route that axum matched, or `unmatched`. It is called once for each request, before the inner service. Probes are
+    /// not counted, whatever it returns.
     ///
-    /// Under [`Monitor::serve`](crate::Monitor::serve), add a layer with `endpoint` to your own router: it names the requests that
-    /// the layer around has no route for, and counts none twice.
+    /// Return a name from a small set, never the path that the client sent. The metrics hold 2,000 endpoints by default. Further
+    /// endpoints, and names of more than 256 bytes, are recorded as `__overflow__`.
+    ///
+    /// Under [`Monitor::serve`](crate::Monitor::serve), add a layer with `endpoint` to your own router. It names the requests for
+    /// which the outer layer has no route, and counts none twice.
     ///
     /// ```
     /// use monitor_runtime::http::HttpLayer;
@@ -71,12 +78,12 @@ impl HttpLayer {
     ///
     /// # Panics
     ///
-    /// A panic in `name` goes on to the server, and the request is not counted.
+    /// A panic in `name` unwinds into the server, and the request is not counted.
     pub fn endpoint<F>(self, name: F) -> Self
     where
         F: Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     {
-        Self { naming: Some(Naming::new(name)), ..self }
+        Self { namer: Some(EndpointNamer::new(name)), ..self }
     }
 }
 
@@ -88,7 +95,7 @@ impl<S> Layer<S> for HttpLayer {
     }
 }
 
-/// A service inside an [`HttpLayer`].
+/// The service that an [`HttpLayer`] makes of another one.
 #[derive(Clone, Debug)]
 pub struct HttpService<S> {
     inner: S,
@@ -112,31 +119,28 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
-        let named = self.layer.naming.as_ref().and_then(|naming| naming.name(&request));
-        let place = Place::of(&request, named.as_deref());
-        if let Some(around) = Unmatched::of(request.extensions()) {
-            around.tell(place);
+        let named = self.layer.namer.as_ref().and_then(|namer| namer.name(&request));
+        let matched = RouteMatch::of(&request, named.as_deref());
+        if let Some(outer) = PendingRoute::of(request.extensions()) {
+            outer.resolve(matched);
         }
-        // Its id says of a request that a layer further out counts it already.
+        // A request with an id is counted by a layer further out already.
         let is_counted = request.extensions().get::<RequestId>().is_some();
-        let (endpoint, is_unmatched) = match place {
-            Place::Route(endpoint) if !is_counted => (endpoint, false),
-            Place::Unmatched if !is_counted => (UNMATCHED, true),
-            _ => return ResponseFuture::untouched(self.inner.call(request)),
+        let (endpoint, is_unmatched) = match matched {
+            RouteMatch::Route(endpoint) if !is_counted => (endpoint, false),
+            RouteMatch::Unmatched if !is_counted => (UNMATCHED, true),
+            _ => return ResponseFuture::uncounted(self.inner.call(request)),
         };
-        let mut guard = Guard::begin(MethodLabel::of(request.method()), endpoint);
-        let (id, span) = match guard.labels() {
-            Some(labels) if !self.layer.metrics_only => span::open(&mut request, labels),
-            _ => (None, None),
-        };
+        let (mut guard, route) = RequestGuard::begin(MethodLabel::of(request.method()), endpoint);
+        let (id, span) = if self.layer.metrics_only { (None, None) } else { span::open(&mut request, route) };
         if is_unmatched {
-            guard.expect_route(&mut request, span.as_ref());
+            guard.wait_for_route(&mut request, span.as_ref());
         }
-        if let Some(given_up) = upload::watch(&mut request) {
-            guard.expect_upload(given_up);
+        if let Some(aborted) = upload::watch(&mut request) {
+            guard.watch_upload(aborted);
         }
         guard.identify(span.as_ref(), id.as_ref());
-        guard.watch(span.as_ref());
+        guard.keep_span(span.as_ref());
         guard.enter();
         let entered = span.as_ref().map(Span::enter);
         let inner = self.inner.call(request);

@@ -17,17 +17,16 @@ use crate::error_chain::debug_as_text;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken from a client, in bytes.
-const LONGEST: usize = 128;
+/// The maximum length of an id that is accepted from a client, in bytes.
+const MAX_LEN: usize = 128;
 
-/// A request's id, as [`HttpLayer`](super::HttpLayer) took it from the header `x-request-id` or made it.
+/// The id of a request, which [`HttpLayer`](super::HttpLayer) accepted from the header `x-request-id` or made.
 ///
-/// An id is taken when it has 1 to 128 bytes of printable ASCII (space to `~`) and no space at either end, so that it is
-/// safe in a log line, a header and a shell; of several headers the first one counts. Anything else is replaced by a fresh
-/// UUID of version 7, which sorts by time. Ids are names, not secrets: a client may choose any, and nothing makes them
-/// unguessable.
+/// An id is accepted if it has 1 to 128 bytes of printable ASCII (space to `~`) and no space at either end, so that it is
+/// safe in a log line, a header and a shell. Of several headers, only the first is read. Anything else is replaced by a new
+/// UUID of version 7, which sorts by time. Ids are names, not secrets: a client may choose any, and they can be guessed.
 ///
-/// In an axum handler it is an extractor, elsewhere it is in the request's extensions:
+/// In an axum handler it is an extractor. Elsewhere it is in the request's extensions:
 ///
 /// ```
 /// use monitor_runtime::http::RequestId;
@@ -44,21 +43,21 @@ const LONGEST: usize = 128;
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id as text: printable ASCII, 1 to 128 bytes.
+    /// Returns the id as text: printable ASCII, 1 to 128 bytes.
     pub fn as_str(&self) -> &str {
-        // Checked or made as printable ASCII, so there is always text.
+        // Every id is checked or made as printable ASCII, so this does not fail.
         self.0.to_str().unwrap_or_default()
     }
 
-    /// Decides the request's id and leaves it in the extensions.
+    /// Decides the request's id, and puts it into the extensions.
     pub(super) fn assign<B>(request: &mut Request<B>) -> Self {
         let id = Self::accept(request.headers()).unwrap_or_else(Self::generate);
         request.extensions_mut().insert(id.clone());
         id
     }
 
-    /// Returns the id on the response, in place of any that the handler set: the client reads what the logs say.
-    pub(super) fn put_on<B>(self, response: &mut Response<B>) {
+    /// Sets the id on the response. It replaces an id that the handler set, so that the client reads the id of the log lines.
+    pub(super) fn set_on<B>(self, response: &mut Response<B>) {
         response.headers_mut().insert(&X_REQUEST_ID, self.0);
     }
 
@@ -78,28 +77,30 @@ impl RequestId {
     }
 }
 
-/// Milliseconds since 1970. The system's clock is asked once a second, since that costs more than the rest of an id: a step of
-/// it shows by then.
+/// Returns the milliseconds since 1970.
+///
+/// Reading the system's clock costs more than the rest of an id, so each thread reads it once a second and adds the time since by
+/// the clock of the metrics. A step of the system's clock shows within that second.
 fn unix_millis() -> u64 {
     thread_local! {
-        /// When it was asked last, in the ticks of our own clock, and what it said.
-        static ASKED: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+        /// The last reading: the ticks of the metrics' clock, and the milliseconds.
+        static LAST_READING: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
     }
     let now = clock::now();
-    if let Some((asked, millis)) = ASKED.get()
-        && let since = clock::clock().delta_as_nanos(asked, now)
+    if let Some((read_at, millis)) = LAST_READING.get()
+        && let since = clock::clock().delta_as_nanos(read_at, now)
         && since < 1_000_000_000
     {
         return millis + since / 1_000_000;
     }
-    // A clock before 1970 makes ids that sort first, not a failure.
+    // A clock set before 1970 gives 0: such ids sort first.
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
-    ASKED.set(Some((now, millis)));
+    LAST_READING.set(Some((now, millis)));
     millis
 }
 
-/// The id of a request with this header.
+/// Returns the id that a request with this header gets from its client, if it is acceptable.
 #[cfg(feature = "__fuzzing")]
 pub(crate) fn accepted_id(header: HeaderValue) -> Option<RequestId> {
     RequestId::accept(&HeaderMap::from_iter([(X_REQUEST_ID.clone(), header)]))
@@ -107,7 +108,7 @@ pub(crate) fn accepted_id(header: HeaderValue) -> Option<RequestId> {
 
 fn is_acceptable(id: &[u8]) -> bool {
     let printable = id.iter().all(|byte| (b' '..=b'~').contains(byte));
-    printable && id.len() <= LONGEST && id == id.trim_ascii() && !id.is_empty()
+    printable && id.len() <= MAX_LEN && id == id.trim_ascii() && !id.is_empty()
 }
 
 impl fmt::Display for RequestId {
@@ -128,7 +129,7 @@ impl AsRef<str> for RequestId {
     }
 }
 
-/// The value to send on in a header, as to a service called on behalf of the request.
+/// Converts the id to a header, for the requests that a handler sends to other services.
 impl From<RequestId> for HeaderValue {
     fn from(id: RequestId) -> Self {
         id.0
@@ -151,8 +152,10 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestId {
     }
 }
 
-/// A handler asked for the [`RequestId`] of a request that came past no [`HttpLayer`](super::HttpLayer), a
-/// metrics-only one, or is a probe. It is answered with 500.
+/// The rejection of a [`RequestId`] extractor: no [`HttpLayer`](super::HttpLayer) has set an id.
+///
+/// The request passed no layer or a [metrics-only](super::HttpLayer::metrics_only) one, or is a probe. The response is 500 with the
+/// message as its text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request has no id: put `HttpLayer::new()` around this route, or extract `Option<RequestId>`")]
 pub struct MissingRequestId;
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn ids_of_printable_ascii_up_to_128_bytes_are_taken() {
-        let longest = "x".repeat(LONGEST);
+        let longest = "x".repeat(MAX_LEN);
         for id in ["a", "0190-af", "two words", "~!\"\\{}", &longest] {
             assert!(is_acceptable(id.as_bytes()), "{id:?}");
         }
@@ -179,7 +182,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_taken() {
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(MAX_LEN + 1);
         for id in ["", " ", " a", "a ", "a\tb", "a\nb", "\u{7f}", "ä", &long] {
             assert!(!is_acceptable(id.as_bytes()), "{id:?}");
         }

@@ -1,28 +1,29 @@
-//! What a request is called in its log lines: its id, and the trace that it belongs to.
+//! The span of a request, which binds its id, its labels and its trace to the log lines written inside.
 
 use http::Request;
 use tracing::{Level, Span};
 
-use super::RequestId;
 use super::endpoint::UNMATCHED;
-use super::guard::Labels;
+use super::request_id::RequestId;
 use crate::TraceContext;
 use crate::call::span_descriptor::{self, RequestDescriptor, SpanDescriptor};
 use crate::families::method::MethodLabel;
+use crate::families::requests::Route;
 
 /// The logger of a request's span.
 pub(super) const TARGET: &str = "monitor_runtime::http";
 
-/// Decides the request's id and reads its trace, leaves both in the extensions, and opens the span that binds them, if
-/// somebody listens.
-pub(super) fn open<B>(request: &mut Request<B>, labels: Labels) -> (Option<RequestId>, Option<Span>) {
+/// Decides the request's id, reads its trace, puts both into the extensions, and opens the span that binds them.
+///
+/// There is no span while no subscriber listens to it.
+pub(super) fn open<B>(request: &mut Request<B>, route: Route) -> (Option<RequestId>, Option<Span>) {
     let id = RequestId::assign(request);
     let trace = TraceContext::from_headers(request.headers());
-    let _attached = span_descriptor::attach(|| descriptor(request, labels, trace.as_ref()));
+    let _attached = span_descriptor::attach(|| descriptor(request, route, trace.as_ref()));
     let span = match trace {
-        None => plain(&id, labels),
+        None => without_trace(&id, route),
         Some(trace) => {
-            let span = traced(&id, labels, &trace);
+            let span = within_trace(&id, route, &trace);
             #[cfg(feature = "logging")]
             crate::logging::keep_trace_context(&span, &trace);
             request.extensions_mut().insert(trace);
@@ -32,27 +33,27 @@ pub(super) fn open<B>(request: &mut Request<B>, labels: Labels) -> (Option<Reque
     (Some(id), Some(span).filter(|span| !span.is_disabled()))
 }
 
-fn plain(id: &RequestId, labels: Labels) -> Span {
-    // Looking first spares the whole of `span!` while nobody listens.
+fn without_trace(id: &RequestId, route: Route) -> Span {
+    // This check skips all of `info_span!` while no subscriber wants the level.
     if tracing::level_enabled!(Level::INFO) {
-        let [method, endpoint] = labels.values();
+        let [method, endpoint] = route.labels();
         tracing::info_span!(target: TARGET, "request", request_id = id.as_str(), method, endpoint)
     } else {
         Span::none()
     }
 }
 
-fn traced(id: &RequestId, labels: Labels, trace: &TraceContext) -> Span {
-    let [method, endpoint] = labels.values();
+fn within_trace(id: &RequestId, route: Route, trace: &TraceContext) -> Span {
+    let [method, endpoint] = route.labels();
     let (request_id, trace_id, span_id) = (id.as_str(), trace.trace_id(), trace.span_id());
     tracing::info_span!(target: TARGET, "request", request_id, method, endpoint, trace_id, span_id)
 }
 
-fn descriptor<B>(request: &Request<B>, labels: Labels, caller: Option<&TraceContext>) -> SpanDescriptor {
-    // The template itself: where the family is full, the labels are those of its overflow.
+fn descriptor<B>(request: &Request<B>, route: Route, caller: Option<&TraceContext>) -> SpanDescriptor {
+    // The route template comes first, since the labels are those of the overflow once the family is full.
     let matched =
         request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str);
-    let named = labels.values()[1];
+    let [_, named] = route.labels();
     let route = matched.or(Some(named).filter(|named| *named != UNMATCHED));
     SpanDescriptor::Request(Box::new(RequestDescriptor {
         method: MethodLabel::of(request.method()).as_str(),

@@ -10,65 +10,49 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use http::Request;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 
-/// Set once the connection ended in the middle of the request's body.
+use super::watched_body::{PollFrame, Watch, WatchedBody};
+
+/// Set once the connection has ended in the middle of the request's body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct GivenUp(Arc<AtomicBool>);
+pub(super) struct UploadAborted(Arc<AtomicBool>);
 
-impl GivenUp {
+impl UploadAborted {
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Watches the body of the request, if it has one of axum's type that has not ended.
+impl Watch<Body> for UploadAborted {
+    type Error = axum::Error;
+
+    fn poll_frame(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> PollFrame<Bytes, axum::Error> {
+        let polled = ready!(body.poll_frame(cx));
+        if let Some(Err(error)) = &polled
+            && is_client_gone(error)
+        {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(polled)
+    }
+}
+
+/// Watches the request's body, if it is axum's and has not ended. A body of another type cannot be replaced by a watched one.
 #[inline]
-pub(super) fn watch<B: 'static>(request: &mut Request<B>) -> Option<GivenUp> {
+pub(super) fn watch<B: 'static>(request: &mut Request<B>) -> Option<UploadAborted> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
     (!body.is_end_stream()).then(|| watch_body(body))
 }
 
 #[cold]
-fn watch_body(body: &mut Body) -> GivenUp {
-    let given_up = GivenUp::default();
-    let inner = std::mem::take(body);
-    *body = Body::new(Watched { inner, given_up: given_up.clone() });
-    given_up
+fn watch_body(body: &mut Body) -> UploadAborted {
+    let aborted = UploadAborted::default();
+    *body = Body::new(WatchedBody::new(std::mem::take(body), aborted.clone()));
+    aborted
 }
 
-struct Watched {
-    inner: Body,
-    given_up: GivenUp,
-}
-
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if let Some(Err(error)) = &polled
-            && is_client_gone(error)
-        {
-            self.given_up.0.store(true, Ordering::Relaxed);
-        }
-        Poll::Ready(polled)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-/// Whether the connection ended: a malformed chunk, or a body past a limit, comes from a client that waits for its answer.
+/// Whether the connection ended. A malformed chunk or a body past a limit does not say so: that client waits for its answer.
 fn is_client_gone(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

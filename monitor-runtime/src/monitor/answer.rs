@@ -52,7 +52,7 @@ impl Monitor {
     pub fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
         let probe = Probe::at(request.uri().path())?;
         #[cfg(feature = "http")]
-        crate::http::leave_out(request.extensions());
+        crate::http::exclude_from_metrics(request.extensions());
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Some(health::method_not_allowed());
         }

@@ -12,7 +12,7 @@ use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
@@ -20,6 +20,7 @@ use tower_service::Service;
 
 use super::pulse::{Kind, Pulse, Reason};
 use crate::health::{Engine, Probe};
+use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
 
 /// The requests of one connection.
 pub(super) struct Exchanges<A> {
@@ -41,7 +42,8 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
         self.pulse.begin(kind, version == Version::HTTP_2);
         let open = OpenAnswer { pulse: Arc::clone(&self.pulse), kind };
         let pulse = Arc::clone(&self.pulse);
-        let mut request = request.map(|inner| Body::new(RequestBody { inner, pulse, waits: None }));
+        let mut request =
+            request.map(|inner| Body::new(WatchedBody::new(inner, BodyTimeout { pulse, waits: None })));
         request.extensions_mut().insert(ConnectInfo(self.client.clone()));
         Exchange {
             inner: self.router.clone().call(request),
@@ -54,7 +56,7 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
 }
 
 /// Held from a request's begin to the end of its answer's body.
-struct OpenAnswer {
+pub(super) struct OpenAnswer {
     pulse: Arc<Pulse>,
     kind: Kind,
 }
@@ -101,7 +103,7 @@ where
             // Clients that keep connections look for another server by themselves, before this one closes theirs.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Poll::Ready(Ok(response.map(|inner| AnswerBody { inner, open })))
+        Poll::Ready(Ok(response.map(|body| WatchedBody::new(body, open))))
     }
 }
 
@@ -115,36 +117,20 @@ fn protocol(response: &Response<Body>) -> Cow<'static, str> {
 }
 
 /// The body of an answer, which ends the request when it is dropped.
-pub(super) struct AnswerBody {
-    inner: Body,
-    open: OpenAnswer,
-}
+pub(super) type AnswerBody = WatchedBody<Body, OpenAnswer>;
 
-impl HttpBody for AnswerBody {
-    type Data = Bytes;
+impl Watch<Body> for OpenAnswer {
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        self.open.pulse.asked(polled.is_pending());
+    fn poll_frame(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> PollFrame<Bytes, axum::Error> {
+        let polled = body.poll_frame(cx);
+        self.pulse.asked(polled.is_pending());
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 
-/// The body of a request, which fails once its reader has waited for too long.
-struct RequestBody {
-    inner: Incoming,
+/// Fails the body of a request once its reader has waited for too long.
+struct BodyTimeout {
     pulse: Arc<Pulse>,
     /// When a wait that has begun is over.
     waits: Option<Pin<Box<Sleep>>>,
@@ -159,15 +145,11 @@ enum BodyError {
     Broken(#[from] hyper::Error),
 }
 
-impl HttpBody for RequestBody {
-    type Data = Bytes;
+impl Watch<Incoming> for BodyTimeout {
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+    fn poll_frame(&mut self, body: Pin<&mut Incoming>, cx: &mut Context<'_>) -> PollFrame<Bytes, BodyError> {
+        if let Poll::Ready(frame) = body.poll_frame(cx) {
             self.waits = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
         }
@@ -176,13 +158,5 @@ impl HttpBody for RequestBody {
         ready!(waits.as_mut().poll(cx));
         self.pulse.ends_for(Reason::Body);
         Poll::Ready(Some(Err(BodyError::Silent(limit))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

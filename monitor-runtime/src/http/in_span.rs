@@ -1,4 +1,4 @@
-//! What is polled and dropped inside the span of its request.
+//! Code of a request that is polled and dropped inside the request's span.
 
 use std::pin::Pin;
 
@@ -6,16 +6,16 @@ use pin_project_lite::pin_project;
 use tracing::Span;
 
 pin_project! {
-    /// A future or a body that belongs to a span; without one it costs no more than itself.
+    /// A future or a body that belongs to a span. Without a span it costs no more than the value itself.
     #[derive(Debug)]
-    pub(super) struct Inside<T> {
+    pub(super) struct InSpan<T> {
         // None once it has ended.
         #[pin]
         inner: Option<T>,
         span: Option<Span>,
     }
 
-    impl<T> PinnedDrop for Inside<T> {
+    impl<T> PinnedDrop for InSpan<T> {
         fn drop(this: Pin<&mut Self>) {
             if this.inner.is_some() {
                 this.end();
@@ -24,20 +24,21 @@ pin_project! {
     }
 }
 
-impl<T> Inside<T> {
+impl<T> InSpan<T> {
     #[inline]
     pub(super) fn new(inner: T, span: Option<Span>) -> Self {
         Self { inner: Some(inner), span }
     }
 
-    /// What has not ended.
+    /// The value, until it has ended.
     pub(super) fn inner(&self) -> Option<&T> {
         self.inner.as_ref()
     }
 
-    /// Polls what has not ended inside the span, and drops it there if `poll` says that this is its end.
+    /// Polls the value inside the span, and drops it there if `poll` returns whether this was its end; a value that has ended is
+    /// not polled.
     ///
-    /// What was polled is for `poll` to keep: a response or a frame is too large to be handed through here.
+    /// `poll` keeps its result itself: a response or a frame is too large to be moved through here.
     #[inline]
     pub(super) fn poll(self: Pin<&mut Self>, poll: impl FnOnce(Pin<&mut T>) -> bool) {
         let mut this = self.project();
@@ -56,7 +57,7 @@ impl<T> Inside<T> {
         this.inner.set(None);
     }
 
-    /// Hands the span on, once nothing is inside any more.
+    /// Moves the span out, once the value has ended.
     #[inline]
     pub(super) fn take_span(self: Pin<&mut Self>) -> Option<Span> {
         self.project().span.take()
