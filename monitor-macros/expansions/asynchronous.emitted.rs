@@ -22,10 +22,12 @@ async fn search(query: &str, limit: usize) -> Result<Vec<String>, std::io::Error
         std::future::ready(()).await;
         Ok(vec![query.to_owned(); limit])
     };
-    let result: Result<Vec<String>, std::io::Error> =
-        ::monitor_runtime::private::across(&mut entry, ::monitor_runtime::private::pin!(body))
-            .await;
-    ::monitor_runtime::private::read(&result).monitor_settle(&result, &mut entry);
+    let result: Result<Vec<String>, std::io::Error> = ::monitor_runtime::private::track_pinned(
+        &mut entry,
+        ::monitor_runtime::private::pin!(body),
+    )
+    .await;
+    ::monitor_runtime::private::classify(&result).monitor_settle(&result, &mut entry);
     match result {
         #[allow(clippy::implicit_return)]
         result => result,

@@ -28,7 +28,7 @@ impl Users {
             }
         };
         #[allow(unreachable_code)]
-        begun.end(&::monitor_runtime::private::read(&result).monitor_verdict(&result));
+        begun.end(&::monitor_runtime::private::classify(&result).monitor_classify(&result));
         match result {
             #[allow(clippy::implicit_return)]
             result => result,

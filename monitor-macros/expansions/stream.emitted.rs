@@ -8,7 +8,7 @@ fn tokens(reply: impl Stream<Item = String>) -> impl Stream<Item = String> {
         ::monitor_runtime::private::captured(&reply);
         reply
     });
-    match ::monitor_runtime::private::track_promised_stream(entry, body, |result: &String| {
+    match ::monitor_runtime::private::track_typed_stream(entry, body, |result: &String| {
         ::monitor_runtime::private::verdict!(
             result,
             ::monitor_runtime::private::error_if(result, String::is_empty)

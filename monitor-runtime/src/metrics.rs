@@ -2,7 +2,7 @@
 
 use prometheus::Registry;
 
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 
 pub use crate::cells::buckets::BucketError;
 pub use crate::cells::native::NativeHistogramError;
@@ -29,7 +29,7 @@ pub const CONTENT_TYPE: &str = crate::exposition::format::TEXT_CONTENT_TYPE;
 /// # Ok::<(), prometheus::Error>(())
 /// ```
 pub fn registry() -> &'static Registry {
-    Exposed::process().registry()
+    ScrapeRegistry::process().registry()
 }
 
 /// Renders every metric of [`registry`] in the Prometheus text format (see [`CONTENT_TYPE`]).
@@ -39,6 +39,6 @@ pub fn registry() -> &'static Registry {
 /// Totals are exact and never decrease from one rendering to the next. A rendering does not block calls under an id that their
 /// function has used before. A call that has to look its id up may wait while new series are sorted.
 pub fn render() -> String {
-    String::from_utf8(Exposed::process().render())
+    String::from_utf8(ScrapeRegistry::process().render())
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -3,11 +3,11 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Across, Becoming, Begun, Call, ErrorLog, Fault, Field, Guard, Id, ItemJudge, Opening, Promised, Reading,
-    Rebox, Returned, Settings, Site, State, Tracked, TrackedStream, Verdict, across, begin, debug, display,
-    error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, read, settle, track,
-    track_boxed_stream, track_into_future, track_opened, track_promised_future, track_promised_stream,
-    track_returned_future, track_stream, value, without_fields,
+    Becoming, Begun, Call, ClassifyBy, ErrorLog, Fault, Field, Guard, Id, ItemJudge, PendingSpan, PollAsCall,
+    Rebox, Returned, Settings, Site, State, Tracked, TrackedStream, TypedTracked, Verdict, begin, classify,
+    debug, display, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, ok_if, settle, track,
+    track_boxed_stream, track_into_future, track_opened, track_pinned, track_returned_future, track_stream,
+    track_typed_future, track_typed_stream, value, without_fields,
 };
 pub use crate::cells::objective::Latency;
 pub use crate::cells::objective::Objective;
@@ -81,12 +81,12 @@ macro_rules! __monitor_settings {
 #[macro_export]
 macro_rules! __monitor_verdict {
     ($result:ident) => {
-        $crate::private::read($result).monitor_verdict($result)
+        $crate::private::classify($result).monitor_classify($result)
     };
     ($result:ident, $outcome:expr) => {
         $crate::private::Verdict {
             outcome: $outcome,
-            fault: $crate::private::read($result).monitor_fault($result),
+            fault: $crate::private::classify($result).monitor_fault($result),
         }
     };
 }

@@ -87,9 +87,9 @@ fn emit_typed_tracking(spec: &Spec, function: &Function, judge: TokenStream) -> 
     let is_future = matches!(spec.shape, Shape::Future | Shape::IntoFuture);
     let name = match (&spec.judged, spec.shape) {
         (_, Shape::IntoFuture) => "track_into_future",
-        (JudgedType::Known(_), Shape::Future) => "track_promised_future",
+        (JudgedType::Known(_), Shape::Future) => "track_typed_future",
         (JudgedType::Partial(_), Shape::Future) => "track_returned_future",
-        (JudgedType::Known(_), _) => "track_promised_stream",
+        (JudgedType::Known(_), _) => "track_typed_stream",
         (JudgedType::Partial(_), _) => "track_stream",
     };
     let name = mixed_site_ident(name);
@@ -207,7 +207,7 @@ fn emit_async_call(spec: &Spec, function: &Function, rebound: &TokenStream) -> T
         &quote!(mut),
         &quote! {
             #allow let #body = #future;
-            let #result #annotation = #runtime::across(&mut #entry, #runtime::pin!(#body)).await;
+            let #result #annotation = #runtime::track_pinned(&mut #entry, #runtime::pin!(#body)).await;
             #settle #tail
         },
     )

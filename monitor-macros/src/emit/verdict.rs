@@ -33,9 +33,9 @@ fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
 pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
     match emit_outcome(spec, &quote!(&#result)) {
-        None => quote!(#runtime::read(&#result).monitor_settle(&#result, &mut #call);),
+        None => quote!(#runtime::classify(&#result).monitor_settle(&#result, &mut #call);),
         Some(outcome) => {
-            quote!(#runtime::settle(&mut #call, #outcome, #runtime::read(&#result).monitor_fault(&#result));)
+            quote!(#runtime::settle(&mut #call, #outcome, #runtime::classify(&#result).monitor_fault(&#result));)
         }
     }
 }
@@ -44,9 +44,9 @@ pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStr
 pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
     match emit_outcome(spec, &quote!(&#result)) {
-        None => quote!(#runtime::read(&#result).monitor_verdict(&#result)),
+        None => quote!(#runtime::classify(&#result).monitor_classify(&#result)),
         Some(outcome) => quote! {
-            #runtime::Verdict { outcome: #outcome, fault: #runtime::read(&#result).monitor_fault(&#result) }
+            #runtime::Verdict { outcome: #outcome, fault: #runtime::classify(&#result).monitor_fault(&#result) }
         },
     }
 }

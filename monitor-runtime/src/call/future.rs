@@ -18,7 +18,7 @@ use super::guard::Call;
 ///
 /// Many of these are compiled, one for each annotated function: whatever does not depend on the body is elsewhere.
 #[derive(Debug)]
-pub struct Across<'a, F> {
+pub struct PollAsCall<'a, F> {
     // Dropped before the body, so that what the body's locals log as they are dropped belongs to the call.
     call: InCall<'a>,
     body: Pin<&'a mut F>,
@@ -31,11 +31,11 @@ pub struct Across<'a, F> {
 ///
 /// Dropped before its end, the call counts as `cancelled` once it is dropped itself, which has to be after the body.
 #[inline]
-pub fn across<'a, F: Future>(call: &'a mut Call, body: Pin<&'a mut F>) -> Across<'a, F> {
-    Across { call: InCall(call), body }
+pub fn track_pinned<'a, F: Future>(call: &'a mut Call, body: Pin<&'a mut F>) -> PollAsCall<'a, F> {
+    PollAsCall { call: InCall(call), body }
 }
 
-impl<F: Future> Future for Across<'_, F> {
+impl<F: Future> Future for PollAsCall<'_, F> {
     type Output = F::Output;
 
     #[inline]
@@ -51,7 +51,7 @@ impl<F: Future> Future for Across<'_, F> {
 }
 
 // As the body held by value is: nobody but this future gets at it, or at the call, through the references.
-impl<F: UnwindSafe> UnwindSafe for Across<'_, F> {}
+impl<F: UnwindSafe> UnwindSafe for PollAsCall<'_, F> {}
 
 /// The call while its body may be dropped.
 #[derive(Debug)]

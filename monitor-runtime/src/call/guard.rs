@@ -3,8 +3,6 @@
 //! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
 //! more than counting it.
 
-mod running;
-
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU8;
 
@@ -12,15 +10,14 @@ use tracing::span::Id;
 use tracing::{Dispatch, Span};
 
 use super::Verdict;
+use super::error_dedup::{self, CallId};
 use super::fault::{self, Fault};
-use super::lineage::{self, CallId};
 use super::observer;
 use super::settings::ErrorLog;
 use super::site::Site;
+use crate::families::CallKind;
 use crate::families::Outcome;
-use crate::families::calls::CallSeries;
-
-pub(super) use running::Running;
+use crate::families::call_series::CallSeries;
 
 /// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
 #[derive(Debug)]
@@ -213,7 +210,7 @@ impl Call {
         if is_wanted {
             observer::notify(|observer| observer.call_failed(span, &text));
         }
-        if is_heard && !lineage::was_logged(id, self.parent, span, &text) {
+        if is_heard && !error_dedup::logged_inside(id, self.parent, span, &text) {
             self.as_part(id, || fault::log(self, &text));
         }
     }
@@ -259,6 +256,67 @@ impl Call {
     fn enter_drop(&mut self) {
         self.around = self.enter();
         self.stage = Stage::Dropping;
+    }
+}
+
+/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic; dropped otherwise, as a
+/// success, since a macro's `return` went past the end of a body that is in its place.
+#[derive(Debug)]
+pub(super) struct Running<'c> {
+    call: &'c mut Call,
+    /// The call that the thread was in before.
+    around: CallId,
+}
+
+impl Running<'_> {
+    /// The body waits: dropped now, the call ends as cancelled, or as the error that one of its items was.
+    #[inline]
+    pub(super) fn suspend(self) {
+        self.call.leave(self.around);
+        self.call.stage = Stage::Suspended;
+        std::mem::forget(self);
+    }
+
+    /// The body has ended, and the call with it, as `verdict` says.
+    #[inline]
+    pub(super) fn settle(self, verdict: &Verdict<'_>) {
+        self.call.settle(self.around, verdict.outcome);
+        self.call.log(verdict);
+        std::mem::forget(self);
+    }
+
+    /// Takes note of an item of the call's stream.
+    pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
+        if verdict.outcome == Outcome::Error {
+            self.call.is_failed = true;
+            self.call.log(verdict);
+        }
+    }
+
+    /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
+    pub(super) fn first_item(&self) {
+        if self.call.site.kind() != CallKind::Query {
+            let Call { series, started, span, .. } = &*self.call;
+            let nanos = series.first_item(*started, || observer::identify(span.as_ref()));
+            observer::notify(|observer| observer.first_item_yielded(span.as_ref(), nanos));
+        }
+    }
+
+    /// The call's stream has ended, and the call with it.
+    pub(super) fn finish(self) {
+        let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
+        self.call.settle(self.around, outcome);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Ended already if it was the log line of its error that panicked.
+        if !self.call.has_ended() {
+            let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Success };
+            self.call.settle(self.around, outcome);
+        }
     }
 }
 

@@ -1,41 +1,41 @@
 //! One tracked call from its start to its one end.
 //!
 //! [`site`] is what an annotated function has for life, [`guard`] what one call of it has: `begin` counts the
-//! start, `settle` the end. [`future`] carries a guard across polls, [`reading`] takes from the result what
+//! start, `settle` the end. [`future`] carries a guard across polls, [`classify`] takes from the result what
 //! it says of both its [`outcome`] and its [`fault`].
 
 mod argument;
 mod boxed;
+mod classify;
+mod error_dedup;
 mod fault;
 mod future;
 mod guard;
 mod in_place;
-mod lineage;
 pub(crate) mod observer;
 mod outcome;
-mod promised;
-mod reading;
 mod returned;
 mod settings;
 mod site;
 pub(crate) mod span_descriptor;
 mod stream;
+mod typed;
 
 use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
 pub use boxed::Rebox;
+pub use classify::{ClassifyBy, classify};
+#[cfg(feature = "logging")]
+pub(crate) use error_dedup::CallId;
 pub use fault::Fault;
-pub use future::{Across, Tracked, across, track_returned_future};
+pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
-#[cfg(feature = "logging")]
-pub(crate) use lineage::CallId;
 pub use outcome::{Classify, error_if, ok_if};
-pub use promised::{Becoming, Promised, track_into_future, track_promised_future, track_promised_stream};
-pub use reading::{Reading, read};
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 pub use settings::{ErrorLog, Settings};
-pub use site::{Opening, Site, State, without_fields};
+pub use site::{PendingSpan, Site, State, without_fields};
+pub use typed::{Becoming, TypedTracked, track_into_future, track_typed_future, track_typed_stream};
 
 pub use stream::{
     ItemJudge, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,

@@ -18,7 +18,7 @@ use super::guard::Call;
 use super::settings::{ErrorLog, Settings};
 use super::span_descriptor::{self, SpanDescriptor};
 use crate::families::CallKind;
-use crate::families::calls::CallSeries;
+use crate::families::call_series::CallSeries;
 use crate::families::family::Found;
 
 /// What the runtime knows of an annotated function.
@@ -74,7 +74,7 @@ const UNASKED: u8 = 3;
 impl Site {
     /// Prepares a call under the function's own id.
     #[inline]
-    pub fn enter(&'static self, fields: impl FnOnce(Opening<'_>) -> Span) -> Call {
+    pub fn enter(&'static self, fields: impl FnOnce(PendingSpan<'_>) -> Span) -> Call {
         let series = match self.state.series.get() {
             Some(series) => series,
             None => self.resolve(),
@@ -89,7 +89,7 @@ impl Site {
             None => self.resolve(),
         };
         if self.is_enabled() {
-            Call::prepared(self, series, Some(without_fields(Opening { site: self, id: &self.id })))
+            Call::prepared(self, series, Some(without_fields(PendingSpan { site: self, id: &self.id })))
         } else {
             Call::prepared(self, series, None)
         }
@@ -101,7 +101,7 @@ impl Site {
     pub fn enter_as(
         &'static self,
         id: &(impl Id + ?Sized),
-        fields: impl FnOnce(Opening<'_>) -> Span,
+        fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
         let given = id.text();
         let id = if given.is_empty() { self.id } else { given };
@@ -113,11 +113,11 @@ impl Site {
         &'static self,
         series: &'static CallSeries,
         id: &str,
-        fields: impl FnOnce(Opening<'_>) -> Span,
+        fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
         // Made in one place in either case: a call that is moved costs more than one that is counted.
         if self.is_enabled() {
-            Call::prepared(self, series, Some(fields(Opening { site: self, id: &id })))
+            Call::prepared(self, series, Some(fields(PendingSpan { site: self, id: &id })))
         } else {
             Call::prepared(self, series, None)
         }
@@ -130,7 +130,7 @@ impl Site {
             Found::Own(series) => {
                 let kept = self.state.series.get_or_init(|| series);
                 if let Some(objective) = self.settings.objective {
-                    kept.warn_unless_promised(objective);
+                    kept.warn_if_objective_differs(objective);
                 }
                 kept
             }
@@ -147,7 +147,7 @@ impl Site {
     fn look_up(&self, id: &str) -> Found<CallSeries> {
         let series = &self.settings.kind.family().series;
         match self.settings.kind {
-            CallKind::Agent | CallKind::Skill => series.find_promised(&[id], self.settings.objective),
+            CallKind::Agent | CallKind::Skill => series.find_with_objective(&[id], self.settings.objective),
             CallKind::Query => series.find(&[self.settings.operation, id]),
         }
     }
@@ -251,12 +251,12 @@ impl Callsite for SiteCallsite {
 
 /// A span about to be opened, with its id already at hand.
 #[derive(Clone, Copy, Debug)]
-pub struct Opening<'a> {
+pub struct PendingSpan<'a> {
     site: &'static Site,
     id: &'a &'a str,
 }
 
-impl<'a> Opening<'a> {
+impl<'a> PendingSpan<'a> {
     /// The id, which is the first value of every span.
     pub fn id(&self) -> Option<&'a dyn Value> {
         Some(self.id)
@@ -270,7 +270,7 @@ impl<'a> Opening<'a> {
     }
 }
 
-impl Opening<'_> {
+impl PendingSpan<'_> {
     fn descriptor(&self) -> SpanDescriptor {
         let &Settings { kind, operation, .. } = &self.site.settings;
         SpanDescriptor::Call { callsite: self.site.metadata().callsite(), kind, operation }
@@ -278,6 +278,6 @@ impl Opening<'_> {
 }
 
 /// Opens the span of a function without `fields(…)`.
-pub fn without_fields(opening: Opening<'_>) -> Span {
+pub fn without_fields(opening: PendingSpan<'_>) -> Span {
     opening.span(&[opening.id()])
 }

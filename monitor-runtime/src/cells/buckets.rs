@@ -1,10 +1,12 @@
 //! The bounds of a family's buckets.
 
-use crate::cells::histogram::FIRST_BUCKET;
 use crate::cells::native::{Layout, NativeHistograms};
 use crate::cells::objective::{Limit, Objective};
 use crate::cells::stripes::Cells;
 use crate::error_chain::debug_as_text;
+
+/// The word of the lowest bucket; the words before it are a histogram's starts and sum.
+pub(crate) const FIRST_BUCKET: usize = 2;
 
 /// Upper bounds of a family's buckets.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
     /// One a bucket that is shown, `+Inf` last.
-    bounds: Box<[Bound]>,
+    bounds: Box<[RenderedBound]>,
     /// The same as OpenMetrics has them.
     canonical_bounds: Box<[String]>,
     /// Of the native histograms that are kept as well.
@@ -23,7 +25,7 @@ pub(crate) struct Buckets {
 
 /// What stands before a bucket's count: `le="0.005"} `.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct RenderedBound {
     text: Box<str>,
     /// The text, if it is short enough, and spaces behind it.
     padded: [u8; PADDED],
@@ -31,7 +33,7 @@ pub(crate) struct Bound {
 
 const PADDED: usize = 16;
 
-impl Bound {
+impl RenderedBound {
     fn new(bound: &str) -> Self {
         let text = format!("le=\"{bound}\"}} ");
         let mut padded = [b' '; PADDED];
@@ -101,11 +103,11 @@ impl Buckets {
 
     /// Takes bounds that are known to be finite, positive and ascending.
     pub(crate) fn of_defaults(seconds: &[f64]) -> Self {
-        let bounds = seconds.iter().map(|bound| Bound::new(&bound.to_string()));
+        let bounds = seconds.iter().map(|bound| RenderedBound::new(&bound.to_string()));
         Self {
             seconds: seconds.into(),
             nanos: seconds.iter().map(|&bound| to_nanos(bound)).collect(),
-            bounds: bounds.chain([Bound::new("+Inf")]).collect(),
+            bounds: bounds.chain([RenderedBound::new("+Inf")]).collect(),
             canonical_bounds: canonical_bounds(seconds),
             layout: None,
             objective: None,
@@ -161,7 +163,7 @@ impl Buckets {
         index - usize::from(self.limit.is_hidden_below(index))
     }
 
-    pub(crate) fn bounds(&self) -> &[Bound] {
+    pub(crate) fn bounds(&self) -> &[RenderedBound] {
         &self.bounds
     }
 

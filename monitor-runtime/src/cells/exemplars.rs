@@ -54,10 +54,10 @@ pub(crate) struct Exemplar {
 
 /// The exemplars of one histogram, a place for each of its buckets.
 #[derive(Debug)]
-pub(crate) struct Exemplars(Box<[Place]>);
+pub(crate) struct Exemplars(Box<[ExemplarSlot]>);
 
 #[derive(Debug, Default)]
-struct Place {
+struct ExemplarSlot {
     /// When the last one was taken, in milliseconds since the Unix epoch.
     taken: AtomicU64,
     kept: Mutex<Option<Exemplar>>,
@@ -65,7 +65,7 @@ struct Place {
 
 impl Exemplars {
     pub(crate) fn new(buckets: usize) -> Self {
-        Self((0..buckets).map(|_| Place::default()).collect())
+        Self((0..buckets).map(|_| ExemplarSlot::default()).collect())
     }
 
     /// Takes a call of that bucket as its exemplar, unless the bucket has a fresh one, another thread is giving it one, or
@@ -97,7 +97,7 @@ impl Exemplars {
     }
 }
 
-impl Place {
+impl ExemplarSlot {
     /// A clock that was set back makes the next one due at once.
     fn is_due(&self, now: Duration) -> bool {
         let (now, last) = (millis(now), self.taken.load(Ordering::Relaxed));

@@ -1,8 +1,18 @@
-//! Histograms over nanoseconds: exact counts and an exact integer sum.
+//! Histograms over nanoseconds, with exact counts and an exact integer sum, and their snapshots.
+//!
+//! The cells of a histogram, in words:
+//!
+//! ```text
+//! 0        1     2         3         …  2 + buckets
+//! started  sum   bucket 0  bucket 1  …  +Inf
+//! ```
+//!
+//! The first six buckets share the first cache line with the starts and the sum, so counting a short duration touches one line.
 
-use crate::cells::buckets::Buckets;
-use crate::cells::fine::FineCells;
-use crate::cells::reading::{FineCounts, Reading};
+use crate::cells::buckets::{Buckets, FIRST_BUCKET};
+use crate::cells::exemplars::{Exemplar, Exemplars};
+use crate::cells::native::{NativeBuckets, NativeCells, NativeCounts};
+use crate::cells::objective::Limit;
 use crate::cells::stripes::{Cells, Stripe};
 
 /// One series of a histogram: the sum, then a cell for each bucket.
@@ -13,32 +23,31 @@ pub(crate) struct Histogram {
     buckets: &'static Buckets,
     cells: Cells,
     /// What takes the place of the buckets' cells where native histograms are kept.
-    fine: Option<Box<FineCells>>,
+    native: Option<Box<NativeCells>>,
 }
 
-fn fine_cells(buckets: &'static Buckets, is_striped: bool) -> Option<Box<FineCells>> {
-    buckets.layout().map(|layout| Box::new(FineCells::new(layout, is_striped)))
+fn native_cells(buckets: &'static Buckets, is_striped: bool) -> Option<Box<NativeCells>> {
+    buckets.layout().map(|layout| Box::new(NativeCells::new(layout, is_striped)))
 }
 
-/// The first word is free for whoever keeps the histogram.
-const SPARE: usize = 0;
-pub(crate) const SUM: usize = 1;
-pub(crate) const FIRST_BUCKET: usize = 2;
+/// Counts starts, which are no part of the histogram.
+const STARTED: usize = 0;
+const SUM: usize = 1;
 
 impl Histogram {
     /// Makes a histogram without observations.
     pub(crate) fn new(buckets: &'static Buckets) -> Self {
-        Self { buckets, cells: Cells::new(buckets.cells()), fine: fine_cells(buckets, true) }
+        Self { buckets, cells: Cells::new(buckets.cells()), native: native_cells(buckets, true) }
     }
 
     /// Makes a histogram of what happens seldom: it takes less memory, and threads that count there wait for each other.
     pub(crate) fn unstriped(buckets: &'static Buckets) -> Self {
-        Self { buckets, cells: Cells::unstriped(buckets.cells()), fine: fine_cells(buckets, false) }
+        Self { buckets, cells: Cells::unstriped(buckets.cells()), native: native_cells(buckets, false) }
     }
 
     /// Counts one duration, wherever it is to be counted.
     pub(crate) fn record_fully(&self, stripe: Stripe, nanos: u64) {
-        match &self.fine {
+        match &self.native {
             None => self.record(stripe, nanos),
             Some(fine) => {
                 self.cells.add(stripe, SUM, nanos);
@@ -55,22 +64,22 @@ impl Histogram {
 
     /// Adds to a counter beside the histogram, which is no part of it.
     #[inline]
-    pub(crate) fn add_beside(&self, stripe: Stripe, amount: u64) {
-        self.cells.add(stripe, SPARE, amount);
+    pub(crate) fn add_started(&self, stripe: Stripe, amount: u64) {
+        self.cells.add(stripe, STARTED, amount);
     }
 
-    /// What [`add_beside`](Self::add_beside) added.
-    pub(crate) fn beside(&self) -> u64 {
-        self.cells.sum(SPARE)
+    /// What [`add_started`](Self::add_started) added.
+    pub(crate) fn started(&self) -> u64 {
+        self.cells.sum(STARTED)
     }
 
     /// Reads the cells into `words`, of which there are [`Buckets::words`], and appends those of a native histogram to `fine`;
     /// gives the number of observations.
     ///
     /// Every observation counted by one reading is counted by each later one.
-    pub(crate) fn read_into(&self, words: &mut [u64], fine: &mut FineCounts) -> u64 {
+    pub(crate) fn read_into(&self, words: &mut [u64], fine: &mut NativeCounts) -> u64 {
         self.cells.sum_all(words);
-        if let Some(cells) = &self.fine {
+        if let Some(cells) = &self.native {
             cells.read_into(&mut words[FIRST_BUCKET..], fine);
         }
         let mut total = 0;
@@ -88,10 +97,69 @@ impl Histogram {
     }
 
     /// Shows what the histogram holds to `look`.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(Reading<'_>) -> T) -> T {
-        let (mut words, mut fine) = (vec![0; self.buckets.words()], FineCounts::new());
+    pub(crate) fn read<T>(&self, look: impl FnOnce(HistogramSnapshot<'_>) -> T) -> T {
+        let (mut words, mut fine) = (vec![0; self.buckets.words()], NativeCounts::new());
         self.read_into(&mut words, &mut fine);
-        look(Reading::new(self.buckets, &words, &fine))
+        look(HistogramSnapshot::new(self.buckets, &words, &fine))
+    }
+}
+
+/// What a histogram held when it was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HistogramSnapshot<'a> {
+    pub(crate) buckets: &'static Buckets,
+    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it, and that of a hidden limit stands
+    /// behind all that are shown.
+    pub(crate) words: &'a [u64],
+    fine: &'a [(usize, u64)],
+    exemplars: Option<&'a Exemplars>,
+}
+
+impl<'a> HistogramSnapshot<'a> {
+    pub(crate) fn new(buckets: &'static Buckets, words: &'a [u64], fine: &'a [(usize, u64)]) -> Self {
+        Self { buckets, words, fine, exemplars: None }
+    }
+
+    /// The observations up to each bound, those of `+Inf` last.
+    pub(crate) fn cumulative(&self) -> &'a [u64] {
+        &self.words[FIRST_BUCKET..][..self.buckets.bounds().len()]
+    }
+
+    /// With the exemplars of the buckets.
+    pub(crate) fn with_exemplars(self, exemplars: Option<&'a Exemplars>) -> Self {
+        Self { exemplars, ..self }
+    }
+
+    /// Shows a bucket's exemplar to `look`, if there is one.
+    pub(crate) fn exemplar(&self, bucket: usize, look: impl FnOnce(&Exemplar)) {
+        if let Some(exemplars) = self.exemplars {
+            exemplars.show(bucket, look);
+        }
+    }
+
+    /// The native buckets of what the ordinary ones hold, if they are kept.
+    pub(crate) fn native(&self) -> Option<NativeBuckets> {
+        Some(self.buckets.layout()?.buckets(self.fine.iter().copied()))
+    }
+
+    /// The sum of all durations.
+    pub(crate) fn sum_nanos(&self) -> u64 {
+        self.words[SUM]
+    }
+
+    /// The number of observations.
+    pub(crate) fn count(&self) -> u64 {
+        self.cumulative().last().copied().unwrap_or(0)
+    }
+
+    /// The observations that took longer than the limit of the objective, if it has one.
+    pub(crate) fn over_the_limit(&self) -> Option<u64> {
+        let within = match self.buckets.limit() {
+            Limit::None => return None,
+            Limit::MetricSnapshot(at) => at,
+            Limit::Hidden(_) => self.buckets.bounds().len(),
+        };
+        Some(self.count() - self.words[FIRST_BUCKET + within])
     }
 }
 

@@ -5,13 +5,11 @@
 pub(crate) mod buckets;
 pub(crate) mod clock;
 pub(crate) mod exemplars;
-pub(crate) mod fine;
 pub(crate) mod histogram;
 pub(crate) mod index;
 pub(crate) mod labels;
 pub(crate) mod native;
 pub(crate) mod number;
 pub(crate) mod objective;
-pub(crate) mod reading;
 pub(crate) mod stripes;
 mod sync;

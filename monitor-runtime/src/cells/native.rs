@@ -1,7 +1,12 @@
-//! Native histograms: how they are set up, and which duration belongs where.
+//! Native histograms: their settings, the bucket of each duration, and their cells.
 //! <https://prometheus.io/docs/specs/native_histograms/>
+//!
+//! A cell lies between two neighbouring bounds, whether these are of native or of ordinary buckets. One addition therefore
+//! counts for both kinds, which can never disagree. Cells are made in pages, once a duration falls into one.
 
+use crate::cells::stripes::{Cells, Stripe};
 use crate::error_chain::debug_as_text;
+use std::sync::OnceLock;
 
 /// How native histograms are kept: buckets that grow by a constant factor, as many as are needed and no more than a limit.
 ///
@@ -114,12 +119,12 @@ pub(crate) struct Layout {
     schema: i32,
     /// The upper bound of each cell in nanoseconds, ascending to the last of all.
     bounds: Box<[u64]>,
-    places: Box<[Place]>,
+    places: Box<[CellPlace]>,
 }
 
 /// What a cell is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CellPlace {
     /// The native bucket's index; `None` for the zero bucket.
     pub(crate) native: Option<i32>,
     /// The ordinary bucket, counted from the lowest.
@@ -135,7 +140,7 @@ impl Layout {
             native.iter().map(|(bound, _)| *bound).chain(classic.iter().copied()).collect();
         bounds.sort_unstable();
         bounds.dedup();
-        let places = bounds.iter().map(|&bound| Place {
+        let places = bounds.iter().map(|&bound| CellPlace {
             native: native[native.partition_point(|(native, _)| *native < bound)].1,
             classic: classic.partition_point(|&classic| classic < bound),
         });
@@ -158,7 +163,7 @@ impl Layout {
         self.bounds.partition_point(|&bound| bound < nanos)
     }
 
-    pub(crate) fn place(&self, cell: usize) -> Place {
+    pub(crate) fn place(&self, cell: usize) -> CellPlace {
         self.places[cell]
     }
 
@@ -263,6 +268,51 @@ pub(crate) struct Span {
     pub(crate) counts: Vec<u64>,
 }
 
+/// What the cells of a native histogram held, those that held anything: number and count, ascending.
+pub(crate) type NativeCounts = Vec<(usize, u64)>;
+
+/// The cells of a [`Layout`], in pages that are made when a duration first falls into them.
+///
+/// An observation is one addition to one cell, from which both kinds of buckets are told: they can never disagree.
+#[derive(Debug)]
+pub(crate) struct NativeCells {
+    layout: &'static Layout,
+    pages: Box<[OnceLock<Box<Cells>>]>,
+    is_striped: bool,
+}
+
+impl NativeCells {
+    pub(crate) fn new(layout: &'static Layout, is_striped: bool) -> Self {
+        let pages = layout.cells().div_ceil(layout.cells_a_page());
+        Self { layout, pages: (0..pages).map(|_| OnceLock::new()).collect(), is_striped }
+    }
+
+    /// Counts one duration.
+    pub(crate) fn add(&self, stripe: Stripe, nanos: u64) {
+        let (cell, cells) = (self.layout.find(nanos), self.layout.cells_a_page());
+        let page = self.pages[cell / cells].get_or_init(|| {
+            Box::new(if self.is_striped { Cells::new(cells) } else { Cells::unstriped(cells) })
+        });
+        page.add(stripe, cell % cells, 1);
+    }
+
+    /// Appends what the cells hold to `counts`, and adds it to `classic`, the ordinary buckets.
+    pub(crate) fn read_into(&self, classic: &mut [u64], counts: &mut NativeCounts) {
+        let cells = self.layout.cells_a_page();
+        let mut words = vec![0; Cells::room_for(cells)];
+        for (number, page) in self.pages.iter().enumerate() {
+            let Some(page) = page.get() else { continue };
+            words.fill(0);
+            page.sum_all(&mut words);
+            for (cell, &count) in words.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let cell = number * cells + cell;
+                classic[self.layout.place(cell).classic] += count;
+                counts.push((cell, count));
+            }
+        }
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -272,7 +322,7 @@ mod tests {
     }
 
     fn place(layout: &Layout, nanos: u64) -> (Option<i32>, usize) {
-        let Place { native, classic } = layout.place(layout.find(nanos));
+        let CellPlace { native, classic } = layout.place(layout.find(nanos));
         (native, classic)
     }
 
@@ -364,5 +414,43 @@ mod tests {
             spans,
             [Span { offset: -4, counts: vec![1, 2, 0, 0, 3] }, Span { offset: 9, counts: vec![4] }]
         );
+    }
+
+    #[test]
+    fn whatever_threads_add_is_read_once_by_both_kinds_of_buckets() {
+        let classic = [1_000_000, 1_000_000_000];
+        let layout: &'static Layout = Box::leak(Box::new(Layout::new(NativeHistograms::new(), &classic)));
+        let cells = NativeCells::new(layout, true);
+        let durations = [0, 954, 1_000_000, 1_000_001, 5_000_000, 1_000_000_000, 1_000_000_001, u64::MAX];
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        for nanos in durations {
+                            cells.add(Stripe::of_this_thread(), nanos);
+                        }
+                    }
+                });
+            }
+        });
+        let (mut buckets, mut counts) = ([0; 3], NativeCounts::new());
+        cells.read_into(&mut buckets, &mut counts);
+        assert_eq!(buckets, [3, 3, 2].map(|times| times * 16_000));
+        let native = layout.buckets(counts.iter().copied());
+        assert_eq!(native.zero, 16_000);
+        let counted: u64 = native.counts.iter().map(|(_, count)| count).sum();
+        assert_eq!(counted, 7 * 16_000);
+        assert!(counts.is_sorted());
+    }
+
+    #[test]
+    fn pages_are_made_where_durations_occur() {
+        let layout: &'static Layout = Box::leak(Box::new(Layout::new(NativeHistograms::new(), &[])));
+        let cells = NativeCells::new(layout, false);
+        for nanos in [1_000_000, 1_010_000, 1_020_000] {
+            cells.add(Stripe::of_this_thread(), nanos);
+        }
+        assert_eq!(cells.pages.iter().filter(|page| page.get().is_some()).count(), 1);
+        assert!(cells.pages.len() > 50);
     }
 }

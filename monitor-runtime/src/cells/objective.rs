@@ -34,7 +34,7 @@ pub struct Latency {
 pub(crate) enum Limit {
     None,
     /// It is one of the bounds that are shown.
-    Shown(usize),
+    MetricSnapshot(usize),
     /// It is a bound that only the objective has: those past it are told apart at no cost to a call.
     Hidden(usize),
 }
@@ -43,7 +43,7 @@ impl Limit {
     /// Finds the limit among the bounds, or puts it there.
     pub(crate) fn among(bounds: &mut Vec<u64>, limit: u64) -> Self {
         match bounds.binary_search(&limit) {
-            Ok(at) => Self::Shown(at),
+            Ok(at) => Self::MetricSnapshot(at),
             Err(at) => {
                 bounds.insert(at, limit);
                 Self::Hidden(at)

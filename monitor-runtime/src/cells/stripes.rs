@@ -59,12 +59,12 @@ impl Stripe {
 
 /// Where a thread adds.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum StripeSlot {
     Leased(usize),
     Shared(usize),
 }
 
-impl Place {
+impl StripeSlot {
     fn of_this_thread() -> Self {
         match (LEASED.get(), SHARED.get()) {
             (NONE, NONE) => Self::assign(),
@@ -214,14 +214,14 @@ impl Cells {
     #[inline(never)]
     fn add_elsewhere(&self, word: usize, amount: u64) {
         let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
-        match Place::of_this_thread() {
+        match StripeSlot::of_this_thread() {
             _ if self.heads.is_empty() => add_beside_others(&self.others[line].0[word], amount),
-            Place::Leased(stripe) if line == 0 => add_alone(&self.heads[stripe].0[word], amount),
-            Place::Leased(stripe) => {
+            StripeSlot::Leased(stripe) if line == 0 => add_alone(&self.heads[stripe].0[word], amount),
+            StripeSlot::Leased(stripe) => {
                 let before = stripe * (self.lines_per_stripe - 1);
                 add_alone(&self.others[before + line - 1].0[word], amount);
             }
-            Place::Shared(stripe) => {
+            StripeSlot::Shared(stripe) => {
                 let line = &self.shared()[stripe * self.lines_per_stripe + line];
                 add_beside_others(&line.0[word], amount);
             }
@@ -396,7 +396,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..STRIPES.leased + 8 {
                 scope.spawn(|| {
-                    if let Place::Leased(stripe) = Place::of_this_thread() {
+                    if let StripeSlot::Leased(stripe) = StripeSlot::of_this_thread() {
                         held.lock().unwrap().push(stripe);
                     }
                     all_hold.wait();

@@ -8,16 +8,16 @@ use prometheus::proto::MetricFamily;
 use crate::exposition::foreign;
 use crate::exposition::names::Names;
 use crate::exposition::prometheus_collector;
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::families;
-use crate::families::snapshot::Shown;
+use crate::families::snapshot::MetricSnapshot;
 
 /// One reading of a registry.
 pub(crate) struct Contents {
     /// What the registry adds; [`foreign`](Self::foreign) have it already.
-    pub(crate) around: Surroundings,
+    pub(crate) around: RegistryLabels,
     /// A snapshot of our own metrics, by name.
-    pub(crate) own: Vec<Shown>,
+    pub(crate) own: Vec<MetricSnapshot>,
     /// All others, by name.
     pub(crate) foreign: Vec<MetricFamily>,
     /// Theirs, and those of our metrics that have no series yet.
@@ -27,7 +27,7 @@ pub(crate) struct Contents {
 
 impl Contents {
     /// Reads a registry. `known` is what it is known to add, which it cannot be asked for while a collector panics.
-    pub(crate) fn read(registry: &Registry, known: Option<&Surroundings>) -> Self {
+    pub(crate) fn read(registry: &Registry, known: Option<&RegistryLabels>) -> Self {
         let (around, others) = prometheus_collector::gather(registry).unwrap_or_else(|panic| {
             tracing::warn!(
                 target: "monitor_runtime::metrics",
@@ -62,7 +62,7 @@ fn readable(mut families: Vec<MetricFamily>, names: &mut Names) -> Vec<MetricFam
 }
 
 /// The standard metrics of the process, without a registry.
-fn of_the_process(around: &Surroundings) -> Vec<MetricFamily> {
+fn of_the_process(around: &RegistryLabels) -> Vec<MetricFamily> {
     #[cfg(target_os = "linux")]
     {
         let families = crate::families::own_process::collector().map(|collector| collector.collect());

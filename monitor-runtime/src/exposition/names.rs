@@ -9,7 +9,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 
 use crate::exposition::prometheus_collector::metric_type;
 use crate::exposition::registration::own_metrics;
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::{Kind, Metric};
 
 /// The names that the families of an exposition take.
@@ -22,7 +22,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Our own, as the registry gives them.
-    pub(crate) fn new(around: Option<&Surroundings>) -> Self {
+    pub(crate) fn new(around: Option<&RegistryLabels>) -> Self {
         Self { prefix: around.map(|around| around.prefix.clone()), others: HashSet::default() }
     }
 

@@ -8,18 +8,18 @@ use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily, MetricType};
 
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
-use crate::cells::reading::Reading;
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::{Kind, Metric};
 use crate::families::objective::ObjectiveMetrics;
-use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
 /// A metric in `prometheus`' data model.
-pub(crate) fn family(shown: &Shown) -> MetricFamily {
+pub(crate) fn family(shown: &MetricSnapshot) -> MetricFamily {
     let Metric { name, kind, help, labels } = *shown.metric;
     let mut sink = ProtoSink { names: labels, samples: Vec::new() };
-    shown.to(&mut sink);
+    shown.encode(&mut sink);
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     family.set_help(help.to_owned());
@@ -75,7 +75,7 @@ fn gauge(value: f64) -> proto::Gauge {
     gauge
 }
 
-fn histogram(reading: Reading<'_>) -> proto::Histogram {
+fn histogram(reading: HistogramSnapshot<'_>) -> proto::Histogram {
     let buckets = reading.buckets.seconds().iter().zip(reading.cumulative()).map(|(&bound, &count)| {
         let mut bucket = proto::Bucket::default();
         bucket.set_upper_bound(bound);
@@ -191,10 +191,10 @@ impl Collector for MarkerCollector {
 ///
 /// The message of a collector that panicked. `Registry::gather` then gives nothing of the others either, and a registry does not
 /// tell of its collectors.
-pub(crate) fn gather(registry: &Registry) -> Result<(Option<Surroundings>, Vec<MetricFamily>), String> {
+pub(crate) fn gather(registry: &Registry) -> Result<(Option<RegistryLabels>, Vec<MetricFamily>), String> {
     let gathered = catch_unwind(AssertUnwindSafe(|| in_mode(Mode::Marked, || registry.gather())));
     let mut families = gathered.map_err(|panic| message(&*panic))?;
-    Ok((Surroundings::take_from(&mut families), families))
+    Ok((RegistryLabels::take_from(&mut families), families))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -14,7 +14,7 @@ use crate::exposition::foreign::{is_label_name, is_metric_name};
 use crate::exposition::prometheus_collector::{self, MarkerCollector};
 use crate::exposition::prometheus_collector::{Described, OwnCollector};
 #[cfg(feature = "health")]
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 #[cfg(feature = "health")]
 use crate::families::catalog::Kind;
 use crate::families::catalog::{self, Metric};
@@ -39,7 +39,7 @@ pub(crate) enum Refusal {
 ///
 /// When a scrape of the registry could not be read; it is then as it was.
 #[cfg(feature = "health")]
-pub(crate) fn join(registry: &Registry) -> Result<Surroundings, Refusal> {
+pub(crate) fn join(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     // Two who join the same registry would each find that ours are missing.
     static JOINING: Mutex<()> = Mutex::new(());
     let _alone = JOINING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,13 +57,13 @@ pub(crate) fn join(registry: &Registry) -> Result<Surroundings, Refusal> {
 }
 
 #[cfg(feature = "health")]
-fn gather(registry: &Registry) -> Result<Option<Surroundings>, Refusal> {
+fn gather(registry: &Registry) -> Result<Option<RegistryLabels>, Refusal> {
     prometheus_collector::gather(registry).map(|(around, _)| around).map_err(Refusal::Panic)
 }
 
 /// What a registry adds to metrics, read off one that is registered for as long as that takes.
 #[cfg(feature = "health")]
-fn probe(registry: &Registry) -> Result<Surroundings, Refusal> {
+fn probe(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     let marker = || MarkerCollector::new().map_err(Refusal::Name).map(Box::new);
     registry.register(marker()?).map_err(Refusal::Name)?;
     let around = gather(registry);
@@ -72,7 +72,7 @@ fn probe(registry: &Registry) -> Result<Surroundings, Refusal> {
 }
 
 #[cfg(feature = "health")]
-fn check(around: &Surroundings) -> Result<(), Refusal> {
+fn check(around: &RegistryLabels) -> Result<(), Refusal> {
     let unreadable = |what, name: &str| Err(Refusal::Unreadable { what, name: name.to_owned() });
     if let Some(prefix) = around.prefix.strip_suffix('_').filter(|prefix| !is_metric_name(prefix)) {
         return unreadable("prefix", prefix);

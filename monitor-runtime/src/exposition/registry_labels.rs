@@ -8,7 +8,7 @@ use crate::exposition::prometheus_collector;
 
 /// A registry's prefix and the labels it gives to all metrics; none, for most.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings {
+pub(crate) struct RegistryLabels {
     /// With the `_` that ends it.
     pub(crate) prefix: String,
     pub(crate) labels: Vec<(String, String)>,
@@ -17,7 +17,7 @@ pub(crate) struct Surroundings {
     pub(crate) text: String,
 }
 
-impl Surroundings {
+impl RegistryLabels {
     /// Takes the family that marks our metrics out of `families`. A registry does not tell of itself, so its prefix and its
     /// labels are read off that family; `None` where our metrics are not in it.
     pub(crate) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {

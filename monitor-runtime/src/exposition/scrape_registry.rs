@@ -15,34 +15,34 @@ use crate::exposition::prometheus_collector;
 #[cfg(feature = "health")]
 use crate::exposition::protobuf;
 use crate::exposition::registration;
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::exposition::text;
-use crate::families::snapshot::Shown;
+use crate::families::snapshot::MetricSnapshot;
 
 /// A `prometheus::Registry` that may hold our collectors beside the user's.
 #[derive(Clone, Debug)]
-pub(crate) struct Exposed {
+pub(crate) struct ScrapeRegistry {
     registry: Registry,
     /// What the registry adds to our metrics, where they are known to be in it.
-    known: Option<Surroundings>,
+    known: Option<RegistryLabels>,
     #[cfg(feature = "health")]
     scrapes: std::sync::Arc<crate::exposition::scrapes::Scrapes>,
 }
 
-impl Exposed {
+impl ScrapeRegistry {
     /// The process's own registry.
     pub(crate) fn process() -> &'static Self {
-        static PROCESS: LazyLock<Exposed> = LazyLock::new(|| {
+        static PROCESS: LazyLock<ScrapeRegistry> = LazyLock::new(|| {
             let registry = Registry::new();
             if let Err(error) = registration::register_all(&registry) {
                 unreachable!("an empty registry refused the catalogue: {error}");
             }
-            Exposed::new(registry, Some(Surroundings::default()))
+            ScrapeRegistry::new(registry, Some(RegistryLabels::default()))
         });
         &PROCESS
     }
 
-    fn new(registry: Registry, known: Option<Surroundings>) -> Self {
+    fn new(registry: Registry, known: Option<RegistryLabels>) -> Self {
         Self {
             registry,
             known,
@@ -142,14 +142,14 @@ impl Exposed {
 
 /// A family, by where it comes from.
 enum Family<'a> {
-    Own(&'a Shown),
+    Own(&'a MetricSnapshot),
     Gathered(&'a MetricFamily),
 }
 
 /// Has all families written by name.
 fn merge(contents: &Contents, mut write: impl FnMut(Family<'_>)) {
     let prefix = &contents.around.prefix;
-    let is_before = |shown: &Shown, other: &MetricFamily| {
+    let is_before = |shown: &MetricSnapshot, other: &MetricFamily| {
         prefix.bytes().chain(shown.metric.name.bytes()).lt(other.name().bytes())
     };
     let mut own = contents.own.iter().peekable();

@@ -7,19 +7,22 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::exposition::format::Format;
-use crate::exposition::single_flight::Turns;
+use crate::exposition::single_flight::SingleFlight;
 
 /// The work of scrapes by what they ask for: those who ask for the same at the same time share one rendering, compressed
 /// once.
 #[derive(Debug)]
 pub(crate) struct Scrapes {
-    plain: [Turns<Bytes>; Format::ALL.len()],
-    compressed: [Turns<Bytes>; Format::ALL.len()],
+    plain: [SingleFlight<Bytes>; Format::ALL.len()],
+    compressed: [SingleFlight<Bytes>; Format::ALL.len()],
 }
 
 impl Scrapes {
     pub(crate) fn new() -> Self {
-        Self { plain: Format::ALL.map(|_| Turns::new()), compressed: Format::ALL.map(|_| Turns::new()) }
+        Self {
+            plain: Format::ALL.map(|_| SingleFlight::new()),
+            compressed: Format::ALL.map(|_| SingleFlight::new()),
+        }
     }
 
     /// What `render` gives, rendered after the call.

@@ -1,43 +1,44 @@
-//! One piece of work for all who ask for it at the same time.
+//! Single flight: threads that ask for the same work at the same time share one result.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Work whose result several threads share.
 ///
-/// Who asks gets what was begun after they asked, and so shows all that had happened by then. Those who ask while the work is
-/// under way share the next turn of it: however many they are, there are two turns at most.
+/// A caller gets a result whose computation started after the call, so it is never older than the request. Callers that come
+/// during a flight share the next one: for any number of them, there are at most two flights.
 #[derive(Debug)]
-pub(crate) struct Turns<T> {
+pub(crate) struct SingleFlight<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State<T> {
-    /// Turns ever begun.
+    /// Flights ever begun.
     begun: u64,
     is_under_way: bool,
-    /// Threads that wait for a turn.
+    /// Threads that wait for a flight.
     waiting: usize,
-    /// The last turn that ended, and its result for as long as somebody waits.
+    /// The last flight that ended, and its result for as long as somebody waits.
     ended: Option<(u64, T)>,
 }
 
 thread_local! {
-    static IS_WORKING: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread runs a flight: work that asks for itself would wait for its own end. The work is the user's
+    /// collectors, which no argument of ours reaches.
+    static IS_LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
-impl<T: Clone> Turns<T> {
+impl<T: Clone> SingleFlight<T> {
     pub(crate) fn new() -> Self {
         let state = State { begun: 0, is_under_way: false, waiting: 0, ended: None };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The result of a turn that began after the call: of one that another thread does, or of `work`.
+    /// The result of a flight that began after the call: of one that another thread does, or of `work`.
     pub(crate) fn share(&self, work: impl FnOnce() -> T) -> T {
-        // Work that asks for itself would wait for its own end.
-        if IS_WORKING.get() {
+        if IS_LEADING.get() {
             return work();
         }
         let mut state = self.lock();
@@ -52,13 +53,13 @@ impl<T: Clone> Turns<T> {
         }
         state.begun += 1;
         state.is_under_way = true;
-        let turn = Turn { turns: self, number: state.begun };
+        let flight = Flight { flights: self, number: state.begun };
         drop(state);
-        IS_WORKING.set(true);
-        turn.end(work())
+        IS_LEADING.set(true);
+        flight.end(work())
     }
 
-    /// How many threads wait for a turn.
+    /// How many threads wait for a flight.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting
@@ -70,16 +71,16 @@ impl<T: Clone> Turns<T> {
 }
 
 impl<T: Clone> State<T> {
-    fn has_ended(&self, turn: u64) -> bool {
-        self.ended.as_ref().is_some_and(|(ended, _)| *ended >= turn)
+    fn has_ended(&self, flight: u64) -> bool {
+        self.ended.as_ref().is_some_and(|(ended, _)| *ended >= flight)
     }
 
     /// The last result, which goes with the last who waited for it.
     fn take(&mut self) -> T {
         match self.ended.take() {
-            Some((turn, result)) => {
+            Some((flight, result)) => {
                 if self.waiting > 0 {
-                    self.ended = Some((turn, result.clone()));
+                    self.ended = Some((flight, result.clone()));
                 }
                 result
             }
@@ -88,25 +89,25 @@ impl<T: Clone> State<T> {
     }
 }
 
-/// A turn under way. Dropped before its end, by work that panics, it leaves the work to those who wait.
-struct Turn<'t, T: Clone> {
-    turns: &'t Turns<T>,
+/// A flight under way. Dropped before its end, by work that panics, it leaves the work to those who wait.
+struct Flight<'t, T: Clone> {
+    flights: &'t SingleFlight<T>,
     number: u64,
 }
 
-impl<T: Clone> Turn<'_, T> {
+impl<T: Clone> Flight<'_, T> {
     fn end(self, result: T) -> T {
-        let mut state = self.turns.lock();
+        let mut state = self.flights.lock();
         state.ended = (state.waiting > 0).then(|| (self.number, result.clone()));
         result
     }
 }
 
-impl<T: Clone> Drop for Turn<'_, T> {
+impl<T: Clone> Drop for Flight<'_, T> {
     fn drop(&mut self) {
-        IS_WORKING.set(false);
-        self.turns.lock().is_under_way = false;
-        self.turns.changed.notify_all();
+        IS_LEADING.set(false);
+        self.flights.lock().is_under_way = false;
+        self.flights.changed.notify_all();
     }
 }
 
@@ -117,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    impl<T> Turns<T> {
+    impl<T> SingleFlight<T> {
         fn wait_for(&self, is_so: impl Fn(&State<T>) -> bool) {
             while !is_so(&self.state.lock().unwrap()) {
                 std::thread::yield_now();
@@ -128,17 +129,17 @@ mod tests {
     #[test]
     fn however_many_ask_during_a_turn_they_share_the_next() {
         const ASKING: usize = 8;
-        let (turns, worked) = (Turns::new(), AtomicUsize::new(0));
+        let (flights, worked) = (SingleFlight::new(), AtomicUsize::new(0));
         let work = || worked.fetch_add(1, Ordering::Relaxed) + 1;
         std::thread::scope(|scope| {
             let first = scope.spawn(|| {
-                turns.share(|| {
-                    turns.wait_for(|state| state.waiting == ASKING);
+                flights.share(|| {
+                    flights.wait_for(|state| state.waiting == ASKING);
                     work()
                 })
             });
-            turns.wait_for(|state| state.is_under_way);
-            let others: Vec<_> = (0..ASKING).map(|_| scope.spawn(|| turns.share(work))).collect();
+            flights.wait_for(|state| state.is_under_way);
+            let others: Vec<_> = (0..ASKING).map(|_| scope.spawn(|| flights.share(work))).collect();
             assert_eq!(first.join().unwrap(), 1);
             for other in others {
                 assert_eq!(
@@ -148,30 +149,30 @@ mod tests {
                 );
             }
         });
-        assert_eq!(turns.share(work), 3);
-        assert!(turns.state.lock().unwrap().ended.is_none(), "nothing is kept for nobody");
+        assert_eq!(flights.share(work), 3);
+        assert!(flights.state.lock().unwrap().ended.is_none(), "nothing is kept for nobody");
     }
 
     #[test]
     fn work_that_panics_is_done_by_those_who_wait() {
-        let turns = Turns::new();
+        let flights = SingleFlight::new();
         std::thread::scope(|scope| {
             let panics = scope.spawn(|| {
-                let turn = || {
-                    turns.wait_for(|state| state.waiting == 1);
+                let flight = || {
+                    flights.wait_for(|state| state.waiting == 1);
                     panic!("on purpose")
                 };
-                catch_unwind(AssertUnwindSafe(|| turns.share(turn)))
+                catch_unwind(AssertUnwindSafe(|| flights.share(flight)))
             });
-            turns.wait_for(|state| state.is_under_way);
-            assert_eq!(turns.share(|| 7), 7);
+            flights.wait_for(|state| state.is_under_way);
+            assert_eq!(flights.share(|| 7), 7);
             assert!(panics.join().unwrap().is_err());
         });
     }
 
     #[test]
     fn work_may_ask_for_itself() {
-        let turns = Turns::new();
-        assert_eq!(turns.share(|| turns.share(|| 1) + 1), 2);
+        let flights = SingleFlight::new();
+        assert_eq!(flights.share(|| flights.share(|| 1) + 1), 2);
     }
 }

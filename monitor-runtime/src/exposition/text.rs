@@ -3,22 +3,22 @@
 
 use prometheus::proto::{MetricFamily, MetricType};
 
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
 use crate::cells::number::plain;
-use crate::cells::reading::Reading;
 use crate::exposition::foreign_text::{Style, write_samples};
 use crate::families::catalog::Metric;
-use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
 /// Appends a metric's header and its lines, or nothing when it has no series.
-pub(crate) fn write(shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = shown.metric;
     let start = out.len();
     for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind.as_str(), "\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     let header_end = out.len();
-    shown.to(&mut TextSink::new(name, out));
+    shown.encode(&mut TextSink::new(name, out));
     if out.len() == header_end {
         out.truncate(start);
     }
@@ -76,7 +76,7 @@ impl<'o> TextSink<'o> {
         Self { name, names, out, prefix: Vec::new() }
     }
 
-    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: Reading<'_>) {
+    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: HistogramSnapshot<'_>) {
         let Self { names: [bucket, sum, count], out, prefix, .. } = self;
         prefix.clear();
         open(prefix, bucket, labels, opened(labels, extra));
@@ -150,8 +150,8 @@ mod tests {
     use crate::cells::buckets::Buckets;
     use crate::cells::index::Series as _;
     use crate::families::Outcome;
-    use crate::families::calls::CallSeries;
-    use crate::families::calls_snapshot::Readings;
+    use crate::families::call_series::CallSeries;
+    use crate::families::calls_snapshot::CallsSnapshot;
     use crate::families::catalog;
 
     #[test]
@@ -169,12 +169,16 @@ mod tests {
         }
         series.start();
 
-        let readings = Rc::new(Readings::of(vec![series]));
+        let readings = Rc::new(CallsSnapshot::of(vec![series]));
         let mut out = Vec::new();
         for shown in [
-            Shown::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), Readings::show_active),
-            Shown::new(&catalog::AGENT_DURATION, Rc::clone(&readings), Readings::show_durations),
-            Shown::new(&catalog::AGENT_EXECUTIONS, readings, Readings::show_totals),
+            MetricSnapshot::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), CallsSnapshot::encode_active),
+            MetricSnapshot::new(
+                &catalog::AGENT_DURATION,
+                Rc::clone(&readings),
+                CallsSnapshot::encode_durations,
+            ),
+            MetricSnapshot::new(&catalog::AGENT_EXECUTIONS, readings, CallsSnapshot::encode_totals),
         ] {
             write(&shown, &mut out);
         }

@@ -1,22 +1,13 @@
 //! The three families of tracked calls: agents, skills and queries.
 
 use std::rc::Rc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::cells::buckets::Buckets;
-use crate::cells::clock;
-use crate::cells::exemplars::{self, Exemplars, Identity};
-use crate::cells::histogram::Histogram;
-use crate::cells::index::Series;
-use crate::cells::labels::Labels;
-use crate::cells::stripes::Stripe;
-use crate::families::Outcome;
-use crate::families::calls_snapshot::Readings;
+use crate::families::call_series::CallSeries;
+use crate::families::calls_snapshot::CallsSnapshot;
 use crate::families::catalog::{self, Metric};
 use crate::families::family::Family;
 use crate::families::objective::{self, ObjectiveMetrics};
-use crate::families::snapshot::Shown;
+use crate::families::snapshot::MetricSnapshot;
 
 /// From milliseconds to minutes, since an agent waits for models and tools.
 pub(crate) const CALL_BUCKETS: [f64; 16] =
@@ -84,25 +75,30 @@ impl CallKind {
 
 impl CallFamily {
     /// Reads every series, once for all metrics, so that a total is its histogram's count.
-    pub(crate) fn read(&'static self) -> Vec<Shown> {
-        let readings = Rc::new(Readings::of(self.series.sorted()));
+    pub(crate) fn read(&'static self) -> Vec<MetricSnapshot> {
+        let readings = Rc::new(CallsSnapshot::of(self.series.sorted()));
         let mut shown = vec![
-            Shown::new(self.duration, Rc::clone(&readings), Readings::show_durations),
-            Shown::new(self.total, Rc::clone(&readings), Readings::show_totals),
+            MetricSnapshot::new(self.duration, Rc::clone(&readings), CallsSnapshot::encode_durations),
+            MetricSnapshot::new(self.total, Rc::clone(&readings), CallsSnapshot::encode_totals),
         ];
         shown.extend(
-            self.active.map(|metric| Shown::new(metric, Rc::clone(&readings), Readings::show_active)),
+            self.active.map(|metric| {
+                MetricSnapshot::new(metric, Rc::clone(&readings), CallsSnapshot::encode_active)
+            }),
         );
-        if let Some(metrics) = self.objective.filter(|_| readings.promised().next().is_some()) {
+        if let Some(metrics) = self.objective.filter(|_| readings.with_objective().next().is_some()) {
             shown.extend(metrics.show(&readings));
         }
-        shown.extend(self.first_item.map(|metric| Shown::new(metric, readings, Readings::show_first_items)));
+        shown.extend(
+            self.first_item
+                .map(|metric| MetricSnapshot::new(metric, readings, CallsSnapshot::encode_first_items)),
+        );
         shown
     }
 
     /// The calls that have started and not yet ended: the values of the family's labels, and how many.
     pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
-        let in_flight = Readings::of(self.series.sorted()).in_flight();
+        let in_flight = CallsSnapshot::of(self.series.sorted()).in_flight();
         in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()
     }
 }
@@ -111,175 +107,4 @@ impl CallFamily {
 pub(crate) fn keep_exemplars() {
     let families = CallKind::ALL.into_iter().map(CallKind::family);
     families.flat_map(|family| family.series.sorted()).for_each(CallSeries::keep_exemplars);
-}
-
-/// Everything counted for one id.
-///
-/// What each call reads stands first, on two cache lines: where an expression gives the id, a call meets a series that the
-/// processor has to fetch.
-#[derive(Debug)]
-#[repr(C, align(64))]
-pub(crate) struct CallSeries {
-    /// Calls that succeeded; beside them, calls that started.
-    pub(crate) success: Histogram,
-    /// The outcome of the calls of which a duration is all that is kept: [`Outcome::Success`], or [`NONE`].
-    quick: AtomicU8,
-    /// At hand, which spares each call to ask whether the process has one yet.
-    clock: &'static quanta::Clock,
-    pub(crate) labels: Labels,
-    pub(crate) buckets: &'static Buckets,
-    /// Those that ended otherwise, made when the outcome first occurs.
-    failed: [OnceLock<Histogram>; FAILED],
-    /// Made when a stream first yields.
-    pub(crate) first_item: OnceLock<Histogram>,
-    exemplars: OnceLock<Box<CallExemplars>>,
-}
-
-/// An `Outcome` that no call has.
-const NONE: u8 = u8::MAX;
-
-/// By outcome, and those of first items last; each made when its histogram first moves.
-type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
-
-/// The place of the exemplars of first items.
-pub(crate) const FIRST_ITEM: usize = Outcome::ALL.len();
-
-/// The outcomes but [`Outcome::Success`].
-const FAILED: usize = Outcome::ALL.len() - 1;
-
-impl Series for CallSeries {
-    fn new(labels: Labels, buckets: &'static Buckets) -> Self {
-        let series = Self {
-            labels,
-            buckets,
-            clock: clock::clock(),
-            quick: AtomicU8::new(Outcome::Success as u8),
-            success: Histogram::new(buckets),
-            failed: [const { OnceLock::new() }; FAILED],
-            first_item: OnceLock::new(),
-            exemplars: OnceLock::new(),
-        };
-        {
-            if exemplars::are_kept() {
-                series.keep_exemplars();
-            }
-            if buckets.layout().is_some() {
-                series.quick.store(NONE, Ordering::Relaxed);
-            }
-        }
-        series
-    }
-
-    fn labels(&self) -> &Labels {
-        &self.labels
-    }
-}
-
-impl CallSeries {
-    /// The id among its labels: the last of them.
-    pub(crate) fn id(&self) -> &str {
-        self.labels.values().last().unwrap_or("")
-    }
-
-    /// Counts a call that starts, and gives the moment at which it does, in the clock's ticks.
-    #[inline]
-    pub(crate) fn start(&self) -> u64 {
-        self.success.add_beside(Stripe::of_this_thread(), 1);
-        self.clock.raw()
-    }
-
-    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave, and gives its nanoseconds; each
-    /// start is followed by exactly one end. `identify` names the call for an exemplar.
-    #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
-        let nanos = self.nanos_since(started);
-        self.record(outcome, nanos, identify);
-        nanos
-    }
-
-    /// 0 should the clock ever step back.
-    #[inline]
-    fn nanos_since(&self, started: u64) -> u64 {
-        self.clock.delta_as_nanos(started, self.clock.raw())
-    }
-
-    #[inline]
-    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, identify: impl Fn() -> Option<Identity>) {
-        // One comparison decides fast or slow path, so exemplars and native histograms cost nothing when they are off.
-        if outcome as u8 == self.quick.load(Ordering::Relaxed) {
-            self.success.record(Stripe::of_this_thread(), nanos);
-        } else {
-            self.end_slowly(outcome, nanos, &identify);
-        }
-    }
-
-    #[inline(never)]
-    fn end_slowly(&self, outcome: Outcome, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
-        self.record_in(self.histogram(outcome), outcome as usize, nanos, identify);
-    }
-
-    fn histogram(&self, outcome: Outcome) -> &Histogram {
-        let Some(place) = (outcome as usize).checked_sub(1) else { return &self.success };
-        self.failed[place].get_or_init(|| match outcome {
-            Outcome::Panic | Outcome::Cancelled => Histogram::unstriped(self.buckets),
-            Outcome::Success | Outcome::Error => Histogram::new(self.buckets),
-        })
-    }
-
-    /// Records how long a stream that started at such a moment took to yield its first item, and gives the nanoseconds.
-    pub(crate) fn first_item(&self, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
-        let nanos = self.nanos_since(started);
-        let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
-        self.record_in(histogram, FIRST_ITEM, nanos, &identify);
-        nanos
-    }
-
-    /// Records wherever there is something to be kept; `place` is that of the exemplars.
-    fn record_in(
-        &self,
-        histogram: &Histogram,
-        place: usize,
-        nanos: u64,
-        identify: &dyn Fn() -> Option<Identity>,
-    ) {
-        histogram.record_fully(Stripe::of_this_thread(), nanos);
-        self.offer_exemplar(place, nanos, identify);
-    }
-
-    /// Keeps exemplars from here on.
-    fn keep_exemplars(&self) {
-        self.exemplars.get_or_init(Box::default);
-        self.quick.store(NONE, Ordering::Relaxed);
-    }
-
-    fn offer_exemplar(&self, place: usize, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
-        if let Some(exemplars) = self.exemplars.get() {
-            let exemplars = exemplars[place].get_or_init(|| Exemplars::new(self.buckets.bounds().len()));
-            exemplars.offer(self.buckets.shown(nanos), nanos, identify);
-        }
-    }
-
-    pub(crate) fn exemplars(&self, place: usize) -> Option<&Exemplars> {
-        self.exemplars.get()?[place].get()
-    }
-
-    /// Has the processor fetch the series itself, which says where its cells are.
-    pub(crate) fn fetch_head(&self) -> usize {
-        self.failed.iter().filter(|histogram| histogram.get().is_some()).count() + self.labels.text().len()
-    }
-
-    /// See [`Cells::fetch`](crate::cells::stripes::Cells::fetch).
-    pub(crate) fn fetch(&self) -> u64 {
-        Outcome::ALL
-            .into_iter()
-            .filter_map(|outcome| self.ended(outcome))
-            .fold(0, |seen, histogram| seen | histogram.fetch())
-    }
-
-    pub(crate) fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
-        match outcome {
-            Outcome::Success => Some(&self.success),
-            _ => self.failed[outcome as usize - 1].get(),
-        }
-    }
 }

@@ -1,40 +1,49 @@
 //! What the series of calls held at a moment, and how each of their metrics shows it.
 
-use crate::cells::reading::{FineCounts, Reading};
+use crate::cells::histogram::HistogramSnapshot;
+use crate::cells::labels::Labels;
+use crate::cells::native::NativeCounts;
+use crate::cells::objective::Objective;
 use crate::families::Outcome;
-use crate::families::calls::CallSeries;
-use crate::families::calls::FIRST_ITEM;
-use crate::families::objective::Promised;
+use crate::families::call_series::CallSeries;
+use crate::families::call_series::FIRST_ITEM;
 use crate::families::snapshot::{ExtraLabel, Sample, Sink};
 
 /// What the series of a family held when they were read.
-pub(crate) struct Readings {
+pub(crate) struct CallsSnapshot {
     series: Vec<&'static CallSeries>,
     /// For each series and each outcome by name, what the histogram held.
     words: Vec<u64>,
     /// How many words that is.
     words_each: usize,
     /// What native histograms held, and where that of each series and outcome ends; nothing where there are none.
-    fine: FineCounts,
+    fine: NativeCounts,
     fine_ends: Vec<usize>,
     /// For each series.
     running: Vec<u64>,
     /// Which series have an objective.
-    promised: Vec<usize>,
+    with_objective: Vec<usize>,
+}
+
+/// A series with an objective, and what it held of calls that succeeded.
+pub(crate) struct WithObjective<'r> {
+    pub(crate) labels: &'static Labels,
+    pub(crate) objective: &'static Objective,
+    pub(crate) succeeded: HistogramSnapshot<'r>,
 }
 
 /// How many series ahead of the one that is read the cells are fetched, and how many the series itself.
 const FETCHED_AHEAD: usize = 4;
 const HEADS_FETCHED_AHEAD: usize = 16;
 
-impl Readings {
+impl CallsSnapshot {
     pub(crate) fn of(series: Vec<&'static CallSeries>) -> Self {
         let words_each = series.first().map_or(1, |series| series.buckets.words());
         let mut words = Vec::with_capacity(series.len() * Outcome::BY_NAME.len() * words_each);
         let [mut ahead, mut far_ahead] =
             [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
         let (mut fine, mut fine_ends) =
-            (FineCounts::new(), Vec::with_capacity(series.len() * Outcome::BY_NAME.len()));
+            (NativeCounts::new(), Vec::with_capacity(series.len() * Outcome::BY_NAME.len()));
         let running = series.iter().map(|series| {
             std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
             std::hint::black_box(ahead.next().map(|series| series.fetch()));
@@ -48,25 +57,26 @@ impl Readings {
                 ended
             });
             // Read after the ends: whatever has ended has started, so the difference is never negative.
-            series.success.beside().saturating_sub(ended.iter().sum())
+            series.success.started().saturating_sub(ended.iter().sum())
         });
         let running = running.collect();
-        let promised = series.iter().enumerate().filter(|(_, series)| series.buckets.objective().is_some());
-        let promised = promised.map(|(at, _)| at).collect();
-        Self { series, words, words_each, fine, fine_ends, running, promised }
+        let with_objective =
+            series.iter().enumerate().filter(|(_, series)| series.buckets.objective().is_some());
+        let with_objective = with_objective.map(|(at, _)| at).collect();
+        Self { series, words, words_each, fine, fine_ends, running, with_objective }
     }
 
     /// The series that have an objective.
-    pub(crate) fn promised(&self) -> impl Iterator<Item = Promised<'_>> {
+    pub(crate) fn with_objective(&self) -> impl Iterator<Item = WithObjective<'_>> {
         let success = Outcome::BY_NAME.iter().position(|outcome| *outcome == Outcome::Success);
         let success = success.unwrap_or_default();
-        self.promised.iter().filter_map(move |&at| {
+        self.with_objective.iter().filter_map(move |&at| {
             let series = self.series[at];
             let place = at * Outcome::BY_NAME.len() + success;
             let words = self.words.chunks(self.words_each).nth(place)?;
             let (labels, objective) = (&series.labels, series.buckets.objective()?);
-            let succeeded = Reading::new(series.buckets, words, self.fine(place));
-            Some(Promised { labels, objective, succeeded })
+            let succeeded = HistogramSnapshot::new(series.buckets, words, self.fine(place));
+            Some(WithObjective { labels, objective, succeeded })
         })
     }
 
@@ -81,34 +91,36 @@ impl Readings {
     }
 
     /// Each series with what it held of each outcome.
-    fn by_status(&self) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, Reading<'_>)> {
+    fn by_status(
+        &self,
+    ) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, HistogramSnapshot<'_>)> {
         let keys = self.series.iter().flat_map(|series| Outcome::BY_NAME.map(|outcome| (*series, outcome)));
         keys.zip(self.words.chunks(self.words_each)).enumerate().map(|(place, ((series, outcome), words))| {
-            let reading = Reading::new(series.buckets, words, self.fine(place));
+            let reading = HistogramSnapshot::new(series.buckets, words, self.fine(place));
             let reading = reading.with_exemplars(series.exemplars(outcome as usize));
             (series, status(outcome), reading)
         })
     }
 
-    pub(crate) fn show_totals(&self, sink: &mut dyn Sink) {
+    pub(crate) fn encode_totals(&self, sink: &mut dyn Sink) {
         for (series, status, reading) in self.by_status() {
             sink.push(&series.labels, Some(status), Sample::Counter(reading.count()));
         }
     }
 
-    pub(crate) fn show_durations(&self, sink: &mut dyn Sink) {
+    pub(crate) fn encode_durations(&self, sink: &mut dyn Sink) {
         for (series, status, reading) in self.by_status().filter(|(.., reading)| reading.count() > 0) {
             sink.push(&series.labels, Some(status), Sample::Histogram(reading));
         }
     }
 
-    pub(crate) fn show_active(&self, sink: &mut dyn Sink) {
+    pub(crate) fn encode_active(&self, sink: &mut dyn Sink) {
         for (series, &running) in self.series.iter().zip(&self.running) {
             sink.push(&series.labels, None, Sample::Gauge(running));
         }
     }
 
-    pub(crate) fn show_first_items(&self, sink: &mut dyn Sink) {
+    pub(crate) fn encode_first_items(&self, sink: &mut dyn Sink) {
         for series in &self.series {
             if let Some(histogram) = series.first_item.get() {
                 histogram.read(|reading| {

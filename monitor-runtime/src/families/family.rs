@@ -43,7 +43,7 @@ struct Table<S: 'static> {
     is_sorted: bool,
     buckets: Option<&'static Buckets>,
     /// The same for each objective.
-    promised: Vec<&'static Buckets>,
+    with_objective: Vec<&'static Buckets>,
     default_buckets: &'static [f64],
 }
 
@@ -71,15 +71,15 @@ impl<S> Table<S> {
         self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
     }
 
-    /// The buckets of calls of which this is promised: made once an objective, however many ids have it.
+    /// The buckets of calls with this objective, made once for each objective.
     fn buckets_for(&mut self, objective: Option<&'static Objective>) -> &'static Buckets {
         let buckets = self.buckets();
         let Some(wanted) = objective else { return buckets };
-        if let Some(made) = self.promised.iter().find(|made| made.objective() == objective) {
+        if let Some(made) = self.with_objective.iter().find(|made| made.objective() == objective) {
             return made;
         }
         let made: &'static Buckets = Box::leak(Box::new(buckets.with_objective(wanted)));
-        self.promised.push(made);
+        self.with_objective.push(made);
         made
     }
 }
@@ -94,7 +94,7 @@ impl<S: Series> Family<S> {
             sorted: Vec::new(),
             is_sorted: true,
             buckets: None,
-            promised: Vec::new(),
+            with_objective: Vec::new(),
             default_buckets,
         };
         Self {
@@ -111,12 +111,16 @@ impl<S: Series> Family<S> {
     /// Overflow is to be looked up at every use, so that every use is counted.
     #[inline]
     pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
-        self.find_promised(values, None)
+        self.find_with_objective(values, None)
     }
 
     /// As [`find`](Self::find), where a series that is made has an objective.
     #[inline]
-    pub(crate) fn find_promised(&self, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
+    pub(crate) fn find_with_objective(
+        &self,
+        values: &[&str],
+        objective: Option<&'static Objective>,
+    ) -> Found<S> {
         let hash = self.index.hash(values);
         match self.index.find(hash, values) {
             Some(series) => Found::Own(series),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::cells::labels::Labels;
 use crate::families::catalog;
-use crate::families::snapshot::{Sample, Shown, Sink};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
 /// Something that knows how healthy it is.
 pub(crate) trait HealthSource: Send + Sync {
@@ -40,17 +40,17 @@ pub(crate) fn register(source: Weak<dyn HealthSource>) {
 }
 
 /// Reads every source.
-pub(crate) fn read() -> Vec<Shown> {
+pub(crate) fn read() -> Vec<MetricSnapshot> {
     let together = Rc::new(Together::of(living().iter().map(|source| source.read())));
-    let show_checks = |metric, of: fn(&State) -> bool| {
-        Shown::new(metric, Rc::clone(&together), move |together: &Together, sink: &mut dyn Sink| {
+    let encode_checks = |metric, of: fn(&State) -> bool| {
+        MetricSnapshot::new(metric, Rc::clone(&together), move |together: &Together, sink: &mut dyn Sink| {
             for (labels, state) in &together.checks {
                 sink.push(labels, None, Sample::Gauge(of(state).into()));
             }
         })
     };
     vec![
-        Shown::new(
+        MetricSnapshot::new(
             &catalog::HEALTH_READY,
             Rc::clone(&together),
             |together: &Together, sink: &mut dyn Sink| {
@@ -59,8 +59,8 @@ pub(crate) fn read() -> Vec<Shown> {
                 }
             },
         ),
-        show_checks(&catalog::HEALTH_STATUS, |state| state.healthy),
-        show_checks(&catalog::HEALTH_STALE, |state| state.stale),
+        encode_checks(&catalog::HEALTH_STATUS, |state| state.healthy),
+        encode_checks(&catalog::HEALTH_STALE, |state| state.stale),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! Series that tracked calls and requests write are kept in striped cells ([`calls`], [`requests`]); the others are in
 //! `prometheus`' own types ([`process`]).
 
+pub(crate) mod call_series;
 pub(crate) mod calls;
 pub(crate) mod calls_snapshot;
 pub(crate) mod catalog;
@@ -24,10 +25,10 @@ pub(crate) mod snapshot;
 pub use calls::CallKind;
 pub use outcome::Outcome;
 
-use snapshot::Shown;
+use snapshot::MetricSnapshot;
 
 /// Takes a snapshot of every metric of ours, sorted by name: the one way out for numbers.
-pub(crate) fn read() -> Vec<Shown> {
+pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]
     let calls = calls.chain(requests::metrics().read());

@@ -1,31 +1,14 @@
-//! How what is promised of a function's calls is shown beside them.
+//! The metrics that show the objectives of functions beside their calls.
 
 use std::rc::Rc;
 
 use crate::cells::labels::Labels;
 use crate::cells::objective::Objective;
-use crate::cells::reading::Reading;
-use crate::families::calls::CallSeries;
-use crate::families::calls_snapshot::Readings;
+use crate::families::calls_snapshot::{CallsSnapshot, WithObjective};
 use crate::families::catalog::{self, Metric};
-use crate::families::snapshot::{Sample, Shown, Sink};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-impl CallSeries {
-    /// Warns where something else is promised of these calls than `wanted`: of all functions under one id, the objective of
-    /// the one that was called first stands.
-    #[cold]
-    pub(crate) fn warn_unless_promised(&self, wanted: &'static Objective) {
-        if self.buckets.objective() != Some(wanted) {
-            tracing::warn!(
-                target: "monitor_runtime::metrics",
-                id = self.id(),
-                "another function under this id was called first and its objective applies; give both functions the same one"
-            );
-        }
-    }
-}
-
-/// The metrics of one kind of call that tell of objectives. Functions without one have no series in them.
+/// The objective metrics of one kind of call. Functions without an objective have no series in them.
 pub(crate) struct ObjectiveMetrics {
     pub(crate) info: &'static Metric,
     pub(crate) success: &'static Metric,
@@ -49,52 +32,56 @@ pub(crate) static SKILLS: ObjectiveMetrics = ObjectiveMetrics {
     slow: &catalog::SKILL_OBJECTIVE_SLOW,
 };
 
-/// A series with an objective, and what it held of calls that succeeded.
-pub(crate) struct Promised<'r> {
-    pub(crate) labels: &'static Labels,
-    pub(crate) objective: &'static Objective,
-    pub(crate) succeeded: Reading<'r>,
-}
-
 impl ObjectiveMetrics {
     /// Every metric that tells of objectives.
     pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
         [&AGENTS, &SKILLS].into_iter().flat_map(|of| [of.info, of.success, of.limit, of.within, of.slow])
     }
 
-    pub(crate) fn show(&self, readings: &Rc<Readings>) -> [Shown; 5] {
+    pub(crate) fn show(&self, readings: &Rc<CallsSnapshot>) -> [MetricSnapshot; 5] {
         let names = self.info.labels;
-        let info =
-            Shown::new(self.info, Rc::clone(readings), move |readings: &Readings, sink: &mut dyn Sink| {
-                for promised in readings.promised() {
-                    sink.push(&info_labels(names, &promised), None, Sample::Gauge(1));
+        let info = MetricSnapshot::new(
+            self.info,
+            Rc::clone(readings),
+            move |readings: &CallsSnapshot, sink: &mut dyn Sink| {
+                for with_objective in readings.with_objective() {
+                    sink.push(&info_labels(names, &with_objective), None, Sample::Gauge(1));
                 }
-            });
-        let show = |metric, value: fn(&Promised<'_>) -> Option<Sample<'static>>| {
-            Shown::new(metric, Rc::clone(readings), move |readings: &Readings, sink: &mut dyn Sink| {
-                for promised in readings.promised() {
-                    if let Some(value) = value(&promised) {
-                        sink.push(promised.labels, None, value);
+            },
+        );
+        let show = |metric, value: fn(&WithObjective<'_>) -> Option<Sample<'static>>| {
+            MetricSnapshot::new(
+                metric,
+                Rc::clone(readings),
+                move |readings: &CallsSnapshot, sink: &mut dyn Sink| {
+                    for with_objective in readings.with_objective() {
+                        if let Some(value) = value(&with_objective) {
+                            sink.push(with_objective.labels, None, value);
+                        }
                     }
-                }
-            })
+                },
+            )
         };
         [
             info,
-            show(self.success, |promised| Some(Sample::Decimal(promised.objective.success?.ratio))),
-            show(self.limit, |promised| {
-                Some(Sample::Decimal(promised.objective.latency?.nanos as f64 / 1e9))
+            show(self.success, |with_objective| {
+                Some(Sample::Decimal(with_objective.objective.success?.ratio))
             }),
-            show(self.within, |promised| Some(Sample::Decimal(promised.objective.latency?.share.ratio))),
-            show(self.slow, |promised| promised.succeeded.over_the_limit().map(Sample::Counter)),
+            show(self.limit, |with_objective| {
+                Some(Sample::Decimal(with_objective.objective.latency?.nanos as f64 / 1e9))
+            }),
+            show(self.within, |with_objective| {
+                Some(Sample::Decimal(with_objective.objective.latency?.share.ratio))
+            }),
+            show(self.slow, |with_objective| with_objective.succeeded.over_the_limit().map(Sample::Counter)),
         ]
     }
 }
 
-/// What is not promised is an empty label, which is to Prometheus the same as none.
-fn info_labels(names: &[&str], promised: &Promised<'_>) -> Labels {
-    let Objective { success, latency } = promised.objective;
-    let id = promised.labels.values().next().unwrap_or("");
+/// A part that has no objective is an empty label, which Prometheus treats like a missing one.
+fn info_labels(names: &[&str], with_objective: &WithObjective<'_>) -> Labels {
+    let Objective { success, latency } = with_objective.objective;
+    let id = with_objective.labels.values().next().unwrap_or("");
     let success = success.map_or("", |share| share.percent);
     Labels::new(names, &[id, success, latency.map_or("", |latency| latency.text)])
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 use crate::cells::labels::Labels;
 use crate::families::catalog;
-use crate::families::snapshot::{Sample, Shown, Sink};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
 /// Something that knows how many connections a pool has.
 pub(crate) trait PoolSource: Send + Sync {
@@ -33,14 +33,14 @@ pub(crate) fn register(name: &str, source: Weak<dyn PoolSource>) {
 }
 
 /// Reads every pool.
-pub(crate) fn read() -> Vec<Shown> {
+pub(crate) fn read() -> Vec<MetricSnapshot> {
     let readings: Vec<_> = living()
         .into_iter()
         .map(|(name, source)| (Labels::new(&["pool"], &[&name]), source.read()))
         .collect();
     let readings = Rc::new(readings);
     let show = |metric, of: fn(&PoolReading) -> u64| {
-        Shown::new(metric, Rc::clone(&readings), move |pools: &Vec<_>, sink: &mut dyn Sink| {
+        MetricSnapshot::new(metric, Rc::clone(&readings), move |pools: &Vec<_>, sink: &mut dyn Sink| {
             for (labels, reading) in pools {
                 sink.push(labels, None, Sample::Gauge(of(reading)));
             }

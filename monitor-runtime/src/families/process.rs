@@ -10,7 +10,7 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts};
 use crate::cells::labels::Labels;
 use crate::families::catalog::{self, Metric};
 use crate::families::prometheus_value::value;
-use crate::families::snapshot::{Sample, Shown, Sink};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
 /// Log levels as the `level` label shows them, most severe first.
 pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -92,7 +92,7 @@ impl ProcessMetrics {
     }
 
     /// Reads every metric that this build's features write.
-    pub(crate) fn read(&self) -> Vec<Shown> {
+    pub(crate) fn read(&self) -> Vec<MetricSnapshot> {
         let mut all = vec![
             decimals(&catalog::HEALTH_DURATION, &self.health_duration),
             decimals(&catalog::HEALTH_LAST_SUCCESS, &self.health_last_success),
@@ -121,16 +121,16 @@ impl ProcessMetrics {
     }
 }
 
-fn counts(metric: &'static Metric, collector: &impl Collector) -> Shown {
+fn counts(metric: &'static Metric, collector: &impl Collector) -> MetricSnapshot {
     read_from(metric, collector, |value| Sample::Counter(whole(value)))
 }
 
 /// Gauges of whole numbers that are not below 0.
-fn levels(metric: &'static Metric, collector: &impl Collector) -> Shown {
+fn levels(metric: &'static Metric, collector: &impl Collector) -> MetricSnapshot {
     read_from(metric, collector, |value| Sample::Gauge(whole(value)))
 }
 
-fn decimals(metric: &'static Metric, collector: &impl Collector) -> Shown {
+fn decimals(metric: &'static Metric, collector: &impl Collector) -> MetricSnapshot {
     read_from(metric, collector, Sample::Decimal)
 }
 
@@ -145,11 +145,11 @@ fn read_from(
     metric: &'static Metric,
     collector: &impl Collector,
     sample: fn(f64) -> Sample<'static>,
-) -> Shown {
+) -> MetricSnapshot {
     let families = collector.collect();
     let mut series: Vec<_> = families.iter().flat_map(|family| read_family(metric, family)).collect();
     series.sort_by(|(one, _), (other, _)| one.values().cmp(other.values()));
-    Shown::new(metric, Rc::new(series), move |series: &Vec<(Labels, f64)>, sink: &mut dyn Sink| {
+    MetricSnapshot::new(metric, Rc::new(series), move |series: &Vec<(Labels, f64)>, sink: &mut dyn Sink| {
         for (labels, value) in series {
             sink.push(labels, None, sample(*value));
         }

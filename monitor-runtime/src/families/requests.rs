@@ -14,7 +14,7 @@ use crate::cells::stripes::{Cells, Stripe};
 use crate::families::catalog;
 use crate::families::family::{Family, Found};
 use crate::families::method::MethodLabel;
-use crate::families::snapshot::{Sample, Shown, Sink};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
 const HTTP_BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -53,7 +53,7 @@ impl Route {
 
     /// Takes back a start: no end follows.
     pub(crate) fn forget(self) {
-        self.0.histogram.add_beside(Stripe::of_this_thread(), 1_u64.wrapping_neg());
+        self.0.histogram.add_started(Stripe::of_this_thread(), 1_u64.wrapping_neg());
     }
 }
 
@@ -79,7 +79,7 @@ impl HttpMetrics {
     /// Counts a request that arrived, and finds where it is to be recorded.
     pub(crate) fn start(&'static self, method: MethodLabel, endpoint: &str) -> Route {
         let durations = self.find_durations(method, endpoint);
-        durations.histogram.add_beside(Stripe::of_this_thread(), 1);
+        durations.histogram.add_started(Stripe::of_this_thread(), 1);
         Route(durations)
     }
 
@@ -164,16 +164,20 @@ impl HttpMetrics {
     }
 
     /// Reads every series when its turn comes: no two metrics of requests are derived from one another.
-    pub(crate) fn read(&'static self) -> Vec<Shown> {
+    pub(crate) fn read(&'static self) -> Vec<MetricSnapshot> {
         let this = Rc::new(self);
         vec![
-            Shown::new(&catalog::HTTP_DURATION, Rc::clone(&this), |this, sink| this.show_durations(sink)),
-            Shown::new(&catalog::HTTP_REQUESTS, Rc::clone(&this), |this, sink| this.show_requests(sink)),
-            Shown::new(&catalog::HTTP_IN_FLIGHT, this, |this, sink| this.show_in_flight(sink)),
+            MetricSnapshot::new(&catalog::HTTP_DURATION, Rc::clone(&this), |this, sink| {
+                this.encode_durations(sink);
+            }),
+            MetricSnapshot::new(&catalog::HTTP_REQUESTS, Rc::clone(&this), |this, sink| {
+                this.encode_requests(sink);
+            }),
+            MetricSnapshot::new(&catalog::HTTP_IN_FLIGHT, this, |this, sink| this.encode_in_flight(sink)),
         ]
     }
 
-    fn show_durations(&self, sink: &mut dyn Sink) {
+    fn encode_durations(&self, sink: &mut dyn Sink) {
         for series in self.durations.sorted() {
             series.histogram.read(|reading| {
                 // The series is there from the first request's start, and shown from its end.
@@ -185,13 +189,13 @@ impl HttpMetrics {
         }
     }
 
-    fn show_requests(&self, sink: &mut dyn Sink) {
+    fn encode_requests(&self, sink: &mut dyn Sink) {
         for series in self.requests.sorted() {
             sink.push(&series.labels, None, Sample::Counter(series.count.sum(0)));
         }
     }
 
-    fn show_in_flight(&self, sink: &mut dyn Sink) {
+    fn encode_in_flight(&self, sink: &mut dyn Sink) {
         let labels = self.no_labels.get_or_init(|| Labels::new(&[], &[]));
         sink.push(labels, None, Sample::Gauge(self.in_flight_now()));
     }
@@ -237,7 +241,7 @@ impl RequestDuration {
     fn in_flight(&self) -> u64 {
         // Read before the starts: whatever has ended has started, so the difference is never negative.
         let ended = self.histogram.read(|reading| reading.count());
-        self.histogram.beside().saturating_sub(ended)
+        self.histogram.started().saturating_sub(ended)
     }
 
     fn known(&self, status: u16) -> Option<&'static RequestCount> {

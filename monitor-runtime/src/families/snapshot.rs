@@ -3,8 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
-use crate::cells::reading::Reading;
 use crate::families::catalog::Metric;
 
 /// One label that tells the samples of a series apart, behind those of the series.
@@ -25,7 +25,7 @@ pub(crate) enum Sample<'a> {
     Gauge(u64),
     /// A gauge that is no whole number.
     Decimal(f64),
-    Histogram(Reading<'a>),
+    Histogram(HistogramSnapshot<'a>),
 }
 
 /// Takes the samples of one metric, sorted.
@@ -35,14 +35,14 @@ pub(crate) trait Sink {
 }
 
 /// A metric whose series have been read, to be shown when its turn comes.
-pub(crate) struct Shown {
+pub(crate) struct MetricSnapshot {
     pub(crate) metric: &'static Metric,
     show: Show,
 }
 
 type Show = Box<dyn Fn(&mut dyn Sink)>;
 
-impl Shown {
+impl MetricSnapshot {
     /// Shows of `readings`, which several metrics may share, what `show` says.
     pub(crate) fn new<R: 'static>(
         metric: &'static Metric,
@@ -53,13 +53,13 @@ impl Shown {
     }
 
     /// Shows every sample.
-    pub(crate) fn to(&self, sink: &mut dyn Sink) {
+    pub(crate) fn encode(&self, sink: &mut dyn Sink) {
         (self.show)(sink);
     }
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for MetricSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shown").field(&self.metric.name).finish()
+        f.debug_tuple("MetricSnapshot").field(&self.metric.name).finish()
     }
 }

@@ -14,7 +14,7 @@ use super::question::Question;
 use super::state::View;
 use super::verbose;
 use crate::exposition::format::Format;
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::json;
 use crate::timestamp::Timestamps;
 
@@ -71,12 +71,12 @@ pub(crate) fn startup(started: bool, checks: &[View<'_>], admitted: bool) -> Res
 }
 
 /// 200 with the metrics' text.
-pub(crate) fn text(exposed: &Exposed) -> Response<Bytes> {
+pub(crate) fn text(exposed: &ScrapeRegistry) -> Response<Bytes> {
     exposition(Format::Text, exposed.scrape(Format::Text))
 }
 
 /// 200 with the metrics in the form that the request's headers ask for.
-pub(crate) fn negotiated(exposed: &Exposed, asked: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn negotiated(exposed: &ScrapeRegistry, asked: &HeaderMap) -> Response<Bytes> {
     let format = accept::format(asked);
     let mut response = if accept::takes_gzip(asked) {
         let mut response = exposition(format, exposed.scrape_compressed(format));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::BuildError;
 use super::names;
 use super::{Inner, Monitor};
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::families::family::set_limit as set_series_limit;
 use crate::families::health::HealthSource;
 use crate::families::process;
@@ -205,7 +205,7 @@ impl MonitorBuilder {
         Ok((name, version))
     }
 
-    fn exposed(&self) -> Result<Exposed, BuildError> {
+    fn exposed(&self) -> Result<ScrapeRegistry, BuildError> {
         if let Some(settings) = &self.native_histograms {
             settings.check().map_err(|reason| BuildError::NativeHistograms { reason })?;
         }
@@ -213,8 +213,8 @@ impl MonitorBuilder {
             return Err(BuildError::ZeroSeriesLimit);
         }
         match self.registry.clone() {
-            Some(registry) => Ok(Exposed::with(registry)?),
-            None => Ok(Exposed::process().clone()),
+            Some(registry) => Ok(ScrapeRegistry::with(registry)?),
+            None => Ok(ScrapeRegistry::process().clone()),
         }
     }
 

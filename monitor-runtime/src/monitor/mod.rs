@@ -39,7 +39,7 @@ pub use error::BuildError;
 #[cfg(feature = "http")]
 pub use limits::ConnectionLimits;
 
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::health::{self, Engine, Guard, Question};
 
 /// Answers the probes and the scrape of a service.
@@ -86,7 +86,7 @@ pub struct Monitor {
 struct Inner {
     engine: Arc<Engine>,
     guard: Guard,
-    exposed: Exposed,
+    exposed: ScrapeRegistry,
     #[cfg(feature = "http")]
     serving: serve::Serving,
     /// Held so that their gauges are shown for as long as the monitor lives.

@@ -18,7 +18,7 @@ use super::span::SpanCompletion;
 use super::variables::{Variables, refused};
 use super::worker::{start_metrics, start_traces};
 use crate::call::observer;
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// Maximum time that a flush, or the end of the process, waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,7 +100,8 @@ impl Otlp {
             observe();
         }
         if let Some(metrics) = settings.metrics {
-            let exposed = self.registry.map_or_else(|| Exposed::process().clone(), Exposed::reading);
+            let exposed =
+                self.registry.map_or_else(|| ScrapeRegistry::process().clone(), ScrapeRegistry::reading);
             guard.metrics = Some(start_metrics(metrics, resource, exposed)?);
         }
         Ok(guard)

@@ -14,13 +14,13 @@ use super::exporter::Exporter;
 use super::semconv::SCHEMA_URL;
 use super::span::now;
 use super::worker::scope;
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is
 /// lost costs nothing but its moment.
 pub(super) struct Metrics {
     control: Arc<Control>,
-    exposed: Exposed,
+    exposed: ScrapeRegistry,
     exporter: Exporter,
     resource: Resource,
     interval: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(
         control: Arc<Control>,
-        exposed: Exposed,
+        exposed: ScrapeRegistry,
         exporter: Exporter,
         resource: Resource,
         interval: Duration,

@@ -15,7 +15,7 @@ use super::queue::SpanQueue;
 use super::settings::{MetricSettings, SpanSettings};
 use super::signal::Signal;
 use super::traces::Traces;
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// What made the spans and the metrics.
 pub(super) fn scope() -> InstrumentationScope {
@@ -43,7 +43,7 @@ pub(super) fn start_traces(
 pub(super) fn start_metrics(
     settings: MetricSettings,
     resource: Resource,
-    exposed: Exposed,
+    exposed: ScrapeRegistry,
 ) -> Result<Arc<Control>, OtlpError> {
     let control = Arc::new(Control::default());
     let exporter = Exporter::new(Signal::Metrics, settings.target, Arc::clone(&control));

@@ -9,7 +9,7 @@ use ureq::http::StatusCode;
 use crate::address::{below, has_fragment, without_secrets};
 use crate::error_chain::debug_as_text;
 use crate::exposition::format::TEXT_CONTENT_TYPE;
-use crate::exposition::scrape_registry::Exposed;
+use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// Shorter than an orchestrator's grace period before it kills.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,7 +68,7 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
         .proxy(None)
         .build();
     let push = agent.new_agent().put(&url).content_type(TEXT_CONTENT_TYPE);
-    let mut answer = push.send(Exposed::process().render()).map_err(unreachable)?;
+    let mut answer = push.send(ScrapeRegistry::process().render()).map_err(unreachable)?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());

@@ -29,7 +29,7 @@ impl Calls {
     }
 
     fn begin(&self) {
-        self.ended.add_beside(Stripe::of_this_thread(), 1);
+        self.ended.add_started(Stripe::of_this_thread(), 1);
     }
 
     fn settle(&self) {
@@ -40,7 +40,7 @@ impl Calls {
     fn scrape(&self) -> Scrape {
         let mut words = vec![0; self.buckets.words()];
         let ended = self.ended.read_into(&mut words, &mut Vec::new());
-        Scrape { started: self.ended.beside(), ended }
+        Scrape { started: self.ended.started(), ended }
     }
 
     /// Scrapes, and wants no call that has ended without having started.

@@ -1,25 +1,25 @@
 //! Our own families, written straight from the cells.
 
 use crate::cells::exemplars::Exemplar;
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::{Labels, escape_into};
 use crate::cells::number::plain;
-use crate::cells::reading::Reading;
 use crate::exposition::names::Names;
 use crate::exposition::open_metrics::{counter, write_header};
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::exposition::text::{closed, integer, open, opened, seconds};
 use crate::families::catalog::{Kind, Metric};
-use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
 /// Appends a metric's header and its lines, or nothing when it has no series.
-pub(crate) fn write(names: &Names, around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(names: &Names, around: &RegistryLabels, shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = *shown.metric;
     let name = &*format!("{}{name}", around.prefix);
     let start = out.len();
     let family = if kind == Kind::Counter { counter(names, name) } else { (name, kind.as_str()) };
     write_header(out, family, help);
     let header_end = out.len();
-    shown.to(&mut LineSink { name, around: &around.text, out });
+    shown.encode(&mut LineSink { name, around: &around.text, out });
     if out.len() == header_end {
         out.truncate(start);
     }
@@ -70,7 +70,7 @@ impl LineSink<'_> {
         self.out.push(b'\n');
     }
 
-    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: Reading<'_>) {
+    fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: HistogramSnapshot<'_>) {
         let bounds = reading.buckets.canonical_bounds();
         for ((place, bound), &count) in bounds.iter().enumerate().zip(reading.cumulative()) {
             self.open("_bucket", labels, opened(labels, extra));
@@ -106,8 +106,8 @@ mod tests {
     use crate::cells::buckets::Buckets;
     use crate::cells::index::Series as _;
     use crate::families::Outcome;
-    use crate::families::calls::CallSeries;
-    use crate::families::calls_snapshot::Readings;
+    use crate::families::call_series::CallSeries;
+    use crate::families::calls_snapshot::CallsSnapshot;
     use crate::families::catalog;
 
     #[test]
@@ -118,15 +118,19 @@ mod tests {
         series.start();
         series.record(Outcome::Success, 1_000_000_000, || None);
 
-        let readings = Rc::new(Readings::of(vec![series]));
+        let readings = Rc::new(CallsSnapshot::of(vec![series]));
         let names = Names::new(None);
         let mut out = Vec::new();
         for shown in [
-            Shown::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), Readings::show_active),
-            Shown::new(&catalog::AGENT_DURATION, Rc::clone(&readings), Readings::show_durations),
-            Shown::new(&catalog::AGENT_EXECUTIONS, readings, Readings::show_totals),
+            MetricSnapshot::new(&catalog::AGENT_ACTIVE, Rc::clone(&readings), CallsSnapshot::encode_active),
+            MetricSnapshot::new(
+                &catalog::AGENT_DURATION,
+                Rc::clone(&readings),
+                CallsSnapshot::encode_durations,
+            ),
+            MetricSnapshot::new(&catalog::AGENT_EXECUTIONS, readings, CallsSnapshot::encode_totals),
         ] {
-            write(&names, &Surroundings::default(), &shown, &mut out);
+            write(&names, &RegistryLabels::default(), &shown, &mut out);
         }
         let golden = r#"# TYPE active_agents gauge
 # HELP active_agents Agent executions that have started and not yet ended.

@@ -1,17 +1,17 @@
 //! Our own families.
 
 use crate::cells::exemplars::Exemplar;
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
 use crate::cells::native::{NativeBuckets, zero_threshold};
-use crate::cells::reading::Reading;
 use crate::exposition::protobuf::wire::Message;
 use crate::exposition::protobuf::{Type, write_family, write_label, write_value};
-use crate::exposition::registry_labels::Surroundings;
+use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::{Kind, Metric};
-use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
 /// Appends a metric's message, or nothing when it has no series.
-pub(crate) fn write(around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
+pub(crate) fn write(around: &RegistryLabels, shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, labels } = *shown.metric;
     let kind = match kind {
         Kind::Counter => Type::Counter,
@@ -23,7 +23,7 @@ pub(crate) fn write(around: &Surroundings, shown: &Shown, out: &mut Vec<u8>) {
     let name = format!("{}{name}", around.prefix);
     write_family(out, (&name, help, kind), |family| {
         let mut sink = MessageSink { names: labels, around: &around.labels, kind, family, is_empty: true };
-        shown.to(&mut sink);
+        shown.encode(&mut sink);
         is_empty = sink.is_empty;
     });
     if is_empty {
@@ -61,7 +61,7 @@ impl Sink for MessageSink<'_, '_> {
     }
 }
 
-fn histogram(message: &mut Message<'_>, reading: Reading<'_>) {
+fn histogram(message: &mut Message<'_>, reading: HistogramSnapshot<'_>) {
     message.unsigned(1, reading.count());
     message.double(2, seconds(reading.sum_nanos()));
     let bounds = reading.buckets.seconds().iter().copied().chain([f64::INFINITY]);

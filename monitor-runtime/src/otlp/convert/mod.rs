@@ -31,7 +31,7 @@ pub(super) fn convert(contents: &Contents, times: Times) -> Converted {
     let mut converted = Converted { metrics: Vec::new(), points: 0 };
     for shown in &contents.own {
         let mut points = Points::new(shown, &contents.around.labels, span);
-        shown.to(&mut points);
+        shown.encode(&mut points);
         converted.add(points.count, || points.into_metric(shown, &contents.around.prefix));
     }
     for family in &contents.foreign {

@@ -13,11 +13,11 @@ use opentelemetry_proto::tonic::metrics::v1::{
 
 use super::parts::{CUMULATIVE, Span, apart, sum, unit};
 use crate::cells::exemplars;
+use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
 use crate::cells::native::{NativeBuckets, zero_threshold};
-use crate::cells::reading::Reading;
 use crate::families::catalog::Kind;
-use crate::families::snapshot::{ExtraLabel, Sample, Shown, Sink};
+use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 use crate::otlp::attributes::text;
 
 /// The data points of one metric of ours.
@@ -52,7 +52,7 @@ impl Sink for Points<'_> {
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(shown: &Shown, registry_labels: &'a [(String, String)], span: Span) -> Self {
+    pub(super) fn new(shown: &MetricSnapshot, registry_labels: &'a [(String, String)], span: Span) -> Self {
         let (numbers, histograms, exponential) = (Vec::new(), Vec::new(), Vec::new());
         Self { names: shown.metric.labels, registry_labels, span, numbers, histograms, exponential, count: 0 }
     }
@@ -74,7 +74,7 @@ impl<'a> Points<'a> {
         });
     }
 
-    pub(super) fn into_metric(self, shown: &Shown, prefix: &str) -> Metric {
+    pub(super) fn into_metric(self, shown: &MetricSnapshot, prefix: &str) -> Metric {
         let name = format!("{prefix}{}", shown.metric.name);
         let aggregation_temporality = CUMULATIVE;
         let data = match shown.metric.kind {
@@ -99,7 +99,7 @@ impl<'a> Points<'a> {
     }
 }
 
-fn histogram(attributes: Vec<KeyValue>, span: Span, reading: Reading<'_>) -> HistogramDataPoint {
+fn histogram(attributes: Vec<KeyValue>, span: Span, reading: HistogramSnapshot<'_>) -> HistogramDataPoint {
     HistogramDataPoint {
         attributes,
         start_time_unix_nano: span.start,
@@ -116,7 +116,7 @@ fn histogram(attributes: Vec<KeyValue>, span: Span, reading: Reading<'_>) -> His
 fn exponential_histogram(
     attributes: Vec<KeyValue>,
     span: Span,
-    reading: Reading<'_>,
+    reading: HistogramSnapshot<'_>,
     native: &NativeBuckets,
 ) -> ExponentialHistogramDataPoint {
     ExponentialHistogramDataPoint {
@@ -148,7 +148,7 @@ fn positive(native: &NativeBuckets) -> Buckets {
 }
 
 /// The exemplars of all buckets. One that is known by its trace carries the trace's id; another has its id as an attribute.
-fn exemplars(reading: Reading<'_>) -> Vec<Exemplar> {
+fn exemplars(reading: HistogramSnapshot<'_>) -> Vec<Exemplar> {
     let mut all = Vec::new();
     for bucket in 0..reading.cumulative().len() {
         reading.exemplar(bucket, |exemplar| all.push(converted(exemplar)));

@@ -1,13 +1,14 @@
-//! What a result says of its call, by the most telling way its type has.
+//! Classifies a call by its result: the outcome, and the error if the result holds one.
 //!
-//! On stable Rust a choice by type is made by a method's name: the compiler takes the first method whose bounds hold. It looks
-//! in each annotated function anew, so most results are found at the first way, without a step to the next: a method that takes
-//! itself by value comes before one that takes itself by reference, and `By` tells the two apart. The other ways stand behind
-//! it, each one `Deref` further. The methods are inherent, which takes no import, and have names that no trait of the user's
-//! has, since one for every type would be chosen too.
+//! Stable Rust has no specialization, so the choice is made by method resolution: the compiler takes the first inherent method
+//! whose bounds hold. A method that takes `self` by value comes before one that takes it by reference, which `By` tells apart;
+//! each further `Deref` step is a lower rank. Most results are found at rank 0, since the compiler searches anew in each
+//! annotated function.
 //!
-//! No step has two candidates: a return type that does not exist fits each of them, and the compiler would report an ambiguity
-//! in emitted code beside the type that it did not find.
+//! The names carry a `monitor_` prefix because a blanket trait method of the user's with the same name would win instead.
+//!
+//! No step has two candidates. A return type that does not exist would fit both, and the compiler would report an ambiguity in
+//! emitted code beside the unknown type.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -20,17 +21,17 @@ use super::guard::{Call, settle};
 use super::outcome::Classify;
 use crate::families::Outcome;
 
-/// The look-up for a result of type `R`, at the way of that number; `By` is `Value` or `Variant`, whichever it comes to.
+/// The search for the classification of an `R`, at a rank. `By` is `Value` or `Variant`.
 #[derive(Debug)]
-pub struct Reading<R, By, const WAY: usize>(PhantomData<fn() -> (R, By)>);
+pub struct ClassifyBy<R, By, const RANK: usize>(PhantomData<fn() -> (R, By)>);
 
-impl<R, By, const WAY: usize> Clone for Reading<R, By, WAY> {
+impl<R, By, const RANK: usize> Clone for ClassifyBy<R, By, RANK> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R, By, const WAY: usize> Copy for Reading<R, By, WAY> {}
+impl<R, By, const RANK: usize> Copy for ClassifyBy<R, By, RANK> {}
 
 /// The value decides, by [`Classify`].
 #[derive(Debug)]
@@ -40,10 +41,10 @@ pub struct Value;
 #[derive(Debug)]
 pub struct Variant;
 
-/// Begins the look-up of what a result says: `read(&result).monitor_verdict(&result)`.
+/// Begins the search: `classify(&result).monitor_classify(&result)`.
 #[inline]
-pub fn read<R, By>(_: &R) -> Reading<R, By, 0> {
-    Reading(PhantomData)
+pub fn classify<R, By>(_: &R) -> ClassifyBy<R, By, 0> {
+    ClassifyBy(PhantomData)
 }
 
 /// How a call ends by its result, for the receiver `$this`.
@@ -52,7 +53,7 @@ macro_rules! settle_by {
         /// Ends a call whose body has ended with what the result says.
         #[inline]
         pub fn monitor_settle(self: $this, result: &$result, call: &mut Call) {
-            let Verdict { outcome, fault } = self.monitor_verdict(result);
+            let Verdict { outcome, fault } = self.monitor_classify(result);
             settle(call, outcome, fault);
         }
     };
@@ -65,7 +66,7 @@ macro_rules! by_result {
 
         /// What the result says.
         #[inline]
-        pub fn monitor_verdict(self: $this, result: &'r Result<T, E>) -> Verdict<'r> {
+        pub fn monitor_classify(self: $this, result: &'r Result<T, E>) -> Verdict<'r> {
             match result {
                 Ok($value) => Verdict { outcome: $outcome, fault: None },
                 Err($error) => Verdict { outcome: Outcome::Error, fault: $fault },
@@ -90,7 +91,7 @@ macro_rules! by_value {
 
         /// What the value says.
         #[inline]
-        pub fn monitor_verdict(self: $this, $value: &'r R) -> Verdict<'r> {
+        pub fn monitor_classify(self: $this, $value: &'r R) -> Verdict<'r> {
             Verdict { outcome: $outcome, fault: None }
         }
 
@@ -104,29 +105,29 @@ macro_rules! by_value {
 
 /// The ways for the results whose error can be shown in one manner.
 macro_rules! way {
-    ($way:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
-        impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> Reading<Result<T, E>, Value, $way> {
+    ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
+        impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
             by_result!(Self, Ok(value) => value.outcome(), Err($error) => $fault);
         }
 
-        by_variant!($way $(<$held>)?, [$($bound)*], $error => $fault);
+        by_variant!($rank $(<$held>)?, [$($bound)*], $error => $fault);
     };
 }
 
 /// The way for the results of which only the error is asked, and the step to the next way.
 macro_rules! by_variant {
-    ($way:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
+    ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
         #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
-        impl<'r, $($held: 'r,)? T, E: $($bound)*> Reading<Result<T, E>, Variant, $way> {
+        impl<'r, $($held: 'r,)? T, E: $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
             by_result!(&Self, Ok(_) => Outcome::Success, Err($error) => $fault);
         }
 
-        impl<R, By> Deref for Reading<R, By, $way> {
-            type Target = Reading<R, By, { $way + 1 }>;
+        impl<R, By> Deref for ClassifyBy<R, By, $rank> {
+            type Target = ClassifyBy<R, By, { $rank + 1 }>;
 
             #[inline]
             fn deref(&self) -> &Self::Target {
-                &Reading(PhantomData)
+                &ClassifyBy(PhantomData)
             }
         }
     };
@@ -170,12 +171,12 @@ impl<T: Classify, E: Error> Decides for Result<T, E> {
 }
 
 // The value decides, and the error is a `std::error::Error`.
-impl<'r, R: Decides> Reading<R, Value, 0> {
+impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
     settle_by!(Self, R);
 
     /// What the result says.
     #[inline]
-    pub fn monitor_verdict(self, result: &'r R) -> Verdict<'r> {
+    pub fn monitor_classify(self, result: &'r R) -> Verdict<'r> {
         result.verdict()
     }
 
@@ -203,7 +204,7 @@ way!(6, [Sized], _ => None);
 
 // Anything else that is returned is no error.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
-impl<'r, R> Reading<R, Variant, 7> {
+impl<'r, R> ClassifyBy<R, Variant, 7> {
     by_value!(&Self, _ => Outcome::Success);
 }
 
@@ -223,7 +224,7 @@ mod tests {
 
     macro_rules! judged {
         ($result:expr) => {
-            read(&$result).monitor_verdict(&$result).outcome
+            classify(&$result).monitor_classify(&$result).outcome
         };
     }
 
@@ -245,7 +246,7 @@ mod tests {
 
     macro_rules! fault {
         ($result:expr) => {
-            read(&$result).monitor_fault(&$result)
+            classify(&$result).monitor_fault(&$result)
         };
     }
 

@@ -1,7 +1,7 @@
-//! Functions whose return type says what their future gives or their stream yields.
+//! Futures and streams whose output or item type the function declares.
 //!
-//! Nothing is asked of what the body makes until it is used as what was promised: when it does not fit, the compiler says so
-//! once, at the return type, as it does of a function without an attribute.
+//! The bound is on the use of the wrapper and not on its making. A body of another type therefore gives one error, at the
+//! return type, as without an attribute.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -17,9 +17,9 @@ use super::guard::Call;
 use super::stream::{ItemJudge, TrackedStream};
 
 pin_project! {
-    /// A tracked future that is promised to give a `T`.
+    /// A tracked future with the declared output `T`.
     #[derive(Debug)]
-    pub struct Promised<T, F, J> {
+    pub struct TypedTracked<T, F, J> {
         #[pin]
         tracked: Tracked<F, J>,
         promise: PhantomData<fn() -> T>,
@@ -28,14 +28,14 @@ pin_project! {
 
 /// Tracks the future that a function returns. Making it is no part of the call, but done in its span.
 #[inline]
-pub fn track_promised_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> Promised<T, F, J>
+pub fn track_typed_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> TypedTracked<T, F, J>
 where
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
 {
-    Promised { tracked: Tracked::new(call, make, judge), promise: PhantomData }
+    TypedTracked { tracked: Tracked::new(call, make, judge), promise: PhantomData }
 }
 
-impl<T, F, J> Future for Promised<T, F, J>
+impl<T, F, J> Future for TypedTracked<T, F, J>
 where
     F: Future<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
@@ -47,7 +47,7 @@ where
     }
 }
 
-impl<T, F, J> FusedFuture for Promised<T, F, J>
+impl<T, F, J> FusedFuture for TypedTracked<T, F, J>
 where
     F: FusedFuture<Output = T>,
     J: for<'r> FnOnce(&'r T) -> Verdict<'r>,
@@ -93,7 +93,7 @@ where
 
 /// Tracks the stream that a function returns. Making it is no part of the call, but done in its span.
 #[inline]
-pub fn track_promised_stream<T, S>(
+pub fn track_typed_stream<T, S>(
     call: Call,
     make: impl FnOnce() -> S,
     judge: ItemJudge<T>,

@@ -109,19 +109,19 @@ static LOGGED: Mutex<VecDeque<Logged>> = Mutex::new(VecDeque::new());
 /// Takes note of the error that `call` ends with, and says whether a call inside it has logged it already.
 ///
 /// The call's own span has been left, unless the call goes on.
-pub(super) fn was_logged(call: CallId, parent: CallId, span: Option<&Span>, said: &ErrorText) -> bool {
+pub(super) fn logged_inside(call: CallId, parent: CallId, span: Option<&Span>, said: &ErrorText) -> bool {
     let text = &said.whole;
     let own = span.and_then(SpanId::of);
     let around = SpanId::current().filter(|around| own.as_ref() != Some(around));
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
     let known =
         logged.iter().find(|known| known.is_inside(call, own.as_ref()) && ends_with(text, &known.text));
-    let was_logged = known.is_some();
+    let logged_inside = known.is_some();
     let noted = known.map_or(text, |known| &known.text);
     if (parent != CallId::NONE || around.is_some()) && noted.len() <= KEPT_BYTES {
         let text = noted.clone();
         logged.truncate(KEPT - 1);
         logged.push_front(Logged { parent, around, text });
     }
-    was_logged
+    logged_inside
 }
