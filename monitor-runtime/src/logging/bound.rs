@@ -1,7 +1,5 @@
 //! What a span binds, rendered once: the only place that decides what of it wins and where it stands.
 
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
-
 use std::cell::RefCell;
 
 use super::fields::{Field, Fields};
@@ -33,6 +31,16 @@ impl Bound {
         *self = Self::new(Some(self), own);
     }
 
+    /// Binds an id of the span's own. It is written over the parent's, whose length is the same, if there is one.
+    #[cfg(feature = "otlp")]
+    pub(super) fn bind_id(&mut self, name: &str, id: &str) {
+        if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
+            let mut own = Fields::default();
+            own.bind(super::fields::Key::new(name), |out| out.extend_from_slice(id.as_bytes()));
+            add(&mut self.0, &own);
+        }
+    }
+
     pub(super) fn fields(&self) -> &Fields {
         &self.0
     }
@@ -49,35 +57,6 @@ impl Drop for Bound {
                 kept.push(buffers);
             }
         });
-    }
-}
-
-/// Binds the span's own place in a trace, if the layer has seen the span; it may yet.
-#[cfg(feature = "otlp")]
-pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &crate::TraceContext) {
-    if let Some(Bound(all)) = span.extensions_mut().get_mut::<Bound>() {
-        for (name, id) in [("trace_id", trace.trace_id()), ("span_id", trace.span_id())] {
-            bind_id(all, name, &format!("\"{id}\""));
-        }
-    }
-}
-
-/// Binds an id: over the one that came from the span around, whose length is the same.
-#[cfg(feature = "otlp")]
-fn bind_id(all: &mut Fields, name: &str, id: &str) {
-    if !all.overwrite(name.as_bytes(), id.as_bytes()) {
-        let mut own = Fields::default();
-        own.bind(super::fields::Key::new(name), |out| out.extend_from_slice(id.as_bytes()));
-        add(all, &own);
-    }
-}
-
-/// The same, with the place that another layer has given to the span before.
-#[cfg(feature = "otlp")]
-pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
-    let trace = span.extensions().get::<crate::TraceContext>().cloned();
-    if let Some(trace) = trace {
-        name_span(span, &trace);
     }
 }
 
@@ -114,37 +93,6 @@ pub(super) fn add(all: &mut Fields, own: &Fields) {
         all.remove(|before| is_replaced(before, &field));
         all.insert(field);
     }
-}
-
-/// Reads what is bound in `span`, or in its next parent that the layer has seen.
-pub(super) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&Bound) -> T) -> Option<T>
-where
-    S: LookupSpan<'a>,
-{
-    let mut next = Some(span);
-    while let Some(span) = next {
-        if let Some(bound) = span.extensions().get::<Bound>() {
-            return Some(read(bound));
-        }
-        next = span.parent();
-    }
-    None
-}
-
-/// Binds more in `span`, or in its next parent that the layer has seen, and says whether there was one.
-pub(super) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
-where
-    S: LookupSpan<'a>,
-{
-    let mut next = Some(span);
-    while let Some(span) = next {
-        if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
-            bound.rebind(own);
-            return true;
-        }
-        next = span.parent();
-    }
-    false
 }
 
 /// An error bound again takes the sources of the one before it away.

@@ -10,12 +10,11 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::ambient;
-use super::bound::{self, Bound};
+use super::bound::Bound;
 use super::fields::Fields;
 use super::line::{Look, Silence, rank, with_line};
 use super::rules::ValueRules;
-use super::{copies, records};
+use super::{copies, current_span, records, registry};
 use crate::call::observer;
 use crate::families::process::{self, LEVELS};
 
@@ -45,7 +44,7 @@ pub(crate) struct Lines<K> {
 
 impl<K: Sink> Lines<K> {
     pub(super) fn new(sink: K, look: Look, rules: Option<ValueRules>) -> Self {
-        observer::install_identify(ambient::identify);
+        observer::install_identify(current_span::identify);
         let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
         Self { sink, look, rules, events }
     }
@@ -112,17 +111,17 @@ where
             let own = line.bind(attributes);
             let Some(span) = context.span(id) else { return };
             let bound =
-                span.parent().and_then(|parent| bound::read(parent, |outer| Bound::new(Some(outer), own)));
+                span.parent().and_then(|parent| registry::read(parent, |outer| Bound::new(Some(outer), own)));
             span.extensions_mut().replace(bound.unwrap_or_else(|| Bound::new(None, own)));
             #[cfg(feature = "otlp")]
-            bound::name_span_as_known(&span);
+            registry::name_span_as_known(&span);
         });
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         with_line(|line| {
             let own = line.record(values);
-            context.span(id).map(|span| bound::extend(span, own));
+            context.span(id).map(|span| registry::extend(span, own));
         });
     }
 
@@ -131,7 +130,9 @@ where
             return;
         }
         self.0.write(event, |fields| {
-            context.event_span(event).map(|span| bound::read(span, |bound| fields.copy_from(bound.fields())));
+            context
+                .event_span(event)
+                .map(|span| registry::read(span, |bound| fields.copy_from(bound.fields())));
         });
     }
 }

@@ -25,12 +25,12 @@
 //! | `LOG_LEVEL`, else `RUST_LOG` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target: `info,sqlx=warn` |
 //! | `LOG_FORMAT` | `json`, `pretty` |
 
-mod ambient;
 #[cfg(feature = "otlp")]
 mod beside;
 mod bound;
 mod builder;
 mod copies;
+mod current_span;
 mod error;
 mod fields;
 mod filter;
@@ -43,25 +43,27 @@ mod panics;
 mod pretty;
 mod queue;
 mod records;
+mod registry;
 mod rules;
 mod settings;
 mod source;
 mod spans;
+mod store;
 mod subscriber;
 mod visit;
 mod writer;
 
 #[cfg(feature = "http")]
-pub(crate) use ambient::keep_trace_context;
-pub(crate) use ambient::{bind, is_everywhere, trace_context};
-#[cfg(feature = "otlp")]
-pub(crate) use bound::name_span;
+pub(crate) use current_span::keep_trace_context;
+pub(crate) use current_span::{bind, is_everywhere, trace_context};
 #[cfg(feature = "testing")]
 pub(crate) use layer::{LogLayer, Sink};
 #[cfg(feature = "http")]
 pub(crate) use outlet::{end_flushes_by, flush_within};
 #[cfg(feature = "http")]
 pub(crate) use queue::never_wait_on_this_thread;
+#[cfg(feature = "otlp")]
+pub(crate) use registry::name_span;
 
 pub use builder::Logging;
 pub use error::LoggingError;

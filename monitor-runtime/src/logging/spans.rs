@@ -14,6 +14,7 @@ use tracing_core::span::Current;
 
 use super::bound;
 use super::fields::Fields;
+use super::store::SpanStore;
 use crate::TraceContext;
 
 /// Slots of the first block; each further block has twice as many as the one before.
@@ -108,17 +109,29 @@ pub(super) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| bound::add(&mut span.bound, own)).is_some()
 }
 
-/// Notes that a span belongs to a trace; spans opened inside from now on belong to it as well.
-#[cfg(feature = "http")]
-pub(super) fn keep_trace(id: &Id, trace: TraceContext) {
-    if let Some(mut span) = locked(id) {
-        span.trace = Some(Arc::new(trace));
-    }
-}
+/// The slots, as the store of our own subscriber's spans.
+pub(super) struct Slab;
 
-/// The trace that a span belongs to.
-pub(super) fn trace(id: &Id) -> Option<TraceContext> {
-    locked(id)?.trace.as_deref().cloned()
+impl SpanStore for Slab {
+    fn extend_current(&self, own: &Fields) -> bool {
+        innermost().is_some_and(|span| extend(&span, own))
+    }
+
+    fn read(&self, id: &Id, visit: &mut dyn FnMut(&Fields)) {
+        read(id, visit);
+    }
+
+    /// Spans opened inside from now on belong to the trace as well: each copies its parent's.
+    #[cfg(feature = "http")]
+    fn keep_trace(&self, id: &Id, trace: &TraceContext) {
+        if let Some(mut span) = locked(id) {
+            span.trace = Some(Arc::new(trace.clone()));
+        }
+    }
+
+    fn current_trace(&self) -> Option<TraceContext> {
+        locked(&innermost()?)?.trace.as_deref().cloned()
+    }
 }
 
 /// Counts another handle of a span.

@@ -1,0 +1,88 @@
+//! The spans of `tracing-subscriber`'s registry: fields and trace are extensions of each span.
+
+use tracing::Subscriber as _;
+use tracing::span::Id;
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
+
+use super::bound::Bound;
+use super::fields::Fields;
+use super::store::SpanStore;
+use crate::TraceContext;
+
+impl SpanStore for Registry {
+    fn extend_current(&self, own: &Fields) -> bool {
+        current(self).is_some_and(|span| extend(span, own))
+    }
+
+    fn read(&self, id: &Id, visit: &mut dyn FnMut(&Fields)) {
+        self.span(id).and_then(|span| read(span, |bound| visit(bound.fields())));
+    }
+
+    #[cfg(feature = "http")]
+    fn keep_trace(&self, id: &Id, trace: &TraceContext) {
+        let Some(span) = self.span(id) else { return };
+        // A layer that gives every span an identity of its own, as the OTLP layer does, has done so already.
+        let mut extensions = span.extensions_mut();
+        if extensions.get_mut::<TraceContext>().is_none() {
+            extensions.insert(trace.clone());
+        }
+    }
+
+    fn current_trace(&self) -> Option<TraceContext> {
+        current(self)?.scope().find_map(|span| span.extensions().get::<TraceContext>().cloned())
+    }
+}
+
+fn current(registry: &Registry) -> Option<SpanRef<'_, Registry>> {
+    registry.span(registry.current_span().id()?)
+}
+
+/// Reads what is bound in `span`, or in its next parent that the layer has seen.
+pub(super) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&Bound) -> T) -> Option<T>
+where
+    S: LookupSpan<'a>,
+{
+    let mut next = Some(span);
+    while let Some(span) = next {
+        if let Some(bound) = span.extensions().get::<Bound>() {
+            return Some(read(bound));
+        }
+        next = span.parent();
+    }
+    None
+}
+
+/// Binds more in `span`, or in its next parent that the layer has seen. Returns `false` if there is none.
+pub(super) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
+where
+    S: LookupSpan<'a>,
+{
+    let mut next = Some(span);
+    while let Some(span) = next {
+        if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
+            bound.rebind(own);
+            return true;
+        }
+        next = span.parent();
+    }
+    false
+}
+
+/// Binds the span's own identity in a trace, if the layer has seen the span; otherwise [`name_span_as_known`] does it later.
+#[cfg(feature = "otlp")]
+pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &TraceContext) {
+    if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
+        for (name, id) in [("trace_id", trace.trace_id()), ("span_id", trace.span_id())] {
+            bound.bind_id(name, &format!("\"{id}\""));
+        }
+    }
+}
+
+/// Binds the identity that another layer has given to the span before this one saw it.
+#[cfg(feature = "otlp")]
+pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
+    let trace = span.extensions().get::<TraceContext>().cloned();
+    if let Some(trace) = trace {
+        name_span(span, &trace);
+    }
+}
