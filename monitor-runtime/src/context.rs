@@ -100,7 +100,7 @@ pub struct Context {
 /// # index(&["tea", "salt"]);
 /// ```
 pub fn current() -> Context {
-    let subscriber = (!logging::is_everywhere()).then(|| dispatcher::get_default(Dispatch::clone));
+    let subscriber = (!logging::is_global_default()).then(|| dispatcher::get_default(Dispatch::clone));
     Context { call: CallId::current(), span: Span::current(), subscriber }
 }
 

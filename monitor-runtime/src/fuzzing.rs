@@ -1,12 +1,12 @@
 //! What the fuzz targets reach and users do not. No part of the public API: it may change in any release.
 
 use crate::cells::labels::Labels;
-use crate::logging::{LogLayer, Logging};
+use crate::logging::Logging;
 use crate::testing::written;
 
 /// What `run` logs on this thread, as an output with these settings is given it, whatever the level.
 pub fn lines(logging: &Logging, run: impl FnOnce()) -> Vec<u8> {
-    written(|memory| LogLayer::as_set(memory, logging), run)
+    written(|memory| logging.layer_into(memory), run)
 }
 
 /// The labels of a series in the text exposition, not closed.

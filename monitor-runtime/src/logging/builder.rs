@@ -6,21 +6,35 @@ use std::time::Duration;
 use std::{env, fmt};
 
 use tracing::Subscriber;
+#[cfg(feature = "otlp")]
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing_subscriber::layer::Layer;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::current_span;
+use super::error::LoggingError;
 use super::filter::LogFilter;
-use super::layer::{Lines, LogLayer};
-use super::limit::RateLimit;
-use super::line::Look;
-use super::outlet::{Outlet, Producer};
-use super::queue::{Queue, Tally};
+use super::layer::LogLayer;
+use super::output::guard::LogGuard;
+use super::output::pipeline::{Pipeline, Producer};
+use super::output::queue::{Queue, Tally, WhenFull};
+use super::output::rate_limit::RateLimit;
+use super::output::sink::Lines;
+use super::output::writer;
+use super::record::line::{LOGGING_TARGET, LineFormat};
+use super::record::redaction::ValueRules;
 use super::records;
-use super::rules::ValueRules;
-use super::settings::{self, Format, WhenFull};
-use super::subscriber;
-use super::{LogGuard, LoggingError, writer};
+use super::settings::{self, Format};
+#[cfg(feature = "otlp")]
+use super::subscriber::GlobalMarker;
+use super::subscriber::LogSubscriber;
+use crate::call::observer;
 use crate::families::process;
+#[cfg(feature = "otlp")]
+use crate::otlp::SpanLayer;
 
 const QUEUE_BYTES: usize = 8 * 1_024 * 1_024;
 
@@ -54,7 +68,7 @@ pub struct Logging {
     redacted: Vec<String>,
     max_value_bytes: Option<usize>,
     #[cfg(feature = "otlp")]
-    spans: Option<crate::otlp::SpanLayer>,
+    spans: Option<SpanLayer>,
 }
 
 impl Logging {
@@ -168,8 +182,8 @@ impl Logging {
         #[cfg(feature = "otlp")]
         let spans = self.spans.clone();
         let (filter, lines, guard) = self.start()?;
-        let most = filter.most_of_lines();
-        let installed = subscriber::install(
+        let most = filter.max_line_level();
+        let installed = install(
             lines,
             filter,
             #[cfg(feature = "otlp")]
@@ -178,7 +192,7 @@ impl Logging {
         installed.map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
         if !records::install(most) {
-            tracing::warn!(target: super::TARGET, "the `log` crate has a logger already; its records stay there");
+            tracing::warn!(target: LOGGING_TARGET, "the `log` crate has a logger already; its records stay there");
         }
         Ok(guard)
     }
@@ -212,30 +226,30 @@ impl Logging {
         let filter = LogFilter::new(settings::targets(settings::from_process, self.level.as_deref())?);
         let format = settings::format(settings::from_process, self.format)?;
         self.check()?;
-        let look = match format {
-            Format::Json => Look::Json,
-            Format::Pretty => Look::Pretty { colour: self.writer.is_none() && wants_colour() },
+        let line_format = match format {
+            Format::Json => LineFormat::Json,
+            Format::Pretty => LineFormat::Pretty { colour: self.writer.is_none() && wants_colour() },
         };
         let rules = ValueRules::new(&self.redacted, self.max_value_bytes);
         let limit = self
             .rate_limit
             .map(|(lines, per)| RateLimit::new(lines, per, process::metrics().log_suppressed.clone()));
         let queue = Queue::new(self.queue_bytes, self.when_full, Tally::of_process());
-        let outlet = Arc::new(Outlet::new(queue, look, limit));
+        let pipeline = Arc::new(Pipeline::new(queue, line_format, limit));
         let sink = self.writer.unwrap_or_else(standard_output);
-        writer::start(Arc::clone(&outlet), sink).map_err(LoggingError::Thread)?;
-        let guard = LogGuard::new(Arc::clone(&outlet));
-        Ok((filter, Lines::new(Producer::new(outlet), look, rules), guard))
+        writer::start(Arc::clone(&pipeline), sink).map_err(LoggingError::Thread)?;
+        let guard = LogGuard::new(Arc::clone(&pipeline));
+        Ok((filter, Lines::new(Producer::new(pipeline), line_format, rules), guard))
     }
 
-    /// What these settings say of a line, for an output that is not theirs.
+    /// A layer that renders lines with these settings, filters nothing, and gives them to `sink`.
     #[cfg(feature = "__fuzzing")]
-    pub(super) fn lines_into<K: super::layer::Sink>(&self, sink: K) -> Lines<K> {
-        let look = match self.format {
-            Some(Format::Pretty) => Look::Pretty { colour: false },
-            _ => Look::Json,
+    pub(crate) fn layer_into<K: super::output::sink::LineSink>(&self, sink: K) -> LogLayer<K> {
+        let format = match self.format {
+            Some(Format::Pretty) => LineFormat::Pretty { colour: false },
+            _ => LineFormat::Json,
         };
-        Lines::new(sink, look, ValueRules::new(&self.redacted, self.max_value_bytes))
+        LogLayer::new(Lines::new(sink, format, ValueRules::new(&self.redacted, self.max_value_bytes)))
     }
 
     fn check(&self) -> Result<(), LoggingError> {
@@ -257,6 +271,22 @@ impl Logging {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes lines the process's, beside its spans where those are exported.
+fn install(
+    lines: Lines<Producer>,
+    filter: LogFilter,
+    #[cfg(feature = "otlp")] spans: Option<SpanLayer>,
+) -> Result<(), SetGlobalDefaultError> {
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = spans {
+        let registry = tracing_subscriber::registry().with(GlobalMarker.with_filter(LevelFilter::OFF));
+        let lines = LogLayer::new(lines).with_filter(filter);
+        return set_global_default(registry.with(spans.filtered()).with(lines));
+    }
+    observer::install_identify(current_span::identify);
+    set_global_default(LogSubscriber::new(lines, filter))
 }
 
 /// Standard output without the buffer of the standard library, which takes lines that it then cannot write.

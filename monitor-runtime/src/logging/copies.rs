@@ -3,6 +3,7 @@
 //! With the feature `log-always` of `tracing`, which any dependency may turn on, every event and every span is also a record whose
 //! text holds all values. The event's line is written already, and there `redact` finds the values by their names.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -15,15 +16,20 @@ use tracing_log::NormalizeEvent as _;
 const LIFECYCLE: [&str; 2] = ["tracing::span", "tracing::span::active"];
 
 /// File, line and module.
-type Place<'a> = (&'a str, u32, Option<&'a str>);
+type Location<'a> = (&'a str, u32, Option<&'a str>);
 
 /// Where the callsites of `tracing` are. One is registered before the first record that is made of it.
-static CALLSITES: LazyLock<RwLock<HashSet<Place<'static>, FixedState>>> = LazyLock::new(RwLock::default);
+static CALLSITES: LazyLock<RwLock<HashSet<Location<'static>, FixedState>>> = LazyLock::new(RwLock::default);
+
+thread_local! {
+    /// The event at hand is made of a record that is no copy. An argument cannot say so: `tracing` is between us and the layer.
+    static IS_OWN_RECORD: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Notes a callsite, so that records made of it are known as copies.
 pub(super) fn note(metadata: &'static Metadata<'static>) {
-    if let Some(place) = place(metadata.file(), metadata.line(), metadata.module_path()) {
-        CALLSITES.write().unwrap_or_else(PoisonError::into_inner).insert(place);
+    if let Some(location) = location(metadata.file(), metadata.line(), metadata.module_path()) {
+        CALLSITES.write().unwrap_or_else(PoisonError::into_inner).insert(location);
     }
 }
 
@@ -31,27 +37,49 @@ pub(super) fn note(metadata: &'static Metadata<'static>) {
 /// calls both macros keeps its record.
 pub(super) fn is_copy(record: &Record<'_>) -> bool {
     record.file_static().is_none()
-        && is_copied(record.target(), place(record.file(), record.line(), record.module_path()))
+        && is_copied(record.target(), location(record.file(), record.line(), record.module_path()))
 }
 
-/// The same of an event that another crate's logger has made of a record.
-pub(super) fn is_copy_handed_on(event: &Event<'_>) -> bool {
+/// Marks events as made here while it lives.
+pub(super) struct OwnRecord {
+    before: bool,
+}
+
+impl OwnRecord {
+    pub(super) fn begin() -> Self {
+        Self { before: IS_OWN_RECORD.replace(true) }
+    }
+}
+
+impl Drop for OwnRecord {
+    fn drop(&mut self) {
+        IS_OWN_RECORD.set(self.before);
+    }
+}
+
+/// Whether the event is a copy of another one, which a logger other than ours has let through.
+pub(super) fn is_copied_event(event: &Event<'_>) -> bool {
+    event.metadata().target() == "log" && !IS_OWN_RECORD.get() && is_copy_handed_on(event)
+}
+
+/// The same as [`is_copy`], of an event that another crate's logger has made of a record.
+fn is_copy_handed_on(event: &Event<'_>) -> bool {
     event
         .normalized_metadata()
-        .is_some_and(|log| is_copied(log.target(), place(log.file(), log.line(), log.module_path())))
+        .is_some_and(|log| is_copied(log.target(), location(log.file(), log.line(), log.module_path())))
 }
 
-fn is_copied(target: &str, place: Option<Place<'_>>) -> bool {
-    LIFECYCLE.contains(&target) || place.is_some_and(|place| is_callsite(&place))
+fn is_copied(target: &str, location: Option<Location<'_>>) -> bool {
+    LIFECYCLE.contains(&target) || location.is_some_and(|location| is_callsite(&location))
 }
 
-fn is_callsite(place: &Place<'_>) -> bool {
+fn is_callsite(location: &Location<'_>) -> bool {
     // Shortened, so that a place which does not live as long as a callsite can be looked up.
-    let callsites: &HashSet<Place<'_>, _> = &CALLSITES.read().unwrap_or_else(PoisonError::into_inner);
-    callsites.contains(place)
+    let callsites: &HashSet<Location<'_>, _> = &CALLSITES.read().unwrap_or_else(PoisonError::into_inner);
+    callsites.contains(location)
 }
 
-fn place<'a>(file: Option<&'a str>, line: Option<u32>, module: Option<&'a str>) -> Option<Place<'a>> {
+fn location<'a>(file: Option<&'a str>, line: Option<u32>, module: Option<&'a str>) -> Option<Location<'a>> {
     Some((file?, line?, module))
 }
 

@@ -8,12 +8,12 @@ use tracing_core::subscriber::Interest;
 use tracing_core::{Level, Metadata, identify_callsite};
 use tracing_subscriber::registry::Registry;
 
-use super::line::with_line;
-use super::outlet::Producer;
-use super::spans::Slab;
-use super::store::SpanStore;
+use super::output::pipeline::Producer;
+use super::record::line::with_line;
+use super::record::visit::{NamedSink, Visitor};
+use super::spans::slab::Slab;
+use super::spans::store::SpanStore;
 use super::subscriber::LogSubscriber;
-use super::visit::{Named, Visitor};
 use crate::TraceContext;
 use crate::cells::exemplars::Identity;
 
@@ -35,13 +35,13 @@ fn is_log_subscriber(dispatch: &Dispatch) -> bool {
 /// `None`, needs no span.
 pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
     with_line(|line| {
-        if line.silence().is_some() {
+        if line.muted().is_some() {
             return true;
         }
         let fields = line.fields();
-        if let Some(field) = METADATA.fields().field("value") {
-            let place = Named { name, fields: &mut *fields };
-            value.record(&field, &mut Visitor { place, keys: &[] });
+        if let Some(field) = BIND_METADATA.fields().field("value") {
+            let sink = NamedSink { name, fields: &mut *fields };
+            value.record(&field, &mut Visitor { sink, keys: &[] });
         }
         let extend = |dispatch: &Dispatch| store(dispatch).is_some_and(|spans| spans.extend_current(fields));
         fields.is_empty() || dispatcher::get_default(extend)
@@ -77,10 +77,10 @@ pub(super) fn identify(span: &tracing::Span) -> Option<Identity> {
 }
 
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
-pub(crate) fn is_everywhere() -> bool {
+pub(crate) fn is_global_default() -> bool {
     dispatcher::get_default(|dispatch| {
         #[cfg(feature = "otlp")]
-        if dispatch.is::<super::beside::Everywhere>() {
+        if dispatch.is::<super::subscriber::GlobalMarker>() {
             return true;
         }
         is_log_subscriber(dispatch) || dispatch.is::<tracing::subscriber::NoSubscriber>()
@@ -89,25 +89,25 @@ pub(crate) fn is_everywhere() -> bool {
 
 /// A value can only be visited together with a field of some callsite. This one is never registered, and the field's
 /// name is not looked at.
-struct Nowhere;
+struct BindCallsite;
 
-static NOWHERE: Nowhere = Nowhere;
+static BIND_CALLSITE: BindCallsite = BindCallsite;
 
-static METADATA: Metadata<'static> = Metadata::new(
+static BIND_METADATA: Metadata<'static> = Metadata::new(
     "bind",
     "monitor_runtime::context",
     Level::INFO,
     None,
     None,
     None,
-    FieldSet::new(&["value"], identify_callsite!(&NOWHERE)),
+    FieldSet::new(&["value"], identify_callsite!(&BIND_CALLSITE)),
     Kind::SPAN,
 );
 
-impl Callsite for Nowhere {
+impl Callsite for BindCallsite {
     fn set_interest(&self, _: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
-        &METADATA
+        &BIND_METADATA
     }
 }

@@ -16,7 +16,7 @@ const CONTEXT: Level = Level::INFO;
 #[derive(Debug)]
 pub(crate) struct LogFilter {
     lines: Targets,
-    most: LevelFilter,
+    max_level: LevelFilter,
 }
 
 impl LogFilter {
@@ -24,18 +24,18 @@ impl LogFilter {
     pub(super) fn new(lines: Targets) -> Self {
         // The targets' own hint remembers levels that others have replaced.
         let levels = lines.iter().map(|(_, level)| level).chain(lines.default_level());
-        let most = levels.max().unwrap_or(LevelFilter::OFF);
-        Self { lines, most }
+        let max_level = levels.max().unwrap_or(LevelFilter::OFF);
+        Self { lines, max_level }
     }
 
     /// The most verbose level that a line can have.
-    pub(super) fn most_of_lines(&self) -> LevelFilter {
-        self.most
+    pub(super) fn max_line_level(&self) -> LevelFilter {
+        self.max_level
     }
 
     /// The most verbose level that anything recorded can have.
-    pub(super) fn most(&self) -> LevelFilter {
-        if self.is_off() { LevelFilter::OFF } else { self.most.max(CONTEXT.into()) }
+    pub(super) fn max_level(&self) -> LevelFilter {
+        if self.is_off() { LevelFilter::OFF } else { self.max_level.max(CONTEXT.into()) }
     }
 
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -48,7 +48,7 @@ impl LogFilter {
     }
 
     fn is_off(&self) -> bool {
-        self.most == LevelFilter::OFF
+        self.max_level == LevelFilter::OFF
     }
 }
 
@@ -62,7 +62,7 @@ impl<S: Subscriber> Filter<S> for LogFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.most())
+        Some(self.max_level())
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
     fn nothing_is_recorded_only_where_no_line_is() {
         let off = filter(LevelFilter::OFF, ("app", LevelFilter::OFF));
         assert!(!is_enabled(&off, Kind::SPAN, "app", Level::ERROR));
-        assert_eq!((off.most(), off.most_of_lines()), (LevelFilter::OFF, LevelFilter::OFF));
+        assert_eq!((off.max_level(), off.max_line_level()), (LevelFilter::OFF, LevelFilter::OFF));
         let almost = filter(LevelFilter::OFF, ("app", LevelFilter::ERROR));
         assert!(is_enabled(&almost, Kind::SPAN, "other", Level::INFO));
         assert!(!is_enabled(&almost, Kind::EVENT, "other", Level::ERROR));
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn the_hint_leaves_room_for_spans_and_that_of_lines_does_not() {
         let quiet = filter(LevelFilter::WARN, ("app", LevelFilter::OFF));
-        assert_eq!((quiet.most(), quiet.most_of_lines()), (LevelFilter::INFO, LevelFilter::WARN));
+        assert_eq!((quiet.max_level(), quiet.max_line_level()), (LevelFilter::INFO, LevelFilter::WARN));
         let loud = filter(LevelFilter::WARN, ("app", LevelFilter::TRACE));
-        assert_eq!((loud.most(), loud.most_of_lines()), (LevelFilter::TRACE, LevelFilter::TRACE));
+        assert_eq!((loud.max_level(), loud.max_line_level()), (LevelFilter::TRACE, LevelFilter::TRACE));
     }
 }

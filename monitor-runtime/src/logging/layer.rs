@@ -1,8 +1,5 @@
 //! The `tracing` layer: renders what spans bind, and the lines of events.
 
-use std::fmt::Debug;
-
-use prometheus::IntCounter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -10,96 +7,36 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::bound::Bound;
-use super::fields::Fields;
-use super::line::{Look, Silence, rank, with_line};
-use super::rules::ValueRules;
-use super::{copies, current_span, records, registry};
+use super::output::sink::{LineSink, Lines};
+#[cfg(feature = "testing")]
+use super::record::line::LineFormat;
+use super::record::line::with_line;
+use super::spans::registry;
+use super::spans::span_fields::SpanFields;
+use super::{copies, current_span};
 use crate::call::observer;
-use crate::families::process::{self, LEVELS};
-
-/// Where finished lines go.
-pub(crate) trait Sink: Debug + Send + Sync + 'static {
-    /// Takes one line, in two parts.
-    fn push(&self, line: [&[u8]; 2]);
-
-    /// Whether an event is to become a line.
-    fn admits(&self, _event: &Event<'_>) -> bool {
-        true
-    }
-
-    /// Takes note of an event that was to become a line and cannot.
-    fn refuse(&self) {}
-}
-
-/// What events become: lines, counted and handed on.
-#[derive(Debug)]
-pub(crate) struct Lines<K> {
-    sink: K,
-    look: Look,
-    rules: Option<ValueRules>,
-    /// `log_events_total`, by [`rank`].
-    events: [IntCounter; 5],
-}
-
-impl<K: Sink> Lines<K> {
-    pub(super) fn new(sink: K, look: Look, rules: Option<ValueRules>) -> Self {
-        observer::install_identify(current_span::identify);
-        let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
-        Self { sink, look, rules, events }
-    }
-
-    /// Writes an event's line; `copy_bound` says what is bound around it.
-    pub(super) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
-        with_line(|line| {
-            if let Some(silence) = line.silence() {
-                return self.leave_out(event, silence);
-            }
-            if !self.sink.admits(event) {
-                return;
-            }
-            let rendered = line.render(self.look, self.rules.as_ref(), event, copy_bound);
-            // Counted once it can no longer come to nothing: emitted is written plus dropped.
-            self.events[rank(*event.metadata().level())].inc();
-            self.sink.push(rendered);
-        });
-    }
-
-    #[cold]
-    fn leave_out(&self, event: &Event<'_>, silence: Silence) {
-        if silence == Silence::TooDeep {
-            self.events[rank(*event.metadata().level())].inc();
-            self.sink.refuse();
-        }
-    }
-}
 
 /// The layer behind every log line of ours that is written beside other layers.
 #[derive(Debug)]
 pub(crate) struct LogLayer<K>(Lines<K>);
 
-impl<K: Sink> LogLayer<K> {
+impl<K: LineSink> LogLayer<K> {
     pub(super) fn new(lines: Lines<K>) -> Self {
+        observer::install_identify(current_span::identify);
         Self(lines)
     }
 
     /// A layer that writes JSON and filters nothing.
     #[cfg(feature = "testing")]
     pub(crate) fn json(sink: K) -> Self {
-        Self::new(Lines::new(sink, Look::Json, None))
-    }
-
-    /// A layer that writes as it is set and filters nothing.
-    #[cfg(feature = "__fuzzing")]
-    pub(crate) fn as_set(sink: K, logging: &super::Logging) -> Self {
-        Self::new(logging.lines_into(sink))
+        Self::new(Lines::new(sink, LineFormat::Json, None))
     }
 }
 
 impl<S, K> Layer<S> for LogLayer<K>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
-    K: Sink,
+    K: LineSink,
 {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         copies::note(metadata);
@@ -110,9 +47,10 @@ where
         with_line(|line| {
             let own = line.bind(attributes);
             let Some(span) = context.span(id) else { return };
-            let bound =
-                span.parent().and_then(|parent| registry::read(parent, |outer| Bound::new(Some(outer), own)));
-            span.extensions_mut().replace(bound.unwrap_or_else(|| Bound::new(None, own)));
+            let bound = span
+                .parent()
+                .and_then(|parent| registry::read(parent, |outer| SpanFields::new(Some(outer), own)));
+            span.extensions_mut().replace(bound.unwrap_or_else(|| SpanFields::new(None, own)));
             #[cfg(feature = "otlp")]
             registry::name_span_as_known(&span);
         });
@@ -126,7 +64,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if records::is_copy(event) {
+        if copies::is_copied_event(event) {
             return;
         }
         self.0.write(event, |fields| {
@@ -151,13 +89,15 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::super::filter::LogFilter;
+    use super::super::record::line::LineFormat;
+    use super::super::records;
     use super::super::subscriber::LogSubscriber;
     use super::*;
 
     #[derive(Clone, Debug, Default)]
     struct Memory(Arc<Mutex<String>>);
 
-    impl Sink for Memory {
+    impl LineSink for Memory {
         fn push(&self, line: [&[u8]; 2]) {
             let mut lines = self.0.lock().unwrap();
             for part in line {
@@ -180,7 +120,7 @@ mod tests {
         S: Subscriber + Send + Sync + 'static,
     {
         let memory = Memory::default();
-        subscriber::with_default(subscriber(Lines::new(memory.clone(), Look::Json, None)), run);
+        subscriber::with_default(subscriber(Lines::new(memory.clone(), LineFormat::Json, None)), run);
         let lines = memory.0.lock().unwrap();
         let prefix = format!("\"logger\":\"{}\",", module_path!());
         lines.lines().map(|line| line.split_once(&prefix).map_or(line, |(_, line)| line).to_owned()).collect()
@@ -346,7 +286,7 @@ mod tests {
         // Alone among these tests to use the `log` crate, whose logger is the process's.
         assert!(records::install(LevelFilter::TRACE));
         let memory = Memory::default();
-        let layer = LogLayer::new(Lines::new(memory.clone(), Look::Json, None));
+        let layer = LogLayer::new(Lines::new(memory.clone(), LineFormat::Json, None));
         subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = info_span!("s", a = 1).entered();
             log::warn!(target: "driver", "slow {}", "query");
@@ -361,10 +301,16 @@ mod tests {
     #[test]
     fn two_layers_on_one_registry_both_show_what_is_bound() {
         let (one, other) = (Memory::default(), Memory::default());
-        let registry =
-            tracing_subscriber::registry().with(LogLayer::new(Lines::new(one.clone(), Look::Json, None)));
-        let registry =
-            registry.with(LogLayer::new(Lines::new(other.clone(), Look::Pretty { colour: false }, None)));
+        let registry = tracing_subscriber::registry().with(LogLayer::new(Lines::new(
+            one.clone(),
+            LineFormat::Json,
+            None,
+        )));
+        let registry = registry.with(LogLayer::new(Lines::new(
+            other.clone(),
+            LineFormat::Pretty { colour: false },
+            None,
+        )));
         subscriber::with_default(registry, || {
             let span = info_span!("s", a = 1, b = Empty).entered();
             span.record("b", display("x"));

@@ -25,54 +25,40 @@
 //! | `LOG_LEVEL`, else `RUST_LOG` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target: `info,sqlx=warn` |
 //! | `LOG_FORMAT` | `json`, `pretty` |
 
-#[cfg(feature = "otlp")]
-mod beside;
-mod bound;
 mod builder;
 mod copies;
 mod current_span;
 mod error;
-mod fields;
 mod filter;
-mod forms;
 mod layer;
-mod limit;
-mod line;
-mod outlet;
+mod output;
 mod panics;
-mod pretty;
-mod queue;
+mod record;
 mod records;
-mod registry;
-mod rules;
 mod settings;
-mod source;
 mod spans;
-mod store;
 mod subscriber;
-mod visit;
-mod writer;
 
 #[cfg(feature = "http")]
 pub(crate) use current_span::keep_trace_context;
-pub(crate) use current_span::{bind, is_everywhere, trace_context};
+pub(crate) use current_span::{bind, is_global_default, trace_context};
 #[cfg(feature = "testing")]
-pub(crate) use layer::{LogLayer, Sink};
+pub(crate) use layer::LogLayer;
 #[cfg(feature = "http")]
-pub(crate) use outlet::{end_flushes_by, flush_within};
+pub(crate) use output::guard::{end_flushes_by, flush_within};
 #[cfg(feature = "http")]
-pub(crate) use queue::never_wait_on_this_thread;
+pub(crate) use output::queue::never_wait_on_this_thread;
+#[cfg(feature = "testing")]
+pub(crate) use output::sink::LineSink;
 #[cfg(feature = "otlp")]
-pub(crate) use registry::name_span;
+pub(crate) use spans::registry::name_span;
 
 pub use builder::Logging;
 pub use error::LoggingError;
-pub use outlet::LogGuard;
+pub use output::guard::LogGuard;
+pub use output::queue::WhenFull;
 pub use panics::install_panic_hook;
-pub use settings::{Format, WhenFull};
-
-/// The logger of lines about logging itself.
-const TARGET: &str = "monitor_runtime::logging";
+pub use settings::Format;
 
 /// Starts logging with the defaults, as far as `LOG_LEVEL` and `LOG_FORMAT` do not say otherwise: JSON to standard
 /// output, from `info` on. Records of the `log` crate are taken in.

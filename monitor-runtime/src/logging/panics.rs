@@ -5,7 +5,8 @@ use std::sync::Once;
 use std::thread;
 use std::time::Instant;
 
-use super::{line, outlet, queue, source};
+use super::output::{guard, queue};
+use super::record::{line, source};
 use crate::families::process;
 
 /// The logger of lines about panics.
@@ -56,10 +57,10 @@ fn write_out(log: impl FnOnce()) {
     if line::is_muted() {
         return;
     }
-    let deadline = Instant::now() + outlet::FLUSH_TIMEOUT;
-    outlet::flush_all_until(deadline);
+    let deadline = Instant::now() + guard::FLUSH_TIMEOUT;
+    guard::flush_all_until(deadline);
     queue::without_waiting(log);
-    outlet::flush_all_until(deadline);
+    guard::flush_all_until(deadline);
 }
 
 fn log(panic: &PanicHookInfo<'_>) {

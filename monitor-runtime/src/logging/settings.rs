@@ -5,7 +5,7 @@ use std::env;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-use super::LoggingError;
+use super::error::LoggingError;
 
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,23 +16,6 @@ pub enum Format {
     /// One line for people, `2026-03-21T09:30:00.000125Z  INFO target: message key=value`, in colour when it goes to a
     /// terminal and `NO_COLOR` is unset.
     Pretty,
-}
-
-/// What becomes of a line that finds no room in the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// It is dropped, counted in `log_events_dropped_total`, and a line of its own says how many were as soon as there
-    /// is room; the default. Whoever logs never waits.
-    #[default]
-    Drop,
-    /// Whoever logs waits until there is room, as long as that takes, on the thread it logs from: an asynchronous task
-    /// keeps its worker waiting with it. No line is lost but to an output that fails.
-    ///
-    /// A monitor's own threads, which end the process and answer at the admin port, never wait, and lose their lines instead.
-    /// Nobody waits for an output that is given up, nor once the [`LogGuard`](super::LogGuard) has been dropped; lines
-    /// that find no room are dropped from then on. A line larger than the queue goes in once the queue is empty. An
-    /// output of your own must not wait for another thread that logs.
-    Block,
 }
 
 const LEVELS: [(&str, LevelFilter); 6] = [

@@ -5,15 +5,15 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{Interest, SetGlobalDefaultError, set_global_default};
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
 use super::copies;
 use super::filter::LogFilter;
-use super::layer::{Lines, Sink};
-use super::line::with_line;
-use super::spans;
+use super::output::sink::{LineSink, Lines};
+use super::record::line::with_line;
+use super::spans::slab;
 
 /// Writes lines, and decides what is recorded.
 #[derive(Debug)]
@@ -22,26 +22,20 @@ pub(super) struct LogSubscriber<K> {
     filter: LogFilter,
 }
 
-impl<K: Sink> LogSubscriber<K> {
+impl<K: LineSink> LogSubscriber<K> {
     pub(super) fn new(lines: Lines<K>, filter: LogFilter) -> Self {
         Self { lines, filter }
     }
 }
 
-/// Makes lines the process's, beside its spans where those are exported.
-pub(super) fn install<K: Sink>(
-    lines: Lines<K>,
-    filter: LogFilter,
-    #[cfg(feature = "otlp")] spans: Option<crate::otlp::SpanLayer>,
-) -> Result<(), SetGlobalDefaultError> {
-    #[cfg(feature = "otlp")]
-    if let Some(spans) = spans {
-        return super::beside::install(lines, filter, spans);
-    }
-    set_global_default(LogSubscriber::new(lines, filter))
-}
+/// A layer that takes nothing: it says that the subscriber it is part of is the process's.
+#[cfg(feature = "otlp")]
+pub(super) struct GlobalMarker;
 
-impl<K: Sink> Subscriber for LogSubscriber<K> {
+#[cfg(feature = "otlp")]
+impl tracing_subscriber::Layer<tracing_subscriber::Registry> for GlobalMarker {}
+
+impl<K: LineSink> Subscriber for LogSubscriber<K> {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         copies::note(metadata);
         self.filter.interest(metadata)
@@ -52,47 +46,47 @@ impl<K: Sink> Subscriber for LogSubscriber<K> {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.filter.most())
+        Some(self.filter.max_level())
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let around = attributes.is_contextual().then(spans::innermost).flatten();
+        let around = attributes.is_contextual().then(slab::innermost).flatten();
         let parent = around.as_ref().or_else(|| attributes.parent());
-        with_line(|line| spans::open(attributes.metadata(), parent, line.bind(attributes)))
+        with_line(|line| slab::open(attributes.metadata(), parent, line.bind(attributes)))
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {
-        with_line(|line| spans::extend(id, line.record(values)));
+        with_line(|line| slab::extend(id, line.record(values)));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let around = event.is_contextual().then(spans::innermost).flatten();
+        let around = event.is_contextual().then(slab::innermost).flatten();
         let span = around.as_ref().or_else(|| event.parent());
         self.lines.write(event, |fields| {
-            span.map(|span| spans::read(span, |bound| fields.copy_from(bound)));
+            span.map(|span| slab::read(span, |bound| fields.copy_from(bound)));
         });
     }
 
     fn enter(&self, id: &Id) {
-        spans::enter(id);
+        slab::enter(id);
     }
 
     fn exit(&self, id: &Id) {
-        spans::exit(id);
+        slab::exit(id);
     }
 
     fn clone_span(&self, id: &Id) -> Id {
-        spans::retain(id);
+        slab::retain(id);
         id.clone()
     }
 
     fn try_close(&self, id: Id) -> bool {
-        spans::release(&id)
+        slab::release(&id)
     }
 
     fn current_span(&self) -> Current {
-        spans::current()
+        slab::current()
     }
 }

@@ -7,7 +7,7 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::logging::{LogLayer, Sink};
+use crate::logging::{LineSink, LogLayer};
 
 /// Runs `run` and returns the lines that it logged on this thread, in order, parsed from the JSON that
 /// [`logging`](crate::logging) would have written.
@@ -59,7 +59,7 @@ pub(crate) fn written<T>(layer: impl FnOnce(Memory) -> LogLayer<Memory>, run: im
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
 
-impl Sink for Memory {
+impl LineSink for Memory {
     fn push(&self, line: [&[u8]; 2]) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for part in line {

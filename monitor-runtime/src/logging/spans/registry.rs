@@ -4,10 +4,10 @@ use tracing::Subscriber as _;
 use tracing::span::Id;
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
-use super::bound::Bound;
-use super::fields::Fields;
+use super::span_fields::SpanFields;
 use super::store::SpanStore;
 use crate::TraceContext;
+use crate::logging::record::fields::Fields;
 
 impl SpanStore for Registry {
     fn extend_current(&self, own: &Fields) -> bool {
@@ -38,13 +38,13 @@ fn current(registry: &Registry) -> Option<SpanRef<'_, Registry>> {
 }
 
 /// Reads what is bound in `span`, or in its next parent that the layer has seen.
-pub(super) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&Bound) -> T) -> Option<T>
+pub(crate) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&SpanFields) -> T) -> Option<T>
 where
     S: LookupSpan<'a>,
 {
     let mut next = Some(span);
     while let Some(span) = next {
-        if let Some(bound) = span.extensions().get::<Bound>() {
+        if let Some(bound) = span.extensions().get::<SpanFields>() {
             return Some(read(bound));
         }
         next = span.parent();
@@ -53,13 +53,13 @@ where
 }
 
 /// Binds more in `span`, or in its next parent that the layer has seen. Returns `false` if there is none.
-pub(super) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
+pub(crate) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
 where
     S: LookupSpan<'a>,
 {
     let mut next = Some(span);
     while let Some(span) = next {
-        if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
+        if let Some(bound) = span.extensions_mut().get_mut::<SpanFields>() {
             bound.rebind(own);
             return true;
         }
@@ -71,7 +71,7 @@ where
 /// Binds the span's own identity in a trace, if the layer has seen the span; otherwise [`name_span_as_known`] does it later.
 #[cfg(feature = "otlp")]
 pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &TraceContext) {
-    if let Some(bound) = span.extensions_mut().get_mut::<Bound>() {
+    if let Some(bound) = span.extensions_mut().get_mut::<SpanFields>() {
         for (name, id) in [("trace_id", trace.trace_id()), ("span_id", trace.span_id())] {
             bound.bind_id(name, &format!("\"{id}\""));
         }
@@ -80,7 +80,7 @@ pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &Tr
 
 /// Binds the identity that another layer has given to the span before this one saw it.
 #[cfg(feature = "otlp")]
-pub(super) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
+pub(crate) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
     let trace = span.extensions().get::<TraceContext>().cloned();
     if let Some(trace) = trace {
         name_span(span, &trace);

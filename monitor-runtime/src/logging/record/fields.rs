@@ -2,62 +2,63 @@
 //!
 //! Keys are compared as they are rendered, which is as good as comparing names, since escaping is injective.
 
-mod ids;
-
 use crate::json;
 
 /// Ids that stand before everything else a span binds, in this order, wherever they were bound.
-const FIRST: [&str; 8] =
+const LEADING: [&str; 8] =
     ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
 /// How many of those there are.
-const RANKS: usize = FIRST.len();
+const RANKS: usize = LEADING.len();
 
 /// What a field is called before it is known whether that name is still free.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key<'a> {
+pub(crate) struct Key<'a> {
     /// How often `field.` stands before the name.
     prefixes: usize,
     name: &'a str,
     suffix: &'static str,
     /// The name alone, rendered before.
-    form: Option<&'a KeyForm>,
+    rendered: Option<&'a RenderedKey>,
 }
 
 impl<'a> Key<'a> {
-    pub(super) fn new(name: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str) -> Self {
         // `r#type = …` is a way to write the name, not part of it.
-        Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "", form: None }
+        Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "", rendered: None }
     }
 
-    /// The key of a field of the callsite whose keys are `forms`.
+    /// The key of a field of the callsite whose keys are `keys`.
     #[inline]
-    pub(super) fn of(field: &tracing::field::Field, forms: &'a [KeyForm]) -> Self {
-        Self { form: forms.get(field.index()).filter(|form| form.is_free), ..Self::new(field.name()) }
+    pub(crate) fn of(field: &tracing::field::Field, keys: &'a [RenderedKey]) -> Self {
+        Self {
+            rendered: keys.get(field.index()).filter(|rendered| rendered.is_free),
+            ..Self::new(field.name())
+        }
     }
 
-    pub(super) fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         self.name
     }
 
     /// The key under which an error's sources stand.
-    pub(super) fn chain(self) -> Self {
-        Self { suffix: ".chain", form: None, ..self }
+    pub(crate) fn chain(self) -> Self {
+        Self { suffix: ".chain", rendered: None, ..self }
     }
 
-    pub(super) fn is_chain(&self) -> bool {
+    pub(crate) fn is_chain(&self) -> bool {
         !self.suffix.is_empty()
     }
 
     /// The same field under another name.
-    pub(super) fn renamed(self, name: &str) -> Key<'_> {
-        Key { name: Key::new(name).name, form: None, ..self }
+    pub(crate) fn renamed(self, name: &str) -> Key<'_> {
+        Key { name: Key::new(name).name, rendered: None, ..self }
     }
 
     /// The place among the ids that stand first; of everything else, [`RANKS`].
     fn rank(&self) -> usize {
         let is_whole = self.prefixes == 0 && self.suffix.is_empty();
-        FIRST.iter().position(|id| is_whole && *id == self.name).unwrap_or(RANKS)
+        LEADING.iter().position(|id| is_whole && *id == self.name).unwrap_or(RANKS)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -73,7 +74,7 @@ impl<'a> Key<'a> {
 
 /// A callsite's name for a field, rendered once for all its lines.
 #[derive(Debug)]
-pub(super) struct KeyForm {
+pub(crate) struct RenderedKey {
     /// `,"name":`
     bytes: Box<[u8]>,
     rank: usize,
@@ -81,12 +82,12 @@ pub(super) struct KeyForm {
     is_free: bool,
 }
 
-impl KeyForm {
-    pub(super) fn new(name: &str) -> Self {
+impl RenderedKey {
+    pub(crate) fn new(name: &str) -> Self {
         let key = Key::new(name);
         let mut bytes = b",\"".to_vec();
         key.write(&mut bytes);
-        let is_free = !is_base(&bytes[2..]);
+        let is_free = !is_line_key(&bytes[2..]);
         bytes.extend_from_slice(b"\":");
         Self { bytes: bytes.into(), rank: key.rank(), is_free }
     }
@@ -99,14 +100,14 @@ impl KeyForm {
 
 /// Rendered fields in their order.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     bytes: Vec<u8>,
-    ends: Vec<Ends>,
+    ends: Vec<FieldEnds>,
 }
 
 /// Of one field, where its key ends and where it ends; it begins where the one before it ended.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct FieldEnds {
     key: usize,
     field: usize,
     rank: usize,
@@ -114,7 +115,7 @@ struct Ends {
 
 /// One rendered field.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     whole: &'a [u8],
     key: &'a [u8],
     rank: usize,
@@ -122,59 +123,59 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// The key's inside, escaped.
-    pub(super) fn key(&self) -> &'a [u8] {
+    pub(crate) fn key(&self) -> &'a [u8] {
         self.key
     }
 
     /// The value as JSON.
-    pub(super) fn value(&self) -> &'a [u8] {
+    pub(crate) fn value(&self) -> &'a [u8] {
         // Behind the comma, the key in its quotes and the colon.
         &self.whole[self.key.len() + 4..]
     }
 
     /// Whether the place of its rank is before that of the other.
-    pub(super) fn stands_before(&self, other: &Self) -> bool {
+    pub(crate) fn ranks_before(&self, other: &Self) -> bool {
         self.rank < other.rank
     }
 }
 
 impl Fields {
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
     /// Whether each field is in the place of its rank, and no two can have one name: of a rank there is one field at most.
-    pub(super) fn is_in_order(&self) -> bool {
+    pub(crate) fn is_in_order(&self) -> bool {
         self.ends.is_sorted_by(|before, after| before.rank < after.rank)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
     /// Takes all fields out, and gives a buffer of more bytes than these back to the allocator.
-    pub(super) fn shrink_to(&mut self, bytes: usize) {
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
         self.clear();
         self.bytes.shrink_to(bytes);
-        self.ends.shrink_to(bytes / size_of::<Ends>());
+        self.ends.shrink_to(bytes / size_of::<FieldEnds>());
     }
 
     /// All of them as they go into a line.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Ends the object that the fields are the last part of, and its line.
-    pub(super) fn end_object(&mut self) {
+    pub(crate) fn end_object(&mut self) {
         self.bytes.extend_from_slice(b"}\n");
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         let mut start = 0;
         self.ends.iter().map(move |ends| {
             let whole = &self.bytes[start..ends.field];
@@ -185,38 +186,38 @@ impl Fields {
     }
 
     /// A field's value, if it is a number or a text without escapes, which stands there as it is.
-    pub(super) fn plain(&self, key: &str) -> Option<&str> {
+    pub(crate) fn plain(&self, key: &str) -> Option<&str> {
         let value = self.iter().find(|field| field.key() == key.as_bytes())?.value();
         let value = std::str::from_utf8(value).ok()?;
         let text = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value);
         (!text.contains('\\')).then_some(text)
     }
 
-    pub(super) fn copy_from(&mut self, other: &Self) {
+    pub(crate) fn copy_from(&mut self, other: &Self) {
         self.clear();
         self.bytes.extend_from_slice(&other.bytes);
         self.ends.extend_from_slice(&other.ends);
     }
 
     /// Appends `field` with another value.
-    pub(super) fn copy_with(&mut self, field: &Field<'_>, value: &[u8]) {
+    pub(crate) fn copy_with(&mut self, field: &Field<'_>, value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&field.whole[..field.key.len() + 4]);
         self.bytes.extend_from_slice(value);
         let key = start + 2 + field.key.len();
-        self.ends.push(Ends { key, field: self.bytes.len(), rank: field.rank });
+        self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
     /// Appends `field`, whose name is free.
     #[inline]
-    pub(super) fn push_field(&mut self, field: &Field<'_>) {
+    pub(crate) fn push_field(&mut self, field: &Field<'_>) {
         let key = self.bytes.len() + 2 + field.key.len();
         self.bytes.extend_from_slice(field.whole);
-        self.ends.push(Ends { key, field: self.bytes.len(), rank: field.rank });
+        self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
     /// Puts `field` in the place of its rank, the last among equals; the others are in theirs already.
-    pub(super) fn insert(&mut self, field: Field<'_>) {
+    pub(crate) fn insert(&mut self, field: Field<'_>) {
         let at = self.ends.iter().take_while(|ends| ends.rank <= field.rank).count();
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before].field);
         let (moved, added) = (self.bytes.len(), field.whole.len());
@@ -228,12 +229,23 @@ impl Fields {
                 ends.field += added;
             }
         }
-        let ends = Ends { key: start + 2 + field.key.len(), field: start + added, rank: field.rank };
+        let ends = FieldEnds { key: start + 2 + field.key.len(), field: start + added, rank: field.rank };
         self.ends.insert(at, ends);
     }
 
+    /// Writes `value` over that of the field, if there is one and its value is as long; says whether it did.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn overwrite(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let mut start = 0;
+        let at = self.ends.iter().find_map(|ends| {
+            let own = std::mem::replace(&mut start, ends.field) + 2..ends.key;
+            (self.bytes[own] == *key && ends.field - ends.key == value.len() + 2).then_some(ends.key + 2)
+        });
+        at.map(|at| self.bytes[at..at + value.len()].copy_from_slice(value)).is_some()
+    }
+
     /// Takes out every field for which `is_gone` says so.
-    pub(super) fn remove(&mut self, is_gone: impl Fn(&Field<'_>) -> bool) {
+    pub(crate) fn remove(&mut self, is_gone: impl Fn(&Field<'_>) -> bool) {
         if self.iter().any(|field| is_gone(&field)) {
             let mut kept = Self::default();
             for field in self.iter().filter(|field| !is_gone(field)) {
@@ -245,32 +257,32 @@ impl Fields {
 
     /// Appends a field that a span binds: only the keys of the line itself are taken, since a name bound again
     /// replaces what was bound before.
-    pub(super) fn bind<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
-        if let Some(form) = key.form {
-            self.push(form, form.rank, value);
+    pub(crate) fn bind<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        if let Some(rendered) = key.rendered {
+            self.push(rendered, rendered.rank, value);
             return key;
         }
-        self.append(key, key.rank(), |_, key| is_base(key), value)
+        self.append(key, key.rank(), |_, key| is_line_key(key), value)
     }
 
     /// Appends an event's own field: every name that the line has already is taken.
-    pub(super) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
-        if let Some(form) = key.form
-            && !self.has(form.key())
+    pub(crate) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
+        if let Some(rendered) = key.rendered
+            && !self.has(rendered.key())
         {
-            self.push(form, RANKS, value);
+            self.push(rendered, RANKS, value);
             return key;
         }
-        self.append(key, RANKS, |before, key| before.has(key) || is_base(key), value)
+        self.append(key, RANKS, |before, key| before.has(key) || is_line_key(key), value)
     }
 
     /// Appends a field whose name is free.
     #[inline]
-    fn push(&mut self, form: &KeyForm, rank: usize, value: impl FnOnce(&mut Vec<u8>)) {
-        self.bytes.extend_from_slice(&form.bytes);
+    fn push(&mut self, rendered: &RenderedKey, rank: usize, value: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.extend_from_slice(&rendered.bytes);
         let key = self.bytes.len() - 2;
         value(&mut self.bytes);
-        self.ends.push(Ends { key, field: self.bytes.len(), rank });
+        self.ends.push(FieldEnds { key, field: self.bytes.len(), rank });
     }
 
     /// Puts `field.` before the name until it is free, and says under which key the value then stands.
@@ -292,7 +304,7 @@ impl Fields {
         let key_end = self.bytes.len();
         self.bytes.extend_from_slice(b"\":");
         value(&mut self.bytes);
-        self.ends.push(Ends { key: key_end, field: self.bytes.len(), rank });
+        self.ends.push(FieldEnds { key: key_end, field: self.bytes.len(), rank });
         key
     }
 
@@ -308,7 +320,7 @@ impl Fields {
 }
 
 /// Whether every line begins with this key.
-fn is_base(key: &[u8]) -> bool {
+fn is_line_key(key: &[u8]) -> bool {
     matches!(key, b"timestamp" | b"level" | b"logger" | b"event")
 }
 

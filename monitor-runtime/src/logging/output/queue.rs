@@ -6,8 +6,24 @@ use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
 
-use super::settings::WhenFull;
 use crate::families::process;
+
+/// What becomes of a line that finds no room in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is dropped, counted in `log_events_dropped_total`, and a line of its own says how many were as soon as there
+    /// is room; the default. Whoever logs never waits.
+    #[default]
+    Drop,
+    /// Whoever logs waits until there is room, as long as that takes, on the thread it logs from: an asynchronous task
+    /// keeps its worker waiting with it. No line is lost but to an output that fails.
+    ///
+    /// A monitor's own threads, which end the process and answer at the admin port, never wait, and lose their lines instead.
+    /// Nobody waits for an output that is given up, nor once the [`LogGuard`](crate::logging::LogGuard) has been dropped; lines
+    /// that find no room are dropped from then on. A line larger than the queue goes in once the queue is empty. An
+    /// output of your own must not wait for another thread that logs.
+    Block,
+}
 
 /// How long the writer collects lines before it takes them, so that a busy program does not wake it for each.
 const LINGER: Duration = Duration::from_millis(1);
@@ -26,7 +42,7 @@ pub(crate) fn never_wait_on_this_thread() {
 }
 
 /// Runs `log`, whose lines are refused where others would wait.
-pub(super) fn without_waiting(log: impl FnOnce()) {
+pub(crate) fn without_waiting(log: impl FnOnce()) {
     /// Also if it panics.
     struct Before(bool);
     impl Drop for Before {
@@ -40,8 +56,8 @@ pub(super) fn without_waiting(log: impl FnOnce()) {
 
 /// A queue with one writer and any number of producers.
 #[derive(Debug)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
     /// Something for the writer to do.
     work: Condvar,
     /// The writer has done something.
@@ -52,23 +68,23 @@ pub(super) struct Queue {
 
 /// What has become of lines.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// `log_events_written_total`.
-    pub(super) written: IntCounter,
+    pub(crate) written: IntCounter,
     /// `log_events_dropped_total`.
-    pub(super) dropped: IntCounter,
+    pub(crate) dropped: IntCounter,
 }
 
 impl Tally {
     /// The process's counters.
-    pub(super) fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let metrics = process::metrics();
         Self { written: metrics.log_written.clone(), dropped: metrics.log_dropped.clone() }
     }
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     /// Whole lines, each with its line feed.
     lines: Vec<u8>,
     /// Bytes the writer has taken and not yet written; they still fill the queue.
@@ -84,7 +100,7 @@ struct State {
     is_urgent: bool,
     /// Whoever has a line that does not fit waits for room.
     is_blocking: bool,
-    torn: Torn,
+    torn: TornState,
     /// When the writer is to be woken though there are no lines.
     reminder: Option<Instant>,
     stage: Stage,
@@ -92,7 +108,7 @@ struct State {
 
 /// What is known of a line that the sink has taken in part.
 #[derive(Debug, Default)]
-struct Torn {
+struct TornState {
     /// There is one, which counts as neither written nor dropped yet.
     is_there: bool,
     /// How often the writer has written, or tried to.
@@ -111,7 +127,7 @@ enum Stage {
     Ended,
 }
 
-impl State {
+impl QueueState {
     fn filled(&self) -> usize {
         self.lines.len() + self.in_flight
     }
@@ -123,13 +139,13 @@ impl State {
 
 impl Queue {
     /// Makes a queue that holds `capacity` bytes of lines.
-    pub(super) fn new(capacity: usize, when_full: WhenFull, tally: Tally) -> Self {
-        let state = State { is_blocking: when_full == WhenFull::Block, ..State::default() };
+    pub(crate) fn new(capacity: usize, when_full: WhenFull, tally: Tally) -> Self {
+        let state = QueueState { is_blocking: when_full == WhenFull::Block, ..QueueState::default() };
         Self { state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new(), capacity, tally }
     }
 
     /// Takes a line, in two parts; if there is no room, waits for it where the queue blocks, else refuses the line.
-    pub(super) fn push(&self, line: [&[u8]; 2]) {
+    pub(crate) fn push(&self, line: [&[u8]; 2]) {
         let state = self.lock();
         let size = line[0].len() + line[1].len();
         if state.stage == Stage::Ended || state.filled() + size > self.capacity {
@@ -140,7 +156,7 @@ impl Queue {
     }
 
     /// The same, but never waits.
-    pub(super) fn offer(&self, line: [&[u8]; 2]) {
+    pub(crate) fn offer(&self, line: [&[u8]; 2]) {
         let state = self.lock();
         if state.stage == Stage::Ended || state.filled() + line[0].len() + line[1].len() > self.capacity {
             self.refuse_in(state);
@@ -150,13 +166,13 @@ impl Queue {
     }
 
     /// Counts a line that was lost before it came here.
-    pub(super) fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.refuse_in(self.lock());
     }
 
     /// A line larger than the queue is taken once nothing else waits: by choice none is lost.
     #[cold]
-    fn push_when_there_is_room(&self, mut state: MutexGuard<'_, State>, line: [&[u8]; 2]) {
+    fn push_when_there_is_room(&self, mut state: MutexGuard<'_, QueueState>, line: [&[u8]; 2]) {
         while state.is_blocking && state.stage != Stage::Ended && !NEVER_WAITS.get() {
             if state.filled() == 0 || state.filled() + line[0].len() + line[1].len() <= self.capacity {
                 return self.take(state, line);
@@ -168,7 +184,7 @@ impl Queue {
         self.refuse_in(state);
     }
 
-    fn take(&self, mut state: MutexGuard<'_, State>, [head, tail]: [&[u8]; 2]) {
+    fn take(&self, mut state: MutexGuard<'_, QueueState>, [head, tail]: [&[u8]; 2]) {
         state.lines.extend_from_slice(head);
         state.lines.extend_from_slice(tail);
         state.accepted += 1;
@@ -176,7 +192,7 @@ impl Queue {
         self.wake_if(state, is_filling);
     }
 
-    fn refuse_in(&self, mut state: MutexGuard<'_, State>) {
+    fn refuse_in(&self, mut state: MutexGuard<'_, QueueState>) {
         state.refused += 1;
         self.tally.dropped.inc();
         let is_news = !state.is_urgent;
@@ -184,7 +200,7 @@ impl Queue {
     }
 
     /// Wakes the writer if it sleeps, and if `is_urgent` from its linger as well.
-    fn wake_if(&self, mut state: MutexGuard<'_, State>, is_urgent: bool) {
+    fn wake_if(&self, mut state: MutexGuard<'_, QueueState>, is_urgent: bool) {
         state.is_urgent |= is_urgent;
         if state.is_asleep || is_urgent {
             state.is_asleep = false;
@@ -194,7 +210,7 @@ impl Queue {
     }
 
     /// Has the writer woken at `time`, lines or not.
-    pub(super) fn remind(&self, time: Instant) {
+    pub(crate) fn remind(&self, time: Instant) {
         let mut state = self.lock();
         state.reminder = Some(state.reminder.map_or(time, |known| known.min(time)));
         drop(state);
@@ -202,7 +218,7 @@ impl Queue {
     }
 
     /// Says that no more lines will come; the writer ends when it has written those there are.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.lock();
         if state.stage == Stage::Open {
             state.stage = Stage::Closed;
@@ -212,18 +228,19 @@ impl Queue {
     }
 
     /// From here on nobody waits for room.
-    pub(super) fn stop_blocking(&self) {
+    pub(crate) fn stop_blocking(&self) {
         self.lock().is_blocking = false;
         self.progress.notify_all();
     }
 
     /// Waits until every line queued so far has been written or given up, and says whether that came to be in time. A
     /// torn line is tried once more.
-    pub(super) fn flush(&self, timeout: Duration) -> bool {
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         let (accepted, tries) = (state.accepted, state.torn.tries);
-        let is_due =
-            move |state: &State| state.settled < accepted || state.torn.is_there && state.torn.tries == tries;
+        let is_due = move |state: &QueueState| {
+            state.settled < accepted || state.torn.is_there && state.torn.tries == tries
+        };
         if is_due(&state) {
             self.hurry(&mut state);
         }
@@ -232,7 +249,7 @@ impl Queue {
     }
 
     /// Tries a last time to complete a torn line, which counts as dropped otherwise, as do others from then on.
-    pub(super) fn end_torn(&self, timeout: Duration) {
+    pub(crate) fn end_torn(&self, timeout: Duration) {
         let mut state = self.lock();
         state.torn.is_last_try = true;
         if state.torn.is_there {
@@ -242,7 +259,7 @@ impl Queue {
     }
 
     /// Wakes the writer at once, lines or not.
-    fn hurry(&self, state: &mut State) {
+    fn hurry(&self, state: &mut QueueState) {
         state.is_urgent = true;
         if state.torn.is_there {
             state.reminder = Some(Instant::now());
@@ -251,12 +268,12 @@ impl Queue {
     }
 
     /// Whether a line that stays torn now is to be given up.
-    pub(super) fn is_last_try(&self) -> bool {
+    pub(crate) fn is_last_try(&self) -> bool {
         self.lock().torn.is_last_try
     }
 
     /// Notes that the writer has tried to write, and whether a line is left torn that is to be completed.
-    pub(super) fn note_torn(&self, is_torn: bool) {
+    pub(crate) fn note_torn(&self, is_torn: bool) {
         let mut state = self.lock();
         state.torn.is_there = is_torn;
         state.torn.tries += 1;
@@ -266,7 +283,7 @@ impl Queue {
 
     /// Waits for lines or the reminder, swaps the lines into `batch`, and says how many were refused meanwhile; `None`
     /// at the end.
-    pub(super) fn next(&self, batch: &mut Vec<u8>) -> Option<u64> {
+    pub(crate) fn next(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
         batch.shrink_to(KEPT_BYTES);
         let mut state = self.linger();
@@ -282,15 +299,15 @@ impl Queue {
         Some(std::mem::take(&mut state.refused))
     }
 
-    fn linger(&self) -> MutexGuard<'_, State> {
-        let has_time = |state: &mut State| !state.is_urgent && state.stage == Stage::Open;
+    fn linger(&self) -> MutexGuard<'_, QueueState> {
+        let has_time = |state: &mut QueueState| !state.is_urgent && state.stage == Stage::Open;
         let waited = self.work.wait_timeout_while(self.lock(), LINGER, has_time);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.is_urgent = false;
         state
     }
 
-    fn wait_for_work<'q>(&'q self, mut state: MutexGuard<'q, State>) -> MutexGuard<'q, State> {
+    fn wait_for_work<'q>(&'q self, mut state: MutexGuard<'q, QueueState>) -> MutexGuard<'q, QueueState> {
         while state.is_idle() {
             let Some(reminder) = state.reminder else {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -307,7 +324,7 @@ impl Queue {
     }
 
     /// Says that the batch last taken has been written, but for the `lost` last lines of it and those before that are `torn`.
-    pub(super) fn settle_but(&self, lost: u64, torn: u64) {
+    pub(crate) fn settle_but(&self, lost: u64, torn: u64) {
         self.tally.dropped.inc_by(lost);
         let mut state = self.lock();
         self.tally.written.inc_by((state.taken - state.settled).saturating_sub(lost + torn));
@@ -318,17 +335,17 @@ impl Queue {
     }
 
     /// Counts a line that belongs to no batch as written: one of the writer's own, or one that was torn before.
-    pub(super) fn count_written(&self) {
+    pub(crate) fn count_written(&self) {
         self.tally.written.inc();
     }
 
     /// Counts a line that was torn as dropped.
-    pub(super) fn count_dropped(&self) {
+    pub(crate) fn count_dropped(&self) {
         self.tally.dropped.inc();
     }
 
     /// Says that nothing will be written any more: what waits is dropped, and so is whatever comes.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut state = self.lock();
         self.tally.dropped.inc_by(state.accepted - state.settled);
         state.settled = state.accepted;
@@ -341,7 +358,7 @@ impl Queue {
     }
 
     /// No code of a user's runs under the lock, so that it cannot be left half-way.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

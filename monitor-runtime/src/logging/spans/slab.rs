@@ -12,19 +12,19 @@ use tracing::Metadata;
 use tracing::span::Id;
 use tracing_core::span::Current;
 
-use super::bound;
-use super::fields::Fields;
+use super::span_fields;
 use super::store::SpanStore;
 use crate::TraceContext;
+use crate::logging::record::fields::Fields;
 
 /// Slots of the first block; each further block has twice as many as the one before.
-const FIRST: u32 = 64;
+const FIRST_BLOCK: u32 = 64;
 /// As many blocks as 32 bits can number the slots of.
 const BLOCKS: usize = 26;
 
 /// How many free slots a thread keeps, and how many it takes or gives at once.
-const KEPT: usize = 64;
-const BATCH: usize = KEPT / 2;
+const KEPT_SLOTS: usize = 64;
+const BATCH: usize = KEPT_SLOTS / 2;
 
 /// A slot keeps its buffer up to this size.
 const KEPT_BYTES: usize = 1_024;
@@ -35,12 +35,12 @@ static SLOTS: [OnceLock<Box<[Slot]>>; BLOCKS] = [const { OnceLock::new() }; BLOC
 struct Slot {
     /// Above, how often the slot has been used before; below, how many handles there are of the span in it.
     state: AtomicU64,
-    span: Mutex<Open>,
+    span: Mutex<OpenSpan>,
 }
 
 /// What is known of an open span.
 #[derive(Debug, Default)]
-struct Open {
+struct OpenSpan {
     metadata: Option<&'static Metadata<'static>>,
     bound: Fields,
     /// The trace that a request named, for all that is opened inside.
@@ -48,39 +48,39 @@ struct Open {
 }
 
 /// The slots that no thread keeps.
-static FREE: Mutex<Free> = Mutex::new(Free { slots: Vec::new(), made: 0 });
+static FREE_SLOTS: Mutex<FreeSlots> = Mutex::new(FreeSlots { slots: Vec::new(), made: 0 });
 
-struct Free {
+struct FreeSlots {
     slots: Vec<u32>,
     /// How many slots there are.
     made: u32,
 }
 
 thread_local! {
-    static THREAD: RefCell<Thread> = const { RefCell::new(Thread { entered: Vec::new(), free: Vec::new() }) };
+    static THREAD_SPANS: RefCell<ThreadSpans> = const { RefCell::new(ThreadSpans { entered: Vec::new(), free: Vec::new() }) };
 }
 
 thread_local! {
     /// The spans that the thread is in while it ends: entered by destructors of other thread-locals. It has no destructor itself,
     /// so that it is there for the last of them.
-    static LATE: RefCell<ManuallyDrop<Vec<Id>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static ENTERED_LATE: RefCell<ManuallyDrop<Vec<Id>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
-struct Thread {
+struct ThreadSpans {
     /// The spans that the thread is in, the innermost last.
     entered: Vec<Id>,
     free: Vec<u32>,
 }
 
-impl Drop for Thread {
+impl Drop for ThreadSpans {
     fn drop(&mut self) {
-        free().slots.append(&mut self.free);
+        free_slots().slots.append(&mut self.free);
     }
 }
 
 /// Opens a span that binds `own` inside `parent`, with one handle.
-pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, own: &Fields) -> Id {
-    let Some((index, slot)) = take() else {
+pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, own: &Fields) -> Id {
+    let Some((index, slot)) = take_slot() else {
         // More spans are open than 32 bits can count: this one binds nothing.
         return Id::from_u64(u64::MAX);
     };
@@ -89,7 +89,7 @@ pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     let parent = parent.and_then(locked);
     let mut span = slot.lock();
     span.metadata = Some(metadata);
-    bound::inherit(&mut span.bound, parent.as_deref().map(|parent| &parent.bound), own);
+    span_fields::inherit(&mut span.bound, parent.as_deref().map(|parent| &parent.bound), own);
     if let Some(parent) = parent {
         span.trace.clone_from(&parent.trace);
     }
@@ -100,17 +100,17 @@ pub(super) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
 }
 
 /// Reads what is bound inside a span.
-pub(super) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
+pub(crate) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
     locked(id).map(|span| read(&span.bound))
 }
 
 /// Binds more inside a span, and says whether it is open.
-pub(super) fn extend(id: &Id, own: &Fields) -> bool {
-    locked(id).map(|mut span| bound::add(&mut span.bound, own)).is_some()
+pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
+    locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
 }
 
 /// The slots, as the store of our own subscriber's spans.
-pub(super) struct Slab;
+pub(crate) struct Slab;
 
 impl SpanStore for Slab {
     fn extend_current(&self, own: &Fields) -> bool {
@@ -135,14 +135,14 @@ impl SpanStore for Slab {
 }
 
 /// Counts another handle of a span.
-pub(super) fn retain(id: &Id) {
+pub(crate) fn retain(id: &Id) {
     if let Some(slot) = find(id).filter(|slot| slot.holds(id)) {
         slot.state.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Gives a handle of a span back, and says whether it was the last and the span has ended with it.
-pub(super) fn release(id: &Id) -> bool {
+pub(crate) fn release(id: &Id) -> bool {
     let Some(slot) = find(id).filter(|slot| slot.holds(id)) else { return false };
     let before = slot.state.fetch_sub(1, Ordering::AcqRel);
     let has_ended = handles(before) == 1;
@@ -152,21 +152,21 @@ pub(super) fn release(id: &Id) -> bool {
         span.trace = None;
         slot.state.store((before - 1).wrapping_add(ONE_USE), Ordering::Release);
         drop(span);
-        give(index(id));
+        give_slot(index(id));
     }
     has_ended
 }
 
 /// Notes that this thread is in a span.
-pub(super) fn enter(id: &Id) {
-    if THREAD.try_with(|thread| thread.borrow_mut().entered.push(id.clone())).is_err() {
+pub(crate) fn enter(id: &Id) {
+    if THREAD_SPANS.try_with(|thread| thread.borrow_mut().entered.push(id.clone())).is_err() {
         late(|entered| entered.push(id.clone()));
     }
 }
 
 /// Notes that this thread has left a span.
-pub(super) fn exit(id: &Id) {
-    if THREAD.try_with(|thread| leave(&mut thread.borrow_mut().entered, id)).is_err() {
+pub(crate) fn exit(id: &Id) {
+    if THREAD_SPANS.try_with(|thread| leave(&mut thread.borrow_mut().entered, id)).is_err() {
         late(|entered| leave(entered, id));
     }
 }
@@ -181,15 +181,15 @@ fn leave(entered: &mut Vec<Id>, id: &Id) {
 
 /// The innermost span that this thread is in.
 #[inline]
-pub(super) fn innermost() -> Option<Id> {
-    let last = THREAD.try_with(|thread| thread.borrow().entered.last().cloned());
+pub(crate) fn innermost() -> Option<Id> {
+    let last = THREAD_SPANS.try_with(|thread| thread.borrow().entered.last().cloned());
     last.unwrap_or_else(|_| late(|entered| entered.last().cloned()))
 }
 
-/// Works on the spans that a thread enters once [`THREAD`] is gone. The last one to be left frees their place.
+/// Works on the spans that a thread enters once [`THREAD_SPANS`] is gone. The last one to be left frees their place.
 #[cold]
 fn late<T>(work: impl FnOnce(&mut Vec<Id>) -> T) -> T {
-    LATE.with(|late| {
+    ENTERED_LATE.with(|late| {
         let mut entered = ManuallyDrop::into_inner(late.replace(ManuallyDrop::new(Vec::new())));
         let done = work(&mut entered);
         late.replace(ManuallyDrop::new(entered));
@@ -198,7 +198,7 @@ fn late<T>(work: impl FnOnce(&mut Vec<Id>) -> T) -> T {
 }
 
 /// The same as `tracing` wants it.
-pub(super) fn current() -> Current {
+pub(crate) fn current() -> Current {
     let span = innermost().and_then(|id| locked(&id)?.metadata.map(|metadata| (id.clone(), metadata)));
     span.map_or_else(Current::none, |(id, metadata)| Current::new(id, metadata))
 }
@@ -206,7 +206,7 @@ pub(super) fn current() -> Current {
 const ONE_USE: u64 = 1 << 32;
 
 impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenSpan> {
         self.span.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -230,13 +230,13 @@ fn index(id: &Id) -> u32 {
 
 #[inline]
 fn find(id: &Id) -> Option<&'static Slot> {
-    let (block, offset) = place(index(id));
+    let (block, offset) = locate(index(id));
     SLOTS.get(block)?.get()?.get(offset)
 }
 
 /// The span of an id, unless it has ended.
 #[inline]
-fn locked(id: &Id) -> Option<MutexGuard<'static, Open>> {
+fn locked(id: &Id) -> Option<MutexGuard<'static, OpenSpan>> {
     let slot = find(id)?;
     let span = slot.lock();
     // It ends under the lock.
@@ -245,49 +245,51 @@ fn locked(id: &Id) -> Option<MutexGuard<'static, Open>> {
 
 /// The block of a slot, and where in it the slot is.
 #[inline]
-fn place(index: u32) -> (usize, usize) {
-    let block = (index / FIRST + 1).ilog2();
-    let before = FIRST * ((1 << block) - 1);
+fn locate(index: u32) -> (usize, usize) {
+    let block = (index / FIRST_BLOCK + 1).ilog2();
+    let before = FIRST_BLOCK * ((1 << block) - 1);
     (block as usize, (index - before) as usize)
 }
 
 /// A slot without a span, for this thread alone.
-fn take() -> Option<(u32, &'static Slot)> {
-    let kept = THREAD.try_with(|thread| thread.borrow_mut().free.pop()).ok().flatten();
-    let index = kept.or_else(take_free)?;
-    let (block, offset) = place(index);
-    let slots = SLOTS.get(block)?.get_or_init(|| (0..FIRST << block).map(|_| Slot::default()).collect());
+fn take_slot() -> Option<(u32, &'static Slot)> {
+    let kept = THREAD_SPANS.try_with(|thread| thread.borrow_mut().free.pop()).ok().flatten();
+    let index = kept.or_else(take_shared)?;
+    let (block, offset) = locate(index);
+    let slots =
+        SLOTS.get(block)?.get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect());
     Some((index, slots.get(offset)?))
 }
 
 #[cold]
-fn take_free() -> Option<u32> {
-    let mut free = free();
-    if let Some(index) = free.slots.pop() {
-        let rest = free.slots.len().saturating_sub(BATCH);
-        let _ = THREAD.try_with(|thread| thread.borrow_mut().free.extend(free.slots.drain(rest..)));
+fn take_shared() -> Option<u32> {
+    let mut free_slots = free_slots();
+    if let Some(index) = free_slots.slots.pop() {
+        let rest = free_slots.slots.len().saturating_sub(BATCH);
+        let _ =
+            THREAD_SPANS.try_with(|thread| thread.borrow_mut().free.extend(free_slots.slots.drain(rest..)));
         return Some(index);
     }
-    let index = free.made;
-    free.made = index.checked_add(1)?;
+    let index = free_slots.made;
+    free_slots.made = index.checked_add(1)?;
     Some(index)
 }
 
-fn give(index: u32) {
-    let is_kept = THREAD.try_with(|thread| {
+fn give_slot(index: u32) {
+    let is_kept = THREAD_SPANS.try_with(|thread| {
         let kept = &mut thread.borrow_mut().free;
-        if kept.len() == KEPT {
-            free().slots.extend(kept.drain(..BATCH));
+        if kept.len() == KEPT_SLOTS {
+            free_slots().slots.extend(kept.drain(..BATCH));
         }
         kept.push(index);
     });
     if is_kept.is_err() {
-        free().slots.push(index);
+        free_slots().slots.push(index);
     }
 }
 
-fn free() -> MutexGuard<'static, Free> {
-    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+fn free_slots() -> MutexGuard<'static, FreeSlots> {
+    FREE_SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -297,8 +299,8 @@ mod tests {
 
     use tracing::Callsite as _;
 
-    use super::super::fields::Key;
     use super::*;
+    use crate::logging::record::fields::Key;
 
     fn metadata() -> &'static Metadata<'static> {
         tracing::callsite! { name: "test", kind: tracing_core::metadata::Kind::SPAN, fields: }.metadata()
@@ -401,9 +403,9 @@ mod tests {
 
     #[test]
     fn every_number_has_a_slot_of_its_own() {
-        assert_eq!([0, 63, 64, 191, 192].map(place), [(0, 0), (0, 63), (1, 0), (1, 127), (2, 0)]);
-        assert_eq!(place(FIRST * ((1 << BLOCKS) - 1) - 1), (BLOCKS - 1, (1 << (BLOCKS + 5)) - 1));
-        assert_eq!(place(index(&Id::from_u64(u64::MAX))).0, BLOCKS, "that of no slot");
+        assert_eq!([0, 63, 64, 191, 192].map(locate), [(0, 0), (0, 63), (1, 0), (1, 127), (2, 0)]);
+        assert_eq!(locate(FIRST_BLOCK * ((1 << BLOCKS) - 1) - 1), (BLOCKS - 1, (1 << (BLOCKS + 5)) - 1));
+        assert_eq!(locate(index(&Id::from_u64(u64::MAX))).0, BLOCKS, "that of no slot");
     }
 
     #[test]

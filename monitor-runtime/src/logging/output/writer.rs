@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::line::{Line, mute_thread};
-use super::outlet::Outlet;
+use super::pipeline::Pipeline;
+use crate::logging::record::line::{Line, mute_thread};
 
 /// How long to leave a sink alone that says it would block.
 const BLOCKED: Duration = Duration::from_millis(1);
@@ -14,14 +14,14 @@ const BLOCKED: Duration = Duration::from_millis(1);
 /// How long to leave a sink alone that failed, where nothing new is logged.
 const FAILED: Duration = Duration::from_secs(1);
 
-/// Starts the thread that writes to `sink` whatever comes through `outlet`.
-pub(super) fn start(outlet: Arc<Outlet>, sink: Box<dyn Write + Send>) -> io::Result<()> {
-    let writer = Writer::new(outlet, sink);
+/// Starts the thread that writes to `sink` whatever comes through `pipeline`.
+pub(crate) fn start(pipeline: Arc<Pipeline>, sink: Box<dyn Write + Send>) -> io::Result<()> {
+    let writer = Writer::new(pipeline, sink);
     thread::Builder::new().name("monitor-logs".to_owned()).spawn(move || writer.run()).map(drop)
 }
 
 struct Writer {
-    outlet: Arc<Outlet>,
+    pipeline: Arc<Pipeline>,
     sink: Box<dyn Write + Send>,
     batch: Vec<u8>,
     /// Where the batch's lines end and the report on dropped ones begins.
@@ -29,14 +29,14 @@ struct Writer {
     /// How much of the batch the sink has taken.
     written: usize,
     /// The line that the sink has taken in part. Its rest is written before anything else.
-    torn: Option<Torn>,
+    torn: Option<TornRest>,
     /// Lines dropped and not yet reported.
     unreported: u64,
     line: Line,
 }
 
 /// The rest of a line.
-struct Torn {
+struct TornRest {
     rest: Vec<u8>,
     line: TornLine,
 }
@@ -52,9 +52,9 @@ enum TornLine {
 }
 
 impl Writer {
-    fn new(outlet: Arc<Outlet>, sink: Box<dyn Write + Send>) -> Self {
+    fn new(pipeline: Arc<Pipeline>, sink: Box<dyn Write + Send>) -> Self {
         Self {
-            outlet,
+            pipeline,
             sink,
             batch: Vec::new(),
             report: 0,
@@ -67,15 +67,15 @@ impl Writer {
 
     fn run(mut self) {
         mute_thread();
-        while let Some(refused) = self.outlet.queue.next(&mut self.batch) {
-            self.outlet.say_what_was_left_out(&mut self.line, Some(Instant::now()));
+        while let Some(refused) = self.pipeline.queue.next(&mut self.batch) {
+            self.pipeline.report_suppressed(&mut self.line, Some(Instant::now()));
             self.written = 0;
             self.unreported += refused;
             self.append_report();
             match self.write_batch() {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-                Err(_) => self.outlet.queue.remind(Instant::now() + FAILED),
+                Err(_) => self.pipeline.queue.remind(Instant::now() + FAILED),
             }
         }
     }
@@ -83,7 +83,7 @@ impl Writer {
     fn append_report(&mut self) {
         self.report = self.batch.len();
         if self.unreported > 0 {
-            for part in self.outlet.report(&mut self.line, self.unreported) {
+            for part in self.pipeline.report(&mut self.line, self.unreported) {
                 self.batch.extend_from_slice(part);
             }
         }
@@ -98,14 +98,14 @@ impl Writer {
         if done.is_err() {
             self.unreported += lost;
         } else if self.unreported > 0 {
-            self.outlet.count_report();
+            self.pipeline.count_report();
             self.unreported = 0;
         }
-        if self.outlet.queue.is_last_try() {
+        if self.pipeline.queue.is_last_try() {
             self.give_up_torn();
         }
-        self.outlet.queue.note_torn(self.torn.as_ref().is_some_and(|torn| torn.line != TornLine::GivenUp));
-        self.outlet.queue.settle_but(lost, torn);
+        self.pipeline.queue.note_torn(self.torn.as_ref().is_some_and(|torn| torn.line != TornLine::GivenUp));
+        self.pipeline.queue.settle_but(lost, torn);
         done
     }
 
@@ -117,8 +117,8 @@ impl Writer {
             torn.rest.drain(..taken);
         }
         match torn.line {
-            TornLine::Logged => self.outlet.queue.count_written(),
-            TornLine::Report(_) => self.outlet.count_report(),
+            TornLine::Logged => self.pipeline.queue.count_written(),
+            TornLine::Report(_) => self.pipeline.count_report(),
             TornLine::GivenUp => {}
         }
         self.torn = None;
@@ -144,7 +144,7 @@ impl Writer {
         } else {
             TornLine::Report(std::mem::take(&mut self.unreported))
         };
-        self.torn = Some(Torn { rest: rest[..length].to_vec(), line });
+        self.torn = Some(TornRest { rest: rest[..length].to_vec(), line });
         line == TornLine::Logged
     }
 
@@ -153,7 +153,7 @@ impl Writer {
         let Some(torn) = &mut self.torn else { return };
         match std::mem::replace(&mut torn.line, TornLine::GivenUp) {
             TornLine::Logged => {
-                self.outlet.queue.count_dropped();
+                self.pipeline.queue.count_dropped();
                 self.unreported += 1;
             }
             TornLine::Report(dropped) => self.unreported += dropped,
@@ -178,10 +178,10 @@ impl Drop for Writer {
     /// Also when the sink panicked: no producer and no flush may wait for a thread that is gone.
     fn drop(&mut self) {
         if thread::panicking() {
-            self.outlet.queue.settle_but(self.unwritten(), 0);
+            self.pipeline.queue.settle_but(self.unwritten(), 0);
         }
         self.give_up_torn();
-        self.outlet.queue.end();
+        self.pipeline.queue.end();
     }
 }
 
@@ -212,18 +212,19 @@ mod tests {
     use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
     use std::sync::{Mutex, MutexGuard};
 
-    use super::super::layer::Sink as _;
-    use super::super::line::Look;
-    use super::super::outlet::{LogGuard, Producer};
-    use super::super::queue::{Queue, Tally};
-    use super::super::settings::WhenFull;
+    use super::super::guard::LogGuard;
+    use super::super::pipeline::Producer;
+    use super::super::queue::{Queue, Tally, WhenFull};
+    use super::super::sink::LineSink as _;
+    use crate::logging::record::line::LineFormat;
+
     use super::*;
 
     const SOON: Duration = Duration::from_mins(1);
     const NOT_LONG: Duration = Duration::from_millis(20);
 
     /// What a sink does when it is asked to write.
-    enum Answer {
+    enum SinkStep {
         Take(usize),
         Fail(ErrorKind),
         /// Waits for the sender's end.
@@ -233,14 +234,14 @@ mod tests {
 
     /// A sink that answers as it was told to, and takes everything once it runs out of answers.
     #[derive(Clone, Default)]
-    struct Scripted(Arc<Mutex<(VecDeque<Answer>, Vec<u8>)>>);
+    struct Scripted(Arc<Mutex<(VecDeque<SinkStep>, Vec<u8>)>>);
 
     impl Scripted {
-        fn new(answers: impl Into<VecDeque<Answer>>) -> Self {
+        fn new(answers: impl Into<VecDeque<SinkStep>>) -> Self {
             Self(Arc::new(Mutex::new((answers.into(), Vec::new()))))
         }
 
-        fn lock(&self) -> MutexGuard<'_, (VecDeque<Answer>, Vec<u8>)> {
+        fn lock(&self) -> MutexGuard<'_, (VecDeque<SinkStep>, Vec<u8>)> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }
 
@@ -254,13 +255,13 @@ mod tests {
             let answer = self.lock().0.pop_front();
             let taken = match answer {
                 None => bytes.len(),
-                Some(Answer::Take(most)) => most.min(bytes.len()),
-                Some(Answer::Fail(kind)) => return Err(kind.into()),
-                Some(Answer::Stall(until)) => {
+                Some(SinkStep::Take(most)) => most.min(bytes.len()),
+                Some(SinkStep::Fail(kind)) => return Err(kind.into()),
+                Some(SinkStep::Stall(until)) => {
                     assert_eq!(until.recv_timeout(SOON), Err(RecvTimeoutError::Disconnected));
                     bytes.len()
                 }
-                Some(Answer::Panic) => panic!("told to"),
+                Some(SinkStep::Panic) => panic!("told to"),
             };
             self.lock().1.extend_from_slice(&bytes[..taken]);
             Ok(taken)
@@ -287,11 +288,12 @@ mod tests {
         let counter = |name| IntCounter::new(name, "Lines.").unwrap();
         let (written, dropped) = (counter("written"), counter("dropped"));
         let tally = Tally { written: written.clone(), dropped: dropped.clone() };
-        let outlet = Arc::new(Outlet::new(Queue::new(queue_bytes, when_full, tally), Look::Json, None));
-        let writer = Writer::new(Arc::clone(&outlet), Box::new(sink.clone()));
+        let pipeline =
+            Arc::new(Pipeline::new(Queue::new(queue_bytes, when_full, tally), LineFormat::Json, None));
+        let writer = Writer::new(Arc::clone(&pipeline), Box::new(sink.clone()));
         let thread = thread::spawn(move || writer.run());
-        let producer = Producer::new(Arc::clone(&outlet));
-        Running { producer, guard: LogGuard::new(outlet), written, dropped, thread }
+        let producer = Producer::new(Arc::clone(&pipeline));
+        Running { producer, guard: LogGuard::new(pipeline), written, dropped, thread }
     }
 
     impl Running {
@@ -327,10 +329,10 @@ mod tests {
     #[test]
     fn short_interrupted_and_blocked_writes_are_continued_where_they_stopped() {
         let answers = [
-            Answer::Take(1),
-            Answer::Fail(ErrorKind::Interrupted),
-            Answer::Fail(ErrorKind::WouldBlock),
-            Answer::Take(2),
+            SinkStep::Take(1),
+            SinkStep::Fail(ErrorKind::Interrupted),
+            SinkStep::Fail(ErrorKind::WouldBlock),
+            SinkStep::Take(2),
         ];
         let sink = Scripted::new(answers);
         let running = run(&sink, 64);
@@ -343,7 +345,7 @@ mod tests {
     #[test]
     fn what_a_stalled_sink_makes_drop_is_counted_and_said_when_there_is_room() {
         let (release, stalled) = mpsc::channel();
-        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let sink = Scripted::new([SinkStep::Stall(stalled)]);
         let running = run(&sink, 20);
         running.push("taken");
         while !sink.lock().0.is_empty() {
@@ -377,11 +379,11 @@ mod tests {
             ErrorKind::Other,
         ] {
             let sink = Scripted::new([
-                Answer::Take(3),
-                Answer::Fail(kind),
-                Answer::Take(1),
-                Answer::Fail(ErrorKind::WouldBlock),
-                Answer::Fail(kind),
+                SinkStep::Take(3),
+                SinkStep::Fail(kind),
+                SinkStep::Take(1),
+                SinkStep::Fail(ErrorKind::WouldBlock),
+                SinkStep::Fail(kind),
             ]);
             let running = run(&sink, 1_024);
             running.write("torn");
@@ -397,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_failed_write_costs_the_lines_of_which_nothing_was_taken() {
-        let sink = Scripted::new([Answer::Take(7), Answer::Fail(ErrorKind::StorageFull)]);
+        let sink = Scripted::new([SinkStep::Take(7), SinkStep::Fail(ErrorKind::StorageFull)]);
         let running = run(&sink, 1_024);
         for line in ["first", "torn", "lost", "lost"] {
             running.push(line);
@@ -413,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_torn_line_is_completed_though_nothing_more_is_logged() {
-        let sink = Scripted::new([Answer::Take(3), Answer::Fail(ErrorKind::StorageFull)]);
+        let sink = Scripted::new([SinkStep::Take(3), SinkStep::Fail(ErrorKind::StorageFull)]);
         let running = run(&sink, 1_024);
         running.push("torn");
         let started = Instant::now();
@@ -426,8 +428,8 @@ mod tests {
 
     #[test]
     fn a_torn_line_that_the_end_of_the_guard_cannot_complete_counts_as_dropped() {
-        let answers = (0..1_000).map(|_| Answer::Fail(ErrorKind::StorageFull));
-        let sink = Scripted::new([Answer::Take(3)].into_iter().chain(answers).collect::<VecDeque<_>>());
+        let answers = (0..1_000).map(|_| SinkStep::Fail(ErrorKind::StorageFull));
+        let sink = Scripted::new([SinkStep::Take(3)].into_iter().chain(answers).collect::<VecDeque<_>>());
         let Running { producer, guard, written, dropped, .. } = run(&sink, 1_024);
         producer.push([b"torn", b"\n"]);
         drop(guard);
@@ -447,9 +449,9 @@ mod tests {
     #[test]
     fn a_torn_report_is_completed_and_said_once() {
         let sink = Scripted::new([
-            Answer::Fail(ErrorKind::StorageFull),
-            Answer::Take(20),
-            Answer::Fail(ErrorKind::StorageFull),
+            SinkStep::Fail(ErrorKind::StorageFull),
+            SinkStep::Take(20),
+            SinkStep::Fail(ErrorKind::StorageFull),
         ]);
         let running = run(&sink, 1_024);
         running.write("lost");
@@ -463,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_sink_that_takes_nothing_is_a_failed_one() {
-        let sink = Scripted::new([Answer::Take(0)]);
+        let sink = Scripted::new([SinkStep::Take(0)]);
         let running = run(&sink, 64);
         running.write("lost");
         assert_eq!(running.dropped.get(), 1);
@@ -472,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_ends_the_writing_and_nothing_else() {
-        let sink = Scripted::new([Answer::Fail(ErrorKind::BrokenPipe)]);
+        let sink = Scripted::new([SinkStep::Fail(ErrorKind::BrokenPipe)]);
         let running = run(&sink, 64);
         running.write("lost");
         assert!(ended(running.thread).is_ok());
@@ -484,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_sink_that_panics_leaves_nobody_waiting_and_costs_what_it_did_not_take() {
-        let sink = Scripted::new([Answer::Take(6), Answer::Panic]);
+        let sink = Scripted::new([SinkStep::Take(6), SinkStep::Panic]);
         let running = run(&sink, 64);
         running.push("taken");
         running.push("lost");
@@ -510,7 +512,7 @@ mod tests {
 
     #[test]
     fn every_line_is_counted_as_written_or_as_dropped_and_the_report_as_written() {
-        let sink = Scripted::new([Answer::Take(5), Answer::Fail(ErrorKind::StorageFull)]);
+        let sink = Scripted::new([SinkStep::Take(5), SinkStep::Fail(ErrorKind::StorageFull)]);
         let running = run(&sink, 1_024);
         running.write("taken before the output failed, in part");
         running.write("kept");
@@ -521,7 +523,7 @@ mod tests {
     #[test]
     fn in_blocking_mode_nothing_is_lost_behind_a_sink_that_stalls() {
         let (release, stalled) = mpsc::channel();
-        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let sink = Scripted::new([SinkStep::Stall(stalled)]);
         let running = start(&sink, 20, WhenFull::Block);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -537,9 +539,9 @@ mod tests {
 
     #[test]
     fn in_blocking_mode_a_sink_that_breaks_or_panics_lets_everybody_go() {
-        for end in [Answer::Fail(ErrorKind::BrokenPipe), Answer::Panic] {
+        for end in [SinkStep::Fail(ErrorKind::BrokenPipe), SinkStep::Panic] {
             let (release, stalled) = mpsc::channel();
-            let sink = Scripted::new([Answer::Stall(stalled), end]);
+            let sink = Scripted::new([SinkStep::Stall(stalled), end]);
             let running = start(&sink, 20, WhenFull::Block);
             thread::scope(|scope| {
                 for _ in 0..3 {
@@ -558,9 +560,9 @@ mod tests {
     #[test]
     fn in_blocking_mode_the_end_of_the_guard_waits_so_long_and_then_nobody_waits_any_more() {
         let (release, stalled) = mpsc::channel();
-        let sink = Scripted::new([Answer::Stall(stalled)]);
+        let sink = Scripted::new([SinkStep::Stall(stalled)]);
         let Running { producer, mut guard, dropped, .. } = start(&sink, 20, WhenFull::Block);
-        guard.be_patient_for(NOT_LONG);
+        guard.set_timeout(NOT_LONG);
         thread::scope(|scope| {
             scope.spawn(|| (0..5).for_each(|_| producer.push([b"waiting", b"\n"])));
             drop(guard);

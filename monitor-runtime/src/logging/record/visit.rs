@@ -1,23 +1,23 @@
 //! From the values that `tracing` hands over to JSON, each by its own type.
 
 use std::error::Error;
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::Debug;
 
 use tracing::field::{Field, Visit};
 
-use super::fields::{Fields, Key, KeyForm};
-use super::records::with_key_values;
-use crate::error_chain::{self, MORE_BYTES, MOST_VALUE_BYTES};
+use super::fields::{Fields, Key, RenderedKey};
+use super::key_values::with_key_values;
+use super::values::{write_args, write_error, write_integer, write_sources, write_wide};
 use crate::json;
 
 /// Where a value goes once it has a name.
-pub(super) trait Place {
+pub(crate) trait FieldSink {
     /// Writes the value under `key`, or the key that stands for it, and says which it was.
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a>;
 }
 
 /// The fields that a span binds, under their own names.
-impl Place for &mut Fields {
+impl FieldSink for &mut Fields {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         self.bind(key, value)
     }
@@ -25,12 +25,12 @@ impl Place for &mut Fields {
 
 /// One value under a name that no callsite knows.
 #[derive(Debug)]
-pub(super) struct Named<'f> {
-    pub(super) name: &'static str,
-    pub(super) fields: &'f mut Fields,
+pub(crate) struct NamedSink<'f> {
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'f mut Fields,
 }
 
-impl Place for Named<'_> {
+impl FieldSink for NamedSink<'_> {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         self.fields.bind(key.renamed(self.name), value)
     }
@@ -38,15 +38,15 @@ impl Place for Named<'_> {
 
 /// An event's message and its own fields.
 #[derive(Debug)]
-pub(super) struct EventPlace<'f> {
-    pub(super) message: &'f mut Vec<u8>,
-    pub(super) has_message: bool,
+pub(crate) struct EventSink<'f> {
+    pub(crate) message: &'f mut Vec<u8>,
+    pub(crate) has_message: bool,
     /// A record of the `log` crate, whose `log.…` fields are the event's metadata.
-    pub(super) is_log: bool,
-    pub(super) fields: &'f mut Fields,
+    pub(crate) is_log: bool,
+    pub(crate) fields: &'f mut Fields,
 }
 
-impl Place for EventPlace<'_> {
+impl FieldSink for EventSink<'_> {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         if key.name() == "message" && !key.is_chain() && !self.has_message {
             self.has_message = true;
@@ -66,20 +66,20 @@ impl Place for EventPlace<'_> {
 
 /// Renders each visited value into its place.
 #[derive(Debug)]
-pub(super) struct Visitor<'f, P> {
-    pub(super) place: P,
+pub(crate) struct Visitor<'f, P> {
+    pub(crate) sink: P,
     /// The keys of the callsite's fields, where they are known.
-    pub(super) keys: &'f [KeyForm],
+    pub(crate) keys: &'f [RenderedKey],
 }
 
-impl<P: Place> Visitor<'_, P> {
+impl<P: FieldSink> Visitor<'_, P> {
     #[inline]
     fn put(&mut self, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
-        self.place.put(Key::of(field, self.keys), value);
+        self.sink.put(Key::of(field, self.keys), value);
     }
 }
 
-impl<P: Place> Visit for Visitor<'_, P> {
+impl<P: FieldSink> Visit for Visitor<'_, P> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, |out| json::write_f64(out, value));
     }
@@ -110,9 +110,9 @@ impl<P: Place> Visit for Visitor<'_, P> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let key = self.place.put(Key::of(field, self.keys), |out| write_error(out, value));
+        let key = self.sink.put(Key::of(field, self.keys), |out| write_error(out, value));
         if value.source().is_some() {
-            self.place.put(key.chain(), |out| write_sources(out, value));
+            self.sink.put(key.chain(), |out| write_sources(out, value));
         }
     }
 
@@ -129,66 +129,5 @@ fn write_as_string(out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>)) {
     if out.get(start) != Some(&b'"') {
         out.insert(start, b'"');
         out.push(b'"');
-    }
-}
-
-pub(super) fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-/// Past 64 bits many readers of JSON round, so that a string is the only exact form.
-pub(super) fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
-    let quote: &[u8] = if fits { b"" } else { b"\"" };
-    out.extend_from_slice(quote);
-    write_integer(out, value);
-    out.extend_from_slice(quote);
-}
-
-pub(super) fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
-    write_quoted(out, |text| {
-        // A formatter that fails half-way has still said something.
-        if text.write_fmt(args).is_err() && text.is_full() {
-            text.end = usize::MAX;
-            let _ = text.write_str(MORE_BYTES);
-        }
-    });
-}
-
-/// Writes the text of an error without its sources.
-pub(super) fn write_error(out: &mut Vec<u8>, error: &(dyn Error + 'static)) {
-    write_quoted(out, |text| error_chain::write_message(text, error));
-}
-
-pub(super) fn write_sources(out: &mut Vec<u8>, error: &(dyn Error + 'static)) {
-    write_quoted(out, |text| error_chain::write_sources(text, error));
-}
-
-fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Escaped<'_>)) {
-    out.push(b'"');
-    let end = out.len().saturating_add(MOST_VALUE_BYTES);
-    write(&mut Escaped { out, end });
-    out.push(b'"');
-}
-
-/// Escapes what a formatter writes, piece by piece, until there is no room for more.
-struct Escaped<'a> {
-    out: &'a mut Vec<u8>,
-    /// The length past which nothing more is taken: a `Debug` may write without end.
-    end: usize,
-}
-
-impl Escaped<'_> {
-    fn is_full(&self) -> bool {
-        self.out.len() >= self.end
-    }
-}
-
-impl fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.is_full() {
-            return Err(fmt::Error);
-        }
-        json::write_escaped(self.out, text);
-        Ok(())
     }
 }

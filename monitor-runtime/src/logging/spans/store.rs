@@ -1,15 +1,15 @@
 //! Where a `tracing` subscriber keeps its open spans, as far as log lines need it.
 //!
-//! There are two: the slots of our own subscriber ([`Slab`](super::spans::Slab)), and the extensions of the registry that
+//! There are two: the slots of our own subscriber ([`Slab`](super::slab::Slab)), and the extensions of the registry that
 //! `tracing-subscriber` offers to layers. Which of them a subscriber has is decided in `current_span` alone.
 
 use tracing::span::Id;
 
-use super::fields::Fields;
 use crate::TraceContext;
+use crate::logging::record::fields::Fields;
 
 /// Open spans with what is bound inside each, and the trace it belongs to.
-pub(super) trait SpanStore {
+pub(crate) trait SpanStore {
     /// Binds more in this thread's current span, or in the next span around it that is logged. Returns `false` if there is
     /// no such span.
     fn extend_current(&self, own: &Fields) -> bool;

@@ -10,34 +10,40 @@ const REDACTED: &[u8] = b"\"[redacted]\"";
 
 /// The rules of one output.
 #[derive(Debug)]
-pub(super) struct ValueRules {
+pub(crate) struct ValueRules {
     /// Names of fields whose values nobody is to read, escaped as keys are.
     secrets: Vec<Vec<u8>>,
     /// The most bytes of a value's text.
-    most: usize,
+    max_bytes: usize,
 }
 
 impl ValueRules {
     /// The rules, if there are any.
-    pub(super) fn new(secrets: &[String], most: Option<usize>) -> Option<Self> {
+    pub(crate) fn new(secrets: &[String], max_bytes: Option<usize>) -> Option<Self> {
         let secrets: Vec<_> = secrets.iter().map(|name| escaped(name)).collect();
-        let has_rules = !secrets.is_empty() || most.is_some();
-        has_rules.then(|| Self { secrets, most: most.unwrap_or(usize::MAX) })
+        let has_rules = !secrets.is_empty() || max_bytes.is_some();
+        has_rules.then(|| Self { secrets, max_bytes: max_bytes.unwrap_or(usize::MAX) })
     }
 
-    /// Applies the rules to the message, which is what stands in `head` from `message` on, and to the fields; `spare`
+    /// Applies the rules to the message, which is what stands in `head` from `message` on, and to the fields; `scratch`
     /// is overwritten.
-    pub(super) fn apply(&self, head: &mut Vec<u8>, message: usize, fields: &mut Fields, spare: &mut Fields) {
+    pub(crate) fn apply(
+        &self,
+        head: &mut Vec<u8>,
+        message: usize,
+        fields: &mut Fields,
+        scratch: &mut Fields,
+    ) {
         if let Some(replaced) = self.replaced(b"message", head.get(message..).unwrap_or_default()) {
             head.truncate(message);
             head.extend_from_slice(&replaced);
         }
         if fields.iter().any(|field| self.replaced(field.key(), field.value()).is_some()) {
-            spare.clear();
+            scratch.clear();
             for field in fields.iter() {
-                self.copy(&field, spare);
+                self.copy(&field, scratch);
             }
-            std::mem::swap(fields, spare);
+            std::mem::swap(fields, scratch);
         }
     }
 
@@ -50,7 +56,7 @@ impl ValueRules {
 
     /// What is written in the place of a rendered value, where that is something else.
     fn replaced(&self, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-        if self.is_secret(key) { Some(REDACTED.to_vec()) } else { cut(value, self.most) }
+        if self.is_secret(key) { Some(REDACTED.to_vec()) } else { cut(value, self.max_bytes) }
     }
 
     /// Whether the name is one of the secrets, or ends in one behind a dot: `user.password` is a password, and so is one
@@ -74,18 +80,18 @@ fn is_named(key: &[u8], name: &[u8]) -> bool {
     end.eq_ignore_ascii_case(name) && front.last().is_none_or(|&last| last == b'.')
 }
 
-/// A rendered string with `most` bytes of its text and the number of those that were left out; nothing if it is short
+/// A rendered string with `max_bytes` bytes of its text and the number of those that were left out; nothing if it is short
 /// enough, or no string.
-fn cut(value: &[u8], most: usize) -> Option<Vec<u8>> {
+fn cut(value: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     // Never shorter than the text it stands for.
-    if inside.len() <= most {
+    if inside.len() <= max_bytes {
         return None;
     }
     let (mut at, mut text, mut kept) = (0, 0, None);
     while at < inside.len() {
         let (written, meant) = first_character(&inside[at..]);
-        if text + meant > most && kept.is_none() {
+        if text + meant > max_bytes && kept.is_none() {
             kept = Some((at, text));
         }
         at += written;
@@ -118,9 +124,9 @@ mod tests {
     use super::super::fields::Key;
     use super::*;
 
-    fn rules(secrets: &[&str], most: Option<usize>) -> ValueRules {
+    fn rules(secrets: &[&str], max_bytes: Option<usize>) -> ValueRules {
         let secrets: Vec<_> = secrets.iter().map(|&name| name.to_owned()).collect();
-        ValueRules::new(&secrets, most).unwrap()
+        ValueRules::new(&secrets, max_bytes).unwrap()
     }
 
     fn json(text: &str) -> String {
@@ -129,10 +135,10 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// What becomes of a text of which `most` bytes are written, without its quotes.
-    fn shown(text: &str, most: usize) -> String {
+    /// What becomes of a text of which `max_bytes` bytes are written, without its quotes.
+    fn shown(text: &str, max_bytes: usize) -> String {
         let json = json(text).into_bytes();
-        let out = String::from_utf8(cut(&json, most).unwrap_or(json)).unwrap();
+        let out = String::from_utf8(cut(&json, max_bytes).unwrap_or(json)).unwrap();
         out[1..out.len() - 1].to_owned()
     }
 
@@ -166,10 +172,10 @@ mod tests {
     #[test]
     fn every_cut_of_every_text_is_a_string_with_the_front_of_the_text() {
         let text = "a\"\\\n\u{1}\u{85}\u{2028}é€🦀\u{7f}\u{ad}\u{61c}\u{e0041}z";
-        for most in 0..text.len() {
-            let cut: String = serde_json::from_str(&format!("\"{}\"", shown(text, most))).unwrap();
+        for max_bytes in 0..text.len() {
+            let cut: String = serde_json::from_str(&format!("\"{}\"", shown(text, max_bytes))).unwrap();
             let (front, rest) = cut.split_once('…').unwrap();
-            assert!(text.starts_with(front) && front.len() <= most);
+            assert!(text.starts_with(front) && front.len() <= max_bytes);
             assert_eq!(rest, format!("[truncated {} bytes]", text.len() - front.len()));
         }
     }
@@ -200,21 +206,21 @@ mod tests {
 
     #[test]
     fn the_message_is_the_field_message() {
-        let (mut fields, mut spare) = (Fields::default(), Fields::default());
+        let (mut fields, mut scratch) = (Fields::default(), Fields::default());
         fields.add(Key::new("a"), |out| out.push(b'1'));
         let mut head = b"{\"event\":\"said\"".to_vec();
-        rules(&["message"], None).apply(&mut head, 9, &mut fields, &mut spare);
+        rules(&["message"], None).apply(&mut head, 9, &mut fields, &mut scratch);
         assert_eq!(head, b"{\"event\":\"[redacted]\"");
         assert_eq!(fields.bytes(), b",\"a\":1");
     }
 
     #[test]
     fn what_no_rule_concerns_stays_in_its_place_as_it_is() {
-        let (mut fields, mut spare) = (Fields::default(), Fields::default());
+        let (mut fields, mut scratch) = (Fields::default(), Fields::default());
         fields.add(Key::new("a"), |out| out.extend_from_slice(b"\"1234567\""));
         fields.add(Key::new("token"), |out| out.push(b'2'));
         fields.add(Key::new("b"), |out| out.extend_from_slice(b"\"12345678\""));
-        rules(&["token"], Some(7)).apply(&mut Vec::new(), 0, &mut fields, &mut spare);
+        rules(&["token"], Some(7)).apply(&mut Vec::new(), 0, &mut fields, &mut scratch);
         let text = std::str::from_utf8(fields.bytes()).unwrap();
         assert_eq!(text, r#","a":"1234567","token":"[redacted]","b":"1234567…[truncated 1 bytes]""#);
         fields.add(Key::new("token"), |out| out.push(b'3'));

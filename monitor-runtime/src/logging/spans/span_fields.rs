@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::fields::{Field, Fields};
+use crate::logging::record::fields::{Field, Fields};
 
 /// How many buffers of ended spans a thread keeps for the next ones, and up to which size.
 const KEPT: usize = 32;
@@ -16,38 +16,40 @@ thread_local! {
 ///
 /// Kept in the span's extensions by the layer, for each span that it sees.
 #[derive(Debug)]
-pub(crate) struct Bound(Fields);
+pub(crate) struct SpanFields(Fields);
 
-impl Bound {
+impl SpanFields {
     /// What is bound inside a span that binds `own`, opened inside `outer`.
-    pub(super) fn new(outer: Option<&Self>, own: &Fields) -> Self {
+    pub(crate) fn new(outer: Option<&Self>, own: &Fields) -> Self {
         let mut all = BUFFERS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_default();
         inherit(&mut all, outer.map(Self::fields), own);
         Self(all)
     }
 
     /// Binds more; what has the same name is replaced.
-    pub(super) fn rebind(&mut self, own: &Fields) {
+    pub(crate) fn rebind(&mut self, own: &Fields) {
         *self = Self::new(Some(self), own);
     }
 
     /// Binds an id of the span's own. It is written over the parent's, whose length is the same, if there is one.
     #[cfg(feature = "otlp")]
-    pub(super) fn bind_id(&mut self, name: &str, id: &str) {
+    pub(crate) fn bind_id(&mut self, name: &str, id: &str) {
         if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
             let mut own = Fields::default();
-            own.bind(super::fields::Key::new(name), |out| out.extend_from_slice(id.as_bytes()));
+            own.bind(crate::logging::record::fields::Key::new(name), |out| {
+                out.extend_from_slice(id.as_bytes());
+            });
             add(&mut self.0, &own);
         }
     }
 
-    pub(super) fn fields(&self) -> &Fields {
+    pub(crate) fn fields(&self) -> &Fields {
         &self.0
     }
 }
 
 /// Spans come and go by the thousands; their buffers stay.
-impl Drop for Bound {
+impl Drop for SpanFields {
     fn drop(&mut self) {
         let buffers = std::mem::take(&mut self.0);
         // Refused while the thread ends.
@@ -61,7 +63,7 @@ impl Drop for Bound {
 }
 
 /// Makes `all` what is bound inside a span that binds `own`, opened inside one with `outer`.
-pub(super) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
+pub(crate) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
     let is_in_order = own.is_in_order();
     match outer.filter(|outer| !outer.is_empty()) {
         None if is_in_order => return all.copy_from(own),
@@ -77,7 +79,7 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     all.clear();
     let mut next = own.iter().peekable();
     for field in outer.iter() {
-        while let Some(own) = next.next_if(|own| own.stands_before(&field)) {
+        while let Some(own) = next.next_if(|own| own.ranks_before(&field)) {
             all.push_field(&own);
         }
         if !own.iter().any(|own| is_replaced(&field, &own)) {
@@ -88,7 +90,7 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
 }
 
 /// Binds `own` inside what binds `all`; what has the same name is replaced.
-pub(super) fn add(all: &mut Fields, own: &Fields) {
+pub(crate) fn add(all: &mut Fields, own: &Fields) {
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
         all.insert(field);
@@ -102,8 +104,8 @@ fn is_replaced(before: &Field<'_>, field: &Field<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::Key;
     use super::*;
+    use crate::logging::record::fields::Key;
 
     fn fields(named: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::default();
@@ -113,21 +115,22 @@ mod tests {
         fields
     }
 
-    fn shown(bound: &Bound) -> &str {
+    fn shown(bound: &SpanFields) -> &str {
         std::str::from_utf8(bound.fields().bytes()).unwrap()
     }
 
     #[test]
     fn known_ids_stand_first_in_one_order_wherever_they_are_bound() {
-        let outer = Bound::new(None, &fields(&[("user", "1"), ("agent_id", "2")]));
-        let inner = Bound::new(Some(&outer), &fields(&[("query", "3"), ("len", "4"), ("request_id", "5")]));
+        let outer = SpanFields::new(None, &fields(&[("user", "1"), ("agent_id", "2")]));
+        let inner =
+            SpanFields::new(Some(&outer), &fields(&[("query", "3"), ("len", "4"), ("request_id", "5")]));
         assert_eq!(shown(&inner), r#","request_id":5,"agent_id":2,"query":3,"user":1,"len":4"#);
     }
 
     #[test]
     fn the_innermost_of_one_name_wins() {
-        let outer = Bound::new(None, &fields(&[("agent_id", "1"), ("a", "1"), ("b", "1")]));
-        let inner = Bound::new(Some(&outer), &fields(&[("a", "2"), ("agent_id", "2"), ("a", "3")]));
+        let outer = SpanFields::new(None, &fields(&[("agent_id", "1"), ("a", "1"), ("b", "1")]));
+        let inner = SpanFields::new(Some(&outer), &fields(&[("a", "2"), ("agent_id", "2"), ("a", "3")]));
         assert_eq!(shown(&inner), r#","agent_id":2,"b":1,"a":3"#);
         assert_eq!(
             shown(&outer),
@@ -151,28 +154,28 @@ mod tests {
                 merge(&mut merged, &around, &own);
                 added.copy_from(&around);
                 add(&mut added, &own);
-                assert_eq!(shown(&Bound(merged)), shown(&Bound(added)));
+                assert_eq!(shown(&SpanFields(merged)), shown(&SpanFields(added)));
             }
         }
     }
 
     #[test]
     fn a_span_that_binds_nothing_binds_what_its_parent_does() {
-        let outer = Bound::new(None, &fields(&[("a", "1")]));
-        assert_eq!(shown(&Bound::new(Some(&outer), &Fields::default())), shown(&outer));
-        assert_eq!(shown(&Bound::new(None, &Fields::default())), "");
+        let outer = SpanFields::new(None, &fields(&[("a", "1")]));
+        assert_eq!(shown(&SpanFields::new(Some(&outer), &Fields::default())), shown(&outer));
+        assert_eq!(shown(&SpanFields::new(None, &Fields::default())), "");
     }
 
     #[test]
     fn an_error_bound_again_leaves_no_sources_of_the_first_behind() {
-        let mut bound = Bound::new(None, &fields(&[("error", "1"), ("error.chain", "1"), ("a", "1")]));
+        let mut bound = SpanFields::new(None, &fields(&[("error", "1"), ("error.chain", "1"), ("a", "1")]));
         bound.rebind(&fields(&[("error", "2")]));
         assert_eq!(shown(&bound), r#","a":1,"error":2"#);
     }
 
     #[test]
     fn the_names_of_the_line_itself_are_never_bound() {
-        let mut bound = Bound::new(None, &fields(&[("level", "1"), ("event", "1")]));
+        let mut bound = SpanFields::new(None, &fields(&[("level", "1"), ("event", "1")]));
         bound.rebind(&fields(&[("level", "2")]));
         assert_eq!(shown(&bound), r#","field.event":1,"field.level":2"#);
     }

@@ -11,7 +11,7 @@ const CODE: [&str; 4] = ["src", "tests", "examples", "benches"];
 
 /// The path of a source file from its package on, `sqlx-core-0.8.6/src/logger.rs`; of a package in a directory of its own from its
 /// code on, `src/logger.rs`. A relative path, as those of the workspace are, is shown as it is.
-pub(super) fn path(file: &str) -> &str {
+pub(crate) fn path(file: &str) -> &str {
     if !is_absolute(file) {
         return file;
     }
@@ -28,7 +28,7 @@ pub(super) fn path(file: &str) -> &str {
 }
 
 /// The line in the source that an event is written in, if `tracing` has named the event after it for want of a name.
-pub(super) fn named_after<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
+pub(crate) fn named_after<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
     let (file, line) = (metadata.file()?, metadata.line()?);
     let place = metadata.name().strip_prefix("event ")?.strip_prefix(file)?.strip_prefix(':')?;
     (place.parse() == Ok(line)).then(|| (path(file), line))

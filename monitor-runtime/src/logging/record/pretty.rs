@@ -10,7 +10,7 @@ const RESET: &[u8] = b"\x1b[0m";
 const DIM: &[u8] = b"\x1b[2m";
 
 /// Writes what stands before the message.
-pub(super) fn begin(
+pub(crate) fn begin(
     out: &mut Vec<u8>,
     timestamps: &mut Timestamps,
     level: Level,
@@ -27,7 +27,7 @@ pub(super) fn begin(
 }
 
 /// Writes the message, which comes as a JSON string, and the fields.
-pub(super) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bool) {
+pub(crate) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bool) {
     write_message(out, message);
     for field in fields.iter() {
         out.push(b' ');

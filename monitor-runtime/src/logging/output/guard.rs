@@ -1,0 +1,104 @@
+//! The end of logging: flushes of one output or of all, each with a deadline.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::pipeline::Pipeline;
+use crate::logging::record::line::Line;
+
+/// How long a flush waits for a sink that takes nothing.
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All that there are, for those who have no guard.
+static PIPELINES: Mutex<Vec<Weak<Pipeline>>> = Mutex::new(Vec::new());
+
+/// Flushes all logging of the process as [`LogGuard::flush`] does, within the same five seconds.
+pub(crate) fn flush_all() {
+    flush_all_until(Instant::now() + FLUSH_TIMEOUT);
+}
+
+/// The same, until `deadline` at the latest.
+pub(crate) fn flush_all_until(deadline: Instant) {
+    let pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for pipeline in pipelines.iter().filter_map(Weak::upgrade) {
+        pipeline.queue.flush(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Flushes all logging of the process, and says whether that was done in time.
+#[cfg(feature = "http")]
+pub(crate) fn flush_within(timeout: Duration) -> bool {
+    let pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let deadline = Instant::now() + timeout;
+    let mut left = pipelines.iter().filter_map(Weak::upgrade);
+    left.all(|pipeline| pipeline.queue.flush(deadline.saturating_duration_since(Instant::now())))
+}
+
+/// When the last flushes of a process that is being stopped are over.
+static LAST_FLUSH: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Has guards that are dropped wait no longer than until then, and for a moment.
+#[cfg(feature = "http")]
+pub(crate) fn end_flushes_by(deadline: Option<Instant>) {
+    *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+}
+
+/// How often a guard that is dropped looks whether it may still wait, and how long it waits at least.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+fn may_still_wait() -> bool {
+    let deadline = *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner);
+    deadline.is_none_or(|deadline| Instant::now() < deadline)
+}
+
+/// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
+///
+/// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
+/// written if the process lives long enough; nothing waits for them any more, and they wait for nothing.
+///
+/// Dropping it, like [`flush`](Self::flush), blocks the thread for up to five seconds when the sink is stalled.
+#[derive(Debug)]
+#[must_use = "dropped at once, it flushes at once, and nothing waits for the last lines of the process"]
+pub struct LogGuard {
+    pipeline: Arc<Pipeline>,
+    timeout: Duration,
+}
+
+impl LogGuard {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        let mut pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner);
+        pipelines.retain(|pipeline| pipeline.strong_count() > 0);
+        pipelines.push(Arc::downgrade(&pipeline));
+        drop(pipelines);
+        Self { pipeline, timeout: FLUSH_TIMEOUT }
+    }
+
+    /// Waits until everything emitted before the call has been written and flushed, or five seconds have passed, and
+    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped. A line that the
+    /// sink took in part is tried once more.
+    pub fn flush(&self) -> bool {
+        self.pipeline.queue.flush(self.timeout)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        self.pipeline.report_suppressed(&mut Line::default(), None);
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.pipeline.queue.flush(left.min(POLL_INTERVAL)) || left.is_zero() || !may_still_wait() {
+                break;
+            }
+        }
+        let left =
+            if may_still_wait() { deadline.saturating_duration_since(Instant::now()) } else { POLL_INTERVAL };
+        self.pipeline.queue.end_torn(left);
+        self.pipeline.queue.stop_blocking();
+    }
+}

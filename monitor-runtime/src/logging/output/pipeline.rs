@@ -1,0 +1,118 @@
+//! One output between those who log and its writer's thread: the queue, the rate limit, and what both have to say.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use prometheus::IntCounter;
+use tracing::{Event, Level};
+
+use super::queue::Queue;
+use super::rate_limit::{Callsite, Decision, RateLimit};
+use super::sink::LineSink;
+use crate::families::process::{self, LEVELS};
+use crate::json;
+use crate::logging::record::fields::Key;
+use crate::logging::record::level::rank;
+use crate::logging::record::line::{Line, LineFormat};
+use crate::logging::record::values::write_integer;
+
+/// What producers, the writer and the guard share.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) queue: Queue,
+    format: LineFormat,
+    rate_limit: Option<RateLimit>,
+    /// `log_events_total` at the level of lines about lines.
+    reports: IntCounter,
+}
+
+impl Pipeline {
+    pub(crate) fn new(queue: Queue, format: LineFormat, rate_limit: Option<RateLimit>) -> Self {
+        let reports = process::metrics().log_events.with_label_values(&[LEVELS[rank(Level::WARN)]]);
+        Self { queue, format, rate_limit, reports }
+    }
+
+    /// Queues a line on each callsite whose period is over, or on all where there is no `now`, and has the writer woken
+    /// for the next. Never waits for room.
+    pub(crate) fn report_suppressed(&self, line: &mut Line, now: Option<Instant>) {
+        let Some(rate_limit) = &self.rate_limit else { return };
+        let (reports, next) = rate_limit.due(now);
+        for (callsite, suppressed) in reports {
+            self.reports.inc();
+            self.queue.offer(line.render_own(self.format, Level::WARN, "log lines suppressed", |fields| {
+                fields.add(Key::new("suppressed"), |out| write_integer(out, suppressed));
+                write_callsite(&callsite, |name, text| {
+                    fields.add(Key::new(name), |out| json::write_str(out, text));
+                });
+            }));
+        }
+        if let Some(next) = next {
+            self.queue.remind(next);
+        }
+    }
+
+    /// The line that says how many were dropped, which the writer adds to what it writes.
+    pub(crate) fn report<'l>(&self, line: &'l mut Line, dropped: u64) -> [&'l [u8]; 2] {
+        line.render_own(self.format, Level::WARN, "log lines dropped", |fields| {
+            fields.add(Key::new("dropped"), |out| write_integer(out, dropped));
+        })
+    }
+
+    /// Counts that line as emitted and written.
+    pub(crate) fn count_report(&self) {
+        self.reports.inc();
+        self.queue.count_written();
+    }
+
+    #[cold]
+    fn decide(&self, rate_limit: &RateLimit, event: &Event<'_>) -> bool {
+        let decision = rate_limit.decide(event, Instant::now());
+        if let Decision::SuppressFirst(end) = decision {
+            self.queue.remind(end);
+        }
+        decision == Decision::Pass
+    }
+}
+
+fn write_callsite(callsite: &Callsite, mut write: impl FnMut(&str, &str)) {
+    if let Some(at) = &callsite.at {
+        write("callsite", at);
+    }
+    write("callsite.logger", &callsite.logger);
+    write("callsite.level", LEVELS[rank(callsite.level)]);
+}
+
+/// The layer's end; the writer ends after it.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    pipeline: Arc<Pipeline>,
+}
+
+impl Producer {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        Self { pipeline }
+    }
+}
+
+impl LineSink for Producer {
+    #[inline]
+    fn push(&self, line: [&[u8]; 2]) {
+        self.pipeline.queue.push(line);
+    }
+
+    #[inline]
+    fn admits(&self, event: &Event<'_>) -> bool {
+        self.pipeline.rate_limit.as_ref().is_none_or(|rate_limit| self.pipeline.decide(rate_limit, event))
+    }
+
+    fn refuse(&self) {
+        self.pipeline.queue.refuse();
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.pipeline.report_suppressed(&mut Line::default(), None);
+        self.pipeline.queue.close();
+    }
+}

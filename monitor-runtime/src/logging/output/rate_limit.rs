@@ -1,0 +1,255 @@
+//! At most so many lines of one callsite in a period, and one line that says how many were left out.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use prometheus::IntCounter;
+use tracing::{Event, Level, Metadata};
+use tracing_log::NormalizeEvent as _;
+
+use crate::logging::record::source;
+
+/// The callsites that are watched at a time. What comes past that, as the `log` crate's records may that another
+/// language made up, is let through.
+const MAX_CALLSITES: usize = 4_096;
+
+/// The settings, and how far each callsite has come in its period.
+#[derive(Debug)]
+pub(crate) struct RateLimit {
+    max_lines: u32,
+    per: Duration,
+    windows: Mutex<HashMap<u64, Window, FixedState>>,
+    /// `log_events_suppressed_total`.
+    suppressed: IntCounter,
+}
+
+/// As good as for ever, and still no more than can be added to a time.
+const MAX_PERIOD: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// A callsite in the period that began with a line of it.
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    passed: u32,
+    /// Left out, and not said yet.
+    suppressed: u64,
+    /// Kept from the first of those on, with the end of its period.
+    unreported: Option<(Callsite, Instant)>,
+}
+
+/// Where the lines that were left out would have come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Callsite {
+    pub(crate) level: Level,
+    pub(crate) logger: String,
+    /// `src/db.rs:17`, where that is known.
+    pub(crate) at: Option<String>,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Pass,
+    Suppress,
+    /// It is the first of its period, and at that time there will be something to say.
+    SuppressFirst(Instant),
+}
+
+impl RateLimit {
+    pub(crate) fn new(max_lines: u32, per: Duration, suppressed: IntCounter) -> Self {
+        Self { max_lines, per: per.min(MAX_PERIOD), windows: Mutex::default(), suppressed }
+    }
+
+    /// Decides whether an event becomes a line.
+    pub(crate) fn decide(&self, event: &Event<'_>, now: Instant) -> Decision {
+        if let Some(log) = event.normalized_metadata() {
+            return self.decide_at(key_of_record(&log), &log, now);
+        }
+        let metadata = event.metadata();
+        // Callsites live as long as the process.
+        self.decide_at(std::ptr::from_ref(metadata).addr() as u64, metadata, now)
+    }
+
+    fn decide_at(&self, key: u64, metadata: &Metadata<'_>, now: Instant) -> Decision {
+        let mut windows = self.lock();
+        if windows.len() >= MAX_CALLSITES && !windows.contains_key(&key) {
+            windows.retain(|_, window| window.unreported.is_some() || !self.is_over(window, now));
+            if windows.len() >= MAX_CALLSITES {
+                return Decision::Pass;
+            }
+        }
+        let window = windows.entry(key).or_insert_with(|| Window::new(now));
+        // Whether or not what was left out has been said: an output that stalls says nothing.
+        if self.is_over(window, now) {
+            (window.began, window.passed) = (now, 0);
+        }
+        if window.passed < self.max_lines {
+            window.passed += 1;
+            return Decision::Pass;
+        }
+        window.suppressed += 1;
+        self.suppressed.inc();
+        if window.suppressed > 1 {
+            return Decision::Suppress;
+        }
+        let end = window.began + self.per;
+        window.unreported = Some((Callsite::of(metadata), end));
+        Decision::SuppressFirst(end)
+    }
+
+    /// Takes out what there is to say of the periods that are over, or of all if there is no `now`, the oldest first;
+    /// and says when the next of those that are left will be over.
+    pub(crate) fn due(&self, now: Option<Instant>) -> (Vec<(Callsite, u64)>, Option<Instant>) {
+        let mut windows = self.lock();
+        let mut due: Vec<_> = windows.values_mut().filter_map(|window| window.take_due(now)).collect();
+        windows.retain(|_, window| {
+            window.unreported.is_some() || now.is_none_or(|now| !self.is_over(window, now))
+        });
+        let next =
+            windows.values().filter_map(|window| window.unreported.as_ref()).map(|(_, end)| *end).min();
+        drop(windows);
+        due.sort_by_key(|(_, _, end)| *end);
+        (due.into_iter().map(|(callsite, suppressed, _)| (callsite, suppressed)).collect(), next)
+    }
+
+    fn is_over(&self, window: &Window, now: Instant) -> bool {
+        now.saturating_duration_since(window.began) >= self.per
+    }
+
+    /// No code of a user's runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Window, FixedState>> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
+    fn new(now: Instant) -> Self {
+        Self { began: now, passed: 0, suppressed: 0, unreported: None }
+    }
+
+    /// What there is to say by `now`, and since when.
+    fn take_due(&mut self, now: Option<Instant>) -> Option<(Callsite, u64, Instant)> {
+        let (callsite, end) = self.unreported.take_if(|(_, end)| now.is_none_or(|now| now >= *end))?;
+        Some((callsite, std::mem::take(&mut self.suppressed), end))
+    }
+}
+
+impl Callsite {
+    fn of(metadata: &Metadata<'_>) -> Self {
+        let at = metadata.file().map(|file| match metadata.line() {
+            Some(line) => format!("{}:{line}", source::path(file)),
+            None => source::path(file).to_owned(),
+        });
+        Self { level: *metadata.level(), logger: metadata.target().to_owned(), at }
+    }
+}
+
+/// All records of the `log` crate share the callsite of their level; what tells them apart is where they were written.
+fn key_of_record(log: &Metadata<'_>) -> u64 {
+    FixedState::default().hash_one((log.target(), log.file(), log.line(), log.level()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::callsite::{self, Identifier};
+    use tracing::field::FieldSet;
+    use tracing::metadata::Kind;
+    use tracing::subscriber::Interest;
+
+    use super::*;
+
+    struct Nowhere;
+
+    static NOWHERE: Nowhere = Nowhere;
+
+    impl callsite::Callsite for Nowhere {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            unreachable!("never registered")
+        }
+    }
+
+    fn metadata() -> Metadata<'static> {
+        let fields = FieldSet::new(&[], Identifier(&NOWHERE));
+        Metadata::new("e", "app::db", Level::WARN, Some("src/db.rs"), Some(17), None, fields, Kind::EVENT)
+    }
+
+    fn limit(max_lines: u32, per: Duration) -> RateLimit {
+        RateLimit::new(max_lines, per, IntCounter::new("suppressed", "Suppressed.").unwrap())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn reported(limit: &RateLimit, now: Option<Instant>) -> Vec<u64> {
+        limit.due(now).0.into_iter().map(|(_, suppressed)| suppressed).collect()
+    }
+
+    #[test]
+    fn so_many_pass_in_a_period_and_the_rest_is_counted_and_said_at_its_end() {
+        let (limit, start) = (limit(2, SECOND), Instant::now());
+        let decide = |at| limit.decide_at(1, &metadata(), start + at);
+        assert_eq!([decide(SECOND / 10), decide(SECOND / 5)], [Decision::Pass; 2]);
+        let end = start + SECOND / 10 + SECOND;
+        assert_eq!(decide(SECOND / 2), Decision::SuppressFirst(end));
+        assert_eq!(decide(SECOND / 2), Decision::Suppress);
+        assert_eq!(limit.suppressed.get(), 2);
+        assert_eq!(limit.due(Some(start + SECOND)), (Vec::new(), Some(end)));
+        let callsite =
+            Callsite { level: Level::WARN, logger: "app::db".into(), at: Some("src/db.rs:17".into()) };
+        assert_eq!(limit.due(Some(end)), (vec![(callsite, 2)], None));
+        assert_eq!(decide(SECOND * 2), Decision::Pass, "the next period has begun");
+    }
+
+    #[test]
+    fn a_period_begins_with_a_line_and_ends_by_itself_if_nothing_was_left_out() {
+        let (limit, start) = (limit(1, SECOND), Instant::now());
+        for period in 0..3 {
+            assert_eq!(limit.decide_at(1, &metadata(), start + SECOND * period), Decision::Pass);
+        }
+        assert_eq!(reported(&limit, None), [0; 0]);
+    }
+
+    #[test]
+    fn a_period_ends_also_while_nobody_says_what_was_left_out_of_it() {
+        let (limit, start) = (limit(1, SECOND), Instant::now());
+        let decide = |at| limit.decide_at(1, &metadata(), start + at);
+        assert_eq!(decide(Duration::ZERO), Decision::Pass);
+        assert_eq!(decide(SECOND / 2), Decision::SuppressFirst(start + SECOND));
+        assert_eq!([decide(SECOND * 2), decide(SECOND * 2)], [Decision::Pass, Decision::Suppress]);
+        assert_eq!(reported(&limit, Some(start + SECOND * 2)), [2], "of both periods");
+        assert_eq!(decide(SECOND * 5 / 2), Decision::SuppressFirst(start + SECOND * 3), "the second goes on");
+        assert_eq!(reported(&limit, None), [1]);
+    }
+
+    #[test]
+    fn each_callsite_has_a_limit_of_its_own() {
+        let (limit, now) = (limit(1, SECOND), Instant::now());
+        for window in [1, 2, 1, 2, 2] {
+            limit.decide_at(window, &metadata(), now + Duration::from_millis(window));
+        }
+        assert_eq!(reported(&limit, None), [1, 2], "the oldest period first");
+        assert_eq!(reported(&limit, None), [0; 0], "and once");
+    }
+
+    #[test]
+    fn more_callsites_than_are_watched_are_let_through_until_some_are_quiet() {
+        let (limit, now) = (limit(1, SECOND), Instant::now());
+        for window in 0..MAX_CALLSITES as u64 + 100 {
+            assert_eq!(limit.decide_at(window, &metadata(), now), Decision::Pass);
+        }
+        assert_eq!(limit.lock().len(), MAX_CALLSITES);
+        let newcomer = MAX_CALLSITES as u64 + 1;
+        assert_eq!(limit.decide_at(newcomer, &metadata(), now), Decision::Pass);
+        assert!(matches!(limit.decide_at(0, &metadata(), now), Decision::SuppressFirst(_)));
+        assert_eq!(limit.decide_at(newcomer, &metadata(), now + SECOND), Decision::Pass);
+        assert_eq!(
+            limit.decide_at(newcomer, &metadata(), now + SECOND),
+            Decision::SuppressFirst(now + SECOND * 2)
+        );
+        assert_eq!(limit.lock().len(), 2, "what is still to be reported was not forgotten");
+    }
+}

@@ -1,0 +1,67 @@
+//! From events to finished lines, and the place where those go.
+
+use std::fmt::Debug;
+
+use prometheus::IntCounter;
+use tracing::Event;
+
+use crate::families::process::{self, LEVELS};
+use crate::logging::record::fields::Fields;
+use crate::logging::record::level::rank;
+use crate::logging::record::line::{LineFormat, Muted, with_line};
+use crate::logging::record::redaction::ValueRules;
+
+/// Where finished lines go.
+pub(crate) trait LineSink: Debug + Send + Sync + 'static {
+    /// Takes one line, in two parts.
+    fn push(&self, line: [&[u8]; 2]);
+
+    /// Whether an event is to become a line.
+    fn admits(&self, _event: &Event<'_>) -> bool {
+        true
+    }
+
+    /// Takes note of an event that was to become a line and cannot.
+    fn refuse(&self) {}
+}
+
+/// What events become: lines, counted and handed on.
+#[derive(Debug)]
+pub(crate) struct Lines<K> {
+    sink: K,
+    format: LineFormat,
+    rules: Option<ValueRules>,
+    /// `log_events_total`, by [`rank`].
+    events: [IntCounter; 5],
+}
+
+impl<K: LineSink> Lines<K> {
+    pub(crate) fn new(sink: K, format: LineFormat, rules: Option<ValueRules>) -> Self {
+        let events = LEVELS.map(|level| process::metrics().log_events.with_label_values(&[level]));
+        Self { sink, format, rules, events }
+    }
+
+    /// Writes an event's line; `copy_bound` says what is bound around it.
+    pub(crate) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
+        with_line(|line| {
+            if let Some(muted) = line.muted() {
+                return self.refuse_muted(event, muted);
+            }
+            if !self.sink.admits(event) {
+                return;
+            }
+            let rendered = line.render(self.format, self.rules.as_ref(), event, copy_bound);
+            // Counted once it can no longer come to nothing: emitted is written plus dropped.
+            self.events[rank(*event.metadata().level())].inc();
+            self.sink.push(rendered);
+        });
+    }
+
+    #[cold]
+    fn refuse_muted(&self, event: &Event<'_>, muted: Muted) {
+        if muted == Muted::TooDeep {
+            self.events[rank(*event.metadata().level())].inc();
+            self.sink.refuse();
+        }
+    }
+}

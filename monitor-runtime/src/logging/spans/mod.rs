@@ -1,0 +1,6 @@
+//! Open spans, and what is bound inside each.
+
+pub(super) mod registry;
+pub(super) mod slab;
+pub(super) mod span_fields;
+pub(super) mod store;
