@@ -54,7 +54,7 @@ async fn carries() -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_is_logged_once_and_names_its_call() {
     let written = SharedBuffer::default();
-    let guard = Logging::builder().level("warn").writer(written.clone()).init().unwrap();
+    let guard = Logging::builder().filter("warn").writer(written.clone()).init().unwrap();
     research().await.unwrap_err();
     carries().await.unwrap_err();
     fails_under("dynamic").unwrap_err();

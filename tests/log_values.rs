@@ -10,7 +10,7 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use memory::{Memory, lines, text};
-use monitor_runtime::logging::{Format, Logging, LoggingError};
+use monitor_runtime::logging::{Format, Logging, LoggingBuilder, LoggingError};
 use monitor_runtime::{context, track_agent, track_query, track_skill};
 use serde_json::{Value, json};
 use tracing::field::{Empty, display};
@@ -20,7 +20,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 const SECRET: &str = "hunter2";
 
-fn redacting() -> Logging {
+fn redacting() -> LoggingBuilder {
     Logging::builder().redact(["password", "Authorization"]).redact([String::from("pin")])
 }
 
@@ -154,7 +154,7 @@ fn a_line_for_people_is_cut_as_well() {
     assert!(text.contains(&format!("=\"{}…[truncated 36 bytes]\"", "a".repeat(64))), "{text}");
 }
 
-fn refusal(logging: Logging) -> LoggingError {
+fn refusal(logging: LoggingBuilder) -> LoggingError {
     logging.layer::<Registry>().map(|_| ()).expect_err("the setting is wrong")
 }
 

@@ -240,7 +240,7 @@ fn a_value_that_logs_while_it_is_formatted_neither_blocks_nor_mixes_lines() {
 }
 
 fn log_crate() {
-    let _guard = Logging::builder().level("info,quiet=error").init().unwrap();
+    let _guard = Logging::builder().filter("info,quiet=error").init().unwrap();
     let _span = info_span!("request", request_id = "r-1").entered();
     log::warn!(target: "driver::pool", "slow {}", "query");
     log::warn!(target: "quiet", "below the level of its target");
@@ -567,7 +567,7 @@ fn spawned_tasks_keep_their_context_whichever_thread_they_run_on() {
 // Which lines there are.
 
 fn levels() {
-    let _guard = Logging::builder().level("debug").init().unwrap();
+    let _guard = Logging::builder().filter("debug").init().unwrap();
     error!(target: "other::module", "other error");
     info!(target: "other::module", "other info");
     warn!("own warn");
@@ -593,10 +593,10 @@ fn log_level_decides_what_is_logged_by_target_and_wins_over_the_code() {
 
 fn composed() {
     let sink = io::sink();
-    let (quiet, _quiet) = Logging::builder().level("off").writer(sink).layer().unwrap();
-    let (debug, _debug) = Logging::builder().level("debug").layer().unwrap();
+    let (quiet, _quiet) = Logging::builder().filter("off").writer(sink).layer().unwrap();
+    let (debug, _debug) = Logging::builder().filter("debug").layer().unwrap();
     let (pretty, _pretty) =
-        Logging::builder().level("warn").format(Format::Pretty).writer(io::stderr()).layer().unwrap();
+        Logging::builder().filter("warn").format(Format::Pretty).writer(io::stderr()).layer().unwrap();
     let subscriber = tracing_subscriber::registry().with(quiet).with(debug).with(pretty);
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let _request = info_span!("request", request_id = "r-1").entered();
@@ -640,12 +640,12 @@ fn ask() {
 }
 
 fn quiet() {
-    let _guard = Logging::builder().level("warn").init().unwrap();
+    let _guard = Logging::builder().filter("warn").init().unwrap();
     ask();
 }
 
 fn quiet_layer() {
-    let (layer, _guard) = Logging::builder().level("warn").layer().unwrap();
+    let (layer, _guard) = Logging::builder().filter("warn").layer().unwrap();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
     ask();
 }
@@ -718,7 +718,7 @@ fn failed_first() {
 }
 
 fn twice() {
-    assert!(Logging::builder().level("loud").init().is_err());
+    assert!(Logging::builder().filter("loud").init().is_err());
     assert!(Logging::builder().queue_bytes(0).init().is_err());
     let _guard = start();
     info!("from the first");

@@ -87,7 +87,7 @@ fn errors() -> Vec<Box<dyn Error>> {
     ];
     let mut errors: Vec<Box<dyn Error>> = Vec::new();
     errors.extend(builders.map(|builder| builder.build().unwrap_err().into()));
-    errors.push(Logging::builder().level("loud").init().unwrap_err().into());
+    errors.push(Logging::builder().filter("loud").init().unwrap_err().into());
     errors.push(Logging::builder().rate_limit(0, Duration::ZERO).init().unwrap_err().into());
     errors.push(Otlp::builder().endpoint("collector:4318").start().unwrap_err().into());
     errors.push(probe(&nobody).unwrap_err().into());

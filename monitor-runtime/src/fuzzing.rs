@@ -1,11 +1,11 @@
 //! What the fuzz targets reach and users do not. No part of the public API: it may change in any release.
 
 use crate::cells::labels::Labels;
-use crate::logging::Logging;
+use crate::logging::LoggingBuilder;
 use crate::testing::written;
 
 /// What `run` logs on this thread, as an output with these settings is given it, whatever the level.
-pub fn lines(logging: &Logging, run: impl FnOnce()) -> Vec<u8> {
+pub fn lines(logging: &LoggingBuilder, run: impl FnOnce()) -> Vec<u8> {
     written(|memory| logging.layer_into(memory), run)
 }
 

@@ -11,7 +11,7 @@ use axum::routing::get;
 use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use monitor_runtime::http::HttpLayer;
-use monitor_runtime::logging::{LogGuard, Logging};
+use monitor_runtime::logging::{LogGuard, Logging, LoggingBuilder};
 use monitor_runtime::otlp::{Otlp, OtlpGuard};
 use monitor_runtime::testing::Recording;
 use monitor_runtime::{context, track_agent, track_query, track_skill};
@@ -399,7 +399,7 @@ fn inner() {
 }
 
 /// Checks what is logged through lines and spans that one of these makes into a subscriber.
-fn assert_lines_carry_their_span(run: impl FnOnce(&OtlpGuard, Logging) -> LogGuard) {
+fn assert_lines_carry_their_span(run: impl FnOnce(&OtlpGuard, LoggingBuilder) -> LogGuard) {
     let _turn = turn();
     let (collector, memory) = (Collector::start(), Memory::default());
     let otlp = start(&collector);

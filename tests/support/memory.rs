@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use monitor_runtime::logging::Logging;
+use monitor_runtime::logging::LoggingBuilder;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::log_line::LogLine;
@@ -31,7 +31,7 @@ impl Write for Memory {
 }
 
 /// What the writer's thread writes of what `run` logs on this thread.
-pub(crate) fn text(logging: Logging, run: impl FnOnce()) -> String {
+pub(crate) fn text(logging: LoggingBuilder, run: impl FnOnce()) -> String {
     let memory = Memory::default();
     let (layer, guard) = logging.writer(memory.clone()).layer().unwrap();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), run);
@@ -40,6 +40,6 @@ pub(crate) fn text(logging: Logging, run: impl FnOnce()) -> String {
 }
 
 /// The same, read.
-pub(crate) fn lines(logging: Logging, run: impl FnOnce()) -> Vec<LogLine> {
+pub(crate) fn lines(logging: LoggingBuilder, run: impl FnOnce()) -> Vec<LogLine> {
     LogLine::read_all(&text(logging, run))
 }

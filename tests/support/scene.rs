@@ -4,7 +4,7 @@
 use std::fmt::{self, Display};
 
 use monitor_runtime::context;
-use monitor_runtime::logging::Logging;
+use monitor_runtime::logging::LoggingBuilder;
 use serde_json::{Value, json};
 use tracing::callsite::{Callsite, Identifier};
 use tracing::field::{FieldSet, display};
@@ -126,7 +126,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// An output that follows them.
-    pub(crate) fn apply(&self, logging: Logging) -> Logging {
+    pub(crate) fn apply(&self, logging: LoggingBuilder) -> LoggingBuilder {
         let logging = logging.redact(self.secrets.iter().cloned());
         match self.most {
             Some(most) => logging.max_value_bytes(most),

@@ -44,7 +44,9 @@ const LEAST_VALUE_BYTES: usize = 64;
 /// Whether this process's logging has been initialised.
 static INITIALISED: Mutex<bool> = Mutex::new(false);
 
-/// How a process logs: settings, ended by [`init`](Self::init) or [`layer`](Self::layer).
+/// The logging of a process: where its settings begin.
+///
+/// It is never a value: [`LogGuard`] is the hold on logging that runs.
 ///
 /// `LOG_LEVEL` (or `RUST_LOG`) and `LOG_FORMAT` win over what the code says, so that an operator has the last word.
 ///
@@ -52,31 +54,20 @@ static INITIALISED: Mutex<bool> = Mutex::new(false);
 /// use monitor_runtime::logging::{Format, Logging};
 ///
 /// # fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
-/// let _guard = Logging::builder().level("info,sqlx=warn").format(Format::Pretty).writer(std::io::stderr()).init()?;
+/// let _guard = Logging::builder().filter("info,sqlx=warn").format(Format::Pretty).writer(std::io::stderr()).init()?;
 /// tracing::info!("ready");
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "settings do nothing before `init` or `layer`"]
-pub struct Logging {
-    level: Option<String>,
-    format: Option<Format>,
-    writer: Option<Box<dyn Write + Send>>,
-    queue_bytes: usize,
-    when_full: WhenFull,
-    rate_limit: Option<(u32, Duration)>,
-    redacted: Vec<String>,
-    max_value_bytes: Option<usize>,
-    #[cfg(feature = "otlp")]
-    spans: Option<SpanLayer>,
-}
+#[derive(Debug)]
+pub enum Logging {}
 
 impl Logging {
     /// Starts from the defaults: level `info`, JSON, to standard output, with 8 MiB of lines waiting at most, dropped
     /// past that; nothing limited, nothing redacted, nothing cut.
-    pub fn builder() -> Self {
-        Self {
-            level: None,
+    pub fn builder() -> LoggingBuilder {
+        LoggingBuilder {
+            filter: None,
             format: None,
             writer: None,
             queue_bytes: QUEUE_BYTES,
@@ -88,13 +79,30 @@ impl Logging {
             spans: None,
         }
     }
+}
 
+/// Collects the settings of logging; nothing takes effect before [`init`](Self::init) or [`layer`](Self::layer).
+#[must_use = "settings do nothing before `init` or `layer`"]
+pub struct LoggingBuilder {
+    filter: Option<String>,
+    format: Option<Format>,
+    writer: Option<Box<dyn Write + Send>>,
+    queue_bytes: usize,
+    when_full: WhenFull,
+    rate_limit: Option<(u32, Duration)>,
+    redacted: Vec<String>,
+    max_value_bytes: Option<usize>,
+    #[cfg(feature = "otlp")]
+    spans: Option<SpanLayer>,
+}
+
+impl LoggingBuilder {
     /// Sets what is logged when neither `LOG_LEVEL` nor `RUST_LOG` says so: a level, or levels by target as in
     /// `info,sqlx=warn`. A target stands for all that begin with it; what no target fits is logged from the level
     /// that stands alone, `info` if none does. Spans are context: those of level `info` or more severe are open
     /// whatever the level of the lines, unless that is `off` for all.
-    pub fn level(self, level: impl Into<String>) -> Self {
-        Self { level: Some(level.into()), ..self }
+    pub fn filter(self, filter: impl Into<String>) -> Self {
+        Self { filter: Some(filter.into()), ..self }
     }
 
     /// Sets what lines look like when `LOG_FORMAT` does not say so.
@@ -223,7 +231,7 @@ impl Logging {
     }
 
     fn start(self) -> Result<(LogFilter, Lines<Producer>, LogGuard), LoggingError> {
-        let filter = LogFilter::new(settings::targets(settings::from_process, self.level.as_deref())?);
+        let filter = LogFilter::new(settings::targets(settings::from_process, self.filter.as_deref())?);
         let format = settings::format(settings::from_process, self.format)?;
         self.check()?;
         let line_format = match format {
@@ -298,10 +306,10 @@ fn standard_output() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
 }
 
-impl fmt::Debug for Logging {
+impl fmt::Debug for LoggingBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logging")
-            .field("level", &self.level)
+        f.debug_struct("LoggingBuilder")
+            .field("filter", &self.filter)
             .field("format", &self.format)
             .field("queue_bytes", &self.queue_bytes)
             .field("when_full", &self.when_full)

@@ -11,13 +11,13 @@ use crate::error_chain::debug_as_text;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoggingError {
-    /// The text that says what to log, from the environment or from [`Logging::level`](super::Logging::level).
+    /// The text that says what to log, from the environment or from [`LoggingBuilder::filter`](super::LoggingBuilder::filter).
     #[error(
         "{setting} is `{value}`, where {wrong}; expected a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), \
          or levels by target as in `info,sqlx=warn`"
     )]
-    Level {
-        /// `LOG_LEVEL`, `RUST_LOG` or `level`.
+    Filter {
+        /// `LOG_LEVEL`, `RUST_LOG` or `filter`.
         setting: &'static str,
         /// What it was set to.
         value: String,
@@ -30,10 +30,10 @@ pub enum LoggingError {
         /// What it was set to.
         value: String,
     },
-    /// [`Logging::queue_bytes`](super::Logging::queue_bytes) was given 0, which would drop every line.
+    /// [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) was given 0, which would drop every line.
     #[error("queue_bytes is 0; expected the bytes of log lines that may wait, 8388608 by default")]
     QueueBytes,
-    /// [`Logging::rate_limit`](super::Logging::rate_limit) was given no lines or no time.
+    /// [`LoggingBuilder::rate_limit`](super::LoggingBuilder::rate_limit) was given no lines or no time.
     #[error(
         "rate_limit is {lines} lines per {per:?}; expected at least 1 line per a time longer than 0, as in \
          `rate_limit(10, Duration::from_secs(1))`"
@@ -44,7 +44,7 @@ pub enum LoggingError {
         /// The time it was given.
         per: Duration,
     },
-    /// [`Logging::redact`](super::Logging::redact) was given a name of nothing or of white space.
+    /// [`LoggingBuilder::redact`](super::LoggingBuilder::redact) was given a name of nothing or of white space.
     #[error(
         "redact has the name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
     )]
@@ -52,7 +52,7 @@ pub enum LoggingError {
         /// What it was given.
         name: String,
     },
-    /// [`Logging::max_value_bytes`](super::Logging::max_value_bytes) was given less than an id takes.
+    /// [`LoggingBuilder::max_value_bytes`](super::LoggingBuilder::max_value_bytes) was given less than an id takes.
     #[error("max_value_bytes is {bytes}; expected at least {least}, so that ids stay whole")]
     MaxValueBytes {
         /// What it was given.

@@ -53,7 +53,7 @@ pub(crate) use output::sink::LineSink;
 #[cfg(feature = "otlp")]
 pub(crate) use spans::registry::name_span;
 
-pub use builder::Logging;
+pub use builder::{Logging, LoggingBuilder};
 pub use error::LoggingError;
 pub use output::guard::LogGuard;
 pub use output::queue::WhenFull;

@@ -36,14 +36,15 @@ pub(super) fn from_process(name: &str) -> Option<String> {
 /// counts as unset.
 pub(super) fn targets(
     variable: impl Fn(&str) -> Option<String>,
-    level: Option<&str>,
+    filter: Option<&str>,
 ) -> Result<Targets, LoggingError> {
     for setting in ["LOG_LEVEL", "RUST_LOG"] {
         if let Some(value) = variable(setting).filter(|value| !value.trim().is_empty()) {
             return parsed(setting, &value);
         }
     }
-    level.map_or_else(|| Ok(Targets::new().with_default(LevelFilter::INFO)), |level| parsed("level", level))
+    filter
+        .map_or_else(|| Ok(Targets::new().with_default(LevelFilter::INFO)), |filter| parsed("filter", filter))
 }
 
 /// How to write it: `LOG_FORMAT`, else what the code says, else JSON.
@@ -68,7 +69,7 @@ fn format_named(value: &str) -> Result<Format, LoggingError> {
 /// Reads `level` and `target=level`, comma between them. `Targets` has a parser of its own, which takes a misspelt
 /// level for a target that is to be logged in full, and so would silence everything else.
 fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
-    let refused = |wrong| LoggingError::Level { setting, value: value.to_owned(), wrong };
+    let refused = |wrong| LoggingError::Filter { setting, value: value.to_owned(), wrong };
     let mut targets = Targets::new().with_default(LevelFilter::INFO);
     let mut parts = value.split(',').map(str::trim).filter(|part| !part.is_empty()).peekable();
     if parts.peek().is_none() {
@@ -191,7 +192,7 @@ mod tests {
         assert!(refused("3").contains("`3` is no level"));
         assert!(refused(",").contains("nothing is named"));
         let error = targets(unset, Some("loud")).unwrap_err().to_string();
-        assert!(error.starts_with("level is `loud`"), "{error}");
+        assert!(error.starts_with("filter is `loud`"), "{error}");
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub struct OtlpGuard {
 
 impl OtlpGuard {
     /// Returns the layer that exports spans, to add to a `tracing-subscriber` registry beside other layers.
-    /// [`Logging::traces`](crate::logging::Logging::traces) does that for the process's own logging.
+    /// [`LoggingBuilder::traces`](crate::logging::LoggingBuilder::traces) does that for the process's own logging.
     ///
     /// Spans of the level `info` or more severe are exported, whatever the filters of other layers.
     ///

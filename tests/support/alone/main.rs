@@ -4,7 +4,7 @@ use std::env;
 use std::panic;
 use std::process;
 
-use monitor_runtime::logging::{self, LogGuard, Logging};
+use monitor_runtime::logging::{self, LogGuard, Logging, LoggingBuilder};
 use monitor_runtime::{metrics, track_agent};
 use tracing::field::Empty;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -20,7 +20,7 @@ fn main() {
     }
 }
 
-fn redacting() -> Logging {
+fn redacting() -> LoggingBuilder {
     Logging::builder().redact(["password"])
 }
 
