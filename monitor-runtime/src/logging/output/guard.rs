@@ -9,7 +9,7 @@ use crate::logging::record::line::Line;
 /// How long a flush waits for a sink that takes nothing.
 pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All that there are, for those who have no guard.
+/// The pipelines of the process, for flushes by those who hold no guard: the panic hook, the `log` crate, a monitor that stops.
 static PIPELINES: Mutex<Vec<Weak<Pipeline>>> = Mutex::new(Vec::new());
 
 /// Flushes all logging of the process as [`LogGuard::flush`] does, within the same five seconds.
@@ -34,16 +34,16 @@ pub(crate) fn flush_within(timeout: Duration) -> bool {
     left.all(|pipeline| pipeline.queue.flush(deadline.saturating_duration_since(Instant::now())))
 }
 
-/// When the last flushes of a process that is being stopped are over.
+/// The deadline of all flushes of a process that is being stopped.
 static LAST_FLUSH: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Has guards that are dropped wait no longer than until then, and for a moment.
+/// Sets how long guards that are dropped may wait: until `deadline`, and a moment more.
 #[cfg(feature = "http")]
 pub(crate) fn end_flushes_by(deadline: Option<Instant>) {
     *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
 }
 
-/// How often a guard that is dropped looks whether it may still wait, and how long it waits at least.
+/// The interval at which a guard that is dropped looks for a new deadline, and the least time that it waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 fn may_still_wait() -> bool {

@@ -1,4 +1,24 @@
 //! Lines on their way to the writer's thread: a buffer bounded by bytes, which the writer swaps for an empty one.
+//!
+//! ```text
+//! producers ──push──▶ [ lines ]  ──next: swapped──▶  [ batch ] ──▶ sink ──settle_but──▶ written or dropped
+//!                     │ accepted                      │ taken                            │ settled
+//!                     └──────── lines + in_flight ≤ capacity ────────┘
+//! ```
+//!
+//! `settled ≤ taken ≤ accepted` count lines since the start, each moved on at its step; a flush waits until `settled` has
+//! reached the `accepted` of its call. Every line is counted once, as written or as dropped:
+//!
+//! * a line that does not fit is refused and counts as dropped at once; `refused` is for the report alone;
+//! * a line of a batch is counted by [`Queue::settle_but`], unless the sink took it in part: a torn line is counted when it
+//!   is completed or given up;
+//! * what is left when the writer ends is counted by [`Queue::end`], and so is each line that comes later.
+//!
+//! The stages go one way. `Open`: lines come. `Closed`: the last producer is gone, and the writer ends once it has written
+//! the rest. `Ended`: there is no writer, nobody waits, every line is dropped.
+//!
+//! The writer sleeps while there is nothing to do, and is woken by the first line. It then lingers for a millisecond, so
+//! that a burst costs one wake-up and few writes; a queue that is half full, a refused line or a flush ends the linger.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,10 +52,11 @@ const LINGER: Duration = Duration::from_millis(1);
 const KEPT_BYTES: usize = 1_024 * 1_024;
 
 thread_local! {
+    /// A line comes here through `tracing`, which takes no argument that could say so.
     static NEVER_WAITS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has lines of this thread refused where others would wait: what it does must not hang on an output.
+/// Has lines of this thread refused where lines of others would wait, so that its work never depends on an output.
 #[cfg(feature = "http")]
 pub(crate) fn never_wait_on_this_thread() {
     NEVER_WAITS.set(true);
@@ -89,11 +110,13 @@ struct QueueState {
     lines: Vec<u8>,
     /// Bytes the writer has taken and not yet written; they still fill the queue.
     in_flight: usize,
-    /// Lines ever queued, how many of them the writer has taken, and how many have been written or given up.
+    /// Lines ever queued.
     accepted: u64,
+    /// Those of them that the writer has taken.
     taken: u64,
+    /// Those of them that have been written or given up.
     settled: u64,
-    /// Lines there was no room for, since the writer last asked.
+    /// Lines refused for want of room since the writer last took a batch.
     refused: u64,
     is_asleep: bool,
     /// The writer is not to wait for more lines.

@@ -1,4 +1,25 @@
 //! The thread that writes lines.
+//!
+//! ```text
+//! torn.rest │ batch: lines …            │ report on dropped lines
+//!           0        written            report                   batch.len()
+//! ```
+//!
+//! Each round writes the rest of a torn line, the lines of the batch, and the report, in this order; then it flushes. A sink
+//! that fails on the way loses the lines it took no byte of, which are counted and reported later. A line that it took in
+//! part is kept as `torn`, because half a line would spoil the next one: nothing else is written before its rest.
+//!
+//! ```text
+//!            the sink took a part                  the rest is written
+//! (none) ───────────────────────────▶ Logged ─────────────────────────▶ (none), counted as written
+//!                                      │ the guard's last try
+//!                                      ▼
+//!                                    GivenUp, counted as dropped; its rest is a line feed
+//! ```
+//!
+//! `Report` is torn in the same way; its count goes back to `unreported` if it is given up, so no dropped line goes
+//! unreported. A sink that answers `BrokenPipe` ends the thread; every other error is tried again, after a second at the
+//! latest.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;

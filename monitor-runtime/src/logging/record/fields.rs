@@ -1,5 +1,21 @@
 //! Rendered fields: `,"key":value` one behind the other, and where each of them stands.
 //!
+//! ```text
+//! bytes   ,"request_id":"7fe","len":4
+//!         │           │      │    │  │
+//!         start       key    │    key field
+//!                            field of the first, start of the second
+//!
+//! ends    { key: 12, field: 19, rank: 0 }, { key: 24, field: 27, rank: RANKS }
+//! ```
+//!
+//! `key` is the offset of the quote that closes the key, `field` the offset behind the value. A field starts where the one
+//! before it ended, so all of them are copied into a line by one `memcpy` and found without parsing. Invariants:
+//!
+//! * No two fields of a line have one key: [`Fields::add`] renames a field whose key is taken. [`Fields::bind`] does not;
+//!   `span_fields` keeps the last of one key.
+//! * Fields that a span binds are sorted by rank: ids of [`LEADING`] in its order, then all others as they were bound.
+//!
 //! Keys are compared as they are rendered, which is as good as comparing names, since escaping is injective.
 
 use crate::json;
@@ -105,7 +121,7 @@ pub(crate) struct Fields {
     ends: Vec<FieldEnds>,
 }
 
-/// Of one field, where its key ends and where it ends; it begins where the one before it ended.
+/// The end of a field's key and of the field itself, as offsets into `bytes`.
 #[derive(Clone, Copy, Debug)]
 struct FieldEnds {
     key: usize,

@@ -13,7 +13,7 @@ use super::values::{write_args, write_error, write_integer, write_sources, write
 use crate::json;
 
 thread_local! {
-    /// The fields of the line whose message is being formatted.
+    /// The fields of the line whose message is being formatted. The formatter takes no argument, and may be another crate's.
     static FIELDS: Cell<Option<Fields>> = const { Cell::new(None) };
 }
 

@@ -58,12 +58,13 @@ pub(crate) enum Muted {
 }
 
 thread_local! {
+    /// `tracing` calls with a value and nothing of ours, so the buffers can only be the thread's. Empty while they are borrowed.
     static LINE: Cell<Option<Box<Line>>> = const { Cell::new(None) };
-    /// Looked at only where `LINE` is empty.
+    /// Read only if `LINE` is empty.
     static THREAD_BUFFER: Cell<ThreadBuffer> = const { Cell::new(ThreadBuffer { has_line: false, is_muted: false, depth: 0 }) };
 }
 
-/// What a thread knows of its lines.
+/// The state of a thread's buffers. It is apart from them because it has to be readable while they are borrowed.
 #[derive(Clone, Copy, Debug)]
 struct ThreadBuffer {
     /// Its buffers are made, and lent if they are not to be found.

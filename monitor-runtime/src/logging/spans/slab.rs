@@ -1,7 +1,27 @@
 //! The open spans of the process's own subscriber, and which of them each thread is in.
 //!
-//! A span has a slot, which is used again once it has ended; its id says which slot, and which use of it. What is bound
-//! inside it stands there, its parents' part included: so no span keeps another one open, and none looks for another.
+//! A span occupies a slot. The slot is used again once the span has ended, so its id names the slot and the use of it:
+//!
+//! ```text
+//!              63          32 31           0
+//! id          | use          | slot + 1     |    never 0, which `Id` does not allow
+//! Slot::state | use          | handles      |    an id is valid while both uses are equal
+//!
+//! SLOTS   block 0    block 1     block 2
+//!         64 slots   128 slots   256 slots  …    made when first needed, never freed or moved
+//! slot    0 … 63     64 … 191    192 … 447
+//!
+//!         take_slot         open            release, the last handle
+//! free ──────────▶ taken ──────────▶ open ───────────────────────────▶ free, use + 1
+//!                  handles = 0       handles ≥ 1; retain adds one
+//! ```
+//!
+//! A slot holds all that is bound inside its span, the parents' part included. A span therefore keeps no other span open,
+//! and a line reads one slot however deep the spans lie. Invariants:
+//!
+//! * `use` changes only under the lock of the slot's span. Who holds the lock and sees an equal use reads that span.
+//! * A slot is in one place: in a thread's `free`, in [`FREE_SLOTS`], or taken by a span.
+//! * No code of a user's runs under a lock: values are rendered before a slot is locked.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -29,11 +49,12 @@ const BATCH: usize = KEPT_SLOTS / 2;
 /// A slot keeps its buffer up to this size.
 const KEPT_BYTES: usize = 1_024;
 
+/// Blocks never move, so a slot is found without a lock.
 static SLOTS: [OnceLock<Box<[Slot]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// Above, how often the slot has been used before; below, how many handles there are of the span in it.
+    /// The upper half counts earlier uses of the slot; the lower half, the handles of the span in it.
     state: AtomicU64,
     span: Mutex<OpenSpan>,
 }
@@ -47,7 +68,7 @@ struct OpenSpan {
     trace: Option<Arc<TraceContext>>,
 }
 
-/// The slots that no thread keeps.
+/// The free slots that no thread keeps for itself. Threads take and give them in batches, so this lock is rare.
 static FREE_SLOTS: Mutex<FreeSlots> = Mutex::new(FreeSlots { slots: Vec::new(), made: 0 });
 
 struct FreeSlots {
@@ -57,6 +78,7 @@ struct FreeSlots {
 }
 
 thread_local! {
+    /// `tracing` asks for the current span of a thread, and passes nothing that could hold it.
     static THREAD_SPANS: RefCell<ThreadSpans> = const { RefCell::new(ThreadSpans { entered: Vec::new(), free: Vec::new() }) };
 }
 

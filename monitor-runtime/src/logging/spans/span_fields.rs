@@ -1,4 +1,4 @@
-//! What a span binds, rendered once: the only place that decides what of it wins and where it stands.
+//! The fields of a span, rendered once: the only place that decides which value of a name wins, and in which order they are.
 
 use std::cell::RefCell;
 
@@ -9,6 +9,7 @@ const KEPT: usize = 32;
 const KEPT_BYTES: usize = 1_024;
 
 thread_local! {
+    /// A span drops its fields wherever it closes, so they come and go by the thread.
     static BUFFERS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
 }
 
