@@ -6,13 +6,10 @@ use std::time::Duration;
 use std::{env, fmt};
 
 use tracing::Subscriber;
-#[cfg(feature = "otlp")]
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
-use tracing_subscriber::layer::Layer;
-#[cfg(feature = "otlp")]
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use super::current_span;
 use super::error::LoggingError;
@@ -28,13 +25,12 @@ use super::record::line::{LOGGING_TARGET, LineFormat};
 use super::record::redaction::ValueRules;
 use super::records;
 use super::settings::{self, Format};
-#[cfg(feature = "otlp")]
-use super::subscriber::GlobalMarker;
-use super::subscriber::LogSubscriber;
+use super::subscriber::{GlobalMarker, LogSubscriber};
 use crate::call::observer;
 use crate::families::process;
-#[cfg(feature = "otlp")]
-use crate::otlp::SpanLayer;
+
+/// A layer that takes the spans of the process, as the export of traces does.
+type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 const QUEUE_BYTES: usize = 8 * 1_024 * 1_024;
 
@@ -75,7 +71,6 @@ impl Logging {
             rate_limit: None,
             redacted: Vec::new(),
             max_value_bytes: None,
-            #[cfg(feature = "otlp")]
             spans: None,
         }
     }
@@ -92,7 +87,6 @@ pub struct LoggingBuilder {
     rate_limit: Option<(u32, Duration)>,
     redacted: Vec<String>,
     max_value_bytes: Option<usize>,
-    #[cfg(feature = "otlp")]
     spans: Option<SpanLayer>,
 }
 
@@ -168,12 +162,10 @@ impl LoggingBuilder {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
-    /// Exports the spans of the process by OTLP, beside the lines that [`init`](Self::init) makes of its events, which then
-    /// carry `trace_id` and `span_id`. A [`layer`](Self::layer) is put beside
-    /// [`OtlpGuard::layer`](crate::otlp::OtlpGuard::layer) by whoever composes the subscriber.
+    /// Sets a layer that is given the spans of the process, beside the lines that [`init`](Self::init) makes of its events.
     #[cfg(feature = "otlp")]
-    pub fn traces(self, otlp: &crate::otlp::OtlpGuard) -> Self {
-        Self { spans: otlp.span_layer(), ..self }
+    pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
+        Self { spans, ..self }
     }
 
     /// Makes this the process's logging: installs the global `tracing` subscriber, and takes in the records of the
@@ -182,24 +174,17 @@ impl LoggingBuilder {
     /// # Errors
     ///
     /// [`LoggingError`] says which setting is wrong, or what is installed already; then nothing has changed.
-    pub fn init(self) -> Result<LogGuard, LoggingError> {
+    pub fn init(mut self) -> Result<LogGuard, LoggingError> {
         let mut initialised = INITIALISED.lock().unwrap_or_else(PoisonError::into_inner);
         if *initialised {
             return Err(LoggingError::AlreadyInitialised);
         }
-        #[cfg(feature = "otlp")]
-        let spans = self.spans.clone();
+        let spans = self.spans.take();
         let (filter, lines, guard) = self.start()?;
-        let most = filter.max_line_level();
-        let installed = install(
-            lines,
-            filter,
-            #[cfg(feature = "otlp")]
-            spans,
-        );
-        installed.map_err(LoggingError::SubscriberInstalled)?;
+        let max_level = filter.max_line_level();
+        install(lines, filter, spans).map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
-        if !records::install(most) {
+        if !records::install(max_level) {
             tracing::warn!(target: LOGGING_TARGET, "the `log` crate has a logger already; its records stay there");
         }
         Ok(guard)
@@ -285,13 +270,12 @@ impl LoggingBuilder {
 fn install(
     lines: Lines<Producer>,
     filter: LogFilter,
-    #[cfg(feature = "otlp")] spans: Option<SpanLayer>,
+    spans: Option<SpanLayer>,
 ) -> Result<(), SetGlobalDefaultError> {
-    #[cfg(feature = "otlp")]
     if let Some(spans) = spans {
-        let registry = tracing_subscriber::registry().with(GlobalMarker.with_filter(LevelFilter::OFF));
+        let marker = GlobalMarker.with_filter(LevelFilter::OFF);
         let lines = LogLayer::new(lines).with_filter(filter);
-        return set_global_default(registry.with(spans.filtered()).with(lines));
+        return set_global_default(tracing_subscriber::registry().with(spans).with(marker).with(lines));
     }
     observer::install_identify(current_span::identify);
     set_global_default(LogSubscriber::new(lines, filter))

@@ -1,5 +1,6 @@
 //! The current span, for code outside of the subscriber: bind in it, read from it, name its trace.
 
+use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Value, dispatcher};
 use tracing_core::callsite::Callsite;
 use tracing_core::field::FieldSet;
@@ -13,7 +14,7 @@ use super::record::line::with_line;
 use super::record::visit::{NamedSink, Visitor};
 use super::spans::slab::Slab;
 use super::spans::store::SpanStore;
-use super::subscriber::LogSubscriber;
+use super::subscriber::{GlobalMarker, LogSubscriber};
 use crate::TraceContext;
 use crate::cells::exemplars::Identity;
 
@@ -79,11 +80,7 @@ pub(super) fn identify(span: &tracing::Span) -> Option<Identity> {
 /// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
 pub(crate) fn is_global_default() -> bool {
     dispatcher::get_default(|dispatch| {
-        #[cfg(feature = "otlp")]
-        if dispatch.is::<super::subscriber::GlobalMarker>() {
-            return true;
-        }
-        is_log_subscriber(dispatch) || dispatch.is::<tracing::subscriber::NoSubscriber>()
+        is_log_subscriber(dispatch) || dispatch.is::<GlobalMarker>() || dispatch.is::<NoSubscriber>()
     })
 }
 

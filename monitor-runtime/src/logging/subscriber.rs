@@ -28,12 +28,10 @@ impl<K: LineSink> LogSubscriber<K> {
     }
 }
 
-/// A layer that takes nothing: it says that the subscriber it is part of is the process's.
-#[cfg(feature = "otlp")]
+/// A layer that takes nothing. It marks the subscriber it is part of as the process's.
 pub(super) struct GlobalMarker;
 
-#[cfg(feature = "otlp")]
-impl tracing_subscriber::Layer<tracing_subscriber::Registry> for GlobalMarker {}
+impl<S: Subscriber> tracing_subscriber::Layer<S> for GlobalMarker {}
 
 impl<K: LineSink> Subscriber for LogSubscriber<K> {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {

@@ -19,6 +19,7 @@ use super::variables::{Variables, refused};
 use super::worker::{start_metrics, start_traces};
 use crate::call::observer;
 use crate::exposition::scrape_registry::ScrapeRegistry;
+use crate::logging::LoggingBuilder;
 
 /// Maximum time that a flush, or the end of the process, waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -114,6 +115,17 @@ fn observe() {
     OBSERVE.call_once(|| observer::install(&SpanCompletion));
 }
 
+/// Traces beside the process's own log lines.
+impl LoggingBuilder {
+    /// Exports the spans of the process by OTLP, beside the lines that [`init`](Self::init) makes of its events. These lines
+    /// then carry `trace_id` and `span_id`.
+    ///
+    /// For a [`layer`](Self::layer), add [`OtlpGuard::layer`] to the same registry instead.
+    pub fn traces(self, otlp: &OtlpGuard) -> Self {
+        self.span_layer(otlp.layer.clone().map(|spans| Box::new(spans.filtered()) as _))
+    }
+}
+
 /// Ends the export when it is dropped, after sending all queued data.
 ///
 /// Hold it for as long as the process runs, usually in `main`, outside of all exported spans. Dropping it, like
@@ -148,11 +160,7 @@ impl OtlpGuard {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        self.span_layer().map(SpanLayer::filtered)
-    }
-
-    pub(crate) fn span_layer(&self) -> Option<SpanLayer> {
-        self.layer.clone()
+        self.layer.clone().map(SpanLayer::filtered)
     }
 
     /// Sends everything recorded before the call, and returns whether that finished within five seconds.

@@ -24,7 +24,7 @@ use crate::logging;
 
 /// Gives every span its ids, and what is recorded of it to the queue when it closes.
 #[derive(Clone, Debug)]
-pub(crate) struct SpanLayer {
+pub(super) struct SpanLayer {
     sampling: Sampling,
     queue: Arc<SpanQueue>,
 }
@@ -35,7 +35,7 @@ impl SpanLayer {
     }
 
     /// The layer with its filter: spans from `info` on, whatever else the subscriber records.
-    pub(crate) fn filtered<S>(self) -> impl Layer<S> + Send + Sync + 'static
+    pub(super) fn filtered<S>(self) -> impl Layer<S> + Send + Sync + 'static
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {

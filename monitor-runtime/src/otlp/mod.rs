@@ -70,7 +70,5 @@ mod traces;
 mod variables;
 mod worker;
 
-pub(crate) use layer::SpanLayer;
-
 pub use builder::{Otlp, OtlpGuard};
 pub use error::OtlpError;
