@@ -40,11 +40,11 @@ const LEAST_VALUE_BYTES: usize = 64;
 /// Whether this process's logging has been initialised.
 static INITIALISED: Mutex<bool> = Mutex::new(false);
 
-/// The logging of a process: where its settings begin.
+/// Entry to the logging of a process: [`Logging::builder`].
 ///
-/// It is never a value: [`LogGuard`] is the hold on logging that runs.
+/// There is no value of this type: a [`LogGuard`] holds logging that runs.
 ///
-/// `LOG_LEVEL` (or `RUST_LOG`) and `LOG_FORMAT` win over what the code says, so that an operator has the last word.
+/// `LOG_LEVEL` (or `RUST_LOG`) and `LOG_FORMAT` override the code, so that the operator decides.
 ///
 /// ```no_run
 /// use monitor_runtime::logging::{Format, Logging};
@@ -59,8 +59,8 @@ static INITIALISED: Mutex<bool> = Mutex::new(false);
 pub enum Logging {}
 
 impl Logging {
-    /// Starts from the defaults: level `info`, JSON, to standard output, with 8 MiB of lines waiting at most, dropped
-    /// past that; nothing limited, nothing redacted, nothing cut.
+    /// Returns the defaults: level `info`, JSON, standard output, at most 8 MiB of lines that wait, and lines that do not fit
+    /// dropped. No rate limit, no redaction and no cap on values is set.
     pub fn builder() -> LoggingBuilder {
         LoggingBuilder {
             filter: None,
@@ -91,46 +91,47 @@ pub struct LoggingBuilder {
 }
 
 impl LoggingBuilder {
-    /// Sets what is logged when neither `LOG_LEVEL` nor `RUST_LOG` says so: a level, or levels by target as in
-    /// `info,sqlx=warn`. A target stands for all that begin with it; what no target fits is logged from the level
-    /// that stands alone, `info` if none does. Spans are context: those of level `info` or more severe are open
-    /// whatever the level of the lines, unless that is `off` for all.
+    /// Sets the filter of lines, unless `LOG_LEVEL` or `RUST_LOG` does: a level, or levels by target as in `info,sqlx=warn`.
+    ///
+    /// A target covers all targets that begin with it. A target that none covers is logged from the level without a target,
+    /// `info` by default. Spans are context: those of level `info` or more severe are open whatever the filter, unless it is
+    /// `off` for all targets.
     pub fn filter(self, filter: impl Into<String>) -> Self {
         Self { filter: Some(filter.into()), ..self }
     }
 
-    /// Sets what lines look like when `LOG_FORMAT` does not say so.
+    /// Sets the format of lines, unless `LOG_FORMAT` does.
     pub fn format(self, format: Format) -> Self {
         Self { format: Some(format), ..self }
     }
 
-    /// Sets where lines are written, standard output by default.
+    /// Sets the output, standard output by default.
     ///
-    /// The writer is used by one thread of its own, is given whole lines, many at a time when they come fast, and is
-    /// flushed after each time. If it fails, the lines of which it took nothing count as dropped, and the next ones are tried
-    /// again, behind the rest of a line that it took in part; once it fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) it is given up. What it logs itself while
-    /// it writes is left out.
+    /// One thread of its own uses the writer. It passes whole lines, many at a time when they come fast, and flushes after
+    /// each batch. If the writer fails, the lines of which it took no byte count as dropped. Later lines are tried again,
+    /// after the rest of a line that it took in part. A writer that fails with
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) is given up. Events that the writer logs while it writes are ignored.
     pub fn writer(self, writer: impl Write + Send + 'static) -> Self {
         Self { writer: Some(Box::new(writer)), ..self }
     }
 
-    /// Sets how many bytes of lines may wait to be written, 8 MiB by default. What becomes of a line that does not fit
-    /// says [`when_full`](Self::when_full).
+    /// Sets the maximum number of bytes of lines that wait to be written, 8 MiB by default.
+    /// [`when_full`](Self::when_full) decides what happens to a line that does not fit.
     pub fn queue_bytes(self, bytes: usize) -> Self {
         Self { queue_bytes: bytes, ..self }
     }
 
-    /// Sets whether a line that finds no room is dropped, as it is by default, or waited for.
+    /// Sets whether a line that does not fit is dropped, which is the default, or makes its thread wait.
     pub fn when_full(self, when_full: WhenFull) -> Self {
         Self { when_full, ..self }
     }
 
-    /// Sets how many lines one callsite may log within a time; by default there is no limit.
+    /// Sets the maximum number of lines of one callsite in a period; by default there is no limit.
     ///
-    /// The time begins with a line. What the callsite logs past `lines` before it is over is left out, counted in
-    /// `log_events_suppressed_total`, and not in `log_events_total`; a warning `log lines suppressed` then says how many
-    /// were, and where they would have come from. Every `tracing` event in the source is a callsite, whatever the values
-    /// it is given; so is every place that logs by the `log` crate. At most 4,096 are watched at a time.
+    /// A period begins with a line. Further lines of the callsite in the period are suppressed: they are counted in
+    /// `log_events_suppressed_total`, and not in `log_events_total`. A warning `log lines suppressed` at the end of the
+    /// period has their number and their callsite. Every `tracing` event in the source is a callsite, whatever its values;
+    /// so is every place that logs by the `log` crate. At most 4,096 callsites are watched at a time; others have no limit.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -145,35 +146,35 @@ impl LoggingBuilder {
         Self { rate_limit: Some((lines, per)), ..self }
     }
 
-    /// Adds names of fields whose values are written as `[redacted]`, whatever binds or logs them: events, spans, the
+    /// Adds names of fields whose values are written as `[redacted]`, wherever they come from: events, spans, the
     /// attributes' `fields(…)`, [`context::bind`](crate::context::bind).
     ///
-    /// Upper and lower case do not matter in ASCII. A name also stands for those that end in it behind a dot: `password`
-    /// for `user.password`. An error's sources go with it, and `message` is the message. Only names are looked at: a
-    /// secret inside of a message, or of a value under another name, is written.
+    /// ASCII case does not matter. A name also covers names that end in it after a dot: `password` covers `user.password`.
+    /// The sources of an error are redacted with it, and `message` is the message. Only names are compared: a secret inside
+    /// a message, or in a value under another name, is written.
     pub fn redact(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let redacted = self.redacted.into_iter().chain(names.into_iter().map(Into::into)).collect();
         Self { redacted, ..self }
     }
 
-    /// Sets how many bytes of a text a line shows, at least 64; by default there is no cap. A longer text, the message
-    /// included, is cut between two characters, and `…[truncated 1048576 bytes]` says what is left out.
+    /// Sets the maximum number of bytes of a text in a line, at least 64; by default there is no cap. A longer text, the message
+    /// included, is cut between two characters, and ends with the number of missing bytes: `…[truncated 1048576 bytes]`.
     pub fn max_value_bytes(self, bytes: usize) -> Self {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
-    /// Sets a layer that is given the spans of the process, beside the lines that [`init`](Self::init) makes of its events.
+    /// Sets a layer that [`init`](Self::init) installs beside the lines, for the spans of the process.
     #[cfg(feature = "otlp")]
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }
     }
 
-    /// Makes this the process's logging: installs the global `tracing` subscriber, and takes in the records of the
-    /// `log` crate with their key-values. Records that `tracing` itself makes of its events and spans are left out.
+    /// Installs the global `tracing` subscriber and the logger of the `log` crate, whose records become lines with their
+    /// key-values. Records that `tracing` itself makes of its events and spans are ignored.
     ///
     /// # Errors
     ///
-    /// [`LoggingError`] says which setting is wrong, or what is installed already; then nothing has changed.
+    /// A setting is wrong, or a subscriber is installed already. Then nothing has changed.
     pub fn init(mut self) -> Result<LogGuard, LoggingError> {
         let mut initialised = INITIALISED.lock().unwrap_or_else(PoisonError::into_inner);
         if *initialised {
@@ -190,8 +191,8 @@ impl LoggingBuilder {
         Ok(guard)
     }
 
-    /// Makes a layer to put beside others onto a `tracing-subscriber` registry. What is logged is filtered for this
-    /// layer alone; the records of the `log` crate are left to the subscriber it becomes part of.
+    /// Returns a layer for a `tracing-subscriber` registry, to add beside other layers. The filter applies to this layer alone.
+    /// The records of the `log` crate are up to the subscriber that the layer becomes part of.
     ///
     /// ```no_run
     /// use tracing_subscriber::layer::SubscriberExt as _;
@@ -206,7 +207,7 @@ impl LoggingBuilder {
     ///
     /// # Errors
     ///
-    /// [`LoggingError`] says which setting is wrong.
+    /// A setting is wrong. Then nothing has changed.
     pub fn layer<S>(self) -> Result<(impl Layer<S> + Send + Sync + 'static, LogGuard), LoggingError>
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
@@ -266,7 +267,7 @@ impl LoggingBuilder {
     }
 }
 
-/// Makes lines the process's, beside its spans where those are exported.
+/// Installs the global subscriber: ours alone, or a registry with a layer for spans as well.
 fn install(
     lines: Lines<Producer>,
     filter: LogFilter,

@@ -7,7 +7,7 @@ use tracing::subscriber::SetGlobalDefaultError;
 
 use crate::error_chain::debug_as_text;
 
-/// Why logging could not be initialised. Nothing has been changed then: nothing is installed, no thread is left.
+/// Why logging could not be initialised. Nothing has changed: nothing is installed, and no thread is left.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoggingError {

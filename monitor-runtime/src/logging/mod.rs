@@ -60,10 +60,10 @@ pub use output::queue::WhenFull;
 pub use panics::install_panic_hook;
 pub use settings::Format;
 
-/// Starts logging with the defaults, as far as `LOG_LEVEL` and `LOG_FORMAT` do not say otherwise: JSON to standard
-/// output, from `info` on. Records of the `log` crate are taken in.
+/// Starts logging with the defaults, unless `LOG_LEVEL` or `LOG_FORMAT` is set: JSON to standard output, from `info` on.
+/// Records of the `log` crate become lines as well.
 ///
-/// Keep the guard: dropping it writes out what still waits.
+/// Keep the guard: dropping it writes all lines that wait.
 ///
 /// ```no_run
 /// fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
@@ -75,7 +75,7 @@ pub use settings::Format;
 ///
 /// # Errors
 ///
-/// [`LoggingError`] says which variable is wrong, or what is installed already; then nothing has changed.
+/// A variable is wrong, or a subscriber is installed already. Then nothing has changed.
 pub fn init() -> Result<LogGuard, LoggingError> {
     Logging::builder().init()
 }

@@ -12,18 +12,17 @@ use crate::families::process;
 /// The logger of lines about panics.
 const TARGET: &str = "monitor_runtime::panic";
 
-/// Has every panic of the process logged and counted, from now on.
+/// Logs and counts every panic of the process from now on.
 ///
-/// The line is an `error` named `panicked`, with the panic's message under `error`, where it happened under
-/// `location` (`src/planner.rs:17:9`) and the thread's name under `thread`, and with what is bound where it happened:
-/// `request_id`, `agent_id` and the like. Each panic moves `panics_total`, which is there from this call on.
+/// The line is an `error` named `panicked`. It has the panic's message as `error`, its place in the source as `location`
+/// (`src/planner.rs:17:9`), the thread's name as `thread`, and all fields bound there, such as `request_id` and `agent_id`.
+/// Each panic increments `panics_total`, which is exposed from this call on.
 ///
-/// The hook that was there before is called afterwards; by default that is the one that prints to standard error. A
-/// panic is logged when it begins, also where something catches it later, as tokio does in its tasks.
+/// The previous hook is called afterwards; by default it prints to standard error. A panic is logged when it begins, even
+/// if it is caught later, as tokio does in its tasks.
 ///
-/// The line, and all lines before it, are written out before the hook goes on, because the process may end right after it: in the
-/// hook that was there before, in one put on later that calls this one, or because panics abort it. Where the output is stalled
-/// the thread waits for up to five seconds, whatever [`WhenFull`](super::WhenFull) says.
+/// The line and all lines before it are written before the hook returns, because the process may end right after it. If the
+/// output is stalled, the thread waits for at most five seconds, whatever [`WhenFull`](super::WhenFull) is set.
 ///
 /// A second call does nothing.
 ///

@@ -7,7 +7,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::error::LoggingError;
 
-/// What a log line looks like.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// One flat JSON object a line; the default.

@@ -51,12 +51,12 @@ fn may_still_wait() -> bool {
     deadline.is_none_or(|deadline| Instant::now() < deadline)
 }
 
-/// Keeps log lines from being lost at the end of a process: dropping it writes out what waits.
+/// Writes all lines that wait when it is dropped, so that none is lost at the end of the process.
 ///
-/// Hold it for as long as the process logs, in `main` as a rule. Lines emitted after it was dropped are still
-/// written if the process lives long enough; nothing waits for them any more, and they wait for nothing.
+/// Hold it for as long as the process logs, usually in `main`. Lines emitted after the drop are still written if the
+/// process lives long enough, but nothing waits for them, and their threads do not wait for room.
 ///
-/// Dropping it, like [`flush`](Self::flush), blocks the thread for up to five seconds when the sink is stalled.
+/// Dropping it, like [`flush`](Self::flush), blocks the thread for at most five seconds if the output is stalled.
 #[derive(Debug)]
 #[must_use = "dropped at once, it flushes at once, and nothing waits for the last lines of the process"]
 pub struct LogGuard {
@@ -73,9 +73,10 @@ impl LogGuard {
         Self { pipeline, timeout: FLUSH_TIMEOUT }
     }
 
-    /// Waits until everything emitted before the call has been written and flushed, or five seconds have passed, and
-    /// says whether it was done in time. Lines that the sink refused are done as well; they count as dropped. A line that the
-    /// sink took in part is tried once more.
+    /// Waits until every line emitted before the call is written and flushed. Returns `false` after five seconds.
+    ///
+    /// A line that the output refused is finished as well, and counts as dropped. A line that it took in part is tried once
+    /// more.
     pub fn flush(&self) -> bool {
         self.pipeline.queue.flush(self.timeout)
     }

@@ -28,19 +28,19 @@ use prometheus::IntCounter;
 
 use crate::families::process;
 
-/// What becomes of a line that finds no room in the queue.
+/// What happens to a line that does not fit into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It is dropped, counted in `log_events_dropped_total`, and a line of its own says how many were as soon as there
-    /// is room; the default. Whoever logs never waits.
+    /// The line is dropped and counted in `log_events_dropped_total`; the default. A line `log lines dropped` reports their
+    /// number as soon as there is room. No thread waits.
     #[default]
     Drop,
-    /// Whoever logs waits until there is room, as long as that takes, on the thread it logs from: an asynchronous task
-    /// keeps its worker waiting with it. No line is lost but to an output that fails.
+    /// The thread waits until there is room, however long that takes. An asynchronous task blocks its worker meanwhile. Lines
+    /// are lost only if the output fails.
     ///
-    /// A monitor's own threads, which end the process and answer at the admin port, never wait, and lose their lines instead.
-    /// Nobody waits for an output that is given up, nor once the [`LogGuard`](crate::logging::LogGuard) has been dropped; lines
-    /// that find no room are dropped from then on. A line larger than the queue goes in once the queue is empty. An
+    /// The threads of a monitor, which end the process and serve the admin port, never wait; their lines are dropped instead.
+    /// No thread waits for an output that is given up, or once the [`LogGuard`](crate::logging::LogGuard) is dropped: lines
+    /// that do not fit are dropped from then on. A line larger than the queue is taken once the queue is empty. An
     /// output of your own must not wait for another thread that logs.
     Block,
 }
