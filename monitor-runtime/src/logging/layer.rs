@@ -80,19 +80,26 @@ mod tests {
     use std::error::Error;
     use std::fmt::{self, Display};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::str::from_utf8;
     use std::sync::{Arc, Mutex};
 
     use tracing::field::{Empty, display};
     use tracing::level_filters::LevelFilter;
-    use tracing::{info, info_span, subscriber};
+    use tracing::{Dispatch, Span, dispatcher, info, info_span, subscriber};
+    use tracing_subscriber::Registry;
     use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::super::filter::LogFilter;
+    use super::super::record::fields::{Fields, Key};
     use super::super::record::line::LineFormat;
     use super::super::records;
+    use super::super::spans::slab::Slab;
+    use super::super::spans::store::SpanStore;
     use super::super::subscriber::LogSubscriber;
     use super::*;
+    #[cfg(feature = "http")]
+    use crate::TraceContext;
 
     #[derive(Clone, Debug, Default)]
     struct Memory(Arc<Mutex<String>>);
@@ -318,5 +325,48 @@ mod tests {
         });
         assert!(one.0.lock().unwrap().ends_with("\"event\":\"m\",\"a\":1,\"b\":\"x\"}\n"));
         assert!(other.0.lock().unwrap().ends_with(": m a=1 b=x\n"));
+    }
+    /// Runs `check` under a subscriber with each of the two stores of spans.
+    fn with_each_store(check: impl Fn(&dyn SpanStore)) {
+        let lines = || Lines::new(Memory::default(), LineFormat::Json, None);
+        let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
+        subscriber::with_default(LogSubscriber::new(lines(), everything), || check(&Slab));
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(LogLayer::new(lines())));
+        let registry: &Registry = dispatch.downcast_ref().unwrap();
+        dispatcher::with_default(&dispatch, || check(registry));
+    }
+
+    fn bound(spans: &dyn SpanStore, span: &Span) -> String {
+        let mut text = String::new();
+        spans.read(&span.id().unwrap(), &mut |fields| text.push_str(from_utf8(fields.bytes()).unwrap()));
+        text
+    }
+
+    #[test]
+    fn both_stores_bind_in_the_current_span_alone() {
+        with_each_store(|spans| {
+            let mut own = Fields::default();
+            own.bind(Key::new("b"), |out| out.push(b'2'));
+            assert!(!spans.extend_current(&own), "no span is open");
+            let outer = info_span!("outer", a = 1).entered();
+            let inner = info_span!("inner").entered();
+            assert!(spans.extend_current(&own));
+            assert_eq!(bound(spans, &inner), r#","a":1,"b":2"#);
+            assert_eq!(bound(spans, &outer), r#","a":1"#);
+        });
+    }
+
+    #[test]
+    #[cfg(feature = "http")]
+    fn both_stores_give_the_trace_of_a_span_to_those_inside_it() {
+        let trace = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+        with_each_store(|spans| {
+            let outer = info_span!("outer").entered();
+            spans.keep_trace(&outer.id().unwrap(), &trace);
+            let inner = info_span!("inner").entered();
+            assert_eq!(spans.current_trace().unwrap().to_string(), trace.to_string());
+            drop((inner, outer));
+            assert!(spans.current_trace().is_none(), "no span is open");
+        });
     }
 }
