@@ -19,7 +19,7 @@ pub enum LoggingError {
     Filter {
         /// `LOG_LEVEL`, `RUST_LOG` or `filter`.
         setting: &'static str,
-        /// What it was set to.
+        /// The value it was set to.
         value: String,
         /// The part of it that cannot be read, and why.
         wrong: String,
@@ -27,7 +27,7 @@ pub enum LoggingError {
     /// `LOG_FORMAT` names no format.
     #[error("LOG_FORMAT is `{value}`; expected `json` or `pretty`")]
     Format {
-        /// What it was set to.
+        /// The value it was set to.
         value: String,
     },
     /// [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) was given 0, which would drop every line.
@@ -49,13 +49,13 @@ pub enum LoggingError {
         "redact has the name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
     )]
     Redact {
-        /// What it was given.
+        /// The value it was given.
         name: String,
     },
     /// [`LoggingBuilder::max_value_bytes`](super::LoggingBuilder::max_value_bytes) was given less than an id takes.
     #[error("max_value_bytes is {bytes}; expected at least {least}, so that ids stay whole")]
     MaxValueBytes {
-        /// What it was given.
+        /// The value it was given.
         bytes: usize,
         /// The least it takes.
         least: usize,

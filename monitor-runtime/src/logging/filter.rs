@@ -1,5 +1,4 @@
-//! What is recorded: lines as the level says, and the spans around them, which are what those lines say of where they
-//! were written.
+//! The filter of events and spans: lines by their level, and the spans around them, whose fields are on those lines.
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -10,7 +9,7 @@ use tracing_subscriber::layer::{Context, Filter};
 /// The most verbose level whose spans are context, however quiet the lines are: the level of requests and of calls.
 const CONTEXT: Level = Level::INFO;
 
-/// The one decision on what the layer sees, whether it filters for the whole subscriber or for itself.
+/// Decides for the whole subscriber, or for the layer alone.
 ///
 /// It depends on nothing but the callsite, so `tracing` asks once for each and keeps the answer.
 #[derive(Debug)]
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_recorded_from_info_on_and_events_as_the_level_says() {
+    fn spans_are_recorded_from_info_on_and_events_by_their_level() {
         let filter = filter(LevelFilter::ERROR, ("app", LevelFilter::DEBUG));
         let is_enabled = |kind, target, level| is_enabled(&filter, kind, target, level);
         assert!(is_enabled(Kind::SPAN, "other", Level::INFO));

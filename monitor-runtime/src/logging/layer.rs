@@ -1,4 +1,4 @@
-//! The `tracing` layer: renders what spans bind, and the lines of events.
+//! The `tracing` layer: renders the fields of spans, and the lines of events.
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -16,7 +16,7 @@ use super::spans::span_fields::SpanFields;
 use super::{copies, current_span};
 use crate::call::observer;
 
-/// The layer behind every log line of ours that is written beside other layers.
+/// Writes log lines beside other layers on one registry.
 #[derive(Debug)]
 pub(crate) struct LogLayer<K>(Lines<K>);
 

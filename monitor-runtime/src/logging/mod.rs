@@ -14,11 +14,11 @@
 //! * `NaN`, infinities, and integers past 64 bits are strings.
 //! * The level governs lines. A span is context: every span of level `info` or more severe is open whatever the level of
 //!   the lines, unless that is `off` for all, so that a rare `error` still says where it happened. Spans more verbose
-//!   than `info` are open where lines of their level and target are written; what others would bind is on no line.
+//!   than `info` are open where lines of their level and target are written; fields of other spans are on no line.
 //!
 //! Lines are written by a thread of their own, from a queue bounded by bytes. Every line is counted, in
-//! `log_events_total`, and each ends up in either `log_events_written_total` or `log_events_dropped_total` as well. What
-//! a rate limit leaves out is no line; it is counted in `log_events_suppressed_total`.
+//! `log_events_total`, and each ends up in either `log_events_written_total` or `log_events_dropped_total` as well. A
+//! suppressed line counts in `log_events_suppressed_total` instead.
 //!
 //! | variable | values |
 //! | --- | --- |

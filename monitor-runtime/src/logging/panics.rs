@@ -50,9 +50,9 @@ pub fn install_panic_hook() {
     });
 }
 
-/// Runs `log` with room for its lines in the queue, and has them written before it returns, unless the output is stalled.
+/// Flushes, so that the queue has room, runs `log`, and flushes its lines. Returns earlier if the output is stalled.
 fn write_out(log: impl FnOnce()) {
-    // The writer's own thread is the one that all others wait for, and what it logs is left out.
+    // All others wait for the writer's thread, so it must not wait; its lines are ignored anyway.
     if line::is_muted() {
         return;
     }

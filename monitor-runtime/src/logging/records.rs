@@ -1,8 +1,7 @@
 //! The records of the `log` crate, with their key-values, on their way into lines.
 //!
 //! A record becomes an event of `tracing`, as `tracing-log` makes one, so that the subscriber at hand gets it, whosever that is.
-//! The fields of such an event are fixed and have no room for key-values. These come with the message: whoever formats it
-//! inside of [`with_key_values`](key_values::with_key_values) gets them too, as late as the message itself.
+//! Its key-values come with the message, see [`key_values`].
 
 use std::fmt::{self, Display};
 
@@ -16,7 +15,7 @@ use super::output::guard;
 use super::record::key_values;
 use super::record::line::is_muted;
 
-/// Makes this the process's logger, for records down to `most`; says whether it could.
+/// Installs the process's logger, for records down to `most`. Returns `false` if there is one already.
 pub(super) fn install(most: LevelFilter) -> bool {
     let is_installed = log::set_logger(&Records).is_ok();
     if is_installed {

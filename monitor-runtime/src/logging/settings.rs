@@ -1,4 +1,4 @@
-//! What the environment and the code say about logging, read strictly.
+//! The settings of logging from environment and code, read strictly.
 
 use std::env;
 
@@ -32,8 +32,7 @@ pub(super) fn from_process(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// What to log: `LOG_LEVEL`, else `RUST_LOG`, else what the code says, else `info`. A variable that is set to nothing
-/// counts as unset.
+/// The filter: `LOG_LEVEL`, else `RUST_LOG`, else that of the code, else `info`. An empty variable counts as unset.
 pub(super) fn targets(
     variable: impl Fn(&str) -> Option<String>,
     filter: Option<&str>,
@@ -47,7 +46,7 @@ pub(super) fn targets(
         .map_or_else(|| Ok(Targets::new().with_default(LevelFilter::INFO)), |filter| parsed("filter", filter))
 }
 
-/// How to write it: `LOG_FORMAT`, else what the code says, else JSON.
+/// The format: `LOG_FORMAT`, else that of the code, else JSON.
 pub(super) fn format(
     variable: impl Fn(&str) -> Option<String>,
     format: Option<Format>,
@@ -94,8 +93,7 @@ fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
     Ok(targets)
 }
 
-/// The first character of a target that means something in filters of other kinds, which would do nothing here; and what to do
-/// instead. Names of modules have letters, digits, `_` and `:`; names that are made up for targets have more at times.
+/// The first character of a target that has a meaning in filters of other kinds and none here, with advice. Names of modules have letters, digits, `_` and `:`; names that are made up for targets have more at times.
 fn misread(target: &str) -> Option<(char, &'static str)> {
     let found = target.chars().find(|&c| {
         c.is_whitespace() || c.is_control() || c.is_ascii_punctuation() && !"_-.:@#+~".contains(c)
@@ -171,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_level_is_refused_with_the_variable_the_value_and_what_is_expected() {
+    fn a_bad_level_is_refused_with_setting_value_and_expectation() {
         assert_eq!(
             refused("verbose"),
             "LOG_LEVEL is `verbose`, where `verbose` is no level; expected a level (`off`, `error`, `warn`, `info`, \
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_filters_mean_by_a_target_is_refused_and_no_name_of_a_target_is() {
+    fn characters_of_other_filters_are_refused_in_targets() {
         for target in [
             "info;sqlx",
             "sqlx::*",

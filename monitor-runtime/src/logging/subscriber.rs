@@ -1,7 +1,7 @@
 //! The subscriber of a process that logs by [`init`](super::init): our lines and nothing else.
 //!
 //! It does what `tracing-subscriber`'s registry does with a [`LogLayer`](super::layer::LogLayer) on it, at a fraction of the
-//! cost, since there is one layer, known ahead, and all that it wants of a span is what is bound inside.
+//! cost: there is one layer, known ahead, and it needs of a span only the fields bound inside.
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -15,7 +15,7 @@ use super::output::sink::{LineSink, Lines};
 use super::record::line::with_line;
 use super::spans::slab;
 
-/// Writes lines, and decides what is recorded.
+/// Writes lines, filters events and spans, and keeps the open spans.
 #[derive(Debug)]
 pub(super) struct LogSubscriber<K> {
     lines: Lines<K>,

@@ -1,4 +1,4 @@
-//! One output between those who log and its writer's thread: the queue, the rate limit, and what both have to say.
+//! One output, between producers and its writer's thread: the rate limit, the queue, and the lines that report on both.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use crate::logging::record::level::rank;
 use crate::logging::record::line::{Line, LineFormat};
 use crate::logging::record::values::write_integer;
 
-/// What producers, the writer and the guard share.
+/// The part of an output that producers, the writer and the guard share.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) queue: Queue,
@@ -51,7 +51,7 @@ impl Pipeline {
         }
     }
 
-    /// The line that says how many were dropped, which the writer adds to what it writes.
+    /// Renders the line that reports dropped lines, which the writer adds to its batch.
     pub(crate) fn report<'l>(&self, line: &'l mut Line, dropped: u64) -> [&'l [u8]; 2] {
         line.render_own(self.format, Level::WARN, "log lines dropped", |fields| {
             fields.add(Key::new("dropped"), |out| write_integer(out, dropped));

@@ -87,7 +87,7 @@ pub(crate) struct Queue {
     tally: Tally,
 }
 
-/// What has become of lines.
+/// Counts finished lines.
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// `log_events_written_total`.
@@ -121,7 +121,7 @@ struct QueueState {
     is_asleep: bool,
     /// The writer is not to wait for more lines.
     is_urgent: bool,
-    /// Whoever has a line that does not fit waits for room.
+    /// A thread whose line does not fit waits for room.
     is_blocking: bool,
     torn: TornState,
     /// When the writer is to be woken though there are no lines.
@@ -129,7 +129,7 @@ struct QueueState {
     stage: Stage,
 }
 
-/// What is known of a line that the sink has taken in part.
+/// The state of a line that the sink has taken in part.
 #[derive(Debug, Default)]
 struct TornState {
     /// There is one, which counts as neither written nor dropped yet.
@@ -240,7 +240,7 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Says that no more lines will come; the writer ends when it has written those there are.
+    /// Closes the queue: no more lines come, and the writer ends when it has written the rest.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         if state.stage == Stage::Open {
@@ -256,7 +256,7 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Waits until every line queued so far has been written or given up, and says whether that came to be in time. A
+    /// Waits until every line queued so far is written or given up. Returns `false` if that takes longer than `timeout`. A
     /// torn line is tried once more.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
@@ -304,8 +304,8 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Waits for lines or the reminder, swaps the lines into `batch`, and says how many were refused meanwhile; `None`
-    /// at the end.
+    /// Waits for lines or the reminder, swaps the lines into `batch`, and returns the number of lines refused meanwhile;
+    /// `None` at the end.
     pub(crate) fn next(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
         batch.shrink_to(KEPT_BYTES);
@@ -346,7 +346,7 @@ impl Queue {
         state
     }
 
-    /// Says that the batch last taken has been written, but for the `lost` last lines of it and those before that are `torn`.
+    /// Settles the batch last taken: all of it is written, except its last `lost` lines and the `torn` ones before them.
     pub(crate) fn settle_but(&self, lost: u64, torn: u64) {
         self.tally.dropped.inc_by(lost);
         let mut state = self.lock();
@@ -367,7 +367,7 @@ impl Queue {
         self.tally.dropped.inc();
     }
 
-    /// Says that nothing will be written any more: what waits is dropped, and so is whatever comes.
+    /// Ends the queue without a writer: lines that wait are dropped, and so are all later ones.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         self.tally.dropped.inc_by(state.accepted - state.settled);
@@ -380,7 +380,7 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// No code of a user's runs under the lock, so that it cannot be left half-way.
+    /// No code of a user's runs under the lock, so a panic cannot leave the state half changed.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_and_counted_until_the_batch_is_settled() {
+    fn a_batch_fills_the_queue_until_it_is_settled() {
         let (queue, mut batch) = (queue(8), Vec::new());
         queue.push([b"1234", b"\n"]);
         queue.push([b"123", b"\n"]);
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_larger_than_the_queue_is_refused_and_still_wakes_the_writer() {
+    fn a_refused_line_larger_than_the_queue_wakes_the_writer() {
         let (queue, mut batch) = (queue(4), Vec::new());
         queue.push([b"12345", b"\n"]);
         assert_eq!(queue.next(&mut batch), Some(1));
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_queue_counts_what_waits_and_what_comes_as_dropped() {
+    fn an_ended_queue_drops_waiting_and_later_lines() {
         let (queue, mut batch) = (queue(64), Vec::new());
         queue.push([b"a", b"\n"]);
         assert_eq!(queue.next(&mut batch), Some(0));
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_batch_counts_what_was_written_and_what_was_lost_of_it() {
+    fn a_settled_batch_counts_written_and_lost_lines() {
         let (queue, mut batch) = (queue(64), Vec::new());
         (0..3).for_each(|_| queue.push([b"a", b"\n"]));
         assert_eq!(queue.next(&mut batch), Some(0));
@@ -488,13 +488,13 @@ mod tests {
         });
     }
 
-    /// Gives the other thread the chance to do what it must not, or to begin to wait.
+    /// Gives the other thread time to do wrong, or to begin to wait.
     fn a_moment() {
         std::thread::sleep(Duration::from_millis(20));
     }
 
     #[test]
-    fn a_queue_that_blocks_lets_a_line_in_when_there_is_room() {
+    fn a_blocking_queue_takes_a_line_when_there_is_room() {
         let queue = Queue::new(8, WhenFull::Block, tally());
         queue.push([b"1234567", b"\n"]);
         let mut batch = Vec::new();
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_blocks_takes_a_line_larger_than_itself_once_it_is_empty() {
+    fn a_blocking_queue_takes_a_larger_line_once_it_is_empty() {
         let queue = Queue::new(4, WhenFull::Block, tally());
         queue.push([b"1", b"\n"]);
         let mut batch = Vec::new();
@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_for_room_is_let_go_when_the_writer_ends_or_the_guard_is_gone() {
+    fn waiting_threads_go_on_when_the_writer_ends_or_the_guard_is_dropped() {
         for let_go in [Queue::end, Queue::stop_blocking] {
             let queue = Queue::new(4, WhenFull::Block, tally());
             queue.push([b"123", b"\n"]);
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_wait_is_refused_by_a_queue_that_blocks_as_well() {
+    fn an_offered_line_is_refused_by_a_full_blocking_queue() {
         let queue = Queue::new(4, WhenFull::Block, tally());
         queue.push([b"123", b"\n"]);
         queue.offer([b"own", b"\n"]);

@@ -1,4 +1,4 @@
-//! At most so many lines of one callsite in a period, and one line that says how many were left out.
+//! The rate limit of each callsite, and the count of the lines it suppressed.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
@@ -12,7 +12,7 @@ use tracing_log::NormalizeEvent as _;
 
 use crate::logging::record::source;
 
-/// The callsites that are watched at a time. What comes past that, as the `log` crate's records may that another
+/// The callsites that are watched at a time. Further ones, as the `log` crate's records may have that another
 /// language made up, is let through.
 const MAX_CALLSITES: usize = 4_096;
 
@@ -49,7 +49,7 @@ pub(crate) struct Callsite {
     pub(crate) at: Option<String>,
 }
 
-/// What becomes of an event.
+/// The fate of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Pass,
@@ -82,7 +82,7 @@ impl RateLimit {
             }
         }
         let window = windows.entry(key).or_insert_with(|| Window::new(now));
-        // Whether or not what was left out has been said: an output that stalls says nothing.
+        // Even if its suppressed lines are not reported yet: a stalled output reports nothing.
         if self.is_over(window, now) {
             (window.began, window.passed) = (now, 0);
         }
@@ -130,7 +130,7 @@ impl Window {
         Self { began: now, passed: 0, suppressed: 0, unreported: None }
     }
 
-    /// What there is to say by `now`, and since when.
+    /// Takes the report of a period that is over by `now`, with the end of that period.
     fn take_due(&mut self, now: Option<Instant>) -> Option<(Callsite, u64, Instant)> {
         let (callsite, end) = self.unreported.take_if(|(_, end)| now.is_none_or(|now| now >= *end))?;
         Some((callsite, std::mem::take(&mut self.suppressed), end))
@@ -147,7 +147,7 @@ impl Callsite {
     }
 }
 
-/// All records of the `log` crate share the callsite of their level; what tells them apart is where they were written.
+/// All records of the `log` crate share the callsite of their level, so their place in the source is the key.
 fn key_of_record(log: &Metadata<'_>) -> u64 {
     FixedState::default().hash_one((log.target(), log.file(), log.line(), log.level()))
 }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_pass_in_a_period_and_the_rest_is_counted_and_said_at_its_end() {
+    fn lines_past_the_limit_are_counted_and_reported_after_the_period() {
         let (limit, start) = (limit(2, SECOND), Instant::now());
         let decide = |at| limit.decide_at(1, &metadata(), start + at);
         assert_eq!([decide(SECOND / 10), decide(SECOND / 5)], [Decision::Pass; 2]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_begins_with_a_line_and_ends_by_itself_if_nothing_was_left_out() {
+    fn a_period_without_suppressed_lines_ends_by_itself() {
         let (limit, start) = (limit(1, SECOND), Instant::now());
         for period in 0..3 {
             assert_eq!(limit.decide_at(1, &metadata(), start + SECOND * period), Decision::Pass);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_ends_also_while_nobody_says_what_was_left_out_of_it() {
+    fn a_period_ends_even_if_its_report_is_not_taken() {
         let (limit, start) = (limit(1, SECOND), Instant::now());
         let decide = |at| limit.decide_at(1, &metadata(), start + at);
         assert_eq!(decide(Duration::ZERO), Decision::Pass);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn more_callsites_than_are_watched_are_let_through_until_some_are_quiet() {
+    fn callsites_past_the_watched_ones_pass_until_some_are_quiet() {
         let (limit, now) = (limit(1, SECOND), Instant::now());
         for window in 0..MAX_CALLSITES as u64 + 100 {
             assert_eq!(limit.decide_at(window, &metadata(), now), Decision::Pass);

@@ -16,16 +16,16 @@ pub(crate) trait LineSink: Debug + Send + Sync + 'static {
     /// Takes one line, in two parts.
     fn push(&self, line: [&[u8]; 2]);
 
-    /// Whether an event is to become a line.
+    /// Whether an event becomes a line.
     fn admits(&self, _event: &Event<'_>) -> bool {
         true
     }
 
-    /// Takes note of an event that was to become a line and cannot.
+    /// Counts an event whose line is lost.
     fn refuse(&self) {}
 }
 
-/// What events become: lines, counted and handed on.
+/// Makes events into lines, counts them and passes them on.
 #[derive(Debug)]
 pub(crate) struct Lines<K> {
     sink: K,
@@ -41,7 +41,7 @@ impl<K: LineSink> Lines<K> {
         Self { sink, format, rules, events }
     }
 
-    /// Writes an event's line; `copy_bound` says what is bound around it.
+    /// Writes an event's line; `copy_bound` copies the fields bound around it.
     pub(crate) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
         with_line(|line| {
             if let Some(muted) = line.muted() {

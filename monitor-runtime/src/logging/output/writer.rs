@@ -66,7 +66,7 @@ struct TornRest {
 enum TornLine {
     /// One that was logged. It counts neither as written nor as dropped yet.
     Logged,
-    /// The report on so many dropped lines.
+    /// The report on this number of dropped lines.
     Report(u64),
     /// One that has been given up, of which only the line feed is written.
     GivenUp,
@@ -183,7 +183,7 @@ impl Writer {
         torn.rest = b"\n".to_vec();
     }
 
-    /// What the sink took and could not flush has to count as lost.
+    /// Flushes the sink. Lines that it took and could not flush count as lost.
     fn flush(&mut self) -> io::Result<()> {
         retried(|| self.sink.flush()).inspect_err(|_| self.written = 0)
     }
@@ -244,7 +244,7 @@ mod tests {
     const SOON: Duration = Duration::from_mins(1);
     const NOT_LONG: Duration = Duration::from_millis(20);
 
-    /// What a sink does when it is asked to write.
+    /// The answer of a sink to one write.
     enum SinkStep {
         Take(usize),
         Fail(ErrorKind),
@@ -329,7 +329,7 @@ mod tests {
         }
     }
 
-    /// What became of the writer's thread, which has no reason left to go on.
+    /// Joins the writer's thread, which has no reason left to go on.
     fn ended(thread: thread::JoinHandle<()>) -> thread::Result<()> {
         let started = Instant::now();
         while !thread.is_finished() {
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn short_interrupted_and_blocked_writes_are_continued_where_they_stopped() {
+    fn short_interrupted_and_blocked_writes_are_continued() {
         let answers = [
             SinkStep::Take(1),
             SinkStep::Fail(ErrorKind::Interrupted),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stalled_sink_makes_drop_is_counted_and_said_when_there_is_room() {
+    fn lines_dropped_behind_a_stalled_sink_are_counted_and_reported() {
         let (release, stalled) = mpsc::channel();
         let sink = Scripted::new([SinkStep::Stall(stalled)]);
         let running = run(&sink, 20);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_that_the_end_of_the_guard_cannot_complete_counts_as_dropped() {
+    fn a_torn_line_that_the_guard_cannot_complete_is_dropped() {
         let answers = (0..1_000).map(|_| SinkStep::Fail(ErrorKind::StorageFull));
         let sink = Scripted::new([SinkStep::Take(3)].into_iter().chain(answers).collect::<VecDeque<_>>());
         let Running { producer, guard, written, dropped, .. } = run(&sink, 1_024);
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_panics_leaves_nobody_waiting_and_costs_what_it_did_not_take() {
+    fn a_sink_that_panics_drops_the_lines_it_did_not_take() {
         let sink = Scripted::new([SinkStep::Take(6), SinkStep::Panic]);
         let running = run(&sink, 64);
         running.push("taken");
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_counted_as_written_or_as_dropped_and_the_report_as_written() {
+    fn every_line_counts_once_and_a_torn_one_as_written() {
         let sink = Scripted::new([SinkStep::Take(5), SinkStep::Fail(ErrorKind::StorageFull)]);
         let running = run(&sink, 1_024);
         running.write("taken before the output failed, in part");
@@ -559,7 +559,7 @@ mod tests {
     }
 
     #[test]
-    fn in_blocking_mode_a_sink_that_breaks_or_panics_lets_everybody_go() {
+    fn in_blocking_mode_a_broken_or_panicked_sink_blocks_nobody() {
         for end in [SinkStep::Fail(ErrorKind::BrokenPipe), SinkStep::Panic] {
             let (release, stalled) = mpsc::channel();
             let sink = Scripted::new([SinkStep::Stall(stalled), end]);
@@ -579,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn in_blocking_mode_the_end_of_the_guard_waits_so_long_and_then_nobody_waits_any_more() {
+    fn in_blocking_mode_no_thread_waits_once_the_guard_is_dropped() {
         let (release, stalled) = mpsc::channel();
         let sink = Scripted::new([SinkStep::Stall(stalled)]);
         let Running { producer, mut guard, dropped, .. } = start(&sink, 20, WhenFull::Block);

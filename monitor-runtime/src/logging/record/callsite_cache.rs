@@ -1,4 +1,4 @@
-//! What all lines of one callsite have in common, rendered once a thread.
+//! The parts that all lines of one callsite share, rendered once a thread.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use crate::json;
 /// A thread that has met more callsites than these forgets them all and begins anew.
 const KEPT: usize = 512;
 
-/// The callsites that a thread has met, by where their metadata stands.
+/// The callsites that a thread has met, by the address of their metadata, which lives as long as the process.
 #[derive(Debug, Default)]
 pub(crate) struct CallsiteCache(HashMap<usize, CallsitePrefix, FixedState>);
 
 /// One callsite.
 #[derive(Debug)]
 pub(crate) struct CallsitePrefix {
-    /// What stands between the timestamp and the message.
+    /// The bytes between the timestamp and the message.
     pub(crate) head: Vec<u8>,
     /// One a field, in the callsite's order.
     pub(crate) keys: Vec<RenderedKey>,
@@ -45,7 +45,7 @@ impl CallsitePrefix {
     }
 }
 
-/// Appends what stands between the timestamp and the message.
+/// Appends the bytes between the timestamp and the message.
 pub(crate) fn write_head(out: &mut Vec<u8>, level: usize, logger: &str) {
     out.extend_from_slice(b"\",\"level\":\"");
     out.extend_from_slice(LEVELS[level].as_bytes());

@@ -1,4 +1,4 @@
-//! Rendered fields: `,"key":value` one behind the other, and where each of them stands.
+//! Rendered fields: `,"key":value` one behind the other, and the offsets of each.
 //!
 //! ```text
 //! bytes   ,"request_id":"7fe","len":4
@@ -27,10 +27,10 @@ const LEADING: [&str; 8] =
 /// How many of those there are.
 const RANKS: usize = LEADING.len();
 
-/// What a field is called before it is known whether that name is still free.
+/// The name of a field before it is known whether that name is free.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key<'a> {
-    /// How often `field.` stands before the name.
+    /// The number of `field.` before the name.
     prefixes: usize,
     name: &'a str,
     suffix: &'static str,
@@ -201,7 +201,7 @@ impl Fields {
         })
     }
 
-    /// A field's value, if it is a number or a text without escapes, which stands there as it is.
+    /// A field's value, if it is a number or a text without escapes.
     pub(crate) fn plain(&self, key: &str) -> Option<&str> {
         let value = self.iter().find(|field| field.key() == key.as_bytes())?.value();
         let value = std::str::from_utf8(value).ok()?;
@@ -301,7 +301,7 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank });
     }
 
-    /// Puts `field.` before the name until it is free, and says under which key the value then stands.
+    /// Puts `field.` before the name until it is free, and returns the key that the value has.
     fn append<'a>(
         &mut self,
         mut key: Key<'a>,

@@ -1,7 +1,7 @@
 //! The key-values of a record of the `log` crate, on their way into its line.
 //!
-//! A record becomes an event whose fields are fixed, so its key-values come with the message: whoever formats that inside of
-//! [`with_key_values`] gets them too, as late as the message itself.
+//! A record becomes an event whose fields are fixed, so its key-values come with the message: formatting it inside of
+//! [`with_key_values`] adds them to the line, as late as the message itself.
 
 use std::cell::Cell;
 use std::error::Error;

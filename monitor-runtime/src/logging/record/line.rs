@@ -27,7 +27,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 /// logs itself would go on until the stack is used up.
 const DEEPEST: u32 = 4;
 
-/// What a line looks like.
+/// The format of a line, with its colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineFormat {
     Json,
@@ -44,7 +44,7 @@ pub(crate) struct Line {
     timestamps: Timestamps,
     callsites: CallsiteCache,
     muted: Option<Muted>,
-    /// What the fields become when there are rules for their values.
+    /// The fields after the rules for values, if there are any.
     scratch: Fields,
 }
 
@@ -129,7 +129,7 @@ impl Drop for Borrowed {
     }
 }
 
-/// Leaves what this thread logs out from now on: the writer's own thread would otherwise log about logging for ever.
+/// Mutes this thread for good. The writer's thread would otherwise log about its own logging without end.
 pub(crate) fn mute_thread() {
     let _ =
         THREAD_BUFFER.try_with(|here| here.set(ThreadBuffer { is_muted: true, has_line: false, depth: 0 }));
@@ -154,7 +154,7 @@ impl Line {
         }
     }
 
-    /// Renders what is recorded for a span after it was opened.
+    /// Renders the values recorded for a span after it was opened.
     pub(crate) fn record(&mut self, values: &Record<'_>) -> &Fields {
         self.fields.clear();
         if self.muted.is_some() {
@@ -170,7 +170,7 @@ impl Line {
         &mut self.fields
     }
 
-    /// Renders what a span binds by itself.
+    /// Renders the fields that a span itself binds.
     pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> &Fields {
         self.fields.clear();
         if self.muted.is_some() {
@@ -181,7 +181,7 @@ impl Line {
         &self.fields
     }
 
-    /// Renders an event with what is bound around it, which `copy_bound` copies into an empty buffer.
+    /// Renders an event. `copy_bound` copies the fields bound around it into an empty buffer.
     pub(crate) fn render(
         &mut self,
         format: LineFormat,
@@ -270,8 +270,8 @@ impl Line {
     }
 }
 
-/// Writes what stands in the place of the message of an event that has none. A name that is a place in the source is not the same
-/// in the next version, so that nothing could be grouped by it.
+/// Writes a name in place of the message of an event that has none. `tracing` names an event after its place in the source, which
+/// changes with each version: lines could not be grouped by it, so the target is written and the place is a field.
 #[cold]
 fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) {
     let Some((file, line)) = source::named_after(metadata) else {

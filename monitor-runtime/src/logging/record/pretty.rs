@@ -9,7 +9,7 @@ use crate::timestamp::Timestamps;
 const RESET: &[u8] = b"\x1b[0m";
 const DIM: &[u8] = b"\x1b[2m";
 
-/// Writes what stands before the message.
+/// Writes the part before the message.
 pub(crate) fn begin(
     out: &mut Vec<u8>,
     timestamps: &mut Timestamps,
@@ -61,7 +61,7 @@ fn painted(out: &mut Vec<u8>, paint: Option<&[u8]>, write: impl FnOnce(&mut Vec<
     }
 }
 
-/// Quotes and backslashes read better as they are; what would break the line or the terminal stays escaped.
+/// Unescapes quotes and backslashes, for reading. Characters that would break the line or the terminal stay escaped.
 fn write_message(out: &mut Vec<u8>, message: &[u8]) {
     let inside = unquoted(message).unwrap_or(message);
     let mut bytes = inside.iter().copied().peekable();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_shows_quotes_and_backslashes_and_escapes_what_breaks_a_line() {
+    fn a_message_shows_quotes_and_backslashes_unescaped() {
         let message = r#""a \"b\" c:\\n d\n\u001b[31m""#;
         assert_eq!(
             after_time(&line(message, &[], false)),

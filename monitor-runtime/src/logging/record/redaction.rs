@@ -1,11 +1,11 @@
-//! What is done to values on their way into a line: secrets replaced, long texts cut.
+//! Rules for the values of a line: secrets are replaced, long texts cut.
 //!
-//! It is done to the finished line's fields, so that it does not matter where a value came from.
+//! They are applied to the finished line's fields, so they hold wherever a value came from.
 
 use super::fields::{Field, Fields};
 use crate::json;
 
-/// What stands in a secret's place.
+/// The value shown for a secret.
 const REDACTED: &[u8] = b"\"[redacted]\"";
 
 /// The rules of one output.
@@ -25,7 +25,7 @@ impl ValueRules {
         has_rules.then(|| Self { secrets, max_bytes: max_bytes.unwrap_or(usize::MAX) })
     }
 
-    /// Applies the rules to the message, which is what stands in `head` from `message` on, and to the fields; `scratch`
+    /// Applies the rules to the message, which is in `head` from `message` on, and to the fields; `scratch`
     /// is overwritten.
     pub(crate) fn apply(
         &self,
@@ -54,7 +54,7 @@ impl ValueRules {
         }
     }
 
-    /// What is written in the place of a rendered value, where that is something else.
+    /// The value to write for a rendered one, if it is another.
     fn replaced(&self, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
         if self.is_secret(key) { Some(REDACTED.to_vec()) } else { cut(value, self.max_bytes) }
     }
@@ -84,7 +84,7 @@ fn is_named(key: &[u8], name: &[u8]) -> bool {
 /// enough, or no string.
 fn cut(value: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    // Never shorter than the text it stands for.
+    // The rendered form is never shorter than the text.
     if inside.len() <= max_bytes {
         return None;
     }
@@ -103,7 +103,7 @@ fn cut(value: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The bytes of the first character as it is written inside of a JSON string, and as it stands in the text.
+/// The lengths of the first character: escaped in the JSON string, and in the text.
 fn first_character(rest: &[u8]) -> (usize, usize) {
     match *rest {
         [b'\\', b'u', b'0', b'0', b'0'..=b'7', ..] => (6, 1),
@@ -135,7 +135,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// What becomes of a text of which `max_bytes` bytes are written, without its quotes.
+    /// The text cut to `max_bytes` bytes, without its quotes.
     fn shown(text: &str, max_bytes: usize) -> String {
         let json = json(text).into_bytes();
         let out = String::from_utf8(cut(&json, max_bytes).unwrap_or(json)).unwrap();

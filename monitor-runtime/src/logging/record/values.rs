@@ -44,7 +44,7 @@ fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Escaped<'_>)) {
     out.push(b'"');
 }
 
-/// Escapes what a formatter writes, piece by piece, until there is no room for more.
+/// Escapes the output of a formatter piece by piece, until it has its maximum length.
 struct Escaped<'a> {
     out: &'a mut Vec<u8>,
     /// The length past which nothing more is taken: a `Debug` may write without end.

@@ -10,9 +10,9 @@ use super::key_values::with_key_values;
 use super::values::{write_args, write_error, write_integer, write_sources, write_wide};
 use crate::json;
 
-/// Where a value goes once it has a name.
+/// Takes values with their names.
 pub(crate) trait FieldSink {
-    /// Writes the value under `key`, or the key that stands for it, and says which it was.
+    /// Writes the value under `key`, or under a free key made of it. Returns the key used.
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a>;
 }
 

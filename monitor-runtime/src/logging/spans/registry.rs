@@ -37,7 +37,7 @@ fn current(registry: &Registry) -> Option<SpanRef<'_, Registry>> {
     registry.span(registry.current_span().id()?)
 }
 
-/// Reads what is bound in `span`, or in its next parent that the layer has seen.
+/// Reads the fields bound in `span`, or in its next parent that the layer has seen.
 pub(crate) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&SpanFields) -> T) -> Option<T>
 where
     S: LookupSpan<'a>,

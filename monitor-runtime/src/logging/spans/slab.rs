@@ -59,7 +59,7 @@ struct Slot {
     span: Mutex<OpenSpan>,
 }
 
-/// What is known of an open span.
+/// An open span.
 #[derive(Debug, Default)]
 struct OpenSpan {
     metadata: Option<&'static Metadata<'static>>,
@@ -106,8 +106,8 @@ pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
         // More spans are open than 32 bits can count: this one binds nothing.
         return Id::from_u64(u64::MAX);
     };
-    // First, since the slot may be one that the parent had: the id of a span that has ended finds nothing only once its slot
-    // has been looked at.
+    // Locked first, since the slot taken may have been the parent's: only under its lock is it sure that the parent's id is
+    // no longer valid.
     let parent = parent.and_then(locked);
     let mut span = slot.lock();
     span.metadata = Some(metadata);
@@ -115,18 +115,18 @@ pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     if let Some(parent) = parent {
         span.trace.clone_from(&parent.trace);
     }
-    // Nobody else has the slot.
+    // A taken slot belongs to this thread alone.
     let state = slot.state.load(Ordering::Relaxed);
     slot.state.store(state + 1, Ordering::Release);
     Id::from_u64(state | u64::from(index + 1))
 }
 
-/// Reads what is bound inside a span.
+/// Reads the fields bound inside a span.
 pub(crate) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
     locked(id).map(|span| read(&span.bound))
 }
 
-/// Binds more inside a span, and says whether it is open.
+/// Binds more inside a span. Returns `false` if it has ended.
 pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
 }
@@ -163,7 +163,7 @@ pub(crate) fn retain(id: &Id) {
     }
 }
 
-/// Gives a handle of a span back, and says whether it was the last and the span has ended with it.
+/// Gives back a handle of a span. Returns `true` if it was the last one, with which the span ends.
 pub(crate) fn release(id: &Id) -> bool {
     let Some(slot) = find(id).filter(|slot| slot.holds(id)) else { return false };
     let before = slot.state.fetch_sub(1, Ordering::AcqRel);
@@ -219,7 +219,7 @@ fn late<T>(work: impl FnOnce(&mut Vec<Id>) -> T) -> T {
     })
 }
 
-/// The same as `tracing` wants it.
+/// The innermost span, in the form that `tracing` asks for.
 pub(crate) fn current() -> Current {
     let span = innermost().and_then(|id| locked(&id)?.metadata.map(|metadata| (id.clone(), metadata)));
     span.map_or_else(Current::none, |(id, metadata)| Current::new(id, metadata))
@@ -261,7 +261,7 @@ fn find(id: &Id) -> Option<&'static Slot> {
 fn locked(id: &Id) -> Option<MutexGuard<'static, OpenSpan>> {
     let slot = find(id)?;
     let span = slot.lock();
-    // It ends under the lock.
+    // A span ends under this lock, so it stays open while the guard lives.
     slot.holds(id).then_some(span)
 }
 
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_binds_what_its_parent_does_also_after_the_parent_has_ended() {
+    fn a_span_keeps_the_fields_of_a_parent_that_has_ended() {
         let outer = opened(None, "a", "1");
         let inner = opened(Some(&outer), "b", "2");
         assert!(release(&outer));
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_an_ended_span_says_nothing_of_the_next_one_in_its_slot() {
+    fn the_id_of_an_ended_span_does_not_reach_the_next_in_its_slot() {
         let ended = opened(None, "a", "1");
         assert!(release(&ended));
         let next = opened(None, "b", "2");
@@ -419,7 +419,7 @@ mod tests {
         }
         drop(sender);
         assert!(ends.join().unwrap(), "every span was open");
-        // What both threads keep and what is on its way, several times over: other tests take and give slots as well.
+        // Several times the slots that both threads keep: other tests take and give slots as well.
         assert!(slots.len() < 1_000, "{} slots were used", slots.len());
     }
 

@@ -13,21 +13,21 @@ thread_local! {
     static BUFFERS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
 }
 
-/// All that is bound inside a span, its parents' part included, as an event's line takes it.
+/// The fields bound inside a span, its parents' included, as an event's line takes them.
 ///
 /// Kept in the span's extensions by the layer, for each span that it sees.
 #[derive(Debug)]
 pub(crate) struct SpanFields(Fields);
 
 impl SpanFields {
-    /// What is bound inside a span that binds `own`, opened inside `outer`.
+    /// Returns the fields of a span that binds `own`, opened inside `outer`.
     pub(crate) fn new(outer: Option<&Self>, own: &Fields) -> Self {
         let mut all = BUFFERS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_default();
         inherit(&mut all, outer.map(Self::fields), own);
         Self(all)
     }
 
-    /// Binds more; what has the same name is replaced.
+    /// Binds more fields; they replace those of the same name.
     pub(crate) fn rebind(&mut self, own: &Fields) {
         *self = Self::new(Some(self), own);
     }
@@ -63,7 +63,7 @@ impl Drop for SpanFields {
     }
 }
 
-/// Makes `all` what is bound inside a span that binds `own`, opened inside one with `outer`.
+/// Sets `all` to the fields of a span that binds `own`, opened inside a span with `outer`.
 pub(crate) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
     let is_in_order = own.is_in_order();
     match outer.filter(|outer| !outer.is_empty()) {
@@ -75,7 +75,7 @@ pub(crate) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
     add(all, own);
 }
 
-/// The same of fields that are in order: each is copied to its place at once, where [`add`] moves those behind it.
+/// Does the same for fields in order of rank: each is copied once, where [`add`] moves all fields behind it.
 fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     all.clear();
     let mut next = own.iter().peekable();
@@ -90,7 +90,7 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     next.for_each(|own| all.push_field(&own));
 }
 
-/// Binds `own` inside what binds `all`; what has the same name is replaced.
+/// Adds `own` to `all`, where they replace fields of the same name.
 pub(crate) fn add(all: &mut Fields, own: &Fields) {
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
@@ -98,7 +98,7 @@ pub(crate) fn add(all: &mut Fields, own: &Fields) {
     }
 }
 
-/// An error bound again takes the sources of the one before it away.
+/// Whether `field` replaces `before`. An error bound again also replaces the sources of the earlier one.
 fn is_replaced(before: &Field<'_>, field: &Field<'_>) -> bool {
     before.key() == field.key() || before.key().strip_suffix(b".chain") == Some(field.key())
 }
