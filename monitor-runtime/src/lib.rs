@@ -98,6 +98,10 @@ mod families;
 mod json;
 #[cfg(feature = "health")]
 mod monitor;
+#[cfg(feature = "health")]
+mod monitor_route;
+#[cfg(feature = "health")]
+mod probe;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]

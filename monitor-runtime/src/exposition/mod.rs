@@ -6,6 +6,8 @@ mod foreign_text;
 pub(crate) mod format;
 mod names;
 #[cfg(feature = "health")]
+pub(crate) mod negotiate;
+#[cfg(feature = "health")]
 mod open_metrics;
 mod prometheus_collector;
 #[cfg(feature = "health")]

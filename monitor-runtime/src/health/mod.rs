@@ -13,59 +13,19 @@
 //! Messages are stable and made for a public body. What a driver or the operating system said goes to the log,
 //! in one line when a check turns unhealthy and one when it is back.
 
-mod accept;
-mod answer;
-mod blocking;
-mod check;
-#[cfg(feature = "sqlx")]
-mod database;
-#[cfg(feature = "disk")]
-mod disk;
+mod checks;
 mod engine;
-mod function;
-mod guard;
-#[cfg(feature = "http")]
-mod heartbeat;
-#[cfg(feature = "http")]
-mod held;
-mod journal;
-mod policy;
-#[cfg(feature = "sqlx")]
-mod pool;
-mod probe;
-mod question;
-#[cfg(feature = "http")]
-mod routes;
-mod run;
-#[cfg(feature = "disk")]
-mod space;
-#[cfg(feature = "sqlx")]
-mod sqlite_file;
-mod state;
-mod supervised;
-mod verbose;
 
-pub use blocking::{BlockingCheck, check_blocking};
-pub use check::{BoxFuture, Check, CheckError, CheckResult, Report};
+pub use crate::probe::{ProbeError, probe};
 #[cfg(feature = "sqlx")]
-pub use database::DatabaseCheck;
+pub use checks::DatabaseCheck;
 #[cfg(feature = "disk")]
-pub use disk::DiskCheck;
-pub use function::{FnCheck, check_fn};
-pub use policy::Policy;
-pub use probe::{ProbeError, probe};
-
-pub(crate) use answer::{
-    alive, method_not_allowed, negotiated, one_check, readiness, startup, text, unauthorized,
+pub use checks::DiskCheck;
+pub use checks::{
+    BlockingCheck, BoxFuture, Check, CheckError, CheckResult, FnCheck, Report, check_blocking, check_fn,
 };
-pub(crate) use engine::Engine;
-pub(crate) use guard::Guard;
-#[cfg(feature = "http")]
-pub(crate) use heartbeat::Heartbeat;
-pub(crate) use policy::Rules;
-#[cfg(feature = "sqlx")]
-pub(crate) use pool::PoolGauge;
-pub(crate) use question::{Probe, Question};
-#[cfg(feature = "http")]
-pub(crate) use routes::{PATHS, admin_routes, routes};
-pub(crate) use supervised::Plan;
+pub use engine::Policy;
+
+pub(crate) use engine::{Engine, Health, Plan, Rules, View};
+#[cfg(test)]
+pub(crate) use engine::{Severity, Status};

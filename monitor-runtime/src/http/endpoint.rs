@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::MatchedPath;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
-use crate::health::{PATHS as PROBES, Probe};
+use crate::monitor_route::{MonitorRoute, TEMPLATES};
 
 /// The endpoint of requests whose route is not known.
 pub(super) const UNMATCHED: &str = "unmatched";
@@ -94,8 +94,8 @@ impl<'r> RouteMatch<'r> {
         let route = request.extensions().get::<MatchedPath>();
         let is_probe = match route {
             Some(route) => is_probe_route(route.as_str()),
-            // No router has matched it, so only the exact path can be a probe's.
-            None => Probe::at(request.uri().path()).is_some(),
+            // Without a router that names routes, a probe is known by its exact path.
+            None => MonitorRoute::at(request.uri().path()).is_some(),
         };
         if is_probe {
             return Self::Probe;
@@ -107,7 +107,7 @@ impl<'r> RouteMatch<'r> {
 /// Whether a route template is a probe's, mounted at the root or below a literal prefix. Below a prefix that captures
 /// (`/devices/{id}/health/live`) it is a route of the application, and counted.
 fn is_probe_route(template: &str) -> bool {
-    let prefix = PROBES.iter().find_map(|probe| template.strip_suffix(probe));
+    let prefix = TEMPLATES.iter().find_map(|probe| template.strip_suffix(probe));
     prefix.is_some_and(|prefix| !prefix.contains('{'))
 }
 
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn probes_are_known_below_literal_prefixes_only() {
-        for probe in PROBES {
+        for probe in TEMPLATES {
             assert!(is_probe_route(probe));
             assert!(is_probe_route(&format!("/internal{probe}")));
             assert!(!is_probe_route(&format!("/devices/{{id}}{probe}")));

@@ -1,17 +1,21 @@
-//! A second listener for the probes, on a thread and a runtime of its own.
+//! A second listener for the probes, on a thread and a runtime of its own, which tells whether the application's runtime
+//! still runs its tasks.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::limits::ConnectionLimits;
-use super::server::{Connections, Reserve, Server};
-use super::{BuildError, Monitor, MonitorBuilder, threads};
-use crate::health::{self, Engine, Heartbeat};
+use super::endpoints::{Endpoints, routes};
+use super::error::BuildError;
+use super::server::{ConnectionLimits, Connections, Reserve, Server};
+use super::threads;
+use crate::health::Engine;
 
 /// The logger of lines about the admin listener.
 const TARGET: &str = "monitor_runtime::admin";
@@ -22,44 +26,13 @@ const DEFAULT_THRESHOLD: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdminSettings {
     /// The builder's method it was given by, and the address.
-    place: Option<(&'static str, SocketAddr)>,
-    threshold: Duration,
+    pub(super) place: Option<(&'static str, SocketAddr)>,
+    pub(super) threshold: Duration,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
         Self { place: None, threshold: DEFAULT_THRESHOLD }
-    }
-}
-
-impl MonitorBuilder {
-    /// Has the endpoints answered at this port of the loopback address (127.0.0.1) as well, from
-    /// [`build`](Self::build) on; 0 takes a free port, which [`admin_address`](Monitor::admin_address) tells.
-    ///
-    /// This admin listener has a thread and a runtime of its own, so that it answers within milliseconds however busy the
-    /// application is. Its `/health/live` is 200 while the application's runtime runs tasks, and 503
-    /// `{"status":"stalled"}` while it has run none for the [`liveness_threshold`](Self::liveness_threshold). It goes on
-    /// until the last clone of the monitor is dropped, so through all of a stop. The same routes on the main port stay as
-    /// they are.
-    ///
-    /// The runtime that is watched is the one `build` is called on, or else the one of [`serve`](Monitor::serve).
-    pub fn admin_port(mut self, port: u16) -> Self {
-        self.admin.place = Some(("admin_port", (Ipv4Addr::LOCALHOST, port).into()));
-        self
-    }
-
-    /// Has the admin listener of [`admin_port`](Self::admin_port) at any address, for an orchestrator that probes from
-    /// outside. Beyond loopback a warning is logged unless there is a [`bearer_token`](Self::bearer_token).
-    pub fn admin_address(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.admin.place = Some(("admin_address", address.into()));
-        self
-    }
-
-    /// Sets for how long the application's runtime may run no task before the admin listener's `/health/live` answers
-    /// 503; 10 seconds when not set, and more than zero. Without an admin listener it has no effect.
-    pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
-        self.admin.threshold = threshold;
-        self
     }
 }
 
@@ -86,29 +59,21 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// Starts the thread, which answers for `monitor`: one without an admin listener, or neither would ever end.
-    pub(super) fn start(self, monitor: Monitor) -> Result<Admin, BuildError> {
+    /// Starts the thread that answers.
+    pub(super) fn start(self, endpoints: Arc<Endpoints>) -> Result<Admin, BuildError> {
         let heartbeat = Arc::new(Heartbeat::new(self.threshold));
         heartbeat.watch_this_runtime();
-        if !self.address.ip().is_loopback() && !monitor.inner.guard.is_set() {
+        if !self.address.ip().is_loopback() && !endpoints.bearer.is_set() {
             let address = self.address;
             tracing::warn!(target: TARGET, %address, "the admin listener is open to other machines and has no bearer token");
         }
         let (stop, stopped) = oneshot::channel();
         let (started, has_started) = mpsc::channel();
         let watched = Arc::clone(&heartbeat);
-        threads::spawn("monitor-admin", move || serve(self.listener, monitor, &watched, stopped, &started))
+        threads::spawn("monitor-admin", move || serve(self.listener, endpoints, &watched, stopped, &started))
             .and_then(|()| has_started.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended"))))
             .map_err(|reason| BuildError::AdminThread { reason })?;
         Ok(Admin { address: self.address, heartbeat, _stop: stop })
-    }
-}
-
-impl Monitor {
-    /// The monitor with its admin listener, if it is to have one.
-    pub(super) fn administered(self, bound: Option<Bound>) -> Result<Self, BuildError> {
-        let admin = bound.map(|bound| bound.start(self.clone())).transpose()?.map(Arc::new);
-        Ok(Self { admin, ..self })
     }
 }
 
@@ -121,7 +86,7 @@ pub(super) struct Admin {
 
 fn serve(
     listener: TcpListener,
-    monitor: Monitor,
+    endpoints: Arc<Endpoints>,
     heartbeat: &Arc<Heartbeat>,
     stopped: oneshot::Receiver<()>,
     started: &mpsc::Sender<io::Result<()>>,
@@ -141,12 +106,13 @@ fn serve(
             Ok(listener) => listener,
             Err(error) => return drop(started.send(Err(error))),
         };
+        let watched = Arc::clone(heartbeat);
         let connections = Connections::new("admin", ConnectionLimits::ADMIN);
         let server = Server {
             number: connections.number_server(),
             connections,
-            engine: Arc::clone(&monitor.inner.engine),
-            router: health::admin_routes(monitor, Arc::clone(heartbeat)),
+            engine: Arc::clone(&endpoints.engine),
+            router: routes::admin_routes(endpoints, move || watched.stalled_for().is_some()),
             reserve,
         };
         // The builder waits for it.
@@ -178,5 +144,103 @@ async fn watch(heartbeat: &Heartbeat) {
         }
         was_stalled = stalled.is_some();
         heartbeat.ask();
+    }
+}
+
+/// Asks a runtime to run a task, again and again, and tells for how long it has not.
+///
+/// The task is spawned from another thread: that wakes a worker even where all that are awake are blocked, and so tells a
+/// runtime that runs nothing from one that is busy or idle.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    runtime: OnceLock<Handle>,
+    threshold: Duration,
+    begun: Instant,
+    /// When the beat was asked for that has not come yet, in nanoseconds since `begun`; 0 when none is awaited.
+    awaited: Arc<AtomicU64>,
+}
+
+impl Heartbeat {
+    /// Begins without a runtime, which counts as one that has yet to be started.
+    pub(super) fn new(threshold: Duration) -> Self {
+        Self { runtime: OnceLock::new(), threshold, begun: Instant::now(), awaited: Arc::default() }
+    }
+
+    /// Watches the runtime of the caller, if it is in one and none is watched yet.
+    pub(super) fn watch_this_runtime(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.runtime.get_or_init(|| runtime);
+        }
+    }
+
+    /// Asks for a beat, unless one is awaited; by one thread.
+    pub(super) fn ask(&self) {
+        let Some(runtime) = self.runtime.get().filter(|_| self.awaited.load(Ordering::Acquire) == 0) else {
+            return;
+        };
+        self.awaited.store(self.now(), Ordering::Release);
+        let awaited = Arc::clone(&self.awaited);
+        // A runtime that has been shut down drops it, and the beat never comes.
+        runtime.spawn(async move { awaited.store(0, Ordering::Release) });
+    }
+
+    /// For how long the runtime has run nothing, once that is longer than the threshold.
+    pub(super) fn stalled_for(&self) -> Option<Duration> {
+        match self.awaited.load(Ordering::Acquire) {
+            0 => None,
+            since => {
+                let stalled = Duration::from_nanos(self.now().saturating_sub(since));
+                (stalled > self.threshold).then_some(stalled)
+            }
+        }
+    }
+
+    /// How often to ask: often enough to notice a stall when it is longer than the threshold by a tenth.
+    pub(super) fn interval(&self) -> Duration {
+        (self.threshold / 10).clamp(Duration::from_millis(1), Duration::from_secs(1))
+    }
+
+    /// Never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heartbeat() -> Heartbeat {
+        Heartbeat::new(Duration::ZERO)
+    }
+
+    #[test]
+    fn a_runtime_that_has_not_been_started_has_not_stalled() {
+        let heartbeat = heartbeat();
+        heartbeat.ask();
+        assert_eq!(heartbeat.stalled_for(), None);
+    }
+
+    #[test]
+    fn a_runtime_stalls_from_a_beat_that_does_not_come_until_it_comes() {
+        let (heartbeat, runtime) =
+            (heartbeat(), tokio::runtime::Builder::new_current_thread().build().unwrap());
+        runtime.block_on(async { heartbeat.watch_this_runtime() });
+        heartbeat.ask();
+        // Nobody drives the runtime now.
+        assert!(heartbeat.stalled_for().is_some());
+        heartbeat.ask();
+        runtime.block_on(tokio::task::yield_now());
+        assert_eq!(heartbeat.stalled_for(), None);
+    }
+
+    #[test]
+    fn a_runtime_that_has_ended_stalls_for_good() {
+        let (heartbeat, runtime) =
+            (heartbeat(), tokio::runtime::Builder::new_current_thread().build().unwrap());
+        runtime.block_on(async { heartbeat.watch_this_runtime() });
+        drop(runtime);
+        heartbeat.ask();
+        assert!(heartbeat.stalled_for().is_some());
     }
 }

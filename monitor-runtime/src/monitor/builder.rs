@@ -1,19 +1,26 @@
 //! From settings to a running monitor.
 
+use std::collections::BTreeSet;
 use std::fmt;
+#[cfg(feature = "http")]
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::endpoints::Endpoints;
+use super::endpoints::bearer::{self, BearerAuth};
 use super::error::BuildError;
+use super::handle::Monitor;
 use super::names;
-use super::{Inner, Monitor};
+#[cfg(feature = "http")]
+use super::server::ConnectionLimits;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::families::family::set_limit as set_series_limit;
 use crate::families::health::HealthSource;
 use crate::families::process;
 use crate::families::settings::FamilyName;
 use crate::families::settings::{keep_exemplars, keep_native, set_buckets};
-use crate::health::{Check, Engine, Policy};
+use crate::health::{Check, Engine, Plan, Policy, Rules};
 use crate::metrics::NativeHistograms;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
@@ -25,17 +32,17 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MonitorBuilder {
     service: Option<(String, String)>,
-    pub(super) checks: Vec<(Arc<dyn Check>, Policy)>,
-    pub(super) check_interval: Duration,
-    pub(super) bearer_token: Option<String>,
+    checks: Vec<(Arc<dyn Check>, Policy)>,
+    check_interval: Duration,
+    bearer_token: Option<String>,
     #[cfg(feature = "http")]
-    pub(super) stopping: super::stopping::Stopping,
+    stopping: super::drain::Stopping,
     #[cfg(feature = "http")]
-    pub(super) limits: super::ConnectionLimits,
+    limits: ConnectionLimits,
     #[cfg(feature = "http")]
-    pub(super) admin: super::admin::AdminSettings,
+    admin: super::admin::AdminSettings,
     #[cfg(feature = "sqlx")]
-    pub(super) pools: super::pools::Pools,
+    pools: super::pools::Pools,
     registry: Option<prometheus::Registry>,
     buckets: Vec<Buckets>,
     series_limit: Option<usize>,
@@ -49,17 +56,24 @@ struct Buckets {
     seconds: Vec<f64>,
 }
 
+impl Monitor {
+    /// Begins a monitor without checks.
+    pub fn builder() -> MonitorBuilder {
+        MonitorBuilder::new()
+    }
+}
+
 impl MonitorBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             service: None,
             checks: Vec::new(),
             check_interval: DEFAULT_INTERVAL,
             bearer_token: None,
             #[cfg(feature = "http")]
-            stopping: super::stopping::Stopping::default(),
+            stopping: super::drain::Stopping::default(),
             #[cfg(feature = "http")]
-            limits: super::ConnectionLimits::default(),
+            limits: ConnectionLimits::default(),
             #[cfg(feature = "http")]
             admin: super::admin::AdminSettings::default(),
             #[cfg(feature = "sqlx")]
@@ -150,6 +164,116 @@ impl MonitorBuilder {
         self
     }
 
+    /// Adds a critical check, under a name that no other check of this monitor has.
+    pub fn check(self, check: impl Check) -> Self {
+        self.check_with(Policy::critical(), check)
+    }
+
+    /// Adds a check with a policy of its own: whether readiness depends on it, how often it runs, how long a run may
+    /// take, and how many runs turn it.
+    pub fn check_with(mut self, policy: Policy, check: impl Check) -> Self {
+        self.checks.push((Arc::new(check), policy));
+        self
+    }
+
+    /// Sets the pause between two runs of a check whose policy names none, give or take a tenth; 2 seconds when not set,
+    /// and more than zero. It begins when a run has ended.
+    pub fn check_interval(mut self, interval: Duration) -> Self {
+        self.check_interval = interval;
+        self
+    }
+
+    /// Guards bodies and metrics by a token: without `authorization: Bearer <token>` the metrics answer 401, and probes
+    /// answer their status code and nothing of the checks. When not set, everybody may read everything.
+    ///
+    /// Letters, digits and `-._~+/=`, as many as you like; tokens are compared in constant time.
+    pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
+        self.bearer_token = Some(token.into());
+        self
+    }
+
+    /// Has the endpoints answered at this port of the loopback address (127.0.0.1) as well, from
+    /// [`build`](Self::build) on; 0 takes a free port, which [`admin_address`](Monitor::admin_address) tells.
+    ///
+    /// This admin listener has a thread and a runtime of its own, so that it answers within milliseconds however busy the
+    /// application is. Its `/health/live` is 200 while the application's runtime runs tasks, and 503
+    /// `{"status":"stalled"}` while it has run none for the [`liveness_threshold`](Self::liveness_threshold). It goes on
+    /// until the last clone of the monitor is dropped, so through all of a stop. The same routes on the main port stay as
+    /// they are.
+    ///
+    /// The runtime that is watched is the one `build` is called on, or else the one of [`serve`](Monitor::serve).
+    #[cfg(feature = "http")]
+    pub fn admin_port(mut self, port: u16) -> Self {
+        self.admin.place = Some(("admin_port", (Ipv4Addr::LOCALHOST, port).into()));
+        self
+    }
+
+    /// Has the admin listener of [`admin_port`](Self::admin_port) at any address, for an orchestrator that probes from
+    /// outside. Beyond loopback a warning is logged unless there is a [`bearer_token`](Self::bearer_token).
+    #[cfg(feature = "http")]
+    pub fn admin_address(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.admin.place = Some(("admin_address", address.into()));
+        self
+    }
+
+    /// Sets for how long the application's runtime may run no task before the admin listener's `/health/live` answers
+    /// 503; 10 seconds when not set, and more than zero. Without an admin listener it has no effect.
+    #[cfg(feature = "http")]
+    pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
+        self.admin.threshold = threshold;
+        self
+    }
+
+    /// Sets for how long [`serve`](crate::Monitor::serve) goes on as before once it is told to stop, while readiness
+    /// answers 503 `draining`; 5 seconds when not set. Zero is allowed.
+    ///
+    /// In this time the orchestrator takes the process out of its load balancing. Who is still sent here meanwhile is
+    /// served, and not refused.
+    #[cfg(feature = "http")]
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.stopping.drain_delay = delay;
+        self
+    }
+
+    /// Sets for how long [`serve`](crate::Monitor::serve), once it has stopped accepting, lets requests and tracked calls in
+    /// flight finish; 20 seconds when not set, and more than zero.
+    #[cfg(feature = "http")]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.stopping.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Says how long the orchestrator waits between the signal to stop and the kill; 30 seconds when not set, as
+    /// Kubernetes (`terminationGracePeriodSeconds`) and ECS (`stopTimeout`) have it.
+    ///
+    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. What they leave
+    /// is for the last log lines, which get four fifths of it and 4 seconds at most, and for what the application does
+    /// after `serve`.
+    #[cfg(feature = "http")]
+    pub fn grace_period(mut self, period: Duration) -> Self {
+        self.stopping.grace_period = period;
+        self
+    }
+
+    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`] for the defaults.
+    ///
+    /// The admin listener has limits of its own: 64 connections, 10 seconds for a head, and 10 for an answer to be taken.
+    #[cfg(feature = "http")]
+    pub fn connection_limits(mut self, limits: ConnectionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, for as
+    /// long as the monitor lives.
+    ///
+    /// Of monitors that name a pool alike, the last one built shows its own.
+    #[cfg(feature = "sqlx")]
+    pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
+        self.pools.push(name.into(), pool.clone());
+        self
+    }
+
     /// Builds the monitor and, inside a tokio runtime, starts its checks.
     ///
     /// # Errors
@@ -158,11 +282,11 @@ impl MonitorBuilder {
     pub fn build(self) -> Result<Monitor, BuildError> {
         let service = self.resolve_service()?;
         let checks = self.planned_checks()?;
-        let guard = self.guard()?;
+        let bearer = self.bearer()?;
         #[cfg(feature = "http")]
         self.stopping.validate()?;
         #[cfg(feature = "http")]
-        self.limits.validate()?;
+        self.check_limits()?;
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
@@ -170,26 +294,25 @@ impl MonitorBuilder {
         let admin = self.admin.bind()?;
         // Everything but the buckets is known to be good, so a refused setting leaves the process as it was.
         self.apply_to_process(&service)?;
-        let inner = Inner {
+        let endpoints = Arc::new(Endpoints {
             engine: Arc::new(Engine::new(checks)),
-            guard,
+            bearer,
             exposed,
-            #[cfg(feature = "http")]
-            serving: super::serve::Serving::new(self.stopping, self.limits),
             #[cfg(feature = "sqlx")]
-            _pools: self.pools,
-        };
-        let source: Arc<dyn HealthSource> = inner.engine.clone();
+            _pools: self.pools.into_sources(),
+        });
+        let source: Arc<dyn HealthSource> = endpoints.engine.clone();
         crate::families::health::register(Arc::downgrade(&source));
-        let monitor = Monitor {
-            inner: Arc::new(inner),
-            #[cfg(feature = "http")]
-            admin: None,
-        };
         #[cfg(feature = "http")]
-        let monitor = monitor.administered(admin)?;
-        monitor.inner.engine.start();
-        Ok(monitor)
+        let admin = admin.map(|bound| bound.start(Arc::clone(&endpoints))).transpose()?.map(Arc::new);
+        endpoints.engine.start();
+        Ok(Monitor {
+            endpoints,
+            #[cfg(feature = "http")]
+            serving: Arc::new(super::drain::Serving::new(self.stopping, self.limits)),
+            #[cfg(feature = "http")]
+            admin,
+        })
     }
 
     fn resolve_service(&self) -> Result<(String, String), BuildError> {
@@ -203,6 +326,54 @@ impl MonitorBuilder {
             return Err(BuildError::EmptyVersion { service: name });
         }
         Ok((name, version))
+    }
+
+    fn planned_checks(&self) -> Result<Vec<Plan>, BuildError> {
+        if self.check_interval.is_zero() {
+            return Err(BuildError::ZeroInterval);
+        }
+        let mut seen = BTreeSet::new();
+        let plan = |(check, policy): &(Arc<dyn Check>, Policy)| {
+            let plan = self.plan(check, policy)?;
+            if !seen.insert(plan.name.clone()) {
+                return Err(BuildError::DuplicateCheck { name: plan.name.into() });
+            }
+            Ok(plan)
+        };
+        self.checks.iter().map(plan).collect()
+    }
+
+    fn plan(&self, check: &Arc<dyn Check>, policy: &Policy) -> Result<Plan, BuildError> {
+        let name: Box<str> = check.name().into();
+        if !names::is_check_name(&name) {
+            return Err(BuildError::CheckName { name: name.into() });
+        }
+        let rules = Rules {
+            severity: policy.severity,
+            interval: policy.interval.unwrap_or(self.check_interval),
+            timeout: policy.timeout.unwrap_or_else(|| check.timeout()),
+            failure_threshold: policy.failure_threshold,
+            success_threshold: policy.success_threshold,
+        };
+        validate(&name, &rules)?;
+        Ok(Plan { name, rules, check: Arc::clone(check) })
+    }
+
+    fn bearer(&self) -> Result<BearerAuth, BuildError> {
+        match self.bearer_token.as_deref() {
+            Some("") => Err(BuildError::EmptyToken),
+            Some(token) if !bearer::is_token(token) => Err(BuildError::TokenCharacter),
+            token => Ok(BearerAuth::new(token)),
+        }
+    }
+
+    #[cfg(feature = "http")]
+    fn check_limits(&self) -> Result<(), BuildError> {
+        match self.limits.zero_setting() {
+            Some("connections") => Err(BuildError::ZeroConnections),
+            Some(setting) => Err(BuildError::ZeroConnectionTimeout { setting }),
+            None => Ok(()),
+        }
     }
 
     fn exposed(&self) -> Result<ScrapeRegistry, BuildError> {
@@ -246,5 +417,21 @@ impl fmt::Debug for MonitorBuilder {
             .field("checks", &checks)
             .field("check_interval", &self.check_interval)
             .finish_non_exhaustive()
+    }
+}
+
+fn validate(check: &str, rules: &Rules) -> Result<(), BuildError> {
+    let check = || check.to_owned();
+    if rules.timeout.is_zero() {
+        return Err(BuildError::ZeroTimeout { check: check() });
+    }
+    if rules.interval.is_zero() {
+        return Err(BuildError::ZeroCheckInterval { check: check() });
+    }
+    let thresholds =
+        [("failure_threshold", rules.failure_threshold), ("success_threshold", rules.success_threshold)];
+    match thresholds.into_iter().find(|(_, runs)| *runs == 0) {
+        Some((setting, _)) => Err(BuildError::ZeroThreshold { check: check(), setting }),
+        None => Ok(()),
     }
 }

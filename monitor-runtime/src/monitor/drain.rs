@@ -7,17 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{sleep, timeout};
 
-use super::Monitor;
-use super::serve::TARGET;
-use super::server::{Connections, Order, Reason};
-use super::signals::StopSignals;
-use super::stopping::Stopping;
+use super::error::BuildError;
+use super::server::{ConnectionLimits, Connections, Order, Reason, TARGET};
 use super::threads;
 use crate::families::in_flight::InFlight;
 use crate::health::Engine;
@@ -36,6 +33,54 @@ const FLUSH: Duration = Duration::from_millis(50);
 
 /// How long signals are heard after the stop: in that time, one more ends what still waits for the log.
 const AFTERWARDS: Duration = Duration::from_mins(1);
+
+/// How long the last log lines may take where the output is stalled.
+const LAST_LINES: Duration = Duration::from_secs(4);
+
+/// What has to be left of the grace period for them.
+const FEWEST_LEFT: Duration = Duration::from_secs(1);
+
+/// The times of a stop, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopping {
+    pub(super) drain_delay: Duration,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) grace_period: Duration,
+}
+
+impl Default for Stopping {
+    /// Fits into the 30 seconds that Kubernetes and ECS grant a process, with some left for its last lines.
+    fn default() -> Self {
+        Self {
+            drain_delay: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(20),
+            grace_period: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Stopping {
+    pub(super) fn validate(self) -> Result<(), BuildError> {
+        let Self { drain_delay, shutdown_timeout, grace_period } = self;
+        if shutdown_timeout.is_zero() {
+            return Err(BuildError::ZeroShutdownTimeout);
+        }
+        let left = grace_period.saturating_sub(drain_delay.saturating_add(shutdown_timeout));
+        if left.is_zero() {
+            return Err(BuildError::GracePeriod { drain_delay, shutdown_timeout, grace_period });
+        }
+        if left < FEWEST_LEFT {
+            return Err(BuildError::LastLines { left, drain_delay, shutdown_timeout, grace_period });
+        }
+        Ok(())
+    }
+
+    /// How long the last stage may take, from what is said of the end to the drop of the log's guard.
+    pub(super) fn last_lines(self) -> Duration {
+        let left = self.grace_period.saturating_sub(self.drain_delay.saturating_add(self.shutdown_timeout));
+        (left * 4 / 5).min(LAST_LINES)
+    }
+}
 
 /// How far a stop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,14 +127,31 @@ pub(super) struct Watched {
     pub(super) stage: Receiver<Stage>,
 }
 
+/// What a monitor keeps for its servers.
+pub(super) struct Serving {
+    stopping: Stopping,
+    limits: ConnectionLimits,
+    /// The stop that is being waited for, or that is over, if any.
+    stop: Mutex<Option<Arc<Stop>>>,
+}
+
+impl Serving {
+    pub(super) fn new(stopping: Stopping, limits: ConnectionLimits) -> Self {
+        Self { stopping, limits, stop: Mutex::new(None) }
+    }
+}
+
 /// Joins the monitor's stop if it is at a stage that fits, or starts the thread that waits for a signal. Once this has
 /// returned, no signal is lost.
 ///
 /// # Errors
 ///
 /// When there can be no thread, no runtime, or no signal handler.
-pub(super) fn watch(monitor: &Monitor, fits: impl FnOnce(Stage) -> bool) -> io::Result<Watched> {
-    let serving = &monitor.inner.serving;
+pub(super) fn watch(
+    serving: &Arc<Serving>,
+    engine: &Arc<Engine>,
+    fits: impl FnOnce(Stage) -> bool,
+) -> io::Result<Watched> {
     let mut slot = serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(stop) = slot.clone().filter(|stop| fits(*stop.stage.borrow())) {
         let stage = stop.stage.subscribe();
@@ -100,8 +162,8 @@ pub(super) fn watch(monitor: &Monitor, fits: impl FnOnce(Stage) -> bool) -> io::
     let stop = Arc::new(Stop { stage: sender, connections, running: AtomicUsize::new(0) });
     let drain = Drain {
         stop: Arc::clone(&stop),
-        inner: Arc::downgrade(&monitor.inner),
-        engine: Arc::clone(&monitor.inner.engine),
+        serving: Arc::downgrade(serving),
+        engine: Arc::clone(engine),
         stopping: serving.stopping,
     };
     let (listening, is_listening) = mpsc::channel();
@@ -115,7 +177,7 @@ pub(super) fn watch(monitor: &Monitor, fits: impl FnOnce(Stage) -> bool) -> io::
 
 struct Drain {
     stop: Arc<Stop>,
-    inner: Weak<super::Inner>,
+    serving: Weak<Serving>,
     engine: Arc<Engine>,
     stopping: Stopping,
 }
@@ -170,8 +232,8 @@ impl Drain {
 
     /// Whether nobody waits for the stop any more, and from now on nobody will.
     fn is_alone(&self) -> bool {
-        let Some(inner) = self.inner.upgrade() else { return self.stop.stage.receiver_count() == 0 };
-        let mut slot = inner.serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(serving) = self.serving.upgrade() else { return self.stop.stage.receiver_count() == 0 };
+        let mut slot = serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever joined before the lock was taken is counted, and nobody joins what is not there.
         let is_alone = self.stop.stage.receiver_count() == 0;
         if is_alone && slot.as_ref().is_some_and(|stop| Arc::ptr_eq(stop, &self.stop)) {
@@ -239,6 +301,45 @@ impl Drain {
 
 fn second(signal: &str) -> String {
     format!("a second signal, {signal}")
+}
+
+/// The signals that ask the process to stop. Those that come after `install` are not lost.
+struct StopSignals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl StopSignals {
+    #[cfg(unix)]
+    fn install() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    #[cfg(windows)]
+    fn install() -> io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Waits for the next signal, and tells its name.
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Waits for the next signal, and tells its name.
+    #[cfg(windows)]
+    async fn next(&mut self) -> &'static str {
+        self.interrupt.recv().await;
+        "Ctrl-C"
+    }
 }
 
 /// What had not ended when the stop was over.

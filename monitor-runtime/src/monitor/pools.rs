@@ -3,25 +3,29 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::builder::MonitorBuilder;
+use sqlx::{Database, Pool};
+
 use super::error::BuildError;
-use crate::families::pools::{self, PoolSource};
-use crate::health::PoolGauge;
+use crate::families::pools::{self, PoolReading, PoolSource};
 
-/// Pools by name, in the order given. The registry keeps weak references: who holds this shows the pools.
-#[derive(Default)]
-pub(super) struct Pools(Vec<(String, Arc<dyn PoolSource>)>);
+/// A pool whose connections are counted when somebody scrapes.
+struct PoolGauge<DB: Database>(Pool<DB>);
 
-impl MonitorBuilder {
-    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, for as
-    /// long as the monitor lives.
-    ///
-    /// Of monitors that name a pool alike, the last one built shows its own.
-    pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
-        self.pools.0.push((name.into(), Arc::new(PoolGauge(pool.clone()))));
-        self
+impl<DB: Database> PoolSource for PoolGauge<DB> {
+    fn read(&self) -> PoolReading {
+        let (open, idle) = (u64::from(self.0.size()), self.0.num_idle() as u64);
+        // The pool counts both by themselves, and one can be ahead of the other for a moment.
+        PoolReading {
+            active: open.saturating_sub(idle),
+            idle,
+            max: self.0.options().get_max_connections().into(),
+        }
     }
 }
+
+/// Pools by name, in the order given. The registry keeps weak references: a pool is shown while its source is held.
+#[derive(Default)]
+pub(super) struct Pools(Vec<(String, Arc<dyn PoolSource>)>);
 
 impl Pools {
     pub(super) fn validate(&self) -> Result<(), BuildError> {
@@ -35,6 +39,14 @@ impl Pools {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn push<DB: Database>(&mut self, name: String, pool: Pool<DB>) {
+        self.0.push((name, Arc::new(PoolGauge(pool))));
+    }
+
+    pub(super) fn into_sources(self) -> Vec<Arc<dyn PoolSource>> {
+        self.0.into_iter().map(|(_, source)| source).collect()
     }
 
     pub(super) fn register(&self) {

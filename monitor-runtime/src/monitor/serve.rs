@@ -1,33 +1,14 @@
 //! A server with everything in its place, and the stop for servers of other makes.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::Listener;
 
-use super::drain::{Stage, Stop, Watched};
-use super::limits::ConnectionLimits;
-use super::server::{Order, Server};
-use super::stopping::Stopping;
-use super::{Monitor, drain};
-
-/// The logger of lines about the server and its end.
-pub(super) const TARGET: &str = "monitor_runtime::serve";
-
-/// What a monitor keeps for its servers.
-pub(super) struct Serving {
-    pub(super) stopping: Stopping,
-    pub(super) limits: ConnectionLimits,
-    /// The stop that is being waited for, or that is over, if any.
-    pub(super) stop: Mutex<Option<Arc<Stop>>>,
-}
-
-impl Serving {
-    pub(super) fn new(stopping: Stopping, limits: ConnectionLimits) -> Self {
-        Self { stopping, limits, stop: Mutex::new(None) }
-    }
-}
+use super::drain::{self, Stage, Stop, Watched};
+use super::handle::Monitor;
+use super::server::{Order, Server, TARGET};
 
 impl Monitor {
     /// Serves `app` under [`layer`](Monitor::layer), with [`routes`](Monitor::routes) in front of it and outside
@@ -85,8 +66,9 @@ impl Monitor {
         L: Listener,
         L::Addr: Clone + Sync + 'static,
     {
-        let engine = &self.inner.engine;
-        let Watched { stop, mut stage } = drain::watch(self, |stage| stage < Stage::Over)?;
+        let engine = &self.endpoints.engine;
+        let Watched { stop, mut stage } =
+            drain::watch(&self.serving, &self.endpoints.engine, |stage| stage < Stage::Over)?;
         let running = stop.run();
         engine.start();
         if let Some(admin) = &self.admin {
@@ -169,7 +151,7 @@ impl Monitor {
 
     fn stage(&self, wanted: Stage) -> impl Future<Output = ()> + Send + use<> {
         // After a stop, those who wait for it are to go on.
-        let watched = drain::watch(self, |_| true);
+        let watched = drain::watch(&self.serving, &self.endpoints.engine, |_| true);
         async move {
             match watched {
                 Ok(Watched { mut stage, .. }) => reached(&mut stage, wanted).await,

@@ -10,7 +10,7 @@ use prometheus::IntGauge;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::super::limits::ConnectionLimits;
+use super::limits::ConnectionLimits;
 use super::pulse::{Kind, Order, Phase, Pulse, Reason};
 use super::said::Said;
 use crate::families::process;

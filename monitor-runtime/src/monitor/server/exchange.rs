@@ -19,8 +19,9 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::pulse::{Kind, Pulse, Reason};
-use crate::health::{Engine, Probe};
+use crate::health::Engine;
 use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
+use crate::monitor_route::MonitorRoute;
 
 /// The requests of one connection.
 pub(super) struct Exchanges<A> {
@@ -37,7 +38,7 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (version, is_connect) = (request.version(), request.method() == Method::CONNECT);
-        let is_probe = Probe::at(request.uri().path()).is_some();
+        let is_probe = MonitorRoute::at(request.uri().path()).is_some();
         let kind = if is_probe { Kind::Probe } else { Kind::App };
         self.pulse.begin(kind, version == Version::HTTP_2);
         let open = OpenAnswer { pulse: Arc::clone(&self.pulse), kind };

@@ -7,6 +7,7 @@ mod accept;
 mod connections;
 mod descriptors;
 mod exchange;
+mod limits;
 mod pulse;
 mod said;
 mod socket;
@@ -21,7 +22,9 @@ use axum::serve::Listener;
 
 pub(super) use connections::Connections;
 pub(super) use descriptors::Reserve;
+pub use limits::ConnectionLimits;
 pub(super) use pulse::{Order, Reason};
+pub(super) use said::TARGET;
 
 use crate::health::Engine;
 use task::Service;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::super::limits::ConnectionLimits;
+use super::limits::ConnectionLimits;
 
 /// How long after the last accept a client that has connected, or sent a part of a head, may still bring the rest of it.
 const LINGER: Duration = Duration::from_millis(200);

@@ -1,9 +1,11 @@
 //! Log lines about connections, of which a client could cause any number.
 
-use super::super::limits::ConnectionLimits;
-use super::super::serve::TARGET;
+use super::limits::ConnectionLimits;
 use super::pulse::Reason;
 use crate::rarely::Rarely;
+
+/// The logger of lines about the server and its end.
+pub(in crate::monitor) const TARGET: &str = "monitor_runtime::serve";
 
 /// What was said lately of one listener's connections.
 #[derive(Debug)]

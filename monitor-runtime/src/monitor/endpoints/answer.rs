@@ -8,13 +8,11 @@ use ::http::header::{
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
-use super::accept;
-use super::engine::Health;
-use super::question::Question;
-use super::state::View;
-use super::verbose;
+use super::query::ReadinessQuery;
 use crate::exposition::format::Format;
+use crate::exposition::negotiate;
 use crate::exposition::scrape_registry::ScrapeRegistry;
+use crate::health::{Health, View};
 use crate::json;
 use crate::timestamp::Timestamps;
 
@@ -31,22 +29,22 @@ pub(crate) fn stalled() -> Response<Bytes> {
 
 /// 200 when every critical check that is asked for is healthy and nothing is being drained, else 503. Who is not admitted
 /// learns nothing of the checks.
-pub(crate) fn readiness(health: &Health<'_>, question: &Question, admitted: bool) -> Response<Bytes> {
-    let asked = health.checks.iter().filter(|check| !question.exclude.contains(check.name));
+pub(crate) fn readiness(health: &Health<'_>, query: &ReadinessQuery, admitted: bool) -> Response<Bytes> {
+    let asked = health.checks.iter().filter(|check| !query.exclude.contains(check.name));
     let ready = asked.clone().all(View::allows_ready);
     let (code, word) = match (health.draining, ready) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };
-    if question.verbose {
-        let said = if admitted { verbose::checks(health, question) } else { String::new() };
-        return lines(code, said + verbose::verdict(code == StatusCode::OK));
+    if query.verbose {
+        let said = if admitted { verbose_checks(health, query) } else { String::new() };
+        return lines(code, said + verbose_verdict(code == StatusCode::OK));
     }
     if !admitted {
         return json(code, status_only(word));
     }
-    let warning = verbose::warning(health, question);
+    let warning = warning(health, query);
     json(code, report(word, warning.as_deref(), asked))
 }
 
@@ -77,8 +75,8 @@ pub(crate) fn text(exposed: &ScrapeRegistry) -> Response<Bytes> {
 
 /// 200 with the metrics in the form that the request's headers ask for.
 pub(crate) fn negotiated(exposed: &ScrapeRegistry, asked: &HeaderMap) -> Response<Bytes> {
-    let format = accept::format(asked);
-    let mut response = if accept::takes_gzip(asked) {
+    let format = negotiate::format(asked);
+    let mut response = if negotiate::takes_gzip(asked) {
         let mut response = exposition(format, exposed.scrape_compressed(format));
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
@@ -144,6 +142,43 @@ fn answer(code: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<
 fn with(mut response: Response<Bytes>, name: HeaderName, value: &'static str) -> Response<Bytes> {
     response.headers_mut().insert(name, HeaderValue::from_static(value));
     response
+}
+
+/// The lines of a verbose answer before its verdict, as the Kubernetes API server has them:
+/// <https://kubernetes.io/docs/reference/using-api/health-checks/>.
+fn verbose_checks(health: &Health<'_>, query: &ReadinessQuery) -> String {
+    let mut out = String::new();
+    for check in &health.checks {
+        let name = check.name;
+        let said = if query.exclude.contains(name) {
+            ["[+]", name, " excluded: ok\n"]
+        } else if check.status.is_healthy() {
+            ["[+]", name, " ok\n"]
+        } else if check.allows_ready() {
+            ["[+]", name, " degraded: ok\n"]
+        } else {
+            ["[-]", name, " failed: reason withheld\n"]
+        };
+        out.extend(said);
+    }
+    if health.draining {
+        out.push_str("[-]shutdown failed: reason withheld\n");
+    }
+    if let Some(warning) = warning(health, query) {
+        out.extend(["warn: ", &warning, "\n"]);
+    }
+    out
+}
+
+/// What is wrong with the query itself: names to exclude that no check has.
+fn warning(health: &Health<'_>, query: &ReadinessQuery) -> Option<String> {
+    let unmatched = query.unmatched(health.checks.iter().map(|check| check.name))?;
+    Some(format!("some health checks cannot be excluded: no matches for {unmatched}"))
+}
+
+/// The last line.
+fn verbose_verdict(passed: bool) -> &'static str {
+    if passed { "ready check passed\n" } else { "ready check failed\n" }
 }
 
 fn status_only(status: &str) -> Bytes {
@@ -218,9 +253,8 @@ fn write_millis(out: &mut Vec<u8>, duration: Option<Duration>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::policy::Severity;
-    use super::super::state::Status;
     use super::*;
+    use crate::health::{Severity, Status};
 
     #[test]
     fn a_report_is_json_whatever_a_message_holds() {
@@ -237,7 +271,7 @@ mod tests {
             view("disk", Status::Unhealthy, "full", 5_000_000),
         ];
         let health = Health { draining: false, checks: checks.into() };
-        let response = readiness(&health, &Question::default(), true);
+        let response = readiness(&health, &ReadinessQuery::default(), true);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let body = std::str::from_utf8(response.body()).expect("UTF-8");
         let (head, tail) = body.split_once(",\"checks\":").expect("checks");
@@ -254,7 +288,7 @@ mod tests {
     #[test]
     fn a_service_that_drains_says_so_whatever_its_checks_say() {
         let health = Health { draining: true, checks: Vec::new() };
-        let response = readiness(&health, &Question::default(), true);
+        let response = readiness(&health, &ReadinessQuery::default(), true);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.body().starts_with(br#"{"status":"draining","timestamp":"#));
     }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Gauge, IntCounter};
 
-use super::check::BoxError;
 use super::policy::Severity;
 use super::state::{Outcome, Status, View};
 use crate::error_chain::ErrorText;
 use crate::families::process;
+use crate::health::checks::BoxError;
 
 /// The logger of lines about checks.
 const TARGET: &str = "monitor_runtime::health";

@@ -15,7 +15,7 @@ const FULL: Weight = 1_000;
 ///
 /// The weight of a form is that of the most specific range it fits. Of equal weights the more specific range wins, then
 /// the one that was listed first.
-pub(super) fn format(headers: &HeaderMap) -> Format {
+pub(crate) fn format(headers: &HeaderMap) -> Format {
     let ranges: Vec<Range<'_>> = elements(headers, &ACCEPT).filter_map(Range::parse).collect();
     let best = Format::ALL
         .into_iter()
@@ -26,7 +26,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
 }
 
 /// Whether to send gzip: it is accepted, and not less than the bare content.
-pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let weight = |wanted: &[&str]| {
         elements(headers, &ACCEPT_ENCODING).find_map(|element| {
             let (coding, parameters) = element.split_once(';').unwrap_or((element, ""));

@@ -6,9 +6,9 @@ use subtle::ConstantTimeEq as _;
 
 /// The bearer token that guards bodies and metrics, if there is one.
 #[derive(Default)]
-pub(crate) struct Guard(Option<Box<str>>);
+pub(crate) struct BearerAuth(Option<Box<str>>);
 
-impl Guard {
+impl BearerAuth {
     pub(crate) fn new(token: Option<&str>) -> Self {
         Self(token.map(Into::into))
     }
@@ -24,6 +24,11 @@ impl Guard {
         let Some(token) = &self.0 else { return true };
         bearer(headers).is_some_and(|given| given.ct_eq(token.as_bytes()).into())
     }
+}
+
+/// Whether a request can carry it as a token, <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
 /// The token of the only `authorization` header, <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
@@ -44,7 +49,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header value")));
-        Guard::new(Some("s3cret")).admits(&headers.collect())
+        BearerAuth::new(Some("s3cret")).admits(&headers.collect())
     }
 
     #[test]
@@ -72,6 +77,6 @@ mod tests {
 
     #[test]
     fn without_a_token_everybody_is_admitted() {
-        assert!(Guard::default().admits(&HeaderMap::new()));
+        assert!(BearerAuth::default().admits(&HeaderMap::new()));
     }
 }

@@ -1,5 +1,11 @@
 //! All checks of one monitor.
 
+mod policy;
+mod reporter;
+mod run;
+mod state;
+mod supervisor;
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,9 +13,15 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::state::{Status, View};
-use super::supervised::{Plan, Supervised};
 use crate::families::health::{CheckReading, HealthReading, HealthSource};
+use supervisor::Supervised;
+
+pub use policy::Policy;
+pub(crate) use policy::Rules;
+#[cfg(test)]
+pub(crate) use policy::Severity;
+pub(crate) use state::{Status, View};
+pub(crate) use supervisor::Plan;
 
 /// The checks and the tasks that run them; dropping it ends the tasks and the runs in progress.
 pub(crate) struct Engine {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::{BuildError, MonitorBuilder};
-
 /// The limits that [`Monitor::serve`](crate::Monitor::serve) puts on its connections.
 ///
 /// Every limit of time is on a lack of progress and not on a total: a slow upload or download that goes on, a stream of
@@ -46,7 +44,7 @@ impl Default for ConnectionLimits {
 
 impl ConnectionLimits {
     /// The limits of the admin listener, whose clients are probes and scrapers.
-    pub(super) const ADMIN: Self = Self {
+    pub(in crate::monitor) const ADMIN: Self = Self {
         connections: Some(64),
         head: Duration::from_secs(10),
         body: Duration::from_secs(10),
@@ -110,30 +108,16 @@ impl ConnectionLimits {
         self
     }
 
-    pub(super) fn validate(self) -> Result<(), BuildError> {
+    /// The method by which a limit was set that would let nobody in or close every connection at once, if there is one.
+    pub(in crate::monitor) fn zero_setting(self) -> Option<&'static str> {
         let Self { connections, head, body, write, idle, half_closed: _ } = self;
-        if connections == Some(0) {
-            return Err(BuildError::ZeroConnections);
-        }
-        let timeouts = [
-            ("head_timeout", head),
-            ("body_timeout", body),
-            ("write_timeout", write),
-            ("idle_timeout", idle),
+        let is_zero = [
+            ("connections", connections == Some(0)),
+            ("head_timeout", head.is_zero()),
+            ("body_timeout", body.is_zero()),
+            ("write_timeout", write.is_zero()),
+            ("idle_timeout", idle.is_zero()),
         ];
-        match timeouts.into_iter().find(|(_, timeout)| timeout.is_zero()) {
-            Some((setting, _)) => Err(BuildError::ZeroConnectionTimeout { setting }),
-            None => Ok(()),
-        }
-    }
-}
-
-impl MonitorBuilder {
-    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`] for the defaults.
-    ///
-    /// The admin listener has limits of its own: 64 connections, 10 seconds for a head, and 10 for an answer to be taken.
-    pub fn connection_limits(mut self, limits: ConnectionLimits) -> Self {
-        self.limits = limits;
-        self
+        is_zero.into_iter().find(|(_, is_zero)| *is_zero).map(|(setting, _)| setting)
     }
 }

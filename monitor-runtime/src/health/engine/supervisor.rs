@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{self, sleep, timeout};
 
-use super::check::{BoxError, Check, CheckResult};
-use super::journal::Journal;
 use super::policy::{Rules, Severity};
+use super::reporter::Journal;
 use super::run::{Ended, Run};
 use super::state::{Outcome, Reading, Snapshot, Status, View};
+use crate::health::checks::{BoxError, Check, CheckResult};
 
 /// A check whose name and rules have been found to be good.
 pub(crate) struct Plan {

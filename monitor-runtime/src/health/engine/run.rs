@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
-use super::check::{Check, CheckResult};
+use crate::health::checks::{Check, CheckResult};
 
 /// A run in progress; dropping it aborts the run.
 pub(crate) struct Run {

@@ -1,0 +1,22 @@
+//! What can be asked for its health, and the checks that come with the crate.
+
+mod blocking;
+mod check;
+#[cfg(feature = "sqlx")]
+mod database;
+#[cfg(feature = "disk")]
+mod disk;
+mod function;
+#[cfg(feature = "disk")]
+mod space;
+#[cfg(feature = "sqlx")]
+mod sqlite_file;
+
+pub use blocking::{BlockingCheck, check_blocking};
+pub(super) use check::BoxError;
+pub use check::{BoxFuture, Check, CheckError, CheckResult, Report};
+#[cfg(feature = "sqlx")]
+pub use database::DatabaseCheck;
+#[cfg(feature = "disk")]
+pub use disk::DiskCheck;
+pub use function::{FnCheck, check_fn};

@@ -1,0 +1,12 @@
+//! What the routes of a monitor answer, for any server.
+
+pub(super) mod answer;
+pub(super) mod bearer;
+#[cfg(feature = "http")]
+mod held_scrapes;
+mod query;
+#[cfg(feature = "http")]
+pub(super) mod routes;
+mod state;
+
+pub(super) use state::Endpoints;

@@ -1,0 +1,66 @@
+//! What the endpoints of a monitor answer from.
+
+use std::sync::Arc;
+
+use ::http::{HeaderMap, Method, Request, Response};
+use bytes::Bytes;
+
+use super::answer;
+use super::bearer::BearerAuth;
+use super::query::ReadinessQuery;
+use crate::exposition::scrape_registry::ScrapeRegistry;
+use crate::health::Engine;
+use crate::monitor_route::MonitorRoute;
+
+/// The checks and the metrics of a monitor, and who may read them. Every router of the monitor holds it, so they last as long
+/// as anybody can ask.
+pub(in crate::monitor) struct Endpoints {
+    pub(in crate::monitor) engine: Arc<Engine>,
+    pub(in crate::monitor) bearer: BearerAuth,
+    pub(in crate::monitor) exposed: ScrapeRegistry,
+    /// Held so that their gauges are shown meanwhile.
+    #[cfg(feature = "sqlx")]
+    pub(in crate::monitor) _pools: Vec<Arc<dyn crate::families::pools::PoolSource>>,
+}
+
+impl Endpoints {
+    pub(in crate::monitor) fn ready(&self) -> Response<Bytes> {
+        answer::readiness(&self.engine.health(), &ReadinessQuery::default(), true)
+    }
+
+    pub(in crate::monitor) fn startup(&self) -> Response<Bytes> {
+        self.answer_startup(true)
+    }
+
+    pub(in crate::monitor) fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
+        let route = MonitorRoute::at(request.uri().path())?;
+        #[cfg(feature = "http")]
+        crate::http::exclude_from_metrics(request.extensions());
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Some(answer::method_not_allowed());
+        }
+        Some(self.answer_route(route, request.uri().query(), request.headers()))
+    }
+
+    pub(super) fn answer_route(
+        &self,
+        route: MonitorRoute<'_>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Response<Bytes> {
+        let (engine, admitted) = (&self.engine, self.bearer.admits(headers));
+        match route {
+            MonitorRoute::Live => answer::alive(),
+            MonitorRoute::Ready => answer::readiness(&engine.health(), &ReadinessQuery::of(query), admitted),
+            MonitorRoute::Check(name) => answer::one_check(&engine.views(), name, admitted),
+            MonitorRoute::Startup => self.answer_startup(admitted),
+            MonitorRoute::Metrics if admitted => answer::negotiated(&self.exposed, headers),
+            MonitorRoute::Metrics => answer::unauthorized(),
+        }
+    }
+
+    fn answer_startup(&self, admitted: bool) -> Response<Bytes> {
+        let checks = self.engine.views();
+        answer::startup(self.engine.is_started(), &checks, admitted)
+    }
+}

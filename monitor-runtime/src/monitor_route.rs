@@ -1,0 +1,55 @@
+//! The routes of a monitor's endpoints, which the request layer leaves alone.
+
+pub(crate) const LIVE: &str = "/health/live";
+pub(crate) const READY: &str = "/health/ready";
+#[cfg(feature = "http")]
+pub(crate) const CHECK: &str = "/health/ready/{name}";
+pub(crate) const STARTUP: &str = "/health/startup";
+pub(crate) const METRICS: &str = "/health/metrics";
+
+/// Every route, as a template of axum's.
+#[cfg(feature = "http")]
+pub(crate) const TEMPLATES: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
+
+/// A route of the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MonitorRoute<'a> {
+    Live,
+    Ready,
+    /// The check of that name.
+    Check(&'a str),
+    Startup,
+    Metrics,
+}
+
+impl<'a> MonitorRoute<'a> {
+    /// The route at exactly this path.
+    pub(crate) fn at(path: &'a str) -> Option<Self> {
+        match path {
+            LIVE => Some(Self::Live),
+            READY => Some(Self::Ready),
+            STARTUP => Some(Self::Startup),
+            METRICS => Some(Self::Metrics),
+            _ => {
+                let name = path.strip_prefix(READY)?.strip_prefix('/')?;
+                (!name.is_empty() && !name.contains('/')).then_some(Self::Check(name))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_known_by_their_exact_paths() {
+        assert_eq!(MonitorRoute::at("/health/ready"), Some(MonitorRoute::Ready));
+        assert_eq!(MonitorRoute::at("/health/ready/database"), Some(MonitorRoute::Check("database")));
+        for path in
+            ["/", "/health", "/health/ready/", "/health/ready/a/b", "/health/readyz", "/x/health/live"]
+        {
+            assert_eq!(MonitorRoute::at(path), None, "{path}");
+        }
+    }
+}
