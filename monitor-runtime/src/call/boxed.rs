@@ -10,7 +10,8 @@ use futures_core::stream::FusedStream;
 
 use super::Verdict;
 use super::future::Tracked;
-use super::stream::TrackedStream;
+use super::guard::Call;
+use super::stream::{ItemJudge, TrackedStream, hand_on, track_stream};
 
 /// A future in a box, judged by a function pointer: a closure's type would drag in the lifetimes of the function around it.
 pub(super) type TrackedFuture<F, T> = Tracked<F, for<'r> fn(&'r T) -> Verdict<'r>>;
@@ -124,3 +125,15 @@ rebox!(ReboxFuture, TrackedFuture, [Future<Output = T>]);
 rebox!(ReboxFuture, TrackedFuture, [FusedFuture<Output = T>]);
 rebox!(Rebox, TrackedStream, [Stream<Item = T>]);
 rebox!(Rebox, TrackedStream, [FusedStream<Item = T>]);
+
+/// Tracks the boxed stream that a function returns.
+#[inline]
+pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Given>) -> S {
+    S::rebox(track_stream(call, || make().pinned(), judge))
+}
+
+/// Goes on with the call in a boxed stream.
+#[inline]
+pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Given>) -> S {
+    S::rebox(hand_on(call, stream.pinned(), judge))
+}

@@ -5,10 +5,8 @@ use std::fmt::{self, Debug, Display};
 
 use tracing::Span;
 
-use super::guard::Call;
 use super::observer;
-use super::settings::ErrorLog;
-use super::site::Site;
+use super::settings::{ErrorLog, Settings};
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
 
@@ -49,18 +47,17 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
 }
 
 /// Whether an observer wants the error of a call, and the function's errors are not kept quiet.
-pub(super) fn is_wanted(site: &Site, span: Option<&Span>) -> bool {
-    site.error_log() != ErrorLog::Off
+pub(super) fn is_wanted(settings: &Settings, span: Option<&Span>) -> bool {
+    settings.log_errors != ErrorLog::Off
         && observer::is_observed()
         && observer::observers().any(|observer| observer.wants_error(span))
 }
 
-/// Logs the error that a call returned. Its span is entered, unless it is disabled: then the line says the id itself.
-pub(super) fn log(call: &Call, text: &ErrorText) {
-    let site = call.site();
-    let id = |kind| (!call.is_listened_to() && site.kind() == kind).then(|| call.id());
+/// Logs the error that a call returned, from inside its span. `unbound_id` is the id if no span binds it to the line.
+pub(super) fn log(settings: &Settings, unbound_id: Option<&str>, text: &ErrorText) {
+    let id = |kind| unbound_id.filter(|_| settings.kind == kind);
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
-    let kind = site.kind_name();
+    let kind = kind_name(settings.kind);
     let (error, chain) = (text.message.as_str(), text.sources.as_deref());
     macro_rules! event {
         ($level:ident) => {
@@ -70,9 +67,17 @@ pub(super) fn log(call: &Call, text: &ErrorText) {
             )
         };
     }
-    match site.error_log() {
+    match settings.log_errors {
         ErrorLog::Error => event!(error),
         ErrorLog::Warn => event!(warn),
         ErrorLog::Off => {}
+    }
+}
+
+fn kind_name(kind: CallKind) -> &'static str {
+    match kind {
+        CallKind::Agent => "agent",
+        CallKind::Skill => "skill",
+        CallKind::Query => "query",
     }
 }

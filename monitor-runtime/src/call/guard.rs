@@ -13,8 +13,7 @@ use super::Verdict;
 use super::error_dedup::{self, CallId};
 use super::fault::{self, Fault};
 use super::observer;
-use super::settings::ErrorLog;
-use super::site::Site;
+use super::settings::{ErrorLog, Settings};
 use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
@@ -22,7 +21,7 @@ use crate::families::call_series::CallSeries;
 /// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
 #[derive(Debug)]
 pub struct Call {
-    site: &'static Site,
+    settings: &'static Settings,
     series: &'static CallSeries,
     /// None if nobody listens.
     span: Option<Span>,
@@ -62,10 +61,14 @@ enum Stage {
 
 impl Call {
     #[inline]
-    pub(super) fn prepared(site: &'static Site, series: &'static CallSeries, span: Option<Span>) -> Self {
+    pub(super) fn prepared(
+        settings: &'static Settings,
+        series: &'static CallSeries,
+        span: Option<Span>,
+    ) -> Self {
         let (started, parent, around) = (0, CallId::NONE, CallId::NONE);
         Self {
-            site,
+            settings,
             series,
             span,
             started,
@@ -77,18 +80,10 @@ impl Call {
         }
     }
 
-    pub(super) fn site(&self) -> &'static Site {
-        self.site
-    }
-
-    /// The label value the call is counted under.
-    pub(super) fn id(&self) -> &'static str {
-        self.series.id()
-    }
-
-    /// Whether the call has a span that somebody listens to.
-    pub(super) fn is_listened_to(&self) -> bool {
-        self.span.as_ref().is_some_and(|span| !span.is_disabled())
+    /// The id, unless the call's span binds it to the lines inside.
+    fn unbound_id(&self) -> Option<&'static str> {
+        let is_bound = self.span.as_ref().is_some_and(|span| !span.is_disabled());
+        (!is_bound).then(|| self.series.id())
     }
 
     /// Runs code in the call's span that is no part of its body.
@@ -195,8 +190,8 @@ impl Call {
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
         let span = self.span.as_ref();
-        let is_wanted = fault::is_wanted(self.site, span);
-        let is_heard = match self.site.error_log() {
+        let is_wanted = fault::is_wanted(self.settings, span);
+        let is_heard = match self.settings.log_errors {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
             ErrorLog::Off => false,
@@ -211,7 +206,7 @@ impl Call {
             observer::notify(|observer| observer.call_failed(span, &text));
         }
         if is_heard && !error_dedup::logged_inside(id, self.parent, span, &text) {
-            self.as_part(id, || fault::log(self, &text));
+            self.as_part(id, || fault::log(self.settings, self.unbound_id(), &text));
         }
     }
 
@@ -295,7 +290,7 @@ impl Running<'_> {
 
     /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
     pub(super) fn first_item(&self) {
-        if self.call.site.kind() != CallKind::Query {
+        if self.call.settings.kind != CallKind::Query {
             let Call { series, started, span, .. } = &*self.call;
             let nanos = series.first_item(*started, || observer::identify(span.as_ref()));
             observer::notify(|observer| observer.first_item_yielded(span.as_ref(), nanos));

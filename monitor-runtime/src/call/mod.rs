@@ -23,7 +23,7 @@ mod typed;
 
 use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
-pub use boxed::Rebox;
+pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
 pub use classify::{ClassifyBy, classify};
 #[cfg(feature = "logging")]
 pub(crate) use error_dedup::CallId;
@@ -37,10 +37,7 @@ pub use settings::{ErrorLog, Settings};
 pub use site::{PendingSpan, Site, State, without_fields};
 pub use typed::{Becoming, TypedTracked, track_into_future, track_typed_future, track_typed_stream};
 
-pub use stream::{
-    ItemJudge, TrackedStream, hand_on, hand_on_boxed, hand_on_ok, track_boxed_stream, track_opened,
-    track_stream,
-};
+pub use stream::{ItemJudge, TrackedStream, hand_on, hand_on_ok, track_opened, track_stream};
 
 /// What a call came to: its outcome, and its error when there is one to log.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use super::Verdict;
 use super::boxed::{Rebox, ReboxFuture};
+use super::boxed::{hand_on_boxed, track_boxed_stream};
 use super::future::track_returned_future;
 use super::guard::{Call, track};
-use super::stream::{ItemJudge, hand_on_boxed, track_boxed_stream};
+use super::stream::ItemJudge;
 
 // A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
 // function around it.

@@ -15,7 +15,7 @@ use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
 use super::guard::Call;
-use super::settings::{ErrorLog, Settings};
+use super::settings::Settings;
 use super::span_descriptor::{self, SpanDescriptor};
 use crate::families::CallKind;
 use crate::families::call_series::CallSeries;
@@ -89,9 +89,13 @@ impl Site {
             None => self.resolve(),
         };
         if self.is_enabled() {
-            Call::prepared(self, series, Some(without_fields(PendingSpan { site: self, id: &self.id })))
+            Call::prepared(
+                &self.settings,
+                series,
+                Some(without_fields(PendingSpan { site: self, id: &self.id })),
+            )
         } else {
-            Call::prepared(self, series, None)
+            Call::prepared(&self.settings, series, None)
         }
     }
 
@@ -117,9 +121,9 @@ impl Site {
     ) -> Call {
         // Made in one place in either case: a call that is moved costs more than one that is counted.
         if self.is_enabled() {
-            Call::prepared(self, series, Some(fields(PendingSpan { site: self, id: &id })))
+            Call::prepared(&self.settings, series, Some(fields(PendingSpan { site: self, id: &id })))
         } else {
-            Call::prepared(self, series, None)
+            Call::prepared(&self.settings, series, None)
         }
     }
 
@@ -195,22 +199,6 @@ impl Site {
 
     fn metadata(&'static self) -> &'static Metadata<'static> {
         self.callsite().metadata()
-    }
-
-    pub(super) fn error_log(&self) -> ErrorLog {
-        self.settings.log_errors
-    }
-
-    pub(super) fn kind(&self) -> CallKind {
-        self.settings.kind
-    }
-
-    pub(super) fn kind_name(&self) -> &'static str {
-        match self.settings.kind {
-            CallKind::Agent => "agent",
-            CallKind::Skill => "skill",
-            CallKind::Query => "query",
-        }
     }
 }
 

@@ -9,7 +9,6 @@ use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
 
 use super::Verdict;
-use super::boxed::Rebox;
 use super::guard::Call;
 
 /// Judges one item of a stream.
@@ -127,22 +126,10 @@ impl<T, S: FusedStream<Item = T>> FusedStream for TrackedStream<S, T> {
     }
 }
 
-/// Tracks the boxed stream that a function returns.
-#[inline]
-pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<S::Given>) -> S {
-    S::rebox(track_stream(call, || make().pinned(), judge))
-}
-
 /// Goes on with the call in a stream.
 #[inline]
 pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> TrackedStream<S, S::Item> {
     TrackedStream::running(call, stream, judge)
-}
-
-/// Goes on with the call in a boxed stream.
-#[inline]
-pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Given>) -> S {
-    S::rebox(hand_on(call, stream.pinned(), judge))
 }
 
 /// Runs the body of a function that gives a stream as an `Ok`, in which the call goes on; an `Err` ends it.

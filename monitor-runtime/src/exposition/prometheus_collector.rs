@@ -10,7 +10,7 @@ use prometheus::proto::{self, MetricFamily, MetricType};
 
 use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
-use crate::exposition::registry_labels::RegistryLabels;
+use crate::exposition::registry_labels::{MARKER, RegistryLabels, pair};
 use crate::families::catalog::{Kind, Metric};
 use crate::families::objective::ObjectiveMetrics;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
@@ -60,13 +60,6 @@ impl Sink for ProtoSink {
         }
         self.samples.push(metric);
     }
-}
-
-pub(crate) fn pair((name, value): (&str, &str)) -> proto::LabelPair {
-    let mut pair = proto::LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.to_owned());
-    pair
 }
 
 fn gauge(value: f64) -> proto::Gauge {
@@ -147,9 +140,6 @@ impl Collector for Described {
         Vec::new()
     }
 }
-
-/// The name of the family that tells of a registry.
-pub(crate) const MARKER: &str = "monitor_is_registered_here";
 
 fn marker() -> MetricFamily {
     let mut family = MetricFamily::default();

@@ -4,7 +4,9 @@ use prometheus::proto::{LabelPair, MetricFamily};
 
 #[cfg(feature = "health")]
 use crate::cells::labels::escape_into;
-use crate::exposition::prometheus_collector;
+
+/// The name of the family that tells of a registry.
+pub(crate) const MARKER: &str = "monitor_is_registered_here";
 
 /// A registry's prefix and the labels it gives to all metrics; none, for most.
 #[derive(Clone, Debug, Default)]
@@ -21,13 +23,13 @@ impl RegistryLabels {
     /// Takes the family that marks our metrics out of `families`. A registry does not tell of itself, so its prefix and its
     /// labels are read off that family; `None` where our metrics are not in it.
     pub(crate) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {
-        let at = families.iter().position(|family| family.name().ends_with(prometheus_collector::MARKER))?;
+        let at = families.iter().position(|family| family.name().ends_with(MARKER))?;
         let family = families.remove(at);
         let labels = family.get_metric().first().map_or(&[][..], |metric| metric.get_label());
         let labels: Vec<_> =
             labels.iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned())).collect();
         Some(Self {
-            prefix: family.name().strip_suffix(prometheus_collector::MARKER).unwrap_or_default().to_owned(),
+            prefix: family.name().strip_suffix(MARKER).unwrap_or_default().to_owned(),
             #[cfg(feature = "health")]
             text: written(&labels),
             labels,
@@ -47,9 +49,7 @@ impl RegistryLabels {
         if !self.labels.is_empty() {
             for metric in family.mut_metric().iter_mut() {
                 let mut labels: Vec<LabelPair> = metric.take_label();
-                labels.extend(
-                    self.labels.iter().map(|(name, value)| prometheus_collector::pair((name, value))),
-                );
+                labels.extend(self.labels.iter().map(|(name, value)| pair((name, value))));
                 metric.set_label(labels);
             }
         }
@@ -65,4 +65,11 @@ fn written(labels: &[(String, String)]) -> String {
         text + "\""
     });
     texts.collect::<Vec<_>>().join(",")
+}
+
+pub(crate) fn pair((name, value): (&str, &str)) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
 }

@@ -11,9 +11,9 @@ use prost::Message as _;
 use super::control::{Control, Ending};
 use super::convert::{Converted, Times, convert};
 use super::exporter::Exporter;
+use super::resource::scope;
 use super::semconv::SCHEMA_URL;
 use super::span::now;
-use super::worker::scope;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is

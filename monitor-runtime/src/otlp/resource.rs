@@ -1,6 +1,6 @@
 //! Who exports: the attributes of the process.
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
@@ -53,4 +53,10 @@ fn instance() -> String {
     let version_4 = random & !(0xf_u128 << 76) | (0x4_u128 << 76);
     let digits = format!("{:032x}", version_4 & !(0x3_u128 << 62) | (0x2_u128 << 62));
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+/// What made the spans and the metrics.
+pub(super) fn scope() -> InstrumentationScope {
+    let (name, version) = ("monitor-runtime".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    InstrumentationScope { name, version, ..InstrumentationScope::default() }
 }

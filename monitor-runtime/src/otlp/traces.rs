@@ -11,8 +11,8 @@ use prost::Message as _;
 use super::control::{Control, Ending};
 use super::exporter::Exporter;
 use super::queue::SpanQueue;
+use super::resource::scope;
 use super::semconv::SCHEMA_URL;
-use super::worker::scope;
 
 /// Sends what is in the queue.
 pub(super) struct Traces {

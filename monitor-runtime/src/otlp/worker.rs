@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::thread;
 
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::control::Control;
@@ -16,12 +15,6 @@ use super::settings::{MetricSettings, SpanSettings};
 use super::signal::Signal;
 use super::traces::Traces;
 use crate::exposition::scrape_registry::ScrapeRegistry;
-
-/// What made the spans and the metrics.
-pub(super) fn scope() -> InstrumentationScope {
-    let (name, version) = ("monitor-runtime".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    InstrumentationScope { name, version, ..InstrumentationScope::default() }
-}
 
 /// Starts the export of spans, which come by the layer.
 pub(super) fn start_traces(
