@@ -81,37 +81,37 @@ catalog! {
     AGENT_DURATION = Histogram "agent_execution_duration_seconds" ["agent_id", "status"]
         "Time from an agent execution's start to its end, by outcome.";
     AGENT_FIRST_ITEM = Histogram "agent_time_to_first_item_seconds" ["agent_id"]
-        "Time from the start of an agent execution that streams to its first item.";
+        "Time from the start of a streaming agent execution to its first item.";
     AGENT_ACTIVE = Gauge "active_agents" ["agent_id"]
         "Agent executions that have started and not yet ended.";
     AGENT_OBJECTIVE = Gauge "agent_objective_info" ["agent_id", "success", "latency"]
         "1, with what is with_objective of the agent's executions as labels.";
     AGENT_OBJECTIVE_SUCCESS = Gauge "agent_objective_success_ratio" ["agent_id"]
-        "The share of the agent's executions that is to succeed.";
+        "Target share of agent executions that succeed.";
     AGENT_OBJECTIVE_LIMIT = Gauge "agent_objective_latency_seconds" ["agent_id"]
-        "How long an agent's execution that succeeds is to take at most.";
+        "Latency objective for successful agent executions.";
     AGENT_OBJECTIVE_WITHIN = Gauge "agent_objective_latency_ratio" ["agent_id"]
-        "The share of the agent's executions that succeed which is to take no longer than that.";
+        "Target share of successful agent executions within the latency objective.";
     AGENT_OBJECTIVE_SLOW = Counter "agent_objective_slow_total" ["agent_id"]
-        "Agent executions that succeeded and took longer than their objective.";
+        "Successful agent executions that took longer than their latency objective.";
     SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
         "Skill executions that ended, by outcome.";
     SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
         "Time from a skill execution's start to its end, by outcome.";
     SKILL_FIRST_ITEM = Histogram "skill_time_to_first_item_seconds" ["skill_id"]
-        "Time from the start of a skill execution that streams to its first item.";
+        "Time from the start of a streaming skill execution to its first item.";
     SKILL_ACTIVE = Gauge "active_skills" ["skill_id"]
         "Skill executions that have started and not yet ended.";
     SKILL_OBJECTIVE = Gauge "skill_objective_info" ["skill_id", "success", "latency"]
         "1, with what is with_objective of the skill's executions as labels.";
     SKILL_OBJECTIVE_SUCCESS = Gauge "skill_objective_success_ratio" ["skill_id"]
-        "The share of the skill's executions that is to succeed.";
+        "Target share of skill executions that succeed.";
     SKILL_OBJECTIVE_LIMIT = Gauge "skill_objective_latency_seconds" ["skill_id"]
-        "How long a skill's execution that succeeds is to take at most.";
+        "Latency objective for successful skill executions.";
     SKILL_OBJECTIVE_WITHIN = Gauge "skill_objective_latency_ratio" ["skill_id"]
-        "The share of the skill's executions that succeed which is to take no longer than that.";
+        "Target share of successful skill executions within the latency objective.";
     SKILL_OBJECTIVE_SLOW = Counter "skill_objective_slow_total" ["skill_id"]
-        "Skill executions that succeeded and took longer than their objective.";
+        "Successful skill executions that took longer than their latency objective.";
     DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]
         "Database queries that ended, by outcome.";
     DB_DURATION = Histogram "db_query_duration_seconds" ["operation", "query", "status"]
@@ -121,7 +121,7 @@ catalog! {
     DB_CONNECTIONS_IDLE = Gauge "db_connections_idle" ["pool"]
         "Connections of the pool that are open and not leased.";
     DB_CONNECTIONS_MAX = Gauge "db_connections_max" ["pool"]
-        "Connections the pool may open.";
+        "Maximum number of connections of the pool.";
     HTTP_REQUESTS = Counter "http_requests_total" ["method", "endpoint", "status"]
         "HTTP requests that ended, by matched route and status code; 499 is a client that left.";
     HTTP_DURATION = Histogram "http_request_duration_seconds" ["method", "endpoint"]
@@ -129,25 +129,25 @@ catalog! {
     HTTP_IN_FLIGHT = Gauge "http_requests_in_flight" []
         "HTTP requests that have arrived and not yet ended.";
     HTTP_CONNECTIONS = Gauge "http_connections_open" ["listener"]
-        "Connections that are open, by listener; upgraded ones too.";
+        "Open connections by listener, including upgraded ones.";
     HTTP_CONNECTIONS_CLOSED = Counter "http_connections_closed_total" ["listener", "reason"]
-        "Connections that were closed, by listener and by the reason.";
+        "Connections closed, by listener and reason.";
     HTTP_CONNECTIONS_REFUSED = Counter "http_connections_refused_total" ["listener", "reason"]
-        "Connections that were not let in, by listener and by the limit they met.";
+        "Connections refused, by listener and by the limit they reached.";
     HEALTH_READY = Gauge "health_ready" []
-        "Whether readiness is answered 200 now: 1, or 0.";
+        "1 if readiness now answers 200, else 0.";
     HEALTH_STATUS = Gauge "health_check_status" ["check"]
-        "Whether the check is healthy now: 1, or 0.";
+        "1 if the check is healthy now, else 0.";
     HEALTH_STALE = Gauge "health_check_stale" ["check"]
-        "Whether the check's last reading is older than its limit: 1, or 0.";
+        "1 if the check's last result is stale, else 0.";
     HEALTH_DURATION = Gauge "health_check_duration_seconds" ["check"]
-        "How long the check's last run took.";
+        "Duration of the check's last run.";
     HEALTH_LAST_SUCCESS = Gauge "health_check_last_success_timestamp_seconds" ["check"]
         "Unix time of the check's last run that passed.";
     HEALTH_RUNS = Counter "health_check_runs_total" ["check", "outcome"]
         "Runs of the check that ended or passed their deadline, by outcome.";
     HEALTH_TRANSITIONS = Counter "health_check_transitions_total" ["check", "to"]
-        "Times the check turned, by the state it turned to.";
+        "State transitions of the check, by new state.";
     DISK_FREE = Gauge "disk_free_bytes" ["path"]
         "Bytes free for unprivileged users on the path's disk, as last read.";
     DISK_SIZE = Gauge "disk_size_bytes" ["path"]
@@ -155,17 +155,17 @@ catalog! {
     LOG_EVENTS = Counter "log_events_total" ["level"]
         "Log events by level.";
     LOG_WRITTEN = Counter "log_events_written_total" []
-        "Log lines that the output has taken whole.";
+        "Log lines written whole to the output.";
     LOG_DROPPED = Counter "log_events_dropped_total" []
-        "Log lines that were not written: the queue had no room, or the output refused them.";
+        "Log lines dropped because the queue was full or the output refused them.";
     LOG_SUPPRESSED = Counter "log_events_suppressed_total" []
-        "Log events that a rate limit left out before they became lines.";
+        "Log events suppressed by a rate limit before they became lines.";
     PANICS = Counter "panics_total" []
         "Panics since the panic hook was installed, caught or not.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
-        "Records kept under __overflow__ because their metric had no room for another series.";
+        "Records kept under __overflow__ because their metric had reached its series limit.";
     OTLP_EXPORTS = Counter "otlp_exports_total" ["outcome", "signal"]
-        "Requests to the collector, by what became of them.";
+        "Export requests to the collector, by outcome.";
     OTLP_DROPPED = Counter "otlp_dropped_total" ["signal"]
         "Spans, or data points of metrics, that did not reach the collector.";
     BUILD_INFO = Gauge "build_info" ["service", "version"]
