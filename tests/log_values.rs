@@ -166,7 +166,7 @@ fn a_setting_that_can_do_no_good_is_an_error_that_names_it() {
     let cases = [
         (
             Logging::builder().queue_bytes(0),
-            "queue_bytes is 0; expected the bytes of log lines that may wait, 8388608 by default".to_owned(),
+            "queue_bytes is 0; expected the size of the queue of log lines in bytes, at least 1 (8388608 by default)".to_owned(),
         ),
         (
             Logging::builder().rate_limit(0, Duration::from_secs(1)),

@@ -154,8 +154,7 @@ fn the_same_settings_may_be_given_again_and_others_may_not() {
     let refused = Monitor::builder().native_histograms(NativeHistograms::new().growth(2.0)).build();
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "invalid native_histograms: the process already records without them, or with others; set native histograms once, \
-         before the first tracked call or request"
+        "invalid native_histograms: the process already records without native histograms, or with other settings; set them once, before the first tracked call or request"
     );
 }
 
@@ -168,6 +167,6 @@ fn settings_that_make_no_histogram_are_refused() {
     );
     assert_eq!(
         refused(NativeHistograms::new().max_buckets(3)),
-        "invalid native_histograms: a limit of 3 buckets is too low; expected at least 8, 160 when not set"
+        "invalid native_histograms: a limit of 3 buckets is too low; expected at least 8 (160 by default)"
     );
 }

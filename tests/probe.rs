@@ -133,7 +133,7 @@ fn a_connection_that_ends_without_an_answer_is_unreachable() {
 fn https_is_refused_with_the_way_out() {
     assert_eq!(
         refusal("https://localhost/health/live"),
-        "invalid URL \"https://localhost/health/live\": TLS is not spoken here; ask the service itself rather than a \
+        "invalid URL \"https://localhost/health/live\": TLS is not supported; ask the service itself rather than a \
          proxy in front of it; expected one such as http://127.0.0.1:3000/health/live"
     );
 }

@@ -42,7 +42,7 @@ fn a_url_that_cannot_be_asked_is_1_since_docker_reserves_2() {
     let (code, said) = probed(&["https://127.0.0.1/"]);
     assert_eq!(code, 1);
     assert!(
-        said.starts_with("agent_service: invalid URL \"https://127.0.0.1/\": TLS is not spoken here"),
+        said.starts_with("agent_service: invalid URL \"https://127.0.0.1/\": TLS is not supported"),
         "{said}"
     );
 }

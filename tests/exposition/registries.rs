@@ -95,8 +95,7 @@ fn build_refuses_a_registry_with_a_collector_that_panics() {
     let error = Monitor::builder().registry(registry.clone()).build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a collector of the given registry panicked (the collector broke); expected collectors that gather without a panic: \
-         mend the collector, or leave it out of the registry"
+        "a collector of the given registry panicked (the collector broke); expected collectors that gather without a panic: fix the collector, or remove it from the registry"
     );
     registry.unregister(Panics::boxed()).unwrap();
     assert!(registry.gather().is_empty(), "nothing of ours is left");

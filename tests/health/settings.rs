@@ -17,7 +17,7 @@ fn two_checks_of_one_name_are_refused() {
     let builder = Monitor::builder().check(passing("cache")).check(passing("cache"));
     assert_eq!(
         refusal(builder),
-        "two checks are named `cache`; expected each check of a monitor to have a name of its own"
+        "two checks are named `cache`; expected a unique name for each check of a monitor"
     );
 }
 
@@ -63,12 +63,12 @@ fn a_policy_of_zeros_is_refused_with_the_setting_that_is_zero() {
 fn a_bearer_token_that_is_empty_or_unusable_is_refused_and_not_shown() {
     assert_eq!(
         refusal(Monitor::builder().bearer_token("")),
-        "the bearer token is empty; expected a secret, such as what `openssl rand -hex 32` gives"
+        "the bearer token is empty; expected a secret, such as the output of `openssl rand -hex 32`"
     );
     for token in ["hunter two", "hunter2\n", "huntér"] {
         assert_eq!(
             refusal(Monitor::builder().bearer_token(token)),
-            "the bearer token has a character that is none of its kind; expected letters, digits and `-._~+/=`"
+            "the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`"
         );
     }
     let builder = Monitor::builder().bearer_token("hunter2");
@@ -92,8 +92,7 @@ fn a_stop_that_does_not_fit_into_the_grace_period_is_refused() {
     let exceeds = Monitor::builder().drain_delay(seconds(10));
     assert_eq!(
         refusal(exceeds),
-        "a drain delay of 10s and a shutdown timeout of 20s do not fit into the grace period of 30s; expected their sum to \
-         be below it: shorten one of them, or grant more time where the process runs and set `grace_period` to that"
+        "a drain delay of 10s and a shutdown timeout of 20s do not fit into the grace period of 30s; expected their sum to be below it: shorten one of them, or raise the orchestrator's grace period and set `grace_period` to it"
     );
     let no_last_lines = Monitor::builder().shutdown_timeout(Duration::from_millis(24_500));
     assert!(matches!(no_last_lines.build(), Err(BuildError::LastLines { .. })));
@@ -141,7 +140,7 @@ fn buckets_that_make_no_histogram_are_refused() {
 fn a_series_limit_of_zero_is_refused() {
     assert_eq!(
         refusal(Monitor::builder().series_limit(0)),
-        "the series limit is zero; expected at least 1 series a metric, 2000 when not set"
+        "the series limit is zero; expected at least 1 series a metric (2000 by default)"
     );
 }
 
@@ -174,7 +173,7 @@ fn a_registry_with_metrics_of_our_names_is_refused() {
     assert!(matches!(error, BuildError::Registry { .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.starts_with("the given registry refuses our metrics (log_events_dropped_total: "), "{text}");
-    assert!(text.ends_with("); expected one without metrics of the same names"), "{text}");
+    assert!(text.ends_with("); expected a registry without metrics of the same names"), "{text}");
 }
 
 #[tokio::test]
@@ -182,7 +181,7 @@ async fn pools_without_a_name_of_their_own_are_refused() {
     let pool = SqlitePool::connect_lazy("sqlite::memory:").unwrap();
     assert_eq!(
         refusal(Monitor::builder().pool("main", &pool).pool("main", &pool)),
-        "two pools are named `main`; expected each pool of a monitor to have a name of its own"
+        "two pools are named `main`; expected a unique name for each pool of a monitor"
     );
     assert_eq!(
         refusal(Monitor::builder().pool("", &pool)),

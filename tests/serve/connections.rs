@@ -424,7 +424,7 @@ fn limits_of_nothing_are_refused() {
     let refusal = |limits| Monitor::builder().connection_limits(limits).build().unwrap_err().to_string();
     assert_eq!(
         refusal(ConnectionLimits::new().connections(0)),
-        "the limit on connections is zero; expected at least 1, or none set, which the file descriptors decide"
+        "the limit on connections is zero; expected at least 1, or no limit set: the free file descriptors then decide"
     );
     for (limits, setting) in [
         (ConnectionLimits::new().head_timeout(Duration::ZERO), "head_timeout"),

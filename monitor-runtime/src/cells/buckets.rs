@@ -66,7 +66,7 @@ pub enum BucketError {
     Empty,
     /// A bound is NaN, infinite, zero or negative, or too large to count in nanoseconds.
     #[error(
-        "bucket bound {bound} is not a usable number of seconds; expected finite bounds above 0 and below 1e9 (the +Inf bucket is added by itself)"
+        "bucket bound {bound} is not a usable number of seconds; expected finite bounds above 0 and below 1e9 (the +Inf bucket is added automatically)"
     )]
     OutOfRange {
         /// The bound as it was given.

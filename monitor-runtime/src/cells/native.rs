@@ -37,14 +37,14 @@ pub enum NativeHistogramError {
         growth: f64,
     },
     /// There would be too few buckets to show every duration there is.
-    #[error("a limit of {max_buckets} buckets is too low; expected at least 8, 160 when not set")]
+    #[error("a limit of {max_buckets} buckets is too low; expected at least 8 (160 by default)")]
     MaxBuckets {
         /// The limit as it was given.
         max_buckets: usize,
     },
     /// The process already has series that are kept otherwise.
     #[error(
-        "the process already records without them, or with others; set native histograms once, before the first tracked call or request"
+        "the process already records without native histograms, or with other settings; set them once, before the first tracked call or request"
     )]
     InUse,
 }

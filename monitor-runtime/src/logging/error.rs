@@ -31,7 +31,7 @@ pub enum LoggingError {
         value: String,
     },
     /// [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) was given 0, which would drop every line.
-    #[error("queue_bytes is 0; expected the bytes of log lines that may wait, 8388608 by default")]
+    #[error("queue_bytes is 0; expected the size of the queue of log lines in bytes, at least 1 (8388608 by default)")]
     QueueBytes,
     /// [`LoggingBuilder::rate_limit`](super::LoggingBuilder::rate_limit) was given no lines or no time.
     #[error(
@@ -46,7 +46,7 @@ pub enum LoggingError {
     },
     /// [`LoggingBuilder::redact`](super::LoggingBuilder::redact) was given a name of nothing or of white space.
     #[error(
-        "redact has the name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
+        "redact has the empty name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
     )]
     Redact {
         /// The value it was given.
@@ -62,14 +62,12 @@ pub enum LoggingError {
     },
     /// Logging was initialised before.
     #[error(
-        "logging is initialised already; keep the guard of the first `init` and call it once, in `main`, or give this \
-         output its place beside others with `Logging::builder().layer()`"
+        "logging is initialised already; keep the guard of the first `init` and call it once, in `main`, or add this output to other layers with `Logging::builder().layer()`"
     )]
     AlreadyInitialised,
     /// The process has a `tracing` subscriber that is not ours.
     #[error(
-        "another tracing subscriber is installed already; add `Logging::builder().layer()` to it, or call \
-         `logging::init` in its place"
+        "another tracing subscriber is installed already; add `Logging::builder().layer()` to it, or call `logging::init` instead of installing the other"
     )]
     SubscriberInstalled(#[source] SetGlobalDefaultError),
     /// The operating system gave no thread to write the lines.

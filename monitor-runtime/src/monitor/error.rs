@@ -15,7 +15,7 @@ use crate::exposition::registration::Refusal;
 #[non_exhaustive]
 pub enum BuildError {
     /// Two checks have one name.
-    #[error("two checks are named `{name}`; expected each check of a monitor to have a name of its own")]
+    #[error("two checks are named `{name}`; expected a unique name for each check of a monitor")]
     DuplicateCheck {
         /// The name they share.
         name: String,
@@ -52,11 +52,11 @@ pub enum BuildError {
         setting: &'static str,
     },
     /// The bearer token would be known to everybody.
-    #[error("the bearer token is empty; expected a secret, such as what `openssl rand -hex 32` gives")]
+    #[error("the bearer token is empty; expected a secret, such as the output of `openssl rand -hex 32`")]
     EmptyToken,
     /// No request could carry the bearer token. The token itself is not said.
     #[error(
-        "the bearer token has a character that is none of its kind; expected letters, digits and `-._~+/=`"
+        "the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`"
     )]
     TokenCharacter,
     /// Requests in flight would have no time to finish.
@@ -65,8 +65,7 @@ pub enum BuildError {
     /// A stop would take longer than the orchestrator waits for it.
     #[error(
         "a drain delay of {drain_delay:?} and a shutdown timeout of {shutdown_timeout:?} do not fit into the grace period of \
-         {grace_period:?}; expected their sum to be below it: shorten one of them, or grant more time where the process runs \
-         and set `grace_period` to that"
+         {grace_period:?}; expected their sum to be below it: shorten one of them, or raise the orchestrator's grace period and set `grace_period` to it"
     )]
     GracePeriod {
         /// How long readiness answers 503 before the server stops accepting.
@@ -79,8 +78,7 @@ pub enum BuildError {
     /// A stop would have no time for its last log lines.
     #[error(
         "a drain delay of {drain_delay:?} and a shutdown timeout of {shutdown_timeout:?} leave {left:?} of the grace period of \
-         {grace_period:?} for the last log lines; expected at least 1s: shorten one of them, or grant more time where the \
-         process runs and set `grace_period` to that"
+         {grace_period:?} for the last log lines; expected at least 1s: shorten one of them, or raise the orchestrator's grace period and set `grace_period` to it"
     )]
     LastLines {
         /// What is left.
@@ -94,7 +92,7 @@ pub enum BuildError {
     },
     /// A server would let nobody in.
     #[error(
-        "the limit on connections is zero; expected at least 1, or none set, which the file descriptors decide"
+        "the limit on connections is zero; expected at least 1, or no limit set: the free file descriptors then decide"
     )]
     ZeroConnections,
     /// Connections would be closed at once.
@@ -141,7 +139,7 @@ pub enum BuildError {
         reason: NativeHistogramError,
     },
     /// No series could be kept.
-    #[error("the series limit is zero; expected at least 1 series a metric, 2000 when not set")]
+    #[error("the series limit is zero; expected at least 1 series a metric (2000 by default)")]
     ZeroSeriesLimit,
     /// The service's name is no Kubernetes label value.
     #[error(
@@ -161,14 +159,14 @@ pub enum BuildError {
     #[error("a pool's name is empty; expected a text such as \"main\"")]
     EmptyPoolName,
     /// Two pools have one name.
-    #[error("two pools are named `{name}`; expected each pool of a monitor to have a name of its own")]
+    #[error("two pools are named `{name}`; expected a unique name for each pool of a monitor")]
     DuplicatePool {
         /// The name they share.
         name: String,
     },
     /// The registry that was given has other metrics under our names.
     #[error(
-        "the given registry refuses our metrics ({}); expected one without metrics of the same names",
+        "the given registry refuses our metrics ({}); expected a registry without metrics of the same names",
         said(reason)
     )]
     Registry {
@@ -188,7 +186,7 @@ pub enum BuildError {
     },
     /// The registry that was given puts a prefix or a label on all metrics that Prometheus refuses.
     #[error(
-        "the given registry puts the {what} {name:?} on every metric, which no scraper reads; expected a name of letters, digits \
+        "the given registry puts the {what} {name:?} on every metric, which no scraper accepts; expected a name of letters, digits \
          and `_` that begins with neither a digit nor `__`"
     )]
     RegistryName {
@@ -199,8 +197,7 @@ pub enum BuildError {
     },
     /// A collector in the registry that was given panics, so nothing can be gathered from it.
     #[error(
-        "a collector of the given registry panicked ({panic}); expected collectors that gather without a panic: mend the \
-         collector, or leave it out of the registry"
+        "a collector of the given registry panicked ({panic}); expected collectors that gather without a panic: fix the collector, or remove it from the registry"
     )]
     RegistryPanic {
         /// The panic's message.

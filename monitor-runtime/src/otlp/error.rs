@@ -20,7 +20,7 @@ pub enum OtlpError {
     },
     /// A list of `key=value` cannot be parsed. The error does not repeat its text, since headers hold secrets.
     #[error(
-        "{variable} cannot be read: {wrong}; expected `key=value`, with commas between several, percent-encoded"
+        "{variable} cannot be read: {wrong}; expected comma-separated `key=value` pairs, percent-encoded"
     )]
     Pairs {
         /// The variable.

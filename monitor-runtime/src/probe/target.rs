@@ -31,7 +31,7 @@ impl Target {
             "http" => {}
             "https" => {
                 return Err(
-                    "TLS is not spoken here; ask the service itself rather than a proxy in front of it",
+                    "TLS is not supported; ask the service itself rather than a proxy in front of it",
                 );
             }
             _ => return Err("its scheme is not http"),
@@ -109,7 +109,7 @@ mod tests {
             ("ftp://localhost", "its scheme is not http"),
             (
                 "https://localhost",
-                "TLS is not spoken here; ask the service itself rather than a proxy in front of it",
+                "TLS is not supported; ask the service itself rather than a proxy in front of it",
             ),
             ("http://", "it has no host"),
             ("http://:3000/", "it has no host"),

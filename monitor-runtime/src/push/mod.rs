@@ -118,7 +118,7 @@ pub enum PushError {
     },
     /// The address is https; TLS is not supported.
     #[error(
-        "{gateway} is https, which is not spoken here; expected a gateway, or a proxy in front of it, at http://"
+        "{gateway} is https, which is not supported; expected a gateway, or a proxy in front of it, at http://"
     )]
     Tls {
         /// The gateway's address, without its user name, password and query.
