@@ -126,7 +126,7 @@ async fn a_pool_that_waits_for_its_first_connection_has_none() {
 
 /// What a run says that finds the server full, of a pool that works.
 fn out_of_connections() -> Report {
-    Report::degraded(OUT_OF_CONNECTIONS)
+    Report::warn(OUT_OF_CONNECTIONS)
 }
 
 fn assert_is_down(result: CheckResult) {
@@ -218,7 +218,7 @@ async fn a_pool_that_is_never_idle_works_on_though_the_check_has_lost_its_connec
             }
         });
     }
-    eventually("it is saturated", async || check.run().await.unwrap() == Report::degraded("pool saturated"))
+    eventually("it is saturated", async || check.run().await.unwrap() == Report::warn("pool saturated"))
         .await;
 
     let mut held = fill(&server).await;

@@ -18,23 +18,26 @@ async fn said(monitor: &Monitor, check: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_degraded_check_that_fails_is_reported_and_readiness_stays_200() {
+async fn a_non_critical_check_that_fails_is_reported_and_readiness_stays_200() {
     let monitor = Monitor::builder()
         .check(passing("cache"))
-        .check_with(Policy::degraded(), failing("search"))
+        .check_with(Policy::non_critical(), failing("search"))
         .build()
         .unwrap();
     let (status, search) = said(&monitor, "search").await;
     assert_eq!(status, 200);
     assert_eq!((&search["healthy"], &search["status"]), (&false.into(), &"unhealthy".into()));
-    assert_eq!((&search["severity"], &search["message"]), (&"degraded".into(), &"search is broken".into()));
+    assert_eq!(
+        (&search["severity"], &search["message"]),
+        (&"non_critical".into(), &"search is broken".into())
+    );
     assert_eq!(monitor.startup().await.status(), 200, "start-up does not wait for it");
     assert_eq!(sample("health_check_status{check=\"search\"}"), Some(0.0));
 }
 
 #[tokio::test]
 async fn a_check_that_passes_with_a_reservation_is_healthy_and_shown_as_degraded() {
-    let check = check_fn("queue", async || Ok::<_, CheckError>(Report::degraded("queue is long")));
+    let check = check_fn("queue", async || Ok::<_, CheckError>(Report::warn("queue is long")));
     let monitor = Monitor::builder().check(check).build().unwrap();
     let (status, queue) = said(&monitor, "queue").await;
     assert_eq!((status, &queue["healthy"], &queue["status"]), (200, &true.into(), &"degraded".into()));

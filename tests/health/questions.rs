@@ -15,7 +15,7 @@ async fn mixed() -> Monitor {
     let monitor = Monitor::builder()
         .check(passing("cache"))
         .check(failing("database"))
-        .check_with(Policy::degraded(), failing("search"))
+        .check_with(Policy::non_critical(), failing("search"))
         .build()
         .unwrap();
     settle(&monitor).await;
@@ -34,7 +34,7 @@ async fn verbose_is_a_line_a_check_as_kubernetes_has_it() {
         text(&response),
         (
             503,
-            "[+]cache ok\n[-]database failed: reason withheld\n[+]search degraded: ok\nready check failed\n"
+            "[+]cache ok\n[-]database failed: reason withheld\n[+]search not critical: ok\nready check failed\n"
         )
     );
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
@@ -48,7 +48,7 @@ async fn what_is_excluded_does_not_count() {
     let response = get(&monitor, "/health/ready?verbose&exclude=database").await;
     assert_eq!(
         text(&response),
-        (200, "[+]cache ok\n[+]database excluded: ok\n[+]search degraded: ok\nready check passed\n")
+        (200, "[+]cache ok\n[+]database excluded: ok\n[+]search not critical: ok\nready check passed\n")
     );
     let response = get(&monitor, "/health/ready?exclude=database&exclude=cache").await;
     let body = parsed(&response);

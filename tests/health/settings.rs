@@ -49,7 +49,7 @@ fn an_interval_of_zero_is_refused() {
 #[test]
 fn a_policy_of_zeros_is_refused_with_the_setting_that_is_zero() {
     let refused = |policy| refusal(Monitor::builder().check_with(policy, passing("cache")));
-    let interval = Policy::degraded().interval(Duration::ZERO);
+    let interval = Policy::non_critical().interval(Duration::ZERO);
     assert_eq!(refused(interval), "check `cache` has an interval of zero; expected a longer one, such as 2s");
     let timeout = Policy::critical().timeout(Duration::ZERO);
     assert_eq!(refused(timeout), "check `cache` has a timeout of zero; expected a longer one, such as 5s");

@@ -41,10 +41,10 @@ pub(crate) fn register(source: Weak<dyn HealthSource>) {
 
 /// Reads every source.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
-    let together = Rc::new(Together::of(living().iter().map(|source| source.read())));
+    let health = Rc::new(ProcessHealth::of(living().iter().map(|source| source.read())));
     let encode_checks = |metric, of: fn(&State) -> bool| {
-        MetricSnapshot::new(metric, Rc::clone(&together), move |together: &Together, sink: &mut dyn Sink| {
-            for (labels, state) in &together.checks {
+        MetricSnapshot::new(metric, Rc::clone(&health), move |health: &ProcessHealth, sink: &mut dyn Sink| {
+            for (labels, state) in &health.checks {
                 sink.push(labels, None, Sample::Gauge(of(state).into()));
             }
         })
@@ -52,9 +52,9 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     vec![
         MetricSnapshot::new(
             &catalog::HEALTH_READY,
-            Rc::clone(&together),
-            |together: &Together, sink: &mut dyn Sink| {
-                if let Some(ready) = together.ready {
+            Rc::clone(&health),
+            |health: &ProcessHealth, sink: &mut dyn Sink| {
+                if let Some(ready) = health.ready {
                     sink.push(&Labels::new(&[], &[]), None, Sample::Gauge(ready.into()));
                 }
             },
@@ -65,7 +65,7 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
 }
 
 /// All sources of the process as one: what ails one of them ails the process.
-struct Together {
+struct ProcessHealth {
     /// `None` without a source.
     ready: Option<bool>,
     /// Sorted by name.
@@ -78,7 +78,7 @@ struct State {
     stale: bool,
 }
 
-impl Together {
+impl ProcessHealth {
     fn of(readings: impl Iterator<Item = HealthReading>) -> Self {
         let (mut ready, mut checks) = (None, BTreeMap::new());
         for reading in readings {

@@ -31,7 +31,9 @@ pub enum LoggingError {
         value: String,
     },
     /// [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) was given 0, which would drop every line.
-    #[error("queue_bytes is 0; expected the size of the queue of log lines in bytes, at least 1 (8388608 by default)")]
+    #[error(
+        "queue_bytes is 0; expected the size of the queue of log lines in bytes, at least 1 (8388608 by default)"
+    )]
     QueueBytes,
     /// [`LoggingBuilder::rate_limit`](super::LoggingBuilder::rate_limit) was given no lines or no time.
     #[error(
@@ -46,7 +48,7 @@ pub enum LoggingError {
     },
     /// [`LoggingBuilder::redact`](super::LoggingBuilder::redact) was given a name of nothing or of white space.
     #[error(
-        "redact has the empty name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
+        "redact has the name {name:?}; expected names of fields, as in `redact([\"password\", \"token\"])`"
     )]
     Redact {
         /// The value it was given.

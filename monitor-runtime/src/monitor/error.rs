@@ -55,9 +55,7 @@ pub enum BuildError {
     #[error("the bearer token is empty; expected a secret, such as the output of `openssl rand -hex 32`")]
     EmptyToken,
     /// No request could carry the bearer token. The token itself is not said.
-    #[error(
-        "the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`"
-    )]
+    #[error("the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`")]
     TokenCharacter,
     /// Requests in flight would have no time to finish.
     #[error("the shutdown timeout is zero; expected a longer one, such as 20s")]

@@ -77,18 +77,18 @@ pub trait Check: Send + Sync + 'static {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     message: Option<Cow<'static, str>>,
-    degraded: bool,
+    is_warning: bool,
 }
 
 impl Report {
     /// Makes the report of a check that is healthy with a reservation, which `message` says: the body shows it as
     /// `degraded`, and readiness stays 200.
-    pub fn degraded(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: Some(message.into()), degraded: true }
+    pub fn warn(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: Some(message.into()), is_warning: true }
     }
 
-    pub(crate) fn is_degraded(&self) -> bool {
-        self.degraded
+    pub(crate) fn is_warning(&self) -> bool {
+        self.is_warning
     }
 
     pub(crate) fn into_message(self) -> Option<Cow<'static, str>> {
@@ -116,7 +116,7 @@ impl From<String> for Report {
 
 impl From<Cow<'static, str>> for Report {
     fn from(message: Cow<'static, str>) -> Self {
-        Self { message: Some(message), degraded: false }
+        Self { message: Some(message), is_warning: false }
     }
 }
 

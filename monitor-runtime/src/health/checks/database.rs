@@ -274,7 +274,7 @@ where
         let name = &self.name;
         let error = match answer {
             Ok(()) if is_saturated(&self.pool) => {
-                return Ok(self.accepted(Report::degraded("pool saturated")));
+                return Ok(self.accepted(Report::warn("pool saturated")));
             }
             Ok(()) => return Ok(self.accepted(format!("{name} answered").into())),
             Err(error) => error,
@@ -308,7 +308,7 @@ where
                 "health check is degraded"
             );
         }
-        Report::degraded(message)
+        Report::warn(message)
     }
 
     /// Asks, and if no answer has come in half of the time, also whether the pool works without a new session.

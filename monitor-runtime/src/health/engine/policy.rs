@@ -8,14 +8,14 @@ pub(crate) enum Severity {
     /// Readiness answers 503.
     Critical,
     /// It is reported, and readiness stays as it is.
-    Degraded,
+    NonCritical,
 }
 
 impl Severity {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
-            Self::Degraded => "degraded",
+            Self::NonCritical => "non_critical",
         }
     }
 }
@@ -32,7 +32,7 @@ impl Severity {
 /// use monitor_runtime::health::{CheckError, Policy, check_fn};
 ///
 /// let search = check_fn("search", async || Ok::<_, CheckError>(()));
-/// let policy = Policy::degraded().interval(Duration::from_secs(30)).failure_threshold(3);
+/// let policy = Policy::non_critical().interval(Duration::from_secs(30)).failure_threshold(3);
 /// let monitor = Monitor::builder().check_with(policy, search).build()?;
 /// # Ok::<(), monitor_runtime::BuildError>(())
 /// ```
@@ -53,8 +53,8 @@ impl Policy {
 
     /// Begins the policy of a check that the service can do without: it is reported as unhealthy, and neither readiness nor
     /// start-up wait for it.
-    pub fn degraded() -> Self {
-        Self::of(Severity::Degraded)
+    pub fn non_critical() -> Self {
+        Self::of(Severity::NonCritical)
     }
 
     fn of(severity: Severity) -> Self {

@@ -1,4 +1,4 @@
-//! What a check leaves behind: metrics for each run; a count and a log line when it turns.
+//! Reports a check: metrics for each run, and a count and a log line for each state transition.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,33 +16,33 @@ use crate::health::checks::BoxError;
 const TARGET: &str = "monitor_runtime::health";
 
 /// The metrics of one check, and the state in which it was last seen.
-pub(crate) struct Journal {
+pub(crate) struct CheckReporter {
     check: Box<str>,
     severity: Severity,
     duration: Gauge,
     last_success: Gauge,
     runs: [IntCounter; Outcome::ALL.len()],
-    turns: [IntCounter; Turn::ALL.len()],
-    /// The code of the last turn.
+    transitions: [IntCounter; Transition::ALL.len()],
+    /// The code of the last transition.
     seen: AtomicU8,
     turning: Mutex<()>,
 }
 
-impl Journal {
+impl CheckReporter {
     /// Opens it; the check's series appear now, its last success at 0 for "never".
     pub(crate) fn new(check: &str, severity: Severity) -> Self {
         let metrics = process::metrics();
         let runs =
             Outcome::ALL.map(|outcome| metrics.health_runs.with_label_values(&[check, outcome.as_str()]));
-        let turns =
-            Turn::ALL.map(|turn| metrics.health_transitions.with_label_values(&[check, turn.as_str()]));
+        let transitions = Transition::ALL
+            .map(|transition| metrics.health_transitions.with_label_values(&[check, transition.as_str()]));
         Self {
             check: check.into(),
             severity,
             duration: metrics.health_duration.with_label_values(&[check]),
             last_success: metrics.health_last_success.with_label_values(&[check]),
             runs,
-            turns,
+            transitions,
             seen: AtomicU8::new(code(None)),
             turning: Mutex::new(()),
         }
@@ -57,64 +57,64 @@ impl Journal {
         self.runs[outcome as usize].inc();
     }
 
-    /// Counts and logs that the check has turned, unless somebody has seen that before.
+    /// Counts and logs a state transition. Only its first observer does.
     ///
-    /// `look` is asked again under the lock, so that who comes late with an old state turns nothing back.
-    pub(crate) fn note_turn<'a>(
+    /// `look` is asked again under the lock, so an observer that comes late with an old state changes nothing.
+    pub(crate) fn note_transition<'a>(
         &self,
         status: Status,
         detail: Option<&BoxError>,
         look: impl FnOnce() -> View<'a>,
     ) {
-        if code(Turn::to(status)) == self.seen.load(Ordering::Acquire) {
+        if code(Transition::to(status)) == self.seen.load(Ordering::Acquire) {
             return;
         }
-        let turned = {
+        let transitioned = {
             let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
             let view = look();
-            let turn = Turn::to(view.status);
-            let before = self.seen.swap(code(turn), Ordering::AcqRel);
-            turn.filter(|_| before != code(turn)).map(|turn| (turn, view))
+            let transition = Transition::to(view.status);
+            let before = self.seen.swap(code(transition), Ordering::AcqRel);
+            transition.filter(|_| before != code(transition)).map(|transition| (transition, view))
         };
         // The lock is gone: a subscriber may ask for the check's state.
-        if let Some((turn, view)) = turned {
-            self.turns[turn as usize].inc();
-            self.log(turn, &view.message, detail);
+        if let Some((transition, view)) = transitioned {
+            self.transitions[transition as usize].inc();
+            self.log(transition, &view.message, detail);
         }
     }
 
-    fn log(&self, turn: Turn, reason: &str, detail: Option<&BoxError>) {
+    fn log(&self, transition: Transition, reason: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
         // In words here, where they are bounded: not every subscriber finds the end of a chain that is a circle.
         let said = detail.map(|detail| ErrorText::caught(&**detail)).unwrap_or_default();
         let (error, chain) = (detail.map(|_| &*said.message), said.sources.as_deref());
-        match (turn, self.severity) {
-            (Turn::Healthy, _) => tracing::info!(target: TARGET, check, reason, "health check passes"),
-            (Turn::Unhealthy, Severity::Critical) => {
+        match (transition, self.severity) {
+            (Transition::Healthy, _) => tracing::info!(target: TARGET, check, reason, "health check passes"),
+            (Transition::Unhealthy, Severity::Critical) => {
                 tracing::error!(target: TARGET, check, reason, error, error.chain = chain, "health check failed");
             }
-            (Turn::Unhealthy, Severity::Degraded) => {
+            (Transition::Unhealthy, Severity::NonCritical) => {
                 tracing::warn!(target: TARGET, check, reason, error, error.chain = chain, "health check failed");
             }
-            (Turn::Stale, Severity::Critical) => {
+            (Transition::Stale, Severity::Critical) => {
                 tracing::error!(target: TARGET, check, reason, "health check is stale");
             }
-            (Turn::Stale, Severity::Degraded) => {
+            (Transition::Stale, Severity::NonCritical) => {
                 tracing::warn!(target: TARGET, check, reason, "health check is stale");
             }
         }
     }
 }
 
-/// What a check turns to. A reservation, such as a busy pool, is shown and no turn: it may come and go with each run.
+/// The state that a check transitions to. A warning, such as a busy pool, is no transition: it may come and go with each run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum Transition {
     Healthy,
     Unhealthy,
     Stale,
 }
 
-impl Turn {
+impl Transition {
     const ALL: [Self; 3] = [Self::Healthy, Self::Unhealthy, Self::Stale];
 
     fn to(status: Status) -> Option<Self> {
@@ -137,8 +137,8 @@ impl Turn {
 }
 
 /// Fits what `seen` holds.
-fn code(turn: Option<Turn>) -> u8 {
-    turn.map_or(0, |turn| turn as u8 + 1)
+fn code(transition: Option<Transition>) -> u8 {
+    transition.map_or(0, |transition| transition as u8 + 1)
 }
 
 fn unix_time() -> f64 {

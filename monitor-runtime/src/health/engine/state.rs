@@ -32,7 +32,7 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     /// Whether the run passed with a reservation.
-    pub(crate) degraded: bool,
+    pub(crate) is_warning: bool,
     pub(crate) message: Cow<'static, str>,
     /// From the run's start to its end, or to its deadline.
     pub(crate) latency: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Reading {
 
 /// Whether a check counts as healthy, and how many runs in a row speak for or against that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Hysteresis {
     pub(crate) healthy: bool,
     passed: u32,
     failed: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Standing {
     judged: bool,
 }
 
-impl Standing {
+impl Hysteresis {
     /// What one more run makes of it.
     pub(crate) fn after(self, outcome: Outcome, rules: &Rules) -> Self {
         let (passed, failed) = match outcome {
@@ -64,9 +64,9 @@ impl Standing {
     }
 
     /// What a reading is that is young enough, with or without a reservation.
-    pub(crate) fn status(self, degraded: bool) -> Status {
+    pub(crate) fn status(self, is_warning: bool) -> Status {
         match (self.healthy, self.judged) {
-            (true, _) if degraded => Status::Degraded,
+            (true, _) if is_warning => Status::Degraded,
             (true, _) => Status::Healthy,
             (false, true) => Status::Unhealthy,
             (false, false) => Status::Pending,
@@ -91,7 +91,7 @@ impl Standing {
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) last: Option<Reading>,
-    pub(crate) standing: Standing,
+    pub(crate) hysteresis: Hysteresis,
     /// The deadline of a run in progress on which there is no verdict yet.
     pub(crate) due: Option<Instant>,
     /// Whether any run passed; it never turns back.
@@ -152,7 +152,7 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     /// Whether readiness can be answered 200 as far as this check is concerned.
     pub(crate) fn allows_ready(&self) -> bool {
-        self.status.is_healthy() || self.severity == Severity::Degraded
+        self.status.is_healthy() || self.severity == Severity::NonCritical
     }
 }
 
@@ -173,18 +173,18 @@ mod tests {
 
     /// What each of these runs makes of a check that has only begun.
     fn turns(rules: &Rules, runs: &[bool]) -> Vec<bool> {
-        let mut standing = Standing::default();
+        let mut hysteresis = Hysteresis::default();
         let after = |&passed: &bool| {
             let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
-            standing = standing.after(outcome, rules);
-            standing.healthy
+            hysteresis = hysteresis.after(outcome, rules);
+            hysteresis.healthy
         };
         runs.iter().map(after).collect()
     }
 
     #[test]
     fn a_check_that_has_only_begun_to_pass_has_not_failed() {
-        let begun = Standing::default().after(Outcome::Passed, &rules(1, 2));
+        let begun = Hysteresis::default().after(Outcome::Passed, &rules(1, 2));
         assert_eq!(begun.status(false), Status::Pending);
         assert_eq!(begun.after(Outcome::Passed, &rules(1, 2)).status(true), Status::Degraded);
         let failed = begun.after(Outcome::Failed, &rules(1, 2));
@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn a_run_that_turns_nothing_says_how_far_it_got() {
         let rules = rules(3, 2);
-        let standing = Standing::default().after(Outcome::Passed, &rules);
-        assert_eq!(standing.explain("up".into(), &rules), "up (passed 1 of 2)");
-        let standing = standing.after(Outcome::Passed, &rules);
-        assert_eq!(standing.explain("up".into(), &rules), "up");
-        let standing = standing.after(Outcome::TimedOut, &rules);
-        assert_eq!(standing.explain("down".into(), &rules), "down (failed 1 of 3)");
+        let hysteresis = Hysteresis::default().after(Outcome::Passed, &rules);
+        assert_eq!(hysteresis.explain("up".into(), &rules), "up (passed 1 of 2)");
+        let hysteresis = hysteresis.after(Outcome::Passed, &rules);
+        assert_eq!(hysteresis.explain("up".into(), &rules), "up");
+        let hysteresis = hysteresis.after(Outcome::TimedOut, &rules);
+        assert_eq!(hysteresis.explain("down".into(), &rules), "down (failed 1 of 3)");
     }
 }

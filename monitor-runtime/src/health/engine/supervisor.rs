@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{self, sleep, timeout};
 
 use super::policy::{Rules, Severity};
-use super::reporter::Journal;
+use super::reporter::CheckReporter;
 use super::run::{Ended, Run};
 use super::state::{Outcome, Reading, Snapshot, Status, View};
 use crate::health::checks::{BoxError, Check, CheckResult};
@@ -27,13 +27,13 @@ pub(crate) struct Supervised {
     check: Arc<dyn Check>,
     /// Locked for as long as a pointer is copied. The supervisor alone writes.
     snapshot: RwLock<Arc<Snapshot>>,
-    journal: Journal,
+    reporter: CheckReporter,
 }
 
 impl Supervised {
     pub(crate) fn new(Plan { name, rules, check }: Plan) -> Self {
-        let journal = Journal::new(&name, rules.severity);
-        Self { name, rules, check, snapshot: RwLock::default(), journal }
+        let reporter = CheckReporter::new(&name, rules.severity);
+        Self { name, rules, check, snapshot: RwLock::default(), reporter }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -42,7 +42,7 @@ impl Supervised {
 
     /// Whether start-up need not wait for it: any run passed so far, or it can be done without.
     pub(crate) fn allows_started(&self) -> bool {
-        self.rules.severity == Severity::Degraded || self.snapshot().passed_once
+        self.rules.severity == Severity::NonCritical || self.snapshot().passed_once
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -56,14 +56,14 @@ impl Supervised {
     /// The check as it stands now. Who is the first to see that it has turned has that counted and logged.
     pub(crate) fn view(&self) -> View<'_> {
         let view = self.look();
-        self.journal.note_turn(view.status, None, || self.look());
+        self.reporter.note_transition(view.status, None, || self.look());
         view
     }
 
     fn look(&self) -> View<'_> {
         let (snapshot, now) = (self.snapshot(), Instant::now());
         let overdue =
-            snapshot.is_overdue(now) && !snapshot.standing.after(Outcome::TimedOut, &self.rules).healthy;
+            snapshot.is_overdue(now) && !snapshot.hysteresis.after(Outcome::TimedOut, &self.rules).healthy;
         let age = snapshot.last.as_ref().map(|last| now.saturating_duration_since(last.at));
         let (status, message, latency) = match (&snapshot.last, age) {
             (Some(last), Some(age)) if age > self.rules.stale_after() => {
@@ -72,7 +72,7 @@ impl Supervised {
             }
             _ if overdue => (Status::Unhealthy, self.timed_out(), Some(self.rules.timeout)),
             (Some(last), _) => {
-                (snapshot.standing.status(last.degraded), last.message.clone(), Some(last.latency))
+                (snapshot.hysteresis.status(last.is_warning), last.message.clone(), Some(last.latency))
             }
             (None, _) => (Status::Pending, format!("{} has not run yet", self.name).into(), None),
         };
@@ -112,7 +112,7 @@ impl Supervised {
             Ok(Ended::Aborted) => return,
             Err(_) => self.late(),
         };
-        self.journal.count_run(verdict.outcome, verdict.took);
+        self.reporter.count_run(verdict.outcome, verdict.took);
         self.settle(verdict);
         // A run that blocks its thread outlives its abort. It is late at each further look, which keeps the reading
         // young: stale means that nobody looks.
@@ -128,18 +128,18 @@ impl Supervised {
     }
 
     fn settle(&self, verdict: Verdict) {
-        let Verdict { outcome, degraded, message, detail, took } = verdict;
+        let Verdict { outcome, is_warning, message, detail, took } = verdict;
         let before = self.snapshot();
-        let standing = before.standing.after(outcome, &self.rules);
-        let message = standing.explain(message, &self.rules);
+        let hysteresis = before.hysteresis.after(outcome, &self.rules);
+        let message = hysteresis.explain(message, &self.rules);
         self.publish(Snapshot {
-            last: Some(Reading { degraded, message, latency: took, at: Instant::now() }),
-            standing,
+            last: Some(Reading { is_warning, message, latency: took, at: Instant::now() }),
+            hysteresis,
             due: None,
             passed_once: before.passed_once || outcome == Outcome::Passed,
         });
         let view = self.look();
-        self.journal.note_turn(view.status, detail.as_ref(), || self.look());
+        self.reporter.note_transition(view.status, detail.as_ref(), || self.look());
     }
 
     /// Judges a run that returned. A blocked thread can bring a result that is older than the deadline.
@@ -147,25 +147,25 @@ impl Supervised {
         if took > self.rules.timeout {
             return self.late();
         }
-        let (outcome, degraded, message, detail) = match result {
-            Ok(report) => (Outcome::Passed, report.is_degraded(), report.into_message(), None),
+        let (outcome, is_warning, message, detail) = match result {
+            Ok(report) => (Outcome::Passed, report.is_warning(), report.into_message(), None),
             Err(error) => {
                 let (message, detail) = error.into_parts();
                 (Outcome::Failed, false, message, detail)
             }
         };
         let message = message.unwrap_or_else(|| format!("{} {}", self.name, outcome.as_str()).into());
-        Verdict { outcome, degraded, message, detail, took }
+        Verdict { outcome, is_warning, message, detail, took }
     }
 
     fn panicked(&self, text: String, took: Duration) -> Verdict {
         let message = format!("{} panicked", self.name).into();
-        Verdict { outcome: Outcome::Panicked, degraded: false, message, detail: Some(text.into()), took }
+        Verdict { outcome: Outcome::Panicked, is_warning: false, message, detail: Some(text.into()), took }
     }
 
     fn late(&self) -> Verdict {
         let (message, took) = (self.timed_out(), self.rules.timeout);
-        Verdict { outcome: Outcome::TimedOut, degraded: false, message, detail: None, took }
+        Verdict { outcome: Outcome::TimedOut, is_warning: false, message, detail: None, took }
     }
 
     fn timed_out(&self) -> Cow<'static, str> {
@@ -177,7 +177,7 @@ impl Supervised {
 /// What a run amounts to.
 struct Verdict {
     outcome: Outcome,
-    degraded: bool,
+    is_warning: bool,
     message: Cow<'static, str>,
     detail: Option<BoxError>,
     took: Duration,

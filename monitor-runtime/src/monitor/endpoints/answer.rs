@@ -155,7 +155,7 @@ fn verbose_checks(health: &Health<'_>, query: &ReadinessQuery) -> String {
         } else if check.status.is_healthy() {
             ["[+]", name, " ok\n"]
         } else if check.allows_ready() {
-            ["[+]", name, " degraded: ok\n"]
+            ["[+]", name, " not critical: ok\n"]
         } else {
             ["[-]", name, " failed: reason withheld\n"]
         };
