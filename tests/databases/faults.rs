@@ -7,8 +7,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres};
 
-use crate::server::Server;
-use crate::tcp::eventually;
+use crate::support::postgres::Server;
+use crate::support::tcp::eventually;
 use crate::{becomes, lazy, readiness, stays_healthy, watching, watching_impatiently};
 
 const ANSWERED: &str = "database answered";

@@ -2,15 +2,12 @@
 //!
 //! `scripts/test` starts the servers and says where they are; without it the tests that need one fail.
 
-#[path = "../support/closed_port.rs"]
-mod closed_port;
+#[path = "../support/mod.rs"]
+mod support;
+
 mod faults;
 mod refusals;
-#[path = "../support/postgres.rs"]
-mod server;
 mod sqlite;
-#[path = "../support/tcp.rs"]
-mod tcp;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,8 +20,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Row as _};
 
-use closed_port::ClosedPort;
-use tcp::{Mode, Proxy, eventually};
+use crate::support::closed_port::ClosedPort;
+use crate::support::tcp::{Mode, Proxy, eventually};
 
 fn server_url(variable: &str) -> String {
     std::env::var(variable)

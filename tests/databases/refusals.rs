@@ -8,9 +8,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySql, PgConnection, PgPool, Postgres};
 
-use crate::closed_port::ClosedPort;
-use crate::server::Server;
-use crate::tcp::{eventually, silent_server};
+use crate::support::closed_port::ClosedPort;
+use crate::support::postgres::Server;
+use crate::support::tcp::{eventually, silent_server};
 use crate::{
     ConnectOptions as _, becomes, lazy, looking_often, mysql, readiness, watching, watching_impatiently,
 };

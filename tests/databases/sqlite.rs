@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlitePool};
 use tempfile::TempDir;
 
-use crate::tcp::eventually;
+use crate::support::tcp::eventually;
 use crate::{becomes, readiness, stays_healthy, watching, watching_impatiently};
 
 const ANSWERED: &str = "database answered";

@@ -13,7 +13,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use crate::client::{Client, Response};
+use crate::support::client::{Client, Response};
 use crate::{ALONE, LONG, SOON, ask, ended, refuses_clients, serve, signal_self};
 
 const WORKERS: usize = 2;

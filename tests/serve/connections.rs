@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::tcp::eventually;
+use crate::support::tcp::eventually;
 use crate::{ALONE, SOON, ask, prompt};
 
 /// A limit of time that passes while a test waits.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::tcp::eventually;
+use crate::support::tcp::eventually;
 use crate::{ALONE, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 /// Serves a client who sends `half` and no more, has the process stopped by `stop`, and tells how long `serve` went on

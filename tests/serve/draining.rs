@@ -10,7 +10,7 @@ use monitor_runtime::{Monitor, metrics, track_agent};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::tcp::eventually;
+use crate::support::tcp::eventually;
 use crate::{ALONE, LONG, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 #[tokio::test]

@@ -2,16 +2,15 @@
 //!
 //! One test at a time, since a signal stops every server of the process; what has to end the process has one of its own.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod admin;
-#[path = "../support/client.rs"]
-mod client;
 mod connections;
 mod cut;
 mod draining;
 mod processes;
 mod shutdown;
-#[path = "../support/tcp.rs"]
-mod tcp;
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -25,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 
-use tcp::eventually;
+use crate::support::tcp::eventually;
 
 static ALONE: Mutex<()> = Mutex::const_new(());
 

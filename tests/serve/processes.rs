@@ -13,11 +13,12 @@ use monitor_runtime::logging::WhenFull;
 use monitor_runtime::{Monitor, logging, track_agent};
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::signal;
+use crate::support::client::Client;
+use crate::support::subprocess::{self, Subprocess};
 
-/// Says in a process that was started here which service it is to be.
-const SERVICE: &str = "MONITOR_SERVE_TEST";
+/// Its part is the kind of service that it is.
+const SERVICE: Subprocess = Subprocess::new(module_path!(), "service");
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -52,7 +53,7 @@ fn take_all_descriptors() -> usize {
 #[test]
 #[ignore = "run by the tests of this file, in a process of its own"]
 fn service() {
-    let Ok(kind) = std::env::var(SERVICE) else { return };
+    let Some(kind) = subprocess::part() else { return };
     let guard = match &*kind {
         "stalled" => {
             logging::Logging::builder().when_full(WhenFull::Block).queue_bytes(4_096).init().unwrap()
@@ -122,22 +123,15 @@ struct Service {
 
 impl Service {
     fn start(kind: &str) -> Self {
-        Self::start_with(kind, Command::new(std::env::current_exe().unwrap()))
+        Self::from_command(SERVICE.command(kind))
     }
 
     /// Starts it with that many file descriptors.
     fn start_limited(descriptors: u32) -> Self {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
-        command.arg(std::env::current_exe().unwrap());
-        Self::start_with("limited", command)
+        Self::from_command(SERVICE.command_with_descriptors(descriptors, "limited"))
     }
 
-    fn start_with(kind: &str, mut command: Command) -> Self {
-        command.args(["--exact", "processes::service", "--ignored", "--nocapture"]).env(SERVICE, kind);
-        for variable in ["LOG_LEVEL", "LOG_FORMAT", "RUST_LOG"] {
-            command.env_remove(variable);
-        }
+    fn from_command(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut service = Self { child, output, address: ([127, 0, 0, 1], 0).into(), admin: None };
@@ -359,11 +353,7 @@ fn without_descriptors_the_admin_port_answers_and_says_so() {
 fn with_too_few_descriptors_it_says_so_and_does_not_serve() {
     // What a process of this kind has open by itself, and one to three more.
     for descriptors in 14..40 {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
-        command.arg(std::env::current_exe().unwrap());
-        command.args(["--exact", "processes::service", "--ignored", "--nocapture"]).env(SERVICE, "few");
-        let output = command.output().unwrap();
+        let output = SERVICE.command_with_descriptors(descriptors, "few").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         if text
             .contains("descriptors that the process may open are in use; expected at least 4 that are free")

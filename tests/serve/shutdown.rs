@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::tcp::eventually;
+use crate::support::tcp::eventually;
 use crate::{ALONE, LONG, RELEASED, ask, in_flight, prompt, refuses_clients, signal_self};
 
 /// As docs/health.md has it.

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use monitor_runtime::logging::LoggingBuilder;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::log_line::LogLine;
@@ -30,8 +32,13 @@ impl Write for Memory {
     }
 }
 
+/// While there is only one subscriber, `tracing` asks the thread that first meets a callsite whether anybody listens, and keeps a
+/// "no" of a thread that has none. A second one has it ask all of them.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
 /// What the writer's thread writes of what `run` logs on this thread.
 pub(crate) fn text(logging: LoggingBuilder, run: impl FnOnce()) -> String {
+    LazyLock::force(&SECOND);
     let memory = Memory::default();
     let (layer, guard) = logging.writer(memory.clone()).layer().unwrap();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), run);

@@ -1,8 +1,18 @@
 //! What several test files share.
-#![allow(dead_code, unused_imports, reason = "every test file compiles all of it and uses its own part")]
+#![allow(dead_code, unused_imports, reason = "every executable compiles all of it and uses its own part")]
 
+pub(crate) mod alone;
 pub(crate) mod client;
 pub(crate) mod closed_port;
 pub(crate) mod exposition;
 pub(crate) mod listening;
+pub(crate) mod log_line;
+pub(crate) mod memory;
+pub(crate) mod postgres;
+pub(crate) mod prometheus;
+pub(crate) mod scene;
 pub(crate) mod service;
+pub(crate) mod subprocess;
+pub(crate) mod tcp;
+pub(crate) mod theirs;
+pub(crate) mod twins;

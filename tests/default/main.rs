@@ -1,0 +1,30 @@
+//! What needs nothing of its process. The tests share its metrics and take part in no setting of it.
+//!
+//! An id that one file counts belongs to no other, unless both record (`monitor_runtime::testing::Recording`).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agent;
+mod blocks;
+mod context;
+mod errors;
+mod exits;
+mod exposition_reader;
+mod function_shapes;
+mod health;
+mod http_layer;
+mod hygiene;
+mod lint_twins;
+mod lints;
+mod log_hostile;
+mod log_lines;
+mod log_values;
+mod objective;
+mod probe;
+mod query;
+mod registry;
+mod settle_paths;
+mod skill;
+mod streams;
+mod totals;

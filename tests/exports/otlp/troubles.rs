@@ -1,0 +1,266 @@
+//! Collectors that refuse, rest, hang or are not there: who records never waits, and whatever is lost is counted.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use monitor_runtime::otlp::{Otlp, OtlpGuard};
+use monitor_runtime::testing::Recording;
+use monitor_runtime::track_agent;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message as _;
+use tracing::subscriber::with_default;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::otlp::collector::{Answer, Collector};
+use crate::otlp::{flush, turn};
+use crate::support::closed_port::ClosedPort;
+
+/// What fits into the queue, and what is sent together, when nothing else is set.
+const QUEUE: usize = 2_048;
+const BATCH: usize = 512;
+
+#[track_agent("worker")]
+fn work() {}
+
+fn record(otlp: &OtlpGuard, calls: usize) {
+    with_default(tracing_subscriber::registry().with(otlp.layer()), || (0..calls).for_each(|_| work()));
+}
+
+fn start(url: &str) -> OtlpGuard {
+    // Metrics go nowhere, so that each request is one of spans.
+    Otlp::builder().endpoint(url).registry(prometheus::Registry::new()).start().unwrap()
+}
+
+/// What the export of spans counted since `recording` began.
+fn counted(recording: &Recording) -> [f64; 4] {
+    let exports =
+        |outcome| recording.value("otlp_exports_total", &[("signal", "traces"), ("outcome", outcome)]);
+    let dropped = recording.value("otlp_dropped_total", &[("signal", "traces")]);
+    [exports("success"), exports("rejected"), exports("unavailable"), dropped]
+}
+
+#[test]
+fn what_a_collector_refuses_for_good_is_dropped_and_not_sent_again() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::Status(400)]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    flush(&otlp);
+    record(&otlp, 2);
+    flush(&otlp);
+    assert_eq!(counted(&recording), [1.0, 1.0, 0.0, 3.0]);
+    assert_eq!(collector.received().requests.len(), 2);
+}
+
+#[test]
+fn what_a_collector_does_not_take_for_now_is_sent_again_when_it_says_so() {
+    for status in [429, 502, 503, 504] {
+        let _turn = turn();
+        let recording = Recording::start();
+        let collector = Collector::start();
+        collector.will([Answer::RetryAfter(status, "0"), Answer::RetryAfter(status, "0")]);
+        let otlp = start(&collector.url());
+        record(&otlp, 3);
+
+        flush(&otlp);
+        assert_eq!(counted(&recording), [1.0, 0.0, 2.0, 0.0], "{status}");
+        assert_eq!(collector.spans().len(), 9, "the same three, three times");
+    }
+}
+
+#[test]
+fn a_collector_that_names_a_date_is_asked_again_no_earlier() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    // Dates have whole seconds: four from now are more than three, and more than any pause of our own.
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4));
+    collector.will([Answer::RetryAfter(503, date.leak())]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    let began = Instant::now();
+    flush(&otlp);
+    assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
+    assert!(began.elapsed() > Duration::from_millis(2_500), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_collector_that_wants_another_try_at_once_for_ever_is_not_asked_without_a_pause() {
+    for after in ["0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+        let _turn = turn();
+        let recording = Recording::start();
+        let collector = Collector::start();
+        collector.will((0..1_000).map(|_| Answer::RetryAfter(503, after)));
+        let otlp = start(&collector.url());
+        record(&otlp, 1);
+        // It waits five seconds at most.
+        let _ = otlp.flush();
+
+        let [_, _, unavailable, _] = counted(&recording);
+        assert!((1.0..20.0).contains(&unavailable), "asked {unavailable} times");
+        collector.received().answers.clear();
+    }
+}
+
+#[test]
+fn a_request_timeout_of_the_collector_costs_the_batch_as_the_protocol_has_it() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::RetryAfter(408, "0")]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    flush(&otlp);
+    assert_eq!(counted(&recording), [0.0, 1.0, 0.0, 3.0]);
+}
+
+#[test]
+fn a_collector_is_asked_below_the_path_of_its_address_and_with_its_query() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = start(&format!("{}/otlp?key=abc", collector.url()));
+    record(&otlp, 1);
+    flush(&otlp);
+    let received = collector.received();
+    let asked: Vec<_> = received.requests.iter().map(|(asked, _)| asked).collect();
+    assert_eq!(asked, ["/otlp/v1/traces?key=abc"]);
+}
+
+#[test]
+fn a_collector_that_names_no_time_is_asked_again_after_a_pause_of_our_own() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::Status(503)]);
+    let otlp = start(&collector.url());
+    record(&otlp, 1);
+
+    flush(&otlp);
+    assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn a_collector_that_wants_to_rest_is_left_alone_and_what_comes_meanwhile_is_dropped() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::RetryAfter(429, "3600")]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+    flush(&otlp);
+    record(&otlp, 2);
+    flush(&otlp);
+
+    assert_eq!(counted(&recording), [0.0, 0.0, 1.0, 5.0]);
+    assert_eq!(collector.received().requests.len(), 1);
+}
+
+#[test]
+fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    let partial = ExportTracePartialSuccess { rejected_spans: 2, error_message: "too old".to_owned() };
+    let response = ExportTraceServiceResponse { partial_success: Some(partial) };
+    collector.will([Answer::Body(response.encode_to_vec())]);
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+
+    flush(&otlp);
+    assert_eq!(counted(&recording), [1.0, 0.0, 0.0, 2.0]);
+}
+
+#[test]
+fn calls_go_on_while_a_collector_keeps_silent_and_the_queue_is_bounded() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::Never]);
+    let otlp = start(&collector.url());
+    record(&otlp, BATCH);
+    drop(collector.wait_until(|received| received.traces.len() == 1));
+
+    // The one thread that sends is held by a request that is never answered. All of these calls return all the same.
+    record(&otlp, QUEUE + 100);
+    assert_eq!(
+        recording.value("agent_executions_total", &[("agent_id", "worker")]),
+        (BATCH + QUEUE + 100) as f64
+    );
+    assert_eq!(recording.value("otlp_dropped_total", &[("signal", "traces")]), 100.0);
+    assert_eq!(collector.received().traces.len(), 1);
+    // What waits is given up before the next test counts.
+    drop(collector);
+    drop(otlp);
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_counts_as_unavailable() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    collector.will([Answer::Never]);
+    let otlp = Otlp::builder().endpoint(collector.url()).timeout(Duration::from_millis(500));
+    let otlp = otlp.registry(prometheus::Registry::new()).start().unwrap();
+    record(&otlp, 1);
+
+    flush(&otlp);
+    // On a slow machine the answer to a later try may come too late as well.
+    let [success, rejected, unavailable, dropped] = counted(&recording);
+    assert_eq!([success, rejected, dropped], [1.0, 0.0, 0.0]);
+    assert!(unavailable >= 1.0, "{unavailable}");
+}
+
+#[test]
+fn a_collector_that_is_not_there_costs_what_was_recorded_and_counts_it() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let closed = ClosedPort::take();
+    let otlp = start(&format!("http://{}", closed.address));
+    record(&otlp, 7);
+    drop(otlp);
+
+    let [success, rejected, unavailable, dropped] = counted(&recording);
+    assert_eq!((success, rejected, dropped), (0.0, 0.0, 7.0));
+    assert!(unavailable >= 1.0);
+}
+
+#[test]
+fn spans_that_end_after_the_export_has_ended_are_dropped() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let collector = Collector::start();
+    let otlp = start(&collector.url());
+    let subscriber = tracing_subscriber::registry().with(otlp.layer());
+    drop(otlp);
+    with_default(subscriber, work);
+
+    assert_eq!(counted(&recording), [0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn the_end_of_the_export_sends_what_waits() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = start(&collector.url());
+    record(&otlp, 3);
+    drop(otlp);
+
+    assert_eq!(collector.spans().len(), 3);
+}
+
+#[test]
+fn a_full_batch_is_sent_before_its_time() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = start(&collector.url());
+    record(&otlp, BATCH);
+
+    drop(collector.wait_until(|received| !received.traces.is_empty()));
+    assert_eq!(collector.spans().len(), BATCH);
+}

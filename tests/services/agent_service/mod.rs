@@ -1,0 +1,12 @@
+//! The example service, started, asked, watched and stopped as a newcomer would.
+
+mod answers;
+mod databases;
+mod logs;
+mod metrics;
+mod probe;
+mod recorded;
+mod refusals;
+mod starts;
+mod stops;
+mod traffic;

@@ -1,0 +1,158 @@
+//! The metrics reference against the catalogue it stands for, and against a scrape in which everything has moved.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use futures_util::{Stream, StreamExt as _, stream};
+use http::{Request, header};
+use monitor_runtime::health::DatabaseCheck;
+use monitor_runtime::{Monitor, track_agent, track_query, track_skill};
+use sqlx::SqlitePool;
+use tower::ServiceExt as _;
+
+use crate::docs::health::settled;
+use crate::docs::page::{Page, root};
+
+const PAGE: &str = "docs/metrics.md";
+
+/// What is said of a metric: its type, and its labels in order.
+type Said = (String, Vec<String>);
+
+/// The table `Every metric`, by name.
+fn documented() -> BTreeMap<String, Said> {
+    let rows = Page::open(PAGE).table("metric");
+    let said = rows.into_iter().map(|row| {
+        let [name, kind, labels, meaning] = &*row else { panic!("four cells are expected: {row:?}") };
+        assert!(!meaning.is_empty(), "{name}");
+        (name.clone(), (kind.clone(), quoted(labels, '`')))
+    });
+    said.collect()
+}
+
+/// The rows `IDENT = Kind "name" ["label", …]` of the catalogue.
+fn catalogue() -> BTreeMap<String, Said> {
+    let source = fs::read_to_string(root().join("monitor-runtime/src/families/catalog.rs")).unwrap();
+    let rows = source.lines().filter_map(|line| {
+        let (_, row) = line.strip_prefix("    ")?.split_once(" = ")?;
+        let (kind, row) = row.split_once(" \"")?;
+        let (name, labels) = row.split_once("\" [")?;
+        Some((name.to_owned(), (kind.to_lowercase(), quoted(labels, '"'))))
+    });
+    rows.collect()
+}
+
+/// What stands between quotes, the first of which may be gone.
+fn quoted(text: &str, quote: char) -> Vec<String> {
+    let words = text.split([quote, ',', ']']).map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_of_the_catalogue_is_documented_with_its_type_and_labels() {
+    let catalogue = catalogue();
+    assert!(catalogue.len() >= 21, "the catalogue's rows are not read any more: {catalogue:?}");
+    assert_eq!(documented(), catalogue);
+}
+
+#[track_agent("documented_agent")]
+async fn agent(pool: &SqlitePool) -> sqlx::Result<i64> {
+    assert_eq!((streaming_agent().count().await, streaming_skill().count().await), (1, 1));
+    skill();
+    query(pool).await
+}
+
+#[track_agent("documented_agent")]
+fn streaming_agent() -> impl Stream<Item = u8> {
+    stream::iter([1])
+}
+
+#[track_skill("documented_skill")]
+fn streaming_skill() -> impl Stream<Item = u8> {
+    stream::iter([1])
+}
+
+#[track_skill("documented_skill")]
+fn skill() {}
+
+#[track_query("documented_query")]
+async fn query(pool: &SqlitePool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT 1").fetch_one(pool).await
+}
+
+/// A scrape in which every kind of metric has moved, without comments other than types.
+async fn scrape() -> String {
+    let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
+    let database = DatabaseCheck::new(pool.clone());
+    let monitor = Monitor::builder().pool("documented", &pool).check(database).build().unwrap();
+    let app: Router = Router::new().route("/documented/{id}", get(async || "ok")).layer(monitor.layer());
+    app.oneshot(Request::get("/documented/1").body(Body::empty()).unwrap()).await.unwrap();
+    agent(&pool).await.unwrap();
+    settled(&monitor).await;
+    String::from_utf8(monitor.metrics().into_body().into()).unwrap()
+}
+
+#[tokio::test]
+async fn a_scrape_has_no_metric_that_is_not_documented_and_none_of_another_type() {
+    let (documented, scrape, page) = (documented(), scrape().await, Page::open(PAGE));
+    for line in scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        match documented.get(name) {
+            Some((said, _)) => assert_eq!(said, kind, "{name}"),
+            // Those of the process itself have no row.
+            None => assert!(page.text().contains(&format!("`{name}`")), "{name} is not documented"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn documented_buckets_are_those_of_a_scrape() {
+    let scrape = scrape().await;
+    let page = Page::open(PAGE);
+    let section = page.text().split("## Histogram buckets").nth(1).unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let histograms = documented().into_values().filter(|(kind, _)| kind == "histogram").count();
+    assert_eq!(rows.len(), histograms, "one row a histogram");
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let [_, metric, bounds, setter, _] = &*cells else { panic!("{row}") };
+        assert_eq!(upper_bounds(&scrape, metric), *bounds, "{metric}");
+        assert!(is_method_of_the_builder(setter), "{setter}");
+    }
+}
+
+/// The bounds of the metric's first series, `+Inf` left out.
+fn upper_bounds(scrape: &str, metric: &str) -> String {
+    let buckets = scrape.lines().filter(|line| line.starts_with(&format!("{metric}_bucket{{")));
+    let bounds = buckets.map(|line| line.split("le=\"").nth(1).unwrap().split('"').next().unwrap());
+    bounds.take_while(|bound| *bound != "+Inf").collect::<Vec<_>>().join(" ")
+}
+
+fn is_method_of_the_builder(setter: &str) -> bool {
+    let source = fs::read_to_string(root().join("monitor-runtime/src/monitor/builder.rs")).unwrap();
+    setter.strip_prefix("MonitorBuilder::").is_some_and(|name| source.contains(&format!("pub fn {name}(")))
+}
+
+#[test]
+fn metrics_shows_a_request_that_is_answered_as_it_says() {
+    Page::open(PAGE)
+        .check(&[("Native histograms", "promql", quantile), ("Forms of a scrape", "sh", open_metrics)]);
+}
+
+/// Whether a real Prometheus takes it is shown where one reads native histograms.
+fn quantile(shown: &str) {
+    let metric = shown.split("rate(").nth(1).unwrap().split('{').next().unwrap();
+    let (kind, labels) = &documented()[metric];
+    assert_eq!(kind, "histogram");
+    assert!(labels.iter().all(|label| shown.contains(label)), "{labels:?}");
+}
+
+fn open_metrics(shown: &str) {
+    let accept = shown.split("Accept: ").nth(1).unwrap().split('\'').next().unwrap();
+    let asked = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
+    let response = Monitor::builder().build().unwrap().scrape(&asked);
+    let form = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    assert!(form.starts_with(accept) && shown.contains("--compressed"), "{form}");
+}

@@ -1,0 +1,71 @@
+//! What the pages say of the project itself: commands, features, files.
+
+use std::fs;
+
+use crate::docs::page::root;
+
+fn manifest() -> String {
+    fs::read_to_string(root().join("monitor-runtime/Cargo.toml")).unwrap()
+}
+
+/// Checks that what the commands run is there; what they do has tests of its own.
+pub(crate) fn commands_exist(commands: &str) {
+    for command in commands.lines() {
+        let words: Vec<_> = command.split_whitespace().collect();
+        match &*words {
+            ["cargo", "run", "--release", "--example", example, options @ ..] => takes(example, options),
+            [script @ "scripts/test", ..] => assert!(root().join(script).is_file(), "{command}"),
+            _ => panic!("no check is written for `{command}`"),
+        }
+    }
+}
+
+/// Whether the example is there and knows the options.
+pub(crate) fn takes(example: &str, options: &[&str]) {
+    let arguments = root().join("examples").join(example).join("args.rs");
+    let known = fs::read_to_string(arguments).unwrap();
+    let options = options.iter().filter_map(|option| option.strip_prefix("--"));
+    for option in options.filter(|name| !name.is_empty()) {
+        assert!(known.contains(&format!("Long(\"{option}\")")), "--{option}");
+    }
+}
+
+/// Checks that dependencies ask for features that there are; that they suffice has a test of its own.
+pub(crate) fn features_exist(dependencies: &str) {
+    let runtime = dependencies.lines().filter(|line| line.starts_with("monitor-runtime = "));
+    let lists = runtime.filter_map(|line| line.split("features = [").nth(1)?.split(']').next());
+    for feature in lists.flat_map(|list| list.split(',')).map(|word| word.trim().trim_matches('"')) {
+        assert!(features().iter().any(|known| known == feature), "{feature}");
+    }
+}
+
+/// The features of `monitor-runtime`, `default` aside.
+pub(crate) fn features() -> Vec<String> {
+    let manifest = manifest();
+    let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
+    let features = lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
+    // What begins with an underscore is not for users.
+    let is_for_users = |name: &&str| *name != "default" && !name.starts_with('_');
+    features.map(|(name, _)| name).filter(is_for_users).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_pages_name_the_rust_version_of_the_manifest() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let version = workspace.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    for page in ["README.md", "docs/getting_started.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        assert!(text.contains(&format!("Rust version is {version}")), "{page}");
+    }
+}
+
+#[test]
+fn the_table_of_features_has_every_feature_and_no_other() {
+    let header = fs::read_to_string(root().join("monitor-runtime/src/lib.rs")).unwrap();
+    let rows = header.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
+    let mut documented: Vec<_> = rows.map(str::to_owned).collect();
+    let mut features = features();
+    documented.sort_unstable();
+    features.sort_unstable();
+    assert_eq!(documented, features);
+}

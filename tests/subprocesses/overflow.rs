@@ -1,0 +1,44 @@
+//! Families are bounded: what has no room is recorded under `__overflow__`, counted and warned of.
+
+use monitor_runtime::testing::{Recording, capture_logs};
+use monitor_runtime::{Monitor, track_agent, track_query};
+
+use crate::support::subprocess::in_own_process;
+
+#[track_agent(id = id)]
+fn agent(id: &str) {}
+
+#[track_query(id = id, operation = "select")]
+fn query(id: &str) {}
+
+#[test]
+fn past_its_limit_a_family_records_under_overflow_and_says_so_once() {
+    in_own_process(|| {
+        Monitor::builder().series_limit(3).build().unwrap();
+        let recording = Recording::start();
+        let logs = capture_logs(|| {
+            for id in ["a", "b", "c", "d", "e", "a"] {
+                agent(id);
+            }
+        });
+
+        let total =
+            |id| recording.value("agent_executions_total", &[("agent_id", id), ("status", "success")]);
+        assert_eq!([total("a"), total("b"), total("c")], [2.0, 1.0, 1.0]);
+        assert_eq!([total("d"), total("e"), total("__overflow__")], [0.0, 0.0, 2.0]);
+        let overflowed = |metric| recording.value("monitor_series_overflow_total", &[("metric", metric)]);
+        assert_eq!(overflowed("agent_executions_total"), 2.0);
+        let warnings: Vec<_> =
+            logs.iter().filter(|line| line["metric"] == "agent_executions_total").collect();
+        assert_eq!(warnings.len(), 1, "{logs:?}");
+        assert_eq!(warnings[0]["level"], "warn");
+
+        // Each family has room of its own, and a value that is too long has none anywhere.
+        query("a");
+        query(&"x".repeat(257));
+        assert_eq!(overflowed("db_queries_total"), 1.0);
+        let labels = [("operation", "__overflow__"), ("query", "__overflow__"), ("status", "success")];
+        assert_eq!(recording.value("db_queries_total", &labels), 1.0);
+        assert_eq!(recording.value("db_queries_total", &[("query", "a")]), 1.0);
+    });
+}
