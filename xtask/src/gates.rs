@@ -7,13 +7,14 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{features, fuzz, packages};
+use crate::{features, fuzz, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
 pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
     runner.stage("tools");
     require_toolchain(runner)?;
+    toolchain::print_version(runner)?;
     let scratch = Scratch::create()?;
     runner.set("TMPDIR", scratch.temporary());
     ServicePolicy::of_this_machine(runner).lift_stale()?;
@@ -22,6 +23,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_format(runner)?;
         check_lints(runner)?;
         check_dependencies(runner)?;
+        check_deny(runner)?;
         check_features(runner)?;
         check_docs(runner)?;
     }
@@ -100,6 +102,22 @@ fn dependencies(runner: &Runner, package: &[&str]) -> Result<BTreeSet<String>> {
 
 fn join(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// What deny.toml asks for. Advisories are checked where their database can be had.
+pub(crate) fn check_deny(runner: &mut Runner) -> Result {
+    runner.stage("dependencies: cargo deny");
+    let deny = |arguments: &[&str]| runner.cargo(&[&["deny", "--workspace", "--locked"], arguments].concat());
+    if !runner.succeeds(&mut deny(&["--version"]))? {
+        println!("cargo-deny is not installed: licences, bans, sources and advisories are not checked");
+        return Ok(());
+    }
+    runner.run(&mut deny(&["check", "licenses", "bans", "sources"]))?;
+    if !runner.succeeds(&mut deny(&["fetch", "db"]))? {
+        println!("the advisories cannot be fetched: they are not checked");
+        return Ok(());
+    }
+    runner.run(&mut deny(&["check", "--disable-fetch", "advisories"]))
 }
 
 pub(crate) fn check_features(runner: &mut Runner) -> Result {

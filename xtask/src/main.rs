@@ -27,6 +27,7 @@ use crate::runner::Runner;
 const HELP: &str = "\
 cargo xtask test [ARGS…]                    every gate; with ARGS only `cargo test ARGS…`, with the databases it needs
 cargo xtask dependencies                    the core and the attributes stay light
+cargo xtask deny                            licences, bans, sources and advisories, by cargo-deny
 cargo xtask features [--list]               monitor-runtime with each set of features that differs; the sets alone
 cargo xtask fuzz [SECONDS [TARGET…]]        the fuzz targets from their kept inputs on, ten seconds each
 cargo xtask instructions [--update]         the instructions of the main paths against benches/instructions.txt
@@ -36,6 +37,7 @@ enum Task {
     Help,
     Test(Vec<String>),
     Dependencies,
+    Deny,
     Features { list: bool },
     Fuzz { seconds: u64, targets: Vec<String> },
     Instructions { update: bool },
@@ -67,6 +69,7 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
     match name.as_str() {
         "test" => Ok(Task::Test(parser.raw_args()?.map(lexopt::ValueExt::string).collect::<Parsed<_>>()?)),
         "dependencies" => end(parser).map(|()| Task::Dependencies),
+        "deny" => end(parser).map(|()| Task::Deny),
         "features" => Ok(Task::Features { list: flag(parser, "list")? }),
         "fuzz" => parse_fuzz(parser),
         "instructions" => Ok(Task::Instructions { update: flag(parser, "update")? }),
@@ -108,6 +111,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
         Task::Help => print!("{HELP}"),
         Task::Test(arguments) => gates::test(runner, &strs(arguments))?,
         Task::Dependencies => gates::check_dependencies(runner)?,
+        Task::Deny => gates::check_deny(runner)?,
         Task::Features { list: false } => gates::check_features(runner)?,
         Task::Features { list: true } => {
             features::sets_of_manifest(runner)?.iter().for_each(|set| println!("{}", set.join(" ")));
