@@ -14,7 +14,7 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{sleep, timeout};
 
 use super::error::BuildError;
-use super::server::{ConnectionLimits, Connections, Order, Reason, TARGET};
+use super::server::{CloseReason, Command, ConnectionLimits, Connections, TARGET};
 use super::threads;
 use crate::families::in_flight::InFlight;
 use crate::health::Engine;
@@ -255,7 +255,7 @@ impl Drain {
             "stopping: what is in flight may finish"
         );
         let ended = async {
-            while self.stop.connections.hold_the_stop() || !InFlight::now().is_empty() {
+            while self.stop.connections.hold_up_stop() || !InFlight::now().is_empty() {
                 sleep(LOOK).await;
             }
         };
@@ -274,9 +274,9 @@ impl Drain {
         end_flushes_by(Some(begun + all));
         let connections = &self.stop.connections;
         // What ends from here on would be said to be cut, and answered all the same.
-        connections.tell(Order::Freeze);
+        connections.tell(Command::Freeze);
         let cut = Cut::now(connections);
-        connections.tell(Order::Close(Reason::Stopped));
+        connections.tell(Command::Close(CloseReason::Stopped));
         if !cut.in_flight.is_empty() || cut.unnamed > 0 {
             connections.closed(CLOSE.min(all / 4)).await;
         }

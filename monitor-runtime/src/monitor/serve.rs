@@ -8,7 +8,7 @@ use axum::serve::Listener;
 
 use super::drain::{self, Stage, Stop, Watched};
 use super::handle::Monitor;
-use super::server::{Order, Server, TARGET};
+use super::server::{Command, Server, TARGET};
 
 impl Monitor {
     /// Serves `app` under [`layer`](Monitor::layer), with [`routes`](Monitor::routes) in front of it and outside
@@ -91,7 +91,7 @@ impl Monitor {
         // Of a blocked runtime neither timers nor sockets are heard; the end of the stop is, as another thread tells it.
         tokio::select! {
             () = accepted => {
-                stop.connections().tell(Order::Finish);
+                stop.connections().tell(Command::Finish);
                 reached(&mut stage, Stage::Over).await;
             }
             () = reached(&mut over, Stage::Over) => {}

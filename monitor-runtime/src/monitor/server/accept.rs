@@ -13,26 +13,26 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::connections::Connections;
 use super::descriptors::{Reserve, is_shortage};
-use super::socket::into;
+use super::socket::downcast;
 
 /// The pause after an error that another try would meet as well.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a stop waits for one more connection that the kernel has accepted already.
-const LATE: Duration = Duration::from_millis(10);
+const BACKLOG_WAIT: Duration = Duration::from_millis(10);
 
 /// How long it goes on so. Clients that do not hear of the stop go on connecting.
-const ALL_LATE: Duration = Duration::from_millis(100);
+const BACKLOG_TIME: Duration = Duration::from_millis(100);
 
 /// How many connections the kernel is asked for in the end, as many as it keeps by default.
-const MOST_LATE: usize = 4_096;
+const BACKLOG_LEN: usize = 4_096;
 
 /// All that a client is told whose connection is not let in.
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 
 /// Waits for the next connection.
-pub(super) async fn next<L>(
+pub(super) async fn accept_next<L>(
     listener: &mut L,
     connections: &Connections,
     reserve: Option<&Reserve>,
@@ -42,14 +42,14 @@ where
     L::Addr: 'static,
 {
     loop {
-        let error = match one(listener).await {
+        let error = match try_accept(listener).await {
             Ok(accepted) => return accepted,
             Err(error) => error,
         };
-        if is_gone(&error) {
+        if is_of_one_connection(&error) {
             continue;
         }
-        connections.said.no_descriptor(&error);
+        connections.log.no_descriptor(&error);
         if !is_shortage(&error) {
             sleep(PAUSE).await;
         } else if !reserve.is_some_and(Reserve::release) {
@@ -61,7 +61,7 @@ where
 }
 
 /// Takes the connections that the kernel has accepted, and closes the listener.
-pub(super) async fn rest<L>(
+pub(super) async fn accept_backlog<L>(
     mut listener: L,
     connections: &Connections,
     mut begin: impl FnMut((L::Io, L::Addr)),
@@ -70,54 +70,54 @@ pub(super) async fn rest<L>(
     L::Addr: 'static,
 {
     // The runtime may not have heard of them yet.
-    let until = Instant::now() + ALL_LATE;
+    let until = Instant::now() + BACKLOG_TIME;
     while Instant::now() < until
-        && let Ok(accepted) = timeout(LATE, next(&mut listener, connections, None)).await
+        && let Ok(accepted) = timeout(BACKLOG_WAIT, accept_next(&mut listener, connections, None)).await
     {
         begin(accepted);
     }
     // Asked itself, the kernel tells at once, so that hardly a moment is left until the listener is closed.
-    let Ok(listener) = into::<TcpListener, L>(listener).map(TcpListener::into_std) else { return };
+    let Ok(listener) = downcast::<TcpListener, L>(listener).map(TcpListener::into_std) else { return };
     let Ok(listener) = listener else { return };
-    let accepted = std::iter::from_fn(|| listener.accept().ok()).take(MOST_LATE).collect::<Vec<_>>();
+    let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG_LEN).collect::<Vec<_>>();
     drop(listener);
     for (connection, address) in accepted {
         if connection.set_nonblocking(true).is_ok()
             && let Ok(connection) = TcpStream::from_std(connection)
         {
-            begin(same((connection, address)));
+            begin(downcast_accepted((connection, address)));
         }
     }
 }
 
 /// One try. The listeners of tokio tell their errors; those of axum's own trait keep them to themselves, and wait by
 /// themselves.
-async fn one<L>(listener: &mut L) -> io::Result<(L::Io, L::Addr)>
+async fn try_accept<L>(listener: &mut L) -> io::Result<(L::Io, L::Addr)>
 where
     L: Listener,
     L::Addr: 'static,
 {
     let any = listener as &mut dyn Any;
     if let Some(tcp) = any.downcast_ref::<TcpListener>() {
-        return tcp.accept().await.map(same);
+        return tcp.accept().await.map(downcast_accepted);
     }
     #[cfg(unix)]
     if let Some(unix) = any.downcast_ref::<tokio::net::UnixListener>() {
-        return unix.accept().await.map(same);
+        return unix.accept().await.map(downcast_accepted);
     }
     Ok(listener.accept().await)
 }
 
 /// The connection and the address under the types by which the listener's trait knows them.
-fn same<I: 'static, A: 'static, T: 'static, U: 'static>((io, address): (T, U)) -> (I, A) {
-    match (into::<I, T>(io), into::<A, U>(address)) {
+fn downcast_accepted<I: 'static, A: 'static, T: 'static, U: 'static>((io, address): (T, U)) -> (I, A) {
+    match (downcast::<I, T>(io), downcast::<A, U>(address)) {
         (Ok(io), Ok(address)) => (io, address),
         _ => unreachable!("a listener of tokio's has one type of connections"),
     }
 }
 
 /// Whether the error is of one connection only, which has gone before it was accepted.
-fn is_gone(error: &io::Error) -> bool {
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionRefused

@@ -10,16 +10,16 @@ use prometheus::IntGauge;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::connection_log::ConnectionLog;
+use super::connection_state::{CloseReason, Command, ConnectionState, Phase, RequestKind};
 use super::limits::ConnectionLimits;
-use super::pulse::{Kind, Order, Phase, Pulse, Reason};
-use super::said::Said;
 use crate::families::process;
 
 /// Among how many the one is looked for that has waited longest.
-const SAMPLE: usize = 1_024;
+const EVICTION_SAMPLE: usize = 1_024;
 
 /// How many more may be open for a moment, while others that were told to make room close.
-const ROOM: usize = 16;
+const MAX_CLOSING: usize = 16;
 
 /// All connections under one limit.
 #[derive(Debug)]
@@ -35,22 +35,22 @@ pub(in crate::monitor) struct Connections {
     /// Servers that there have been.
     servers: AtomicUsize,
     gauge: IntGauge,
-    pub(super) said: Said,
+    pub(super) log: ConnectionLog,
 }
 
 #[derive(Debug)]
 struct Open {
     next: u64,
-    pulses: HashMap<u64, Arc<Pulse>>,
+    states: HashMap<u64, Arc<ConnectionState>>,
     /// What every connection is told, those that are still to come too.
-    order: Order,
+    order: Command,
 }
 
 impl Connections {
     pub(in crate::monitor) fn new(listener: &'static str, limits: ConnectionLimits) -> Arc<Self> {
         let metrics = process::metrics();
         // Counters start at 0, so that `rate()` sees the first event.
-        for reason in Reason::ALL {
+        for reason in CloseReason::ALL {
             metrics.connections_closed.with_label_values(&[listener, reason.as_str()]);
         }
         for reason in ["limit", "descriptors"] {
@@ -60,12 +60,12 @@ impl Connections {
             listener,
             limits,
             max: AtomicUsize::new(limits.connections.unwrap_or(usize::MAX)),
-            open: Mutex::new(Open { next: 0, pulses: HashMap::new(), order: Order::GoOn }),
+            open: Mutex::new(Open { next: 0, states: HashMap::new(), order: Command::GoOn }),
             closed: Notify::new(),
             accepting: AtomicUsize::new(0),
             servers: AtomicUsize::new(0),
             gauge: metrics.connections.with_label_values(&[listener]),
-            said: Said::new(listener),
+            log: ConnectionLog::new(listener),
         })
     }
 
@@ -86,10 +86,10 @@ impl Connections {
     }
 
     /// Waits until those that were told to make room have done so.
-    pub(super) async fn has_room(&self) {
+    pub(super) async fn wait_for_room(&self) {
         loop {
             let closed = self.closed.notified();
-            if self.lock().pulses.len() < self.limit().saturating_add(ROOM) {
+            if self.lock().states.len() < self.limit().saturating_add(MAX_CLOSING) {
                 return;
             }
             closed.await;
@@ -97,29 +97,31 @@ impl Connections {
     }
 
     /// Lets one more of a server in, in the place of another if need be; `None` if there is no place.
-    pub(super) fn admit(self: &Arc<Self>, server: usize) -> Option<Entry> {
-        if self.lock().pulses.len() >= self.limit() && !self.make_room() {
+    pub(super) fn admit(self: &Arc<Self>, server: usize) -> Option<ConnectionSlot> {
+        if self.lock().states.len() >= self.limit() && !self.make_room() {
             process::metrics().connections_refused.with_label_values(&[self.listener, "limit"]).inc();
-            self.said.refused_for_the_limit(self.limit());
+            self.log.refused_for_the_limit(self.limit());
             return None;
         }
         let mut open = self.lock();
-        let (number, pulse) = (open.next, Arc::new(Pulse::new(server, self.limits, open.order)));
+        let (number, state) = (open.next, Arc::new(ConnectionState::new(server, self.limits, open.order)));
         open.next += 1;
-        open.pulses.insert(number, Arc::clone(&pulse));
+        open.states.insert(number, Arc::clone(&state));
         drop(open);
         self.gauge.inc();
-        Some(Entry { connections: Arc::clone(self), number, pulse })
+        Some(ConnectionSlot { connections: Arc::clone(self), number, state })
     }
 
     /// Tells the connection to close that has waited longest without a request, and says whether there is one.
     pub(super) fn make_room(&self) -> bool {
         let open = self.lock();
-        let waiting = open.pulses.values().filter_map(|pulse| Some((pulse.waiting_since()?, pulse)));
-        let Some((_, longest)) = waiting.take(SAMPLE).min_by_key(|(since, _)| *since) else { return false };
+        let waiting = open.states.values().filter_map(|state| Some((state.waiting_since()?, state)));
+        let Some((_, longest)) = waiting.take(EVICTION_SAMPLE).min_by_key(|(since, _)| *since) else {
+            return false;
+        };
         let longest = Arc::clone(longest);
         drop(open);
-        longest.tell(Order::Close(Reason::MadeRoom));
+        longest.tell(Command::Close(CloseReason::MadeRoom));
         longest.wake();
         true
     }
@@ -130,37 +132,38 @@ impl Connections {
     }
 
     /// Tells all connections, and those still to come, what to do.
-    pub(in crate::monitor) fn tell(&self, order: Order) {
+    pub(in crate::monitor) fn tell(&self, order: Command) {
         let mut open = self.lock();
         open.order = order;
-        let pulses: Vec<_> = open.pulses.values().cloned().collect();
+        let states: Vec<_> = open.states.values().cloned().collect();
         drop(open);
-        tell_all(&pulses, order);
+        tell_all(&states, order);
     }
 
     /// Has the connections of one server answer what has begun, and close then; those of others go on.
     pub(in crate::monitor) fn finish(&self, server: usize) {
-        let of_server = |pulse: &&Arc<Pulse>| pulse.server == server;
-        let pulses: Vec<_> = self.lock().pulses.values().filter(of_server).cloned().collect();
-        tell_all(&pulses, Order::Finish);
+        let of_server = |state: &&Arc<ConnectionState>| state.server == server;
+        let states: Vec<_> = self.lock().states.values().filter(of_server).cloned().collect();
+        tell_all(&states, Command::Finish);
     }
 
     /// Whether one of them, or a server that still accepts, is to be waited for.
-    pub(in crate::monitor) fn hold_the_stop(&self) -> bool {
+    pub(in crate::monitor) fn hold_up_stop(&self) -> bool {
         self.accepting.load(Ordering::Acquire) > 0
-            || self.lock().pulses.values().any(|pulse| pulse.holds_the_stop())
+            || self.lock().states.values().any(|state| state.holds_up_stop())
     }
 
     /// How many answer a request of the application.
     pub(in crate::monitor) fn answering(&self) -> u64 {
-        let is_answering = |pulse: &&Arc<Pulse>| pulse.phase() == Phase::Answering(Kind::App);
-        self.lock().pulses.values().filter(is_answering).count() as u64
+        let is_answering =
+            |state: &&Arc<ConnectionState>| state.phase() == Phase::Answering(RequestKind::App);
+        self.lock().states.values().filter(is_answering).count() as u64
     }
 
     /// How many there are that speak another protocol, by its name.
     pub(in crate::monitor) fn upgraded(&self) -> BTreeMap<Cow<'static, str>, u64> {
         let mut upgraded = BTreeMap::new();
-        for protocol in self.lock().pulses.values().filter_map(|pulse| pulse.upgraded()) {
+        for protocol in self.lock().states.values().filter_map(|state| state.upgraded()) {
             *upgraded.entry(protocol).or_default() += 1;
         }
         upgraded
@@ -168,7 +171,7 @@ impl Connections {
 
     /// How many are open.
     pub(in crate::monitor) fn open(&self) -> usize {
-        self.lock().pulses.len()
+        self.lock().states.len()
     }
 
     /// Waits, for so long at most, until all have closed that are no longer HTTP's.
@@ -176,7 +179,7 @@ impl Connections {
         let closed = async {
             loop {
                 let closed = self.closed.notified();
-                if self.lock().pulses.values().all(|pulse| pulse.phase() == Phase::Upgraded) {
+                if self.lock().states.values().all(|state| state.phase() == Phase::Upgraded) {
                     return;
                 }
                 closed.await;
@@ -195,13 +198,13 @@ impl Connections {
     }
 }
 
-fn tell_all(pulses: &[Arc<Pulse>], order: Order) {
-    for pulse in pulses {
-        pulse.tell(order);
+fn tell_all(states: &[Arc<ConnectionState>], order: Command) {
+    for state in states {
+        state.tell(order);
     }
     // One that is frozen is so when it runs next, if ever.
-    for pulse in pulses.iter().filter(|_| order != Order::Freeze) {
-        pulse.wake();
+    for state in states.iter().filter(|_| order != Command::Freeze) {
+        state.wake();
     }
 }
 
@@ -216,27 +219,27 @@ impl Drop for Accepting {
 
 /// The place of one connection.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ConnectionSlot {
     connections: Arc<Connections>,
     number: u64,
-    pulse: Arc<Pulse>,
+    state: Arc<ConnectionState>,
 }
 
-impl Entry {
-    pub(super) fn pulse(&self) -> &Arc<Pulse> {
-        &self.pulse
+impl ConnectionSlot {
+    pub(super) fn state(&self) -> &Arc<ConnectionState> {
+        &self.state
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let Self { connections, number, pulse } = self;
-        connections.lock().pulses.remove(number);
+        let Self { connections, number, state } = self;
+        connections.lock().states.remove(number);
         connections.gauge.dec();
-        let reason = pulse.reason();
+        let reason = state.reason();
         let closed = &process::metrics().connections_closed;
         closed.with_label_values(&[connections.listener, reason.as_str()]).inc();
-        connections.said.closed(reason, &pulse.limits);
+        connections.log.closed(reason, &state.limits);
         connections.closed.notify_waiters();
     }
 }

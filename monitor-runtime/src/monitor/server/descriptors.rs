@@ -3,29 +3,29 @@
 use std::io;
 
 /// The connections that a server holds where the operating system does not tell how many descriptors there are.
-const UNTOLD: usize = 10_000;
+const DEFAULT_CAPACITY: usize = 10_000;
 
 /// The fewest descriptors that a server begins with: its connections, and what their handlers open.
-const FEWEST: usize = 4;
+const MIN_FREE: usize = 4;
 
 /// The share of the free descriptors that connections leave to everything else: pools, files, clients.
-const LEFT_FREE: usize = 4;
+const SHARE_LEFT_FREE: usize = 4;
 
 /// How many connections the descriptors that are free now are enough for.
 ///
 /// # Errors
 ///
 /// When there are too few to serve anybody.
-pub(super) fn enough_for() -> io::Result<usize> {
-    let Some((limit, open)) = limit().zip(open()) else { return Ok(UNTOLD) };
+pub(super) fn connection_capacity() -> io::Result<usize> {
+    let Some((limit, open)) = limit().zip(count_open()) else { return Ok(DEFAULT_CAPACITY) };
     let free = limit.saturating_sub(open);
-    if free < FEWEST {
+    if free < MIN_FREE {
         return Err(io::Error::other(format!(
-            "{open} of the {limit} file descriptors that the process may open are in use; expected at least {FEWEST} that are \
+            "{open} of the {limit} file descriptors that the process may open are in use; expected at least {MIN_FREE} that are \
              free: raise the limit (`ulimit -n`, `LimitNOFILE=`)"
         )));
     }
-    Ok(free - free.div_ceil(LEFT_FREE))
+    Ok(free - free.div_ceil(SHARE_LEFT_FREE))
 }
 
 /// How many descriptors the process may open; `None` where that is unlimited or not told.
@@ -41,7 +41,7 @@ pub(crate) fn limit() -> Option<usize> {
 }
 
 /// How many descriptors the process has open; `None` where that is not told.
-fn open() -> Option<usize> {
+fn count_open() -> Option<usize> {
     match std::fs::read_dir(if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" }) {
         // One of them is the directory's.
         Ok(entries) => Some(entries.count().saturating_sub(1)),
@@ -80,10 +80,10 @@ pub(crate) struct Reserve {
 #[cfg(unix)]
 impl Reserve {
     /// How many connections there are descriptors for, whatever the rest of the process holds.
-    const MOST: usize = 8;
+    const MAX_LEN: usize = 8;
 
     /// The share of all descriptors that it takes at most.
-    const SHARE: usize = 32;
+    const MAX_SHARE: usize = 32;
 
     /// Takes as many as it can, up to its share.
     ///
@@ -91,7 +91,7 @@ impl Reserve {
     ///
     /// When the process has none left.
     pub(crate) fn take() -> io::Result<Self> {
-        let size = limit().map_or(Self::MOST, |limit| (limit / Self::SHARE).min(Self::MOST));
+        let size = limit().map_or(Self::MAX_LEN, |limit| (limit / Self::MAX_SHARE).min(Self::MAX_LEN));
         let null = std::fs::File::open("/dev/null")?;
         let spare = (0..size).map_while(|_| null.try_clone().ok()).map(Into::into).collect();
         Ok(Self { null, size, spare: std::sync::Mutex::new(spare) })

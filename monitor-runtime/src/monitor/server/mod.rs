@@ -1,15 +1,15 @@
 //! The server: it accepts connections under limits, and tells what becomes of them.
 //!
 //! `axum::serve` has no limits and no settings, so this is the same on hyper with them: [`Connections`] knows all that are
-//! open, a `Pulse` what each of them does, and a task a connection acts on it.
+//! open, a `ConnectionState` what each of them does, and a task a connection acts on it.
 
 mod accept;
+mod connection_log;
+mod connection_state;
 mod connections;
 mod descriptors;
-mod exchange;
 mod limits;
-mod pulse;
-mod said;
+mod request;
 mod socket;
 mod task;
 
@@ -20,14 +20,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::serve::Listener;
 
+pub(super) use connection_log::TARGET;
+pub(super) use connection_state::{CloseReason, Command};
 pub(super) use connections::Connections;
 pub(super) use descriptors::Reserve;
 pub use limits::ConnectionLimits;
-pub(super) use pulse::{Order, Reason};
-pub(super) use said::TARGET;
 
 use crate::health::Engine;
-use task::Service;
+use task::ServerContext;
 
 /// A server that is not running yet.
 pub(super) struct Server {
@@ -47,7 +47,7 @@ impl Server {
     ///
     /// When there are too few to serve anybody.
     pub(super) fn prepare(&self) -> io::Result<()> {
-        self.connections.set_default_limit(descriptors::enough_for()?);
+        self.connections.set_default_limit(descriptors::connection_capacity()?);
         Ok(())
     }
 
@@ -60,16 +60,16 @@ impl Server {
     {
         let Self { connections, number, router, engine, reserve } = self;
         let accepting = connections.accept();
-        let service = Service { router, engine, reserve: reserve.clone() };
+        let context = ServerContext { router, engine, reserve: reserve.clone() };
         let begin = |(io, client)| match connections.admit(number) {
-            Some(entry) => drop(tokio::spawn(task::run(service.clone(), entry, io, client))),
+            Some(slot) => drop(tokio::spawn(task::run(context.clone(), slot, io, client))),
             None => accept::refuse(io),
         };
         let mut stop = pin!(stop);
         loop {
             let accepted = async {
-                connections.has_room().await;
-                accept::next(&mut listener, &connections, reserve.as_deref()).await
+                connections.wait_for_room().await;
+                accept::accept_next(&mut listener, &connections, reserve.as_deref()).await
             };
             tokio::select! {
                 biased;
@@ -78,7 +78,7 @@ impl Server {
             }
         }
         // A client whose connection the kernel has taken believes to be connected: closed now, it would be reset.
-        accept::rest(listener, &connections, begin).await;
+        accept::accept_backlog(listener, &connections, begin).await;
         drop(accepting);
     }
 }

@@ -11,39 +11,39 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connections::Entry;
+use super::connection_state::Step;
+use super::connections::ConnectionSlot;
 use super::descriptors::Reserve;
-use super::exchange::Exchanges;
-use super::pulse::Step;
+use super::request::ConnectionService;
 use super::socket::Socket;
 use crate::health::Engine;
 
 /// What all connections of a server have in common.
 #[derive(Clone)]
-pub(super) struct Service {
+pub(super) struct ServerContext {
     pub(super) router: Router,
     pub(super) engine: Arc<Engine>,
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
 /// Answers the requests of a connection until it ends, or is to end.
-pub(super) async fn run<T, A>(service: Service, entry: Entry, io: T, client: A)
+pub(super) async fn run<T, A>(context: ServerContext, slot: ConnectionSlot, io: T, client: A)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    let pulse = Arc::clone(entry.pulse());
-    let Service { router, engine, reserve } = service;
-    let exchanges = Exchanges { router, client, pulse: Arc::clone(&pulse), engine };
+    let state = Arc::clone(slot.state());
+    let ServerContext { router, engine, reserve } = context;
+    let service = ConnectionService { router, client, state: Arc::clone(&state), engine };
     let mut builder = Builder::new(TokioExecutor::new());
-    // The limits are the pulse's: hyper's own would count the wait between two requests as a head.
+    // The limits are the state's: hyper's own would count the wait between two requests as a head.
     builder.http1().header_read_timeout(None);
-    let io = TokioIo::new(Socket::new(io, entry, reserve));
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, exchanges));
+    let io = TokioIo::new(Socket::new(io, slot, reserve));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
     let (mut alarm, mut is_finishing) = (Alarm::default(), false);
     poll_fn(|cx| {
         loop {
-            match pulse.step(cx) {
+            match state.step(cx) {
                 Step::Close => return Poll::Ready(()),
                 Step::Freeze => return Poll::Pending,
                 Step::GoOn { finish, .. } if finish && !is_finishing => {
@@ -56,7 +56,7 @@ where
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            match pulse.step(cx) {
+            match state.step(cx) {
                 Step::GoOn { finish, until } if finish <= is_finishing => {
                     if !alarm.is_over(until, cx) {
                         return Poll::Pending;

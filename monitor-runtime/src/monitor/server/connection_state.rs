@@ -13,7 +13,7 @@ const LINGER: Duration = Duration::from_millis(200);
 
 /// Why a connection was closed: the `reason` of `http_connections_closed_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) enum Reason {
+pub(in crate::monitor) enum CloseReason {
     /// By its client, or after an answer that was to be the last.
     Ended,
     Head,
@@ -25,7 +25,7 @@ pub(in crate::monitor) enum Reason {
     Stopped,
 }
 
-impl Reason {
+impl CloseReason {
     pub(super) const ALL: [Self; 7] =
         [Self::Ended, Self::Head, Self::Body, Self::Write, Self::Idle, Self::MadeRoom, Self::Stopped];
 
@@ -44,7 +44,7 @@ impl Reason {
 
 /// Whose a request is: the application's, or one for the endpoints of the monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     App,
     Probe,
 }
@@ -55,7 +55,7 @@ pub(super) enum Phase {
     /// It waits for the rest of a request's head, or for the first.
     Head,
     /// A request has begun, and its answer has not been handed to the kernel whole.
-    Answering(Kind),
+    Answering(RequestKind),
     /// It waits for a next request.
     Idle,
     /// It speaks another protocol.
@@ -64,17 +64,17 @@ pub(super) enum Phase {
 
 /// What a connection is told to do; a later one overrules an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) enum Order {
+pub(in crate::monitor) enum Command {
     GoOn,
     /// Answer what has begun, and close then.
     Finish,
     /// Do nothing any more, while it is being said what is cut.
     Freeze,
     /// Close at once.
-    Close(Reason),
+    Close(CloseReason),
 }
 
-impl Order {
+impl Command {
     const fn rank(self) -> u8 {
         match self {
             Self::GoOn => 0,
@@ -87,7 +87,7 @@ impl Order {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct ConnectionState {
     /// Whose connection it is, of the servers that share a stop.
     pub(super) server: usize,
     pub(super) limits: ConnectionLimits,
@@ -113,10 +113,10 @@ struct State {
     phase: Phase,
     /// When the phase began.
     since: Instant,
-    order: Order,
+    order: Command,
     /// When it was told to finish.
     told: Option<Instant>,
-    reason: Option<Reason>,
+    reason: Option<CloseReason>,
     waker: Option<Waker>,
 }
 
@@ -132,8 +132,8 @@ pub(super) enum Step {
     },
 }
 
-impl Pulse {
-    pub(super) fn new(server: usize, limits: ConnectionLimits, order: Order) -> Self {
+impl ConnectionState {
+    pub(super) fn new(server: usize, limits: ConnectionLimits, order: Command) -> Self {
         let state = State {
             open: [0; 2],
             unflushed: [false; 2],
@@ -143,24 +143,24 @@ impl Pulse {
             upgraded: None,
             phase: Phase::Head,
             since: Instant::now(),
-            order: Order::GoOn,
+            order: Command::GoOn,
             told: None,
             reason: None,
             waker: None,
         };
-        let pulse = Self {
+        let state = Self {
             server,
             limits,
             state: Mutex::new(state),
             waits: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         };
-        pulse.tell(order);
-        pulse
+        state.tell(order);
+        state
     }
 
     /// A request begins.
-    pub(super) fn begin(&self, kind: Kind, is_multiplexed: bool) {
+    pub(super) fn begin(&self, kind: RequestKind, is_multiplexed: bool) {
         self.waits.store(false, Ordering::SeqCst);
         self.change(|state| {
             state.open[kind as usize] += 1;
@@ -171,7 +171,7 @@ impl Pulse {
     }
 
     /// The body of its answer has ended, or was dropped.
-    pub(super) fn end(&self, kind: Kind) {
+    pub(super) fn end(&self, kind: RequestKind) {
         let waker = self.change(|state| {
             state.open[kind as usize] -= 1;
             state.unflushed[kind as usize] = true;
@@ -182,7 +182,7 @@ impl Pulse {
     }
 
     /// The application was asked for an answer or for more of one, and has it or `waits`.
-    pub(super) fn asked(&self, waits: bool) {
+    pub(super) fn note_poll(&self, waits: bool) {
         // The end of the client's side, once it has come, is passed on from here on.
         if !self.waits.swap(waits, Ordering::SeqCst) && waits && self.has_ended.load(Ordering::SeqCst) {
             self.wake();
@@ -190,18 +190,18 @@ impl Pulse {
     }
 
     /// The client sends no more. Whether the application waits: all that it has had by now is with the kernel.
-    pub(super) fn ended_beside_a_wait(&self) -> bool {
+    pub(super) fn note_eof(&self) -> bool {
         self.has_ended.store(true, Ordering::SeqCst);
         self.waits.load(Ordering::SeqCst)
     }
 
     /// Bytes have been read.
-    pub(super) fn has_read(&self) {
+    pub(super) fn note_read(&self) {
         self.change(|state| state.has_bytes |= !state.is_answering());
     }
 
     /// All that was written is with the kernel.
-    pub(super) fn has_flushed(&self) {
+    pub(super) fn note_flush(&self) {
         self.change(|state| state.unflushed = [false; 2]);
     }
 
@@ -224,23 +224,23 @@ impl Pulse {
     }
 
     /// Notes why it is about to end. The first reason is kept.
-    pub(super) fn ends_for(&self, reason: Reason) {
+    pub(super) fn set_close_reason(&self, reason: CloseReason) {
         self.lock().reason.get_or_insert(reason);
     }
 
     /// Why it ended.
-    pub(super) fn reason(&self) -> Reason {
+    pub(super) fn reason(&self) -> CloseReason {
         let state = self.lock();
-        let stopped = || (state.order.rank() > Order::GoOn.rank()).then_some(Reason::Stopped);
-        state.reason.or_else(stopped).unwrap_or(Reason::Ended)
+        let stopped = || (state.order.rank() > Command::GoOn.rank()).then_some(CloseReason::Stopped);
+        state.reason.or_else(stopped).unwrap_or(CloseReason::Ended)
     }
 
     /// Tells it what to do. It does so when its task runs again, which [`wake`](Self::wake) brings about.
-    pub(super) fn tell(&self, order: Order) {
+    pub(super) fn tell(&self, order: Command) {
         let mut state = self.lock();
         if order.rank() > state.order.rank() {
             state.order = order;
-            if order != Order::GoOn {
+            if order != Command::GoOn {
                 state.told.get_or_insert_with(Instant::now);
             }
         }
@@ -255,7 +255,7 @@ impl Pulse {
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.lock();
         let waits = matches!(state.phase, Phase::Head | Phase::Idle);
-        (waits && !matches!(state.order, Order::Close(_))).then_some(state.since)
+        (waits && !matches!(state.order, Command::Close(_))).then_some(state.since)
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -263,10 +263,10 @@ impl Pulse {
     }
 
     /// Whether a stop waits for it: it answers the application's request, or its client has only just connected.
-    pub(super) fn holds_the_stop(&self) -> bool {
+    pub(super) fn holds_up_stop(&self) -> bool {
         let state = self.lock();
         match state.phase {
-            Phase::Answering(kind) => kind == Kind::App,
+            Phase::Answering(kind) => kind == RequestKind::App,
             Phase::Head => state.told.is_none_or(|told| told.elapsed() < LINGER),
             Phase::Idle | Phase::Upgraded => false,
         }
@@ -279,12 +279,12 @@ impl Pulse {
             state.waker = Some(cx.waker().clone());
         }
         match state.order {
-            Order::Freeze => return Step::Freeze,
-            Order::Close(reason) => {
+            Command::Freeze => return Step::Freeze,
+            Command::Close(reason) => {
                 state.reason.get_or_insert(reason);
                 return Step::Close;
             }
-            Order::GoOn | Order::Finish => {}
+            Command::GoOn | Command::Finish => {}
         }
         let (until, reason) = state.deadline(&self.limits);
         if until.is_some_and(|until| until <= Instant::now()) {
@@ -292,7 +292,7 @@ impl Pulse {
             return Step::Close;
         }
         // A client that has only just connected is not told yet: it would be closed.
-        let finish = state.order == Order::Finish && state.phase != Phase::Head;
+        let finish = state.order == Command::Finish && state.phase != Phase::Head;
         Step::GoOn { finish, until }
     }
 
@@ -314,13 +314,13 @@ impl State {
     }
 
     fn enter_phase(&mut self) {
-        let has = |kind: Kind| self.open[kind as usize] > 0 || self.unflushed[kind as usize];
+        let has = |kind: RequestKind| self.open[kind as usize] > 0 || self.unflushed[kind as usize];
         let phase = if self.upgraded.is_some() {
             Phase::Upgraded
-        } else if has(Kind::App) {
-            Phase::Answering(Kind::App)
-        } else if has(Kind::Probe) {
-            Phase::Answering(Kind::Probe)
+        } else if has(RequestKind::App) {
+            Phase::Answering(RequestKind::App)
+        } else if has(RequestKind::Probe) {
+            Phase::Answering(RequestKind::Probe)
         } else if self.was_used && (self.is_multiplexed || !self.has_bytes) {
             Phase::Idle
         } else {
@@ -333,18 +333,18 @@ impl State {
     }
 
     /// When the phase ends by itself, and for which reason the connection is closed then.
-    fn deadline(&self, limits: &ConnectionLimits) -> (Option<Instant>, Reason) {
+    fn deadline(&self, limits: &ConnectionLimits) -> (Option<Instant>, CloseReason) {
         let (limit, reason) = match self.phase {
-            Phase::Head => (limits.head, Reason::Head),
-            Phase::Idle => (limits.idle, Reason::Idle),
-            Phase::Answering(Kind::Probe) => (limits.write, Reason::Write),
-            Phase::Answering(Kind::App) | Phase::Upgraded => return (None, Reason::Ended),
+            Phase::Head => (limits.head, CloseReason::Head),
+            Phase::Idle => (limits.idle, CloseReason::Idle),
+            Phase::Answering(RequestKind::Probe) => (limits.write, CloseReason::Write),
+            Phase::Answering(RequestKind::App) | Phase::Upgraded => return (None, CloseReason::Ended),
         };
         let until = self.since.checked_add(limit);
         match self.told.filter(|_| self.phase == Phase::Head) {
             Some(told) => {
                 let lingered = told + LINGER;
-                (Some(until.map_or(lingered, |until| until.min(lingered))), Reason::Stopped)
+                (Some(until.map_or(lingered, |until| until.min(lingered))), CloseReason::Stopped)
             }
             None => (until, reason),
         }

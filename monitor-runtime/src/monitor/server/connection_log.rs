@@ -1,7 +1,7 @@
 //! Log lines about connections, of which a client could cause any number.
 
+use super::connection_state::CloseReason;
 use super::limits::ConnectionLimits;
-use super::pulse::Reason;
 use crate::rarely::Rarely;
 
 /// The logger of lines about the server and its end.
@@ -9,14 +9,14 @@ pub(in crate::monitor) const TARGET: &str = "monitor_runtime::serve";
 
 /// What was said lately of one listener's connections.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ConnectionLog {
     listener: &'static str,
     limit: Rarely,
     descriptors: Rarely,
-    cut: [Rarely; Reason::ALL.len()],
+    cut: [Rarely; CloseReason::ALL.len()],
 }
 
-impl Said {
+impl ConnectionLog {
     pub(super) fn new(listener: &'static str) -> Self {
         Self { listener, limit: Rarely::new(), descriptors: Rarely::new(), cut: Default::default() }
     }
@@ -33,13 +33,13 @@ impl Said {
         tracing::error!(target: TARGET, listener, %error, count, "connections wait: they cannot be accepted");
     }
 
-    pub(super) fn closed(&self, reason: Reason, limits: &ConnectionLimits) {
+    pub(super) fn closed(&self, reason: CloseReason, limits: &ConnectionLimits) {
         let limit = match reason {
-            Reason::Ended | Reason::Stopped | Reason::Idle => return,
-            Reason::Head => Some(limits.head),
-            Reason::Body => Some(limits.body),
-            Reason::Write => Some(limits.write),
-            Reason::MadeRoom => None,
+            CloseReason::Ended | CloseReason::Stopped | CloseReason::Idle => return,
+            CloseReason::Head => Some(limits.head),
+            CloseReason::Body => Some(limits.body),
+            CloseReason::Write => Some(limits.write),
+            CloseReason::MadeRoom => None,
         };
         let Some(count) = self.cut[reason as usize].count() else { return };
         let (listener, reason, limit) = (self.listener, reason.as_str(), limit.map(tracing::field::debug));

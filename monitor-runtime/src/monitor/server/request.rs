@@ -1,4 +1,4 @@
-//! A request and its answer, as the connection's pulse is to know of them.
+//! A request and its answer, as the connection's state is to know of them.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -18,35 +18,35 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use super::pulse::{Kind, Pulse, Reason};
+use super::connection_state::{CloseReason, ConnectionState, RequestKind};
 use crate::health::Engine;
 use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
 use crate::monitor_route::MonitorRoute;
 
 /// The requests of one connection.
-pub(super) struct Exchanges<A> {
+pub(super) struct ConnectionService<A> {
     pub(super) router: Router,
     pub(super) client: A,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) state: Arc<ConnectionState>,
     pub(super) engine: Arc<Engine>,
 }
 
-impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for Exchanges<A> {
+impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for ConnectionService<A> {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
-    type Future = Exchange<<Router as Service<Request<Body>>>::Future>;
+    type Future = AnswerFuture<<Router as Service<Request<Body>>>::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (version, is_connect) = (request.version(), request.method() == Method::CONNECT);
         let is_probe = MonitorRoute::at(request.uri().path()).is_some();
-        let kind = if is_probe { Kind::Probe } else { Kind::App };
-        self.pulse.begin(kind, version == Version::HTTP_2);
-        let open = OpenAnswer { pulse: Arc::clone(&self.pulse), kind };
-        let pulse = Arc::clone(&self.pulse);
+        let kind = if is_probe { RequestKind::Probe } else { RequestKind::App };
+        self.state.begin(kind, version == Version::HTTP_2);
+        let open = OpenRequest { state: Arc::clone(&self.state), kind };
+        let state = Arc::clone(&self.state);
         let mut request =
-            request.map(|inner| Body::new(WatchedBody::new(inner, BodyTimeout { pulse, waits: None })));
+            request.map(|inner| Body::new(WatchedBody::new(inner, BodyTimeout { state, waits: None })));
         request.extensions_mut().insert(ConnectInfo(self.client.clone()));
-        Exchange {
+        AnswerFuture {
             inner: self.router.clone().call(request),
             open: Some(open),
             engine: Arc::clone(&self.engine),
@@ -57,30 +57,30 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
 }
 
 /// Held from a request's begin to the end of its answer's body.
-pub(super) struct OpenAnswer {
-    pulse: Arc<Pulse>,
-    kind: Kind,
+pub(super) struct OpenRequest {
+    state: Arc<ConnectionState>,
+    kind: RequestKind,
 }
 
-impl Drop for OpenAnswer {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.pulse.end(self.kind);
+        self.state.end(self.kind);
     }
 }
 
 pin_project! {
     /// From a request's head to that of its answer.
-    pub(super) struct Exchange<F> {
+    pub(super) struct AnswerFuture<F> {
         #[pin]
         inner: F,
-        open: Option<OpenAnswer>,
+        open: Option<OpenRequest>,
         engine: Arc<Engine>,
         version: Version,
         is_connect: bool,
     }
 }
 
-impl<F> Future for Exchange<F>
+impl<F> Future for AnswerFuture<F>
 where
     F: Future<Output = Result<Response<Body>, Infallible>>,
 {
@@ -90,7 +90,7 @@ where
         let this = self.project();
         let polled = this.inner.poll(cx);
         if let Some(open) = this.open {
-            open.pulse.asked(polled.is_pending());
+            open.state.note_poll(polled.is_pending());
         }
         let mut response = ready!(polled)?;
         let Some(open) = this.open.take() else { unreachable!("it is not polled once it has ended") };
@@ -99,7 +99,7 @@ where
         if *this.version == Version::HTTP_2 {
             // Its connection goes on, whatever becomes of a stream.
         } else if is_upgrade {
-            open.pulse.upgrade(protocol(&response));
+            open.state.upgrade(protocol(&response));
         } else if this.engine.is_draining() {
             // Clients that keep connections look for another server by themselves, before this one closes theirs.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -118,21 +118,21 @@ fn protocol(response: &Response<Body>) -> Cow<'static, str> {
 }
 
 /// The body of an answer, which ends the request when it is dropped.
-pub(super) type AnswerBody = WatchedBody<Body, OpenAnswer>;
+pub(super) type AnswerBody = WatchedBody<Body, OpenRequest>;
 
-impl Watch<Body> for OpenAnswer {
+impl Watch<Body> for OpenRequest {
     type Error = axum::Error;
 
     fn poll_frame(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> PollFrame<Bytes, axum::Error> {
         let polled = body.poll_frame(cx);
-        self.pulse.asked(polled.is_pending());
+        self.state.note_poll(polled.is_pending());
         polled
     }
 }
 
 /// Fails the body of a request once its reader has waited for too long.
 struct BodyTimeout {
-    pulse: Arc<Pulse>,
+    state: Arc<ConnectionState>,
     /// When a wait that has begun is over.
     waits: Option<Pin<Box<Sleep>>>,
 }
@@ -154,10 +154,10 @@ impl Watch<Incoming> for BodyTimeout {
             self.waits = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
         }
-        let limit = self.pulse.limits.body;
+        let limit = self.state.limits.body;
         let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(waits.as_mut().poll(cx));
-        self.pulse.ends_for(Reason::Body);
+        self.state.set_close_reason(CloseReason::Body);
         Poll::Ready(Some(Err(BodyError::Silent(limit))))
     }
 }
