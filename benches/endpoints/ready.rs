@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) async fn is_ready(monitor: &Monitor) {
     let start = Instant::now();
     loop {
-        let answer = monitor.ready().await;
+        let answer = monitor.ready();
         if answer.status() == 200 {
             return;
         }

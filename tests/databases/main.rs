@@ -63,7 +63,7 @@ fn looking_often(check: impl Check) -> Monitor {
 /// The status and the database's message, once there is one.
 async fn readiness(monitor: &Monitor) -> (u16, String) {
     for _ in 0..12_000 {
-        let response = monitor.ready().await;
+        let response = monitor.ready();
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         let check = &body["checks"]["database"];
         if check["status"] != "pending" {
@@ -214,7 +214,7 @@ async fn a_pool_whose_connections_are_all_leased_is_not_a_database_that_is_down(
         .build()
         .unwrap();
     becomes(&monitor, 200, "pool saturated").await;
-    let body: serde_json::Value = serde_json::from_slice(monitor.ready().await.body()).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(monitor.ready().body()).unwrap();
     assert_eq!(
         (&body["status"], &body["checks"]["database"]["status"]),
         (&"ready".into(), &"degraded".into())

@@ -1,11 +1,9 @@
 //! The monitor itself: what answers, and what its clones share.
 
 use std::fmt;
-use std::future::poll_fn;
 #[cfg(feature = "http")]
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 
 use ::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
@@ -43,7 +41,7 @@ use super::endpoints::{Endpoints, answer};
 ///
 /// assert_eq!(monitor.live().body(), r#"{"status":"alive"}"#);
 /// // The first run of a check has begun; until it passes, readiness is 503.
-/// while monitor.ready().await.status() != 200 {
+/// while monitor.ready().status() != 200 {
 ///     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 /// }
 /// # Ok(())
@@ -67,25 +65,18 @@ impl Monitor {
 
     /// Answers a readiness probe: 200 when every critical check is healthy, else 503, with each check's last reading.
     ///
-    /// No check is run or waited for: the first poll gives the answer. A check that has not passed yet is not healthy. A
-    /// reading older than three intervals and the check's timeout is stale, which is unhealthy.
+    /// It runs no check and waits for none. A check that has not passed yet is not healthy. A reading older than three
+    /// intervals and the check's timeout is stale, which is unhealthy.
     ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future has no effect on the checks.
-    pub fn ready(&self) -> impl Future<Output = Response<Bytes>> {
-        // Not before it is polled, as that may be what starts the checks, on the runtime that polls.
-        poll_fn(|_| Poll::Ready(self.endpoints.ready()))
+    /// If the monitor was built outside of a runtime, the first call within one starts the checks there.
+    pub fn ready(&self) -> Response<Bytes> {
+        self.endpoints.ready()
     }
 
     /// Answers a startup probe: 503 until every critical check has passed once, not necessarily at one time, then 200
-    /// for good. Waits as little as [`ready`](Monitor::ready).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future has no effect on the checks.
-    pub fn startup(&self) -> impl Future<Output = Response<Bytes>> {
-        poll_fn(|_| Poll::Ready(self.endpoints.startup()))
+    /// for good. Like [`ready`](Monitor::ready), it waits for nothing.
+    pub fn startup(&self) -> Response<Bytes> {
+        self.endpoints.startup()
     }
 
     /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in

@@ -15,7 +15,7 @@ impl Monitor {
     /// of the layer, until the process is told to stop.
     ///
     /// Handlers find the client's address by `ConnectInfo<L::Addr>`, which is `ConnectInfo<SocketAddr>` for TCP. How many
-    /// connections there are at once, and how long each may make no progress, is limited; see [`ConnectionLimits`].
+    /// connections there are at once, and how long each may make no progress, is limited; see [`ConnectionLimits`](crate::ConnectionLimits).
     ///
     /// On SIGTERM or Ctrl-C it drains:
     ///

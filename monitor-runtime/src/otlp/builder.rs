@@ -40,18 +40,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Debug)]
 #[must_use = "settings do nothing before `start`"]
-pub struct Otlp {
+pub struct OtlpBuilder {
     service: Option<(String, String)>,
     given: Given,
     registry: Option<Registry>,
 }
 
+/// The export of a process by OTLP; [`builder`](Self::builder) sets it up.
+#[derive(Debug)]
+pub enum Otlp {}
+
 impl Otlp {
     /// Returns the defaults: endpoint `http://localhost:4318`, metrics every 60 s, spans within 5 s.
-    pub fn builder() -> Self {
-        Self { service: None, given: Given::default(), registry: None }
+    pub fn builder() -> OtlpBuilder {
+        OtlpBuilder { service: None, given: Given::default(), registry: None }
     }
+}
 
+impl OtlpBuilder {
     /// Sets the resource's `service.name` and `service.version`. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override them.
     pub fn service(self, name: impl Into<String>, version: impl Into<String>) -> Self {
         Self { service: Some((name.into(), version.into())), ..self }

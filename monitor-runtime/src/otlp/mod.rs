@@ -23,7 +23,7 @@
 //!
 //! # Variables
 //!
-//! An empty variable counts as unset. An invalid value is an error of [`Otlp::start`].
+//! An empty variable counts as unset. An invalid value is an error of [`OtlpBuilder::start`].
 //!
 //! | variable | default | meaning |
 //! | --- | --- | --- |
@@ -70,5 +70,5 @@ mod traces;
 mod variables;
 mod worker;
 
-pub use builder::{Otlp, OtlpGuard};
+pub use builder::{Otlp, OtlpBuilder, OtlpGuard};
 pub use error::OtlpError;

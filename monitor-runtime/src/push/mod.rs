@@ -58,7 +58,7 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
     }
     let url = below(gateway, &group::path(job, labels)?);
     let unreachable =
-        |source| PushError::Unreachable { gateway: shown.clone(), source: without_address(source) };
+        |source| PushError::Unreachable { gateway: shown.clone(), source: without_address(source).into() };
     // A redirected PUT would become a GET, whose answer tells nothing about the metrics. A proxy of the environment is meant for
     // outside addresses; the gateway is internal, like a collector.
     let agent = ureq::Agent::config_builder()
@@ -141,8 +141,8 @@ pub enum PushError {
     Unreachable {
         /// The gateway's address, without its user name, password and query.
         gateway: String,
-        /// The client's error, without a user name, a password and a query.
-        source: ureq::Error,
+        /// The reason, without a user name, a password and a query.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

@@ -182,7 +182,7 @@ async fn a_probe_runs_no_check() {
     let monitor = Monitor::builder().check(check).build().unwrap();
     settle(&monitor).await;
     for _ in 0..1_000 {
-        assert_eq!(monitor.ready().await.status(), 200);
+        assert_eq!(monitor.ready().status(), 200);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     tokio::time::sleep(Duration::from_secs(11)).await;

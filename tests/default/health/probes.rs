@@ -45,7 +45,7 @@ async fn a_ready_body_has_its_fields_in_order_and_its_checks_by_name() {
     let monitor =
         Monitor::builder().check(passing("b")).check(passing("c")).check(passing("a")).build().unwrap();
     settle(&monitor).await;
-    let response = monitor.ready().await;
+    let response = monitor.ready();
     let body = std::str::from_utf8(response.body()).unwrap();
     let at = |text: &str| body.find(text).unwrap_or_else(|| panic!("no {text} in {body}"));
     assert!(body.starts_with(r#"{"status":"ready","timestamp":"20"#), "{body}");
@@ -74,7 +74,7 @@ async fn a_monitor_without_checks_is_ready_and_started() {
     let monitor = Monitor::builder().build().unwrap();
     let (status, body) = ready(&monitor).await;
     assert_eq!((status.as_u16(), &body["checks"]), (200, &serde_json::json!({})));
-    assert_eq!(monitor.startup().await.status(), 200);
+    assert_eq!(monitor.startup().status(), 200);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn startup_answers_503_until_every_check_has_passed_once_then_200_for_good
     one.store(false, Ordering::SeqCst);
     eventually("one fails", async || ready(&monitor).await.1["checks"]["one"]["healthy"] == false).await;
     two.store(true, Ordering::SeqCst);
-    eventually("started", async || monitor.startup().await.status() == 200).await;
+    eventually("started", async || monitor.startup().status() == 200).await;
 
     two.store(false, Ordering::SeqCst);
     eventually("two fails", async || ready(&monitor).await.1["checks"]["two"]["healthy"] == false).await;
@@ -176,8 +176,8 @@ async fn without_axum_the_answers_are_the_same() {
         (plain.status(), plain.headers(), plain.body()),
         (routed.status(), &without_length(&routed), routed.body())
     );
-    assert_eq!(monitor.ready().await.status(), get(&monitor, "/health/ready").await.status());
-    assert_eq!(monitor.startup().await.status(), get(&monitor, "/health/startup").await.status());
+    assert_eq!(monitor.ready().status(), get(&monitor, "/health/ready").await.status());
+    assert_eq!(monitor.startup().status(), get(&monitor, "/health/startup").await.status());
     assert_eq!(monitor.metrics().headers()[header::CONTENT_TYPE], metrics::CONTENT_TYPE);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use monitor_runtime::otlp::Otlp;
+use monitor_runtime::otlp::{Otlp, OtlpBuilder};
 use monitor_runtime::{Monitor, metrics, track_agent};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
@@ -22,7 +22,7 @@ fn act(id: &str) {}
 fn pushed(registry: Option<Registry>) -> Vec<Metric> {
     let collector = Collector::start();
     let otlp = Otlp::builder().endpoint(collector.url());
-    let otlp = registry.into_iter().fold(otlp, Otlp::registry).start().unwrap();
+    let otlp = registry.into_iter().fold(otlp, OtlpBuilder::registry).start().unwrap();
     flush(&otlp);
     let received = collector.received();
     let metrics = received.metrics.iter().flat_map(|of| &of.scope_metrics).flat_map(|of| &of.metrics);

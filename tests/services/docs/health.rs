@@ -44,7 +44,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// What readiness answers once every check has been read.
 pub(crate) async fn settled(monitor: &Monitor) -> Response<Bytes> {
     for _ in 0..6_000 {
-        let answer = monitor.ready().await;
+        let answer = monitor.ready();
         if !String::from_utf8_lossy(answer.body()).contains("\"pending\"") {
             return answer;
         }

@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::pin::Pin;
 use std::time::Duration;
+
+/// A boxed future that can move between threads: that of `futures`.
+pub use futures_core::future::BoxFuture;
 
 use crate::error_chain::ErrorText;
 
 /// The deadline of a check that names none: 5 seconds.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A boxed future that can move between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How a run of a check ends: `Ok` is healthy, `Err` is not.
 pub type CheckResult = Result<Report, CheckError>;
@@ -22,7 +21,7 @@ pub type CheckResult = Result<Report, CheckError>;
 /// A monitor asks [`name`](Check::name) and [`timeout`](Check::timeout) once, when it is built, and then calls
 /// [`run`](Check::run) over and over, never twice at a time. A run that panics is a failed check; a run that is
 /// not done by its deadline is a failed check and is dropped at its next `.await`. How often it runs and what its failure
-/// means is said by a [`Policy`](super::Policy).
+/// means is said by a [`Policy`](crate::health::Policy).
 ///
 /// A run should not block its thread: make a check of blocking work with [`check_blocking`](super::check_blocking). A run
 /// that blocks all the same keeps its deadline on a multi-thread runtime, and on a current-thread runtime stops everything.
