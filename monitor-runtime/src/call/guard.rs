@@ -148,23 +148,38 @@ impl Call {
 
     /// Leaves the body for good.
     pub(super) fn settle(&mut self, around: CallId, outcome: Outcome) {
-        self.leave(around);
-        self.end(outcome);
+        self.leave_and_end(around, outcome);
     }
 
     /// Leaves the body of a call that was [resumed](Self::resume), for good.
     #[inline]
     pub(super) fn leave_as(&mut self, outcome: Outcome) {
-        self.settle(self.around, outcome);
+        self.leave_and_end(self.around, outcome);
     }
 
-    /// Counts the end of a call whose body has been left.
-    #[inline]
-    fn end(&mut self, outcome: Outcome) {
+    /// Leaves the body and counts the end of the call.
+    #[expect(
+        clippy::inline_always,
+        reason = "both ways to settle are hot, and the hint alone inlines it into one"
+    )]
+    #[inline(always)]
+    fn leave_and_end(&mut self, around: CallId, outcome: Outcome) {
+        self.leave(around);
         self.stage = Stage::Ended;
-        let span = &self.span;
-        let nanos = self.series.end(outcome, self.started, || observer::identify(span.as_ref()));
-        observer::notify(|observer| observer.call_ended(span.as_ref(), outcome, nanos));
+        let nanos = self.series.nanos_since(self.started);
+        if self.series.is_fast(outcome) && !observer::is_observed() {
+            self.series.record_fast(nanos);
+        } else {
+            self.end_observed(outcome, nanos);
+        }
+    }
+
+    // Apart and last, so that the fast path saves no registers for it.
+    #[inline(never)]
+    fn end_observed(&self, outcome: Outcome, nanos: u64) {
+        let span = self.span.as_ref();
+        self.series.record(outcome, nanos, &|| observer::identify(span));
+        observer::notify(|observer| observer.call_ended(span, outcome, nanos));
     }
 
     /// Ends a call whose body has handed it on, with what `verdict` says.
@@ -225,7 +240,9 @@ impl Call {
         if self.stage != Stage::Suspended {
             self.leave(self.around);
         }
-        self.end(outcome);
+        // None of these outcomes is fast.
+        self.stage = Stage::Ended;
+        self.end_observed(outcome, self.series.nanos_since(self.started));
     }
 
     /// Goes into the call for a poll of its body. Unless the body waits, it is left as it ends, or is dropped.

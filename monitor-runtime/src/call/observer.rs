@@ -53,10 +53,13 @@ pub(crate) fn install(observer: &'static dyn Observer) {
     IS_OBSERVED.store(true, Ordering::Release);
 }
 
+/// Whether a feature of this build brings an observer. Without one, events cost nothing at all.
+const CAN_BE_OBSERVED: bool = cfg!(any(feature = "otlp", test));
+
 /// Whether anything listens.
 #[inline]
 pub(crate) fn is_observed() -> bool {
-    IS_OBSERVED.load(Ordering::Acquire)
+    CAN_BE_OBSERVED && IS_OBSERVED.load(Ordering::Acquire)
 }
 
 /// Every observer, in the order of their installation.

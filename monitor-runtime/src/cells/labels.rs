@@ -25,7 +25,13 @@ pub(crate) struct Labels {
 impl Labels {
     /// Pairs `names` with `values`, of which there are three at most.
     pub(crate) fn new(names: &[&str], values: &[&str]) -> Self {
-        let (mut joined, mut text, mut ends) = (String::new(), String::new(), [0; MOST]);
+        // Exact unless a value needs escapes, so that nothing is grown or shrunk.
+        let bytes = values.iter().map(|value| value.len()).sum();
+        let mut joined = String::with_capacity(bytes);
+        // `{name="` or `,name="` before a value, and `"` behind it.
+        let around: usize = names.iter().take(values.len()).map(|name| name.len() + 4).sum();
+        let mut text = String::with_capacity(bytes + around);
+        let mut ends = [0; MOST];
         for ((name, value), end) in names.iter().zip(values).zip(&mut ends) {
             text.push(if text.is_empty() { '{' } else { ',' });
             text.push_str(name);

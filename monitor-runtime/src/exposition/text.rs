@@ -46,7 +46,8 @@ pub(crate) fn write_gathered(family: &MetricFamily, out: &mut Vec<u8>) {
 /// The lines of one metric.
 struct TextSink<'o> {
     name: &'static str,
-    names: [String; 3],
+    /// The names of a histogram's samples, made for the first of its series.
+    names: Option<[String; 3]>,
     out: &'o mut Vec<u8>,
     /// What the lines of a histogram's buckets begin with, up to the bound.
     prefix: Vec<u8>,
@@ -72,12 +73,13 @@ impl Sink for TextSink<'_> {
 
 impl<'o> TextSink<'o> {
     fn new(name: &'static str, out: &'o mut Vec<u8>) -> Self {
-        let names = ["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}"));
-        Self { name, names, out, prefix: Vec::new() }
+        Self { name, names: None, out, prefix: Vec::new() }
     }
 
     fn histogram(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, reading: HistogramSnapshot<'_>) {
-        let Self { names: [bucket, sum, count], out, prefix, .. } = self;
+        let Self { name, names, out, prefix } = self;
+        let suffixed = || ["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}"));
+        let [bucket, sum, count] = names.get_or_insert_with(suffixed);
         prefix.clear();
         open(prefix, bucket, labels, opened(labels, extra));
         for (bound, &count) in reading.buckets.bounds().iter().zip(reading.cumulative()) {
@@ -165,7 +167,7 @@ mod tests {
             (Outcome::Error, 3_000_000_000),
         ] {
             series.start();
-            series.record(outcome, nanos, || None);
+            series.record(outcome, nanos, &|| None);
         }
         series.start();
 

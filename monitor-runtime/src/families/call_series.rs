@@ -88,33 +88,28 @@ impl CallSeries {
         self.clock.raw()
     }
 
-    /// Counts a call that ended and started at a moment that [`start`](Self::start) gave, and gives its nanoseconds; each
-    /// start is followed by exactly one end. `identify` names the call for an exemplar.
+    /// The nanoseconds since a moment that [`start`](Self::start) gave; 0 should the clock ever step back.
     #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
-        let nanos = self.nanos_since(started);
-        self.record(outcome, nanos, identify);
-        nanos
-    }
-
-    /// 0 should the clock ever step back.
-    #[inline]
-    fn nanos_since(&self, started: u64) -> u64 {
+    pub(crate) fn nanos_since(&self, started: u64) -> u64 {
         self.clock.delta_as_nanos(started, self.clock.raw())
     }
 
+    /// Whether the duration is all that is kept of a call with this outcome: [`record_fast`](Self::record_fast) may count it.
+    ///
+    /// One comparison decides, so exemplars and native histograms cost nothing when they are off.
     #[inline]
-    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, identify: impl Fn() -> Option<Identity>) {
-        // One comparison decides fast or slow path, so exemplars and native histograms cost nothing when they are off.
-        if outcome as u8 == self.fast_outcome.load(Ordering::Relaxed) {
-            self.success.record(Stripe::of_this_thread(), nanos);
-        } else {
-            self.record_full(outcome, nanos, &identify);
-        }
+    pub(crate) fn is_fast(&self, outcome: Outcome) -> bool {
+        outcome as u8 == self.fast_outcome.load(Ordering::Relaxed)
     }
 
-    #[inline(never)]
-    fn record_full(&self, outcome: Outcome, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
+    /// Counts a call that ended, whose outcome [is fast](Self::is_fast). Each start is followed by exactly one end.
+    #[inline]
+    pub(crate) fn record_fast(&self, nanos: u64) {
+        self.success.record(Stripe::of_this_thread(), nanos);
+    }
+
+    /// Counts a call that ended, with any outcome. `identify` names it for an exemplar.
+    pub(crate) fn record(&self, outcome: Outcome, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
         self.record_everywhere(self.histogram(outcome), outcome as usize, nanos, identify);
     }
 

@@ -116,7 +116,7 @@ mod tests {
         let series: &'static CallSeries =
             Box::leak(Box::new(CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets)));
         series.start();
-        series.record(Outcome::Success, 1_000_000_000, || None);
+        series.record(Outcome::Success, 1_000_000_000, &|| None);
 
         let readings = Rc::new(CallsSnapshot::of(vec![series]));
         let names = Names::new(None);
