@@ -85,7 +85,7 @@ catalog! {
     AGENT_ACTIVE = Gauge "active_agents" ["agent_id"]
         "Agent executions that have started and not yet ended.";
     AGENT_OBJECTIVE = Gauge "agent_objective_info" ["agent_id", "success", "latency"]
-        "1, with what is with_objective of the agent's executions as labels.";
+        "1, with the objective of the agent's executions as labels.";
     AGENT_OBJECTIVE_SUCCESS = Gauge "agent_objective_success_ratio" ["agent_id"]
         "Target share of agent executions that succeed.";
     AGENT_OBJECTIVE_LIMIT = Gauge "agent_objective_latency_seconds" ["agent_id"]
@@ -103,7 +103,7 @@ catalog! {
     SKILL_ACTIVE = Gauge "active_skills" ["skill_id"]
         "Skill executions that have started and not yet ended.";
     SKILL_OBJECTIVE = Gauge "skill_objective_info" ["skill_id", "success", "latency"]
-        "1, with what is with_objective of the skill's executions as labels.";
+        "1, with the objective of the skill's executions as labels.";
     SKILL_OBJECTIVE_SUCCESS = Gauge "skill_objective_success_ratio" ["skill_id"]
         "Target share of skill executions that succeed.";
     SKILL_OBJECTIVE_LIMIT = Gauge "skill_objective_latency_seconds" ["skill_id"]
