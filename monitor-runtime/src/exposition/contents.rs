@@ -21,7 +21,6 @@ pub(crate) struct Contents {
     /// All others, by name.
     pub(crate) foreign: Vec<MetricFamily>,
     /// Theirs, and those of our metrics that have no series yet.
-    #[cfg_attr(not(feature = "health"), allow(dead_code, reason = "only OpenMetrics asks"))]
     pub(crate) names: Names,
 }
 

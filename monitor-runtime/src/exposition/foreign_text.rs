@@ -10,7 +10,6 @@ use crate::families::prometheus_value::value;
 #[derive(Clone, Copy)]
 pub(crate) enum Style {
     Text,
-    #[cfg_attr(not(feature = "health"), allow(dead_code, reason = "nobody can ask for it"))]
     OpenMetrics,
 }
 

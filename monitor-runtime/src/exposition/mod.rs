@@ -7,16 +7,13 @@ pub(crate) mod format;
 mod names;
 #[cfg(feature = "health")]
 pub(crate) mod negotiate;
-#[cfg(feature = "health")]
 mod open_metrics;
 mod prometheus_collector;
-#[cfg(feature = "health")]
 mod protobuf;
 pub(crate) mod registration;
 mod registry_labels;
 pub(crate) mod scrape_registry;
 #[cfg(feature = "health")]
 mod scrapes;
-#[cfg(feature = "health")]
 mod single_flight;
 mod text;

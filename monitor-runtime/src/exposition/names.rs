@@ -42,7 +42,6 @@ impl Names {
 
     /// Whether a counter whose name is `stem` and `_total` may be called `stem`, as OpenMetrics calls it: a strict reader then keeps
     /// `_created` for it too.
-    #[cfg(feature = "health")]
     pub(crate) fn are_free_for_counter(&self, stem: &str) -> bool {
         !stem.is_empty() && !self.has(stem) && !self.others.contains(&format!("{stem}_created"))
     }

@@ -150,10 +150,8 @@ fn marker() -> MetricFamily {
 }
 
 /// Gives [`MARKER`] alone, and nothing to others who gather meanwhile.
-#[cfg(feature = "health")]
 pub(crate) struct MarkerCollector(Desc);
 
-#[cfg(feature = "health")]
 impl MarkerCollector {
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let labels = std::collections::HashMap::new();
@@ -161,7 +159,6 @@ impl MarkerCollector {
     }
 }
 
-#[cfg(feature = "health")]
 impl Collector for MarkerCollector {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.0]

@@ -2,25 +2,19 @@
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
-#[cfg(feature = "health")]
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::Registry;
 use prometheus::core::Collector;
 
-#[cfg(feature = "health")]
 use crate::exposition::foreign::{is_label_name, is_metric_name};
-#[cfg(feature = "health")]
 use crate::exposition::prometheus_collector::{self, MarkerCollector};
 use crate::exposition::prometheus_collector::{Described, OwnCollector};
-#[cfg(feature = "health")]
 use crate::exposition::registry_labels::RegistryLabels;
-#[cfg(feature = "health")]
 use crate::families::catalog::Kind;
 use crate::families::catalog::{self, Metric};
 
 /// Why our metrics are not put into a registry.
-#[cfg(feature = "health")]
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// It has one of their names.
@@ -38,7 +32,6 @@ pub(crate) enum Refusal {
 /// # Errors
 ///
 /// When a scrape of the registry could not be read; it is then as it was.
-#[cfg(feature = "health")]
 pub(crate) fn join(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     // Two who join the same registry would each find that ours are missing.
     static JOINING: Mutex<()> = Mutex::new(());
@@ -56,13 +49,11 @@ pub(crate) fn join(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     Ok(around)
 }
 
-#[cfg(feature = "health")]
 fn gather(registry: &Registry) -> Result<Option<RegistryLabels>, Refusal> {
     prometheus_collector::gather(registry).map(|(around, _)| around).map_err(Refusal::Panic)
 }
 
 /// What a registry adds to metrics, read off one that is registered for as long as that takes.
-#[cfg(feature = "health")]
 fn probe(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     let marker = || MarkerCollector::new().map_err(Refusal::Name).map(Box::new);
     registry.register(marker()?).map_err(Refusal::Name)?;
@@ -71,7 +62,6 @@ fn probe(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     Ok(around?.unwrap_or_default())
 }
 
-#[cfg(feature = "health")]
 fn check(around: &RegistryLabels) -> Result<(), Refusal> {
     let unreadable = |what, name: &str| Err(Refusal::Unreadable { what, name: name.to_owned() });
     if let Some(prefix) = around.prefix.strip_suffix('_').filter(|prefix| !is_metric_name(prefix)) {

@@ -2,7 +2,6 @@
 
 use prometheus::proto::{LabelPair, MetricFamily};
 
-#[cfg(feature = "health")]
 use crate::cells::labels::escape_into;
 
 /// The name of the family that tells of a registry.
@@ -15,7 +14,6 @@ pub(crate) struct RegistryLabels {
     pub(crate) prefix: String,
     pub(crate) labels: Vec<(String, String)>,
     /// `name="value",name="value"`
-    #[cfg(feature = "health")]
     pub(crate) text: String,
 }
 
@@ -30,7 +28,6 @@ impl RegistryLabels {
             labels.iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned())).collect();
         Some(Self {
             prefix: family.name().strip_suffix(MARKER).unwrap_or_default().to_owned(),
-            #[cfg(feature = "health")]
             text: written(&labels),
             labels,
         })
@@ -57,7 +54,6 @@ impl RegistryLabels {
     }
 }
 
-#[cfg(feature = "health")]
 fn written(labels: &[(String, String)]) -> String {
     let texts = labels.iter().map(|(name, value)| {
         let mut text = format!("{name}=\"");

@@ -7,12 +7,9 @@ use prometheus::Registry;
 use prometheus::proto::MetricFamily;
 
 use crate::exposition::contents::Contents;
-#[cfg(feature = "health")]
 use crate::exposition::format::Format;
-#[cfg(feature = "health")]
 use crate::exposition::open_metrics;
 use crate::exposition::prometheus_collector;
-#[cfg(feature = "health")]
 use crate::exposition::protobuf;
 use crate::exposition::registration;
 use crate::exposition::registry_labels::RegistryLabels;
@@ -52,7 +49,6 @@ impl ScrapeRegistry {
     }
 
     /// A user's registry, with ours registered into it unless they are there already.
-    #[cfg(feature = "health")]
     pub(crate) fn with(registry: Registry) -> Result<Self, registration::Refusal> {
         let around = registration::join(&registry)?;
         Ok(Self::new(registry, Some(around)))
@@ -81,7 +77,6 @@ impl ScrapeRegistry {
         self.scrapes.share_compressed(format, || self.render_as(format))
     }
 
-    #[cfg(feature = "health")]
     fn render_as(&self, format: Format) -> Vec<u8> {
         match format {
             Format::Text => self.render(),
@@ -90,7 +85,6 @@ impl ScrapeRegistry {
         }
     }
 
-    #[cfg(feature = "health")]
     fn render_open_metrics(&self) -> Vec<u8> {
         let contents = self.read();
         let mut out = Vec::new();
@@ -102,7 +96,6 @@ impl ScrapeRegistry {
         out
     }
 
-    #[cfg(feature = "health")]
     fn render_protobuf(&self) -> Vec<u8> {
         let contents = self.read();
         let mut out = Vec::new();

@@ -144,7 +144,7 @@ pub(crate) fn seconds(out: &mut Vec<u8>, nanos: u64) {
     }
 }
 
-#[cfg(all(test, feature = "health"))]
+#[cfg(test)]
 mod tests {
     use std::rc::Rc;
 
