@@ -73,7 +73,7 @@ impl Hysteresis {
         }
     }
 
-    /// The message of a run that has not turned the check yet says how far it got.
+    /// While a threshold has not been reached, the message shows the count.
     pub(crate) fn explain(self, message: Cow<'static, str>, rules: &Rules) -> Cow<'static, str> {
         match (self.healthy, self.failed, self.passed) {
             (true, failed @ 1.., _) => {

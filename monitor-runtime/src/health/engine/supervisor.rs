@@ -53,7 +53,7 @@ impl Supervised {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// The check as it stands now. Who is the first to see that it has turned has that counted and logged.
+    /// The check's state now. The first observer of a transition counts and logs it.
     pub(crate) fn view(&self) -> View<'_> {
         let view = self.look();
         self.reporter.note_transition(view.status, None, || self.look());
