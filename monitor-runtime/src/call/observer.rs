@@ -89,3 +89,65 @@ pub(crate) fn install_identify(identify: Identify) {
 pub(crate) fn identify(span: Option<&Span>) -> Option<Identity> {
     IDENTIFY.get()?(span.unwrap_or(&Span::none()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::call::{Fault, Verdict, without_fields};
+
+    thread_local! {
+        // Other tests make calls at the same time, on threads of their own.
+        static SEEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Recorder;
+
+    fn note(event: String) {
+        SEEN.with_borrow_mut(|seen| seen.push(event));
+    }
+
+    impl Observer for Recorder {
+        fn call_ended(&self, _: Option<&Span>, outcome: Outcome, nanos: u64) {
+            assert!(nanos > 0);
+            note(outcome.as_str().to_owned());
+        }
+
+        fn first_item_yielded(&self, _: Option<&Span>, _: u64) {
+            note("first item".to_owned());
+        }
+
+        fn wants_error(&self, _: Option<&Span>) -> bool {
+            true
+        }
+
+        fn call_failed(&self, _: Option<&Span>, error: &ErrorText) {
+            note(error.message.clone());
+        }
+
+        fn request_routed(&self, _: &Span, _: &str, _: &str) {}
+
+        fn request_ended(&self, _: Option<&Span>, _: u16, _: u64) {}
+    }
+
+    #[test]
+    fn an_observer_is_told_of_items_errors_and_every_end() {
+        install(&Recorder);
+        let call = || crate::private::site!(Agent, "observed", "observed").enter(without_fields);
+
+        let mut first = call();
+        let running = first.run();
+        running.first_item();
+        running.settle(&Verdict { outcome: Outcome::Success, fault: None });
+        let error = "no answer";
+        call().run().settle(&Verdict { outcome: Outcome::Error, fault: Some(Fault::Display(&error)) });
+        let mut third = call();
+        third.resume();
+        third.suspend();
+        drop(third);
+
+        let seen = SEEN.take();
+        assert_eq!(seen, ["first item", "success", "error", "no answer", "cancelled"]);
+    }
+}

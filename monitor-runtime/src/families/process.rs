@@ -185,3 +185,15 @@ fn counters(metric: &Metric) -> IntCounterVec {
 fn named<T>(made: Result<T, prometheus::Error>) -> T {
     made.unwrap_or_else(|error| unreachable!("the catalogue holds a name prometheus refuses: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_names_are_sorted_as_prometheus_gives_their_values() {
+        for snapshot in metrics().read() {
+            assert!(snapshot.metric.labels.is_sorted(), "{}", snapshot.metric.name);
+        }
+    }
+}
