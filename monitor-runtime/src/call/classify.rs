@@ -10,16 +10,51 @@
 //! No step has two candidates. A return type that does not exist would fit both, and the compiler would report an ambiguity in
 //! emitted code beside the unknown type.
 
+use super::Verdict;
+use super::fault::Fault;
+use super::guard::{Call, settle};
+use crate::families::Outcome;
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::Verdict;
-use super::fault::Fault;
-use super::guard::{Call, settle};
-use super::outcome::Classify;
-use crate::families::Outcome;
+/// Lets a type decide how a tracked call that returned it ended.
+///
+/// A function that returns the type itself, or `Ok` of it, is judged by it; an `Err` stays an error. An attribute's
+/// `error_if` or `ok_if` takes precedence.
+///
+/// ```
+/// use monitor_runtime::{Classify, Outcome};
+///
+/// struct Reply { refused: bool }
+///
+/// impl Classify for Reply {
+///     fn outcome(&self) -> Outcome {
+///         if self.refused { Outcome::Error } else { Outcome::Success }
+///     }
+/// }
+/// ```
+pub trait Classify {
+    /// How the call ended. It is asked once, as the call returns.
+    ///
+    /// # Panics
+    ///
+    /// Should it panic, the call counts as `panic`, and the panic goes on to the caller.
+    fn outcome(&self) -> Outcome;
+}
+
+/// Judges by an attribute's `error_if`.
+#[inline]
+pub fn error_if<R: ?Sized>(result: &R, is_error: impl FnOnce(&R) -> bool) -> Outcome {
+    if is_error(result) { Outcome::Error } else { Outcome::Success }
+}
+
+/// Judges by an attribute's `ok_if`.
+#[inline]
+pub fn ok_if<R: ?Sized>(result: &R, is_ok: impl FnOnce(&R) -> bool) -> Outcome {
+    if is_ok(result) { Outcome::Success } else { Outcome::Error }
+}
 
 /// The search for the classification of an `R`, at a rank. `By` is `Value` or `Variant`.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! One tracked call from its start to its one end.
 //!
 //! [`site`] is what an annotated function has for life, [`guard`] what one call of it has: `begin` counts the
-//! start, `settle` the end. [`future`] carries a guard across polls, [`classify`] takes from the result what
-//! it says of both its [`outcome`] and its [`fault`].
+//! start, `settle` the end. [`future`] carries a guard across polls, [`classify`] takes from the result
+//! both its outcome and its [`fault`].
 
 mod argument;
 mod boxed;
@@ -13,7 +13,6 @@ mod future;
 mod guard;
 mod in_place;
 pub(crate) mod observer;
-mod outcome;
 mod returned;
 mod settings;
 mod site;
@@ -24,15 +23,16 @@ mod typed;
 use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
 pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
-pub use classify::{ClassifyBy, classify};
+pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 #[cfg(feature = "logging")]
 pub(crate) use error_dedup::CallId;
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
-pub use outcome::{Classify, error_if, ok_if};
+
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
+
 pub use settings::{ErrorLog, Settings};
 pub use site::{PendingSpan, Site, State, without_fields};
 pub use typed::{Becoming, TypedTracked, track_into_future, track_typed_future, track_typed_stream};

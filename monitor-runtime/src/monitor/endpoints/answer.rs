@@ -1,20 +1,18 @@
 //! The probes' answers, whatever server sends them.
 
-use std::time::Duration;
-
-use ::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
-use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use bytes::Bytes;
-
-use super::query::ReadinessQuery;
 use crate::exposition::format::Format;
 use crate::exposition::negotiate;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::health::{Health, View};
 use crate::json;
 use crate::timestamp::Timestamps;
+use ::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// 200: the process answers.
 pub(crate) fn alive() -> Response<Bytes> {
@@ -251,6 +249,37 @@ fn write_millis(out: &mut Vec<u8>, duration: Option<Duration>) {
     }
 }
 
+/// What the query of a readiness probe asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadinessQuery {
+    /// `verbose`, whatever its value: a line a check, as text.
+    pub(crate) verbose: bool,
+    /// Each `exclude`: the names of checks to leave out.
+    pub(crate) exclude: BTreeSet<String>,
+}
+
+impl ReadinessQuery {
+    pub(crate) fn of(text: Option<&str>) -> Self {
+        let mut query = Self::default();
+        for (key, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
+            match &*key {
+                "verbose" => query.verbose = true,
+                "exclude" => drop(query.exclude.insert(value.into_owned())),
+                _ => {}
+            }
+        }
+        query
+    }
+
+    /// The excluded names that no check has, each in quotes, sorted.
+    pub(crate) fn unmatched<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<String> {
+        let names: BTreeSet<_> = names.collect();
+        let unknown = self.exclude.iter().filter(|name| !names.contains(name.as_str()));
+        let quoted: Vec<_> = unknown.map(|name| format!("{name:?}")).collect();
+        (!quoted.is_empty()).then(|| quoted.join(","))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,5 +326,14 @@ mod tests {
     fn a_name_that_no_check_has_is_told_without_breaking_the_body() {
         let body = unknown(&[], "a\"\n", true);
         assert_eq!(body, &br#"{"error":"no check is named \"a\\\"\\n\"","checks":[]}"#[..]);
+    }
+
+    #[test]
+    fn a_query_may_repeat_exclude_and_give_verbose_any_value() {
+        let query = ReadinessQuery::of(Some("exclude=a&verbose=false&x=1&exclude=b%2Dc&exclude=a"));
+        assert!(query.verbose);
+        assert_eq!(query.exclude.iter().collect::<Vec<_>>(), ["a", "b-c"]);
+        assert_eq!(query.unmatched(["a"].into_iter()).as_deref(), Some("\"b-c\""));
+        assert_eq!(ReadinessQuery::of(None), ReadinessQuery::default());
     }
 }

@@ -4,7 +4,6 @@ pub(super) mod answer;
 pub(super) mod bearer;
 #[cfg(feature = "http")]
 mod held_scrapes;
-mod query;
 #[cfg(feature = "http")]
 pub(super) mod routes;
 mod state;

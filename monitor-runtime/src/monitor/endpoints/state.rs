@@ -6,8 +6,8 @@ use ::http::{HeaderMap, Method, Request, Response};
 use bytes::Bytes;
 
 use super::answer;
+use super::answer::ReadinessQuery;
 use super::bearer::BearerAuth;
-use super::query::ReadinessQuery;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::health::Engine;
 use crate::monitor_route::MonitorRoute;
