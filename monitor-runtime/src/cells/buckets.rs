@@ -1,33 +1,36 @@
-//! The bounds of a family's buckets.
+//! The bucket bounds of a family.
 
 use crate::cells::native::{Layout, NativeHistograms};
 use crate::cells::objective::{Limit, Objective};
 use crate::cells::stripes::Cells;
 use crate::error_chain::debug_as_text;
 
-/// The word of the lowest bucket; the words before it are a histogram's starts and sum.
+/// The word of the lowest bucket. The words before it hold the histogram's starts and its sum.
 pub(crate) const FIRST_BUCKET: usize = 2;
 
-/// Upper bounds of a family's buckets.
+/// The upper bounds of a family's buckets.
+///
+/// `nanos` has one bound more than `seconds` if the objective's limit is hidden (see [`Limit::Hidden`]): cells are
+/// indexed by `nanos`, and everything that a scrape shows by `seconds`.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
-    /// One a bucket that is shown, `+Inf` last.
+    /// One for each bucket that scrapes show, `+Inf` last.
     bounds: Box<[RenderedBound]>,
-    /// The same as OpenMetrics has them.
+    /// The same for OpenMetrics.
     canonical_bounds: Box<[String]>,
-    /// Of the native histograms that are kept as well.
+    /// Set if the family also keeps native histograms.
     layout: Option<Layout>,
     objective: Option<&'static Objective>,
     limit: Limit,
 }
 
-/// What stands before a bucket's count: `le="0.005"} `.
+/// The text before a bucket's count: `le="0.005"} `.
 #[derive(Debug)]
 pub(crate) struct RenderedBound {
     text: Box<str>,
-    /// The text, if it is short enough, and spaces behind it.
+    /// The start of the text, filled up with spaces if the text is shorter.
     padded: [u8; PADDED],
 }
 
@@ -43,8 +46,7 @@ impl RenderedBound {
         Self { text: text.into(), padded }
     }
 
-    /// Appends the text. Copying a length that is known when this is compiled, and taking the rest back, costs less than
-    /// copying one that is not.
+    /// Appends the text. A copy of constant length, truncated afterwards, is faster than a copy of variable length.
     #[inline]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         if self.text.len() <= PADDED {
@@ -61,23 +63,23 @@ impl RenderedBound {
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
-    /// No bound was given.
+    /// The list is empty.
     #[error("no bucket bounds were given; expected at least one upper bound in seconds, such as [0.1, 1.0]")]
     Empty,
-    /// A bound is NaN, infinite, zero or negative, or too large to count in nanoseconds.
+    /// A bound is NaN, infinite, zero, negative, or at least 1e9 seconds.
     #[error(
         "bucket bound {bound} is not a usable number of seconds; expected finite bounds above 0 and below 1e9 (the +Inf bucket is added automatically)"
     )]
     OutOfRange {
-        /// The bound as it was given.
+        /// The refused bound, in seconds.
         bound: f64,
     },
-    /// A bound is not above the one before it.
+    /// A bound is not larger than the one before it.
     #[error("bucket bound {bound} follows {previous}; expected bounds in strictly ascending order")]
     Unsorted {
-        /// The bound that came first.
+        /// The earlier bound, in seconds.
         previous: f64,
-        /// The bound that should be larger.
+        /// The bound after it, which has to be larger.
         bound: f64,
     },
     /// The family already has series with other bounds.
@@ -85,9 +87,9 @@ pub enum BucketError {
         "the process already records with bucket bounds {current:?}, so {given:?} cannot take effect; set buckets once, before the first tracked call or request"
     )]
     InUse {
-        /// The bounds in use.
+        /// The bounds in use, in seconds.
         current: Vec<f64>,
-        /// The bounds that were asked for.
+        /// The requested bounds, in seconds.
         given: Vec<f64>,
     },
 }
@@ -95,13 +97,13 @@ pub enum BucketError {
 debug_as_text!(BucketError);
 
 impl Buckets {
-    /// Checks the bounds, which are in seconds.
+    /// Checks bounds in seconds.
     pub(crate) fn new(seconds: &[f64]) -> Result<Self, BucketError> {
         check(seconds)?;
         Ok(Self::of_defaults(seconds))
     }
 
-    /// Takes bounds that are known to be finite, positive and ascending.
+    /// Takes bounds in seconds that are already known to be finite, positive and ascending.
     pub(crate) fn of_defaults(seconds: &[f64]) -> Self {
         let bounds = seconds.iter().map(|bound| RenderedBound::new(&bound.to_string()));
         Self {
@@ -115,12 +117,12 @@ impl Buckets {
         }
     }
 
-    /// The same bounds, with native histograms beside them.
+    /// Adds native histograms to these bounds.
     pub(crate) fn with_native(self, settings: Option<NativeHistograms>) -> Self {
         Self { layout: settings.map(|settings| Layout::new(settings, &self.nanos)), ..self }
     }
 
-    /// The same bounds for calls of which something is promised.
+    /// Copies these bounds for calls with an objective, whose limit becomes a bound too.
     pub(crate) fn with_objective(&self, objective: &'static Objective) -> Self {
         let mut nanos = self.nanos.to_vec();
         let limit = objective.latency.map_or(Limit::None, |latency| Limit::among(&mut nanos, latency.nanos));
@@ -137,7 +139,7 @@ impl Buckets {
         self.objective
     }
 
-    /// How native histograms are kept, if they are.
+    /// The layout of the native histograms, if the family keeps them.
     pub(crate) fn layout(&self) -> Option<&Layout> {
         self.layout.as_ref()
     }
@@ -147,17 +149,18 @@ impl Buckets {
         &self.seconds
     }
 
-    /// How many cells a histogram has.
+    /// The number of cells of a histogram, the hidden bound included.
     pub(crate) fn cells(&self) -> usize {
         FIRST_BUCKET + self.nanos.len() + 1
     }
 
-    /// How many words a reading takes, with any objective.
+    /// The number of words of a snapshot. It is the same with and without a hidden bound, so one buffer fits all
+    /// series of a family.
     pub(crate) fn words(&self) -> usize {
         Cells::room_for(FIRST_BUCKET + self.bounds.len() + 1)
     }
 
-    /// The bucket a duration belongs to, of those that are shown.
+    /// The index of the bucket that shows this duration in a scrape.
     pub(crate) fn shown(&self, nanos: u64) -> usize {
         let index = self.index(nanos);
         index - usize::from(self.limit.is_hidden_below(index))
@@ -167,12 +170,12 @@ impl Buckets {
         &self.bounds
     }
 
-    /// What stands before a bucket's count in OpenMetrics, `+Inf` last.
+    /// The text before each bucket's count in OpenMetrics, `+Inf` last.
     pub(crate) fn canonical_bounds(&self) -> &[String] {
         &self.canonical_bounds
     }
 
-    /// The bucket a duration belongs to: the first whose bound is not below it.
+    /// The index of the bucket that counts this duration: the first with a bound at or above it.
     #[inline]
     pub(crate) fn index(&self, nanos: u64) -> usize {
         self.nanos.iter().position(|&bound| nanos <= bound).unwrap_or(self.nanos.len())
@@ -200,7 +203,7 @@ fn check(seconds: &[f64]) -> Result<(), BucketError> {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "checked to lie within 0 and 1e9 seconds"
+    reason = "`check` allows only bounds between 0 and 1e9 seconds"
 )]
 fn to_nanos(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64

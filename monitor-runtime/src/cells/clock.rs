@@ -1,11 +1,11 @@
-//! The clock of every duration: the time-stamp counter where the machine has a steady one, else the
-//! monotonic clock of the operating system (`quanta` decides).
+//! The clock of every duration: the time-stamp counter if the machine has a steady one, else the monotonic clock of
+//! the operating system. `quanta` decides.
 
 use std::sync::OnceLock;
 
 static CLOCK: OnceLock<quanta::Clock> = OnceLock::new();
 
-/// The one clock of this process.
+/// The clock that all durations of the process share; the first call calibrates it.
 #[inline]
 pub(crate) fn clock() -> &'static quanta::Clock {
     match CLOCK.get() {
@@ -19,13 +19,13 @@ fn calibrate() -> &'static quanta::Clock {
     CLOCK.get_or_init(quanta::Clock::new)
 }
 
-/// The present moment in the clock's own ticks.
+/// Reads the clock in its own ticks.
 #[inline]
 pub(crate) fn now() -> u64 {
     clock().raw()
 }
 
-/// Nanoseconds since `start`, a moment that [`now`] returned; 0 should a counter ever step back.
+/// Nanoseconds since `start`, a value of [`now`]; 0 if the counter has stepped back.
 #[inline]
 pub(crate) fn nanos_since(start: u64) -> u64 {
     let clock = clock();

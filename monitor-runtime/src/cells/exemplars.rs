@@ -1,31 +1,32 @@
-//! Exemplars: of each bucket, a recent call that fell into it, by an id under which its logs or its trace are found.
+//! Exemplars: for each bucket a recent call in it, named by an id that leads to its log lines or its trace.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Whether calls leave exemplars, in the whole process.
+/// Whether the process keeps exemplars.
 static ARE_KEPT: AtomicBool = AtomicBool::new(false);
 
-/// How many characters the label of an exemplar may have, its name included: what OpenMetrics allows.
+/// The maximum number of characters of an exemplar's label, name and value together; OpenMetrics sets it.
 const MOST_CHARACTERS: usize = 128;
 
-/// For how long an exemplar stays at least, since a scrape sees the last one only.
+/// How long an exemplar is kept at least. A scrape shows only the latest, so replacing it more often would be wasted.
 const STAYS_FOR: Duration = Duration::from_secs(1);
 
-/// Has series that are made from here on keep exemplars; gives whether earlier ones do already.
+/// Makes series that are created from now on keep exemplars. Returns whether that was the case before.
 pub(crate) fn keep() -> bool {
     ARE_KEPT.swap(true, Ordering::SeqCst)
 }
 
-/// Whether [`keep`] was called.
+/// Whether [`keep`] has been called.
 #[inline]
 pub(crate) fn are_kept() -> bool {
-    // Whoever makes a series does so under the lock of its family, which `keep` takes later.
+    // Relaxed suffices: a series is made under its family's lock, and after `keep` the caller takes each of these
+    // locks to turn exemplars on in existing series.
     ARE_KEPT.load(Ordering::Relaxed)
 }
 
-/// What a call is called elsewhere.
+/// The id of a call in other signals, such as its trace or its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) label: &'static str,
@@ -33,8 +34,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// An id, if it is one that fits, and that log lines have as it is. Readers of exemplars trip over escapes and `}`: Python's
-    /// client refuses the whole scrape, and Prometheus 2 keeps the backslashes.
+    /// An id, unless it is empty, too long, or needs escapes. Readers of exemplars fail on escapes and on `}`:
+    /// Python's client refuses the whole scrape, and Prometheus 2 keeps the backslashes.
     pub(crate) fn new(label: &'static str, value: &str) -> Option<Self> {
         let fits = !value.is_empty() && label.len() + value.chars().count() <= MOST_CHARACTERS;
         (fits && !value.contains('}') && !crate::json::is_escaped(value))
@@ -46,19 +47,19 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct Exemplar {
     pub(crate) identity: Identity,
-    /// How long it took.
+    /// The duration of the call.
     pub(crate) nanos: u64,
-    /// When it ended, since the Unix epoch.
+    /// When the call ended, since the Unix epoch.
     pub(crate) taken: Duration,
 }
 
-/// The exemplars of one histogram, a place for each of its buckets.
+/// The exemplars of one histogram, a slot for each bucket.
 #[derive(Debug)]
 pub(crate) struct Exemplars(Box<[ExemplarSlot]>);
 
 #[derive(Debug, Default)]
 struct ExemplarSlot {
-    /// When the last one was taken, in milliseconds since the Unix epoch.
+    /// When the current exemplar was taken, in milliseconds since the Unix epoch.
     taken: AtomicU64,
     kept: Mutex<Option<Exemplar>>,
 }
@@ -68,8 +69,8 @@ impl Exemplars {
         Self((0..buckets).map(|_| ExemplarSlot::default()).collect())
     }
 
-    /// Takes a call of that bucket as its exemplar, unless the bucket has a fresh one, another thread is giving it one, or
-    /// nothing is known of the call. Nobody waits for it.
+    /// Offers a call as the exemplar of its bucket. The offer is refused if the current exemplar is fresh, if another
+    /// thread is replacing it, or if the call has no id. It never blocks.
     pub(crate) fn offer(&self, bucket: usize, nanos: u64, who: impl FnOnce() -> Option<Identity>) {
         let Some(place) = self.0.get(bucket) else { return };
         let taken = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -88,7 +89,7 @@ impl Exemplars {
         }
     }
 
-    /// Shows a bucket's exemplar to `look`, if there is one.
+    /// Passes a bucket's exemplar to `look`, if there is one.
     pub(crate) fn show(&self, bucket: usize, look: impl FnOnce(&Exemplar)) {
         let kept = self.0.get(bucket).map(|place| place.kept.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(exemplar) = kept.as_deref().and_then(Option::as_ref) {
@@ -98,7 +99,7 @@ impl Exemplars {
 }
 
 impl ExemplarSlot {
-    /// A clock that was set back makes the next one due at once.
+    /// Whether the exemplar may be replaced; at once if the clock was set back.
     fn is_due(&self, now: Duration) -> bool {
         let (now, last) = (millis(now), self.taken.load(Ordering::Relaxed));
         now < last || now - last >= millis(STAYS_FOR)

@@ -1,13 +1,23 @@
 //! Histograms over nanoseconds, with exact counts and an exact integer sum, and their snapshots.
 //!
-//! The cells of a histogram, in words:
+//! The cells of a histogram, in words of 8 bytes:
 //!
 //! ```text
-//! 0        1     2         3         …  2 + buckets
-//! started  sum   bucket 0  bucket 1  …  +Inf
+//!         0        1     2         3         …  7      │  8         …  2 + bounds
+//!         started  sum   bucket 0  bucket 1  …         │  bucket 6  …  +Inf
+//!         └─────────── first cache line ───────────────┘
 //! ```
 //!
-//! The first six buckets share the first cache line with the starts and the sum, so counting a short duration touches one line.
+//! The first six buckets share a cache line with the starts and the sum, so counting a short duration touches one line.
+//! Cells count each bucket alone; a snapshot makes the counts cumulative.
+//! An objective's hidden limit is one more bucket in its sorted place, and a snapshot moves its count behind `+Inf`:
+//!
+//! ```text
+//! cells     started  sum  ≤1ms  ≤5ms (hidden)  ≤10ms  +Inf
+//! snapshot  started  sum  ≤1ms  ≤10ms          +Inf   ≤5ms
+//! ```
+//!
+//! If native histograms are kept, [`NativeCells`] take the place of the buckets' cells, which stay 0.
 
 use crate::cells::buckets::{Buckets, FIRST_BUCKET};
 use crate::cells::exemplars::{Exemplar, Exemplars};
@@ -15,14 +25,12 @@ use crate::cells::native::{NativeBuckets, NativeCells, NativeCounts};
 use crate::cells::objective::Limit;
 use crate::cells::stripes::{Cells, Stripe};
 
-/// One series of a histogram: the sum, then a cell for each bucket.
-///
-/// The sum stands first, beside the buckets of short durations: counting one touches a single cache line.
+/// One series of a histogram. The module documentation shows the layout of its cells.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     buckets: &'static Buckets,
     cells: Cells,
-    /// What takes the place of the buckets' cells where native histograms are kept.
+    /// Counts instead of the buckets' cells if native histograms are kept.
     native: Option<Box<NativeCells>>,
 }
 
@@ -30,7 +38,7 @@ fn native_cells(buckets: &'static Buckets, is_striped: bool) -> Option<Box<Nativ
     buckets.layout().map(|layout| Box::new(NativeCells::new(layout, is_striped)))
 }
 
-/// Counts starts, which are no part of the histogram.
+/// The word of the calls started. It is not part of the histogram, but shares its cache line.
 const STARTED: usize = 0;
 const SUM: usize = 1;
 
@@ -40,12 +48,13 @@ impl Histogram {
         Self { buckets, cells: Cells::new(buckets.cells()), native: native_cells(buckets, true) }
     }
 
-    /// Makes a histogram of what happens seldom: it takes less memory, and threads that count there wait for each other.
+    /// Makes a histogram for rare events: one stripe instead of one for each thread, so it takes less memory, and
+    /// threads contend for it.
     pub(crate) fn unstriped(buckets: &'static Buckets) -> Self {
         Self { buckets, cells: Cells::unstriped(buckets.cells()), native: native_cells(buckets, false) }
     }
 
-    /// Counts one duration, wherever it is to be counted.
+    /// Counts one duration, with or without native histograms.
     pub(crate) fn record_fully(&self, stripe: Stripe, nanos: u64) {
         match &self.native {
             None => self.record(stripe, nanos),
@@ -56,27 +65,28 @@ impl Histogram {
         }
     }
 
-    /// Counts one duration, where no native histogram is kept.
+    /// Counts one duration. The histogram must not keep native histograms.
     #[inline]
     pub(crate) fn record(&self, stripe: Stripe, nanos: u64) {
         self.cells.add_two(stripe, (SUM, nanos), (FIRST_BUCKET + self.buckets.index(nanos), 1));
     }
 
-    /// Adds to a counter beside the histogram, which is no part of it.
+    /// Adds to the calls started.
     #[inline]
     pub(crate) fn add_started(&self, stripe: Stripe, amount: u64) {
         self.cells.add(stripe, STARTED, amount);
     }
 
-    /// What [`add_started`](Self::add_started) added.
+    /// The calls started.
     pub(crate) fn started(&self) -> u64 {
         self.cells.sum(STARTED)
     }
 
-    /// Reads the cells into `words`, of which there are [`Buckets::words`], and appends those of a native histogram to `fine`;
-    /// gives the number of observations.
+    /// Reads the cells into `words`, at least [`Buckets::words`] zeros, and appends those of the native histogram to
+    /// `fine`.
+    /// Returns the number of observations.
     ///
-    /// Every observation counted by one reading is counted by each later one.
+    /// Cells only grow, so a later reading includes every observation of an earlier one.
     pub(crate) fn read_into(&self, words: &mut [u64], fine: &mut NativeCounts) -> u64 {
         self.cells.sum_all(words);
         if let Some(cells) = &self.native {
@@ -91,12 +101,12 @@ impl Histogram {
         total
     }
 
-    /// See [`Cells::fetch`].
+    /// Prefetches the cells; see [`Cells::fetch`].
     pub(crate) fn fetch(&self) -> u64 {
         self.cells.fetch()
     }
 
-    /// Shows what the histogram holds to `look`.
+    /// Takes a snapshot and passes it to `look`.
     pub(crate) fn read<T>(&self, look: impl FnOnce(HistogramSnapshot<'_>) -> T) -> T {
         let (mut words, mut fine) = (vec![0; self.buckets.words()], NativeCounts::new());
         self.read_into(&mut words, &mut fine);
@@ -104,12 +114,11 @@ impl Histogram {
     }
 }
 
-/// What a histogram held when it was read.
+/// A histogram's numbers at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistogramSnapshot<'a> {
     pub(crate) buckets: &'static Buckets,
-    /// As [`Histogram::read_into`] leaves them: each bucket's count holds those below it, and that of a hidden limit stands
-    /// behind all that are shown.
+    /// As [`Histogram::read_into`] leaves them: cumulative counts, with the count of a hidden limit last.
     pub(crate) words: &'a [u64],
     fine: &'a [(usize, u64)],
     exemplars: Option<&'a Exemplars>,
@@ -120,29 +129,29 @@ impl<'a> HistogramSnapshot<'a> {
         Self { buckets, words, fine, exemplars: None }
     }
 
-    /// The observations up to each bound, those of `+Inf` last.
+    /// The number of observations up to each bound, `+Inf` last.
     pub(crate) fn cumulative(&self) -> &'a [u64] {
         &self.words[FIRST_BUCKET..][..self.buckets.bounds().len()]
     }
 
-    /// With the exemplars of the buckets.
+    /// Adds the exemplars of the buckets.
     pub(crate) fn with_exemplars(self, exemplars: Option<&'a Exemplars>) -> Self {
         Self { exemplars, ..self }
     }
 
-    /// Shows a bucket's exemplar to `look`, if there is one.
+    /// Passes a bucket's exemplar to `look`, if there is one.
     pub(crate) fn exemplar(&self, bucket: usize, look: impl FnOnce(&Exemplar)) {
         if let Some(exemplars) = self.exemplars {
             exemplars.show(bucket, look);
         }
     }
 
-    /// The native buckets of what the ordinary ones hold, if they are kept.
+    /// The native buckets, if the family keeps them; they count the same observations.
     pub(crate) fn native(&self) -> Option<NativeBuckets> {
         Some(self.buckets.layout()?.buckets(self.fine.iter().copied()))
     }
 
-    /// The sum of all durations.
+    /// The sum of all durations, in nanoseconds.
     pub(crate) fn sum_nanos(&self) -> u64 {
         self.words[SUM]
     }
@@ -152,7 +161,7 @@ impl<'a> HistogramSnapshot<'a> {
         self.cumulative().last().copied().unwrap_or(0)
     }
 
-    /// The observations that took longer than the limit of the objective, if it has one.
+    /// The number of observations above the objective's latency limit, if there is one.
     pub(crate) fn over_the_limit(&self) -> Option<u64> {
         let within = match self.buckets.limit() {
             Limit::None => return None,

@@ -1,4 +1,19 @@
-//! Finding a series by its label values without a lock.
+//! A hash index that finds a series by its label values without a lock.
+//!
+//! ```text
+//! newest = 1
+//!
+//! tables[0]   64 slots    its 32 series; no longer read or written
+//! tables[1]  128 slots    every series, at most 64
+//! tables[2]  not yet      made for the 65th series: 256 slots
+//!
+//! slot = (hash, &'static Series)    set once; an empty slot ends a search (linear probing)
+//! ```
+//!
+//! Invariants: slots are never emptied or overwritten; a table is complete before `newest` names it; one thread
+//! inserts at a time (the family's lock).
+//! A reader thus needs one `Acquire` load and one table.
+//! A search may miss a series that is being inserted; the caller then looks again under the family's lock.
 
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
@@ -9,30 +24,30 @@ use foldhash::fast::RandomState;
 use crate::cells::buckets::Buckets;
 use crate::cells::labels::Labels;
 
-/// What a family holds for one label set.
+/// The numbers that a family keeps for one label set.
 pub(crate) trait Series: Send + Sync + 'static {
-    /// Makes the series with nothing counted.
+    /// Makes a series in which nothing is counted yet.
     fn new(labels: Labels, buckets: &'static Buckets) -> Self;
     /// Its label values.
     fn labels(&self) -> &Labels;
 }
 
-/// Capacity of the first table; each further one has twice that of the one before.
+/// The length of the first table; each later one is twice as long as the one before.
 const FIRST: usize = 64;
-/// More tables than memory has room for.
+/// The maximum number of tables; the last would not fit into memory.
 const TABLES: usize = 32;
 
 /// The series of a family by the hash of their label values.
 ///
-/// Series are only ever added. A table that is half full is followed by a larger one, which holds every series before
-/// anybody looks there: a reader needs the newest table alone, and never waits.
+/// Series are only ever added. An insertion that would fill a table by more than half copies all series into a table
+/// of twice the length, and publishes that table afterwards.
 pub(crate) struct Index<S: 'static> {
     hasher: OnceLock<RandomState>,
     tables: [OnceLock<Box<[Slot<S>]>>; TABLES],
     newest: AtomicUsize,
 }
 
-/// Written once; an empty one ends a search.
+/// Set once; an empty slot ends a search.
 type Slot<S> = OnceLock<(u64, &'static S)>;
 
 impl<S: Series> Index<S> {
@@ -53,12 +68,12 @@ impl<S: Series> Index<S> {
         }
     }
 
-    /// Finds the series of these values, whose hash is given.
+    /// Finds the series with these label values, whose hash is `hash`.
     #[inline]
     pub(crate) fn find(&self, hash: u64, values: &[&str]) -> Option<&'static S> {
         let table = self.tables[self.newest.load(Ordering::Acquire)].get()?;
         let mut at = place(hash, table.len());
-        // Half the slots are empty, so the search ends.
+        // At least half of the slots are empty, so the search ends.
         while let Some((found, series)) = table[at].get() {
             if *found == hash && series.labels().are(values) {
                 return Some(series);
@@ -68,7 +83,7 @@ impl<S: Series> Index<S> {
         None
     }
 
-    /// Adds a series that is not there, as the `count`th; by one thread at a time.
+    /// Adds the `count`th series, which must not be in the index yet. Only one thread may insert at a time.
     pub(crate) fn insert(&self, hash: u64, series: &'static S, count: usize) {
         let newest = self.newest.load(Ordering::Relaxed);
         let table = self.tables[newest].get_or_init(|| empty(newest));
@@ -89,14 +104,14 @@ fn empty<S>(table: usize) -> Box<[Slot<S>]> {
     (0..FIRST << table).map(|_| OnceLock::new()).collect()
 }
 
-/// Where the search for a hash begins in a table, whose length is a power of two.
-#[expect(clippy::cast_possible_truncation, reason = "the low bits are all that is wanted")]
+/// The slot at which the search for a hash begins. The length of a table is a power of two.
+#[expect(clippy::cast_possible_truncation, reason = "only the low bits are used")]
 #[inline]
 fn place(hash: u64, length: usize) -> usize {
     hash as usize & (length - 1)
 }
 
-/// Puts a series into the first free slot from its place on.
+/// Puts a series into the first free slot at or after its place.
 fn put<S>(table: &[Slot<S>], hash: u64, series: &'static S) {
     let mut at = place(hash, table.len());
     while table[at].set((hash, series)).is_err() {

@@ -1,34 +1,35 @@
-//! Label values and their form in the text exposition.
+//! The label values of a series, kept raw and as the text exposition shows them.
 
-/// The value that takes what a full family has no room for.
+/// The label value that stands for every value a family has no room for.
 pub(crate) const OVERFLOW: &str = "__overflow__";
 
-/// A longer value is recorded under [`OVERFLOW`], so that a family's memory has a ceiling.
+/// A value longer than this is recorded under [`OVERFLOW`], which bounds the memory of a family.
 pub(crate) const MAX_VALUE_BYTES: usize = 256;
 
-/// The most labels a series has.
+/// The maximum number of labels of a series.
 const MOST: usize = 3;
 
 /// The label values of one series, rendered once.
 ///
-/// The values stand in one string, and what is compared stands first: it touches few pieces of memory.
+/// One string holds all values. The fields that a look-up compares come first (hence `repr(C)`), so it touches few
+/// cache lines.
 #[derive(Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Labels {
     joined: Box<str>,
     count: usize,
-    /// Where each value ends in `joined`.
+    /// The end of each value in `joined`.
     ends: [usize; MOST],
     text: Box<str>,
 }
 
 impl Labels {
-    /// Pairs `names` with `values`, of which there are three at most.
+    /// Pairs `names` with `values`; at most three values are kept.
     pub(crate) fn new(names: &[&str], values: &[&str]) -> Self {
-        // Exact unless a value needs escapes, so that nothing is grown or shrunk.
+        // The capacity is exact unless a value needs escapes, so neither string is reallocated.
         let bytes = values.iter().map(|value| value.len()).sum();
         let mut joined = String::with_capacity(bytes);
-        // `{name="` or `,name="` before a value, and `"` behind it.
+        // Four bytes around each name and value: `{` or `,` before the name, `="` and `"` around the value.
         let around: usize = names.iter().take(values.len()).map(|name| name.len() + 4).sum();
         let mut text = String::with_capacity(bytes + around);
         let mut ends = [0; MOST];
@@ -54,7 +55,7 @@ impl Labels {
             .map(move |&end| &self.joined[std::mem::replace(&mut start, end)..end])
     }
 
-    /// As many of the raw values; empty where there are fewer.
+    /// The first `COUNT` raw values; missing ones are empty.
     #[inline]
     pub(crate) fn first_values<const COUNT: usize>(&self) -> [&str; COUNT] {
         std::array::from_fn(|at| {
@@ -63,18 +64,18 @@ impl Labels {
         })
     }
 
-    /// Whether there are two values, and the second is this.
+    /// Whether there are exactly two values and the second equals `value`.
     #[inline]
     pub(crate) fn second_is(&self, value: &str) -> bool {
         self.count == 2 && self.joined.as_bytes().get(self.ends[0]..) == Some(value.as_bytes())
     }
 
-    /// `{name="value",…`, escaped and not closed; empty without labels.
+    /// The escaped labels without the closing brace, `{name="value",…`; empty without labels.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether the values are these.
+    /// Whether the values equal `values`.
     #[inline]
     pub(crate) fn are(&self, values: &[&str]) -> bool {
         match values {
@@ -89,8 +90,8 @@ impl Labels {
     }
 }
 
-/// Appends a label value as the text format has it: `\`, `"` and line feed escaped, all else as it is. No two
-/// values share an escaped form, since the three escapes are the only sequences that begin with `\`.
+/// Appends a label value escaped for the text format: `\`, `"` and line feed are escaped, other characters are copied.
+/// The escaping is injective, since every `\` in its output begins one of the three escapes.
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information>
 pub(crate) fn escape_into(out: &mut String, value: &str) {
     for character in value.chars() {

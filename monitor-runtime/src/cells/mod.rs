@@ -1,6 +1,6 @@
 //! Numbers that many threads write: striped counters, histograms, exemplars, and the index that finds a series.
 //!
-//! Nothing here knows what it counts.
+//! The cells do not know which metric they count for.
 
 pub(crate) mod buckets;
 pub(crate) mod clock;

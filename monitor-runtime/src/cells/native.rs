@@ -1,17 +1,30 @@
 //! Native histograms: their settings, the bucket of each duration, and their cells.
 //! <https://prometheus.io/docs/specs/native_histograms/>
 //!
-//! A cell lies between two neighbouring bounds, whether these are of native or of ordinary buckets. One addition therefore
-//! counts for both kinds, which can never disagree. Cells are made in pages, once a duration falls into one.
+//! The bounds of native and ordinary buckets are merged, and a cell counts the durations between two neighbouring
+//! bounds:
+//!
+//! ```text
+//! native bounds    |       |       |       |       |       |      …
+//! ordinary bounds               |                     |
+//! cells            |  0    |  1 | 2|   3   |   4   | 5|  6 |      …
+//! CellPlace        native = bucket whose upper bound is the next native one
+//!                  classic = bucket whose upper bound is the next ordinary one
+//!
+//! pages            [ page 0 ][  none  ][ page 2 ][  none  ] …     each holds the cells of about a factor of two
+//! ```
+//!
+//! A cell lies in exactly one bucket of each kind, so one addition counts for both and they cannot disagree.
+//! A page is allocated when a duration first falls into it.
 
 use crate::cells::stripes::{Cells, Stripe};
 use crate::error_chain::debug_as_text;
 use std::sync::OnceLock;
 
-/// How native histograms are kept: buckets that grow by a constant factor, as many as are needed and no more than a limit.
+/// Settings of native histograms: buckets that grow by a constant factor, up to a maximum number.
 ///
-/// Each series of a duration then has them beside its ordinary buckets, for scrapers that ask for protobuf. A bucket takes
-/// memory once durations near it occur.
+/// Each series of a duration has them in addition to its ordinary buckets; scrapers get them by protobuf.
+/// Memory for a bucket is allocated once a duration near it occurs.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -26,23 +39,23 @@ pub struct NativeHistograms {
     max_buckets: usize,
 }
 
-/// Why a set-up of native histograms was refused.
+/// Why settings of native histograms were refused.
 #[derive(Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NativeHistogramError {
-    /// Buckets cannot grow by that.
+    /// The growth factor is not between 1.003 and 65536.
     #[error("buckets cannot grow by a factor of {growth}; expected one from 1.003 to 65536, such as 1.1")]
     Growth {
-        /// The factor as it was given.
+        /// The refused factor.
         growth: f64,
     },
-    /// There would be too few buckets to show every duration there is.
+    /// The limit is below 8, too few buckets to cover all durations.
     #[error("a limit of {max_buckets} buckets is too low; expected at least 8 (160 by default)")]
     MaxBuckets {
-        /// The limit as it was given.
+        /// The refused limit.
         max_buckets: usize,
     },
-    /// The process already has series that are kept otherwise.
+    /// The process already has series without native histograms, or with other settings.
     #[error(
         "the process already records without native histograms, or with other settings; set them once, before the first tracked call or request"
     )]
@@ -51,32 +64,32 @@ pub enum NativeHistogramError {
 
 debug_as_text!(NativeHistogramError);
 
-/// The finest and the coarsest schema there are.
+/// The finest and the coarsest schema of the specification.
 const FINEST: i32 = 8;
 const COARSEST: i32 = -4;
 
-/// Up to 2 to the power of this, in seconds, is next to nothing.
+/// Durations up to 2 to this power, in seconds, fall into the zero bucket: just under a microsecond.
 const ZERO_EXPONENT: i32 = -20;
 
 impl NativeHistograms {
-    /// Begins with buckets that grow by 1.1 at most, of which a series shows 160 at most.
+    /// Creates the default settings: a growth of at most 1.1, and at most 160 buckets for each series.
     pub fn new() -> Self {
         Self { growth: 1.1, max_buckets: 160 }
     }
 
-    /// Sets by which factor a bucket's bound lies above the one before it, at most: 1.1 when not set, and from 1.003 to 65536.
+    /// Sets the maximum ratio between neighbouring bounds (default 1.1, range 1.003 to 65536).
     ///
-    /// The growth in use is the next power of two's root that is not above: 1.0905 for 1.1 (schema 3), 1.0443 for 1.05 (schema
-    /// 4), 2 for 2 (schema 0). A quantile is off by less than that.
+    /// The next smaller growth that the format has is used: 1.0905 for 1.1 (schema 3), 1.0443 for 1.05 (schema 4), 2
+    /// for 2 (schema 0).
+    /// The relative error of a quantile is below the growth minus one.
     pub fn growth(mut self, factor: f64) -> Self {
         self.growth = factor;
         self
     }
 
-    /// Sets how many buckets a series shows at most: 160 when not set, and at least 8.
+    /// Sets the maximum number of buckets that a series shows (default 160, minimum 8).
     ///
-    /// A series whose durations spread over more shows every two neighbours as one, again until they are few enough. No duration
-    /// is lost by that.
+    /// A series that needs more merges neighbouring buckets in pairs, repeatedly, until they fit. No duration is lost.
     pub fn max_buckets(mut self, limit: usize) -> Self {
         self.max_buckets = limit;
         self
@@ -93,7 +106,7 @@ impl NativeHistograms {
         Ok(())
     }
 
-    /// The coarsest schema whose buckets do not grow by more.
+    /// The coarsest schema that grows by at most the set factor.
     fn schema(&self) -> i32 {
         let schemas = COARSEST..=FINEST;
         schemas.into_iter().find(|&schema| growth_of(schema) <= self.growth).unwrap_or(FINEST)
@@ -106,33 +119,32 @@ impl Default for NativeHistograms {
     }
 }
 
-/// By which factor the buckets of a schema grow.
+/// The growth factor of a schema.
 fn growth_of(schema: i32) -> f64 {
     f64::exp2(f64::exp2(f64::from(-schema)))
 }
 
-/// The cells of a family's native histograms: between any two neighbours lies a bound of a native or of an ordinary bucket, so
-/// that one count tells both.
+/// The cells of a family's native histograms. The module documentation shows how bounds become cells.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) settings: NativeHistograms,
     schema: i32,
-    /// The upper bound of each cell in nanoseconds, ascending to the last of all.
+    /// The upper bound of each cell in nanoseconds, ascending; the last is `u64::MAX`, so every duration has a cell.
     bounds: Box<[u64]>,
     places: Box<[CellPlace]>,
 }
 
-/// What a cell is a part of.
+/// The buckets that a cell belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CellPlace {
     /// The native bucket's index; `None` for the zero bucket.
     pub(crate) native: Option<i32>,
-    /// The ordinary bucket, counted from the lowest.
+    /// The index of the ordinary bucket; the number of ordinary bounds means `+Inf`.
     pub(crate) classic: usize,
 }
 
 impl Layout {
-    /// Lays out cells for settings that have been checked, and ordinary buckets of these bounds.
+    /// Lays out the cells for checked settings and the ordinary bounds, in nanoseconds.
     pub(crate) fn new(settings: NativeHistograms, classic: &[u64]) -> Self {
         let schema = settings.schema();
         let native = native_bounds(schema);
@@ -147,18 +159,18 @@ impl Layout {
         Self { settings, schema, places: places.collect(), bounds: bounds.into() }
     }
 
-    /// How many cells there are.
+    /// The number of cells.
     pub(crate) fn cells(&self) -> usize {
         self.bounds.len()
     }
 
-    /// How many cells are made at a time: those of durations that lie within a factor of two.
+    /// The number of cells in a page, about those within a factor of two.
     pub(crate) fn cells_a_page(&self) -> usize {
-        // A cache line at least, which is what the smallest page takes anyway.
+        // At least a cache line, which the smallest page occupies anyway.
         8 << (self.schema - 3).max(0)
     }
 
-    /// The cell a duration belongs to.
+    /// The cell that counts a duration.
     pub(crate) fn find(&self, nanos: u64) -> usize {
         self.bounds.partition_point(|&bound| bound < nanos)
     }
@@ -167,7 +179,7 @@ impl Layout {
         self.places[cell]
     }
 
-    /// The native buckets of what these cells hold, which are in order.
+    /// Converts cells, given in ascending order, to native buckets.
     pub(crate) fn buckets(&self, cells: impl Iterator<Item = (usize, u64)>) -> NativeBuckets {
         let mut read = NativeBuckets { schema: self.schema, zero: 0, counts: Vec::new() };
         for (cell, count) in cells {
@@ -183,7 +195,7 @@ impl Layout {
     }
 }
 
-/// Each bucket's upper bound in nanoseconds, and its index; the zero bucket first.
+/// The upper bound of each bucket in nanoseconds, and its index; the zero bucket first, `u64::MAX` last.
 fn native_bounds(schema: i32) -> Vec<(u64, Option<i32>)> {
     let steps = f64::exp2(f64::from(schema));
     let first = if schema >= 0 { ZERO_EXPONENT << schema } else { ZERO_EXPONENT >> -schema } + 1;
@@ -198,28 +210,28 @@ fn native_bounds(schema: i32) -> Vec<(u64, Option<i32>)> {
     bounds
 }
 
-/// The longest duration, in seconds, that counts as none.
+/// The longest duration, in seconds, that falls into the zero bucket.
 pub(crate) fn zero_threshold() -> f64 {
     f64::exp2(f64::from(ZERO_EXPONENT))
 }
 
-/// The last whole nanosecond that is not above, or the last there is.
+/// Rounds down to whole nanoseconds; too large values become `u64::MAX`.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "positive, and meant to end at the last"
+    reason = "the value is positive, and the cast saturates as intended"
 )]
 fn to_nanos_down(seconds: f64) -> u64 {
     (seconds * 1e9).floor() as u64
 }
 
-/// What one series shows.
+/// The native buckets of one series.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NativeBuckets {
     pub(crate) schema: i32,
-    /// What the zero bucket holds.
+    /// The count of the zero bucket.
     pub(crate) zero: u64,
-    /// Index and count of the buckets that hold something, ascending.
+    /// Index and count of each non-empty bucket, ascending.
     pub(crate) counts: Vec<(i32, u64)>,
 }
 
@@ -231,7 +243,7 @@ impl NativeBuckets {
         }
     }
 
-    /// The same with every two neighbours in one: the bucket that ends where the upper of them does.
+    /// Merges neighbouring buckets in pairs. A merged bucket has the upper bound of the upper one.
     fn halved(self) -> Self {
         let mut halved = Self { schema: self.schema - 1, zero: self.zero, counts: Vec::new() };
         for (index, count) in self.counts {
@@ -240,8 +252,8 @@ impl NativeBuckets {
         halved
     }
 
-    /// The counts in runs of neighbours, each behind the distance from the one before it (the first from index 0). Short gaps are
-    /// filled with zeros, which takes less room than another run.
+    /// Groups the buckets into runs. The offset of a run is its distance from the end of the one before, for the first
+    /// one its index. Short gaps are filled with zeros, which take less room than a new run.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         let mut next = 0;
@@ -268,12 +280,10 @@ pub(crate) struct Span {
     pub(crate) counts: Vec<u64>,
 }
 
-/// What the cells of a native histogram held, those that held anything: number and count, ascending.
+/// The non-empty cells of a native histogram: number and count, ascending.
 pub(crate) type NativeCounts = Vec<(usize, u64)>;
 
-/// The cells of a [`Layout`], in pages that are made when a duration first falls into them.
-///
-/// An observation is one addition to one cell, from which both kinds of buckets are told: they can never disagree.
+/// The cells of a [`Layout`], in pages that are allocated when a duration first falls into them.
 #[derive(Debug)]
 pub(crate) struct NativeCells {
     layout: &'static Layout,
@@ -296,7 +306,7 @@ impl NativeCells {
         page.add(stripe, cell % cells, 1);
     }
 
-    /// Appends what the cells hold to `counts`, and adds it to `classic`, the ordinary buckets.
+    /// Appends the non-empty cells to `counts`, and adds them to the ordinary buckets in `classic`.
     pub(crate) fn read_into(&self, classic: &mut [u64], counts: &mut NativeCounts) {
         let cells = self.layout.cells_a_page();
         let mut words = vec![0; Cells::room_for(cells)];
@@ -394,9 +404,9 @@ mod tests {
         let read = layout.buckets(cells.iter().copied());
         assert!(read.counts.len() <= 8 && read.schema == -3, "{read:?}");
         let counted: u64 = read.counts.iter().map(|(_, count)| count).sum();
-        assert_eq!(counted + read.zero, layout.cells() as u64, "none is lost");
+        assert_eq!(counted + read.zero, layout.cells() as u64, "merging lost counts");
         let of_few = layout.buckets([(200, 1), (201, 2)].into_iter());
-        assert_eq!(of_few.schema, 3, "few are shown as they are");
+        assert_eq!(of_few.schema, 3, "buckets within the limit were merged");
     }
 
     #[test]

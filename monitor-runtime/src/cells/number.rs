@@ -1,12 +1,12 @@
 //! Numbers as the text formats write them.
 
-/// A number as a sample's value.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with what it came from")]
+/// Formats the value of a sample.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the input")]
 pub(crate) fn plain(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    // Most numbers are counts, which are written several times as fast.
+    // Most values are small counts, which `itoa` writes several times faster.
     let whole = number as u32;
     if f64::from(whole) == number && number.is_sign_positive() {
         return itoa::Buffer::new().format(whole).to_owned();
@@ -14,8 +14,9 @@ pub(crate) fn plain(number: f64) -> String {
     number.to_string()
 }
 
-/// A number in the one form that label values (`le`, `quantile`) have in OpenMetrics, so that a bound is the same series
-/// wherever it comes from: that of Go's `%g`, and a float for everyone to see.
+/// Formats the value of a label `le` or `quantile` as OpenMetrics requires: like Go's `%g`, and always recognizable as
+/// a float.
+/// One spelling for each number keeps a bound in one series, no matter which process or library wrote it.
 pub(crate) fn canonical(number: f64) -> String {
     if !number.is_finite() || number == 0.0 {
         return if number == 0.0 { "0.0".to_owned() } else { plain(number) };
@@ -27,7 +28,7 @@ pub(crate) fn canonical(number: f64) -> String {
             let sign = if exponent < 0 { '-' } else { '+' };
             format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
         }
-        // Always a decimal point.
+        // `{:?}` always writes a decimal point.
         _ => format!("{number:?}"),
     }
 }

@@ -1,46 +1,47 @@
-//! What is promised of a function's calls, and where its limit stands among their buckets.
+//! Service level objectives, and where a latency limit lies among the bucket bounds.
 
-/// What is promised of the calls under one id.
+/// The objective for the calls under one id.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
-    /// How many of them succeed.
+    /// The share of calls that succeed.
     pub success: Option<Share>,
-    /// How long those take that succeed.
+    /// The latency limit for successful calls.
     pub latency: Option<Latency>,
 }
 
 /// A share of calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
-    /// In percent, as a label shows it.
+    /// In percent, as the label shows it.
     pub percent: &'static str,
     /// Between 0 and 1.
     pub ratio: f64,
 }
 
-/// How long a share of the calls takes at most.
+/// A latency limit, and the share of calls that stay within it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency {
-    /// Limit and share as a label shows them, such as `2s@95`.
+    /// Limit and share as the label shows them, such as `2s@95`.
     pub text: &'static str,
-    /// The limit; a call that takes just as long is within it.
+    /// The limit in nanoseconds, inclusive.
     pub nanos: u64,
-    /// How many calls are to be within it.
+    /// The share of calls within the limit.
     pub share: Share,
 }
 
-/// Where the limit of an objective stands among the bounds of its histograms.
+/// Where the latency limit lies among the bounds of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     None,
-    /// It is one of the bounds that are shown.
+    /// The limit equals a bound that scrapes show; its index.
     MetricSnapshot(usize),
-    /// It is a bound that only the objective has: those past it are told apart at no cost to a call.
+    /// The limit is an extra bound that scrapes do not show; its index. One more bucket counts the calls past the
+    /// limit, so a call pays nothing for the objective.
     Hidden(usize),
 }
 
 impl Limit {
-    /// Finds the limit among the bounds, or puts it there.
+    /// Finds the limit among the bounds; inserts it if no bound equals it.
     pub(crate) fn among(bounds: &mut Vec<u64>, limit: u64) -> Self {
         match bounds.binary_search(&limit) {
             Ok(at) => Self::MetricSnapshot(at),
@@ -51,7 +52,7 @@ impl Limit {
         }
     }
 
-    /// Moves the count of a bound that is not shown behind all that are.
+    /// Moves the count of the hidden bound behind all counts that scrapes show.
     #[inline]
     pub(crate) fn put_last(self, counts: &mut [u64]) {
         if let Self::Hidden(at) = self {
@@ -59,7 +60,7 @@ impl Limit {
         }
     }
 
-    /// Whether a bound that is not shown stands below this one.
+    /// Whether the hidden bound lies below `bound`.
     pub(crate) fn is_hidden_below(self, bound: usize) -> bool {
         matches!(self, Self::Hidden(at) if at < bound)
     }

@@ -1,8 +1,27 @@
 //! Cells that many threads add to without sharing cache lines.
 //!
-//! A cell is one word in every stripe, and its value is their sum. A thread leases a stripe of its own at its first
-//! use, for as long as it lives: what has one writer needs no locked instruction. Threads past the number of
-//! those stripes take turns on a few shared ones. Threads come and go, stripes stay: what a thread added is never lost.
+//! A cell is one word in every stripe; its value is the sum over all stripes.
+//! A thread leases a stripe when it first adds and returns it when it ends.
+//! A leased stripe has one writer at a time, so an addition is a plain load and store, without an atomic
+//! read-modify-write.
+//! Once all of these stripes are leased, further threads share a few others and use `fetch_add`.
+//! Numbers stay in a stripe when its thread ends; the next holder adds to them.
+//!
+//! The lines of one [`Cells`] with `n` lines a stripe:
+//!
+//! ```text
+//! heads   [ L0.0 ][ L1.0 ][ L2.0 ] …                        line 0 of each leased stripe
+//! others  [ L0.1 … L0.n-1 ][ L1.1 … L1.n-1 ] …              the other lines of each leased stripe
+//!         [ S0.0 S0.1 … S0.n-1 ][ S1.0 … S1.n-1 ] …         all lines of each shared stripe
+//!         │◄────────────── one 64-byte line = 8 words ──────────────►│
+//! ```
+//!
+//! The first line holds the hot cells. It is found by the stripe's number alone, without a multiplication.
+//! Without striping there are no heads, and `others` is a single stripe that all threads share.
+//!
+//! Order: additions are `Release` and reads `Acquire`.
+//! A reader that sees a later addition of a thread therefore also sees the earlier ones, if it reads the later cell
+//! first.
 
 use std::cell::Cell;
 use std::sync::{LazyLock, PoisonError};
@@ -14,7 +33,7 @@ use super::sync::{Mutex, available_parallelism, local_static, shared_static};
 
 const WORDS_PER_LINE: usize = 8;
 
-/// How many stripes there are, fixed at first use.
+/// The number of stripes, fixed at first use.
 #[derive(Debug)]
 struct Stripes {
     leased: usize,
@@ -23,41 +42,42 @@ struct Stripes {
 
 static STRIPES: LazyLock<Stripes> = LazyLock::new(|| {
     let cores = available_parallelism().min(64);
-    // A runtime has a worker a core, and the thread that started it often makes a call or two of its own.
+    // A runtime has one worker for each core, and the thread that started it often makes a few calls as well.
     Stripes { leased: cores + 1, shared: cores.div_ceil(4) }
 });
 
 shared_static! {
-    /// One more than the highest stripe that any thread was given: the stripes from there on are at 0.
+    /// One more than the highest stripe ever assigned; the cells of all stripes from there on are 0.
     ///
-    /// A reader that can know of an addition, because it happened before, reads a number that covers it.
+    /// It is raised before a stripe's first addition, so a reader that must see an addition also sees a number that
+    /// covers its stripe.
     static USED: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// The present thread's place among the stripes: the number of the one it leases, or [`NONE`].
+/// The number of the stripe that a thread leases, or [`NONE`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stripe(usize);
 
-/// No stripe has this number, so that looking for it finds none.
+/// Not the number of any stripe, so a look-up with it finds nothing.
 const NONE: usize = usize::MAX;
 
 local_static! {
-    // Readable however far the thread's end has come, as nothing has to be dropped.
+    // Without destructors, so both stay readable while the thread's other thread-locals are dropped.
     static LEASED: Cell<usize> = const { Cell::new(NONE) };
-    /// For a thread that leases none: its place among the shared ones.
+    /// The number of the shared stripe of a thread that could not lease one.
     static SHARED: Cell<usize> = const { Cell::new(NONE) };
     static LEASE: Lease = const { Lease(Cell::new(None)) };
 }
 
 impl Stripe {
-    /// The thread's stripe; one that has none yet is given one where it first adds.
+    /// The stripe that the thread leases; [`NONE`] before its first addition, and if it shares one.
     #[inline]
     pub(crate) fn of_this_thread() -> Self {
         Self(LEASED.get())
     }
 }
 
-/// Where a thread adds.
+/// The stripe that a thread adds to.
 #[derive(Clone, Copy, Debug)]
 enum StripeSlot {
     Leased(usize),
@@ -93,15 +113,15 @@ impl StripeSlot {
 }
 
 shared_static! {
-    /// The lock passes on the values that the last holder of a stripe wrote.
+    /// Besides the list, the lock hands over a stripe's numbers: the next holder sees all additions of the last one.
     static FREE: Mutex<FreeStripes> = Mutex::new(FreeStripes { returned: Vec::new(), handed_out: 0 });
 }
 
-/// The leased stripes that no thread holds.
+/// The leased stripes without a holder.
 struct FreeStripes {
-    /// Given back by threads that ended.
+    /// Returned by threads that have ended.
     returned: Vec<usize>,
-    /// How many stripes have ever been handed out: the ones from there on are unused.
+    /// The number of stripes ever leased; those from there on are unused.
     handed_out: usize,
 }
 
@@ -118,7 +138,7 @@ impl FreeStripes {
     }
 }
 
-/// Gives the stripe back as the thread ends.
+/// Returns the stripe when the thread ends.
 struct Lease(Cell<Option<usize>>);
 
 impl Lease {
@@ -133,15 +153,15 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(index) = self.0.take() {
-            // Destructors of other thread-locals may still make calls, and then get a shared stripe.
+            // Destructors of other thread-locals may still count, and use a shared stripe then.
             LEASED.set(NONE);
             FREE.lock().unwrap_or_else(PoisonError::into_inner).returned.push(index);
         }
     }
 }
 
-/// Gives the thread's stripe back. Loom lets a thread be joined before its thread-locals are dropped, and removes the statics
-/// meanwhile, so the models call this as the last thing that a thread does.
+/// Returns the thread's stripe. Loom may let a thread be joined before its thread-locals are dropped, and drops the
+/// statics in between, so the models call this as a thread's last step.
 #[cfg(loom)]
 pub(crate) fn end_thread() {
     LEASE.with(|lease| drop(Lease(Cell::new(lease.0.take()))));
@@ -151,21 +171,18 @@ pub(crate) fn end_thread() {
 #[repr(align(64))]
 struct Line([AtomicU64; WORDS_PER_LINE]);
 
-/// A row of counters, striped.
-///
-/// The first line of a stripe, with what is added to most, stands apart from its others: to find it takes the number of the
-/// stripe alone.
+/// A row of striped counters. The module documentation shows the layout.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    /// The first line of each leased stripe; none where one stripe is for all threads.
+    /// The first line of each leased stripe; empty if the cells are not striped.
     heads: Box<[Line]>,
-    /// The other lines of each leased stripe, then all lines of each shared one.
+    /// The other lines of each leased stripe, then all lines of each shared stripe.
     others: Box<[Line]>,
     lines_per_stripe: usize,
 }
 
 impl Cells {
-    /// Makes `words` cells at 0.
+    /// Makes at least `words` cells at 0.
     pub(crate) fn new(words: usize) -> Self {
         let Stripes { leased, shared } = *STRIPES;
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
@@ -173,16 +190,16 @@ impl Cells {
         Self { heads: lines(leased), others: lines(others), lines_per_stripe }
     }
 
-    /// Makes `words` cells at 0 in one stripe that all threads share, for what happens seldom.
+    /// Makes `words` cells at 0 in one stripe that all threads share, for rare events.
     pub(crate) fn unstriped(words: usize) -> Self {
         let lines_per_stripe = words.div_ceil(WORDS_PER_LINE);
         Self { heads: lines(0), others: lines(lines_per_stripe), lines_per_stripe }
     }
 
-    /// Adds to a cell of the present thread's stripe.
+    /// Adds to a cell in the thread's stripe.
     ///
-    /// `Release`, so that whoever reads the addition by [`sum`](Cells::sum) also reads what was added to
-    /// other cells before it: a call's start before its end.
+    /// `Release` orders the addition after earlier ones of the thread: a reader that sees a call's end in
+    /// [`sum`](Cells::sum) also sees its start.
     #[inline]
     pub(crate) fn add(&self, Stripe(stripe): Stripe, word: usize, amount: u64) {
         match self.heads.get(stripe).and_then(|head| head.0.get(word)) {
@@ -191,7 +208,7 @@ impl Cells {
         }
     }
 
-    /// The same of two cells, each a word and an amount.
+    /// Adds to two cells, each given as word and amount, with one look-up of the stripe.
     #[inline]
     pub(crate) fn add_two(&self, Stripe(stripe): Stripe, first: (usize, u64), second: (usize, u64)) {
         let head = self.heads.get(stripe).map(|head| &head.0);
@@ -210,7 +227,7 @@ impl Cells {
         self.add_elsewhere(second.0, second.1);
     }
 
-    /// Adds to any cell; one that is not in the first line of a leased stripe, as a rule.
+    /// Adds to any cell; the slow path for cells beyond the first line and for threads without a lease.
     #[inline(never)]
     fn add_elsewhere(&self, word: usize, amount: u64) {
         let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
@@ -228,17 +245,17 @@ impl Cells {
         }
     }
 
-    /// The lines of shared stripes.
+    /// The lines of the shared stripes, or of the only stripe if the cells are not striped.
     fn shared(&self) -> &[Line] {
         self.others.get(self.heads.len() * (self.lines_per_stripe - 1)..).unwrap_or_default()
     }
 
-    /// How many words [`sum_all`](Self::sum_all) gives: those of whole cache lines.
+    /// The number of words that [`sum_all`](Self::sum_all) fills: `words`, rounded up to whole lines.
     pub(crate) const fn room_for(words: usize) -> usize {
         words.div_ceil(WORDS_PER_LINE) * WORDS_PER_LINE
     }
 
-    /// Adds to `totals` what all cells hold over all stripes.
+    /// Adds the sum of each cell over all stripes to `totals`, which has [`room_for`](Self::room_for) the cells.
     pub(crate) fn sum_all(&self, totals: &mut [u64]) {
         let [heads, tails, shared] = self.used();
         let totals = totals.as_chunks_mut().0;
@@ -251,12 +268,13 @@ impl Cells {
         add_stripes(totals, shared, self.lines_per_stripe);
     }
 
-    /// Has the processor fetch the cells, since many series are more than it keeps at hand.
+    /// Loads a word of each line, so that a scrape finds the cells in the cache when it sums them. The result is of no
+    /// use.
     pub(crate) fn fetch(&self) -> u64 {
         self.used().into_iter().flatten().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
     }
 
-    /// Of all stripes that may hold something: first lines, other lines, shared stripes.
+    /// The lines that may hold numbers: first lines, other lines, shared stripes.
     fn used(&self) -> [&[Line]; 3] {
         let used = USED.load(Ordering::Acquire);
         let leased = used.min(self.heads.len());
@@ -267,7 +285,7 @@ impl Cells {
         [heads, tails, self.shared().get(..shared)].map(Option::unwrap_or_default)
     }
 
-    /// The total of one cell over all stripes.
+    /// The sum of one cell over all stripes.
     pub(crate) fn sum(&self, word: usize) -> u64 {
         let (line, word) = (word / WORDS_PER_LINE, word % WORDS_PER_LINE);
         let [heads, tails, shared] = self.used();
@@ -279,7 +297,8 @@ impl Cells {
     }
 }
 
-/// Adds to a cell of which this thread is the only writer: none writes between the load and the store.
+/// Adds to a cell in a leased stripe. The thread is its only writer, so nothing is written between the load and the
+/// store.
 #[inline]
 fn add_alone(cell: &AtomicU64, amount: u64) {
     cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
@@ -304,7 +323,7 @@ fn add_line(totals: &mut [u64; WORDS_PER_LINE], line: &Line) {
     }
 }
 
-/// One word of every so manieth line.
+/// Sums one word of every `step`-th line.
 fn sum_of(lines: &[Line], step: usize, word: usize) -> u64 {
     let cells = lines.iter().step_by(step.max(1)).map(|line| line.0[word].load(Ordering::Acquire));
     cells.fold(0, u64::wrapping_add)
@@ -407,7 +426,7 @@ mod tests {
         let leases = held.len();
         held.sort_unstable();
         held.dedup();
-        assert_eq!(held.len(), leases, "two threads held one stripe");
+        assert_eq!(held.len(), leases, "two threads held the same stripe");
         assert!(leases <= STRIPES.leased);
     }
 }

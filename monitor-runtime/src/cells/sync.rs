@@ -1,7 +1,7 @@
-//! Atomics, locks and thread-locals of the cells: the standard library's, or loom's where `cfg(loom)` is set.
+//! Atomics, locks and thread-locals of the cells: from the standard library, or from loom under `cfg(loom)`.
 //!
-//! `tests/interleavings` sets it and runs the cells through the interleavings of a few threads. Loom's types cannot be made
-//! in a constant, hence the macros for statics.
+//! `tests/interleavings` sets that flag and runs the cells through the interleavings of a few threads.
+//! Loom's types cannot be constructed in a constant, so macros declare the statics.
 
 #[cfg(loom)]
 pub(crate) use self::on_loom::{CellKey, available_parallelism, local_static, shared_static};
@@ -42,7 +42,7 @@ mod on_std {
 mod on_loom {
     use std::cell::Cell;
 
-    /// Declares a static that each interleaving makes anew.
+    /// Declares a static that is constructed anew for each interleaving.
     macro_rules! shared_static {
         ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
             loom::lazy_static! { static ref $name: $type = $value; }
@@ -58,12 +58,12 @@ mod on_loom {
     }
     pub(crate) use local_static;
 
-    /// One: two threads lease a stripe each, and further ones share one.
+    /// Always 1: two threads lease a stripe each, and further threads share one. More would make the models too large.
     pub(crate) fn available_parallelism() -> usize {
         1
     }
 
-    /// The methods that a thread-local `Cell` has in the standard library.
+    /// The methods that `std` offers on a thread-local `Cell`.
     pub(crate) trait CellKey<T> {
         fn get(&'static self) -> T
         where
@@ -80,7 +80,8 @@ mod on_loom {
         }
 
         fn set(&'static self, value: T) {
-            // At a thread's end loom also removes values without a destructor. Nothing reads them afterwards.
+            // Loom removes values at the end of a thread even if they have no destructor. Nothing reads them
+            // afterwards.
             let _ = self.try_with(|cell| cell.set(value));
         }
     }
