@@ -1,4 +1,4 @@
-//! What a registry holds, as every form shows it: our own metrics, and of the user's those that scrapers can read.
+//! The contents of a registry that all formats show: our metrics, and those of the user's that every scraper can read.
 
 use prometheus::Registry;
 #[cfg(target_os = "linux")]
@@ -12,20 +12,21 @@ use crate::exposition::registry_labels::RegistryLabels;
 use crate::families;
 use crate::families::snapshot::MetricSnapshot;
 
-/// One reading of a registry.
+/// A snapshot of a registry.
 pub(crate) struct Contents {
-    /// What the registry adds; [`foreign`](Self::foreign) have it already.
+    /// The registry's prefix and labels; [`foreign`](Self::foreign) already carries them.
     pub(crate) around: RegistryLabels,
-    /// A snapshot of our own metrics, by name.
+    /// Our own metrics, sorted by name.
     pub(crate) own: Vec<MetricSnapshot>,
-    /// All others, by name.
+    /// All other metrics, sorted by name.
     pub(crate) foreign: Vec<MetricFamily>,
-    /// Theirs, and those of our metrics that have no series yet.
+    /// The names in use: those of `foreign`, and those of all our metrics, including metrics without series.
     pub(crate) names: Names,
 }
 
 impl Contents {
-    /// Reads a registry. `known` is what it is known to add, which it cannot be asked for while a collector panics.
+    /// Reads a registry. `known` are its prefix and labels from an earlier read, since they cannot be read while a
+    /// collector panics.
     pub(crate) fn read(registry: &Registry, known: Option<&RegistryLabels>) -> Self {
         let (around, others) = prometheus_collector::gather(registry).unwrap_or_else(|panic| {
             tracing::warn!(
@@ -45,8 +46,8 @@ impl Contents {
     }
 }
 
-/// The families that every scraper can read. Another is left out whole, and said once a scrape, so that one broken collector
-/// does not cost the others their metrics.
+/// Keeps the families that every scraper can read. Each other one is left out whole and logged once a scrape, so a
+/// broken collector does not cost the others their metrics.
 fn readable(mut families: Vec<MetricFamily>, names: &mut Names) -> Vec<MetricFamily> {
     families.retain(|family| {
         let checked = foreign::check(family).and_then(|()| {
@@ -60,7 +61,7 @@ fn readable(mut families: Vec<MetricFamily>, names: &mut Names) -> Vec<MetricFam
     families
 }
 
-/// The standard metrics of the process, without a registry.
+/// The `process_*` metrics, collected without a registry.
 fn of_the_process(around: &RegistryLabels) -> Vec<MetricFamily> {
     #[cfg(target_os = "linux")]
     {

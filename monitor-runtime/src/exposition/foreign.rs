@@ -1,5 +1,4 @@
-//! What `prometheus` gathered from the user's collectors: read alike whatever features that crate was built with, and looked
-//! at before a scraper sees it.
+//! Validates the families that `prometheus` gathered from the user's collectors, before a scraper sees them.
 
 use std::collections::HashSet;
 
@@ -8,11 +7,11 @@ use prometheus::proto::{Counter, Gauge, Histogram, Metric, MetricFamily, MetricT
 
 use crate::families::prometheus_value::value;
 
-/// Refuses a family that some scraper cannot read, in whichever form.
+/// Refuses a family that some scraper could not read in some format.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns the reason, for a log line.
 pub(crate) fn check(family: &MetricFamily) -> Result<(), String> {
     let (name, kind, metrics) = (family.name(), family.get_field_type(), family.get_metric());
     if !is_metric_name(name) {
@@ -42,12 +41,12 @@ pub(crate) fn check(family: &MetricFamily) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether every scraper takes it for the name of a metric.
+/// Whether every scraper accepts a metric of that name.
 pub(crate) fn is_metric_name(name: &str) -> bool {
     is_name(name, |byte| byte == b':')
 }
 
-/// Whether every scraper takes it for the name of a label. Those that begin with `__` are Prometheus' own.
+/// Whether every scraper accepts a label of that name. Prometheus reserves names that begin with `__`.
 pub(crate) fn is_label_name(name: &str) -> bool {
     is_name(name, |_| false) && !name.starts_with("__")
 }
@@ -76,7 +75,7 @@ fn check_labels(kind: MetricType, metric: &Metric) -> Result<(), String> {
     Ok(())
 }
 
-/// What tells a series from the others of its family. To Prometheus, an empty label is none.
+/// The labels that identify a series within its family. Prometheus treats an empty label as a missing one.
 fn identity(metric: &Metric) -> Vec<(&str, &str)> {
     let labels = metric.get_label().iter().map(|pair| (pair.name(), pair.value()));
     let mut labels: Vec<_> = labels.filter(|(_, value)| !value.is_empty()).collect();
@@ -84,14 +83,14 @@ fn identity(metric: &Metric) -> Vec<(&str, &str)> {
     labels
 }
 
-/// A series' labels, for people.
+/// The labels of a series, for a log line.
 fn shown(metric: &Metric) -> String {
     let labels = metric.get_label().iter().map(|pair| format!("{}={:?}", pair.name(), pair.value()));
     format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
 }
 
-/// A registry merges what two collectors give under one name, and takes the type of the first. The value of the other would then
-/// be read from a field that is not set, as 0.
+/// Refuses a value of another type than its family. A registry merges families of one name and keeps the type of the
+/// first; the other's value would then be read from an unset field, as 0.
 fn check_type(kind: MetricType, metric: &Metric) -> Result<(), String> {
     let is_other = kind != MetricType::COUNTER && is_set::<Counter>(metric.get_counter())
         || kind != MetricType::GAUGE && is_set::<Gauge>(metric.get_gauge())

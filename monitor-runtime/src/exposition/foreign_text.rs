@@ -1,4 +1,4 @@
-//! The lines of families that `prometheus` gathered, in either text form.
+//! Writes gathered families in the two text formats.
 
 use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
@@ -6,7 +6,7 @@ use crate::cells::labels::escape_into;
 use crate::cells::number::{canonical, plain};
 use crate::families::prometheus_value::value;
 
-/// In which the two text forms differ.
+/// The differences between the two text formats.
 #[derive(Clone, Copy)]
 pub(crate) enum Style {
     Text,
@@ -14,7 +14,7 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// A number in a label.
+    /// Formats a number in a label.
     fn bound(self, number: f64) -> String {
         match self {
             Self::Text => plain(number),
@@ -22,7 +22,7 @@ impl Style {
         }
     }
 
-    /// A timestamp, which is not before 1970.
+    /// Formats a timestamp, which must not be before 1970.
     fn time(self, millis: i64) -> String {
         match self {
             Self::Text => format!(" {millis}"),
@@ -30,7 +30,7 @@ impl Style {
         }
     }
 
-    /// Whether a sum may be shown. To OpenMetrics it is a counter: none where values are below 0.
+    /// Whether the sum may be shown. In OpenMetrics a sum is a counter, so a negative one is left out.
     fn takes_sum(self, sum: f64) -> bool {
         match self {
             Self::Text => true,
@@ -38,11 +38,12 @@ impl Style {
         }
     }
 
-    /// Whether a histogram with this lowest bound, and a summary with this quantile, may show it; as for sums.
+    /// Whether the format allows a histogram with this lowest bound, or a summary with this quantile value; see
+    /// [`takes_sum`](Self::takes_sum).
     fn takes_value(self, value: f64) -> bool {
         match self {
             Self::Text => true,
-            // `NaN` is what a quantile of nothing is.
+            // A quantile without observations is `NaN`.
             Self::OpenMetrics => value >= 0.0 || value.is_nan(),
         }
     }
@@ -63,7 +64,7 @@ pub(crate) fn write_samples(style: Style, family: &MetricFamily, out: &mut Vec<u
     }
 }
 
-/// The lines of one label set.
+/// Writes the lines of one label set.
 struct Lines<'a> {
     style: Style,
     name: &'a str,
@@ -84,7 +85,7 @@ impl Lines<'_> {
         }
         let sum = histogram.get_sample_sum();
         let lowest = buckets.first().map_or(0.0, Bucket::upper_bound);
-        // Readers want both or none; the count is that of the bucket `+Inf` too.
+        // Readers expect both or neither. The bucket `+Inf` holds the count as well.
         if style.takes_sum(sum) && style.takes_value(lowest) {
             self.line("_sum", None, &plain(sum));
             self.line("_count", None, &count);
@@ -124,7 +125,7 @@ impl Lines<'_> {
     }
 }
 
-/// Most values need no escapes.
+/// Copies the value unless it needs escapes, which is rare.
 fn append_escaped(out: &mut Vec<u8>, value: &str) {
     if value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         let mut escaped = String::new();

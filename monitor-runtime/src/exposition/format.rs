@@ -1,21 +1,21 @@
-//! The forms in which metrics are exposed.
+//! The formats in which metrics are exposed.
 
 /// The media type of the text format.
 pub(crate) const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What an exposition looks like on the wire.
+/// An exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// The Prometheus text format, which everybody reads.
+    /// The Prometheus text format, which every scraper reads.
     Text,
-    /// OpenMetrics, which has room for units and exemplars.
+    /// OpenMetrics, which adds units and exemplars.
     OpenMetrics,
-    /// Length-delimited protobuf messages, which have room for native histograms as well.
+    /// Length-delimited protobuf messages, which add native histograms as well.
     Protobuf,
 }
 
 impl Format {
-    /// All of them; of those that a scraper likes equally, the first is sent.
+    /// All formats, the preferred one first: among formats that a scraper weights equally, the first is sent.
     pub(crate) const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
 
     /// The media type, with all of its parameters.

@@ -1,4 +1,4 @@
-//! The ways out for numbers: text, OpenMetrics, protobuf, and `prometheus`' own data model.
+//! The exposition formats: text, OpenMetrics, protobuf, and the data model of `prometheus`.
 
 pub(crate) mod contents;
 pub(crate) mod foreign;

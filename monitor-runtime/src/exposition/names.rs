@@ -1,4 +1,4 @@
-//! The names of samples, each of which belongs to one family.
+//! The names of families and samples in an exposition. Each belongs to one family only.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,25 +12,25 @@ use crate::exposition::registration::own_metrics;
 use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::{Kind, Metric};
 
-/// The names that the families of an exposition take.
+/// The names in use in an exposition.
 #[derive(Debug)]
 pub(crate) struct Names {
-    /// The prefix of our own names; `None` where our metrics are not shown.
+    /// The registry's prefix of our names; `None` if the registry does not show our metrics.
     prefix: Option<String>,
     others: HashSet<String, RandomState>,
 }
 
 impl Names {
-    /// Our own, as the registry gives them.
+    /// Starts with the names of our own metrics.
     pub(crate) fn new(around: Option<&RegistryLabels>) -> Self {
         Self { prefix: around.map(|around| around.prefix.clone()), others: HashSet::default() }
     }
 
-    /// Takes the names of a family, or none of them.
+    /// Takes all names of a family, or none of them.
     ///
     /// # Errors
     ///
-    /// A name that another family has taken.
+    /// Returns the first name that belongs to another family.
     pub(crate) fn take(&mut self, family: &MetricFamily) -> Result<(), String> {
         let names = || of_family(family.name(), family.get_field_type());
         if let Some(taken) = names().find(|name| self.has(name)) {
@@ -40,13 +40,13 @@ impl Names {
         Ok(())
     }
 
-    /// Whether a counter whose name is `stem` and `_total` may be called `stem`, as OpenMetrics calls it: a strict reader then keeps
-    /// `_created` for it too.
+    /// Whether the counter `{stem}_total` may be named `stem` in OpenMetrics. A strict reader then reserves
+    /// `{stem}_created` as well.
     pub(crate) fn are_free_for_counter(&self, stem: &str) -> bool {
         !stem.is_empty() && !self.has(stem) && !self.others.contains(&format!("{stem}_created"))
     }
 
-    /// Whether a family has that name, or a sample of that name.
+    /// Whether a family or a sample has that name.
     fn has(&self, name: &str) -> bool {
         self.others.contains(name) || self.is_ours(name)
     }
@@ -64,14 +64,16 @@ impl Names {
     }
 }
 
-/// `_created` of a counter of ours, which stays a counter in OpenMetrics.
+/// The reserved name `_created` of one of our counters, which stay counters in OpenMetrics.
 fn created(ours: &Metric) -> Option<Cow<'static, str>> {
     let stem = ours.name.strip_suffix("_total").filter(|_| ours.kind == Kind::Counter)?;
     Some(Cow::Owned(format!("{stem}_created")))
 }
 
-/// The names that a family takes in any form. `_created` is among them though we never write it: a strict reader of
-/// OpenMetrics keeps it for the family. A counter needs none: one that cannot have it is of unknown type there.
+/// All names that a family takes in any format. `_created` is one of them although we never write it, since a strict
+/// reader of OpenMetrics reserves it.
+/// A foreign counter does not reserve it here: if the name is taken, OpenMetrics shows the counter with an unknown
+/// type.
 fn of_family(name: &str, kind: MetricType) -> impl Iterator<Item = Cow<'_, str>> {
     let suffixes: &[&str] = match kind {
         MetricType::HISTOGRAM => &["_bucket", "_sum", "_count", "_created"],

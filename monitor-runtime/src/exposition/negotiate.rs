@@ -1,20 +1,20 @@
-//! What a scraper asks for: a form of the metrics by `Accept`, compression by `Accept-Encoding` (RFC 9110, section 12.5).
+//! Content negotiation: the format by `Accept`, compression by `Accept-Encoding` (RFC 9110, section 12.5).
 
 use ::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
 use crate::exposition::format::Format;
 
-/// A weight (`q`) in thousandths, which is as fine as it may be.
+/// A weight (`q`) in thousandths, its finest resolution.
 type Weight = u16;
 
-/// The weight of what is listed without one.
+/// The weight of an element without one.
 const FULL: Weight = 1_000;
 
-/// The form to send: the one with the highest weight, or the text format where nothing on offer is accepted, since a
-/// scraper that reads nothing of it is better told by a text than by an empty answer.
+/// Chooses the format with the highest weight. If none is accepted, it is the text format: text tells a scraper more
+/// than an empty answer.
 ///
-/// The weight of a form is that of the most specific range it fits. Of equal weights the more specific range wins, then
-/// the one that was listed first.
+/// A format has the weight of the most specific range that covers it. Among equal weights the more specific range
+/// wins, then the earlier one.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
     let ranges: Vec<Range<'_>> = elements(headers, &ACCEPT).filter_map(Range::parse).collect();
     let best = Format::ALL
@@ -25,7 +25,7 @@ pub(crate) fn format(headers: &HeaderMap) -> Format {
     best.map_or(Format::Text, |(_, format)| format)
 }
 
-/// Whether to send gzip: it is accepted, and not less than the bare content.
+/// Whether to compress with gzip: it is accepted, and weighted at least as high as no compression.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let weight = |wanted: &[&str]| {
         elements(headers, &ACCEPT_ENCODING).find_map(|element| {
@@ -38,7 +38,7 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     gzip > 0 && gzip >= weight(&["identity"]).unwrap_or(0)
 }
 
-/// How well a form fits: weight, how specific the range is, how early it was listed.
+/// The rank of a format: weight, specificity of its range, and position (earlier is higher).
 type Rank = (Weight, usize, std::cmp::Reverse<usize>);
 
 fn rank(ranges: &[Range<'_>], format: Format) -> Option<Rank> {
@@ -50,13 +50,13 @@ fn rank(ranges: &[Range<'_>], format: Format) -> Option<Rank> {
     (weight > 0).then_some((weight, specific, place))
 }
 
-/// The elements of a list header, of all lines of that name. A line that is no text has none.
+/// The elements of a list header, across all its lines. A line that is not visible ASCII is ignored.
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| split(line, ',')).map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// Splits at a separator, except inside of quotes.
+/// Splits at a separator outside of quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {
@@ -70,7 +70,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A media range: `type/subtype`, either of them perhaps `*`, with parameters.
+/// A media range `type/subtype` with parameters; type and subtype may be `*`.
 #[derive(Debug)]
 struct Range<'a> {
     kind: &'a str,
@@ -80,7 +80,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads a range; one that is malformed counts as not sent.
+    /// Parses a range. A malformed range is ignored.
     fn parse(element: &'a str) -> Option<Self> {
         let (media, parameters) = element.split_once(';').unwrap_or((element, ""));
         let (kind, subtype) = media.trim().split_once('/')?;
@@ -89,8 +89,8 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, parameters: parameters.collect(), weight })
     }
 
-    /// How specific the range is, if it covers a media type. A parameter that the type does not have, such as the
-    /// `escaping` that Prometheus asks for, excludes nothing.
+    /// The specificity of the range if it covers a media type. A parameter that the type lacks, such as the `escaping`
+    /// of Prometheus, excludes nothing.
     fn fits(&self, media_type: &str) -> Option<usize> {
         let (media, own) = media_type.split_once(';')?;
         let (kind, subtype) = media.split_once('/')?;
@@ -111,7 +111,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// `;name=value` after `;name=value`, values without their quotes.
+/// Parses `name=value;name=value`, with the quotes of values removed.
 fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     split(text, ';').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -121,7 +121,7 @@ fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The weight among parameters, [`FULL`] where there is none; `None` for one that is malformed.
+/// The weight among parameters, [`FULL`] without one; `None` if it is malformed.
 fn weight(parameters: &str) -> Option<Weight> {
     let weight = self::parameters(parameters).find(|(name, _)| name.eq_ignore_ascii_case("q"));
     let Some((_, weight)) = weight else { return Some(FULL) };

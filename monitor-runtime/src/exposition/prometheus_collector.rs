@@ -1,4 +1,4 @@
-//! Our families as `prometheus` sees them, for `Registry::gather`.
+//! Our families in the data model of `prometheus`, for `Registry::gather`.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use crate::families::catalog::{Kind, Metric};
 use crate::families::objective::ObjectiveMetrics;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
-/// A metric in `prometheus`' data model.
+/// Converts a metric to the data model of `prometheus`.
 pub(crate) fn family(shown: &MetricSnapshot) -> MetricFamily {
     let Metric { name, kind, help, labels } = *shown.metric;
     let mut sink = ProtoSink { names: labels, samples: Vec::new() };
@@ -36,7 +36,7 @@ pub(crate) fn metric_type(kind: Kind) -> MetricType {
     }
 }
 
-/// The samples of one metric.
+/// Collects the samples of one metric.
 struct ProtoSink {
     names: &'static [&'static str],
     samples: Vec<proto::Metric>,
@@ -88,9 +88,10 @@ thread_local! {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Give our families: somebody gathers.
+    /// Return our families: the user gathers the registry.
     Collect,
-    /// Give one family in place of all of ours, known by its name, and by what the registry adds to it: we show ours ourselves.
+    /// Return the marker instead: a scrape renders our families itself, and needs only the registry's prefix and
+    /// labels.
     Marked,
 }
 
@@ -100,9 +101,9 @@ pub(crate) struct OwnCollector {
 }
 
 impl OwnCollector {
-    /// Describes our families; `prometheus` refuses no name of the catalogue.
+    /// Describes our families. Their names are valid, since the catalogue checks them at compile time.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        // Those of objectives are read only where there is one.
+        // `read` shows the metrics of objectives only if there is an objective.
         let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
         metrics.sort_by_key(|metric| metric.name);
@@ -128,7 +129,7 @@ impl Collector for OwnCollector {
     }
 }
 
-/// Describes a metric, and has no series of it.
+/// A collector that describes a metric without any series.
 pub(crate) struct Described(pub(crate) Desc);
 
 impl Collector for Described {
@@ -149,7 +150,7 @@ fn marker() -> MetricFamily {
     family
 }
 
-/// Gives [`MARKER`] alone, and nothing to others who gather meanwhile.
+/// A collector of the marker alone. Other threads that gather in the meantime get nothing from it.
 pub(crate) struct MarkerCollector(Desc);
 
 impl MarkerCollector {
@@ -172,12 +173,12 @@ impl Collector for MarkerCollector {
     }
 }
 
-/// What the registry adds to our metrics, if they are in it, and what it holds besides.
+/// Gathers a registry: the prefix and labels it adds, if our metrics are in it, and all other families.
 ///
 /// # Errors
 ///
-/// The message of a collector that panicked. `Registry::gather` then gives nothing of the others either, and a registry does not
-/// tell of its collectors.
+/// Returns the message of a collector that panicked. `Registry::gather` then gives no families at all, and a registry
+/// has no method to list its collectors.
 pub(crate) fn gather(registry: &Registry) -> Result<(Option<RegistryLabels>, Vec<MetricFamily>), String> {
     let gathered = catch_unwind(AssertUnwindSafe(|| in_mode(Mode::Marked, || registry.gather())));
     let mut families = gathered.map_err(|panic| message(&*panic))?;
@@ -190,7 +191,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic without a message").to_owned()
 }
 
-/// Runs `gather` in a mode that ends with it, even by a panic of some user's collector.
+/// Runs `gather` with `MODE` set, and restores it even if a user's collector panics.
 fn in_mode<T>(mode: Mode, gather: impl FnOnce() -> T) -> T {
     struct Restore(Mode);
     impl Drop for Restore {

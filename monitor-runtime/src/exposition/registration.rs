@@ -1,4 +1,4 @@
-//! How our metrics get into a registry, and why one may be refused.
+//! Registers our metrics in a registry, or says why that is impossible.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -14,26 +14,26 @@ use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::Kind;
 use crate::families::catalog::{self, Metric};
 
-/// Why our metrics are not put into a registry.
+/// Why our metrics cannot be registered.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It has one of their names.
+    /// The registry already has a metric of that name.
     Name(prometheus::Error),
-    /// It gives all metrics a label that one of ours has already.
+    /// The registry adds a label that one of our metrics already has.
     Label { label: String, metric: &'static str },
-    /// It gives all metrics a prefix or a label that no scraper reads.
+    /// The registry adds a prefix or a label that no scraper accepts.
     Unreadable { what: &'static str, name: String },
-    /// One of its collectors panicked.
+    /// A collector of the registry panicked.
     Panic(String),
 }
 
-/// Registers ours unless they are there already, and gives what the registry adds to them.
+/// Registers our metrics unless they are registered, and returns what the registry adds to them.
 ///
 /// # Errors
 ///
-/// When a scrape of the registry could not be read; it is then as it was.
+/// Fails if a scrape of the registry could not be read, or if it refuses a name. The registry is then unchanged.
 pub(crate) fn join(registry: &Registry) -> Result<RegistryLabels, Refusal> {
-    // Two who join the same registry would each find that ours are missing.
+    // Two threads that join the same registry would both find our metrics missing.
     static JOINING: Mutex<()> = Mutex::new(());
     let _alone = JOINING.lock().unwrap_or_else(PoisonError::into_inner);
     let there = gather(registry)?;
@@ -53,7 +53,7 @@ fn gather(registry: &Registry) -> Result<Option<RegistryLabels>, Refusal> {
     prometheus_collector::gather(registry).map(|(around, _)| around).map_err(Refusal::Panic)
 }
 
-/// What a registry adds to metrics, read off one that is registered for as long as that takes.
+/// The prefix and labels of a registry, read off a marker that is registered only for this read.
 fn probe(registry: &Registry) -> Result<RegistryLabels, Refusal> {
     let marker = || MarkerCollector::new().map_err(Refusal::Name).map(Box::new);
     registry.register(marker()?).map_err(Refusal::Name)?;
@@ -67,7 +67,7 @@ fn check(around: &RegistryLabels) -> Result<(), Refusal> {
     if let Some(prefix) = around.prefix.strip_suffix('_').filter(|prefix| !is_metric_name(prefix)) {
         return unreadable("prefix", prefix);
     }
-    // Sorted, so that the same registry is always refused for the same label.
+    // Sorted, so that a registry is refused for the same label each time.
     let mut labels: Vec<_> = around.labels.iter().map(|(name, _)| name.as_str()).collect();
     labels.sort_unstable();
     for label in labels {
@@ -83,7 +83,7 @@ fn check(around: &RegistryLabels) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Every metric that this build of ours has.
+/// All metrics of this build, which depend on its features.
 pub(crate) fn own_metrics() -> &'static [&'static Metric] {
     static OWN: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
         let collector = OwnCollector::new();
@@ -97,7 +97,7 @@ pub(crate) fn own_metrics() -> &'static [&'static Metric] {
     &OWN
 }
 
-/// Registers all of ours, or none when the registry refuses one.
+/// Registers all of our metrics, or none if the registry refuses one.
 pub(crate) fn register_all(registry: &Registry) -> Result<(), prometheus::Error> {
     if let Err(error) = registry.register(Box::new(OwnCollector::new()?)) {
         let refused = first_refused(registry).unwrap_or_default();
@@ -107,7 +107,7 @@ pub(crate) fn register_all(registry: &Registry) -> Result<(), prometheus::Error>
     Ok(())
 }
 
-/// The first metric that a registry refuses, found by registering each alone: a registry does not name it.
+/// The first metric that a registry refuses. The registry's error does not name it, so each metric is registered alone.
 fn first_refused(registry: &Registry) -> Option<String> {
     let own = OwnCollector::new().ok()?;
     let refused = own.desc().into_iter().find(|desc| {
@@ -118,7 +118,7 @@ fn first_refused(registry: &Registry) -> Option<String> {
     refused.map(|desc| desc.fq_name.clone())
 }
 
-/// The standard `process_*` metrics; a registry that has them keeps its own.
+/// Registers the standard `process_*` metrics; a registry that already has them keeps its own.
 fn register_process_collector(registry: &Registry) {
     #[cfg(target_os = "linux")]
     {

@@ -1,25 +1,26 @@
-//! What a registry adds to each metric that is gathered from it.
+//! The prefix and the labels that a registry adds to each gathered metric.
 
 use prometheus::proto::{LabelPair, MetricFamily};
 
 use crate::cells::labels::escape_into;
 
-/// The name of the family that tells of a registry.
+/// The name of the family that marks our metrics in a gathered registry.
 pub(crate) const MARKER: &str = "monitor_is_registered_here";
 
-/// A registry's prefix and the labels it gives to all metrics; none, for most.
+/// The prefix and the constant labels of a registry; both are empty for most registries.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RegistryLabels {
-    /// With the `_` that ends it.
+    /// Ends with `_`, unless it is empty.
     pub(crate) prefix: String,
     pub(crate) labels: Vec<(String, String)>,
-    /// `name="value",name="value"`
+    /// The labels as `name="value",name="value"`.
     pub(crate) text: String,
 }
 
 impl RegistryLabels {
-    /// Takes the family that marks our metrics out of `families`. A registry does not tell of itself, so its prefix and its
-    /// labels are read off that family; `None` where our metrics are not in it.
+    /// Removes the marker family from `families` and reads the registry's prefix and labels off it, since a registry
+    /// has no method for them.
+    /// Returns `None` if our metrics are not in the registry.
     pub(crate) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {
         let at = families.iter().position(|family| family.name().ends_with(MARKER))?;
         let family = families.remove(at);
@@ -38,7 +39,7 @@ impl RegistryLabels {
         self.prefix.is_empty() && self.labels.is_empty()
     }
 
-    /// A family with what the registry would add to it.
+    /// Adds the prefix and the labels to a family, as the registry would.
     pub(crate) fn given(&self, mut family: MetricFamily) -> MetricFamily {
         if !self.prefix.is_empty() {
             family.set_name(format!("{}{}", self.prefix, family.name()));

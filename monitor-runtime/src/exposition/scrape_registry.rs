@@ -1,4 +1,4 @@
-//! A registry with our metrics in it, and what it gives to whoever asks.
+//! A registry with our metrics, and the expositions rendered from it.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,14 +20,14 @@ use crate::families::snapshot::MetricSnapshot;
 #[derive(Clone, Debug)]
 pub(crate) struct ScrapeRegistry {
     registry: Registry,
-    /// What the registry adds to our metrics, where they are known to be in it.
+    /// The prefix and labels that the registry adds, if our metrics are known to be in it.
     known: Option<RegistryLabels>,
     #[cfg(feature = "health")]
     scrapes: std::sync::Arc<crate::exposition::scrapes::Scrapes>,
 }
 
 impl ScrapeRegistry {
-    /// The process's own registry.
+    /// The default registry of the process.
     pub(crate) fn process() -> &'static Self {
         static PROCESS: LazyLock<ScrapeRegistry> = LazyLock::new(|| {
             let registry = Registry::new();
@@ -48,13 +48,13 @@ impl ScrapeRegistry {
         }
     }
 
-    /// A user's registry, with ours registered into it unless they are there already.
+    /// Takes a user's registry, and registers our metrics unless they are registered.
     pub(crate) fn with(registry: Registry) -> Result<Self, registration::Refusal> {
         let around = registration::join(&registry)?;
         Ok(Self::new(registry, Some(around)))
     }
 
-    /// A registry as it is, with ours in it or not.
+    /// Takes a registry as it is, with or without our metrics.
     #[cfg(feature = "otlp")]
     pub(crate) fn reading(registry: Registry) -> Self {
         let known = prometheus_collector::gather(&registry).ok().and_then(|(around, _)| around);
@@ -65,7 +65,7 @@ impl ScrapeRegistry {
         &self.registry
     }
 
-    /// Everything in the registry in that form, shared by all who ask for it at the same time.
+    /// Renders the registry in that format. Callers at the same time share one rendering.
     #[cfg(feature = "health")]
     pub(crate) fn scrape(&self, format: Format) -> bytes::Bytes {
         self.scrapes.share(format, || self.render_as(format))
@@ -106,9 +106,9 @@ impl ScrapeRegistry {
         out
     }
 
-    /// The text exposition of everything in the registry, families sorted by name.
+    /// Renders everything in the registry as text, families sorted by name.
     pub(crate) fn render(&self) -> Vec<u8> {
-        // As much as the last time, and a little more: a text that grows is copied.
+        // Starts with the size of the last rendering and a margin, since a growing buffer is copied.
         static LAST: AtomicUsize = AtomicUsize::new(0);
         let last = LAST.load(Ordering::Relaxed);
         let mut out = Vec::with_capacity(last + last / 16);
@@ -133,13 +133,13 @@ impl ScrapeRegistry {
     }
 }
 
-/// A family, by where it comes from.
+/// A family, by its origin.
 enum Family<'a> {
     Own(&'a MetricSnapshot),
     Gathered(&'a MetricFamily),
 }
 
-/// Has all families written by name.
+/// Passes all families to `write`, merged by name.
 fn merge(contents: &Contents, mut write: impl FnMut(Family<'_>)) {
     let prefix = &contents.around.prefix;
     let is_before = |shown: &MetricSnapshot, other: &MetricFamily| {

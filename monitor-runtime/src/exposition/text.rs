@@ -10,7 +10,7 @@ use crate::exposition::foreign_text::{Style, write_samples};
 use crate::families::catalog::Metric;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
-/// Appends a metric's header and its lines, or nothing when it has no series.
+/// Appends the header and the samples of a metric; nothing if it has no series.
 pub(crate) fn write(shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = shown.metric;
     let start = out.len();
@@ -43,13 +43,13 @@ pub(crate) fn write_gathered(family: &MetricFamily, out: &mut Vec<u8>) {
     write_samples(Style::Text, family, out);
 }
 
-/// The lines of one metric.
+/// Writes the samples of one metric.
 struct TextSink<'o> {
     name: &'static str,
-    /// The names of a histogram's samples, made for the first of its series.
+    /// The sample names of a histogram, formatted for its first series.
     names: Option<[String; 3]>,
     out: &'o mut Vec<u8>,
-    /// What the lines of a histogram's buckets begin with, up to the bound.
+    /// The start of each bucket's line, up to its bound.
     prefix: Vec<u8>,
 }
 
@@ -97,14 +97,14 @@ impl<'o> TextSink<'o> {
     }
 }
 
-/// `name{a="…"`, and what stands behind the labels.
+/// Appends `name{a="…"`, then the text `behind`.
 pub(crate) fn open(out: &mut Vec<u8>, name: &str, labels: &Labels, behind: &str) {
     for part in [name, labels.text(), behind] {
         out.extend_from_slice(part.as_bytes());
     }
 }
 
-/// What stands behind a series' labels before a value.
+/// The text between a series' labels and its value.
 pub(crate) fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
     match extra {
         Some(extra) => extra.closed,
@@ -113,7 +113,7 @@ pub(crate) fn closed(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static st
     }
 }
 
-/// What stands behind a series' labels before another label.
+/// The text between a series' labels and another label.
 pub(crate) fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static str {
     match extra {
         Some(extra) => extra.open,
@@ -124,21 +124,21 @@ pub(crate) fn opened(labels: &Labels, extra: Option<&ExtraLabel>) -> &'static st
 
 #[inline]
 pub(crate) fn integer(out: &mut Vec<u8>, value: u64) {
-    // Most buckets of most histograms are empty.
+    // Most cells are 0 or small.
     match u8::try_from(value) {
         Ok(digit @ 0..=9) => out.push(b'0' + digit),
         _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
     }
 }
 
-/// Nanoseconds as exact decimal seconds.
+/// Appends nanoseconds as exact decimal seconds.
 pub(crate) fn seconds(out: &mut Vec<u8>, nanos: u64) {
     const BILLION: u64 = 1_000_000_000;
     integer(out, nanos / BILLION);
     let fraction = nanos % BILLION;
     if fraction > 0 {
         out.push(b'.');
-        // Nine digits behind a one keep their leading zeros.
+        // Adding a leading 1 keeps the fraction's leading zeros; the 1 is cut off.
         let mut digits = itoa::Buffer::new();
         out.extend_from_slice(digits.format(BILLION + fraction)[1..].trim_end_matches('0').as_bytes());
     }

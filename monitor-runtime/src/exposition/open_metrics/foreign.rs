@@ -1,4 +1,4 @@
-//! Families that `prometheus` gathered.
+//! Writes gathered families.
 
 use prometheus::proto::{MetricFamily, MetricType};
 

@@ -1,7 +1,7 @@
-//! OpenMetrics 1.0: units, counters named apart from their samples, exemplars, an end that can be seen.
+//! OpenMetrics 1.0: units, counter families named without `_total`, exemplars, and an end marker.
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 //!
-//! Sample names are those of the text format, so that nothing is renamed by a change of scraper.
+//! Sample names are the same as in the text format, so a scraper may change its format without renaming series.
 
 mod foreign;
 mod own;
@@ -11,16 +11,17 @@ pub(crate) use own::write as write_own;
 
 use crate::exposition::names::Names;
 
-/// What ends an exposition, so that one cut short is not taken for a whole one.
+/// Ends an exposition, so that readers notice a truncated one.
 pub(crate) const END: &[u8] = b"# EOF\n";
 
-/// Units that names end in, of those that the conventions know.
+/// The base units of the Prometheus conventions, as suffixes of names.
 /// <https://prometheus.io/docs/practices/naming/#base-units>
 const UNITS: [&str; 9] =
     ["seconds", "bytes", "ratio", "celsius", "meters", "grams", "joules", "volts", "amperes"];
 
-/// A counter's family, which is called as its samples are, less `_total`. One whose samples do not end so, or whose name would
-/// then be another's, is of unknown type, since OpenMetrics has no counter of that name.
+/// The name and type of a counter's family: the sample name without `_total`.
+/// If the samples lack that suffix, or the short name is taken, the type is `unknown`, since OpenMetrics has no
+/// counter of such a name.
 fn counter<'a>(names: &Names, name: &'a str) -> (&'a str, &'static str) {
     match name.strip_suffix("_total") {
         Some(stem) if names.are_free_for_counter(stem) => (stem, "counter"),
@@ -28,7 +29,7 @@ fn counter<'a>(names: &Names, name: &'a str) -> (&'a str, &'static str) {
     }
 }
 
-/// Appends what stands before a family's samples.
+/// Appends the metadata lines of a family.
 fn write_header(out: &mut Vec<u8>, (name, kind): (&str, &str), help: &str) {
     let mut line = |word: &str, text: &str| {
         for part in ["# ", word, " ", name, " ", text, "\n"] {
@@ -46,7 +47,7 @@ fn write_header(out: &mut Vec<u8>, (name, kind): (&str, &str), help: &str) {
     }
 }
 
-/// The unit at the end of a family's name.
+/// The unit that a family's name ends with.
 fn unit(family: &str) -> Option<&'static str> {
     UNITS.into_iter().find(|unit| family.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_')))
 }

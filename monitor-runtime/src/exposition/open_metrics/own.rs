@@ -1,4 +1,4 @@
-//! Our own families, written straight from the cells.
+//! Writes our own families straight from the cells.
 
 use crate::cells::exemplars::Exemplar;
 use crate::cells::histogram::HistogramSnapshot;
@@ -11,7 +11,7 @@ use crate::exposition::text::{closed, integer, open, opened, seconds};
 use crate::families::catalog::{Kind, Metric};
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
-/// Appends a metric's header and its lines, or nothing when it has no series.
+/// Appends the header and the samples of a metric; nothing if it has no series.
 pub(crate) fn write(names: &Names, around: &RegistryLabels, shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, .. } = *shown.metric;
     let name = &*format!("{}{name}", around.prefix);
@@ -25,7 +25,7 @@ pub(crate) fn write(names: &Names, around: &RegistryLabels, shown: &MetricSnapsh
     }
 }
 
-/// The lines of one metric.
+/// Writes the samples of one metric.
 struct LineSink<'a> {
     name: &'a str,
     /// The labels that the registry adds.
@@ -48,7 +48,7 @@ impl Sink for LineSink<'_> {
 }
 
 impl LineSink<'_> {
-    /// `name{a="…"`, and what stands behind the labels.
+    /// Appends `name{a="…"`, with the registry's labels first, then the text `behind`.
     fn open(&mut self, suffix: &str, labels: &Labels, behind: &'static str) {
         self.out.extend_from_slice(self.name.as_bytes());
         if self.around.is_empty() {
@@ -86,7 +86,7 @@ impl LineSink<'_> {
     }
 }
 
-/// ` # {name="value"} seconds time`
+/// Appends ` # {name="value"} seconds time`.
 fn write_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
     let mut labels = format!(" # {{{}=\"", exemplar.identity.label);
     escape_into(&mut labels, &exemplar.identity.value);

@@ -1,7 +1,7 @@
-//! `io.prometheus.client.MetricFamily` messages, each behind its length.
+//! `io.prometheus.client.MetricFamily` messages, each with its length in front.
 //! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>
 //!
-//! Written by hand: the messages of the `prometheus` crate know neither exemplars nor native histograms.
+//! Written by hand, since the messages of the `prometheus` crate support neither exemplars nor native histograms.
 
 mod foreign;
 mod own;
@@ -12,7 +12,7 @@ pub(crate) use own::write as write_own;
 
 use wire::Message;
 
-/// The numbers of `MetricType`.
+/// The numbers of the enum `MetricType`.
 #[derive(Clone, Copy)]
 enum Type {
     Counter = 0,
@@ -21,7 +21,7 @@ enum Type {
     Histogram = 4,
 }
 
-/// Appends a `MetricFamily` whose samples `metrics` writes.
+/// Appends a `MetricFamily`; `metrics` writes its samples.
 fn write_family(
     out: &mut Vec<u8>,
     (name, help, kind): (&str, &str, Type),
@@ -35,7 +35,7 @@ fn write_family(
     });
 }
 
-/// The field `label` of a `Metric`, and of an `Exemplar`.
+/// Writes the field `label` of a `Metric` or an `Exemplar`.
 fn write_label(message: &mut Message<'_>, name: &str, value: &str) {
     message.nested(1, |pair| {
         pair.text(1, name);
@@ -43,7 +43,7 @@ fn write_label(message: &mut Message<'_>, name: &str, value: &str) {
     });
 }
 
-/// The field of a `Metric` that holds a gauge or a counter.
+/// Writes the field of a `Metric` that holds a gauge or a counter.
 fn write_value(metric: &mut Message<'_>, kind: Type, value: f64) {
     let field = match kind {
         Type::Counter => 3,

@@ -1,4 +1,4 @@
-//! Our own families.
+//! Writes our own families.
 
 use crate::cells::exemplars::Exemplar;
 use crate::cells::histogram::HistogramSnapshot;
@@ -10,7 +10,7 @@ use crate::exposition::registry_labels::RegistryLabels;
 use crate::families::catalog::{Kind, Metric};
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
-/// Appends a metric's message, or nothing when it has no series.
+/// Appends the message of a metric; nothing if it has no series.
 pub(crate) fn write(around: &RegistryLabels, shown: &MetricSnapshot, out: &mut Vec<u8>) {
     let Metric { name, kind, help, labels } = *shown.metric;
     let kind = match kind {
@@ -31,7 +31,7 @@ pub(crate) fn write(around: &RegistryLabels, shown: &MetricSnapshot, out: &mut V
     }
 }
 
-/// The samples of one metric.
+/// Writes the samples of one metric.
 struct MessageSink<'f, 'o> {
     names: &'static [&'static str],
     /// The labels that the registry adds.

@@ -1,12 +1,12 @@
-//! The wire format of protocol buffers, as far as metrics need it.
+//! The part of the protocol buffers wire format that metrics need.
 //! <https://protobuf.dev/programming-guides/encoding/>
 
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
 
-/// A message that is being written at the end of a buffer. A field that holds its default is written all the same: readers
-/// of any age take it, and some tell absent from 0.
+/// A message being written at the end of a buffer. Fields with default values are written too: all readers accept
+/// them, and some distinguish an absent field from 0.
 pub(crate) struct Message<'o>(&'o mut Vec<u8>);
 
 impl Message<'_> {
@@ -50,7 +50,8 @@ impl Message<'_> {
     }
 }
 
-/// Appends a message behind its length.
+/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and
+/// rotated to the front.
 pub(crate) fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
     let start = out.len();
     write(&mut Message(out));
@@ -82,7 +83,7 @@ mod tests {
         out
     }
 
-    /// The examples of the encoding's own description.
+    /// The examples from the encoding's documentation.
     #[test]
     fn the_documented_examples_come_out() {
         assert_eq!(written(|message| message.unsigned(1, 150)), [0x08, 0x96, 0x01]);
