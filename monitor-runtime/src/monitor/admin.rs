@@ -1,5 +1,5 @@
-//! A second listener for the probes, on a thread and a runtime of its own, which tells whether the application's runtime
-//! still runs its tasks.
+//! A second listener for the probes, with its own thread and runtime. It detects when the application's runtime no
+//! longer runs tasks.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,10 +22,10 @@ const TARGET: &str = "monitor_runtime::admin";
 
 const DEFAULT_THRESHOLD: Duration = Duration::from_secs(10);
 
-/// Where to listen, if at all, and when the runtime counts as wedged.
+/// The address to listen on, if any, and the threshold for liveness.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdminSettings {
-    /// The builder's method it was given by, and the address.
+    /// The method of the builder, and the address it was given.
     pub(super) place: Option<(&'static str, SocketAddr)>,
     pub(super) threshold: Duration,
 }
@@ -37,7 +37,7 @@ impl Default for AdminSettings {
 }
 
 impl AdminSettings {
-    /// Takes the address, if there is to be a listener.
+    /// Binds the address, if there is one.
     pub(super) fn bind(self) -> Result<Option<Bound>, BuildError> {
         if self.threshold.is_zero() {
             return Err(BuildError::ZeroLivenessThreshold);
@@ -51,7 +51,7 @@ impl AdminSettings {
     }
 }
 
-/// A listener that nobody serves yet.
+/// A bound listener that is not served yet.
 pub(super) struct Bound {
     listener: TcpListener,
     address: SocketAddr,
@@ -59,7 +59,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// Starts the thread that answers.
+    /// Starts the thread that serves the listener.
     pub(super) fn start(self, endpoints: Arc<Endpoints>) -> Result<Admin, BuildError> {
         let heartbeat = Arc::new(Heartbeat::new(self.threshold));
         heartbeat.watch_this_runtime();
@@ -77,7 +77,7 @@ impl Bound {
     }
 }
 
-/// The admin listener of a monitor, which ends when this is dropped.
+/// The admin listener of a monitor. Dropping it ends the listener.
 pub(super) struct Admin {
     pub(super) address: SocketAddr,
     pub(super) heartbeat: Arc<Heartbeat>,
@@ -91,11 +91,11 @@ fn serve(
     stopped: oneshot::Receiver<()>,
     started: &mpsc::Sender<io::Result<()>>,
 ) {
-    // The checks belong to the application's runtime, even where its first probe comes before that.
+    // The checks belong to the application's runtime, even if this listener gets the first probe.
     Engine::never_start_on_this_thread();
-    // Taken now, as it is for the time when there are none left.
+    // Taken at the start, since later there may be no descriptors left.
     let reserve = Reserve::take().ok().map(Arc::new);
-    // A scrape may block, and there is no use in many at once.
+    // A scrape may block a thread. More than a few at once gain nothing, since they share renderings.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -115,7 +115,7 @@ fn serve(
             router: routes::admin_routes(endpoints, move || watched.stalled_for().is_some()),
             reserve,
         };
-        // The builder waits for it.
+        // The builder waits for the message and outlives it.
         let _ = started.send(Ok(()));
         tokio::select! {
             () = server.accept(listener, std::future::pending()) => {}
@@ -123,11 +123,11 @@ fn serve(
             _ = stopped => {}
         }
     });
-    // What is being answered is cut: nobody is left to whom the answer would be true.
+    // Requests in progress are cut: the monitor is gone, so no answer would be true.
     runtime.shutdown_background();
 }
 
-/// Asks for beats, and says when they stay away and when they are back.
+/// Asks for beats, and logs when the runtime stalls and when it recovers.
 async fn watch(heartbeat: &Heartbeat) {
     let mut ticks = interval(heartbeat.interval());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -147,44 +147,44 @@ async fn watch(heartbeat: &Heartbeat) {
     }
 }
 
-/// Asks a runtime to run a task, again and again, and tells for how long it has not.
+/// Asks a runtime to run a task at intervals, and measures how long it has not done so.
 ///
-/// The task is spawned from another thread: that wakes a worker even where all that are awake are blocked, and so tells a
-/// runtime that runs nothing from one that is busy or idle.
+/// The task is spawned from another thread, which wakes an idle worker even if all busy ones are blocked. This
+/// distinguishes a stalled runtime from a busy or an idle one.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     runtime: OnceLock<Handle>,
     threshold: Duration,
     begun: Instant,
-    /// When the beat was asked for that has not come yet, in nanoseconds since `begun`; 0 when none is awaited.
+    /// When the beat in progress was requested, in nanoseconds since `begun`; 0 if none is awaited.
     awaited: Arc<AtomicU64>,
 }
 
 impl Heartbeat {
-    /// Begins without a runtime, which counts as one that has yet to be started.
+    /// Starts without a runtime, which counts as one that has not started yet, not as stalled.
     pub(super) fn new(threshold: Duration) -> Self {
         Self { runtime: OnceLock::new(), threshold, begun: Instant::now(), awaited: Arc::default() }
     }
 
-    /// Watches the runtime of the caller, if it is in one and none is watched yet.
+    /// Watches the caller's runtime, if there is one and none is watched yet.
     pub(super) fn watch_this_runtime(&self) {
         if let Ok(runtime) = Handle::try_current() {
             self.runtime.get_or_init(|| runtime);
         }
     }
 
-    /// Asks for a beat, unless one is awaited; by one thread.
+    /// Requests a beat, unless one is awaited. Only one thread may call this.
     pub(super) fn ask(&self) {
         let Some(runtime) = self.runtime.get().filter(|_| self.awaited.load(Ordering::Acquire) == 0) else {
             return;
         };
         self.awaited.store(self.now(), Ordering::Release);
         let awaited = Arc::clone(&self.awaited);
-        // A runtime that has been shut down drops it, and the beat never comes.
+        // A runtime that has been shut down drops the task, so this beat never arrives.
         runtime.spawn(async move { awaited.store(0, Ordering::Release) });
     }
 
-    /// For how long the runtime has run nothing, once that is longer than the threshold.
+    /// How long the runtime has run nothing, if that exceeds the threshold.
     pub(super) fn stalled_for(&self) -> Option<Duration> {
         match self.awaited.load(Ordering::Acquire) {
             0 => None,
@@ -195,12 +195,12 @@ impl Heartbeat {
         }
     }
 
-    /// How often to ask: often enough to notice a stall when it is longer than the threshold by a tenth.
+    /// The interval between beats. A stall is noticed within about a tenth of the threshold after exceeding it.
     pub(super) fn interval(&self) -> Duration {
         (self.threshold / 10).clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 
-    /// Never 0.
+    /// Nanoseconds since `begun`, at least 1, since 0 means that no beat is awaited.
     fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
     }
@@ -227,7 +227,7 @@ mod tests {
             (heartbeat(), tokio::runtime::Builder::new_current_thread().build().unwrap());
         runtime.block_on(async { heartbeat.watch_this_runtime() });
         heartbeat.ask();
-        // Nobody drives the runtime now.
+        // The runtime is not driven from here on.
         assert!(heartbeat.stalled_for().is_some());
         heartbeat.ask();
         runtime.block_on(tokio::task::yield_now());

@@ -1,7 +1,7 @@
-//! The end of a served process, from the signal to the last log line.
+//! The stop of a served process, from the signal to the last log line.
 //!
-//! It has a thread and a runtime of its own, so that it keeps its times and tells what it cuts even where the
-//! application's runtime is blocked.
+//! It runs on its own thread and runtime, so it keeps its deadlines and logs cut work even if the application's
+//! runtime is blocked.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,28 +19,28 @@ use super::threads;
 use crate::families::in_flight::InFlight;
 use crate::health::Engine;
 
-/// How often it is looked whether the last call has ended.
+/// How often to check whether everything in flight has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long the connections that are cut may take to close, of the time for the last lines.
+/// How long cut connections may take to close; part of the time for the last log lines.
 const CLOSE: Duration = Duration::from_millis(500);
 
-/// How long a server that was cut short may take to return before its runtime counts as blocked.
+/// How long a server may take to return after the cut before its runtime counts as blocked.
 const RETURN: Duration = Duration::from_secs(1);
 
-/// How long a flush may take before it is looked for another signal.
+/// How long to flush before checking for another signal.
 const FLUSH: Duration = Duration::from_millis(50);
 
-/// How long signals are heard after the stop: in that time, one more ends what still waits for the log.
+/// How long signals are handled after the stop. During that time, one more signal ends a flush that is still waiting.
 const AFTERWARDS: Duration = Duration::from_mins(1);
 
-/// How long the last log lines may take where the output is stalled.
+/// How long the last log lines may take if the output is stalled.
 const LAST_LINES: Duration = Duration::from_secs(4);
 
-/// What has to be left of the grace period for them.
+/// The minimum of the grace period that must be left for the last log lines.
 const FEWEST_LEFT: Duration = Duration::from_secs(1);
 
-/// The times of a stop, one after the other.
+/// The durations of a stop, in order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stopping {
     pub(super) drain_delay: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Stopping {
 }
 
 impl Default for Stopping {
-    /// Fits into the 30 seconds that Kubernetes and ECS grant a process, with some left for its last lines.
+    /// Fits into the 30 seconds that Kubernetes and ECS grant by default, and leaves 5 seconds for the last log lines.
     fn default() -> Self {
         Self {
             drain_delay: Duration::from_secs(5),
@@ -75,29 +75,29 @@ impl Stopping {
         Ok(())
     }
 
-    /// How long the last stage may take, from what is said of the end to the drop of the log's guard.
+    /// How long the last stage may take, from the final log lines to the drop of the log's guard.
     pub(super) fn last_lines(self) -> Duration {
         let left = self.grace_period.saturating_sub(self.drain_delay.saturating_add(self.shutdown_timeout));
         (left * 4 / 5).min(LAST_LINES)
     }
 }
 
-/// How far a stop has come.
+/// The stage of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Serving,
     Draining,
-    /// No further connections are to be accepted.
+    /// Servers accept no further connections.
     Stopping,
-    /// Servers are to return, whatever is open.
+    /// Servers return, even with open connections.
     Over,
 }
 
-/// The stop that servers and futures of a monitor wait for.
+/// A stop that a monitor's servers and futures wait for.
 pub(super) struct Stop {
     stage: Sender<Stage>,
     connections: Arc<Connections>,
-    /// Servers that have not returned.
+    /// The number of servers that have not returned.
     running: AtomicUsize,
 }
 
@@ -106,7 +106,7 @@ impl Stop {
         &self.connections
     }
 
-    /// Counts as a server until the guard is dropped.
+    /// Counts the caller as a running server until the guard is dropped.
     pub(super) fn run(self: &Arc<Self>) -> Running {
         self.running.fetch_add(1, Ordering::AcqRel);
         Running(Arc::clone(self))
@@ -121,17 +121,17 @@ impl Drop for Running {
     }
 }
 
-/// A stop, and how far it has come. While somebody has this, signals are waited for.
+/// A stop and its stage. Signals are handled while at least one of these exists.
 pub(super) struct Watched {
     pub(super) stop: Arc<Stop>,
     pub(super) stage: Receiver<Stage>,
 }
 
-/// What a monitor keeps for its servers.
+/// The state that a monitor keeps for its servers.
 pub(super) struct Serving {
     stopping: Stopping,
     limits: ConnectionLimits,
-    /// The stop that is being waited for, or that is over, if any.
+    /// The stop that is awaited or already over, if any.
     stop: Mutex<Option<Arc<Stop>>>,
 }
 
@@ -141,12 +141,12 @@ impl Serving {
     }
 }
 
-/// Joins the monitor's stop if it is at a stage that fits, or starts the thread that waits for a signal. Once this has
-/// returned, no signal is lost.
+/// Joins the monitor's stop if its stage `fits`, or else starts a thread that waits for a signal. No signal is lost
+/// after this returns.
 ///
 /// # Errors
 ///
-/// When there can be no thread, no runtime, or no signal handler.
+/// Fails if the thread, its runtime or the signal handlers cannot be set up.
 pub(super) fn watch(
     serving: &Arc<Serving>,
     engine: &Arc<Engine>,
@@ -230,11 +230,11 @@ impl Drain {
         .await;
     }
 
-    /// Whether nobody waits for the stop any more, and from now on nobody will.
+    /// Whether nothing waits for the stop, now and in the future.
     fn is_alone(&self) -> bool {
         let Some(serving) = self.serving.upgrade() else { return self.stop.stage.receiver_count() == 0 };
         let mut slot = serving.stop.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever joined before the lock was taken is counted, and nobody joins what is not there.
+        // Under the lock no one can join. If there are no receivers now, none can appear once the slot is empty.
         let is_alone = self.stop.stage.receiver_count() == 0;
         if is_alone && slot.as_ref().is_some_and(|stop| Arc::ptr_eq(stop, &self.stop)) {
             *slot = None;
@@ -242,7 +242,7 @@ impl Drain {
         is_alone
     }
 
-    /// Waits until the last request and the last call have ended, or tells why no longer.
+    /// Waits until all requests and calls have ended, or returns why the wait was cut short.
     async fn in_flight_ended(&self, signals: &mut StopSignals) -> Option<String> {
         let InFlight { requests, agents, skills, queries } = InFlight::now();
         tracing::info!(
@@ -268,12 +268,12 @@ impl Drain {
         }
     }
 
-    /// Cuts what has not ended, says so, and has the servers return.
+    /// Cuts everything in flight, logs it, and makes the servers return.
     async fn end(&self, reason: Option<String>, signals: &mut StopSignals) {
         let (begun, all) = (Instant::now(), self.stopping.last_lines());
         end_flushes_by(Some(begun + all));
         let connections = &self.stop.connections;
-        // What ends from here on would be said to be cut, and answered all the same.
+        // Frozen first: an answer completed after the count would be logged as cut although the client got it.
         connections.tell(Command::Freeze);
         let cut = Cut::now(connections);
         connections.tell(Command::Close(CloseReason::Stopped));
@@ -288,7 +288,7 @@ impl Drain {
         }
     }
 
-    /// Whether a server has not returned although it has had the time.
+    /// Whether a server has not returned in time.
     async fn is_blocked(&self) -> bool {
         let returned = async {
             while self.stop.running.load(Ordering::Acquire) > 0 {
@@ -303,7 +303,7 @@ fn second(signal: &str) -> String {
     format!("a second signal, {signal}")
 }
 
-/// The signals that ask the process to stop. Those that come after `install` are not lost.
+/// The signals that stop the process. None that arrives after `install` is lost.
 struct StopSignals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -325,7 +325,7 @@ impl StopSignals {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    /// Waits for the next signal, and tells its name.
+    /// Waits for the next signal and returns its name.
     #[cfg(unix)]
     async fn next(&mut self) -> &'static str {
         tokio::select! {
@@ -334,7 +334,7 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the next signal, and tells its name.
+    /// Waits for the next signal and returns its name.
     #[cfg(windows)]
     async fn next(&mut self) -> &'static str {
         self.interrupt.recv().await;
@@ -342,10 +342,10 @@ impl StopSignals {
     }
 }
 
-/// What had not ended when the stop was over.
+/// The work that had not ended when the stop was over.
 struct Cut {
     in_flight: InFlight,
-    /// Connections that answer a request which none of the metrics counts, or whose answer has not been taken whole.
+    /// Connections with a request that no metric counts, or with an answer that the client has not taken completely.
     unnamed: u64,
     upgraded: BTreeMap<Cow<'static, str>, u64>,
 }
@@ -357,7 +357,7 @@ impl Cut {
         Self { in_flight, unnamed, upgraded: connections.upgraded() }
     }
 
-    /// Says how it ended; of what is cut, each by name. The last line says whether anything was.
+    /// Logs how the stop ended: a line for each name that was cut, then a summary. Returns whether anything was cut.
     fn tell(&self, reason: Option<&str>) -> bool {
         let Self { in_flight: InFlight { requests, agents, skills, queries }, unnamed, upgraded } = self;
         let connections = unnamed + upgraded.values().sum::<u64>();
@@ -401,10 +401,10 @@ fn total<L>(named: &[(L, u64)]) -> u64 {
     named.iter().map(|(_, count)| count).sum()
 }
 
-/// Flushes the log until then, or until one more signal.
+/// Flushes the log until the deadline, or until one more signal.
 async fn flush(until: Instant, signals: &mut StopSignals) {
     while !flush_once() && Instant::now() < until {
-        // The signal is heard while nothing else is done.
+        // The flush blocks this thread; signals are received only in this pause.
         if timeout(Duration::from_millis(1), signals.next()).await.is_ok() {
             return end_flushes_by(Some(Instant::now()));
         }
@@ -430,7 +430,8 @@ fn end_flushes_by(deadline: Option<Instant>) {
 #[cfg(not(feature = "logging"))]
 fn end_flushes_by(_: Option<Instant>) {}
 
-/// The last way out: whoever waits for the server is blocked for good, and nobody else hears signals any more.
+/// The last resort: the runtime that should return from `serve` is blocked for good, and nothing else handles signals
+/// any more.
 async fn end_process(until: Instant, signals: &mut StopSignals) {
     tracing::warn!(target: TARGET, "the runtime is blocked and cannot return: ending the process");
     flush(until, signals).await;

@@ -1,4 +1,4 @@
-//! The monitor itself: what answers, and what its clones share.
+//! The monitor itself: the answers to probes and scrapes, and the state that its clones share.
 
 use std::fmt;
 #[cfg(feature = "http")]
@@ -14,19 +14,22 @@ use super::admin::Admin;
 use super::drain::Serving;
 use super::endpoints::{Endpoints, answer};
 
-/// Answers the probes and the scrape of a service.
+/// Answers the probes and the scrapes of a service.
 ///
-/// Cloning is cheap, and clones are one monitor; when the last is dropped, its checks stop. A process can have
-/// several: checks are each monitor's own, metrics are the process's.
+/// Clones are cheap and share everything; dropping the last one stops the checks. A process may have several monitors:
+/// each has its own checks, and all share the metrics of the process.
 ///
-/// The checks run in the background on the tokio runtime that [`build`](super::MonitorBuilder::build) is called on, or,
-/// when it is called outside of one, on that of the first probe or of `serve`. The runtime needs its time driver,
-/// which `#[tokio::main]` and `#[tokio::test]` enable. Should it end, the readings age and readiness with them.
+/// The checks run in the background, on the tokio runtime on which [`build`](super::MonitorBuilder::build) was called.
+/// If it was called outside of a runtime, they run on that of the first probe or of `serve`.
+/// The runtime needs its time driver, which `#[tokio::main]` and `#[tokio::test]` enable. If the runtime ends, results
+/// become stale and readiness fails.
 ///
-/// [`answer`](Monitor::answer) gives a plain `http` response to each request for one of the routes, for any server; with
-/// the feature `http`, `routes` gives the same as an `axum::Router`, `layer` the request metrics and `serve` a server
-/// with all of it. [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and
-/// [`metrics`](Monitor::metrics) know of no request, and show everything to whoever calls them.
+/// [`answer`](Monitor::answer) returns a plain `http` response to a request for one of the routes, for use with any
+/// server.
+/// With the feature `http`, `routes` gives the same as an `axum::Router`, `layer` adds request metrics, and `serve` is
+/// a server with both.
+/// [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and [`metrics`](Monitor::metrics)
+/// take no request, so they check no bearer token and show everything.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -40,7 +43,7 @@ use super::endpoints::{Endpoints, answer};
 ///     .build()?;
 ///
 /// assert_eq!(monitor.live().body(), r#"{"status":"alive"}"#);
-/// // The first run of a check has begun; until it passes, readiness is 503.
+/// // The first run of the check has begun; until it passes, readiness is 503.
 /// while monitor.ready().status() != 200 {
 ///     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 /// }
@@ -52,47 +55,50 @@ pub struct Monitor {
     pub(super) endpoints: Arc<Endpoints>,
     #[cfg(feature = "http")]
     pub(super) serving: Arc<Serving>,
-    /// The listener answers from the endpoints alone, so it ends with the last clone of the monitor.
+    /// The listener holds the endpoints only, so it ends when the last clone of the monitor is dropped.
     #[cfg(feature = "http")]
     pub(super) admin: Option<Arc<Admin>>,
 }
 
 impl Monitor {
-    /// Answers a liveness probe: 200 `{"status":"alive"}`, without looking at anything.
+    /// Answers a liveness probe: always 200 `{"status":"alive"}`, without looking at any check.
     pub fn live(&self) -> Response<Bytes> {
         answer::alive()
     }
 
-    /// Answers a readiness probe: 200 when every critical check is healthy, else 503, with each check's last reading.
+    /// Answers a readiness probe with the last result of each check: 200 if every critical check is healthy, else 503.
     ///
-    /// It runs no check and waits for none. A check that has not passed yet is not healthy. A reading older than three
-    /// intervals and the check's timeout is stale, which is unhealthy.
+    /// It runs no check and does not wait. A check that has not passed yet is unhealthy.
+    /// So is one whose last result is stale: older than three intervals plus the check's timeout.
     ///
     /// If the monitor was built outside of a runtime, the first call within one starts the checks there.
     pub fn ready(&self) -> Response<Bytes> {
         self.endpoints.ready()
     }
 
-    /// Answers a startup probe: 503 until every critical check has passed once, not necessarily at one time, then 200
-    /// for good. Like [`ready`](Monitor::ready), it waits for nothing.
+    /// Answers a startup probe: 503 until every critical check has passed once, though not all at the same time, and
+    /// 200 from then on. Like [`ready`](Monitor::ready), it does not wait.
     pub fn startup(&self) -> Response<Bytes> {
         self.endpoints.startup()
     }
 
-    /// Answers a scrape: 200 with every metric of the process (or of the registry that the builder was given) in
-    /// the Prometheus text format, as of a moment after the call.
+    /// Answers a scrape: 200 with every metric of the process (or of the builder's registry) in the Prometheus text
+    /// format.
     ///
-    /// Scrapes at the same time share one rendering: those that come while one is under way share the next, and block their
-    /// threads until it is done. A call under an id that its function has used before does not wait for a scrape.
+    /// The numbers are read after the call, never before it.
+    /// Concurrent scrapes share one rendering: those that arrive during one share the next, and block their threads
+    /// until it is done.
+    /// Scrapes do not delay tracked calls, except the first call under a new id.
     pub fn metrics(&self) -> Response<Bytes> {
         answer::text(&self.endpoints.exposed)
     }
 
-    /// Answers a scrape in the form that its request's headers ask for, as `/health/metrics` does; otherwise as
-    /// [`metrics`](Monitor::metrics) does.
+    /// Answers a scrape in the format that the request's headers ask for, as `/health/metrics` does; otherwise like
+    /// [`metrics`](Monitor::metrics).
     ///
-    /// By `Accept` it is the Prometheus text format 0.0.4, OpenMetrics 1.0 or delimited `MetricFamily` messages, whichever has
-    /// the highest weight, and the text format where none of them has any. By `Accept-Encoding` it is compressed with gzip.
+    /// `Accept` selects the Prometheus text format 0.0.4, OpenMetrics 1.0 or delimited `MetricFamily` messages,
+    /// whichever has the highest weight. If none is accepted, it is the text format.
+    /// `Accept-Encoding` selects gzip.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue, header};
@@ -110,12 +116,13 @@ impl Monitor {
         answer::negotiated(&self.endpoints.exposed, asked)
     }
 
-    /// Answers a request to one of the monitor's routes as the axum routes do, for any other server; `None` where the
-    /// path is none of them.
+    /// Answers a request to one of the monitor's routes like the axum routes, for use with any other server. Returns
+    /// `None` for any other path.
     ///
-    /// Takes in all that a request can ask for: `/health/ready?verbose`, `?exclude=<name>`, `/health/ready/<name>`, and the
-    /// bearer token. Methods other than `GET` and `HEAD` are answered 405; the server leaves the body of a `HEAD` out. A
-    /// request for the metrics may block its thread as [`metrics`](Monitor::metrics) does, any other does not.
+    /// It handles everything a request can ask for: `/health/ready?verbose`, `?exclude=<name>`,
+    /// `/health/ready/<name>`, and the bearer token.
+    /// Methods other than `GET` and `HEAD` get 405; omitting the body of an answer to `HEAD` is up to the server.
+    /// A request for the metrics may block its thread, as [`metrics`](Monitor::metrics) does; no other request does.
     ///
     /// ```
     /// use http::Request;
@@ -134,10 +141,10 @@ impl Monitor {
 
 #[cfg(feature = "http")]
 impl Monitor {
-    /// Gives `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
+    /// Returns `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
     /// `/health/metrics` as routes to merge into an application's.
     ///
-    /// Add [`layer`](Monitor::layer) to the application before merging, and probes do not show in the request
+    /// Add [`layer`](Monitor::layer) to the application before merging, so that probes do not show up in the request
     /// metrics:
     ///
     /// ```
@@ -153,13 +160,13 @@ impl Monitor {
         super::endpoints::routes::routes(Arc::clone(&self.endpoints))
     }
 
-    /// The address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or
-    /// [`admin_address`](super::MonitorBuilder::admin_address) asked for one.
+    /// Returns the address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or
+    /// [`admin_address`](super::MonitorBuilder::admin_address) requested one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|admin| admin.address)
     }
 
-    /// Gives the tower layer that counts and times requests and binds their id.
+    /// Returns the tower layer that counts and times requests, and binds their ids to log lines.
     pub fn layer(&self) -> crate::http::HttpLayer {
         crate::http::HttpLayer::new()
     }

@@ -1,4 +1,4 @@
-//! The one thing a service mounts: its checks, its endpoints, its server.
+//! The monitor of a service: its checks, its endpoints, its server.
 
 #[cfg(feature = "http")]
 mod admin;

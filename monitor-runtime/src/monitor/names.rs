@@ -1,6 +1,6 @@
-//! The rules for names, each as a condition and nothing else.
+//! Rules for names.
 
-/// The longest check name and the longest Kubernetes label value.
+/// The maximum length of a check's name, and of a Kubernetes label value.
 const LONGEST: usize = 63;
 
 /// Whether a check's name is `[a-z][a-z0-9_-]{0,62}`.
@@ -11,8 +11,8 @@ pub(super) fn is_check_name(name: &str) -> bool {
         && name.bytes().all(inner)
 }
 
-/// Whether a service's name is a Kubernetes label value
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>), and not an empty one.
+/// Whether a service's name is a non-empty Kubernetes label value
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
 pub(super) fn is_service_name(name: &str) -> bool {
     let edge = |char: char| char.is_ascii_alphanumeric();
     name.len() <= LONGEST
@@ -25,7 +25,8 @@ fn is_service_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// The executable's name without its extension, made to fit the rule for service names; `unknown` without one.
+/// The name of the executable without its extension, adapted to the rule for service names; `unknown` if nothing is
+/// left.
 pub(super) fn default_service_name() -> String {
     let executable = std::env::current_exe().ok();
     let stem = executable.as_deref().and_then(|path| path.file_stem()).unwrap_or_default();

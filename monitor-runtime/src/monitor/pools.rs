@@ -1,4 +1,4 @@
-//! The pools whose gauges a monitor shows.
+//! The connection pools whose gauges a monitor shows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use sqlx::{Database, Pool};
 use super::error::BuildError;
 use crate::families::pools::{self, PoolReading, PoolSource};
 
-/// A pool whose connections are counted when somebody scrapes.
+/// Reads the connections of a pool during a scrape.
 struct PoolGauge<DB: Database>(Pool<DB>);
 
 impl<DB: Database> PoolSource for PoolGauge<DB> {
     fn read(&self) -> PoolReading {
         let (open, idle) = (u64::from(self.0.size()), self.0.num_idle() as u64);
-        // The pool counts both by themselves, and one can be ahead of the other for a moment.
+        // The pool updates the two counters independently, so `idle` may be ahead of `open` for a moment.
         PoolReading {
             active: open.saturating_sub(idle),
             idle,
@@ -23,7 +23,8 @@ impl<DB: Database> PoolSource for PoolGauge<DB> {
     }
 }
 
-/// Pools by name, in the order given. The registry keeps weak references: a pool is shown while its source is held.
+/// Pools by name, in the order given. The registry keeps weak references, so a pool is shown while this holds its
+/// source.
 #[derive(Default)]
 pub(super) struct Pools(Vec<(String, Arc<dyn PoolSource>)>);
 

@@ -1,4 +1,4 @@
-//! A server with everything in its place, and the stop for servers of other makes.
+//! `Monitor::serve`, and the stop for other servers.
 
 use std::io;
 use std::sync::Arc;
@@ -11,34 +11,39 @@ use super::handle::Monitor;
 use super::server::{Command, Server, TARGET};
 
 impl Monitor {
-    /// Serves `app` under [`layer`](Monitor::layer), with [`routes`](Monitor::routes) in front of it and outside
-    /// of the layer, until the process is told to stop.
+    /// Serves `app` under [`layer`](Monitor::layer) until the process is told to stop. The [`routes`](Monitor::routes)
+    /// come first, outside of the layer.
     ///
-    /// Handlers find the client's address by `ConnectInfo<L::Addr>`, which is `ConnectInfo<SocketAddr>` for TCP. How many
-    /// connections there are at once, and how long each may make no progress, is limited; see [`ConnectionLimits`](crate::ConnectionLimits).
+    /// Handlers read the client's address from `ConnectInfo<L::Addr>`, which is `ConnectInfo<SocketAddr>` for TCP.
+    /// [`ConnectionLimits`](crate::ConnectionLimits) bounds the number of connections, and how long each may make no
+    /// progress.
     ///
     /// On SIGTERM or Ctrl-C it drains:
     ///
-    /// 1. Readiness answers 503 `draining` at once; liveness stays 200. Everything is served as before for the
-    ///    [`drain_delay`](super::MonitorBuilder::drain_delay), 5 seconds when not set, in which an orchestrator turns traffic
-    ///    away. Answers ask HTTP/1 clients to close their connections.
-    /// 2. No further connections are accepted. Requests in flight may finish, and so may tracked agents, skills and queries
-    ///    of the process, wherever they run, within the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout), 20
-    ///    seconds when not set. A connection without a whole head of a request is not waited for.
+    /// 1. Readiness answers 503 `draining` at once; liveness still answers 200. Requests are served for the
+    ///    [`drain_delay`](super::MonitorBuilder::drain_delay) (default 5 seconds), while the orchestrator takes the
+    ///    process out of rotation.
+    ///    Answers ask HTTP/1 clients to close their connections.
+    /// 2. The server stops accepting connections. Requests in flight may finish, and so may tracked agents, skills and
+    ///    queries
+    ///    anywhere in the process, within the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout) (default 20
+    ///    seconds). A connection without a complete request head is not waited for.
     /// 3. Connections are closed, the log is flushed, and `serve` returns.
     ///
-    /// A second signal ends the delay, or the wait for what is in flight, at once; one more ends the wait for an output that
-    /// takes no lines. What is cut then, or when time is up, is named and counted by
-    /// the last log lines, at `warn`: `request cut`, `agent cut`, `skill cut`, `query cut` and `connection cut`, then `stopped
-    /// before all was done`. Its connections are closed before that is said. Where nothing was cut, the last line is
-    /// `stopped: nothing was cut`.
+    /// A second signal ends the delay or the wait at once. One more ends the wait for an output that accepts no lines.
     ///
-    /// All this is done by a thread of its own, `monitor-stop`, which a blocked runtime does not hold up. If the runtime
-    /// is so blocked that `serve` has not returned a second after it should have been cut short, that thread ends the
-    /// process, with exit code 0.
+    /// Everything still in flight is then cut: its connections are closed, and the last log lines name and count it at
+    /// `warn` as `request cut`, `agent cut`, `skill cut`, `query cut` and `connection cut`, followed by `stopped
+    /// before all was done`.
+    /// If nothing was cut, the last line is `stopped: nothing was cut`.
     ///
-    /// The signal handlers are installed before anything else; they stay installed. Where `app` has a route of ours,
-    /// ours answers. SIGHUP is left alone: it ends the process without a drain, unless the application handles it.
+    /// The drain runs on its own thread, `monitor-stop`, so a blocked runtime does not delay it.
+    /// If the runtime is blocked and `serve` has not returned a second after the cut, that thread ends the process
+    /// with exit code 0.
+    ///
+    /// The signal handlers are installed first, and stay installed. If `app` has a route with the path of a monitor
+    /// route, the monitor answers.
+    /// SIGHUP is not handled: it ends the process without a drain, unless the application handles it.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -55,12 +60,13 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// When the signal handlers cannot be installed, their thread cannot be started, or the process has no file
-    /// descriptors left for connections.
+    /// Fails if the signal handlers cannot be installed, their thread cannot be started, or the process has too few
+    /// file descriptors left for connections.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops accepting; requests in flight are answered, and their connections closed then.
+    /// Dropping the future stops accepting. Requests in flight are still answered, and their connections closed
+    /// afterwards.
     pub async fn serve<L>(&self, listener: L, app: Router) -> io::Result<()>
     where
         L: Listener,
@@ -76,7 +82,7 @@ impl Monitor {
         }
         let connections = Arc::clone(stop.connections());
         let number = connections.number_server();
-        // However it ends, what has begun is answered.
+        // Requests that have begun are answered however this future ends.
         let _finish = Finish { stop: Arc::clone(&stop), number };
         let server = Server {
             connections,
@@ -88,7 +94,8 @@ impl Monitor {
         server.prepare()?;
         let (mut stopping, mut over) = (stage.clone(), stage.clone());
         let accepted = server.accept(listener, async { reached(&mut stopping, Stage::Stopping).await });
-        // Of a blocked runtime neither timers nor sockets are heard; the end of the stop is, as another thread tells it.
+        // A blocked runtime drives neither timers nor sockets. The end of the stop still arrives, since another thread
+        // sends it.
         tokio::select! {
             () = accepted => {
                 stop.connections().tell(Command::Finish);
@@ -100,13 +107,15 @@ impl Monitor {
         Ok(())
     }
 
-    /// Waits until the process has been told to stop and the [`drain_delay`](super::MonitorBuilder::drain_delay) is over, for
-    /// a server of your own: `axum::serve(listener, app).with_graceful_shutdown(monitor.shutdown())`, or any that takes a
-    /// future. What [`serve`](Monitor::serve) does on a signal is done for it as well: readiness answers 503 `draining`, requests
-    /// under [`layer`](Monitor::layer) and tracked calls are waited for, and the last lines name what was cut.
+    /// Waits for the stop signal and the end of the [`drain_delay`](super::MonitorBuilder::drain_delay), for other
+    /// servers: `axum::serve(listener, app).with_graceful_shutdown(monitor.shutdown())`, or any that takes a future.
     ///
-    /// The signal handlers are installed by the call, and stay so. Where that is impossible, an error is logged, and the
-    /// future never ends.
+    /// The rest is as in [`serve`](Monitor::serve): readiness answers 503 `draining`, requests under
+    /// [`layer`](Monitor::layer) and tracked calls are waited for, and the last log lines name everything that was
+    /// cut.
+    ///
+    /// The call installs the signal handlers, which stay installed. If that fails, an error is logged and the future
+    /// never completes.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -130,17 +139,17 @@ impl Monitor {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future has no effect on a stop that has begun. Once all such futures and servers are gone, signals are
-    /// no longer waited for.
+    /// Dropping the future does not affect a stop in progress. Once all such futures and servers are dropped, signals
+    /// are no longer handled.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
         self.stage(Stage::Stopping)
     }
 
-    /// Waits until a stop is over: nothing is in flight any more, or it was cut short, and the last lines are flushed. Then
-    /// the process is to end.
+    /// Waits for the end of a stop: nothing is in flight any more, or the stop was cut short, and the last log lines
+    /// are flushed. The process should exit then.
     ///
-    /// Wait for it beside a server, which may wait for ever for a connection on which nothing is in flight, and behind
-    /// it, since tracked calls may outlive the server; see [`shutdown`](Monitor::shutdown).
+    /// Wait for it while the server runs, since a server may wait forever for an idle connection; and again
+    /// afterwards, since tracked calls may outlive the server. [`shutdown`](Monitor::shutdown) has an example.
     ///
     /// # Cancel safety
     ///
@@ -150,7 +159,7 @@ impl Monitor {
     }
 
     fn stage(&self, wanted: Stage) -> impl Future<Output = ()> + Send + use<> {
-        // After a stop, those who wait for it are to go on.
+        // Also joins a stop that is over, so that late callers do not wait.
         let watched = drain::watch(&self.serving, &self.endpoints.engine, |_| true);
         async move {
             match watched {
@@ -164,13 +173,14 @@ impl Monitor {
     }
 }
 
-/// Waits for a stage of the stop, or a later one.
+/// Waits until the stop has reached `wanted`, or a later stage.
 async fn reached(stage: &mut tokio::sync::watch::Receiver<Stage>, wanted: Stage) {
-    // It closes after its last stage.
+    // The channel closes after its last stage.
     let _ = stage.wait_for(|stage| *stage >= wanted).await;
 }
 
-/// Has the connections of a server that is gone finish. Others of the same stop go on, and so do those still to come.
+/// On drop, lets the connections of this server finish. Those of other servers of the same stop continue, including
+/// later ones.
 struct Finish {
     stop: Arc<Stop>,
     number: usize,

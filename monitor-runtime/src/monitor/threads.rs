@@ -1,4 +1,4 @@
-//! Threads of our own.
+//! Threads of the monitor.
 
 use std::io;
 use std::thread;
@@ -6,18 +6,18 @@ use std::thread;
 use tracing::dispatcher::{self, Dispatch};
 use tracing::subscriber::NoSubscriber;
 
-/// Starts a thread whose log lines go to the process's subscriber or, where it has none, to the caller's. It never waits for
-/// room for them.
+/// Starts a thread whose log lines go to the process's subscriber, or to the caller's if there is none. The thread
+/// never waits for room in the log queue.
 ///
 /// # Errors
 ///
-/// When the operating system gives no thread.
+/// Fails if the operating system cannot start the thread.
 pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let callers = dispatcher::get_default(Clone::clone);
     let run = move || {
         #[cfg(feature = "logging")]
         crate::logging::never_wait_on_this_thread();
-        // As long as any thread has a subscriber of its own, every span of the process has to look for one.
+        // While any thread has its own subscriber, `tracing` looks for one at every span of the process.
         if is_none(&callers) || !dispatcher::get_default(is_none) {
             run();
         } else {

@@ -1,4 +1,4 @@
-//! The next connection, also where the process has no descriptor for it.
+//! Accepts connections, even if the process has no descriptors left.
 
 use std::any::Any;
 use std::io::{self, ErrorKind};
@@ -15,19 +15,19 @@ use super::connections::Connections;
 use super::descriptors::{Reserve, is_shortage};
 use super::socket::downcast;
 
-/// The pause after an error that another try would meet as well.
+/// The pause after an error that would only repeat.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long a stop waits for one more connection that the kernel has accepted already.
+/// How long a stop waits for the next connection in the kernel's backlog.
 const BACKLOG_WAIT: Duration = Duration::from_millis(10);
 
-/// How long it goes on so. Clients that do not hear of the stop go on connecting.
+/// How long it accepts from the backlog in total, since clients that do not know of the stop keep connecting.
 const BACKLOG_TIME: Duration = Duration::from_millis(100);
 
-/// How many connections the kernel is asked for in the end, as many as it keeps by default.
+/// The maximum number of connections taken from the kernel directly at the end; its default backlog.
 const BACKLOG_LEN: usize = 4_096;
 
-/// All that a client is told whose connection is not let in.
+/// The complete answer to a client whose connection is refused.
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// Takes the connections that the kernel has accepted, and closes the listener.
+/// Takes the connections in the kernel's backlog, and closes the listener.
 pub(super) async fn accept_backlog<L>(
     mut listener: L,
     connections: &Connections,
@@ -69,14 +69,14 @@ pub(super) async fn accept_backlog<L>(
     L: Listener,
     L::Addr: 'static,
 {
-    // The runtime may not have heard of them yet.
+    // The runtime may not have been notified of them yet.
     let until = Instant::now() + BACKLOG_TIME;
     while Instant::now() < until
         && let Ok(accepted) = timeout(BACKLOG_WAIT, accept_next(&mut listener, connections, None)).await
     {
         begin(accepted);
     }
-    // Asked itself, the kernel tells at once, so that hardly a moment is left until the listener is closed.
+    // A direct call to the kernel answers at once, so the gap until the listener is closed is minimal.
     let Ok(listener) = downcast::<TcpListener, L>(listener).map(TcpListener::into_std) else { return };
     let Ok(listener) = listener else { return };
     let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG_LEN).collect::<Vec<_>>();
@@ -90,8 +90,8 @@ pub(super) async fn accept_backlog<L>(
     }
 }
 
-/// One try. The listeners of tokio tell their errors; those of axum's own trait keep them to themselves, and wait by
-/// themselves.
+/// Tries to accept once. Listeners of tokio return their errors; others behind axum's trait handle and retry errors
+/// internally.
 async fn try_accept<L>(listener: &mut L) -> io::Result<(L::Io, L::Addr)>
 where
     L: Listener,
@@ -108,15 +108,15 @@ where
     Ok(listener.accept().await)
 }
 
-/// The connection and the address under the types by which the listener's trait knows them.
+/// Casts connection and address to the associated types of the listener, which they are.
 fn downcast_accepted<I: 'static, A: 'static, T: 'static, U: 'static>((io, address): (T, U)) -> (I, A) {
     match (downcast::<I, T>(io), downcast::<A, U>(address)) {
         (Ok(io), Ok(address)) => (io, address),
-        _ => unreachable!("a listener of tokio's has one type of connections"),
+        _ => unreachable!("a listener of tokio has one type of connection"),
     }
 }
 
-/// Whether the error is of one connection only, which has gone before it was accepted.
+/// Whether the error concerns a single connection, which is gone.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -127,7 +127,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Tells a client that it is not let in, as far as its connection takes that at once.
+/// Sends the refusal as far as the connection takes it at once.
 pub(super) fn refuse(mut io: impl AsyncWrite + Unpin) {
     let mut cx = Context::from_waker(Waker::noop());
     let _ = Pin::new(&mut io).poll_write(&mut cx, REFUSAL);

@@ -1,4 +1,4 @@
-//! Log lines about connections, of which a client could cause any number.
+//! Log lines about connections. They are rate-limited, since clients could cause any number of them.
 
 use super::connection_state::CloseReason;
 use super::limits::ConnectionLimits;
@@ -7,7 +7,7 @@ use crate::rarely::Rarely;
 /// The logger of lines about the server and its end.
 pub(in crate::monitor) const TARGET: &str = "monitor_runtime::serve";
 
-/// What was said lately of one listener's connections.
+/// The rate limits of one listener's lines.
 #[derive(Debug)]
 pub(super) struct ConnectionLog {
     listener: &'static str,

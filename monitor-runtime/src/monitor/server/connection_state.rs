@@ -1,4 +1,4 @@
-//! What one connection is doing, as its socket, its requests and its task tell each other.
+//! The state of one connection, shared by its socket, its requests and its task.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use super::limits::ConnectionLimits;
 
-/// How long after the last accept a client that has connected, or sent a part of a head, may still bring the rest of it.
+/// How long a client that has just connected or sent part of a head may take to send the rest, after the server stops
+/// accepting.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// Why a connection was closed: the `reason` of `http_connections_closed_total`.
+/// Why a connection was closed; the label `reason` of `http_connections_closed_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::monitor) enum CloseReason {
-    /// By its client, or after an answer that was to be the last.
+    /// The client closed it, or it ended after its last answer.
     Ended,
     Head,
     Body,
     Write,
     Idle,
-    /// It gave its place to a new one.
+    /// It was closed to make room for a new connection.
     MadeRoom,
     Stopped,
 }
@@ -42,33 +43,33 @@ impl CloseReason {
     }
 }
 
-/// Whose a request is: the application's, or one for the endpoints of the monitor.
+/// Whether a request is for the application or for the monitor's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestKind {
     App,
     Probe,
 }
 
-/// What a connection does.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It waits for the rest of a request's head, or for the first.
+    /// Waiting for the first request's head, or for the rest of a head.
     Head,
-    /// A request has begun, and its answer has not been handed to the kernel whole.
+    /// A request has begun, and its answer has not been handed to the kernel completely.
     Answering(RequestKind),
-    /// It waits for a next request.
+    /// Waiting for the next request.
     Idle,
-    /// It speaks another protocol.
+    /// Upgraded to another protocol.
     Upgraded,
 }
 
-/// What a connection is told to do; a later one overrules an earlier one.
+/// A command to a connection. A command later in this list overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::monitor) enum Command {
     GoOn,
-    /// Answer what has begun, and close then.
+    /// Answer the requests that have begun, then close.
     Finish,
-    /// Do nothing any more, while it is being said what is cut.
+    /// Do nothing more, while the cut work is counted and logged.
     Freeze,
     /// Close at once.
     Close(CloseReason),
@@ -85,47 +86,48 @@ impl Command {
     }
 }
 
-/// One connection.
+/// The shared state of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    /// Whose connection it is, of the servers that share a stop.
+    /// The number of its server among those that share a stop.
     pub(super) server: usize,
     pub(super) limits: ConnectionLimits,
     state: Mutex<State>,
-    /// Whether the application, asked for an answer or for more of one, had nothing yet.
+    /// Whether the application, when last polled for an answer or for more of one, was pending.
     waits: AtomicBool,
-    /// Whether the client sends no more.
+    /// Whether the client has closed its sending side.
     has_ended: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Requests that have begun and whose answers' bodies have not ended, of the application and of the monitor.
+    /// Requests whose answers have not ended, by [`RequestKind`].
     open: [u32; 2],
-    /// Whether such an answer has ended since the socket was last flushed.
+    /// Whether such an answer has ended since the last flush of the socket.
     unflushed: [bool; 2],
     was_used: bool,
-    /// Whether bytes have come since the last answer.
+    /// Whether bytes have arrived since the last answer.
     has_bytes: bool,
-    /// HTTP/2: the bytes between two requests are no head.
+    /// Set for HTTP/2, where bytes between requests need not be a head.
     is_multiplexed: bool,
     upgraded: Option<Cow<'static, str>>,
     phase: Phase,
     /// When the phase began.
     since: Instant,
     order: Command,
-    /// When it was told to finish.
+    /// When the connection was first told to finish, freeze or close.
     told: Option<Instant>,
     reason: Option<CloseReason>,
     waker: Option<Waker>,
 }
 
-/// What the task of a connection has to do next.
+/// The next step of a connection's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Freeze,
     Close,
-    /// Go on, and finish after what has begun if so `told`, and look again at that time.
+    /// Continue until `until`, then ask again. If `finish` is set, close once the requests that have begun are
+    /// answered.
     GoOn {
         finish: bool,
         until: Option<Instant>,
@@ -159,7 +161,7 @@ impl ConnectionState {
         state
     }
 
-    /// A request begins.
+    /// Notes that a request has begun.
     pub(super) fn begin(&self, kind: RequestKind, is_multiplexed: bool) {
         self.waits.store(false, Ordering::SeqCst);
         self.change(|state| {
@@ -170,42 +172,43 @@ impl ConnectionState {
         });
     }
 
-    /// The body of its answer has ended, or was dropped.
+    /// Notes that the body of an answer has ended, or was dropped.
     pub(super) fn end(&self, kind: RequestKind) {
         let waker = self.change(|state| {
             state.open[kind as usize] -= 1;
             state.unflushed[kind as usize] = true;
-            // Of HTTP/1 all is done by the connection's own task.
+            // In HTTP/1 the connection's own task does everything, so it is running already.
             state.waker.take_if(|_| state.is_multiplexed)
         });
         wake(waker);
     }
 
-    /// The application was asked for an answer or for more of one, and has it or `waits`.
+    /// Notes whether the application was pending when polled for an answer or for more of one.
     pub(super) fn note_poll(&self, waits: bool) {
-        // The end of the client's side, once it has come, is passed on from here on.
+        // A client's end of stream that was held back may be passed on now.
         if !self.waits.swap(waits, Ordering::SeqCst) && waits && self.has_ended.load(Ordering::SeqCst) {
             self.wake();
         }
     }
 
-    /// The client sends no more. Whether the application waits: all that it has had by now is with the kernel.
+    /// Notes that the client has closed its sending side. Returns whether the application is pending, so that
+    /// everything it has produced is with the kernel.
     pub(super) fn note_eof(&self) -> bool {
         self.has_ended.store(true, Ordering::SeqCst);
         self.waits.load(Ordering::SeqCst)
     }
 
-    /// Bytes have been read.
+    /// Notes that bytes were read.
     pub(super) fn note_read(&self) {
         self.change(|state| state.has_bytes |= !state.is_answering());
     }
 
-    /// All that was written is with the kernel.
+    /// Notes that everything written is with the kernel.
     pub(super) fn note_flush(&self) {
         self.change(|state| state.unflushed = [false; 2]);
     }
 
-    /// The connection goes on under this protocol.
+    /// Notes an upgrade to another protocol.
     pub(super) fn upgrade(&self, protocol: Cow<'static, str>) {
         self.change(|state| state.upgraded = Some(protocol));
     }
@@ -218,24 +221,24 @@ impl ConnectionState {
         self.lock().phase == Phase::Upgraded
     }
 
-    /// The protocol it was upgraded to.
+    /// The protocol after an upgrade.
     pub(super) fn upgraded(&self) -> Option<Cow<'static, str>> {
         self.lock().upgraded.clone()
     }
 
-    /// Notes why it is about to end. The first reason is kept.
+    /// Notes why the connection is about to close; the first reason wins.
     pub(super) fn set_close_reason(&self, reason: CloseReason) {
         self.lock().reason.get_or_insert(reason);
     }
 
-    /// Why it ended.
+    /// The reason why the connection closed.
     pub(super) fn reason(&self) -> CloseReason {
         let state = self.lock();
         let stopped = || (state.order.rank() > Command::GoOn.rank()).then_some(CloseReason::Stopped);
         state.reason.or_else(stopped).unwrap_or(CloseReason::Ended)
     }
 
-    /// Tells it what to do. It does so when its task runs again, which [`wake`](Self::wake) brings about.
+    /// Gives a command. It takes effect when the connection's task runs next; [`wake`](Self::wake) makes it run.
     pub(super) fn tell(&self, order: Command) {
         let mut state = self.lock();
         if order.rank() > state.order.rank() {
@@ -251,7 +254,8 @@ impl ConnectionState {
         wake(waker);
     }
 
-    /// Since when it has waited for its client without a request; `None` if it does something else, or is told to close.
+    /// Since when the connection has waited for its client without a request; `None` in other phases, or if it is told
+    /// to close.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.lock();
         let waits = matches!(state.phase, Phase::Head | Phase::Idle);
@@ -262,7 +266,8 @@ impl ConnectionState {
         self.lock().phase
     }
 
-    /// Whether a stop waits for it: it answers the application's request, or its client has only just connected.
+    /// Whether a stop waits for this connection: it is answering a request of the application, or its client has only
+    /// just connected.
     pub(super) fn holds_up_stop(&self) -> bool {
         let state = self.lock();
         match state.phase {
@@ -272,7 +277,7 @@ impl ConnectionState {
         }
     }
 
-    /// What its task has to do now; whoever changes that from outside wakes the task.
+    /// The next step for the task. A change from outside must wake the task.
     pub(super) fn step(&self, cx: &Context<'_>) -> Step {
         let mut state = self.lock();
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -291,7 +296,8 @@ impl ConnectionState {
             state.reason.get_or_insert(reason);
             return Step::Close;
         }
-        // A client that has only just connected is not told yet: it would be closed.
+        // hyper would close a connection without a request at once, but a client that has just connected may still
+        // send one.
         let finish = state.order == Command::Finish && state.phase != Phase::Head;
         Step::GoOn { finish, until }
     }
@@ -332,7 +338,7 @@ impl State {
         }
     }
 
-    /// When the phase ends by itself, and for which reason the connection is closed then.
+    /// When the phase times out, and the reason for closing the connection then.
     fn deadline(&self, limits: &ConnectionLimits) -> (Option<Instant>, CloseReason) {
         let (limit, reason) = match self.phase {
             Phase::Head => (limits.head, CloseReason::Head),
@@ -351,7 +357,7 @@ impl State {
     }
 }
 
-/// Outside of the lock, since a waker may run the task at once.
+/// Wakes outside of the lock, since a waker may run the task at once.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();

@@ -1,4 +1,4 @@
-//! The connections of a server that are open.
+//! The open connections of a server.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -15,24 +15,24 @@ use super::connection_state::{CloseReason, Command, ConnectionState, Phase, Requ
 use super::limits::ConnectionLimits;
 use crate::families::process;
 
-/// Among how many the one is looked for that has waited longest.
+/// The number of connections among which the one that has waited longest is sought.
 const EVICTION_SAMPLE: usize = 1_024;
 
-/// How many more may be open for a moment, while others that were told to make room close.
+/// How many connections over the limit may be open while others are closing to make room.
 const MAX_CLOSING: usize = 16;
 
-/// All connections under one limit.
+/// All connections that share a limit.
 #[derive(Debug)]
 pub(in crate::monitor) struct Connections {
-    /// The `listener` of the metrics.
+    /// The label `listener` of the metrics.
     listener: &'static str,
     limits: ConnectionLimits,
     max: AtomicUsize,
     open: Mutex<Open>,
     closed: Notify,
-    /// Servers that accept.
+    /// The number of servers that accept connections.
     accepting: AtomicUsize,
-    /// Servers that there have been.
+    /// The number of servers so far.
     servers: AtomicUsize,
     gauge: IntGauge,
     pub(super) log: ConnectionLog,
@@ -42,14 +42,14 @@ pub(in crate::monitor) struct Connections {
 struct Open {
     next: u64,
     states: HashMap<u64, Arc<ConnectionState>>,
-    /// What every connection is told, those that are still to come too.
+    /// The command for all connections, including later ones.
     order: Command,
 }
 
 impl Connections {
     pub(in crate::monitor) fn new(listener: &'static str, limits: ConnectionLimits) -> Arc<Self> {
         let metrics = process::metrics();
-        // Counters start at 0, so that `rate()` sees the first event.
+        // Series exist from 0 on, so that `rate()` sees the first event.
         for reason in CloseReason::ALL {
             metrics.connections_closed.with_label_values(&[listener, reason.as_str()]);
         }
@@ -69,12 +69,12 @@ impl Connections {
         })
     }
 
-    /// A number for one more server.
+    /// Returns a number for a new server.
     pub(in crate::monitor) fn number_server(&self) -> usize {
         self.servers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sets the limit that goes where none was set.
+    /// Sets the limit, unless the user has set one.
     pub(super) fn set_default_limit(&self, max: usize) {
         if self.limits.connections.is_none() {
             self.max.store(max, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Connections {
         self.max.load(Ordering::Relaxed)
     }
 
-    /// Waits until those that were told to make room have done so.
+    /// Waits until connections that were told to make room have closed.
     pub(super) async fn wait_for_room(&self) {
         loop {
             let closed = self.closed.notified();
@@ -96,7 +96,7 @@ impl Connections {
         }
     }
 
-    /// Lets one more of a server in, in the place of another if need be; `None` if there is no place.
+    /// Admits a connection of a server, evicting a waiting one if the limit is reached; `None` if none is waiting.
     pub(super) fn admit(self: &Arc<Self>, server: usize) -> Option<ConnectionSlot> {
         if self.lock().states.len() >= self.limit() && !self.make_room() {
             process::metrics().connections_refused.with_label_values(&[self.listener, "limit"]).inc();
@@ -112,7 +112,7 @@ impl Connections {
         Some(ConnectionSlot { connections: Arc::clone(self), number, state })
     }
 
-    /// Tells the connection to close that has waited longest without a request, and says whether there is one.
+    /// Tells the connection that has waited longest without a request to close. Returns whether there is one.
     pub(super) fn make_room(&self) -> bool {
         let open = self.lock();
         let waiting = open.states.values().filter_map(|state| Some((state.waiting_since()?, state)));
@@ -126,12 +126,12 @@ impl Connections {
         true
     }
 
-    /// Counts a connection that the operating system gave no descriptor.
+    /// Counts an attempt to accept that failed for lack of descriptors.
     pub(super) fn count_without_descriptor(&self) {
         process::metrics().connections_refused.with_label_values(&[self.listener, "descriptors"]).inc();
     }
 
-    /// Tells all connections, and those still to come, what to do.
+    /// Gives a command to all connections, including later ones.
     pub(in crate::monitor) fn tell(&self, order: Command) {
         let mut open = self.lock();
         open.order = order;
@@ -140,27 +140,27 @@ impl Connections {
         tell_all(&states, order);
     }
 
-    /// Has the connections of one server answer what has begun, and close then; those of others go on.
+    /// Lets the connections of one server finish and close; those of other servers continue.
     pub(in crate::monitor) fn finish(&self, server: usize) {
         let of_server = |state: &&Arc<ConnectionState>| state.server == server;
         let states: Vec<_> = self.lock().states.values().filter(of_server).cloned().collect();
         tell_all(&states, Command::Finish);
     }
 
-    /// Whether one of them, or a server that still accepts, is to be waited for.
+    /// Whether a stop must wait for a connection, or for a server that still accepts.
     pub(in crate::monitor) fn hold_up_stop(&self) -> bool {
         self.accepting.load(Ordering::Acquire) > 0
             || self.lock().states.values().any(|state| state.holds_up_stop())
     }
 
-    /// How many answer a request of the application.
+    /// The number of connections that are answering a request of the application.
     pub(in crate::monitor) fn answering(&self) -> u64 {
         let is_answering =
             |state: &&Arc<ConnectionState>| state.phase() == Phase::Answering(RequestKind::App);
         self.lock().states.values().filter(is_answering).count() as u64
     }
 
-    /// How many there are that speak another protocol, by its name.
+    /// The number of upgraded connections by protocol.
     pub(in crate::monitor) fn upgraded(&self) -> BTreeMap<Cow<'static, str>, u64> {
         let mut upgraded = BTreeMap::new();
         for protocol in self.lock().states.values().filter_map(|state| state.upgraded()) {
@@ -169,12 +169,12 @@ impl Connections {
         upgraded
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub(in crate::monitor) fn open(&self) -> usize {
         self.lock().states.len()
     }
 
-    /// Waits, for so long at most, until all have closed that are no longer HTTP's.
+    /// Waits until all connections except upgraded ones have closed, at most for `within`.
     pub(in crate::monitor) async fn closed(&self, within: Duration) {
         let closed = async {
             loop {
@@ -202,13 +202,13 @@ fn tell_all(states: &[Arc<ConnectionState>], order: Command) {
     for state in states {
         state.tell(order);
     }
-    // One that is frozen is so when it runs next, if ever.
+    // A frozen connection needs no wake-up: it notices when it next runs, if ever.
     for state in states.iter().filter(|_| order != Command::Freeze) {
         state.wake();
     }
 }
 
-/// A server that accepts connections.
+/// Counts a server as accepting until dropped.
 pub(super) struct Accepting(Arc<Connections>);
 
 impl Drop for Accepting {
@@ -217,7 +217,7 @@ impl Drop for Accepting {
     }
 }
 
-/// The place of one connection.
+/// The place of one connection under the limit, until dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     connections: Arc<Connections>,

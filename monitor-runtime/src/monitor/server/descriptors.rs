@@ -1,21 +1,21 @@
-//! The file descriptors of the process: how many connections they are enough for, and some in reserve.
+//! The file descriptors of the process: how many connections they allow, and a reserve.
 
 use std::io;
 
-/// The connections that a server holds where the operating system does not tell how many descriptors there are.
+/// The connection limit of a server if the operating system does not report the number of descriptors.
 const DEFAULT_CAPACITY: usize = 10_000;
 
-/// The fewest descriptors that a server begins with: its connections, and what their handlers open.
+/// The minimum of free descriptors with which a server starts, for connections and for files their handlers open.
 const MIN_FREE: usize = 4;
 
-/// The share of the free descriptors that connections leave to everything else: pools, files, clients.
+/// Connections leave one in this many free descriptors for everything else: pools, files, clients.
 const SHARE_LEFT_FREE: usize = 4;
 
-/// How many connections the descriptors that are free now are enough for.
+/// The number of connections that the free descriptors allow.
 ///
 /// # Errors
 ///
-/// When there are too few to serve anybody.
+/// Fails if there are too few to serve at all.
 pub(super) fn connection_capacity() -> io::Result<usize> {
     let Some((limit, open)) = limit().zip(count_open()) else { return Ok(DEFAULT_CAPACITY) };
     let free = limit.saturating_sub(open);
@@ -28,7 +28,7 @@ pub(super) fn connection_capacity() -> io::Result<usize> {
     Ok(free - free.div_ceil(SHARE_LEFT_FREE))
 }
 
-/// How many descriptors the process may open; `None` where that is unlimited or not told.
+/// The maximum number of descriptors of the process; `None` if it is unlimited or unknown.
 #[cfg(unix)]
 pub(crate) fn limit() -> Option<usize> {
     use rustix::process::{Resource, getrlimit};
@@ -40,17 +40,17 @@ pub(crate) fn limit() -> Option<usize> {
     None
 }
 
-/// How many descriptors the process has open; `None` where that is not told.
+/// The number of open descriptors of the process; `None` if it is unknown.
 fn count_open() -> Option<usize> {
     match std::fs::read_dir(if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" }) {
-        // One of them is the directory's.
+        // One of the entries is the descriptor of the directory itself.
         Ok(entries) => Some(entries.count().saturating_sub(1)),
         Err(error) if is_shortage(&error) => limit(),
         Err(_) => None,
     }
 }
 
-/// Whether an error says that the process, or the machine, has no descriptor or no memory left for a connection.
+/// Whether an error means that the process or the machine has no descriptor or memory left for a connection.
 #[cfg(unix)]
 pub(super) fn is_shortage(error: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -63,10 +63,10 @@ pub(super) fn is_shortage(_: &io::Error) -> bool {
     true
 }
 
-/// Descriptors that are open for nothing, so that they can be given to connections when the process has no others.
+/// Descriptors held in reserve, to be given to connections when the process has no others.
 ///
-/// A connection's descriptor comes back by `dup2`, which closes the connection and keeps its number in one step, so that
-/// nobody else gets it in between.
+/// `dup2` returns a connection's descriptor to the reserve: it closes the connection and keeps the number in one step,
+/// so no other thread can take it in between.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     #[cfg(unix)]
@@ -79,17 +79,17 @@ pub(crate) struct Reserve {
 
 #[cfg(unix)]
 impl Reserve {
-    /// How many connections there are descriptors for, whatever the rest of the process holds.
+    /// The maximum size of the reserve: the number of connections that are always possible.
     const MAX_LEN: usize = 8;
 
-    /// The share of all descriptors that it takes at most.
+    /// The reserve takes at most one in this many of all descriptors.
     const MAX_SHARE: usize = 32;
 
-    /// Takes as many as it can, up to its share.
+    /// Takes as many descriptors as possible, up to the limits above.
     ///
     /// # Errors
     ///
-    /// When the process has none left.
+    /// Fails if the process has no descriptor left.
     pub(crate) fn take() -> io::Result<Self> {
         let size = limit().map_or(Self::MAX_LEN, |limit| (limit / Self::MAX_SHARE).min(Self::MAX_LEN));
         let null = std::fs::File::open("/dev/null")?;
@@ -97,12 +97,12 @@ impl Reserve {
         Ok(Self { null, size, spare: std::sync::Mutex::new(spare) })
     }
 
-    /// Closes one of them, and says whether there was one.
+    /// Closes one of the descriptors; `false` if there are none.
     pub(super) fn release(&self) -> bool {
         self.spare().pop().is_some()
     }
 
-    /// Closes the connection and keeps its descriptor, if some are missing.
+    /// Closes the connection, and keeps its descriptor if the reserve is not full.
     pub(super) fn keep(&self, connection: tokio::net::TcpStream) {
         let mut spare = self.spare();
         if spare.len() < self.size
@@ -110,7 +110,7 @@ impl Reserve {
         {
             let mut descriptor = connection.into();
             let replaced = rustix::io::dup2(&self.null, &mut descriptor);
-            // Programs that the process starts are not to have it.
+            // Child processes must not inherit it.
             if replaced
                 .and_then(|()| rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC))
                 .is_ok()

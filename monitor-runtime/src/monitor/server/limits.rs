@@ -1,11 +1,11 @@
-//! How many connections a server holds at once, and how long each may make no progress.
+//! Limits on the number of connections, and on how long each may make no progress.
 
 use std::time::Duration;
 
-/// The limits that [`Monitor::serve`](crate::Monitor::serve) puts on its connections.
+/// The limits of the connections of [`Monitor::serve`](crate::Monitor::serve).
 ///
-/// Every limit of time is on a lack of progress and not on a total: a slow upload or download that goes on, a stream of
-/// events, a long poll and a `WebSocket` live as long as they like. [`Duration::MAX`] switches a limit off.
+/// Timeouts limit a lack of progress, not a total: a slow upload or download, an event stream, a long poll or a
+/// `WebSocket` may take as long as it likes. [`Duration::MAX`] turns a timeout off.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[must_use = "limits do nothing until `MonitorBuilder::connection_limits` is given them"]
+#[must_use = "limits take effect only when passed to `MonitorBuilder::connection_limits`"]
 pub struct ConnectionLimits {
     pub(super) connections: Option<usize>,
     pub(super) head: Duration,
@@ -53,62 +53,66 @@ impl ConnectionLimits {
         half_closed: Duration::ZERO,
     };
 
-    /// Begins with the defaults, which each method names.
+    /// Creates the default limits, which each method documents.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many connections are open at once, at least 1; when not set, three quarters of the file descriptors that the
-    /// process may open and does not use when [`serve`](crate::Monitor::serve) begins.
+    /// Sets the maximum number of open connections, at least 1.
+    /// By default it is three quarters of the file descriptors that are free when [`serve`](crate::Monitor::serve)
+    /// begins.
     ///
-    /// At the limit, a new connection takes the place of the one that has waited longest without a request. If all of them
-    /// are being answered, the new one is answered 503 and closed.
+    /// At the limit, a new connection replaces the one that has waited longest without a request. If no connection is
+    /// waiting, the new one gets 503 and is closed.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = Some(connections);
         self
     }
 
-    /// Sets the time in which the whole head of a request has to arrive, from the connection's start or, on one that has
-    /// been used, from the head's first byte; 30 seconds when not set.
+    /// Sets how long the complete head of a request may take (default 30 seconds): from the start of the connection,
+    /// or on a reused one from the head's first byte.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.head = timeout;
         self
     }
 
-    /// Sets how long a handler waits for the next bytes of a request's body before reading it fails; 30 seconds when
-    /// not set. Of a call that streams both ways, this is how long its client may be silent.
+    /// Sets how long a handler waits for the next bytes of a request's body before reading fails (default 30 seconds).
+    /// In a bidirectional stream, this is how long the client may be silent.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body = timeout;
         self
     }
 
-    /// Sets how long a client may take no byte of an answer that waits for it; 30 seconds when not set. The answer of a probe
-    /// or a scrape has to be taken whole in that time.
+    /// Sets how long a client may take no bytes of a pending answer (default 30 seconds). The answer to a probe or a
+    /// scrape has to be taken completely within that time.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write = timeout;
         self
     }
 
-    /// Sets how long a connection is kept after an answer without a byte of a next request; 75 seconds when not set.
+    /// Sets how long a connection stays open after an answer without a byte of another request (default 75 seconds).
     ///
-    /// It has to be longer than a load balancer in front keeps its connections, or that sends requests into closed ones.
+    /// It must be longer than a load balancer in front keeps its connections; otherwise the load balancer sends
+    /// requests into closed ones.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = timeout;
         self
     }
 
-    /// Sets how long a request goes on whose client has ended its side of the connection; zero when not set: it has left, and
-    /// its handler is dropped when it next waits for something.
+    /// Sets how long a request continues after its client has closed its sending side (default zero: the client is
+    /// taken to have left, and the handler is dropped when it next waits).
     ///
-    /// TCP does not tell a client that has left from one that sends no more and waits for its answer, as `nc -N` does. With a
-    /// time set, what is ready by then reaches the second, and the handlers of the first go on for so long. Probes and scrapes
-    /// are answered to both.
+    /// TCP cannot distinguish a client that has left from one that sends nothing more and waits for its answer, as `nc
+    /// -N` does.
+    /// With a timeout, the waiting client gets everything that is ready by then, and the handlers of the absent one
+    /// continue for that long.
+    /// Probes and scrapes are answered in both cases.
     pub fn half_close_timeout(mut self, timeout: Duration) -> Self {
         self.half_closed = timeout;
         self
     }
 
-    /// The method by which a limit was set that would let nobody in or close every connection at once, if there is one.
+    /// The method that set a limit of zero, which would refuse or close every connection; `None` if there is none.
     pub(in crate::monitor) fn zero_setting(self) -> Option<&'static str> {
         let Self { connections, head, body, write, idle, half_closed: _ } = self;
         let is_zero = [

@@ -1,7 +1,7 @@
-//! The server: it accepts connections under limits, and tells what becomes of them.
+//! An HTTP server with limits on its connections, and with metrics and log lines about them.
 //!
-//! `axum::serve` has no limits and no settings, so this is the same on hyper with them: [`Connections`] knows all that are
-//! open, a `ConnectionState` what each of them does, and a task a connection acts on it.
+//! It replaces `axum::serve`, which has no limits, and uses hyper directly. [`Connections`] holds all open
+//! connections, a `ConnectionState` the state of each, and one task a connection acts on that state.
 
 mod accept;
 mod connection_log;
@@ -29,30 +29,30 @@ pub use limits::ConnectionLimits;
 use crate::health::Engine;
 use task::ServerContext;
 
-/// A server that is not running yet.
+/// A server that does not run yet.
 pub(super) struct Server {
     pub(super) connections: Arc<Connections>,
-    /// Its number among those that share the connections' limit.
+    /// The number of this server among those that share `connections`.
     pub(super) number: usize,
     pub(super) router: Router,
     pub(super) engine: Arc<Engine>,
-    /// Descriptors for the connections of this server alone.
+    /// Spare descriptors for the connections of this server alone.
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
 impl Server {
-    /// Finds out how many connections the process has descriptors for.
+    /// Determines for how many connections the process has file descriptors.
     ///
     /// # Errors
     ///
-    /// When there are too few to serve anybody.
+    /// Fails if there are too few to serve at all.
     pub(super) fn prepare(&self) -> io::Result<()> {
         self.connections.set_default_limit(descriptors::connection_capacity()?);
         Ok(())
     }
 
-    /// Accepts connections until told to `stop`, and those that the kernel has accepted by then. They are answered by tasks of
-    /// their own, which go on.
+    /// Accepts connections until `stop` completes, then those in the kernel's backlog. A task for each connection
+    /// answers it and may outlive this future.
     pub(super) async fn accept<L>(self, mut listener: L, stop: impl Future<Output = ()>)
     where
         L: Listener,
@@ -77,7 +77,7 @@ impl Server {
                 accepted = accepted => begin(accepted),
             }
         }
-        // A client whose connection the kernel has taken believes to be connected: closed now, it would be reset.
+        // Clients in the kernel's backlog see an established connection. Closing the listener now would reset it.
         accept::accept_backlog(listener, &connections, begin).await;
         drop(accepting);
     }

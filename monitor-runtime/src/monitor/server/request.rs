@@ -1,4 +1,4 @@
-//! A request and its answer, as the connection's state is to know of them.
+//! Requests and answers, as far as the connection's state depends on them.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use crate::health::Engine;
 use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
 use crate::monitor_route::MonitorRoute;
 
-/// The requests of one connection.
+/// Handles the requests of one connection.
 pub(super) struct ConnectionService<A> {
     pub(super) router: Router,
     pub(super) client: A,
@@ -56,7 +56,7 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
     }
 }
 
-/// Held from a request's begin to the end of its answer's body.
+/// Counts a request from its beginning to the end of its answer's body.
 pub(super) struct OpenRequest {
     state: Arc<ConnectionState>,
     kind: RequestKind,
@@ -69,7 +69,7 @@ impl Drop for OpenRequest {
 }
 
 pin_project! {
-    /// From a request's head to that of its answer.
+    /// The time from a request's head to the head of its answer.
     pub(super) struct AnswerFuture<F> {
         #[pin]
         inner: F,
@@ -93,22 +93,22 @@ where
             open.state.note_poll(polled.is_pending());
         }
         let mut response = ready!(polled)?;
-        let Some(open) = this.open.take() else { unreachable!("it is not polled once it has ended") };
+        let Some(open) = this.open.take() else { unreachable!("polled after completion") };
         let status = response.status();
         let is_upgrade = status == StatusCode::SWITCHING_PROTOCOLS || *this.is_connect && status.is_success();
         if *this.version == Version::HTTP_2 {
-            // Its connection goes on, whatever becomes of a stream.
+            // The connection outlives its streams.
         } else if is_upgrade {
             open.state.upgrade(protocol(&response));
         } else if this.engine.is_draining() {
-            // Clients that keep connections look for another server by themselves, before this one closes theirs.
+            // Clients with keep-alive then move to another server on their own, before this one closes the connection.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(response.map(|body| WatchedBody::new(body, open))))
     }
 }
 
-/// The protocol that a connection is upgraded to, of the few that log lines and metrics name.
+/// The protocol after an upgrade, as log lines and metrics name it.
 fn protocol(response: &Response<Body>) -> Cow<'static, str> {
     match response.headers().get(UPGRADE) {
         Some(protocol) if protocol.as_bytes().eq_ignore_ascii_case(b"websocket") => "websocket".into(),
@@ -117,7 +117,7 @@ fn protocol(response: &Response<Body>) -> Cow<'static, str> {
     }
 }
 
-/// The body of an answer, which ends the request when it is dropped.
+/// The body of an answer. Dropping it ends the request.
 pub(super) type AnswerBody = WatchedBody<Body, OpenRequest>;
 
 impl Watch<Body> for OpenRequest {
@@ -130,14 +130,14 @@ impl Watch<Body> for OpenRequest {
     }
 }
 
-/// Fails the body of a request once its reader has waited for too long.
+/// Fails the body of a request if its reader has waited too long.
 struct BodyTimeout {
     state: Arc<ConnectionState>,
-    /// When a wait that has begun is over.
+    /// The deadline of the current wait.
     waits: Option<Pin<Box<Sleep>>>,
 }
 
-/// Why a request's body was not read to its end.
+/// Why a request's body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 enum BodyError {
     #[error("no byte of the request's body came in {0:?}")]

@@ -1,4 +1,4 @@
-//! A connection's socket, which tells when its client makes no progress.
+//! The socket of a connection, which detects a client that makes no progress.
 
 use std::any::Any;
 use std::io::{self, ErrorKind, IoSlice};
@@ -15,19 +15,19 @@ use super::connection_state::{CloseReason, ConnectionState, Phase, RequestKind};
 use super::connections::ConnectionSlot;
 use super::descriptors::Reserve;
 
-/// How long a probe or a scrape goes on whose client has ended its side.
+/// How long a probe or a scrape may continue after its client has closed its sending side.
 const PROBE_HALF_CLOSE: Duration = Duration::from_secs(5);
 
-/// The socket of a connection. The connection counts as open until it is dropped.
+/// The socket of a connection. The connection counts as open until the socket is dropped.
 pub(super) struct Socket<T: Send + 'static> {
-    /// `None` once its descriptor has gone back into the reserve.
+    /// `None` once the descriptor is back in the reserve.
     inner: Option<T>,
     slot: ConnectionSlot,
-    /// Whether the kernel gives up a client that takes nothing.
+    /// Whether the kernel closes the connection if the client takes no bytes.
     has_user_timeout: bool,
-    /// When a write that has begun to wait is given up.
+    /// When a pending write is given up.
     write_deadline: Option<Pin<Box<Sleep>>>,
-    /// When the end of the client's side is passed on, once it has come.
+    /// When the client's end of stream, once received, is passed on.
     eof_deadline: Option<Pin<Box<Sleep>>>,
     reserve: Option<Arc<Reserve>>,
 }
@@ -48,7 +48,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         poll: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         if self.has_user_timeout && self.slot.state().is_upgraded() {
-            // How long its client may take is the other protocol's affair.
+            // The limits are for HTTP only.
             self.has_user_timeout = false;
             self.inner.iter().for_each(clear_write_timeout);
         }
@@ -58,7 +58,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         poll(Pin::new(inner), cx)
     }
 
-    /// Polls something that waits for the client to take bytes, until it has taken none for too long.
+    /// Polls an operation that waits for the client to take bytes; fails once the client has taken none for the write
+    /// timeout.
     fn poll_until_taken<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -82,15 +83,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         polled
     }
 
-    /// The kernel tells by whatever comes next, a read as well, that it has given up the client.
+    /// Notes that the kernel has given up the client. Any later operation reports it, reads included.
     fn note_timeout<R>(&self, result: &io::Result<R>) {
         if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
             self.state().set_close_reason(CloseReason::Write);
         }
     }
 
-    /// The client sends no more. While it is answered that is kept back for a while, and for as long as the application has
-    /// something to write: it may wait for the answer. One that has left resets the connection when that is written.
+    /// Handles the client's end of stream. While a request is answered, it is held back for the half-close timeout,
+    /// and for as long as the application produces output: the client may be waiting for the answer. If the client has
+    /// left, it resets the connection when bytes are written.
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = self.slot.state();
         let half_closed = match state.phase() {
@@ -99,7 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
             Phase::Head | Phase::Idle | Phase::Upgraded => return Poll::Ready(Ok(())),
         };
         let eof_deadline = self.eof_deadline.get_or_insert_with(|| Box::pin(sleep(half_closed)));
-        // It says the same each time that it is asked again.
+        // Once the deadline has passed, every further read reports the same.
         if eof_deadline.deadline() > Instant::now() {
             ready!(eof_deadline.as_mut().poll(cx));
         }
@@ -146,12 +148,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Socket<T
         self.inner.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
-    /// hyper flushes once it has written all that it has, so that an answer which has ended is with the kernel then.
+    /// hyper flushes after writing everything it has, so a completed flush means that a finished answer is with the
+    /// kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_until_taken(cx, T::poll_flush))?;
         self.state().note_flush();
         if self.eof_deadline.is_some() && !self.state().is_answering() {
-            // The end that was kept back is to be read now.
+            // Read the end of stream that was held back.
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))
@@ -172,19 +175,20 @@ impl<T: Send + 'static> Drop for Socket<T> {
     }
 }
 
-/// The value as what it is, if it is that.
+/// Converts a value to `T` if that is its type.
 pub(super) fn downcast<T: 'static, U: 'static>(value: U) -> Result<T, U> {
     let mut value = Some(value);
     match (&mut value as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take) {
         Some(same) => Ok(same),
-        None => value.map_or_else(|| unreachable!("nothing has taken it"), Err),
+        None => value.map_or_else(|| unreachable!("the value has not been taken"), Err),
     }
 }
 
-/// Has the kernel give up a TCP connection whose client takes nothing for so long, if it can.
+/// Makes the kernel close a TCP connection whose client takes no bytes for that long. Returns whether the platform
+/// supports it.
 ///
-/// It knows of each segment that was taken. A write that waits knows only that a third of the send buffer has become free,
-/// which can take minutes where a client is slow.
+/// The kernel sees every acknowledged segment. A pending write only sees that a third of the send buffer is free
+/// again, which can take minutes with a slow client.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_write_timeout<T: 'static>(connection: &T, limit: Duration) -> bool {
     let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs());
@@ -193,7 +197,7 @@ fn set_write_timeout<T: 'static>(connection: &T, limit: Duration) -> bool {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn clear_write_timeout<T: 'static>(connection: &T) {
-    // Zero is what the system does by itself.
+    // Zero restores the system's default.
     set_user_timeout(connection, 0);
 }
 

@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its end.
+//! The task of one connection.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -18,7 +18,7 @@ use super::request::ConnectionService;
 use super::socket::Socket;
 use crate::health::Engine;
 
-/// What all connections of a server have in common.
+/// The state that all connections of a server share.
 #[derive(Clone)]
 pub(super) struct ServerContext {
     pub(super) router: Router,
@@ -26,7 +26,7 @@ pub(super) struct ServerContext {
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
-/// Answers the requests of a connection until it ends, or is to end.
+/// Serves the requests of a connection until it ends or is told to end.
 pub(super) async fn run<T, A>(context: ServerContext, slot: ConnectionSlot, io: T, client: A)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -36,7 +36,8 @@ where
     let ServerContext { router, engine, reserve } = context;
     let service = ConnectionService { router, client, state: Arc::clone(&state), engine };
     let mut builder = Builder::new(TokioExecutor::new());
-    // The limits are the state's: hyper's own would count the wait between two requests as a head.
+    // `ConnectionState` applies the limits. hyper's own timeout would count the idle time between two requests as part
+    // of a head.
     builder.http1().header_read_timeout(None);
     let io = TokioIo::new(Socket::new(io, slot, reserve));
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
@@ -52,7 +53,7 @@ where
                 }
                 Step::GoOn { .. } => {}
             }
-            // Why it ended is the client's affair, or has been noted where it was seen.
+            // An error is either the client's fault, or was noted where it occurred.
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -70,12 +71,13 @@ where
     .await;
 }
 
-/// A timer that is set back only when it would go off too late: one that goes off too early looks again.
+/// A timer that is reset only if it would fire too late. If it fires early, the caller just checks again; that is
+/// cheaper than a reset for each deadline.
 #[derive(Default)]
 struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
-    /// Whether the time has come to look again.
+    /// Whether the deadline has passed, or the timer fired early; wakes the task when it does.
     fn is_over(&mut self, until: Option<std::time::Instant>, cx: &mut Context<'_>) -> bool {
         let Some(until) = until.map(Instant::from_std) else { return false };
         let alarm = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
