@@ -1,17 +1,18 @@
-//! Health checks and what the probes say about them.
+//! Health checks, and the answers of the probes.
 //!
-//! A [`Monitor`](crate::Monitor) runs its checks in the background, side by side, each on its own interval and
-//! under its own deadline, and keeps each check's last reading. A probe reads what is kept: it does no I/O and waits for
-//! nothing, and a thousand probes cost the database nothing. Readings age, and an old one is unhealthy.
+//! A [`Monitor`](crate::Monitor) runs its checks in the background, concurrently, each at its own interval and with
+//! its own deadline, and keeps the last result of each.
+//! A probe reads the kept results: it does no I/O and does not wait, so the number of probes does not matter to the
+//! database. A result that has become stale is unhealthy.
 //!
-//! * `DatabaseCheck` asks a sqlx pool's database a small question (feature `sqlx`).
-//! * `DiskCheck` wants a number of bytes free on a path's disk (feature `disk`).
-//! * [`check_fn`] makes a check of an async function, [`check_blocking`] of one that blocks.
-//! * [`Check`] is what all of them implement.
-//! * [`Policy`] says how often a check runs, how many runs turn it, and whether readiness depends on it.
+//! * `DatabaseCheck` queries the database of a sqlx pool (feature `sqlx`).
+//! * `DiskCheck` requires free space on the disk of a path (feature `disk`).
+//! * [`check_fn`] makes a check from an async function, [`check_blocking`] from a blocking one.
+//! * [`Check`] is the trait that all of them implement.
+//! * [`Policy`] sets how often a check runs, how many runs change its state, and whether readiness depends on it.
 //!
-//! Messages are stable and made for a public body. What a driver or the operating system said goes to the log,
-//! in one line when a check turns unhealthy and one when it is back.
+//! Messages are stable and meant for a public body. Errors of a driver or the operating system go to the log, in one
+//! line when a check becomes unhealthy and one when it recovers.
 
 mod checks;
 mod engine;

@@ -1,4 +1,4 @@
-//! Blocking work, one piece at a time.
+//! A check over a blocking function, with one call at a time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,11 +12,12 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
 
-/// Makes a check named `name` of a function that blocks its thread.
+/// Makes a check named `name` from a function that blocks its thread.
 ///
-/// The function is called on a thread of its own, off the async runtime, and gives a `Result` as that of
-/// [`check_fn`](super::check_fn) does. A call that hangs is timed out like any run. It cannot be ended, so there is never
-/// a second one beside it, however long it hangs; it keeps neither the runtime nor the process from ending.
+/// The function runs on its own thread, off the async runtime, and returns a `Result` like that of
+/// [`check_fn`](super::check_fn).
+/// A call that hangs times out like any run. It cannot be cancelled, so no second call starts until it returns. It
+/// prevents neither the runtime nor the process from ending.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -35,7 +36,7 @@ where
     BlockingCheck { name: name.into(), timeout: DEFAULT_TIMEOUT, run: Arc::new(run), calls: OneCall::new() }
 }
 
-/// The check that [`check_blocking`] makes.
+/// A check made by [`check_blocking`].
 pub struct BlockingCheck<F> {
     name: Cow<'static, str>,
     timeout: Duration,
@@ -44,7 +45,7 @@ pub struct BlockingCheck<F> {
 }
 
 impl<F> BlockingCheck<F> {
-    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    /// Sets the deadline of a run, more than zero (default 5 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -80,11 +81,11 @@ impl<F> fmt::Debug for BlockingCheck<F> {
     }
 }
 
-/// Makes blocking calls on threads of their own, the next only when the one before it has returned.
+/// Makes blocking calls on their own threads, each only after the previous one has returned.
 ///
-/// A call cannot be cancelled; it outlives a run that was cut off at its deadline. Without this, a mount that
-/// hangs for an hour would cost a thread for every run within that hour. The threads are not tokio's, whose runtime waits
-/// for its own when it ends.
+/// A call cannot be cancelled, so it outlives a run that missed its deadline. Without this limit, a mount that hangs
+/// for an hour would cost a thread for every run in that hour.
+/// tokio's blocking threads are not used, since a runtime waits for them when it shuts down.
 pub(crate) struct OneCall<T> {
     outstanding: Mutex<Option<oneshot::Receiver<thread::Result<T>>>>,
 }
@@ -94,23 +95,23 @@ impl<T: Send + 'static> OneCall<T> {
         Self { outstanding: Mutex::new(None) }
     }
 
-    /// Waits for a call that an earlier run had to leave behind, whose result is out of date, then makes `call`.
+    /// Waits for the call of an earlier, cancelled run and discards its result, then makes `call`.
     ///
     /// # Errors
     ///
-    /// When there is no thread to be had.
+    /// Fails if the thread cannot be started.
     ///
     /// # Panics
     ///
-    /// When `call` does, with its payload.
+    /// Resumes a panic of `call`.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future leaves its call behind for the next.
+    /// A dropped future leaves its call running; the next one waits for it.
     pub(crate) async fn make(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let mut outstanding = self.outstanding.lock().await;
         if let Some(left_behind) = outstanding.as_mut() {
-            // A panic is as out of date as a result.
+            // A panic is as outdated as a result.
             let _ = left_behind.await;
         }
         *outstanding = None;
@@ -129,7 +130,7 @@ fn start<T: Send + 'static>(
 ) -> io::Result<oneshot::Receiver<thread::Result<T>>> {
     let (ends, ended) = oneshot::channel();
     thread::Builder::new().name("health-check".into()).spawn(move || {
-        // Whoever asked may have stopped waiting.
+        // The run may have been cancelled.
         let _ = ends.send(catch_unwind(AssertUnwindSafe(call)));
     })?;
     Ok(ended)

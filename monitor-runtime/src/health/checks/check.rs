@@ -1,30 +1,30 @@
-//! What a check is and what it can say.
+//! The trait of a check, and its result.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A boxed future that can move between threads: that of `futures`.
+/// A boxed future that is `Send`; the type of `futures`.
 pub use futures_core::future::BoxFuture;
 
 use crate::error_chain::ErrorText;
 
-/// The deadline of a check that names none: 5 seconds.
+/// The deadline of a check that sets none: 5 seconds.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a run of a check ends: `Ok` is healthy, `Err` is not.
+/// The result of a run: `Ok` is healthy, `Err` is unhealthy.
 pub type CheckResult = Result<Report, CheckError>;
 
-/// Something whose health can be asked for.
+/// A health check.
 ///
-/// A monitor asks [`name`](Check::name) and [`timeout`](Check::timeout) once, when it is built, and then calls
-/// [`run`](Check::run) over and over, never twice at a time. A run that panics is a failed check; a run that is
-/// not done by its deadline is a failed check and is dropped at its next `.await`. How often it runs and what its failure
-/// means is said by a [`Policy`](crate::health::Policy).
+/// A monitor reads [`name`](Check::name) and [`timeout`](Check::timeout) once, when it is built. It then calls
+/// [`run`](Check::run) repeatedly, never twice at the same time.
+/// A run that panics has failed. So has a run that misses its deadline, which is dropped at its next `.await`.
+/// A [`Policy`](crate::health::Policy) sets how often the check runs and what its failure means.
 ///
-/// A run should not block its thread: make a check of blocking work with [`check_blocking`](super::check_blocking). A run
-/// that blocks all the same keeps its deadline on a multi-thread runtime, and on a current-thread runtime stops everything.
+/// A run should not block its thread; wrap blocking work in [`check_blocking`](super::check_blocking). If it blocks
+/// anyway, the deadline still holds on a multi-thread runtime; on a current-thread runtime, everything stops.
 ///
 /// ```
 /// use monitor_runtime::health::{BoxFuture, Check, CheckError, CheckResult};
@@ -49,28 +49,28 @@ pub type CheckResult = Result<Report, CheckError>;
 /// }
 /// ```
 pub trait Check: Send + Sync + 'static {
-    /// The name in bodies, metrics and logs, unique within a monitor: `[a-z][a-z0-9_-]{0,62}`.
+    /// Returns the name in bodies, metrics and logs, unique within a monitor: `[a-z][a-z0-9_-]{0,62}`.
     fn name(&self) -> &str;
 
-    /// How long a run may take; more than zero. 5 seconds unless the check says otherwise.
+    /// Returns the deadline of a run, more than zero (default 5 seconds).
     fn timeout(&self) -> Duration {
         DEFAULT_TIMEOUT
     }
 
-    /// Looks, once.
+    /// Runs the check once.
     ///
     /// # Errors
     ///
-    /// A [`CheckError`] says that the check is unhealthy.
+    /// Returns a [`CheckError`] if the check is unhealthy.
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when its deadline passes or its monitor goes away; a later run must be able to
-    /// start from whatever that left behind.
+    /// The future is dropped when its deadline passes or its monitor is dropped. A later run must cope with whatever
+    /// state that leaves.
     fn run(&self) -> BoxFuture<'_, CheckResult>;
 }
 
-/// What a healthy check says: a message for the body, or nothing (`<name> passed` is shown then).
+/// The report of a healthy check: a message for the body, or none, for which the body shows `<name> passed`.
 ///
 /// Made from `()`, a `&'static str`, a `String` or a `Cow<'static, str>`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Makes the report of a check that is healthy with a reservation, which `message` says: the body shows it as
+    /// Creates the report of a check that is healthy with a warning: the body shows `message` and the status
     /// `degraded`, and readiness stays 200.
     pub fn warn(message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), is_warning: true }
@@ -119,10 +119,10 @@ impl From<Cow<'static, str>> for Report {
     }
 }
 
-/// Why a check is unhealthy: a message for everyone, and the detail for the log.
+/// Why a check is unhealthy: a message for the public, and a detail for the log.
 ///
-/// Any error, and any text, turns into a `CheckError` by `?` or `into()`. It is taken for a detail then: it goes
-/// to the log, and the body says `<name> failed`. What the public may read is said with [`CheckError::new`].
+/// Any error and any text converts to a `CheckError`, by `?` or `into()`. It becomes the detail: it goes to the log,
+/// and the body shows `<name> failed`. [`CheckError::new`] sets a public message.
 ///
 /// ```
 /// use monitor_runtime::health::CheckError;
@@ -130,18 +130,18 @@ impl From<Cow<'static, str>> for Report {
 /// async fn search_index() -> Result<(), CheckError> {
 ///     let index = std::fs::read_to_string("/srv/index")?; // body: `<name> failed`; log: the I/O error
 ///     if index.is_empty() {
-///         return Err(CheckError::new("search index is empty")); // the body says so
+///         return Err(CheckError::new("search index is empty")); // body: this message
 ///     }
 ///     Ok(())
 /// }
 /// ```
-// Not a `std::error::Error` itself: that is what makes the conversion from every error possible.
+// Must not implement `std::error::Error`: the conversion from every error would then conflict with `From<T> for T`.
 pub struct CheckError {
     message: Option<Cow<'static, str>>,
     detail: Option<BoxError>,
 }
 
-/// The message, then the detail with its sources.
+/// Formats the message, then the detail with its sources.
 impl fmt::Debug for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = self.detail.as_deref().map(|detail| ErrorText::of(detail).whole);
@@ -157,12 +157,12 @@ impl fmt::Debug for CheckError {
 pub(crate) type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
 impl CheckError {
-    /// Makes an error whose `message` anybody may read. Keep it stable, and free of addresses and credentials.
+    /// Creates an error with a public `message`. Keep it stable, and free of addresses and credentials.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), detail: None }
     }
 
-    /// Adds what the log shall know: an error with its sources, or a text.
+    /// Adds a detail for the log: an error with its sources, or a text.
     pub fn caused_by(mut self, detail: impl Into<BoxError>) -> Self {
         self.detail = Some(detail.into());
         self

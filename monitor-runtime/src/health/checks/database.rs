@@ -1,4 +1,4 @@
-//! A database that answers.
+//! A check that queries a database.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -16,50 +16,58 @@ use tokio::time::{sleep, timeout};
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
 use super::sqlite_file::{self, SqliteFile};
 
-/// How old the check's own session may get while the pool has idle ones, and so can work without a new one.
+/// The maximum age of the check's session while the pool has idle connections, and so works without a new one.
 const MAX_AGE: Duration = Duration::from_secs(30);
 
-/// The same, while the next query of the application may need a new session.
+/// The maximum age while the application's next query may need a new session.
 const MAX_AGE_IN_NEED: Duration = Duration::from_secs(5);
 
-/// How long an answer counts whose session was not kept, so that a short interval does not open one at each run.
+/// How long an answer stays valid if its session was not kept. A short interval thus does not open a session at each
+/// run.
 const ANSWER_COUNTS: Duration = Duration::from_secs(1);
 
-/// How long leased connections count as working after the pool was last seen to have one that does.
+/// How long leased connections count as working after one of the pool's connections has last answered.
 const TRUST: Duration = Duration::from_secs(10);
 
-/// How long a run waits for a connection that the application gives back, where nothing else tells whether the pool has one.
+/// How long a run waits for the application to return a connection if nothing else shows whether the pool works.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 const LEASE_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long a run waits until a server has noticed that the check closed its session, and how often it looks.
+/// The pauses between attempts to reuse the slot of a session that the check has closed, until the server notices.
 const SLOT_PAUSES: [Duration; 3] =
     [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(200)];
 
-/// How long a run waits for a goodbye to be sent.
+/// How long a run waits for a session to close cleanly.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// Asks a pool's database a small question: `SELECT 1`, or the header of an SQLite file.
+/// Queries the database of a pool: `SELECT 1`, or the header of an SQLite file.
 ///
-/// The check is named `database` and has 5 seconds. It says `database answered`, `database unreachable` (refused,
-/// reset, login denied, pool closed, file gone: the log has what the driver said) or `database timed out after 5s`.
+/// By default the check is named `database` and has a deadline of 5 seconds. Its messages are `database answered`,
+/// `database unreachable` (refused, reset, login denied, pool closed, file gone; the log has the driver's error) and
+/// `database timed out after 5s`.
 ///
-/// It asks over a session of its own, opened with the pool's connect options, so a pool whose connections are all leased
-/// does not look like a database that is down, and the application does not wait for the check. The session is kept between
-/// runs and replaced when it turns out to be broken, or is 30 seconds old (5 while the pool has none idle), so the check
-/// notices when a server refuses new sessions only. The new one is opened before the old one is closed: a server that has no
-/// room for both gets back the old one, and from then on none is kept until there is room, so the check never holds the
-/// one that the pool needs. Count two in the server's connection limit.
+/// It uses its own session, opened with the pool's connect options. A fully leased pool therefore does not look like
+/// an outage, and the application never waits for the check.
+/// The session is kept between runs. It is replaced if it is broken, or after 30 seconds (5 while the pool has no idle
+/// connection), so the check notices a server that refuses new sessions only.
+/// The new session is opened before the old one is closed. If the server has no room for both, it gets the old one
+/// back, and none is kept until there is room, so the check never holds a connection that the pool needs. Count two in
+/// the server's connection limit.
 ///
-/// Neither saturation nor a refusal is an outage while the pool works. The check is healthy as degraded and says
-/// `pool saturated` while every connection of the pool is leased, `database out of connections` while a limit of the server
-/// keeps the check out, and `database takes no new connections` while anything else does. In the latter two it asks over
-/// the pool's: an idle one, or the next that is given back within a second. If none answers it is unhealthy, and says
-/// `database out of connections` or `database unreachable`. Connections that stay leased count as working for ten seconds after
-/// one has answered.
+/// Neither saturation nor a refusal is an outage while the pool works. The check is then degraded, with one of these
+/// messages:
 ///
-/// Of SQLite no session is kept. The check is unhealthy if the file is gone, was emptied or was replaced, or is no database.
+/// * `pool saturated`: all connections of the pool are leased.
+/// * `database out of connections`: a limit of the server refuses the check's session.
+/// * `database takes no new connections`: anything else refuses it.
+///
+/// In the last two cases the check borrows a connection from the pool: an idle one, or the next one returned within a
+/// second.
+/// If none answers, it is unhealthy, with `database out of connections` or `database unreachable`.
+/// Leased connections count as working for ten seconds after one has answered.
+///
+/// For SQLite no session is kept. The check is unhealthy if the file is gone, empty or replaced, or is not a database.
 ///
 /// ```no_run
 /// use monitor_runtime::Monitor;
@@ -77,22 +85,23 @@ pub struct DatabaseCheck<DB: Database> {
     name: Cow<'static, str>,
     timeout: Duration,
     pool: Pool<DB>,
-    /// Taken for a run and put back when it was good, so a run cut short leaves nothing half-read behind.
+    /// Taken for a run and returned only after an answer, so a cancelled run leaves no session in the middle of a
+    /// query.
     kept: Mutex<Option<Session<DB::Connection>>>,
-    /// When the pool was last seen to have a connection that works, if the last run was refused one of its own.
+    /// When a connection of the pool last answered, if the last run's own session was refused.
     proven: Mutex<Option<Instant>>,
     is_refused: AtomicBool,
     file: SqliteFile,
 }
 
-/// A session of the check's, open or closed again.
+/// A session of the check; `connection` is `None` if it was closed right after the answer.
 struct Session<C> {
     connection: Option<C>,
     opened: Instant,
 }
 
 impl<DB: Database> DatabaseCheck<DB> {
-    /// Makes the check of a pool; the pool is not asked for a connection.
+    /// Creates the check of a pool, without using a connection.
     pub fn new(pool: Pool<DB>) -> Self {
         Self {
             name: "database".into(),
@@ -105,13 +114,13 @@ impl<DB: Database> DatabaseCheck<DB> {
         }
     }
 
-    /// Sets the name, which also begins its messages; `database` when not set.
+    /// Sets the name, with which most messages begin (default `database`).
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    /// Sets the deadline of a run, more than zero (default 5 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -122,12 +131,12 @@ impl<DB: Database> DatabaseCheck<DB> {
     }
 
     async fn connect(&self) -> Result<DB::Connection, sqlx::Error> {
-        // A question every two seconds would drown the statements that the application logs.
+        // A query every two seconds would drown the statements in the application's log.
         let options = self.pool.connect_options().as_ref().clone().disable_statement_logging();
         sqlite_file::without_waiting(options).connect().await
     }
 
-    /// How old a session may be whose answer says that the pool works.
+    /// The maximum age of the session that the check keeps.
     fn max_age(&self) -> Duration {
         if self.pool.num_idle() > 0 { MAX_AGE } else { MAX_AGE_IN_NEED }
     }
@@ -149,7 +158,7 @@ where
         self.ask_server(kept).await
     }
 
-    /// Asks over a new session, since one that is open goes on reading a file that is gone, or its own copy of it.
+    /// Opens a new session, since an open one keeps reading a deleted file, or its own cache.
     async fn ask_sqlite(
         &self,
         kept: Option<Session<DB::Connection>>,
@@ -161,11 +170,12 @@ where
         }
         let answer = match file {
             Some(path) => self.read_file(&path).await,
-            // In memory, a long transaction may have the schema locked; one that is not made yet has none.
+            // No file to read a header from: the database is in memory, where a long transaction may hold the schema's
+            // lock, or is not created yet.
             None => self.open().await,
         };
         match answer {
-            // The lock of another session tells enough, and is not waited for.
+            // A lock held by another session proves enough, so the check does not wait for it.
             Err(error) if !has_sqlite_code(&error, &LOCKED) => return Err(error),
             Err(_) => {}
             Ok(connection) => close(connection).await,
@@ -180,7 +190,8 @@ where
         let header = AssertSqlSafe(sqlite_file::read_header(path)?);
         match connection.execute(sqlx::raw_sql(header)).await {
             Err(error) if has_sqlite_code(&error, &NO_DATABASE) => return Err(error),
-            // A checkpoint may be under way, so what follows the header may be half old and half new.
+            // During a checkpoint the pages after the header may be partly old and partly new, so other errors do not
+            // count.
             _ => {}
         }
         connection.execute("PRAGMA schema_version").await?;
@@ -206,7 +217,7 @@ where
         Ok(())
     }
 
-    /// Opens a session, and keeps it if it is not in the pool's way.
+    /// Opens a session, and keeps it only if the pool does not need its slot.
     async fn renew(&self, old: Option<DB::Connection>) -> Result<(), sqlx::Error> {
         let opened = Instant::now();
         let had_old = old.is_some();
@@ -217,7 +228,7 @@ where
             }
             (Err(error), Some(old)) => {
                 close(old).await;
-                // The old one may have had the place that the pool needs.
+                // The old session may have held the slot that the pool needs.
                 let new = if is_out_of_connections(&error) {
                     self.open_when_free().await?
                 } else {
@@ -244,7 +255,7 @@ where
         Ok(connection)
     }
 
-    /// Opens a session in the place of one that was just closed, which a server notices a little later.
+    /// Opens a session in the slot of one that was just closed, which the server notices with a delay.
     async fn open_when_free(&self) -> Result<DB::Connection, sqlx::Error> {
         for pause in SLOT_PAUSES {
             sleep(pause).await;
@@ -256,7 +267,7 @@ where
         self.open().await
     }
 
-    /// Whether the pool can do beside a session that the check keeps: it has one, or the server has room for one more.
+    /// Whether the pool can work beside a kept session: it has an idle connection, or the server accepts another.
     async fn has_room(&self) -> bool {
         if self.pool.num_idle() > 0 {
             return true;
@@ -294,7 +305,7 @@ where
         report
     }
 
-    /// The report of a pool that works although the server refuses the check, whose reason is logged once.
+    /// The report for a working pool when the server refuses the check. The reason is logged once.
     fn refused(&self, is_full: bool, error: &(dyn StdError + 'static)) -> Report {
         let (name, end) =
             (&self.name, if is_full { "out of connections" } else { "takes no new connections" });
@@ -311,11 +322,12 @@ where
         Report::warn(message)
     }
 
-    /// Asks, and if no answer has come in half of the time, also whether the pool works without a new session.
+    /// Runs the query. If it has not answered after half of the deadline, also tests whether the pool works without a
+    /// new session.
     async fn ask_and_judge(&self, proven: Option<Instant>) -> CheckResult {
         let pool_works = async {
             sleep(self.timeout / 2).await;
-            // What keeps the server silent may have cut off what stays leased.
+            // A silent server may have lost the leased connections as well, so they are not trusted here.
             self.works(None).await
         };
         tokio::select! {
@@ -330,10 +342,11 @@ where
 }
 
 impl<DB: Database> DatabaseCheck<DB> {
-    /// When the pool was seen to have a connection that works. Its counts do not tell: what it tries to open is in its size for
-    /// as long as a full server refuses that, and what was cut by a restart stays idle until somebody takes it.
+    /// When a connection of the pool last answered, or `None` if none does.
+    /// The pool's counters cannot tell: while a full server refuses a connection, the attempt is included in the size,
+    /// and connections cut by a restart stay idle until they are used.
     async fn works(&self, proven: Option<Instant>) -> Option<Instant> {
-        // A session of a file that is gone answers as before.
+        // An SQLite session answers even if its file is gone.
         if self.pool.is_closed()
             || sqlite_file::path_of(DB::NAME, self.pool.connect_options().as_ref()).is_some()
         {
@@ -344,7 +357,7 @@ impl<DB: Database> DatabaseCheck<DB> {
             if idle.ping().await.is_ok() {
                 return Some(Instant::now());
             }
-            // What cut this one has cut those that are leased.
+            // Whatever cut this connection has also cut the leased ones.
             proven = None;
             drop(idle.detach());
         }
@@ -352,19 +365,19 @@ impl<DB: Database> DatabaseCheck<DB> {
             return proven.filter(|_| self.pool.size() > 0);
         }
         let wait = LEASE_WAIT.min(self.timeout / 2);
-        // What is given back has just been seen to work by the pool.
+        // The pool pings a connection when it is returned, so it has just answered.
         let given_back = timeout(wait, self.given_back()).await.ok().flatten();
         given_back.map(|_| Instant::now())
     }
 
-    /// An idle connection of the pool's, but for the last where it is not needed: an application that finds none tries to open
-    /// one, and goes on trying while the server refuses that.
+    /// An idle connection of the pool. The last one is left if the pool is known to work: an application that finds
+    /// none would try to open one, and keep trying while the server refuses.
     fn idle(&self, is_proven: bool) -> Option<PoolConnection<DB>> {
         let is_last = self.pool.num_idle() == 1 && !is_full(&self.pool);
         if is_proven && is_last { None } else { self.pool.try_acquire() }
     }
 
-    /// The next connection that the application gives back, opening none.
+    /// The next connection that the application returns. It opens none.
     async fn given_back(&self) -> Option<PoolConnection<DB>> {
         while !is_full(&self.pool) {
             if let Some(idle) = self.pool.try_acquire() {
@@ -372,7 +385,7 @@ impl<DB: Database> DatabaseCheck<DB> {
             }
             sleep(LEASE_PAUSE).await;
         }
-        // Those who wait come first here, so that one is seen that is never idle.
+        // The queue of `acquire` is fair, so the check also gets a connection that is never idle.
         self.pool.acquire().await.ok()
     }
 }
@@ -381,23 +394,23 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says goodbye, since a server may log a session that just ends.
+/// Closes a session cleanly, since a server may log one that just ends.
 async fn close(connection: impl sqlx::Connection) {
     let _ = timeout(CLOSE_WAIT, connection.close()).await;
 }
 
-/// Whether a further query would have to wait for a connection.
+/// Whether the next query has to wait for a connection.
 fn is_saturated<DB: Database>(pool: &Pool<DB>) -> bool {
     pool.num_idle() == 0 && is_full(pool)
 }
 
-/// Whether the pool opens no more.
+/// Whether the pool has reached its maximum size.
 fn is_full<DB: Database>(pool: &Pool<DB>) -> bool {
     pool.size() >= pool.options().get_max_connections()
 }
 
-/// Whether a limit of the server, of the database or of the user keeps the check out: `too_many_connections` of PostgreSQL,
-/// and those of MySQL and MariaDB, which have a code of its own for the server's limit only.
+/// Whether a limit of the server, the database or the user refuses a session: `too_many_connections` of PostgreSQL,
+/// and the errors of MySQL and MariaDB, which have a separate code for the server's limit only.
 fn is_out_of_connections(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else { return false };
     match error.code().as_deref() {
@@ -405,7 +418,7 @@ fn is_out_of_connections(error: &sqlx::Error) -> bool {
         Some("42000") => ["max_user_connections", "max_connections_per_hour"]
             .iter()
             .any(|limit| error.message().contains(limit)),
-        // The first word of a server that is full comes without the code.
+        // A full server refuses before the handshake, so the error has no SQLSTATE.
         None => error.to_string().starts_with("1040"),
         _ => false,
     }
@@ -417,11 +430,11 @@ const NO_DATABASE: [i32; 1] = [26];
 
 fn has_sqlite_code(error: &sqlx::Error, codes: &[i32]) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // The lowest byte is the code; those above say more.
+    // The lowest byte is the primary result code.
     code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| codes.contains(&(code & 0xff)))
 }
 
-/// Goes unprepared, so that it also passes a pooler in transaction mode.
+/// Queries without a prepared statement, which works through a pooler in transaction mode.
 async fn select_one<DB: Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -442,7 +455,7 @@ where
     }
 
     fn run(&self) -> BoxFuture<'_, CheckResult> {
-        // A run that is cut short leaves it so: a server that keeps silent may have been away.
+        // A cancelled run does not restore `proven`: the server was silent, so the leased connections may be dead.
         let proven = lock(&self.proven).take();
         Box::pin(self.ask_and_judge(proven))
     }

@@ -1,4 +1,4 @@
-//! Room on a disk.
+//! A check of free disk space.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,21 +10,25 @@ use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT};
 use super::space::{Mounted, Space, SpaceError};
 use crate::families::process;
 
-/// 1 GB, in the meaning of the SI and of disk makers.
+/// 1 GB in SI units, as disk makers count.
 const GIGABYTE: u64 = 1_000_000_000;
 
-/// Wants more than a number of bytes free on the file system that holds a path.
+/// Requires more than a number of bytes free on the file system of a path.
 ///
-/// The check is named `disk`, wants more than 1 GB (10⁹ bytes) free for unprivileged users and has 5 seconds. It
-/// says `12.34 GB free`, or `low disk space: 0.50 GB free, 1.00 GB needed`; what is free is rounded down and what
-/// is needed up, so that a shortage shows. It is unhealthy if the path does not exist (`disk path not found`), if the file
-/// system has no size, as `/proc` has none (`no disk found for the path`), or if the operating system refuses to tell
-/// (`disk could not be read`). The path itself goes to the log only, and so does the mount point of a disk with too little room.
+/// By default the check is named `disk`, requires more than 1 GB (10⁹ bytes) free for unprivileged users, and has a
+/// deadline of 5 seconds.
+/// Its messages are `12.34 GB free` and `low disk space: 0.50 GB free, 1.00 GB needed`. The free space is rounded down
+/// and the needed space up, so a shortage always shows.
 ///
-/// On Linux and other Unix systems the number is that of `statvfs(3)` for the path, links resolved: the file system that
-/// writes below the path go to, however it is mounted. On Apple's systems and on Windows it is the disk whose mount point is the longest
-/// beginning of the path. The reading is made off the async runtime; while one hangs (a dead network mount), no second one is
-/// started. `disk_free_bytes` and `disk_size_bytes` show the last reading, by the path as it was given.
+/// It is also unhealthy if the path does not exist (`disk path not found`), if the file system has no size, like
+/// `/proc` (`no disk found for the path`), or if the operating system returns an error (`disk could not be read`).
+/// The path and the mount point of a full disk go to the log only.
+///
+/// On Linux and other Unix systems the numbers come from `statvfs(3)` for the path with links resolved: the file
+/// system that writes below the path reach, however it is mounted.
+/// On Apple systems and on Windows they come from the disk whose mount point is the longest prefix of the path.
+/// The disk is read off the async runtime. While a read hangs (a dead network mount), no second one starts.
+/// `disk_free_bytes` and `disk_size_bytes` show the last numbers, labelled with the path as given.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -42,7 +46,7 @@ pub struct DiskCheck {
 }
 
 impl DiskCheck {
-    /// Makes the check of the file system that holds `path`, which is looked up anew at each run.
+    /// Creates the check for the file system of `path`, which is resolved anew at each run.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             name: "disk".into(),
@@ -53,19 +57,19 @@ impl DiskCheck {
         }
     }
 
-    /// Sets the name; `disk` when not set.
+    /// Sets the name (default `disk`).
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets how many bytes are too few: the check passes with more than that free. 10⁹ when not set.
+    /// Sets the number of bytes of which more must be free (default 10⁹).
     pub fn min_free_bytes(mut self, bytes: u64) -> Self {
         self.min_free = bytes;
         self
     }
 
-    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    /// Sets the deadline of a run, more than zero (default 5 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -127,7 +131,7 @@ fn gigabytes(hundredths: u64) -> String {
     format!("{}.{:02} GB", hundredths / 100, hundredths % 100)
 }
 
-/// A reading, and where the file system is mounted if it has too little room.
+/// The space of a file system, and its mount point if there is too little space.
 struct Reading {
     space: Space,
     place: Option<Mounted>,

@@ -1,4 +1,4 @@
-//! A check made of a function.
+//! A check over an async function.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
 
-/// Makes a check named `name` of a function that returns a future.
+/// Makes a check named `name` from a function that returns a future.
 ///
-/// The future gives a `Result`. Its `Ok` is `()` or a message for the body. Its `Err` is a [`CheckError`], whose
-/// message the body shows, or any other error or text, which goes to the log while the body says
-/// `<name> failed`: an error's text often holds what a public page should not.
+/// The future returns a `Result`. `Ok` is `()` or a message for the body. `Err` is a [`CheckError`], whose message the
+/// body shows.
+/// Any other error or text goes to the log, and the body shows `<name> failed`, since the text of an error is often
+/// not fit for a public page.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +37,7 @@ where
     FnCheck { name: name.into(), timeout: DEFAULT_TIMEOUT, run }
 }
 
-/// The check that [`check_fn`] makes.
+/// A check made by [`check_fn`].
 pub struct FnCheck<F> {
     name: Cow<'static, str>,
     timeout: Duration,
@@ -44,7 +45,7 @@ pub struct FnCheck<F> {
 }
 
 impl<F> FnCheck<F> {
-    /// Sets how long a run may take; 5 seconds when not set, and more than zero.
+    /// Sets the deadline of a run, more than zero (default 5 seconds).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

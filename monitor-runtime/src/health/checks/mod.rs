@@ -1,4 +1,4 @@
-//! What can be asked for its health, and the checks that come with the crate.
+//! The trait of all checks, and the checks of this crate.
 
 mod blocking;
 mod check;

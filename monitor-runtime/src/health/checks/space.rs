@@ -1,4 +1,4 @@
-//! How much room the file system of a path has.
+//! The free space on the file system of a path.
 
 use std::ffi::OsString;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sysinfo::{Disk, DiskRefreshKind, Disks};
 
-/// The size of a file system and its room for an ordinary user, in bytes.
+/// The size of a file system and its free space for unprivileged users, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Space {
     pub(super) free: u64,
@@ -14,11 +14,12 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// Reads the file system that holds `path`. It may block for long, as on a network mount whose server is gone.
+    /// Reads the file system of `path`. It may block for long, for example on a network mount whose server is gone.
     ///
     /// # Errors
     ///
-    /// If there is no such path, if its file system has no size (as `/proc`), and if the operating system refuses to tell.
+    /// Fails if the path does not exist, if its file system has no size (like `/proc`), or if the operating system
+    /// returns an error.
     pub(super) fn of(path: &Path) -> Result<Self, SpaceError> {
         let space = measure(path)?;
         if space.size == 0 {
@@ -28,17 +29,17 @@ impl Space {
     }
 }
 
-/// Asks the path itself: a list of mounts leaves some out, shows covered ones, and costs a file descriptor.
+/// Uses the path itself: a list of mounts is incomplete, includes hidden mounts, and costs a file descriptor.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 fn measure(path: &Path) -> Result<Space, SpaceError> {
     let stat = rustix::fs::statvfs(path).map_err(|errno| SpaceError::of(path, errno.into()))?;
-    // What an ordinary user may fill: `f_bfree` also has the blocks that are reserved for root.
+    // `f_bfree` would include the blocks reserved for root.
     let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
     Ok(Space { free: bytes(stat.f_bavail), size: bytes(stat.f_blocks) })
 }
 
-/// Asks the disk whose mount point is the longest beginning of the path: `statvfs` of Apple's systems counts blocks in 32 bits,
-/// and others have none.
+/// Uses the disk whose mount point is the longest prefix of the path: `statvfs` counts blocks in 32 bits on Apple
+/// systems, and other systems lack it.
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 fn measure(path: &Path) -> Result<Space, SpaceError> {
     let canonical = path.canonicalize().map_err(|error| SpaceError::of(path, error))?;
@@ -47,7 +48,7 @@ fn measure(path: &Path) -> Result<Space, SpaceError> {
         return Err(SpaceError::of(path, io::Error::other("no disk is listed")));
     }
     let disk = holder(&mut disks, &canonical).ok_or_else(|| SpaceError::NoSize { path: path.into() })?;
-    // Only this one is measured, so that another mount's trouble stays its own.
+    // Measures this disk only, so a hanging mount elsewhere does no harm.
     disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
     Ok(Space { free: disk.available_space(), size: disk.total_space() })
 }
@@ -56,14 +57,14 @@ fn listed() -> Result<Disks, sysinfo::Error> {
     Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing())
 }
 
-/// The listed disk with the longest mount point that the path begins with; of two on one mount point the later, which covers the
-/// earlier.
+/// The listed disk with the longest mount point that is a prefix of the path. If two have the same mount point, it is
+/// the later one, which hides the earlier.
 fn holder<'a>(disks: &'a mut Disks, canonical: &Path) -> Option<&'a mut Disk> {
     let holding = disks.iter_mut().filter(|disk| canonical.starts_with(disk.mount_point()));
     holding.max_by_key(|disk| disk.mount_point().components().count())
 }
 
-/// Where the file system of a path is mounted and what it is, for the log.
+/// The mount of a path, for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("the file system of {} is {} on {}, mounted at {}", path.display(), kind.display(), device.display(), mount_point.display())]
 pub(super) struct Mounted {
@@ -74,7 +75,7 @@ pub(super) struct Mounted {
 }
 
 impl Mounted {
-    /// Finds it among the listed disks, which may not have it.
+    /// Finds the mount among the listed disks; `None` if it is not listed.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let canonical = path.canonicalize().ok()?;
         let mut disks = listed().ok()?;
@@ -88,7 +89,7 @@ impl Mounted {
     }
 }
 
-/// Some mounts are not listed, and the one above is then found in place of them.
+/// Whether path and mount point are on the same device. An unlisted mount is otherwise mistaken for the one above it.
 #[cfg(unix)]
 fn is_one_file_system(path: &Path, mount_point: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -101,7 +102,7 @@ fn is_one_file_system(_: &Path, _: &Path) -> bool {
     true
 }
 
-/// Why there is no number, with the paths that only the log may know.
+/// Why the space cannot be read, with paths for the log only.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SpaceError {
     #[error("{} cannot be looked up", path.display())]
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_not_there_is_named_to_the_log_only() {
-        let error = Space::of(Path::new("/no/such/path")).err().expect("there is no such path");
+        let error = Space::of(Path::new("/no/such/path")).err().expect("the path must not exist");
         assert_eq!(error.message(), "disk path not found");
         assert_eq!(error.to_string(), "/no/such/path cannot be looked up");
     }
@@ -154,15 +155,15 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_file_system_without_a_size_is_no_disk() {
-        let error = Space::of(Path::new("/proc/self")).err().expect("it holds nothing");
+        let error = Space::of(Path::new("/proc/self")).err().expect("/proc has no size");
         assert_eq!(error.message(), "no disk found for the path");
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_mount_is_named_only_to_a_path_of_its_file_system() {
-        let root = Mounted::of(Path::new("/")).expect("the root is mounted").to_string();
+        let root = Mounted::of(Path::new("/")).expect("the root must be mounted").to_string();
         assert!(root.starts_with("the file system of / is ") && root.ends_with(", mounted at /"), "{root}");
-        assert!(Mounted::of(Path::new("/proc/self")).is_none(), "it is not listed, and not of the root's");
+        assert!(Mounted::of(Path::new("/proc/self")).is_none(), "taken for the root's file system");
     }
 }

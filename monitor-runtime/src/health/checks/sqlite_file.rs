@@ -1,4 +1,4 @@
-//! The file of an SQLite database, which its open sessions keep although it is gone.
+//! Detects that the file of an SQLite database is gone, which open sessions do not notice.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -10,13 +10,13 @@ use sqlx::ConnectOptions;
 
 use super::blocking::OneCall;
 
-/// Remembers the file that a database was first seen in.
+/// Remembers the file in which a database was first seen.
 pub(super) struct SqliteFile {
     seen: Arc<Mutex<Option<Seen>>>,
     looks: OneCall<io::Result<bool>>,
 }
 
-/// A file as it was seen last.
+/// A file as last seen.
 #[derive(Clone, Copy)]
 struct Seen {
     identity: (u64, u64),
@@ -28,11 +28,12 @@ impl SqliteFile {
         Self { seen: Arc::default(), looks: OneCall::new() }
     }
 
-    /// Whether there is a file at the path; there is none of a database in memory, or of one that is not made yet.
+    /// Whether the path is a file. A database in memory has none, nor does one that is not created yet.
     ///
     /// # Errors
     ///
-    /// If the file that was there is gone, has lost its content, or is another one although sessions may have the first.
+    /// Fails if a file that was seen before is gone, is empty now, or was replaced although sessions may still use the
+    /// old one.
     pub(super) async fn look(&self, path: PathBuf, may_be_another: bool) -> io::Result<bool> {
         let seen = Arc::clone(&self.seen);
         let look =
@@ -44,7 +45,7 @@ impl SqliteFile {
 fn look(path: &Path, seen: &mut Option<Seen>, may_be_another: bool) -> io::Result<bool> {
     let (now, before) = match (fs::metadata(path), *seen) {
         (Ok(file), before) if file.is_file() => (Seen::of(&file), before),
-        // SQLite says of itself what is wrong with it, if anything is.
+        // SQLite itself reports what is wrong with the path, if anything.
         (_, None) => return Ok(false),
         (Ok(_), Some(_)) => return Err(fault(path, "is no file any more")),
         (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => return Err(fault(path, "is gone")),
@@ -73,16 +74,16 @@ impl Seen {
         Self { identity: (file.dev(), file.ino()), has_content: file.len() > 0 }
     }
 
-    /// Without more to tell files apart by, one that was replaced passes for the first.
+    /// Without a file identity, a replaced file is not detected.
     #[cfg(not(unix))]
     fn of(file: &Metadata) -> Self {
         Self { identity: (0, 0), has_content: file.len() > 0 }
     }
 }
 
-/// Where the options of a driver named `driver` have their SQLite database, if it is one.
+/// The path of the database, if the options of this driver are for SQLite.
 pub(super) fn path_of<O: ConnectOptions>(driver: &str, options: &O) -> Option<PathBuf> {
-    // The others need not be able to give a URL, and theirs would hold a password.
+    // Other drivers may not support a URL, and theirs would contain a password.
     if !["SQLite", "Any"].contains(&driver) {
         return None;
     }
@@ -94,7 +95,7 @@ pub(super) fn path_of<O: ConnectOptions>(driver: &str, options: &O) -> Option<Pa
     path_in(options.to_url_lossy().as_str())
 }
 
-/// The options of a session that does not wait for another's lock, as far as they can be told apart from other drivers'.
+/// Options for a session that does not wait for locks, if the driver can be recognized as SQLite.
 pub(super) fn without_waiting<O: ConnectOptions>(mut options: O) -> O {
     #[cfg(feature = "sqlx-sqlite")]
     if let Some(sqlite) =
@@ -107,10 +108,11 @@ pub(super) fn without_waiting<O: ConnectOptions>(mut options: O) -> O {
     options
 }
 
-/// A statement that reads the file's header from the file itself, where a session takes it from its cache or from the
-/// write-ahead log. It takes no lock.
+/// A statement that reads the header from the file itself, not from the session's cache or the write-ahead log. It
+/// takes no lock.
 ///
-/// SQLite has to do it: to open the file here and close it again would end the locks that SQLite has on it in this process.
+/// SQLite has to read it: POSIX drops all locks of a process on a file as soon as the process closes any descriptor of
+/// that file.
 pub(super) fn read_header(path: &Path) -> io::Result<String> {
     const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/');
     let path = std::path::absolute(path)?;
@@ -118,7 +120,7 @@ pub(super) fn read_header(path: &Path) -> io::Result<String> {
     Ok(format!("ATTACH 'file:{path}?immutable=1&cache=private' AS monitor_check; DETACH monitor_check"))
 }
 
-/// Reads the URL as the driver does, which takes what other URLs call the host for the beginning of the path.
+/// Parses the URL as the driver does, which treats the host part as the beginning of the path.
 fn path_in(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
     let rest = rest.strip_prefix("//").unwrap_or(rest);
