@@ -79,6 +79,9 @@ async fn serve(limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     spawn(limits, listener, app());
+    // A server registers its counters when it starts; without a neighbour in the process no other one has done so.
+    let counts = async || metrics::render().contains("http_connections_closed_total{listener=\"main\"");
+    eventually("the server counts", counts).await;
     address
 }
 
