@@ -168,9 +168,21 @@ fn check_fuzzing(runner: &mut Runner) -> Result {
     fuzz::run(runner, 10, &[])
 }
 
+/// By nextest where it is installed, which runs each test in a process of its own but no doctests.
 fn check_tests(runner: &mut Runner) -> Result {
     runner.stage("tests");
-    runner.run(&mut runner.cargo(&["test", "--workspace", "--exclude", "monitor-benches", "--no-fail-fast"]))
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = runner.cargo(arguments);
+        cargo.args(["--workspace", "--exclude", "monitor-benches", "--no-fail-fast"]);
+        cargo
+    };
+    if !runner.succeeds(&mut runner.cargo(&["nextest", "--version"]))? {
+        return runner.run(&mut cargo(&["test"]));
+    }
+    let others = runner.run(&mut cargo(&["nextest", "run"]));
+    runner.check()?;
+    // What fails there is no reason to leave these out.
+    runner.run(&mut cargo(&["test", "--doc"])).and(others)
 }
 
 #[cfg(test)]

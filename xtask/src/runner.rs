@@ -19,8 +19,8 @@ use crate::failure::{Failure, Result};
 /// How often a wait looks at the signals.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long what was told to end may take before it is ended by force.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what was told to end may take before it is ended by force; nextest gives its tests ten seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Runner {
     /// The last signal that asked the run to end, or 0.
@@ -160,7 +160,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().map_err(|error| Failure::message(format!("cannot start {}: {error}", program.display())))
 }
 
-/// Ends a process, by force if it is still there after ten seconds.
+/// Ends a process, by force if it stays too long.
 pub(crate) fn end(child: &mut Child, signal: Signal) {
     let _ = rustix::process::kill_process(Pid::from_child(child), signal);
     wait_at_most(PATIENCE, || matches!(child.try_wait(), Ok(None)));
@@ -168,7 +168,7 @@ pub(crate) fn end(child: &mut Child, signal: Signal) {
     let _ = child.wait();
 }
 
-/// Ends a process group, by force if any of it is still there after ten seconds.
+/// Ends a process group, by force if any of it stays too long.
 fn end_group(leader: &mut Child) {
     let group = Pid::from_child(leader);
     let _ = kill_process_group(group, Signal::TERM);
