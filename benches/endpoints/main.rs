@@ -71,7 +71,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     println!("\n{PROBES} readiness probes at once, milliseconds\n");
     println!("{:<18}{:>9}{:>9}{:>9}   target (p95)", "beside a check", "p50", "p95", "p99");
     for (name, nap) in [("that passes", Duration::ZERO), ("that sleeps 1 h", Duration::from_hours(1))] {
-        let latencies = runtime.block_on(storm(nap))?;
+        let latencies = runtime.block_on(probe_load(nap))?;
         missed |= latencies.print(name, Some(Duration::from_millis(10)));
     }
     Ok(if missed && must_meet { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -122,7 +122,7 @@ async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
 
 /// The latencies of concurrent probes, while the check passes repeatedly, or sleeps after it has passed once. A latency starts when
 /// the probe's task first runs: the wait for a worker comes from the burst, and is the same for any answer.
-async fn storm(nap: Duration) -> Result<Latencies, Box<dyn Error>> {
+async fn probe_load(nap: Duration) -> Result<Latencies, Box<dyn Error>> {
     let (runs, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&runs);
     let check = check_fn("napping", move || {

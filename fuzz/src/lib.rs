@@ -17,8 +17,8 @@ mod support {
     #![allow(dead_code, unused_imports, reason = "each target uses its own part")]
 
     pub(crate) mod exposition;
+    pub(crate) mod log_case;
     pub(crate) mod log_line;
-    pub(crate) mod scene;
 }
 
 // Nothing can be linked to a crate of procedural macros, so its modules are compiled into this one.

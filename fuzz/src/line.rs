@@ -4,8 +4,8 @@ use arbitrary::{Result, Unstructured};
 use monitor_runtime::fuzzing;
 use monitor_runtime::logging::{Format, Logging};
 
+use crate::support::log_case::{Field, LogCase, Logged, Rules, breaks_a_line};
 use crate::support::log_line::LogLine;
-use crate::support::scene::{Field, Logged, Rules, Scene, breaks_a_line};
 
 /// Names that collide, and names of the line itself.
 const NAMES: [&str; 16] = [
@@ -27,37 +27,37 @@ const NAMES: [&str; 16] = [
     "",
 ];
 
-/// Logs one scene made of the input, and reads its line back.
+/// Logs one case made of the input, and reads its line back.
 ///
 /// # Panics
 ///
 /// If the line is no valid one, or says anything else than the model.
 pub fn json_line(input: &[u8]) {
     let mut input = Unstructured::new(input);
-    if let (Ok(scene), Ok(rules)) = (scene(&mut input), rules(&mut input)) {
-        check(&scene, &rules);
+    if let (Ok(case), Ok(rules)) = (case(&mut input), rules(&mut input)) {
+        check(&case, &rules);
     }
 }
 
-fn check(scene: &Scene, rules: &Rules) {
+fn check(case: &LogCase, rules: &Rules) {
     let lines = |format| {
         let logging = rules.apply(Logging::builder().format(format));
-        String::from_utf8(fuzzing::lines(&logging, || scene.log())).expect("lines are UTF-8")
+        String::from_utf8(fuzzing::lines(&logging, || case.log())).expect("lines are UTF-8")
     };
     let read = LogLine::read_all(&lines(Format::Json));
     assert_eq!(read.len(), 1);
-    assert_eq!(scene.compare(&read[0], rules), Ok(()));
+    assert_eq!(case.compare(&read[0], rules), Ok(()));
     let pretty = lines(Format::Pretty);
     assert!(pretty.strip_suffix('\n').is_some_and(|line| !line.contains(breaks_a_line)), "{pretty:?}");
 }
 
-fn scene(input: &mut Unstructured<'_>) -> Result<Scene> {
+fn case(input: &mut Unstructured<'_>) -> Result<LogCase> {
     let spans = (0..input.int_in_range(0..=2)?).map(|_| fields(input, 3)).collect::<Result<_>>()?;
     let bound: Vec<Field> = fields(input, 2)?;
     let spans: Vec<Vec<Field>> = spans;
     // Without a span there is nothing to bind to.
     let bound = if spans.is_empty() { Vec::new() } else { bound };
-    Ok(Scene { spans, bound, event: fields(input, 5)?, target: input.arbitrary()? })
+    Ok(LogCase { spans, bound, event: fields(input, 5)?, target: input.arbitrary()? })
 }
 
 fn fields(input: &mut Unstructured<'_>, most: u8) -> Result<Vec<Field>> {

@@ -3,9 +3,9 @@
 use monitor_runtime::logging::{Format, Logging};
 use proptest::prelude::*;
 
+use crate::support::log_case::{LogCase, Logged, Rules, breaks_a_line};
 use crate::support::log_line::LogLine;
 use crate::support::memory;
-use crate::support::scene::{Logged, Rules, Scene, breaks_a_line};
 
 /// Names that collide, names of the line itself, and names nobody would choose.
 fn name() -> impl Strategy<Value = String> {
@@ -67,10 +67,10 @@ fn logged() -> impl Strategy<Value = Logged> {
     ]
 }
 
-fn scene() -> impl Strategy<Value = Scene> {
+fn case() -> impl Strategy<Value = LogCase> {
     let fields = |most| prop::collection::vec((name(), logged()), 0..=most);
     let spans = prop::collection::vec(fields(4), 1..4);
-    (spans, fields(3), fields(8), text()).prop_map(|(spans, bound, event, target)| Scene {
+    (spans, fields(3), fields(8), text()).prop_map(|(spans, bound, event, target)| LogCase {
         spans,
         bound,
         event,
@@ -84,36 +84,36 @@ fn rules() -> impl Strategy<Value = Rules> {
     (secrets, most).prop_map(|(secrets, most)| Rules { secrets, most })
 }
 
-/// Whether `text` holds the lines that `scenes` make, by the words of the contract.
-fn check(text: &str, scenes: &[Scene], rules: &Rules) -> Result<(), TestCaseError> {
+/// Whether `text` holds the lines that `cases` make, by the words of the contract.
+fn check(text: &str, cases: &[LogCase], rules: &Rules) -> Result<(), TestCaseError> {
     let lines = LogLine::read_all(text);
-    prop_assert_eq!(lines.len(), scenes.len());
-    let mut both = scenes.iter().zip(&lines);
-    both.try_for_each(|(scene, line)| scene.compare(line, rules)).map_err(TestCaseError::fail)
+    prop_assert_eq!(lines.len(), cases.len());
+    let mut both = cases.iter().zip(&lines);
+    both.try_for_each(|(case, line)| case.compare(line, rules)).map_err(TestCaseError::fail)
 }
 
 proptest! {
     #[test]
-    fn whatever_is_logged_is_one_flat_line_in_the_order_of_the_contract(scenes in prop::collection::vec(scene(), 1..4)) {
-        let text = memory::text(Logging::builder(), || scenes.iter().for_each(Scene::log));
-        check(&text, &scenes, &Rules::default())?;
+    fn every_log_case_is_one_flat_line_in_the_documented_order(cases in prop::collection::vec(case(), 1..4)) {
+        let text = memory::text(Logging::builder(), || cases.iter().for_each(LogCase::log));
+        check(&text, &cases, &Rules::default())?;
     }
 
     #[test]
-    fn whatever_is_logged_shows_no_secret_and_no_longer_text_than_was_asked_for(
-        scenes in prop::collection::vec(scene(), 1..4),
+    fn no_log_case_shows_a_secret_or_a_text_above_the_limit(
+        cases in prop::collection::vec(case(), 1..4),
         rules in rules(),
     ) {
         let logging = rules.apply(Logging::builder());
-        let text = memory::text(logging, || scenes.iter().for_each(Scene::log));
-        check(&text, &scenes, &rules)?;
+        let text = memory::text(logging, || cases.iter().for_each(LogCase::log));
+        check(&text, &cases, &rules)?;
     }
 
     #[test]
-    fn whatever_is_logged_is_one_line_for_people_too(scenes in prop::collection::vec(scene(), 1..4)) {
+    fn whatever_is_logged_is_one_line_for_people_too(cases in prop::collection::vec(case(), 1..4)) {
         let logging = Logging::builder().format(Format::Pretty);
-        let text = memory::text(logging, || scenes.iter().for_each(Scene::log));
-        prop_assert_eq!(text.matches('\n').count(), scenes.len());
+        let text = memory::text(logging, || cases.iter().for_each(LogCase::log));
+        prop_assert_eq!(text.matches('\n').count(), cases.len());
         prop_assert!(!text.lines().any(|line| line.contains(breaks_a_line)), "{text:?}");
     }
 }

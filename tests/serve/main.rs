@@ -7,10 +7,10 @@ mod support;
 
 mod admin;
 mod connections;
-mod cut;
 mod draining;
 mod processes;
 mod shutdown;
+mod shutdown_deadline;
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -92,7 +92,7 @@ async fn in_flight(requests: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_served_app_is_measured_probed_and_stopped_without_losing_requests() {
+async fn a_served_app_is_measured_and_stops_without_lost_requests() {
     let _alone = ALONE.lock().await;
     let monitor = prompt().build().unwrap();
     for signal in ["-TERM", "-INT"] {

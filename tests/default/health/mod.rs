@@ -4,14 +4,14 @@ mod blocking;
 mod deadlines;
 mod failures;
 mod full_disk;
-mod life;
+mod lifecycle;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod policies;
+mod probe_load;
 mod probes;
 mod questions;
 mod settings;
-mod storm;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,11 +1,11 @@
 //! Traces and metrics pushed by OTLP: what arrives, and what becomes of the process when nothing does.
 
 mod collector;
+mod collector_failures;
 mod conventions;
 mod exits;
 mod metrics;
 mod traces;
-mod troubles;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Scenes in which something is logged, and a model of what the line then says.
+//! Cases in which something is logged, and a model of what the line then says.
 #![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::fmt::{self, Display};
@@ -106,7 +106,7 @@ pub(crate) type Field = (String, Logged);
 
 /// Spans one inside the other, what is bound in the last of them, and an event.
 #[derive(Clone, Debug)]
-pub(crate) struct Scene {
+pub(crate) struct LogCase {
     pub(crate) spans: Vec<Vec<Field>>,
     pub(crate) bound: Vec<Field>,
     pub(crate) event: Vec<Field>,
@@ -153,7 +153,7 @@ impl Rules {
     }
 }
 
-impl Scene {
+impl LogCase {
     /// Compares the line that [`log`](Self::log) made with what it is to say.
     pub(crate) fn compare(&self, line: &LogLine, rules: &Rules) -> Result<(), String> {
         let expected = self.expected(rules);

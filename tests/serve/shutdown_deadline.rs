@@ -59,7 +59,7 @@ fn assert_says(warnings: &[Value], reason: &str, requests: usize) {
 }
 
 #[test]
-fn a_client_who_never_ends_keeps_the_process_for_the_shutdown_timeout_only() {
+fn an_endless_client_delays_the_stop_by_the_timeout_only() {
     let timeout = Duration::from_millis(200);
     let monitor = prompt().shutdown_timeout(timeout);
     let (took, warnings) = stopped_beside(HALF_A_BODY, monitor, async |_| signal_self("-TERM"));

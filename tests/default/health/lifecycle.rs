@@ -37,7 +37,7 @@ fn readings_of_a_dead_engine_turn_stale() {
 }
 
 #[test]
-fn a_scrape_sees_that_a_dead_engine_is_stale_and_counts_that_once() {
+fn a_scrape_shows_a_dead_engine_as_stale_and_counts_it_once() {
     let engine = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Longer than a busy machine keeps a thread waiting.
     let check = check_fn("doomed", async || Ok::<_, CheckError>(())).timeout(Duration::from_secs(2));

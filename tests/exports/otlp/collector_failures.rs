@@ -41,7 +41,7 @@ fn counted(recording: &Recording) -> [f64; 4] {
 }
 
 #[test]
-fn what_a_collector_refuses_for_good_is_dropped_and_not_sent_again() {
+fn a_permanently_refused_batch_is_dropped_and_not_resent() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();
@@ -57,7 +57,7 @@ fn what_a_collector_refuses_for_good_is_dropped_and_not_sent_again() {
 }
 
 #[test]
-fn what_a_collector_does_not_take_for_now_is_sent_again_when_it_says_so() {
+fn a_temporarily_refused_batch_is_resent_at_the_time_asked_for() {
     for status in [429, 502, 503, 504] {
         let _turn = turn();
         let recording = Recording::start();
@@ -90,7 +90,7 @@ fn a_collector_that_names_a_date_is_asked_again_no_earlier() {
 }
 
 #[test]
-fn a_collector_that_wants_another_try_at_once_for_ever_is_not_asked_without_a_pause() {
+fn retries_asked_for_at_once_are_still_spaced_out() {
     for after in ["0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
         let _turn = turn();
         let recording = Recording::start();
@@ -108,7 +108,7 @@ fn a_collector_that_wants_another_try_at_once_for_ever_is_not_asked_without_a_pa
 }
 
 #[test]
-fn a_request_timeout_of_the_collector_costs_the_batch_as_the_protocol_has_it() {
+fn a_408_of_the_collector_drops_the_batch() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();
@@ -121,7 +121,7 @@ fn a_request_timeout_of_the_collector_costs_the_batch_as_the_protocol_has_it() {
 }
 
 #[test]
-fn a_collector_is_asked_below_the_path_of_its_address_and_with_its_query() {
+fn requests_keep_the_path_and_query_of_the_collectors_url() {
     let _turn = turn();
     let collector = Collector::start();
     let otlp = start(&format!("{}/otlp?key=abc", collector.url()));
@@ -133,7 +133,7 @@ fn a_collector_is_asked_below_the_path_of_its_address_and_with_its_query() {
 }
 
 #[test]
-fn a_collector_that_names_no_time_is_asked_again_after_a_pause_of_our_own() {
+fn without_retry_after_a_batch_is_resent_after_our_backoff() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();
@@ -146,7 +146,7 @@ fn a_collector_that_names_no_time_is_asked_again_after_a_pause_of_our_own() {
 }
 
 #[test]
-fn a_collector_that_wants_to_rest_is_left_alone_and_what_comes_meanwhile_is_dropped() {
+fn during_a_long_retry_after_spans_are_dropped() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();
@@ -177,7 +177,7 @@ fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
 }
 
 #[test]
-fn calls_go_on_while_a_collector_keeps_silent_and_the_queue_is_bounded() {
+fn a_silent_collector_blocks_no_call_and_the_queue_is_bounded() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();
@@ -217,7 +217,7 @@ fn a_request_that_is_not_answered_in_time_counts_as_unavailable() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_costs_what_was_recorded_and_counts_it() {
+fn spans_for_an_absent_collector_are_counted_as_dropped() {
     let _turn = turn();
     let recording = Recording::start();
     let closed = ClosedPort::take();
