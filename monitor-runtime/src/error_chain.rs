@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_known_as_it_is_wrapped_or_prefixed_and_not_by_words_it_shares() {
+    fn an_error_is_the_same_whole_or_prefixed_not_by_shared_words() {
         assert!(ends_with("disk gone", "disk gone"));
         assert!(ends_with("search failed: disk gone", "disk gone"));
         assert!(!ends_with("config file not found: /etc/x", "not found"));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_shown_up_to_a_number_of_sources_and_says_that_there_are_more() {
+    fn a_chain_shows_its_first_sources_and_notes_further_ones() {
         let shown = |links: usize| ErrorText::of(&chain(&vec!["x"; links])).sources.unwrap();
         assert_eq!(shown(65), ["x"; 64].join(": "));
         assert_eq!(shown(66), ["x"; 64].join(": ") + MORE_SOURCES);

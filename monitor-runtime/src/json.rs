@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_control_character_line_separator_quote_and_backslash_is_escaped() {
+    fn control_characters_separators_and_quotes_are_escaped() {
         for character in ('\0'..='\u{3000}').chain('\u{f000}'..='\u{10fff}').chain('\u{d0000}'..='\u{e1000}')
         {
             let text = character.to_string();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_read_back_as_themselves_and_what_json_lacks_is_a_string() {
+    fn floats_read_back_equal_and_non_finite_ones_are_strings() {
         assert_eq!(float(1.0), "1.0");
         assert_eq!(float(-0.25), "-0.25");
         assert_eq!(float(1e300), "1e300");

@@ -82,7 +82,7 @@ async fn twenty_four_nested_calls_are_send() {
 }
 
 #[tokio::test]
-async fn fifteen_nested_calls_compile_and_are_send_where_outer_functions_stand_first() {
+async fn fifteen_nested_calls_are_send_with_outer_functions_first() {
     let recording = Recording::start();
     assert_eq!(tokio::spawn(l01(false)).await.unwrap().unwrap(), 15);
     tokio::spawn(l01(true)).await.unwrap().unwrap_err();

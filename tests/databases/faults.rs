@@ -23,7 +23,7 @@ fn pool(server: &Server) -> PgPool {
 }
 
 #[tokio::test]
-async fn a_postgres_that_is_stopped_is_unreachable_until_it_is_started() {
+async fn a_stopped_postgres_is_unreachable_until_it_is_started() {
     let mut server = Server::start(&[]);
     let monitor = watching(&pool(&server));
     becomes(&monitor, 200, ANSWERED).await;
@@ -34,7 +34,7 @@ async fn a_postgres_that_is_stopped_is_unreachable_until_it_is_started() {
 }
 
 #[tokio::test]
-async fn a_postgres_that_is_killed_is_unreachable_until_it_has_recovered() {
+async fn a_killed_postgres_is_unreachable_until_it_has_recovered() {
     let mut server = Server::start(&[]);
     let monitor = watching(&pool(&server));
     becomes(&monitor, 200, ANSWERED).await;
@@ -83,7 +83,7 @@ async fn leased(pool: &PgPool) -> PoolConnection<Postgres> {
 }
 
 #[tokio::test]
-async fn a_postgres_without_a_connection_to_spare_is_down_only_for_those_who_have_none() {
+async fn a_full_postgres_is_down_only_for_pools_without_connections() {
     let server = Server::start(SMALL);
     let early = watching(&pool(&server));
     becomes(&early, 200, ANSWERED).await;
@@ -143,7 +143,7 @@ async fn wants_one(pool: &PgPool, open: u32) {
 }
 
 #[tokio::test]
-async fn a_postgres_that_was_restarted_and_filled_between_two_runs_is_down_for_those_who_had_a_connection() {
+async fn pool_of_a_full_restarted_server_is_unhealthy() {
     let mut server = Server::start(SMALL);
     let idle = PgPoolOptions::new().max_connections(2).connect_with(server.options()).await.unwrap();
     let busy = PgPoolOptions::new().max_connections(1).connect_with(server.options()).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_postgres_that_was_restarted_and_filled_between_two_runs_is_down_for_t
 }
 
 #[tokio::test]
-async fn a_postgres_that_went_away_in_silence_is_down_for_those_who_had_a_connection() {
+async fn pool_of_a_full_server_that_fell_silent_is_unhealthy() {
     let mut server = Server::start(SMALL);
     let pool = PgPoolOptions::new().connect_with(server.options()).await.unwrap();
     let check = DatabaseCheck::new(pool.clone());
@@ -203,7 +203,7 @@ async fn take_place_of(name: &str, server: &Server, held: &mut Vec<PgConnection>
 }
 
 #[tokio::test]
-async fn a_pool_that_is_never_idle_works_on_though_the_check_has_lost_its_connection_on_a_full_server() {
+async fn a_busy_pool_survives_the_checks_lost_connection_if_full() {
     let server = Server::start(SMALL);
     let pool = PgPoolOptions::new().max_connections(1).connect_with(server.options()).await.unwrap();
     pool.set_connect_options(server.options().application_name("check"));

@@ -115,7 +115,7 @@ async fn a_sqlite_file_that_cannot_be_opened_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_unreachable_at_once_and_not_a_time_out() {
+async fn a_refused_connection_is_unreachable_and_not_a_timeout() {
     let closed = ClosedPort::take();
     let port = closed.address.port();
     let postgres = lazy::<sqlx::Postgres>(PgConnectOptions::new().host("127.0.0.1").port(port));
@@ -149,7 +149,7 @@ where
 }
 
 #[tokio::test]
-async fn postgres_that_goes_silent_or_away_is_unhealthy_until_it_is_back() {
+async fn a_silent_or_closed_postgres_is_unhealthy_until_it_is_back() {
     let options = postgres();
     let proxy = Proxy::to(options.get_host(), options.get_port()).await;
     let options = options.host("127.0.0.1").port(proxy.address.port());
@@ -204,7 +204,7 @@ async fn a_connection_that_mysql_ended_is_replaced_within_the_run() {
 }
 
 #[tokio::test]
-async fn a_pool_whose_connections_are_all_leased_is_not_a_database_that_is_down() {
+async fn a_pool_without_idle_connections_is_saturated_and_not_down() {
     let pool = PgPoolOptions::new().max_connections(1).connect_with(postgres()).await.unwrap();
     let leased = pool.acquire().await.unwrap();
     let monitor = Monitor::builder()

@@ -41,7 +41,7 @@ async fn cut(admin: &mut PgConnection) {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_session_is_down_if_postgres_refuses_new_ones() {
+async fn an_empty_pool_is_unhealthy_if_postgres_refuses_sessions() {
     let server = Server::start(&[]);
     let (options, mut admin) = with_application(&server).await;
     let monitor = watching(&lazy::<Postgres>(options));

@@ -62,7 +62,7 @@ async fn a_deleted_file_is_unreachable_and_not_made_anew() {
 }
 
 #[tokio::test]
-async fn a_replaced_file_is_unreachable_while_sessions_have_the_former() {
+async fn a_replaced_file_is_unreachable_despite_open_sessions() {
     for notes in Notes::all().await {
         let copy = notes.folder.path().join("copy.db");
         fs::copy(notes.path(), &copy).unwrap();

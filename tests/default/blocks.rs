@@ -60,7 +60,7 @@ impl<T: Clone + Send + Sync> Toolbox<T> {
 }
 
 #[tokio::test]
-async fn every_method_of_a_block_is_tracked_under_its_types_name_unless_it_says_otherwise() {
+async fn methods_of_a_block_are_tracked_by_type_and_method_name() {
     let recording = Recording::start();
     let mut toolbox = Toolbox::without_receiver(vec![1, 2, 3]);
     assert_eq!(toolbox.first(), Some(&1));
@@ -384,7 +384,7 @@ mod unnamed {
     }
 
     #[test]
-    fn a_method_of_every_type_goes_by_its_trait_and_one_of_an_unnamed_type_by_its_text() {
+    fn methods_of_blanket_and_unnamed_types_have_readable_ids() {
         let recording = Recording::start();
         assert_eq!((&12).shown(), 2);
         assert_eq!(std::ptr::from_ref("").shown(), 1);

@@ -103,7 +103,7 @@ fn a_span_field_recorded_later_counts_from_then_on() {
 }
 
 #[test]
-fn binding_outside_of_any_span_is_said_once_to_somebody_who_listens() {
+fn binding_outside_of_a_span_warns_a_subscriber_once() {
     context::bind("user_id", 0);
     let lines = capture_logs(|| {
         context::bind("nothing", None::<u8>);

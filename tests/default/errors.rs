@@ -74,7 +74,7 @@ fn an_error_that_travels_outward_is_logged_where_it_arose() {
 }
 
 #[test]
-fn an_error_of_its_own_is_logged_although_another_was_logged_inside() {
+fn a_different_error_is_logged_after_an_inner_one() {
     let lines = failures(capture_logs(|| {
         block_on(falls_back()).unwrap_err();
     }));
@@ -181,7 +181,7 @@ async fn spawns() -> Result<(), SearchError> {
 }
 
 #[test]
-fn an_error_of_a_spawned_call_is_not_logged_again_by_the_call_around_it() {
+fn an_error_of_a_spawned_call_is_not_logged_by_its_caller() {
     let lines = failures(capture_logs(|| {
         block_on(spawns()).unwrap_err();
     }));
@@ -358,7 +358,7 @@ impl fmt::Display for Recursive {
 impl std::error::Error for Recursive {}
 
 #[test]
-fn an_error_whose_text_calls_what_failed_with_it_comes_to_an_end() {
+fn an_error_whose_text_repeats_the_failing_call_terminates() {
     let lines = to_an_end(|| {
         capture_logs(|| {
             recursive().unwrap_err();
@@ -490,7 +490,7 @@ fn joins_parts() -> Result<(), String> {
 }
 
 #[test]
-fn an_error_of_another_thread_is_logged_once_by_the_call_that_ran_there() {
+fn an_error_of_another_thread_is_logged_once_by_its_call() {
     assert_logged_once(
         || {
             threads().unwrap_err();

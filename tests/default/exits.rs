@@ -121,7 +121,7 @@ fn a_call_made_while_the_thread_unwinds_is_judged_by_itself() {
 }
 
 #[test]
-fn calls_made_while_the_thread_unwinds_fail_and_panic_by_themselves_too() {
+fn calls_during_unwinding_have_outcomes_of_their_own() {
     #[track_skill("fails_while_unwinding")]
     async fn fails() -> Result<(), String> {
         Err("asked to".to_owned())
@@ -426,7 +426,7 @@ fn parameters_are_dropped_in_the_order_of_the_plain_function() {
 }
 
 #[test]
-fn a_receiver_and_parameters_named_in_format_texts_are_dropped_in_order_too() {
+fn parameters_named_in_format_texts_are_dropped_in_order() {
     #[expect(clippy::needless_pass_by_value, reason = "when it is dropped is what is tested")]
     fn plain(first: Says<'_>, second: Says<'_>) -> String {
         format!("{first} {second:>8}")

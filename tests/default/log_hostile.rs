@@ -25,7 +25,7 @@ fn every_character() -> String {
 }
 
 #[test]
-fn control_characters_come_back_from_every_place_a_text_can_stand_in() {
+fn control_characters_read_back_from_every_text_of_a_line() {
     let text = every_character();
     let line = line(|| {
         let _span = info_span!("s", span = text, recorded = Empty).entered();
@@ -40,7 +40,7 @@ fn control_characters_come_back_from_every_place_a_text_can_stand_in() {
 }
 
 #[test]
-fn text_that_was_no_unicode_comes_back_with_the_marks_of_what_was_lost() {
+fn invalid_unicode_reads_back_as_replacement_characters() {
     // A surrogate half on its own, as WTF-8 and as UTF-16, and bytes that are no character at all.
     let lossy = String::from_utf8_lossy(b"a\xed\xa0\x80b\xff\xc0\x80").into_owned();
     let halves = String::from_utf16_lossy(&[0x61, 0xd800, 0x62, 0xdc00]);
@@ -109,7 +109,7 @@ impl Debug for Panics {
 impl Error for Panics {}
 
 #[test]
-fn a_value_that_panics_wherever_it_stands_leaves_no_part_of_a_line() {
+fn a_panicking_value_in_any_place_leaves_no_partial_line() {
     let panicking: [fn(); 6] = [
         || info!(a = 1, b = %Panics, "field"),
         || info!(a = ?Panics, "field"),
@@ -205,7 +205,7 @@ fn fields_named_like_ours_stand_under_names_of_their_own() {
 }
 
 #[test]
-fn what_is_logged_twice_under_one_name_stands_there_twice_under_two() {
+fn values_with_the_same_name_get_distinct_names() {
     let line = line(|| {
         let _span = info_span!("s", a = 1, a = 2).entered();
         info!(a = 3, a = 4, "m");
@@ -215,7 +215,7 @@ fn what_is_logged_twice_under_one_name_stands_there_twice_under_two() {
 }
 
 #[test]
-fn a_line_for_people_is_one_line_too_and_says_nothing_to_the_terminal() {
+fn a_pretty_line_is_one_line_without_control_characters() {
     let text = every_character();
     let logged = memory::text(Logging::builder().format(Format::Pretty), || {
         let _span = info_span!("s", span = text).entered();
@@ -246,7 +246,7 @@ fn no_format_shows_text_in_another_order_or_hides_a_part() {
 }
 
 #[test]
-fn an_event_without_a_message_is_called_by_its_name_or_its_target() {
+fn an_event_without_a_message_shows_its_target_and_callsite() {
     let line = line(|| info!(rows = 3));
     assert_eq!(line.text("event"), module_path!());
     let at = format!("{}:{}", file!(), line!() - 2);

@@ -40,7 +40,7 @@ fn query() {
 }
 
 #[test]
-fn a_secret_is_replaced_wherever_it_was_bound_or_logged_and_nothing_else_is() {
+fn only_secrets_are_redacted_wherever_bound_or_logged() {
     let lines = lines(redacting(), || agent("planner"));
     let mark = &json!("[redacted]");
     assert_eq!(
@@ -107,7 +107,7 @@ fn an_error_that_is_a_secret_hides_its_sources_too() {
 }
 
 #[test]
-fn an_output_that_hides_nothing_shows_what_its_neighbour_hides_and_the_other_way_round() {
+fn redaction_of_one_output_does_not_affect_another() {
     let (open, closed) = (Memory::default(), Memory::default());
     for order in [false, true] {
         let first = if order { redacting() } else { Logging::builder() };
@@ -124,7 +124,7 @@ fn an_output_that_hides_nothing_shows_what_its_neighbour_hides_and_the_other_way
 }
 
 #[test]
-fn a_text_past_the_cap_is_cut_between_characters_and_says_what_is_missing() {
+fn a_text_above_the_limit_is_cut_and_notes_the_lost_bytes() {
     let long = format!("{}é{}", "a".repeat(63), "b".repeat(1 << 20));
     let lines = lines(Logging::builder().max_value_bytes(64), || {
         let _span = info_span!("s", span = long).entered();

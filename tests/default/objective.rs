@@ -34,7 +34,7 @@ fn late(succeeds: bool) -> Result<(), &'static str> {
 }
 
 #[test]
-fn calls_that_succeed_too_late_are_counted_and_those_that_fail_are_not() {
+fn only_late_calls_that_succeed_are_counted_as_slow() {
     let recording = Recording::start();
     for succeeds in [true, false, true] {
         let _ = late(succeeds);
@@ -118,7 +118,7 @@ impl Agents {
 }
 
 #[test]
-fn each_id_of_a_function_and_each_method_of_a_block_has_the_objective() {
+fn every_id_and_every_method_of_a_block_has_its_objective() {
     named_by_its_caller("first");
     named_by_its_caller("second");
     Agents::plan();
@@ -138,7 +138,7 @@ fn called_first() {}
 fn called_second() {}
 
 #[test]
-fn of_two_objectives_under_one_id_the_first_stands_and_a_warning_says_so() {
+fn the_second_objective_of_an_id_is_ignored_with_a_warning() {
     called_first();
     let lines = capture_logs(called_second);
     assert_eq!(

@@ -14,7 +14,7 @@ fn agent(id: &str) {}
 fn skill() {}
 
 #[test]
-fn a_users_own_metric_comes_out_of_the_same_scrape_in_its_sorted_place() {
+fn a_users_own_metric_is_sorted_into_the_same_scrape() {
     let own = IntCounter::new("documents_indexed_total", "Documents indexed.").unwrap();
     metrics::registry().register(Box::new(own.clone())).unwrap();
     own.inc_by(3);
@@ -77,7 +77,7 @@ fn gathering_the_registry_gives_what_rendering_gives() {
 }
 
 #[tokio::test]
-async fn ours_register_into_the_registry_a_user_already_has_prefix_and_labels_included() {
+async fn our_metrics_take_the_prefix_and_labels_of_a_users_registry() {
     let labels = [("zone".to_owned(), "a".to_owned())].into();
     let theirs = Registry::new_custom(Some("shop".to_owned()), Some(labels)).unwrap();
     let own = IntCounter::new("orders_total", "Orders.").unwrap();
@@ -94,7 +94,7 @@ async fn ours_register_into_the_registry_a_user_already_has_prefix_and_labels_in
 }
 
 #[tokio::test]
-async fn a_registry_that_has_one_of_our_names_is_an_error_that_says_which_and_keeps_nothing_of_ours() {
+async fn a_taken_name_is_refused_and_the_registry_stays_unchanged() {
     let theirs = Registry::new();
     let taken = IntCounter::new("log_events_dropped_total", "Theirs.").unwrap();
     theirs.register(Box::new(taken)).unwrap();

@@ -88,7 +88,7 @@ fn walk(id: &'static str, pending: usize, end: End, threads: Threads) {
 }
 
 #[test]
-fn whichever_way_a_call_goes_it_is_counted_once_as_what_it_came_to() {
+fn a_call_is_counted_once_by_its_outcome_on_every_path() {
     let shown = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if panic.payload_as_str() != Some("as told") {

@@ -108,7 +108,7 @@ mod futures {
     }
 
     #[test]
-    fn a_future_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+    fn a_future_made_in_the_calls_span_runs_in_it() {
         #[track_agent("takes_its_span_along", fields(asked))]
         fn takes_its_span_along(asked: u8) -> impl Future<Output = ()> {
             let span = tracing::Span::current();
@@ -237,7 +237,7 @@ mod of_streams {
     }
 
     #[tokio::test]
-    async fn a_stream_that_is_given_in_a_result_at_once_is_a_call_until_its_end() {
+    async fn a_stream_from_a_sync_result_is_a_call_until_its_end() {
         let recording = Recording::start();
         let stream = opened_at_once(true).unwrap();
         assert_eq!(recording.value("active_skills", &[("skill_id", "opened_at_once")]), 1.0);
@@ -260,7 +260,7 @@ mod of_streams {
     }
 
     #[test]
-    fn what_opens_a_stream_at_once_runs_in_the_call_and_its_caller_does_not() {
+    fn a_sync_function_opens_its_stream_inside_the_call() {
         let lines = capture_logs(|| {
             let stream = opened_at_once(true).unwrap();
             tracing::info!("opened");
@@ -288,7 +288,7 @@ mod of_streams {
     }
 
     #[tokio::test]
-    async fn a_stream_dropped_early_is_cancelled_and_one_never_polled_no_call() {
+    async fn a_stream_dropped_early_is_cancelled_unless_never_polled() {
         let recording = Recording::start();
         assert_eq!(numbers(3).take(1).count().await, 1);
         drop(numbers(3));
@@ -355,7 +355,7 @@ mod of_streams {
     }
 
     #[test]
-    fn a_stream_that_goes_on_in_the_span_it_was_made_in_goes_on_in_the_calls() {
+    fn a_stream_made_in_the_calls_span_runs_in_it() {
         fn instrumented() -> impl Stream<Item = ()> + Send {
             let span = tracing::Span::current();
             stream::iter([1]).map(move |number| span.in_scope(|| tracing::info!(number, "inside")))
@@ -505,7 +505,7 @@ mod by_another_name {
     }
 
     #[tokio::test]
-    async fn an_error_of_a_stream_in_a_result_by_another_name_ends_its_call() {
+    async fn an_error_item_ends_the_call_behind_any_name_of_result() {
         let recording = Recording::start();
         assert!(said_later(false).await.is_err());
         assert!(of_a_macro_in_a_result(false).is_err());
@@ -544,7 +544,7 @@ mod by_another_name {
     }
 
     #[test]
-    fn a_stream_that_has_said_that_it_is_terminated_is_not_cancelled_by_its_drop() {
+    fn dropping_a_terminated_stream_does_not_cancel_its_call() {
         #[track_skill]
         fn once() -> impl FusedStream<Item = u8> {
             stream::once(future::ready(1))

@@ -30,7 +30,7 @@ fn scrape() -> (f64, f64, f64) {
 }
 
 #[test]
-fn eight_threads_write_while_a_ninth_scrapes_and_nothing_is_lost() {
+fn no_call_of_eight_threads_is_lost_while_a_ninth_scrapes() {
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let scraper = scope.spawn(|| {
@@ -80,7 +80,7 @@ fn brief(number: u32) {
 }
 
 #[test]
-fn what_threads_counted_before_they_ended_is_kept_and_added_to_by_the_next() {
+fn counts_of_ended_threads_are_kept_and_added_to() {
     for generation in 1..=40 {
         std::thread::scope(|scope| {
             for _ in 0..WRITERS {

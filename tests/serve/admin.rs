@@ -140,7 +140,7 @@ fn its_refusals_are_json_that_nobody_may_keep() {
 }
 
 #[test]
-fn a_runtime_that_is_wedged_past_the_threshold_is_not_alive_until_it_runs_again() {
+fn liveness_fails_while_the_runtime_is_stalled() {
     let application = Application::start(with_admin().liveness_threshold(Duration::from_millis(100)));
     let admin = application.admin();
     answers(admin, 200, r#"{"status":"alive"}"#);
@@ -237,7 +237,7 @@ async fn it_goes_on_through_a_stop_and_ends_with_the_monitor() {
 }
 
 #[test]
-fn an_address_beyond_loopback_is_warned_of_unless_there_is_a_token() {
+fn an_address_beyond_loopback_without_a_token_is_warned_of() {
     let warnings = |builder: MonitorBuilder| {
         let mut lines = capture_logs(|| builder.build().unwrap());
         lines.retain(|line| line["logger"] == "monitor_runtime::admin" && line["level"] == "warn");
@@ -249,7 +249,7 @@ fn an_address_beyond_loopback_is_warned_of_unless_there_is_a_token() {
 }
 
 #[test]
-fn a_bearer_token_guards_bodies_and_metrics_and_leaves_probes_open() {
+fn a_bearer_token_guards_metrics_and_leaves_probes_open() {
     let application = Application::start(with_admin().bearer_token("s3cret"));
     let admin = application.admin();
     assert_eq!((get(admin, "/health/live").status, get(admin, "/health/ready").status), (200, 200));

@@ -232,7 +232,7 @@ async fn a_body_that_comes_to_a_halt_fails_and_a_slow_one_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_nobody_takes_is_given_up_and_one_that_is_taken_slowly_is_not() {
+async fn an_unread_answer_is_cut_and_a_slowly_read_one_is_not() {
     let _alone = ALONE.lock().await;
     // Segments on the loopback are large, and a client that is slow here is told to be so by a busy machine as well.
     let address = serve(ConnectionLimits::new().write_timeout(5 * SHORT)).await;
@@ -329,7 +329,7 @@ async fn a_client_that_ends_its_side_is_answered_if_that_is_quick() {
 }
 
 #[tokio::test]
-async fn a_probe_and_an_answer_without_a_wait_reach_a_client_that_ends_its_side() {
+async fn a_half_closed_client_gets_probes_and_immediate_answers() {
     let _alone = ALONE.lock().await;
     let address = serve(ConnectionLimits::new()).await;
     for path in ["/quick", "/health/live", "/health/metrics"] {
@@ -341,7 +341,7 @@ async fn a_probe_and_an_answer_without_a_wait_reach_a_client_that_ends_its_side(
 }
 
 #[tokio::test]
-async fn an_answer_of_any_length_reaches_a_client_that_ends_its_side_whole() {
+async fn a_half_closed_client_gets_a_long_answer_whole() {
     let _alone = ALONE.lock().await;
     let address = serve(ConnectionLimits::new()).await;
     let mut client = connect(address, "GET /large HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;

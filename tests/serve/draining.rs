@@ -14,7 +14,7 @@ use crate::support::tcp::eventually;
 use crate::{ALONE, LONG, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 #[tokio::test]
-async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_delay() {
+async fn during_the_drain_delay_only_readiness_is_503() {
     let _alone = ALONE.lock().await;
     let builder = Monitor::builder().drain_delay(LONG).grace_period(3 * LONG);
     let (address, server) = serve(&builder.build().unwrap()).await;
@@ -36,7 +36,7 @@ async fn told_to_stop_readiness_turns_while_all_else_is_served_for_the_drain_del
 }
 
 #[tokio::test]
-async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
+async fn after_the_drain_delay_only_requests_in_flight_are_served() {
     let _alone = ALONE.lock().await;
     let (address, server) = serve(&prompt().drain_delay(Duration::from_millis(50)).build().unwrap()).await;
     let slow = tokio::spawn(async move { ask(address, "/slow").await });
@@ -50,7 +50,7 @@ async fn the_delay_over_nobody_is_let_in_and_what_is_in_flight_ends_well() {
 }
 
 #[tokio::test]
-async fn clients_whose_connections_wait_to_be_accepted_are_answered_at_a_stop() {
+async fn connections_not_yet_accepted_are_answered_at_a_stop() {
     let _alone = ALONE.lock().await;
     let (address, server) = serve(&prompt().build().unwrap()).await;
     // Nothing is awaited from here on, so that the server accepts nobody.

@@ -216,7 +216,7 @@ fn events(lines: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn where_logging_waits_for_an_output_that_takes_nothing_the_process_is_stopped_all_the_same() {
+fn a_process_stops_although_its_blocking_log_is_stalled() {
     let mut service = Service::start("stalled");
     service.wait_until_up();
     service.wait_until_stalled();
@@ -289,7 +289,7 @@ fn value(text: &str, series: &str) -> u64 {
 }
 
 #[test]
-fn two_thousand_slow_clients_take_neither_port_and_do_not_hold_up_a_stop() {
+fn two_thousand_slow_clients_block_no_port_and_no_stop() {
     const CLIENTS: usize = 2_000;
     let all = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let all = rustix::process::Rlimit { current: all.maximum, maximum: all.maximum };
@@ -398,7 +398,7 @@ fn told_twice_a_process_exits_0_at_once() {
 }
 
 #[test]
-fn with_all_workers_blocked_a_process_still_says_what_it_cuts_and_exits_0() {
+fn with_all_workers_blocked_a_stop_logs_its_cuts_and_exits_0() {
     let mut service = Service::start("prompt");
     let _waiting = service.send("/block");
     for _ in 0..2 {
@@ -416,7 +416,7 @@ fn with_all_workers_blocked_a_process_still_says_what_it_cuts_and_exits_0() {
 }
 
 #[test]
-fn with_its_only_thread_blocked_a_process_is_ended_with_0_and_its_lines_written() {
+fn with_its_only_thread_blocked_a_stop_logs_and_exits_0() {
     let mut service = Service::start("current_thread");
     let _waiting = service.send("/block");
     assert_eq!(service.next_line()["event"], "blocking");

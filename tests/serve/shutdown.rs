@@ -45,7 +45,7 @@ fn events(lines: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_server_of_another_make_drains_and_ends_with_what_is_in_flight() {
+async fn a_users_own_server_drains_until_nothing_is_in_flight() {
     let _alone = ALONE.lock().await;
     let monitor = prompt().drain_delay(Duration::from_millis(500)).build().unwrap();
     let (address, server) = serve(monitor).await;

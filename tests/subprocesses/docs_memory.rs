@@ -53,7 +53,7 @@ fn longest_id(number: usize) -> String {
 }
 
 #[test]
-fn a_family_takes_the_cells_that_the_page_says_and_no_more_than_it_allows() {
+fn a_family_takes_the_memory_that_the_page_states() {
     in_own_process(|| {
         set_hook(Box::new(|_| ()));
         use_up(&longest_id(LABEL_SETS));

@@ -126,7 +126,7 @@ fn stalled() {
 }
 
 #[test]
-fn a_reader_that_stalls_costs_lines_that_are_counted_and_said_and_never_the_callers_time() {
+fn a_stalled_reader_costs_counted_lines_and_blocks_no_caller() {
     let mut child = PART.spawn("stalled");
     let mut errors = wait_for(&mut child, "emitted");
     release(&mut child);
@@ -182,7 +182,7 @@ fn slow() {
 }
 
 #[test]
-fn behind_a_slow_reader_what_is_read_is_what_was_written_and_the_rest_was_dropped() {
+fn a_slow_reader_gets_every_line_that_was_not_dropped() {
     let (lines, scrape) = slowly_read("slow");
     let (reported, own) = apart(&lines);
     assert!(are_in_order(&own));
@@ -231,7 +231,7 @@ fn full() {
 
 /// The file may be no larger than a few kilobytes, which is what a full disk looks like to who writes.
 #[test]
-fn a_file_that_can_grow_no_further_holds_as_many_whole_lines_as_were_counted_as_written() {
+fn a_full_file_holds_exactly_the_lines_counted_as_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("log");
     let line = r#"trap "" XFSZ; ulimit -f 16; exec "$@" >"$LOG_FILE""#;
@@ -273,7 +273,7 @@ fn filled() {
 }
 
 #[test]
-fn a_line_that_a_full_disk_broke_off_is_completed_when_there_is_room() {
+fn a_line_cut_by_a_full_disk_is_completed_once_there_is_room() {
     let Some(mut unshare) = own_mounts() else {
         return println!("no disk may be mounted here; the file that cannot grow stands for a full one");
     };
@@ -324,7 +324,7 @@ fn a_socket_gets_as_many_lines_as_were_counted_as_written() {
 }
 
 #[test]
-fn a_socket_that_its_peer_closes_ends_the_logging_and_nothing_else() {
+fn a_socket_closed_by_its_peer_ends_only_the_logging() {
     let scrape = with_peer(|mut stream, release| {
         stream.read_exact(&mut [0; 1_000]).unwrap();
         stream.shutdown(Shutdown::Both).unwrap();
@@ -420,7 +420,7 @@ fn blocking_oneself() {
 }
 
 #[test]
-fn an_output_that_logs_in_blocking_mode_neither_waits_for_itself_nor_feeds_itself() {
+fn an_output_that_logs_does_not_block_or_feed_itself() {
     let output = run(&mut PART.command("blocking_oneself"));
     let lines = LogLine::read_all(written(&output));
     assert_eq!(lines.iter().filter(|line| line.text("event") == "from outside").count(), 20);
@@ -450,7 +450,7 @@ fn too_deep() {
 }
 
 #[test]
-fn a_value_that_logs_itself_comes_to_an_end_and_what_lay_too_deep_counts_as_dropped() {
+fn a_value_that_logs_itself_terminates_and_counts_its_drops() {
     let output = run(&mut PART.command("too_deep"));
     let lines = LogLine::read_all(written(&output));
     let (reported, own) = apart(&lines);
@@ -529,7 +529,7 @@ fn limited_and_quiet() {
 }
 
 #[test]
-fn what_was_left_out_is_said_at_the_end_of_the_time_though_nothing_is_logged_any_more() {
+fn suppressed_lines_are_reported_after_the_period_when_quiet() {
     let scrape = String::from_utf8(run(&mut PART.command("limited_and_quiet")).stderr).unwrap();
     assert_eq!(total(&scrape, "log_events_suppressed_total"), 8);
 }

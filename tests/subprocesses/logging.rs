@@ -174,7 +174,7 @@ fn traced() {
 }
 
 #[test]
-fn a_process_passes_on_the_trace_of_a_request_and_says_it_in_its_lines() {
+fn a_process_propagates_and_logs_the_trace_of_a_request() {
     let lines = log(&mut PART.command("traced"));
     assert_eq!(events(&lines), ["calling", "calling"]);
     assert_eq!(lines[0].names()[4..], ["request_id", "method", "endpoint", "trace_id", "span_id", "sent"]);
@@ -202,7 +202,7 @@ fn captured() {
 }
 
 #[test]
-fn lines_are_captured_though_a_thread_without_a_subscriber_came_first() {
+fn lines_are_captured_after_a_thread_without_a_subscriber() {
     let lines = log(&mut PART.command("captured"));
     assert_eq!(lines[0].get("captured"), Some(&json!(1)));
 }
@@ -227,7 +227,7 @@ fn nested() {
 }
 
 #[test]
-fn a_value_that_logs_while_it_is_formatted_neither_blocks_nor_mixes_lines() {
+fn a_value_that_logs_while_formatted_mixes_no_lines() {
     let lines = log(&mut PART.command("nested"));
     assert_eq!(events(&lines), ["from inside", "event", "from inside", "from inside", "from inside", "last"]);
     assert_eq!(lines[1].fields(), [("value", &json!("shown"))]);
@@ -245,7 +245,7 @@ fn log_crate() {
 }
 
 #[test]
-fn records_of_the_log_crate_come_through_with_their_target_and_level() {
+fn records_of_the_log_crate_keep_their_target_and_level() {
     let lines = log(&mut PART.command("log_crate"));
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].text("level"), "warn");
@@ -315,7 +315,7 @@ impl Display for Unshown {
 }
 
 #[test]
-fn key_values_of_the_log_crate_are_fields_like_those_of_an_event() {
+fn key_values_of_the_log_crate_are_fields_of_their_line() {
     let output = run(&mut PART.command("key_values"));
     let lines = LogLine::read_all(written(&output));
     let bound = |rest: &[(&str, serde_json::Value)]| {
@@ -411,7 +411,7 @@ fn other_logger() {
 }
 
 #[test]
-fn a_logger_that_is_there_already_keeps_its_records_and_its_level() {
+fn an_earlier_logger_keeps_its_records_and_its_level() {
     let output = run(&mut PART.command("other_logger"));
     let lines = LogLine::read_all(written(&output));
     assert_eq!(events(&lines), ["the `log` crate has a logger already; its records stay there", "ours"]);
@@ -430,7 +430,7 @@ fn with_copies(part: &str, level: &str) -> Vec<LogLine> {
 }
 
 #[test]
-fn what_tracing_says_to_the_log_crate_too_is_one_line_and_shows_no_secret() {
+fn an_event_copied_to_the_log_crate_is_one_redacted_line() {
     for (part, level) in [("init", "info"), ("init", "trace"), ("layer", "info"), ("layer", "trace")] {
         let lines = with_copies(part, level);
         let expected = ["planned", "log event", "said by log", "said by the log of tracing", "made by hand"];
@@ -446,7 +446,7 @@ fn what_tracing_says_to_the_log_crate_too_is_one_line_and_shows_no_secret() {
 }
 
 #[test]
-fn key_values_that_serialise_themselves_are_typed_where_a_flat_line_has_the_type() {
+fn serialised_key_values_keep_the_types_of_a_flat_line() {
     let lines = LogLine::read_all(&String::from_utf8(run(&mut alone::alone("serialised")).stdout).unwrap());
     let fields = [
         ("number", &json!(7)),
@@ -507,7 +507,7 @@ fn assert_says_why(lines: &[LogLine]) {
 }
 
 #[test]
-fn the_line_about_a_panic_is_written_whatever_the_other_hooks_do() {
+fn the_line_of_a_panic_is_written_despite_other_hooks() {
     for end in ["exit before", "abort before", "panic before", "exit after", "abort after"] {
         let lines = last_words(&mut PART.command(&format!("panic {end}")));
         assert_says_why(&lines);
@@ -549,7 +549,7 @@ fn tasks() {
 }
 
 #[test]
-fn spawned_tasks_keep_their_context_whichever_thread_they_run_on() {
+fn spawned_tasks_keep_their_context_on_every_thread() {
     let lines = log(&mut PART.command("tasks"));
     let (tasks, outside) = lines.split_at(160);
     for line in tasks {
@@ -573,7 +573,7 @@ fn levels() {
 }
 
 #[test]
-fn log_level_decides_what_is_logged_by_target_and_wins_over_the_code() {
+fn log_level_filters_by_target_and_overrides_the_code() {
     let expect = |variables: &[(&str, &str)], expected: &[&str]| {
         let lines = log(PART.command("levels").envs(variables.iter().copied()));
         assert_eq!(events(&lines), expected, "{variables:?}");
@@ -690,7 +690,7 @@ fn logging_that_is_off_writes_nothing_at_all() {
 // How it is started.
 
 #[test]
-fn a_bad_variable_is_an_error_that_names_it_its_value_and_what_is_accepted() {
+fn a_bad_variable_is_refused_with_its_accepted_values() {
     let levels = "expected a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels by target as in \
                   `info,sqlx=warn`";
     let cases = [
@@ -727,7 +727,7 @@ fn twice() {
 }
 
 #[test]
-fn a_failed_start_changes_nothing_and_a_second_one_says_what_to_do() {
+fn a_second_start_fails_with_advice_and_changes_nothing() {
     let lines = log(&mut PART.command("twice"));
     assert_eq!(events(&lines), ["from the first", "second"]);
     let error = lines[1].text("error");
@@ -766,7 +766,7 @@ fn many() {
 }
 
 #[test]
-fn dropping_the_guard_writes_out_every_line_in_the_order_of_its_thread() {
+fn dropping_the_guard_writes_every_line_in_thread_order() {
     let lines = log(&mut PART.command("many"));
     assert_eq!(lines.len(), 20_000);
     for thread in 0..4 {
@@ -798,7 +798,7 @@ fn after_guard() {
 }
 
 #[test]
-fn lines_after_the_guard_are_still_written_while_the_process_lives() {
+fn lines_after_the_guard_are_written_while_the_process_lives() {
     let mut child = PART.spawn("after_guard");
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();

@@ -49,7 +49,7 @@ fn scraped(features: &str) -> (Runtime, Prometheus) {
 }
 
 #[test]
-fn prometheus_counts_by_native_buckets_what_it_counts_by_ordinary_ones() {
+fn prometheus_counts_equally_by_native_and_ordinary_buckets() {
     in_own_process(|| {
         LazyLock::force(&MONITOR);
         for millis in [1, 2, 5, 10, 20, 40, 80, 160, 300, 600, 1_100] {
@@ -87,7 +87,7 @@ fn prometheus_counts_by_native_buckets_what_it_counts_by_ordinary_ones() {
 }
 
 #[test]
-fn quantiles_of_native_buckets_are_off_by_less_than_their_growth() {
+fn quantiles_of_native_buckets_err_by_less_than_their_growth() {
     in_own_process(|| {
         LazyLock::force(&MONITOR);
         let mut longest = Duration::ZERO;

@@ -12,7 +12,7 @@ fn agent(id: &str) {}
 fn query(id: &str) {}
 
 #[test]
-fn past_its_limit_a_family_records_under_overflow_and_says_so_once() {
+fn a_family_past_its_limit_uses_overflow_and_warns_once() {
     in_own_process(|| {
         Monitor::builder().series_limit(3).build().unwrap();
         let recording = Recording::start();

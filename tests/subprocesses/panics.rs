@@ -72,7 +72,7 @@ fn panics_total() -> usize {
 }
 
 #[test]
-fn a_panic_is_one_line_with_its_message_location_thread_and_what_is_bound() {
+fn a_panic_is_one_line_with_message_place_and_bound_fields() {
     in_own_process(|| {
         #[track_agent("panicking_planner", fields(goal))]
         fn plan(goal: &str) {

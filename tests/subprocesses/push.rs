@@ -59,7 +59,7 @@ fn successes(scrape: &str, group: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_job_leaves_its_metrics_at_the_gateway_and_a_later_run_replaces_them() {
+fn a_job_pushes_its_metrics_and_a_later_run_replaces_them() {
     let gateway = Gateway::start();
     let push = |labels: &[(&str, &str)]| push_once(&gateway.url("/"), "nightly run", labels).unwrap();
     summarise();
@@ -128,7 +128,7 @@ fn an_address_without_a_scheme_is_refused_without_the_password() {
 }
 
 #[test]
-fn a_redirection_is_a_refusal_since_the_metrics_would_not_go_along() {
+fn a_redirection_is_refused_and_not_followed() {
     let (address, request) = answering("302 Found\r\nlocation: /login", "");
     let error = push_once(&format!("http://{address}"), "job", &[]).unwrap_err();
     assert!(matches!(&error, PushError::Refused { status, .. } if status.as_u16() == 302), "{error:?}");
@@ -136,7 +136,7 @@ fn a_redirection_is_a_refusal_since_the_metrics_would_not_go_along() {
 }
 
 #[test]
-fn a_key_or_an_address_that_is_none_is_refused_before_anything_is_sent() {
+fn a_bad_key_or_address_is_refused_before_anything_is_sent() {
     assert!(matches!(push_once("http://127.0.0.1:1", "", &[]), Err(PushError::EmptyJob)));
     assert!(matches!(push_once("HTTPS://127.0.0.1:1", "job", &[]), Err(PushError::Tls { .. })));
     let labels = [("job", "twice")];
@@ -155,7 +155,7 @@ fn the_path_of_the_job_goes_before_the_query_of_the_address() {
 }
 
 #[test]
-fn an_address_with_a_fragment_is_refused_and_its_query_is_never_repeated() {
+fn a_fragment_is_refused_and_the_query_never_repeated() {
     let error = push_once("http://127.0.0.1:1/?key=secret#x", "job", &[]).unwrap_err();
     assert!(matches!(error, PushError::Fragment { .. }), "{error:?}");
     assert!(error.to_string().starts_with("http://127.0.0.1:1/?… has a fragment"), "{error}");

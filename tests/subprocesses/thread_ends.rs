@@ -41,7 +41,7 @@ thread_local! {
 }
 
 #[test]
-fn calls_in_the_destructor_of_a_thread_local_are_named_by_their_lines() {
+fn lines_of_calls_in_thread_local_destructors_name_the_call() {
     in_own_process(|| {
         let memory = Memory::default();
         let guard = Logging::builder().writer(memory.clone()).init().unwrap();

@@ -258,7 +258,7 @@ fn outdated_lock_file_is_no_other_fault() {
 }
 
 #[test]
-fn script_hands_its_arguments_on_and_no_setting_that_breaks_the_build() {
+fn script_passes_its_arguments_on_and_hides_build_settings() {
     let stub = Stub::new();
     let output = run_script(&stub, "", &["-p", "monitor", "--test", "agent"]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "xtask test -p monitor --test agent\n");

@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_that_leaves_something_open_is_sent_back_with_what_it_is() {
+    fn an_incomplete_draft_is_sent_back_with_its_missing_words() {
         let missing = vec!["hot".to_owned(), "green".to_owned()];
         assert_eq!(review_of("Tea."), Review::SentBack { missing });
     }

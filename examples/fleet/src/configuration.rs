@@ -83,7 +83,7 @@ mod tests {
     use super::impatient;
 
     #[test]
-    fn only_the_time_that_an_alert_has_to_hold_is_changed_and_only_a_short_one() {
+    fn only_a_short_hold_time_of_an_alert_is_changed() {
         let rules = "- alert: A\n  expr: wait for: 1\n  for: 5m\n- alert: B\n  for: 1h\n";
         assert_eq!(impatient(rules), "- alert: A\n  expr: wait for: 1\n  for: 2s\n- alert: B\n  for: 1h\n");
     }

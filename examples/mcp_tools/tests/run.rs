@@ -46,7 +46,7 @@ fn an_agent_and_each_tool_that_it_calls_is_counted() {
 }
 
 #[test]
-fn what_rmcp_and_the_client_know_of_a_call_is_on_the_lines_of_the_tool() {
+fn lines_of_a_tool_carry_the_fields_of_rmcp_and_the_client() {
     let _recording = Recording::start();
     let lines = lines_of(async |client| borrow(client, "Dracula").await);
     for (event, skill, number) in [("looking", "find_book", "1"), ("lending", "lend_book", "2")] {

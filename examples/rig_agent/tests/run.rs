@@ -46,7 +46,7 @@ fn a_run_and_each_of_its_tools_is_counted_by_its_own_outcome() {
 }
 
 #[test]
-fn a_tool_that_fails_is_logged_as_the_tools_and_the_agent_goes_on() {
+fn a_failed_tool_is_logged_as_a_skill_and_the_agent_continues() {
     let _recording = Recording::start();
     let lines = lines_of(trip_desk::answer("Oslo?"));
     let failed = the(&lines, "skill failed");
@@ -118,7 +118,7 @@ fn a_model_that_fails_is_an_error_of_the_agent() {
 }
 
 #[test]
-fn a_run_that_is_given_up_is_cancelled_with_the_tool_it_waits_for() {
+fn an_abandoned_run_is_cancelled_with_the_tool_it_waits_for() {
     let recording = Recording::start();
     let lines = lines_of(trip_desk::give_up("Bergen?"));
     assert_eq!(ended(&recording, "agent", "trip_planner"), [0.0, 0.0, 0.0, 1.0]);
@@ -127,7 +127,7 @@ fn a_run_that_is_given_up_is_cancelled_with_the_tool_it_waits_for() {
 }
 
 #[test]
-fn a_streamed_run_is_one_call_to_its_last_piece_with_what_rig_knows_of_it() {
+fn a_streamed_run_is_one_call_and_carries_the_fields_of_rig() {
     let recording = Recording::start();
     let lines = lines_of(trip_desk::tell("Oslo?"));
     assert_eq!(ended(&recording, "agent", "trip_narrator"), [1.0, 0.0, 0.0, 0.0]);

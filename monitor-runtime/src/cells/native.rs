@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_lies_above_the_bound_before_its_bucket_and_not_above_its_own() {
+    fn a_bucket_excludes_its_lower_and_includes_its_upper_bound() {
         const SECOND: u64 = 1_000_000_000;
         let whole = layout(2.0, &[]);
         for (nanos, index) in
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn next_to_nothing_is_zero_and_the_longest_duration_has_a_bucket() {
+    fn tiny_durations_are_zero_and_the_longest_has_a_bucket() {
         for growth in [1.003, 1.1, 2.0, 256.0, 65_536.0] {
             let layout = layout(growth, &[]);
             assert_eq!(place(&layout, 0), (None, 0));

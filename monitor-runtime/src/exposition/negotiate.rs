@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_weights_the_more_specific_range_wins_and_then_the_first() {
+    fn of_equal_weights_the_more_specific_then_the_first_wins() {
         assert_eq!(chosen(&["*/*,application/openmetrics-text"]), Format::OpenMetrics);
         assert_eq!(chosen(&["application/openmetrics-text,text/plain"]), Format::OpenMetrics);
         assert_eq!(chosen(&["text/plain,application/openmetrics-text"]), Format::Text);

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_router_requests_are_unmatched_and_probes_known_by_path() {
+    fn without_a_router_probes_are_known_by_their_path() {
         assert!(!is_probe("/users/7?x=1"));
         assert!(is_probe("/health/ready?verbose"));
         assert!(is_probe("/health/ready/database"));

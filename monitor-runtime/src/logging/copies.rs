@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_from_a_tracing_callsite_is_a_copy_whatever_its_target() {
+    fn a_record_of_a_tracing_callsite_is_a_copy_with_any_target() {
         let metadata = noted();
         let (file, line, module) = (metadata.file(), metadata.line(), metadata.module_path());
         assert!(is_copy_of("any", file, line, module));

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_panics_leaves_no_half_line_and_the_next_line_is_whole() {
+    fn a_panicking_value_leaves_no_partial_line() {
         struct Panics;
         impl Display for Panics {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_stalls_from_a_beat_that_does_not_come_until_it_comes() {
+    fn a_runtime_is_stalled_from_a_missed_beat_to_the_next_one() {
         let (heartbeat, runtime) =
             (heartbeat(), tokio::runtime::Builder::new_current_thread().build().unwrap());
         runtime.block_on(async { heartbeat.watch_this_runtime() });

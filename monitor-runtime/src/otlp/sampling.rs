@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_every_trace_is_recorded_unless_its_caller_does_not() {
+    fn by_default_a_trace_is_recorded_unless_its_caller_is_not() {
         let default = Sampling::read(&Variables(&|_: &str| None)).unwrap();
         assert!(default.decide(None, TraceId::from(7)));
         assert!(default.decide(Some(&caller(true)), TraceId::from(7)));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_records_that_part_of_the_traces_and_the_same_ones_each_time() {
+    fn a_ratio_samples_its_share_and_the_same_traces_each_time() {
         let half = sampling("traceidratio", "0.5");
         let decide = |sampling: &Sampling| {
             // Multiples of an odd number are spread over all ids.

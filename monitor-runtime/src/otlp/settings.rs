@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_for_all_has_the_signals_below_it_and_one_of_a_signal_stands_as_it_is() {
+    fn only_the_common_endpoint_gets_the_path_of_a_signal() {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:1/base/");
         assert_eq!(urls(&read(&[all])), ["http://all:1/base/v1/traces", "http://all:1/base/v1/metrics"]);
         let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://own:2/push");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_is_refused_and_the_query_of_a_refused_endpoint_is_not_repeated() {
+    fn a_fragment_is_refused_without_repeating_the_query() {
         for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] {
             let said = refused(name, "http://all:1/otlp#traces");
             assert!(said.starts_with(&format!("{name} is `http://all:1/otlp#traces`; expected")), "{said}");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_variable_is_refused_by_its_name_with_what_is_accepted() {
+    fn every_bad_variable_is_refused_with_its_accepted_values() {
         for (name, value, expected) in [
             ("OTEL_SDK_DISABLED", "yes", "`true` or `false`"),
             ("OTEL_TRACES_EXPORTER", "zipkin", "`otlp` or `none`"),

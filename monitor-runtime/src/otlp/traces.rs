@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_thread_that_panicked_nobody_waits_and_whatever_comes_is_dropped() {
+    fn after_its_thread_panicked_spans_are_dropped_without_a_wait() {
         let dropped = IntCounter::new("dropped", "Dropped.").unwrap();
         let traces = traces(2, dropped.clone());
         let (control, queue) = (Arc::clone(&traces.control), Arc::clone(&traces.queue));

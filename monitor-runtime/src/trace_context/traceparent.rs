@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_outside_of_ascii_are_none_wherever_they_cut_the_header() {
+    fn a_header_with_a_letter_outside_of_ascii_is_ignored() {
         for at in 0..HEADER {
             let mut header = of("00", "01");
             header.replace_range(at..=at, "ä");

@@ -126,7 +126,7 @@ async fn arguments_of_every_form_arrive() {
 }
 
 #[test]
-fn arguments_of_an_or_pattern_are_dropped_in_the_order_of_a_plain_function() {
+fn arguments_of_an_or_pattern_keep_their_drop_order() {
     use std::cell::RefCell;
 
     thread_local! {

@@ -167,7 +167,7 @@ mod local {
 }
 
 #[tokio::test]
-async fn an_async_function_may_assign_a_borrow_of_its_own_to_what_it_was_given() {
+async fn an_async_function_may_store_a_borrow_in_its_argument() {
     let recording = Recording::start();
     assert_eq!(local::into_several(None, &[], ("", 0)).await, 7);
     assert_eq!(local::into_a_generic(&String::new()).await, "");

@@ -13,7 +13,7 @@ use crate::health::{fast, get, passing, ready, settle};
 use crate::support::tcp::{eventually, silent_server};
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_never_answers_gives_503_after_5s_and_stalls_nothing_else() {
+async fn a_silent_database_is_503_after_5s_and_delays_nothing_else() {
     let address = silent_server().await;
     let options = PgConnectOptions::new().host("127.0.0.1").port(address.port()).username("nobody");
     let pool = PgPool::connect_lazy_with(options);
@@ -125,7 +125,7 @@ async fn a_check_that_blocks_its_thread_keeps_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_ignores_its_deadline_stays_timed_out_and_alone_until_it_ends() {
+async fn a_late_run_stays_timed_out_and_alone_until_it_ends() {
     let (monitor, blocked, release) = about_to_block(fast().check(passing("cache"))).await;
     eventually("a run blocks", async || blocked.load(Ordering::SeqCst) == 1).await;
     blocking_times_out(&monitor).await;

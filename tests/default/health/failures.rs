@@ -152,7 +152,7 @@ impl std::fmt::Display for Unspeakable {
 impl std::error::Error for Unspeakable {}
 
 #[tokio::test]
-async fn a_checks_error_that_has_no_end_or_panics_is_a_line_and_the_check_goes_on() {
+async fn an_endless_or_panicking_error_is_logged_and_checks_continue() {
     let lines = Lines::default();
     let subscriber =
         tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), lines.clone());

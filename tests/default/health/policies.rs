@@ -18,7 +18,7 @@ async fn said(monitor: &Monitor, check: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_non_critical_check_that_fails_is_reported_and_readiness_stays_200() {
+async fn a_failed_non_critical_check_leaves_readiness_at_200() {
     let monitor = Monitor::builder()
         .check(passing("cache"))
         .check_with(Policy::non_critical(), failing("search"))
@@ -36,7 +36,7 @@ async fn a_non_critical_check_that_fails_is_reported_and_readiness_stays_200() {
 }
 
 #[tokio::test]
-async fn a_check_that_passes_with_a_reservation_is_healthy_and_shown_as_degraded() {
+async fn a_check_that_warns_is_healthy_and_shown_as_degraded() {
     let check = check_fn("queue", async || Ok::<_, CheckError>(Report::warn("queue is long")));
     let monitor = Monitor::builder().check(check).build().unwrap();
     let (status, queue) = said(&monitor, "queue").await;
@@ -45,7 +45,7 @@ async fn a_check_that_passes_with_a_reservation_is_healthy_and_shown_as_degraded
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_turns_after_as_many_runs_in_a_row_as_its_thresholds_say() {
+async fn a_check_changes_state_after_the_consecutive_runs_required() {
     let on = Arc::new(AtomicBool::new(true));
     let policy = Policy::critical().failure_threshold(3).success_threshold(2);
     let monitor = Monitor::builder().check_with(policy, switched("flappy", &on)).build().unwrap();
@@ -105,7 +105,7 @@ async fn the_timeout_of_a_policy_takes_the_place_of_the_checks_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interval_shorter_than_the_timeout_lets_no_two_runs_overlap() {
+async fn runs_do_not_overlap_if_the_interval_is_below_the_timeout() {
     let running = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&running);
     let check = check_fn("slow", move || {

@@ -125,7 +125,7 @@ async fn a_disk_path_that_is_not_there_is_unhealthy_and_not_shown() {
 }
 
 #[tokio::test]
-async fn startup_answers_503_until_every_check_has_passed_once_then_200_for_good() {
+async fn startup_is_503_until_every_check_has_passed_once() {
     let (one, two) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
     let monitor = fast().check(switched("one", &one)).check(switched("two", &two)).build().unwrap();
     settle(&monitor).await;

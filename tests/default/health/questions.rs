@@ -86,7 +86,7 @@ async fn each_check_has_a_route_that_answers_for_it_alone() {
 }
 
 #[tokio::test]
-async fn a_check_that_there_is_not_is_404_with_the_list_of_those_that_there_are() {
+async fn an_unknown_check_is_404_with_a_list_of_the_known_ones() {
     let monitor = mixed().await;
     let response = get(&monitor, "/health/ready/nothing").await;
     assert_eq!(response.status(), 404);
@@ -115,7 +115,7 @@ async fn guarded() -> Monitor {
 }
 
 #[tokio::test]
-async fn without_the_token_probes_answer_their_status_and_nothing_of_the_checks() {
+async fn without_the_token_probes_show_status_but_no_checks() {
     let monitor = guarded().await;
     for authorization in [None, Some("Bearer wrong"), Some("s3cret")] {
         for (path, status, said) in [
@@ -134,7 +134,7 @@ async fn without_the_token_probes_answer_their_status_and_nothing_of_the_checks(
 }
 
 #[tokio::test]
-async fn without_the_token_the_metrics_are_401_and_with_it_all_is_shown() {
+async fn metrics_need_the_token_and_probes_show_checks_with_it() {
     let monitor = guarded().await;
     for authorization in [None, Some("Bearer wrong"), Some("Basic s3cret")] {
         let response = ask(&monitor, "/health/metrics", authorization).await;

@@ -60,7 +60,7 @@ fn a_policy_of_zeros_is_refused_with_the_setting_that_is_zero() {
 }
 
 #[test]
-fn a_bearer_token_that_is_empty_or_unusable_is_refused_and_not_shown() {
+fn an_unusable_bearer_token_is_refused_and_not_shown() {
     assert_eq!(
         refusal(Monitor::builder().bearer_token("")),
         "the bearer token is empty; expected a secret, such as the output of `openssl rand -hex 32`"
@@ -109,7 +109,7 @@ fn a_liveness_threshold_of_zero_is_refused() {
 }
 
 #[test]
-fn an_admin_address_that_is_taken_is_refused_by_setting_and_address() {
+fn a_taken_admin_address_is_refused_naming_its_setting() {
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
     let reason =

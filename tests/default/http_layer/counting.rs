@@ -90,7 +90,7 @@ async fn methods_that_are_not_standard_are_all_other() {
 }
 
 #[tokio::test]
-async fn a_request_is_in_flight_from_its_arrival_to_the_end_of_its_body() {
+async fn a_request_is_in_flight_until_its_body_has_ended() {
     let recorded = Recorded::start().await;
     let app = Router::new().route("/slow", get(|| async { in_flight() })).layer(HttpLayer::new());
 

@@ -262,7 +262,7 @@ async fn a_response_is_given_once() {
 }
 
 #[tokio::test]
-async fn a_request_dropped_because_something_else_panicked_is_judged_by_itself() {
+async fn a_request_dropped_by_another_panic_is_a_client_that_left() {
     let recorded = Recorded::start().await;
     let mut service = HttpLayer::new().layer(service_fn(nothing));
 
@@ -312,7 +312,7 @@ async fn a_large_body_comes_whole_to_one_who_collects_it() {
 }
 
 #[tokio::test]
-async fn a_large_body_that_is_not_read_to_its_last_byte_is_a_client_that_left() {
+async fn a_large_body_not_read_to_its_end_is_a_client_that_left() {
     let recorded = Recorded::start().await;
 
     let mut response = answered(Method::GET, Response::new(Full::<Bytes>::from(vec![7; 200_000]))).await;

@@ -138,7 +138,7 @@ impl http_body::Body for OneFrame {
 }
 
 #[test]
-fn what_has_ended_is_dropped_as_a_part_of_the_request_and_before_what_it_gave_is_handed_on() {
+fn inner_future_drops_in_span_before_response_is_returned() {
     let service = service_fn(|_: Request<Body>| {
         let held = Dropped("future dropped");
         poll_fn(move |_| {

@@ -111,7 +111,7 @@ async fn probes_and_metrics_only_layers_leave_ids_alone() {
 }
 
 #[tokio::test]
-async fn a_handler_that_needs_an_id_without_a_layer_says_what_is_missing() {
+async fn a_request_id_without_a_layer_is_an_error_naming_the_layer() {
     let app = Router::new().route("/", get(echo));
 
     let response = app.oneshot(with_ids("/", &[])).await.unwrap();

@@ -47,7 +47,7 @@ fn called() -> usize {
 }
 
 #[test]
-fn temporaries_of_the_last_expression_are_dropped_in_order_and_inside_the_call() {
+fn temporaries_are_dropped_in_order_and_inside_the_call() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let forms: [(&str, &dyn Fn() -> usize); 4] = [
         ("value", &tail),

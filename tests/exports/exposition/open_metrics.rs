@@ -37,7 +37,7 @@ fn samples(scrape: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn a_counters_family_is_named_without_total_and_its_samples_with_it() {
+fn only_the_samples_of_a_counter_end_in_total() {
     let scrape = scrape(&monitor(), OPEN_METRICS);
     let types = metadata(text(&scrape), "TYPE");
     assert_eq!(types["agent_executions"], "counter");
@@ -165,13 +165,13 @@ fn a_family_that_cannot_be_written_costs_the_others_nothing() {
 }
 
 #[test]
-fn the_text_that_is_rendered_without_a_request_is_the_text_format() {
+fn rendering_without_a_request_uses_the_text_format() {
     monitor();
     Exposition::parse(&metrics::render()).unwrap();
 }
 
 #[test]
-fn a_registrys_prefix_and_labels_are_on_our_metrics_in_every_form() {
+fn our_metrics_take_prefix_and_labels_in_every_format() {
     let labels = [("zone".to_owned(), "a\"b".to_owned())].into_iter().collect();
     let registry = prometheus::Registry::new_custom(Some("shop".into()), Some(labels)).unwrap();
     let monitor = Monitor::builder().registry(registry.clone()).build().unwrap();

@@ -46,7 +46,7 @@ fn comparable(series: Vec<Series>) -> BTreeMap<Vec<(String, String)>, f64> {
 }
 
 #[test]
-fn prometheus_reads_the_same_series_from_openmetrics_as_from_the_text_format() {
+fn prometheus_reads_equal_series_from_openmetrics_and_text() {
     let monitor = Monitor::builder().service("read", "1.0.0").build().unwrap();
     let (_runtime, address) = served(&monitor);
     for call in 0..10 {

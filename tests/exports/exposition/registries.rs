@@ -141,7 +141,7 @@ async fn the_route_answers_though_a_collector_panics() {
 }
 
 #[test]
-fn rendering_the_processs_registry_outlives_a_collector_that_panics() {
+fn rendering_the_registry_survives_a_panicking_collector() {
     agent();
     let own = IntCounter::new("beside_a_panic_total", "Theirs.").unwrap();
     metrics::registry().register(Box::new(own)).unwrap();

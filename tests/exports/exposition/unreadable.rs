@@ -276,7 +276,7 @@ fn of_two_families_with_samples_of_one_name_the_first_stays() {
 }
 
 #[test]
-fn a_counter_beside_a_gauge_with_the_name_of_its_creation_is_shown() {
+fn a_counter_is_shown_beside_a_gauge_named_like_its_creation() {
     let monitor = beside(vec![
         family("jobs_created", MetricType::GAUGE, vec![gauge(&[], 3.0)]),
         family("jobs_total", MetricType::COUNTER, vec![counter(&[], 7.0)]),

@@ -110,7 +110,7 @@ fn exported_by(app: Router) -> Collector {
 }
 
 #[test]
-fn every_span_has_the_name_the_kind_and_the_attributes_of_the_conventions() {
+fn every_span_has_its_conventional_name_kind_and_attributes() {
     let collector = exported();
 
     for (name, kind, attributes) in TABLE {

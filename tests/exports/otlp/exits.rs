@@ -121,7 +121,7 @@ fn a_process_ends_while_its_collector_keeps_silent() {
 }
 
 #[test]
-fn a_process_ends_while_its_collector_wants_to_rest_and_counts_what_it_lost() {
+fn a_process_ends_during_retry_after_and_counts_its_losses() {
     let collector = Collector::start();
     collector.will((0..9).map(|_| Answer::RetryAfter(503, "3600")));
 
@@ -130,7 +130,7 @@ fn a_process_ends_while_its_collector_wants_to_rest_and_counts_what_it_lost() {
 }
 
 #[test]
-fn a_process_ends_without_its_collector_and_says_once_that_nothing_arrives() {
+fn a_process_ends_without_a_collector_and_warns_once() {
     let closed = ClosedPort::take();
     let url = format!("http://{}", closed.address);
     let small = [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2"), ("OTEL_METRICS_EXPORTER", "none")];
@@ -168,7 +168,7 @@ fn spans_are_exported_though_no_line_is_logged() {
 }
 
 #[test]
-fn spans_that_are_opened_while_the_value_of_another_is_formatted_are_told_apart() {
+fn spans_opened_while_formatting_another_span_stay_distinct() {
     let collector = Collector::start();
 
     end(process(&collector.url(), 0, &[(COMPOSED, "1")]));
@@ -234,7 +234,7 @@ fn a_sampler_decides_on_the_traces_that_begin_here() {
 }
 
 #[test]
-fn both_metrics_of_the_export_are_there_at_zero_before_anything_is_sent() {
+fn both_export_metrics_are_zero_before_the_first_export() {
     let text = end(process("http://127.0.0.1:1", 3, &[("OTEL_SDK_DISABLED", "true")]));
     for signal in ["metrics", "traces"] {
         assert!(text.contains(&format!("otlp_dropped_total{{signal=\"{signal}\"}} 0\n")), "{text}");

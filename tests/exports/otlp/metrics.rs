@@ -177,7 +177,7 @@ fn totals_count_from_the_start_of_the_process() {
 }
 
 #[test]
-fn a_registry_of_the_users_own_is_exported_in_place_of_the_processs() {
+fn a_registry_given_by_the_user_replaces_the_processs() {
     let _turn = turn();
     let registry = Registry::new();
     let jobs = IntCounterVec::new(Opts::new("jobs_total", "Jobs."), &["queue"]).unwrap();
@@ -248,7 +248,7 @@ fn our_metrics_are_exported_beside_a_collector_that_panics() {
 }
 
 #[test]
-fn a_collector_of_the_users_that_panics_costs_a_push_and_not_the_export() {
+fn a_panicking_collector_costs_one_push_and_not_the_export() {
     use prometheus::core::{Collector as Collects, Desc};
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -109,7 +109,7 @@ fn an_error_is_the_spans_status_with_what_was_said() {
 }
 
 #[test]
-fn an_error_that_is_not_to_be_logged_is_not_said_to_the_collector_either() {
+fn an_unlogged_error_is_not_exported_either() {
     #[track_skill("discreet", log_errors = false)]
     fn discreet() -> Result<(), &'static str> {
         Err("a secret")
@@ -265,7 +265,7 @@ fn a_client_that_left_is_a_cancelled_span_without_a_status_code() {
 }
 
 #[test]
-fn a_request_without_a_route_or_a_known_method_is_named_by_what_is_known() {
+fn a_span_without_a_route_is_named_by_its_known_method() {
     let plain = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let collector = exported(|| {
         let mut odd = request("/secret/path", None);
@@ -293,7 +293,7 @@ fn a_request_goes_on_with_the_trace_of_its_caller() {
 }
 
 #[test]
-fn a_trace_that_its_caller_does_not_record_is_not_recorded_here_and_goes_on() {
+fn an_unsampled_trace_is_not_recorded_but_propagated() {
     let sent = Arc::new(Mutex::new(String::new()));
     let seen = Arc::clone(&sent);
     let handler = async move || {
@@ -425,7 +425,7 @@ fn lines_carry_the_trace_and_the_innermost_span() {
 }
 
 #[test]
-fn lines_carry_them_as_well_where_the_layer_of_lines_comes_first() {
+fn lines_carry_span_ids_also_if_their_layer_comes_first() {
     assert_lines_carry_their_span(|otlp, logging| {
         let (lines, logs) = logging.layer().unwrap();
         with_default(tracing_subscriber::registry().with(lines).with(otlp.layer()), outer);

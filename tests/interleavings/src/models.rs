@@ -89,7 +89,7 @@ fn no_scrape_sees_an_end_without_its_start_and_none_is_lost() {
 }
 
 #[test]
-fn a_call_that_ends_on_another_thread_is_never_seen_to_end_first() {
+fn a_call_ended_on_another_thread_never_ends_before_it_starts() {
     check(|buckets| {
         let calls = Calls::new(buckets);
         let first = Arc::clone(&calls);

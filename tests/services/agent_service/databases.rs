@@ -219,7 +219,7 @@ fn cancelled(service: &Service) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_is_cancelled_answered_with_504_and_stored_as_timed_out() {
+async fn a_run_past_its_time_limit_is_504_and_stored_as_timed_out() {
     let notes = notes();
     let postgres = Postgres::create().await;
     let service = Service::start(postgres.command(&notes).args(["--time-limit", "300"]));
@@ -252,7 +252,7 @@ async fn a_run_that_takes_too_long_is_cancelled_answered_with_504_and_stored_as_
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_cancels_the_run_and_the_run_is_stored_as_abandoned() {
+async fn the_run_of_a_client_that_left_is_stored_as_abandoned() {
     let notes = notes();
     let mut postgres = Postgres::create().await;
     let service = Service::start(&mut postgres.command(&notes));

@@ -22,7 +22,7 @@ fn find<'l>(log: &'l [Value], event: &str) -> &'l Value {
 }
 
 #[test]
-fn a_line_says_in_which_request_run_agent_and_skill_it_was_written() {
+fn a_line_carries_its_request_run_agent_and_skill() {
     let (response, log) = ask("Which water does green tea want?");
     assert_eq!(response.header("x-request-id"), Some(REQUEST_ID));
     let run_id = &response.json()["run_id"];
@@ -69,7 +69,7 @@ fn it_says_where_it_listens_and_what_to_open() {
 }
 
 #[test]
-fn its_address_is_one_plain_line_on_standard_error_whatever_is_logged() {
+fn its_address_is_a_plain_line_on_stderr_at_every_log_level() {
     for level in ["off", "info"] {
         let notes = notes();
         let service = Service::start(command().arg("--docs").arg(notes.path()).env("LOG_LEVEL", level));

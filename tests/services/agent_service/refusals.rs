@@ -113,7 +113,7 @@ fn a_bad_database_url_is_refused_without_being_shown() {
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+fn an_unreachable_database_is_named_without_its_password() {
     let closed = ClosedPort::take();
     let port = closed.address.port();
     let url = format!("postgres://root:secret@127.0.0.1:{port}/notes");

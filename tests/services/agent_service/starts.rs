@@ -26,7 +26,7 @@ fn starting(notes: &TempDir, port: u16) -> Service {
 }
 
 #[test]
-fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
+fn a_stop_during_the_start_ends_well_and_leaves_no_files() {
     let notes = many_notes();
     for signal in ["-TERM", "-INT"] {
         let ended = starting(&notes, 0).stop_by(signal);
@@ -36,7 +36,7 @@ fn told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_client_that_comes_while_it_starts_is_refused_and_does_not_hang() {
+fn a_client_during_the_start_is_refused_and_does_not_hang() {
     let notes = many_notes();
     // Held, so that nobody else listens there.
     let port = ClosedPort::take();

@@ -27,7 +27,7 @@ fn events(ended: &Ended) -> Vec<&Value> {
 }
 
 #[test]
-fn stopped_under_load_it_loses_no_request_of_clients_that_heed_readiness() {
+fn a_stop_under_load_loses_no_request_if_readiness_is_heeded() {
     // Every client looks at readiness in that time, also on a busy machine.
     let service = start(&["--drain-delay", "5000", "--traffic", "50"]);
     let client = service.client();

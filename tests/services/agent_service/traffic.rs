@@ -42,7 +42,7 @@ fn its_own_questions_move_every_metric() {
 }
 
 #[test]
-fn its_own_questions_are_answered_or_not_refused_late_and_abandoned() {
+fn own_traffic_reaches_every_outcome_of_a_question() {
     let notes = notes();
     let service = Service::start(command().arg("--docs").arg(notes.path()).args(["--traffic", "100"]));
     let expected = [

@@ -52,7 +52,7 @@ fn source_of(bench: &str) -> String {
 }
 
 #[test]
-fn every_figure_stands_in_the_table_with_the_bar_that_is_checked() {
+fn every_figure_is_in_the_table_with_its_checked_bar() {
     let source = fs::read_to_string(root().join("benches/benches/compare/bars.rs")).unwrap();
     let rows = source.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.strip_suffix(")),"));
     let bars: Vec<_> =

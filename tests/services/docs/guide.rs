@@ -25,7 +25,7 @@ fn getting_started_shows_commands_and_settings_that_there_are() {
 }
 
 #[test]
-fn monitoring_setup_shows_a_configuration_and_a_command_that_there_are() {
+fn monitoring_setup_shows_existing_settings_and_commands() {
     Page::open("docs/monitoring_setup.md").check(&[
         ("Load the rules", "yaml", scrape_config),
         ("Put it under load", "sh", project::commands_exist),

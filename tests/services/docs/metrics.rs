@@ -51,7 +51,7 @@ fn quoted(text: &str, quote: char) -> Vec<String> {
 }
 
 #[test]
-fn every_metric_of_the_catalogue_is_documented_with_its_type_and_labels() {
+fn every_metric_is_documented_with_its_type_and_labels() {
     let catalogue = catalogue();
     assert!(catalogue.len() >= 21, "the catalogue's rows are not read any more: {catalogue:?}");
     assert_eq!(documented(), catalogue);
@@ -95,7 +95,7 @@ async fn scrape() -> String {
 }
 
 #[tokio::test]
-async fn a_scrape_has_no_metric_that_is_not_documented_and_none_of_another_type() {
+async fn every_scraped_metric_is_documented_with_its_type() {
     let (documented, scrape, page) = (documented(), scrape().await, Page::open(PAGE));
     for line in scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();

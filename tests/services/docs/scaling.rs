@@ -38,7 +38,7 @@ fn series(label: &str) -> usize {
 }
 
 #[test]
-fn scaling_counts_the_series_of_an_agent_and_of_a_query_as_they_are() {
+fn scaling_states_the_real_series_of_an_agent_and_a_query() {
     let text = Page::open(PAGE);
     let rows = text.table("item");
     let says = |what: &str, words: &str| {

@@ -80,7 +80,7 @@ fn promtail_and_alloy_do_the_same() {
 }
 
 #[test]
-fn only_what_has_few_values_is_a_label_and_everything_extracted_is_kept() {
+fn only_the_level_is_a_label_and_every_field_is_kept() {
     let Stages { extracted, labels, mut metadata } = alloy();
     assert_eq!(labels, ["level"]);
     metadata.extend(labels);

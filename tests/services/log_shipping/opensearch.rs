@@ -81,7 +81,7 @@ fn answer(mut connection: &TcpStream, into: &Sent) -> Option<()> {
 }
 
 #[test]
-fn every_line_arrives_as_it_was_written_in_the_index_of_its_day_and_no_other_does() {
+fn every_line_and_no_other_arrives_in_the_index_of_its_day() {
     let folder = tempfile::tempdir().unwrap();
     let (address, sent) = receive();
     let lines = &*LINES_OF_THE_SERVICE;

@@ -59,7 +59,7 @@ fn expected(tests: &[Value], name: &str, alert: &str) -> Vec<usize> {
 }
 
 #[test]
-fn every_alert_is_seen_to_fire_to_stay_silent_to_resolve_and_to_do_without_its_series() {
+fn every_alert_is_tested_firing_silent_resolved_and_absent() {
     let tests = tests();
     for rule in rules(ALERTS) {
         let alert = string(&rule, "alert");
@@ -72,7 +72,7 @@ fn every_alert_is_seen_to_fire_to_stay_silent_to_resolve_and_to_do_without_its_s
 }
 
 #[test]
-fn every_recording_rule_is_seen_to_record_and_to_do_without_its_series() {
+fn every_recording_rule_is_tested_with_and_without_series() {
     let tests = tests();
     let groups = tests.iter().filter_map(|group| group["promql_expr_test"].as_array());
     let evaluations: Vec<_> = groups.flatten().collect();
@@ -87,7 +87,7 @@ fn every_recording_rule_is_seen_to_record_and_to_do_without_its_series() {
 }
 
 #[test]
-fn every_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on() {
+fn every_alert_has_a_severity_a_description_and_a_runbook() {
     let page = text("monitoring_setup.md");
     for rule in rules(ALERTS) {
         let alert = string(&rule, "alert");
@@ -112,7 +112,7 @@ fn the_runbook_has_no_entry_without_an_alert() {
 
 /// The rows of the table of thresholds: alert, what it means, how long, severity.
 #[test]
-fn the_table_of_thresholds_has_every_alert_with_its_time_and_severity() {
+fn the_table_lists_every_alert_with_its_time_and_severity() {
     let page = text("monitoring_setup.md");
     let table = page.lines().skip_while(|line| !line.starts_with("| alert |")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|')).map(|line| {

@@ -40,7 +40,7 @@ fn there_are_the_dashboards_that_are_tested_and_no_other() {
 }
 
 #[test]
-fn a_dashboard_has_a_name_of_its_own_and_asks_for_its_data_source() {
+fn every_dashboard_is_unique_and_asks_for_its_data_source() {
     let dashboards = DASHBOARDS.map(|dashboard| json(&format!("grafana/{dashboard}")));
     for field in ["uid", "title"] {
         let mut values: Vec<_> = dashboards.iter().map(|dashboard| string(dashboard, field)).collect();
@@ -56,7 +56,7 @@ fn a_dashboard_has_a_name_of_its_own_and_asks_for_its_data_source() {
 }
 
 #[test]
-fn each_panel_says_what_it_shows_in_which_unit_and_from_the_chosen_source() {
+fn every_panel_has_a_description_a_unit_and_the_chosen_source() {
     for dashboard in DASHBOARDS {
         for panel in panels(dashboard).iter().filter(|panel| panel["type"] != "row") {
             assert!(["timeseries", "stat", "table"].contains(&string(panel, "type")), "{panel}");

@@ -26,7 +26,7 @@ fn questions() -> BTreeMap<String, String> {
 
 /// Of an alert, everything it compares has to be there and to fit together; whether it fires is another matter.
 #[test]
-fn every_rule_and_every_panel_gets_data_from_the_example_under_traffic() {
+fn every_rule_and_panel_gets_data_from_example_traffic() {
     let notes = notes();
     let service = Service::start(command().arg("--docs").arg(notes.path()).args(["--traffic", "50"]));
     let prometheus = watching(service.address);

@@ -75,7 +75,7 @@ fn there_are_the_manifests_that_are_tested_and_no_other() {
 }
 
 #[test]
-fn the_deployment_and_the_service_are_what_kubernetes_knows_and_fit_together() {
+fn deployment_and_service_are_valid_and_match_each_other() {
     let deployment = read_strictly::<Deployment>(DEPLOYMENT);
     let service = read_strictly::<Service>(SERVICE);
     let pod = &deployment["spec"]["template"];

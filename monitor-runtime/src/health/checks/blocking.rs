@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_does_so_for_its_run_and_leaves_room_for_the_next() {
+    async fn a_panicking_call_panics_in_its_run_and_frees_its_slot() {
         let calls = Arc::new(OneCall::new());
         let panicking = Arc::clone(&calls);
         let run = tokio::spawn(async move { panicking.make(|| -> u8 { panic!("no such disk") }).await });

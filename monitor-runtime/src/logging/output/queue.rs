@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_threads_go_on_when_the_writer_ends_or_the_guard_is_dropped() {
+    fn waiting_threads_continue_after_the_writer_or_the_guard() {
         for let_go in [Queue::end, Queue::stop_blocking] {
             let queue = Queue::new(4, WhenFull::Block, tally());
             queue.push([b"123", b"\n"]);

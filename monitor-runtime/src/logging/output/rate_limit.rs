@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_past_the_limit_are_counted_and_reported_after_the_period() {
+    fn excess_lines_are_counted_and_reported_after_the_period() {
         let (limit, start) = (limit(2, SECOND), Instant::now());
         let decide = |at| limit.decide_at(1, &metadata(), start + at);
         assert_eq!([decide(SECOND / 10), decide(SECOND / 5)], [Decision::Pass; 2]);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_between_characters_and_says_how_many_bytes_are_gone() {
+    fn a_text_is_cut_between_characters_and_notes_the_lost_bytes() {
         assert_eq!(shown("abcdef", 4), "abcd…[truncated 2 bytes]");
         assert_eq!(shown("abcd", 4), "abcd");
         assert_eq!(shown("äöü", 3), "ä…[truncated 4 bytes]");
@@ -170,7 +170,7 @@ mod tests {
 
     #[cfg(feature = "testing")]
     #[test]
-    fn every_cut_of_every_text_is_a_string_with_the_front_of_the_text() {
+    fn every_cut_text_is_a_json_string_that_keeps_the_beginning() {
         let text = "a\"\\\n\u{1}\u{85}\u{2028}é€🦀\u{7f}\u{ad}\u{61c}\u{e0041}z";
         for max_bytes in 0..text.len() {
             let cut: String = serde_json::from_str(&format!("\"{}\"", shown(text, max_bytes))).unwrap();

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_another_crate_begins_with_its_name_wherever_it_was_built() {
+    fn a_path_of_another_crate_starts_with_the_name_of_the_crate() {
         for (file, shown) in [
             (
                 "/home/src/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/sqlx-core-0.8.6/src/logger.rs",
