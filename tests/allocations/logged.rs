@@ -1,5 +1,4 @@
-//! What is allocated in the steady state of a process that logs by `init`, counted on this thread alone: the writer's thread
-//! is not in these figures.
+//! Allocations in the steady state of a process that logs by `init`, counted on this thread alone, without the writer thread.
 
 use std::future::Future;
 use std::io;
@@ -15,7 +14,7 @@ use crate::support::subprocess::in_own_process;
 
 const CALLS: u64 = 1_000;
 
-/// What so many calls allocate once a hundred have been made.
+/// The allocations of this number of calls, after a hundred warm-up calls.
 fn allocations(mut call: impl FnMut()) -> u64 {
     static GUARD: OnceLock<LogGuard> = OnceLock::new();
     GUARD.get_or_init(|| Logging::builder().writer(io::sink()).init().unwrap());

@@ -1,4 +1,4 @@
-//! What is allocated in the steady state, counted thread by thread: the writer's thread is not in these figures.
+//! Allocations in the steady state, counted thread by thread, without the writer thread.
 
 #![allow(clippy::unnecessary_wraps, reason = "the form is what is tested")]
 
@@ -25,7 +25,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// Calls of each measurement: what is allocated now and then shows as well.
 const CALLS: u64 = 1_000;
 
-/// What so many calls allocate once a hundred have been made.
+/// The allocations of this number of calls, after a hundred warm-up calls.
 fn allocations(mut call: impl FnMut()) -> u64 {
     (0..100).for_each(|_| call());
     measure(|| (0..CALLS).for_each(|_| call())).count_total
@@ -101,7 +101,7 @@ struct Signal(Sender<usize>);
 
 impl Write for Signal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Who no longer listens has seen enough.
+        // A dropped receiver ends the thread.
         let _ = self.0.send(bytes.len());
         Ok(bytes.len())
     }
@@ -145,8 +145,8 @@ fn a_call_under_the_json_layer_allocates_once() {
     });
 }
 
-/// What a thousand requests through the layer allocate beyond those through one that, as ours, keeps a setting and has a
-/// type of body of its own: axum boxes both, whoever's they are.
+/// The allocations of a thousand requests through the layer beyond those through a plain layer. Like ours, the plain one keeps a
+/// setting and has its own type of body, since axum boxes both.
 fn allocations_of(layer: HttpLayer) -> u64 {
     let app = Router::new().route("/users/{id}", get(|| async { "hello" }));
     let setting = true;

@@ -1,4 +1,4 @@
-//! What readiness says of a real PostgreSQL that is stopped, killed, paused, restarted and full.
+//! Readiness with a real PostgreSQL that is stopped, killed, paused, restarted and full.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ async fn fill(server: &Server) -> Vec<PgConnection> {
     held
 }
 
-/// The pool's idle connection, once whoever had it has given it back.
+/// The pool's idle connection, once it has been returned.
 async fn leased(pool: &PgPool) -> PoolConnection<Postgres> {
     eventually("it is idle", async || pool.num_idle() > 0).await;
     pool.try_acquire().unwrap()
@@ -124,7 +124,7 @@ async fn a_pool_that_waits_for_its_first_connection_has_none() {
     drop(first.await.unwrap().unwrap());
 }
 
-/// What a run says that finds the server full, of a pool that works.
+/// The report of a run with a full server and a working pool.
 fn out_of_connections() -> Report {
     Report::warn(OUT_OF_CONNECTIONS)
 }

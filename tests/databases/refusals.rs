@@ -1,4 +1,4 @@
-//! What readiness says of servers that refuse new sessions, while those that are open go on.
+//! Readiness with servers that refuse new sessions, while open sessions continue.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ where
     connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.unwrap();
 }
 
-/// Ends the application's sessions, whoever has them.
+/// Ends the sessions of the application.
 async fn cut(admin: &mut PgConnection) {
     run(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'").await;
 }

@@ -1,4 +1,4 @@
-//! What readiness says of an SQLite file that is damaged, moved or locked.
+//! Readiness with an SQLite file that is damaged, moved or locked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

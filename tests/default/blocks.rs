@@ -1,4 +1,4 @@
-//! Impl blocks: every method that has a body is tracked under its type's name, and whatever else stands there stays.
+//! Impl blocks: every method with a body is tracked under its type's name, and other items stay unchanged.
 
 #![allow(clippy::unnecessary_literal_bound, reason = "the form is what is tested")]
 #![deny(warnings)]

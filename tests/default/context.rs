@@ -1,4 +1,4 @@
-//! What log lines say of where they were emitted, across scopes, awaits and tasks.
+//! The context on log lines, across scopes, awaits and tasks.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,8 +17,8 @@ fn lines_of(future: impl Future<Output = ()>) -> Vec<Value> {
     capture_logs(|| runtime.block_on(future))
 }
 
-/// What a line says beyond the four fields that every line has, by name: whether JSON objects keep their order is up to
-/// the features of `serde_json` that another crate of the build turns on.
+/// A line's fields beyond the four that every line has, by name: JSON objects keep their order only if another crate of the
+/// build turns on that feature of `serde_json`.
 fn said(line: &Value) -> Value {
     let mut fields = line.as_object().unwrap().clone();
     fields.retain(|name, _| !["timestamp", "level", "logger", "event"].contains(&name.as_str()));

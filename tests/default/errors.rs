@@ -189,7 +189,7 @@ fn an_error_of_a_spawned_call_is_not_logged_by_its_caller() {
     assert_eq!(lines[0]["agent_id"], "spawns");
 }
 
-/// What `run` returns, on a thread that may take its time but not for ever.
+/// The result of `run` on a thread with a generous time limit.
 fn to_an_end<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(run()));

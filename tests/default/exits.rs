@@ -612,7 +612,7 @@ fn a_future_that_panicked_is_not_polled_again() {
     assert_eq!(counted(&recording, "polled_after_a_panic"), Counted { panic: 1.0, ..NOTHING });
 }
 
-/// What a future or a stream promises of itself, beyond `Send`, is promised of the tracked one too.
+/// A tracked future or stream keeps the promises of the plain one beyond `Send`.
 mod promised {
     use std::panic::{RefUnwindSafe, UnwindSafe};
     use std::pin::Pin;

@@ -37,7 +37,7 @@ fn counter(samples: &str) -> String {
     format!("# HELP c Help.\n# TYPE c counter\n{samples}")
 }
 
-/// A histogram `h` with these samples; its first sample stands on line 3.
+/// A histogram `h` with these samples; its first sample is on line 3.
 fn histogram(samples: &str) -> String {
     format!("# HELP h Help.\n# TYPE h histogram\n{samples}")
 }

@@ -1,4 +1,4 @@
-//! Whatever a crate calls its own things, and whatever other attributes stand beside ours.
+//! Crates with any names for their own items, and with other attributes beside ours.
 
 #![deny(warnings)]
 
@@ -420,7 +420,7 @@ thread_local! {
     static AFTER: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
 }
 
-/// What an attribute of the user's does to the function below ours, by hand: our body ends up in a block.
+/// The effect of a user's attribute below ours, by hand: our body ends up in a block.
 #[tokio::test]
 async fn what_follows_the_body_in_a_wrapper_below_runs() {
     macro_rules! wrap {

@@ -1,4 +1,4 @@
-//! What clippy reports of `ui/twins.rs` is the same with the attributes and without.
+//! Clippy reports the same for `ui/twins.rs` with the attributes and without.
 
 use crate::support::twins;
 

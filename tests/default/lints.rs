@@ -1,4 +1,4 @@
-//! Lints see a tracked function as if the attribute were not there; the messages themselves stand in `ui/fail/lints`.
+//! Lints see a tracked function as if the attribute were absent; the messages themselves are in `ui/fail/lints`.
 //!
 //! An `expect` that is not fulfilled is a warning, and a warning fails this file. `lint_twins` compares what clippy
 //! reports with the attributes and without.

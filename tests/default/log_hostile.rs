@@ -1,4 +1,4 @@
-//! What a program may log on purpose or by accident to break a line: each comes out as one line that reads back.
+//! Values that could break a line, on purpose or by accident: each event is one line that reads back.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Display};

@@ -1,4 +1,4 @@
-//! Whatever is bound and logged, under whatever names: one line each, as a model of the contract expects it.
+//! Arbitrary fields under arbitrary names: one line an event, equal to a model of the contract.
 
 use monitor_runtime::logging::{Format, Logging};
 use proptest::prelude::*;

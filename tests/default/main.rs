@@ -1,4 +1,4 @@
-//! What needs nothing of its process. The tests share its metrics and take part in no setting of it.
+//! Tests that need no setting of their process. They share its metrics.
 //!
 //! An id that one file counts belongs to no other, unless both record (`monitor_runtime::testing::Recording`).
 

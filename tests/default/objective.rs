@@ -28,7 +28,7 @@ fn an_objective_is_shown_as_labels_and_as_numbers() {
 /// Nothing is as quick as this.
 #[track_agent("late", objective(latency = "0.000001ms@95"))]
 fn late(succeeds: bool) -> Result<(), &'static str> {
-    // The clock may stand still for longer than the limit.
+    // The clock's resolution may be coarser than the limit.
     std::thread::sleep(Duration::from_micros(50));
     if succeeds { Ok(()) } else { Err("asked to fail") }
 }

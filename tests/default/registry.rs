@@ -56,7 +56,7 @@ fn gathering_the_registry_gives_what_rendering_gives() {
         TextEncoder::new().encode(&metrics::registry().gather(), &mut gathered).unwrap();
         let gathered = Exposition::parse(std::str::from_utf8(&gathered).unwrap()).unwrap();
         let rendered = Exposition::parse(&metrics::render()).unwrap();
-        // What moves by itself is left out.
+        // Metrics that change by themselves are left out.
         for name in ["skill_executions_total", "skill_execution_duration_seconds", "log_events_total"] {
             let family = |scrape: &Exposition| {
                 scrape.family(name).map(|family| (family.help.clone(), family.kind, values(&family.samples)))

@@ -22,7 +22,7 @@ enum End {
     Succeeds,
     Fails,
     Panics,
-    /// Dropped where it stands.
+    /// Dropped without another poll.
     Dropped,
 }
 

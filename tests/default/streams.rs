@@ -279,7 +279,7 @@ mod of_streams {
         let recording = Recording::start();
         let items = || vec![Ok(1), Err("broken".to_owned()), Ok(2)];
         assert_eq!(fallible(items()).count().await, 3);
-        // Whoever stops at the error has not cancelled anything.
+        // Stopping at the error does not cancel the call.
         assert_eq!(fallible(items()).take(2).count().await, 2);
         assert_counts(&recording, "fallible", &[("error", 2.0)]);
 

@@ -1,4 +1,4 @@
-//! Totals are exact, whoever writes and whoever reads meanwhile.
+//! Totals are exact under concurrent writers and readers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +17,7 @@ fn contended(number: u32) -> Result<(), u32> {
 #[track_agent(id = ["even", "odd"][number as usize % 2])]
 fn contended_by_name(number: u32) {}
 
-/// What one scrape says of the contended agent.
+/// The values of the contended agent in one scrape.
 fn scrape() -> (f64, f64, f64) {
     let scrape = Exposition::parse(&metrics::render()).expect("a scrape during writes is well formed");
     let total = |status| {

@@ -184,7 +184,7 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
-/// What a line says, without its fields.
+/// The message of a line, without its fields.
 struct Text(String);
 
 impl Visit for Text {

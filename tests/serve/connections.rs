@@ -1,4 +1,4 @@
-//! What clients are told of, and what is done about those that make no progress.
+//! Limits on connections: the answers to clients, and the end of connections without progress.
 
 use std::convert::Infallible;
 use std::io;
@@ -47,7 +47,7 @@ fn app() -> Router {
         .route("/client", get(async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string()))
 }
 
-/// What a `WebSocket` is to a server: an upgrade, and bytes both ways.
+/// A `WebSocket` from the server's side: an upgrade, and bytes both ways.
 pub(crate) async fn echo(mut request: Request) -> Response {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -246,7 +246,7 @@ async fn an_unread_answer_is_cut_and_a_slowly_read_one_is_not() {
                 0 => return read,
                 length => read += length,
             }
-            // Slower than the limit as a whole, with pauses that are none.
+            // The whole read exceeds the limit, while no single pause does.
             sleep(SHORT / 8).await;
         }
     });

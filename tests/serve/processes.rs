@@ -159,7 +159,7 @@ impl Service {
         self.send("/health/live").read_exact(&mut answer).unwrap();
     }
 
-    /// Waits until its log stands still: the pipe is full, and nobody reads it before the process has ended.
+    /// Waits until its log stalls: the pipe is full, and nobody reads it before the process has ended.
     fn wait_until_stalled(&self) {
         let lines = || {
             let scrape = Client(self.address).send("GET", "/health/metrics", &[], "").body;
@@ -332,7 +332,7 @@ fn without_descriptors_the_admin_port_answers_and_says_so() {
     service.wait_until_up();
     let taken = Client(service.address).send("GET", "/files", &[], "");
     assert_ne!(taken.body, "0");
-    // What that connection gave back.
+    // Time for the server to release the descriptors of that connection.
     std::thread::sleep(Duration::from_millis(100));
     let admin = service.admin.unwrap();
     let waiting: Vec<_> = (0..3).map(|_| service.send("/health/live")).collect();
@@ -351,7 +351,7 @@ fn without_descriptors_the_admin_port_answers_and_says_so() {
 
 #[test]
 fn with_too_few_descriptors_it_says_so_and_does_not_serve() {
-    // What a process of this kind has open by itself, and one to three more.
+    // The descriptors that such a process has open by itself, and one to three more.
     for descriptors in 14..40 {
         let output = SERVICE.command_with_descriptors(descriptors, "few").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);

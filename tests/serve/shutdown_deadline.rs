@@ -1,4 +1,4 @@
-//! What has to be cut short, and what is said of it.
+//! Requests and calls that outlive the shutdown deadline are cut and logged.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -175,7 +175,7 @@ fn what_is_cut_is_named_and_counted_by_the_last_lines() {
     );
 }
 
-/// What a line says of its own.
+/// The fields of a line that its event adds.
 fn without_head(line: &Value) -> Value {
     let mut line = line.clone();
     for key in ["timestamp", "level", "logger"] {

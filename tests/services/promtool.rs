@@ -1,4 +1,4 @@
-//! What Prometheus' own linter says of a scrape of everything: nothing.
+//! Prometheus' own linter finds no problem in a scrape with every metric.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

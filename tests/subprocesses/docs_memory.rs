@@ -69,7 +69,7 @@ fn a_family_takes_the_memory_that_the_page_states() {
     });
 }
 
-/// What the page says of an agent: bytes of cells a stripe, and what a label set takes beside its cells.
+/// The page's figures for an agent: bytes of cells a stripe, and bytes of a label set beside its cells.
 fn stated() -> (usize, usize) {
     let page = fs::read_to_string(PAGE).unwrap();
     let agents = page.lines().find(|line| line.starts_with("| agents |")).unwrap();

@@ -76,7 +76,7 @@ fn an_error_is_logged_once_and_names_its_call() {
                 (&text("query failed"), &text("load_index"), &Value::Null),
                 (&text("query failed"), &text("load_index"), &Value::Null),
                 (&text("agent failed"), &Value::Null, &text("dynamic")),
-                // An empty id would be no label at all; the function's own stands for it.
+                // An empty id would be no label at all; the function's own id replaces it.
                 (&text("agent failed"), &Value::Null, &text("fails_under")),
             ]
         );

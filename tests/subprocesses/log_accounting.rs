@@ -1,5 +1,5 @@
-//! Every event is accounted for, whatever the output does: written, dropped or suppressed, and none of it twice. Each
-//! scenario logs in a process of its own, into a real pipe, file or socket.
+//! Every event is accounted for exactly once, with any output: written, dropped or suppressed. Each part
+//! logs in a process of its own, into a real pipe, file or socket.
 #![cfg(unix)]
 
 use std::fmt::{self, Display};
@@ -57,7 +57,7 @@ fn assert_accounted_for(scrape: &str) {
     assert_eq!(total("log_events_total"), written + dropped, "{written} written, {dropped} dropped");
 }
 
-/// What stands in the report of dropped lines, and the other lines.
+/// The count in the report of dropped lines, and the other lines.
 fn apart(lines: &[LogLine]) -> (u64, Vec<&LogLine>) {
     let (reports, own): (Vec<_>, Vec<_>) =
         lines.iter().partition(|line| line.text("logger") == "monitor_runtime::logging");

@@ -71,7 +71,7 @@ fn start() -> LogGuard {
     logging::init().unwrap()
 }
 
-// What a line says.
+// The contents of a line.
 
 fn lines() {
     let guard = start();
@@ -256,7 +256,7 @@ fn records_of_the_log_crate_keep_their_target_and_level() {
     assert!(below.iter().all(|&(name, level)| log(PART.command("log_crate").env(name, level)).is_empty()));
 }
 
-/// What a record may bring along besides its message.
+/// Values that a record may have besides its message.
 fn key_values() {
     let guard = Logging::builder().redact(["password"]).max_value_bytes(64).init().unwrap();
     let _span = info_span!("request", request_id = "r-1", user_id = 1).entered();
@@ -459,7 +459,7 @@ fn serialised_key_values_keep_the_types_of_a_flat_line() {
 
 // The line about a panic.
 
-/// What ends the process, or does not, after the hook has logged.
+/// Panics with another hook around ours, which may end the process.
 fn panics(end: &str) {
     let exits = |_: &panic::PanicHookInfo<'_>| exit(7);
     match end {

@@ -1,4 +1,4 @@
-//! What a process has once, such as its log: every test, or part of one, runs in a process of its own.
+//! Settings that a process has once, such as its log: every test, or part of one, runs in a process of its own.
 
 #[path = "../support/mod.rs"]
 mod support;

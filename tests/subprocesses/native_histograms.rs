@@ -15,7 +15,7 @@ use crate::support::prometheus::Prometheus;
 use crate::support::service::eventually;
 use crate::support::subprocess::in_own_process;
 
-/// Whoever makes a call has built this first.
+/// Built before the first call.
 static MONITOR: LazyLock<Monitor> =
     LazyLock::new(|| builder().native_histograms(NativeHistograms::new()).build().unwrap());
 
@@ -80,7 +80,7 @@ fn prometheus_counts_equally_by_native_and_ordinary_buckets() {
             assert_eq!(sum, sum_by_ordinary);
         }
         let totals = r#"agent_executions_total{agent_id="native"}"#;
-        // What is no histogram is read from protobuf too.
+        // Metrics other than histograms are read from protobuf too.
         native.wait_for(&format!("count({totals})"), 4.0);
         native.wait_for(&format!("sum({totals})"), 36.0);
     });

@@ -17,8 +17,7 @@ use crate::support::subprocess::in_own_process;
 /// How often the hook that was there before has been called.
 static CHAINED: AtomicUsize = AtomicUsize::new(0);
 
-/// What has been logged. The process's log, since a `tracing` subscriber that is one thread's alone hears nothing from
-/// within a line.
+/// The lines logged by the process, since a `tracing` subscriber of one thread receives nothing while it handles an event.
 static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Written;

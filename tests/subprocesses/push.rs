@@ -38,7 +38,7 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
-    /// What Prometheus would be given.
+    /// The metrics that Prometheus would scrape.
     fn scrape(&self) -> String {
         ureq::get(&self.url("/metrics")).call().unwrap().body_mut().read_to_string().unwrap()
     }
@@ -177,7 +177,7 @@ fn part() {
 #[test]
 fn the_proxies_that_the_environment_names_are_not_asked() {
     let gateway = Gateway::start();
-    // Whoever asks it is refused, and so is told apart from who asks the gateway.
+    // This proxy refuses every request, which distinguishes it from the gateway.
     let closed = ClosedPort::take();
     let proxy = format!("http://user:secret@{}", closed.address);
     let mut process = PART.command(&gateway.url("/"));

@@ -1,4 +1,4 @@
-//! What a terminal shows of each of our errors: by `main`, by `unwrap`, and down its chain of sources.
+//! Each of our errors on a terminal: from `main`, from `unwrap`, and with its chain of sources.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -35,12 +35,12 @@ const PART: Subprocess = Subprocess::new(module_path!(), "part");
 #[ignore = "run by the other tests, in a process of its own"]
 fn part() {
     let Some(name) = subprocess::part() else { return };
-    // What `main` does with the result that it returns.
+    // Reports the error as `main` reports the one that it returns.
     let code = main_of(&name).report();
     std::process::exit(i32::from(code == std::process::ExitCode::FAILURE));
 }
 
-/// What the process writes to its standard error.
+/// The standard error of the process.
 fn shown(scenario: &str, variables: &[(&str, &str)]) -> String {
     let ended = PART.command(scenario).envs(variables.iter().copied()).output().unwrap();
     assert_eq!(ended.status.code(), Some(1));

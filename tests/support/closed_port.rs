@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpSocket;
 
-/// A port that is taken and never listened on: whoever connects is refused, and nobody else is given it meanwhile. Who asks for
-/// it by its number, as our services do, can take it as well.
+/// A port that is taken and never listened on: connections are refused, and the system gives it to nobody else meanwhile. A
+/// service that asks for it by its number, as ours do, can take it as well.
 pub(crate) struct ClosedPort {
     pub(crate) address: SocketAddr,
     _taken: TcpSocket,

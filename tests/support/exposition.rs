@@ -71,7 +71,7 @@ impl Exposition {
     }
 }
 
-/// What has been read so far; the last family is the open one.
+/// The families read so far; the last one is open.
 #[derive(Default)]
 struct Reader {
     families: Vec<Family>,
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    /// The family of that name: the open one, or a new one whose lines did not stand elsewhere before.
+    /// The family of that name: the open one, or a new one without earlier lines elsewhere.
     fn open(&mut self, name: &str) -> Result<&mut Family, Broken> {
         let last = self.families.len();
         let at = self.families.iter().position(|family| family.name == name).unwrap_or(last);

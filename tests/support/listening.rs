@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// What they say before the address.
+/// The text before the address.
 pub(crate) const LISTENING: &str = "msg=\"Listening on\" address=";
 
-/// What a program has said so far.
+/// The output of a program so far.
 pub(crate) type Log = Arc<Mutex<String>>;
 
 /// Reads until the program has named its address and said `ready`, and then on for as long as there is something.

@@ -87,7 +87,7 @@ impl Logged {
     }
 }
 
-/// A message is a string, also of what is none by itself.
+/// A message is a string, also if its value has another type.
 impl Logged {
     fn as_text(&self) -> Option<String> {
         match self {
@@ -117,7 +117,7 @@ const BASE: [&str; 4] = ["timestamp", "level", "logger", "event"];
 const FIRST: [&str; 8] =
     ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
-/// What an output does to values.
+/// The rules by which an output changes values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) secrets: Vec<String>,
@@ -169,7 +169,7 @@ impl LogCase {
         }
     }
 
-    /// What the line says behind `logger`, by the words of the contract.
+    /// The fields expected behind `logger`, by the contract.
     fn expected(&self, rules: &Rules) -> Vec<(String, Value)> {
         let mut bound: Vec<(String, Value)> = Vec::new();
         for (name, logged) in self.spans.iter().flatten().chain(&self.bound) {

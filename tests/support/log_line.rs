@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 use serde_json::value::Number;
 
-/// A line's fields in the order in which they stand.
+/// A line's fields in the order of the line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LogLine(pub(crate) Vec<(String, Value)>);
 
@@ -38,7 +38,7 @@ impl LogLine {
         self.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("no text `{name}` in {self:?}"))
     }
 
-    /// What stands behind the four fields that every line begins with.
+    /// The fields behind the four that every line begins with.
     pub(crate) fn fields(&self) -> Vec<(&str, &Value)> {
         self.0[4..].iter().map(|(name, value)| (name.as_str(), value)).collect()
     }

@@ -36,7 +36,7 @@ impl Write for Memory {
 /// "no" of a thread that has none. A second one has it ask all of them.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
-/// What the writer's thread writes of what `run` logs on this thread.
+/// The text that the writer thread writes for the events of `run` on this thread.
 pub(crate) fn text(logging: LoggingBuilder, run: impl FnOnce()) -> String {
     LazyLock::force(&SECOND);
     let memory = Memory::default();

@@ -1,4 +1,4 @@
-//! What several test files share.
+//! Code shared by several test files.
 #![allow(dead_code, unused_imports, reason = "every executable compiles all of it and uses its own part")]
 
 pub(crate) mod alone;

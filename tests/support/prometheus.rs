@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::listening::{Log, listening};
 use crate::support::service::eventually;
 
-/// What it says once it answers.
+/// The text that it logs once it answers.
 const READY: &str = "msg=\"Server is ready to receive web requests.\"";
 
 /// A Prometheus that scrapes; killed when dropped.
@@ -55,13 +55,13 @@ impl Prometheus {
         Self { child, address, log, _directory: directory }
     }
 
-    /// What an instant query gives now.
+    /// The current result of an instant query.
     #[track_caller]
     pub(crate) fn query(&self, query: &str) -> Vec<Series> {
         self.try_query(query).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// What an instant query gives now, or why there is nothing that it can give.
+    /// The current result of an instant query, or the reason why it has none.
     pub(crate) fn try_query(&self, query: &str) -> Result<Vec<Series>, String> {
         let answer = self.ask("/api/v1/query", &[("query", query)]);
         match answer["data"]["result"].as_array() {
@@ -90,7 +90,7 @@ impl Prometheus {
         eventually(&format!("{query} is {expected}"), || (self.now(query) == Some(expected)).then_some(()));
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }

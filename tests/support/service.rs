@@ -17,7 +17,7 @@ use super::exposition::Exposition;
 /// Enough for a busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What the service says on standard error when it is up, before its address.
+/// The text before the address that the service prints on standard error when it is up.
 pub(crate) const LISTENING: &str = "agent_service: listening on http://";
 
 /// A small folder of notes, whose answers the tests know.
@@ -210,7 +210,7 @@ pub(crate) fn refusal(command: &mut Command) -> (i32, String) {
     (status.code().expect("an exit code"), line.to_owned())
 }
 
-/// What a process writes, line by line.
+/// The output of a process, read line by line.
 struct Output {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,

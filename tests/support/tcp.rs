@@ -22,7 +22,7 @@ pub(crate) async fn silent_server() -> SocketAddr {
     address
 }
 
-/// What a [`Proxy`] does with its connections, old and new.
+/// The treatment of a [`Proxy`]'s connections, old and new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Passes bytes both ways.

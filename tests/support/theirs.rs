@@ -1,4 +1,4 @@
-//! Collectors as users write them, for whatever `prometheus` lets through.
+//! Collectors as users write them, with any families that `prometheus` accepts.
 #![allow(dead_code, reason = "every test file compiles all of it and uses its own part")]
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary,
 };
 
-/// Gives these families, whatever they are.
+/// Collects these families, valid or not.
 pub(crate) struct Gives {
     desc: Desc,
     families: Vec<MetricFamily>,

@@ -1,4 +1,4 @@
-//! What clippy reports of the same functions with their attributes and without.
+//! The reports of clippy for the same functions with their attributes and without.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ pub(crate) fn plain() -> String {
 /// One report: its line, its lint, and its place and text.
 pub(crate) type Report = (u64, String, String);
 
-/// What clippy reports of the program, built as a package of its own.
+/// The reports of clippy for the program, built as a package of its own.
 pub(crate) fn reports(program: &str) -> BTreeSet<Report> {
     let package = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

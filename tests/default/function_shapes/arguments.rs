@@ -1,4 +1,4 @@
-//! What a function may take.
+//! Arguments that a tracked function may take.
 
 use std::pin::Pin;
 use std::sync::Arc;

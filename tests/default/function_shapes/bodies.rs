@@ -1,4 +1,4 @@
-//! What a function may do.
+//! Bodies that a tracked function may have.
 
 use std::num::ParseIntError;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What the borrow checker accepts of a function it accepts of the tracked one, and drops happen when they did.
+//! The borrow checker accepts a tracked function as it accepts the plain one, and drops keep their order.
 
 #![allow(clippy::elidable_lifetime_names, reason = "the form is what is tested")]
 

@@ -16,7 +16,7 @@ use monitor_runtime::track_agent;
 
 use crate::function_shapes::{assert_ended, assert_succeeded};
 
-/// What a body's end becomes by what the signature says.
+/// Coercions of a body's last expression to the type of the signature.
 mod coercions {
     use super::*;
 
@@ -147,7 +147,7 @@ async fn an_end_is_coerced_to_the_declared_type() {
     );
 }
 
-/// `impl Trait` wherever it may stand, and futures made by more than one way.
+/// `impl Trait` in every allowed position, and futures made in more than one way.
 mod opaque {
     use super::*;
 

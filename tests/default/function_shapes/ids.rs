@@ -1,4 +1,4 @@
-//! What an id's expression borrows ends before the body begins.
+//! A borrow of an id's expression ends before the body begins.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};

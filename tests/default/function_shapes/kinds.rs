@@ -1,4 +1,4 @@
-//! What a function may be.
+//! Kinds of functions that may be tracked.
 
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -66,7 +66,7 @@ impl Provided for u8 {
     }
 }
 
-/// What `async_trait` boxes, by where the attribute stands.
+/// Methods that `async_trait` boxes, with our attribute at each position.
 #[async_trait::async_trait]
 trait Defaults {
     #[track_agent]

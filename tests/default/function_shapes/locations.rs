@@ -1,4 +1,4 @@
-//! Where the compiler says that something is: what a body says of its own place is what it said untracked.
+//! Source locations: the body of a tracked function reports the same ones as an untracked one.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};

@@ -1,4 +1,4 @@
-//! What a function may return.
+//! Types that a tracked function may return.
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};

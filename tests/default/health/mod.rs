@@ -61,7 +61,7 @@ async fn settle(monitor: &Monitor) {
     .await;
 }
 
-/// What readiness answers once every check has been read.
+/// The readiness answer, once every check has a result.
 async fn ready(monitor: &Monitor) -> (StatusCode, Value) {
     settle(monitor).await;
     let response = monitor.ready();

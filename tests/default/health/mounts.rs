@@ -32,7 +32,7 @@ fn gauge(monitor: &Monitor, metric: &str, path: &Path) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
 }
 
-/// What the gauges say of the path is of the small tmpfs, and so is the verdict.
+/// Asserts that the gauges and the status of the path are those of the small tmpfs.
 async fn is_the_small_one(path: impl AsRef<Path>) {
     let path = path.as_ref();
     let shown = path.display();

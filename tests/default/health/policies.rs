@@ -1,4 +1,4 @@
-//! What a check's policy makes of its runs, and what each run leaves in the metrics.
+//! The effect of a check's policy on its runs, and the metrics of each run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::health::{failing, fast, passing, ready, sample, settle, switched};
 use crate::support::tcp::eventually;
 
-/// What readiness says of one check.
+/// The readiness answer for one check.
 async fn said(monitor: &Monitor, check: &str) -> (u16, Value) {
     let (status, mut body) = ready(monitor).await;
     (status.as_u16(), body["checks"][check].take())

@@ -1,4 +1,4 @@
-//! What each probe answers.
+//! The answers of each probe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What a readiness probe can ask for, and who is told.
+//! Parameters of a readiness probe, and the token that shows its checks.
 
 use axum::body::{Body, Bytes};
 use http::{Method, Request, Response, header};

@@ -1,4 +1,4 @@
-//! What a monitor is built of, and what it refuses to be built of.
+//! Settings that a monitor is built of, and settings that it refuses.
 
 use std::time::Duration;
 

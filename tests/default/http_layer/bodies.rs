@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 /// The error of a body that fails.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a scripted body does when it is polled.
+/// A step of a scripted body when it is polled.
 pub(crate) enum Step {
     Data(&'static str),
     Trailers,

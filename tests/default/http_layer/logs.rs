@@ -22,7 +22,7 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::http_layer::recorded::Recorded;
 
-/// What the code logs, each line as its message and the request id bound to it.
+/// The lines logged, each as its message and the request id bound to it.
 fn logged(code: impl Future<Output = ()>) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let in_turn = async {

@@ -1,4 +1,4 @@
-//! What the layer recorded since a test began, read back from the exposition.
+//! The layer's records since a test began, read back from the exposition.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::http_layer::recorded::{Recorded, eventually, in_flight};
 
-/// What the kernel is told to buffer on either side, which it doubles.
+/// The buffer size requested from the kernel on either side; the kernel doubles it.
 const BUFFER: u32 = 16 * 1_024;
 
 /// Bodies that neither buffer has room for, from one frame and from many.
@@ -128,7 +128,7 @@ async fn what_the_client_may_read_later_is_timed_until_then() {
     assert!(sum() - before >= 0.6, "{} s", sum() - before);
 }
 
-/// What handlers make of a body: refuse it if it fails, make the best of it, leave it alone.
+/// Handlers that refuse a failed body, use its valid part, or leave it alone.
 fn uploads() -> Router {
     let lenient = async |request: Request| match request.into_body().collect().await {
         Ok(_) => StatusCode::OK,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use monitor_runtime::testing::{LintRule, Problem, lint};
 use monitor_runtime::{metrics, track_agent};
 
-/// What `promtool check metrics` says, a line a problem, and whether it could read the text.
+/// The problems that `promtool check metrics` prints, one a line, and whether it could read the text.
 fn promtool(text: &str) -> (bool, Vec<String>) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])

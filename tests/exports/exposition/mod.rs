@@ -38,7 +38,7 @@ async fn answer(app: &Router, request: Request<Body>) -> Response<Bytes> {
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }
 
-/// What a scrape in that form holds.
+/// The contents of a scrape in that format.
 fn scrape(monitor: &Monitor, accept: &'static str) -> Bytes {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));

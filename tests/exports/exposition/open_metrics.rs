@@ -1,4 +1,4 @@
-//! What OpenMetrics has that the text format has not, and that both tell of the same samples.
+//! The additions of OpenMetrics to the text format; both show the same samples.
 
 use std::collections::{BTreeMap, BTreeSet};
 

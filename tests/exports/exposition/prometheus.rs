@@ -1,4 +1,4 @@
-//! What a real Prometheus reads, by whichever form it asks for.
+//! A real Prometheus reads the same samples in every format.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ fn compared(fails: bool) -> Result<(), &'static str> {
     if fails { Err("on purpose") } else { Ok(()) }
 }
 
-/// A served monitor; `/text` gives the text format whatever is asked for.
+/// A served monitor; `/text` answers in the text format for any `Accept` header.
 pub(crate) fn served(monitor: &Monitor) -> (Runtime, SocketAddr) {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -61,7 +61,7 @@ fn prometheus_reads_equal_series_from_openmetrics_and_text() {
     }
     for metrics in [format!(r#"__name__=~"agent_.*",{of_agent}"#), r#"__name__="build_info""#.to_owned()] {
         let read = |job| comparable(prometheus.query(&format!(r#"{{{metrics},job="{job}"}}"#)));
-        // After a scrape that took too long there are none until the next.
+        // A scrape that took too long has no samples until the next one.
         let (open_metrics, text) = eventually("both are there", || {
             let both = (read("/health/metrics"), read("/text"));
             (!both.0.is_empty() && !both.1.is_empty()).then_some(both)

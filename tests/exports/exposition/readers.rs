@@ -18,7 +18,7 @@ for family in reader.text_string_to_metric_families(sys.stdin.buffer.read().deco
 ///
 /// # Errors
 ///
-/// What it said as it failed.
+/// Its output when it failed.
 pub(crate) fn python(format: &str, scrape: &str) -> Result<String, String> {
     // Debian's package is for Debian's Python, which may not be the first one in the path.
     let has_client = |python: &&str| {
@@ -33,7 +33,7 @@ pub(crate) fn python(format: &str, scrape: &str) -> Result<String, String> {
     piped(Command::new(python).args(["-c", PYTHON, format]), scrape)
 }
 
-/// What `promtool check metrics` cannot read, if there is something. What it advises of names is not looked at.
+/// The error of `promtool check metrics` about text that it cannot read. Its advice about names is ignored.
 pub(crate) fn promtool(scrape: &str) -> Result<(), String> {
     match piped(Command::new("promtool").args(["check", "metrics"]), scrape) {
         Err(said) if said.contains("error while linting") => Err(said),

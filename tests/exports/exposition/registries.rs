@@ -16,7 +16,7 @@ fn with_label(label: &str) -> Registry {
     Registry::new_custom(None, Some([(label.to_owned(), "theirs".to_owned())].into())).unwrap()
 }
 
-/// What `build` says of a registry, in which it leaves nothing.
+/// The error of `build` for a registry, which stays unchanged.
 #[track_caller]
 fn refused(registry: &Registry) -> String {
     let error = Monitor::builder().registry(registry.clone()).build().unwrap_err();

@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// What it does with the next request; when told nothing, it takes all.
+/// The answers to the next requests; without one, it accepts a request.
 pub(crate) enum Answer {
     Status(u16),
     RetryAfter(u16, &'static str),
@@ -44,7 +44,7 @@ struct Shared {
     arrived: Condvar,
 }
 
-/// What has arrived, answered in whichever way.
+/// The requests received, with any answer.
 #[derive(Default)]
 pub(crate) struct Received {
     pub(crate) answers: VecDeque<Answer>,

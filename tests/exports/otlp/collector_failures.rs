@@ -1,4 +1,4 @@
-//! Collectors that refuse, rest, hang or are not there: who records never waits, and whatever is lost is counted.
+//! Collectors that refuse, ask for a pause, hang or are absent: a recording thread never waits, and every lost span is counted.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,7 +16,7 @@ use crate::otlp::collector::{Answer, Collector};
 use crate::otlp::{flush, turn};
 use crate::support::closed_port::ClosedPort;
 
-/// What fits into the queue, and what is sent together, when nothing else is set.
+/// The default sizes of the queue and of a batch.
 const QUEUE: usize = 2_048;
 const BATCH: usize = 512;
 
@@ -32,7 +32,7 @@ fn start(url: &str) -> OtlpGuard {
     Otlp::builder().endpoint(url).registry(prometheus::Registry::new()).start().unwrap()
 }
 
-/// What the export of spans counted since `recording` began.
+/// The counts of the span export since `recording` began.
 fn counted(recording: &Recording) -> [f64; 4] {
     let exports =
         |outcome| recording.value("otlp_exports_total", &[("signal", "traces"), ("outcome", outcome)]);
@@ -194,7 +194,7 @@ fn a_silent_collector_blocks_no_call_and_the_queue_is_bounded() {
     );
     assert_eq!(recording.value("otlp_dropped_total", &[("signal", "traces")]), 100.0);
     assert_eq!(collector.received().traces.len(), 1);
-    // What waits is given up before the next test counts.
+    // Gives up the queued spans before the next test counts.
     drop(collector);
     drop(otlp);
 }

@@ -1,4 +1,4 @@
-//! Whole processes: what their variables say, and that they end whatever the collector does.
+//! Whole processes: their variables are applied, and they end in every state of the collector.
 
 use std::fmt;
 use std::io::Read as _;
@@ -72,7 +72,7 @@ fn service() {
     std::process::exit(0);
 }
 
-/// A process that makes so many calls and exports to that collector, until it is waited for by [`end`].
+/// A process that makes this number of calls and exports to that collector; [`end`] waits for it.
 fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
     let mut command = SERVICE.command(&calls.to_string());
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url).envs(variables.iter().copied());

@@ -29,7 +29,7 @@ fn pushed(registry: Option<Registry>) -> Vec<Metric> {
     metrics.cloned().collect()
 }
 
-/// What a text exposition of the pushed metrics would say: samples by name and labels.
+/// The pushed metrics as samples of a text exposition, by name and labels.
 fn samples(metrics: &[Metric]) -> BTreeMap<(String, BTreeMap<String, String>), f64> {
     let mut samples = BTreeMap::new();
     for metric in metrics {

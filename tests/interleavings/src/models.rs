@@ -1,4 +1,4 @@
-//! What is to hold in every interleaving.
+//! Invariants of every interleaving.
 
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -16,7 +16,7 @@ struct Calls {
     ended: Histogram,
 }
 
-/// What a scrape sees.
+/// The counts of one scrape.
 #[derive(Debug, PartialEq, Eq)]
 struct Scrape {
     started: u64,
@@ -51,7 +51,7 @@ impl Calls {
     }
 }
 
-/// Runs the model through every interleaving with so many switches.
+/// Runs the model through every interleaving with at most this number of switches.
 fn check(model: impl Fn(&'static Buckets) + Send + Sync + 'static) {
     let buckets: &'static Buckets = Box::leak(Box::new(Buckets::of_defaults(&[1.0])));
     let mut builder = loom::model::Builder::new();

@@ -1,4 +1,4 @@
-//! What does not compile beside another crate's attribute, each as a doctest; what does is in `tests/`.
+//! Uses beside another crate's attribute that do not compile, each as a doctest; `tests/` has those that do.
 
 /// ```compile_fail,E0277
 /// #[monitor_runtime::track_skill]

@@ -1,4 +1,4 @@
-//! What the service answers.
+//! The answers of the service.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What the service logs.
+//! The log of the service.
 
 use serde_json::Value;
 

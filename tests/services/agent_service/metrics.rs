@@ -1,11 +1,11 @@
-//! What the service shows of itself: metrics with the right values, and health.
+//! The service's metrics, with the right values, and its health.
 
 use serde_json::Value;
 
 use crate::agent_service::recorded::{assert_all_timed, moved};
 use crate::support::service::{Service, eventually, notes};
 
-/// Two answers, one of them in two rounds, one question without an answer, and one that is none.
+/// Two answers, one of them in two rounds, one question without an answer, and one invalid question.
 fn asked() -> Service {
     let service = Service::on(&notes());
     let statuses = ["Which water does green tea want?", "Warm cups and boiling water", "Steam engines?", ""]

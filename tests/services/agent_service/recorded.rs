@@ -1,4 +1,4 @@
-//! What a service has recorded, in a form that reads well in an assertion.
+//! The metrics of a service, in a form that reads well in an assertion.
 
 use crate::support::exposition::Exposition;
 
@@ -14,7 +14,7 @@ pub(crate) fn moved(scrape: &Exposition, families: &[&str]) -> Vec<String> {
     series.collect()
 }
 
-/// Asserts that whatever a family counts, its histogram has timed.
+/// Asserts that the histogram has timed everything its family counts.
 #[track_caller]
 pub(crate) fn assert_all_timed(scrape: &Exposition, counter: &str, histogram: &str) {
     let sum = |name: &str| scrape.samples(name).map(|sample| sample.value).sum::<f64>();

@@ -1,4 +1,4 @@
-//! What keeps the service from starting: one clear line each.
+//! Errors that keep the service from starting: one clear line each.
 
 use std::net::TcpListener;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What a page shows against what the crate said, where both may differ in what no two runs share: times, sizes, modules.
+//! Compares a page with the real output, except for values that differ between runs: times, sizes, modules.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// Stands in a block for lines that it leaves out.
 const LEFT_OUT: &str = "…";
 
-/// Checks that the shown lines stand in the scrape in this order, next to each other unless `…` is between them.
+/// Checks that the scrape has the shown lines in this order, adjacent unless `…` is between them.
 pub(crate) fn assert_excerpt(shown: &str, scrape: &str) {
     let mut rest = scrape.lines().map(without_sum).peekable();
     let mut may_skip = true;
@@ -70,7 +70,7 @@ pub(crate) fn masked_times(text: &str) -> String {
     lines.flat_map(|line| ["- ", line, "\n"]).collect()
 }
 
-/// Whatever stands between `start` and the next `end`, replaced by a dash.
+/// Replaces the text between `start` and the next `end` by a dash.
 pub(crate) fn masked(text: &str, start: &str, end: &str) -> String {
     let mut parts = text.split(start);
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -92,7 +92,7 @@ fn masked_before(text: &str, unit: &str) -> String {
     kept.collect::<Vec<_>>().join(unit)
 }
 
-/// What is logged while `run` runs, as it would be written.
+/// The lines logged during `run`, as they would be written.
 pub(crate) fn logged(format: Format, run: impl FnOnce()) -> String {
     let written = Written::default();
     let (layer, guard) = Logging::builder().format(format).writer(written.clone()).layer().unwrap();

@@ -58,7 +58,7 @@ fn names(cell: &str, option: &str) -> bool {
     cell.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == option)
 }
 
-/// What the service of the page logs when the page's requests are sent, its own line of it.
+/// The lines that the page's service logs itself for the page's requests.
 static LOGGED: Mutex<String> = Mutex::new(String::new());
 
 fn requests(commands: &str) {

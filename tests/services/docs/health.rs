@@ -41,7 +41,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// What readiness answers once every check has been read.
+/// The readiness answer, once every check has a result.
 pub(crate) async fn settled(monitor: &Monitor) -> Response<Bytes> {
     for _ in 0..6_000 {
         let answer = monitor.ready();
@@ -162,7 +162,7 @@ fn health_shows_the_errors_of_refused_servers() {
     assert_shows("| of a server | error |", errors);
 }
 
-/// Asserts that the table with this head shows what `build` says of each.
+/// Asserts that the table with this head shows the error of `build` for each row.
 fn assert_shows<const MONITORS: usize>(head: &str, monitors: [MonitorBuilder; MONITORS]) {
     let errors: Vec<_> =
         monitors.into_iter().map(|builder| builder.build().unwrap_err().to_string()).collect();

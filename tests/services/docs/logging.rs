@@ -53,7 +53,7 @@ fn refused(variable: &str, value: &str, shown: &str) {
     assert_eq!(initialised_with(variable, value), shown);
 }
 
-/// What a process says that initialises logging with this variable set: nothing, or the error.
+/// The error of a process that initialises logging with this variable set, or nothing.
 fn initialised_with(variable: &str, value: &str) -> String {
     let ended = INITIALISES.command("").env(variable, value).output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();

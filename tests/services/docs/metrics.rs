@@ -1,4 +1,4 @@
-//! The metrics reference against the catalogue it stands for, and against a scrape in which everything has moved.
+//! Compares the metrics reference with the catalogue, and with a scrape in which every metric has moved.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::docs::page::{Page, root};
 
 const PAGE: &str = "docs/metrics.md";
 
-/// What is said of a metric: its type, and its labels in order.
+/// The documentation of a metric: its type, and its labels in order.
 type Said = (String, Vec<String>);
 
 /// The table `Every metric`, by name.
@@ -44,7 +44,7 @@ fn catalogue() -> BTreeMap<String, Said> {
     rows.collect()
 }
 
-/// What stands between quotes, the first of which may be gone.
+/// The text between quotes; the first quote may be cut off already.
 fn quoted(text: &str, quote: char) -> Vec<String> {
     let words = text.split([quote, ',', ']']).map(str::trim);
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()

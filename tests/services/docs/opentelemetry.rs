@@ -30,7 +30,7 @@ fn accepted(setting: &str) {
     assert_eq!(started_with(variable, value), "");
 }
 
-/// What a process says that starts the export with this variable set: nothing, or the error.
+/// The error of a process that starts the export with this variable set, or nothing.
 fn started_with(variable: &str, value: &str) -> String {
     let ended = STARTS.command("").env(variable, value).output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();

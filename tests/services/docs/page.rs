@@ -104,7 +104,7 @@ fn to_file(folder: &Path, page: &str, target: &str) -> (PathBuf, Option<String>)
     (file, anchor.map(str::to_owned))
 }
 
-/// What a heading is called in a link, by the rule of GitHub.
+/// The anchor of a heading, by the rule of GitHub.
 pub(crate) fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

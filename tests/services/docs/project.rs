@@ -1,4 +1,4 @@
-//! What the pages say of the project itself: commands, features, files.
+//! The statements of the pages about the project itself: commands, features, files.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ pub(crate) fn features() -> Vec<String> {
     let manifest = manifest();
     let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
     let features = lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
-    // What begins with an underscore is not for users.
+    // Features that begin with an underscore are internal.
     let is_for_users = |name: &&str| *name != "default" && !name.starts_with('_');
     features.map(|(name, _)| name).filter(is_for_users).map(str::to_owned).collect()
 }

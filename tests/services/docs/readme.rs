@@ -41,7 +41,7 @@ fn readme_shows_what_its_example_really_answers_and_logs() {
     ]);
 }
 
-/// What the last of the requests was answered.
+/// The answer to the last request.
 static SCRAPE: Mutex<String> = Mutex::new(String::new());
 
 /// Starts the example, sends what each `curl` line sends, and expects the answers to be what the example's code says.

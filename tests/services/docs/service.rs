@@ -10,7 +10,7 @@ use crate::support::subprocess::Subprocess;
 /// The address in all code and commands of the pages.
 pub(crate) const SHOWN_ADDRESS: &str = "127.0.0.1:3000";
 
-/// What a service says when it listens, before its address.
+/// The text before the address in a service's line about its listener.
 pub(crate) const LISTENING: &str = "listening on ";
 
 /// A module with the service of a page, word for word but for its port, and the test `serves` that runs it until it is

@@ -17,7 +17,7 @@ fn entries(text: &str, block: &str, assign: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What is extracted, what of it becomes a label, and what is kept without being one.
+/// The extracted fields, those that become labels, and those kept as metadata.
 struct Stages {
     extracted: BTreeMap<String, String>,
     labels: Vec<String>,

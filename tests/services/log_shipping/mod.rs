@@ -15,7 +15,7 @@ use crate::support::service::{command, eventually, notes};
 /// As many are enough for lines of every kind.
 const LINES: usize = 60;
 
-/// What the example service wrote while it asked itself questions, line by line.
+/// The lines of the example service under its own traffic.
 static LINES_OF_THE_SERVICE: LazyLock<Vec<String>> = LazyLock::new(|| {
     let (notes, folder) = (notes(), tempfile::tempdir().unwrap());
     let log = folder.path().join("log.json");

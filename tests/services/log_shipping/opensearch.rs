@@ -1,4 +1,4 @@
-//! rsyslog with the shipped configuration, sending to what stands in for the bulk interface of OpenSearch.
+//! rsyslog with the shipped configuration, sending to a substitute for the bulk interface of OpenSearch.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -40,7 +40,7 @@ fn rsyslog(folder: &Path, receiver: SocketAddr) -> Running {
     Running(command.spawn().expect("the Debian package `rsyslog` is needed; `scripts/test` installs it"))
 }
 
-/// What was sent: an action and a document, again and again.
+/// The body that was sent: pairs of an action and a document.
 type Sent = Arc<Mutex<Vec<(Value, Value)>>>;
 
 fn receive() -> (SocketAddr, Sent) {

@@ -1,4 +1,4 @@
-//! The rules by themselves: what promtool says of them, and whether each has its tests and its entry in the runbook.
+//! The rules by themselves: promtool accepts them, and each has its tests and its entry in the runbook.
 
 use std::process::Command;
 use std::thread;

@@ -9,7 +9,7 @@ use crate::rules::files::string;
 use crate::rules::prometheus::watching;
 use crate::support::service::{Service, command, eventually, notes};
 
-/// What is asked, and by whom.
+/// Every query, by the rule or panel that makes it.
 fn questions() -> BTreeMap<String, String> {
     let alerts = rules(ALERTS).into_iter().map(|rule| {
         (format!("alert {}", string(&rule, "alert")), with_comparisons_as_values(string(&rule, "expr")))

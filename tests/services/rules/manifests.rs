@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::rules::alerting::{ALERTS, RECORDING};
 use crate::rules::files::{files, folder, json, list, string, yaml};
 
-/// What the type makes of a document has to be the document: a field that it does not know would be gone.
+/// Reads a document as the type and compares it with the text: the type would drop a field that it does not know.
 fn read_strictly<T: DeserializeOwned + Serialize>(path: &str) -> Value {
     let written = yaml(path);
     let read: T =
@@ -21,7 +21,7 @@ fn read_strictly<T: DeserializeOwned + Serialize>(path: &str) -> Value {
     written
 }
 
-/// What a monitor of the Prometheus Operator may say here, by its API reference.
+/// The fields of a monitor of the Prometheus Operator, by its API reference.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Monitor {

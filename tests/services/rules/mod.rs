@@ -1,4 +1,4 @@
-//! The rules, dashboards and manifests below `docs/`: each is read, held against what it stands for, and run where a program can.
+//! The rules, dashboards and manifests below `docs/`: each is read, compared with its subject, and run by a program if there is one.
 
 mod alerting;
 mod dashboards;

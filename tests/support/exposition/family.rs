@@ -2,7 +2,7 @@
 
 use super::rule::{Broken, Rule};
 
-/// A metric family: what stands under one HELP and one TYPE line.
+/// A metric family: the samples under one HELP and one TYPE line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Family {
     pub(crate) name: String,
@@ -13,7 +13,7 @@ pub(crate) struct Family {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// What a TYPE line says.
+/// The type on a TYPE line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Counter,

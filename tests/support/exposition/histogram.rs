@@ -1,4 +1,4 @@
-//! What a histogram's samples promise one another.
+//! The invariants between a histogram's samples.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use super::family::{Kind, Labels, Sample};
 use super::rule::{Broken, Rule};
 
-/// What a line says.
+/// The contents of a line.
 pub(super) enum Line<'a> {
     Help { name: &'a str, text: String },
     Type { name: &'a str, kind: Kind },
@@ -79,7 +79,7 @@ fn labels(mut rest: &str) -> Result<(Labels, &str), Broken> {
     }
 }
 
-/// Where the first quote stands that no backslash escapes.
+/// The position of the first unescaped quote.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.char_indices().find_map(|(at, char)| {

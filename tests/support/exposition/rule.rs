@@ -35,7 +35,7 @@ impl Broken {
 
 macro_rules! rules {
     ($($rule:ident $text:literal;)*) => {
-        /// What a text has to keep.
+        /// A rule of the format.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Rule {
             $(#[doc = $text] $rule,)*
