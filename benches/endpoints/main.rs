@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use monitor_runtime::health::{CheckError, DatabaseCheck, DiskCheck, check_fn};
-use monitor_runtime::{Monitor, track_agent};
+use monitor_runtime::{Monitor, metrics, track_agent};
 use sqlx::SqlitePool;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -101,9 +101,9 @@ fn measure_beside_busy_workers(
 /// Starts the service and its admin listener on free ports, after every agent has run once.
 async fn start() -> Result<(SocketAddr, SocketAddr), Box<dyn Error>> {
     let pool = SqlitePool::connect("sqlite::memory:").await?;
+    metrics::builder().series_limit(10 * AGENTS).init()?;
     let monitor = Monitor::builder()
         .service("endpoints-bench", env!("CARGO_PKG_VERSION"))
-        .series_limit(10 * AGENTS)
         .pool("main", &pool)
         .check(DatabaseCheck::new(pool))
         .check(DiskCheck::new(".").min_free_bytes(1))

@@ -51,7 +51,8 @@ fn measure_each_size() -> Result<(), Box<dyn Error>> {
 
 fn measure(series: usize) -> Result<(), Box<dyn Error>> {
     let agents = series.div_ceil(SERIES_OF_AN_AGENT);
-    let monitor = Monitor::builder().service("scaling-bench", "1").series_limit(agents + 10).build()?;
+    metrics::builder().series_limit(agents + 10).init()?;
+    let monitor = Monitor::builder().service("scaling-bench", "1").build()?;
     // What the first agent, the first scrape and their threads take is the process's.
     call_all(0..1);
     let empty = (metrics::render().len(), resident_bytes()?);

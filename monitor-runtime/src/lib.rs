@@ -30,6 +30,7 @@
 //! | HTTP requests | [`http`] |
 //! | log lines and their bound fields | [`logging`], [`context`] |
 //! | traces across services | [`TraceContext`], [`context::inject`]; `otlp`, with the feature of that name |
+//! | buckets, exemplars, limits of the metrics | [`metrics::builder`] |
 //! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
 //! | tests of instrumented code | `testing`, with the feature of that name |
 //!

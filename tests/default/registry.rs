@@ -36,7 +36,7 @@ fn nothing_shows_exemplars_that_nobody_asked_for() {
     monitor_runtime::testing::capture_logs(without_exemplars);
     let asked =
         [(http::header::ACCEPT, "application/openmetrics-text".parse().unwrap())].into_iter().collect();
-    let response = Monitor::builder().exemplars(false).build().unwrap().scrape(&asked);
+    let response = Monitor::builder().build().unwrap().scrape(&asked);
     let scrape = std::str::from_utf8(response.body()).unwrap();
     assert!(scrape.contains(r#"agent_id="without_exemplars",status="success",le="#), "{scrape}");
     assert!(!scrape.contains("4bf92f3577b34da6"), "{scrape}");

@@ -7,6 +7,7 @@ mod docs_memory;
 mod errors_without_spans;
 mod log_accounting;
 mod logging;
+mod metrics_settings;
 mod native_histograms;
 mod other_threads;
 mod overflow;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use monitor_runtime::metrics::{self, NativeHistograms};
-use monitor_runtime::{Monitor, MonitorBuilder, testing, track_agent, track_skill};
+use monitor_runtime::{Monitor, testing, track_agent, track_skill};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -16,12 +16,10 @@ use crate::support::service::eventually;
 use crate::support::subprocess::in_own_process;
 
 /// Built before the first call.
-static MONITOR: LazyLock<Monitor> =
-    LazyLock::new(|| builder().native_histograms(NativeHistograms::new()).build().unwrap());
-
-fn builder() -> MonitorBuilder {
-    Monitor::builder().exemplars(true)
-}
+static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
+    metrics::builder().exemplars(true).native_histograms(NativeHistograms::new()).init().unwrap();
+    Monitor::builder().build().unwrap()
+});
 
 #[track_agent("native")]
 fn agent(takes: Duration) -> Result<(), &'static str> {
@@ -148,33 +146,4 @@ fn the_text_format_has_the_ordinary_buckets_and_is_consistent() {
         let below = [("skill_id", "slow"), ("status", "success"), ("le", "0.025")];
         assert_eq!(scrape.value("skill_execution_duration_seconds_bucket", &below), Some(0.0));
     });
-}
-
-#[test]
-fn the_same_settings_may_be_given_again_and_others_may_not() {
-    in_own_process(|| {
-        LazyLock::force(&MONITOR);
-        slow();
-        Monitor::builder().native_histograms(NativeHistograms::new()).build().unwrap();
-        Monitor::builder().build().unwrap();
-        let refused = Monitor::builder().native_histograms(NativeHistograms::new().growth(2.0)).build();
-        assert_eq!(
-            refused.unwrap_err().to_string(),
-            "invalid native_histograms: the process already records without native histograms, or with other settings; set them once, \
-         before the first tracked call or request"
-        );
-    });
-}
-
-#[test]
-fn settings_that_make_no_histogram_are_refused() {
-    let refused = |settings| Monitor::builder().native_histograms(settings).build().unwrap_err().to_string();
-    assert_eq!(
-        refused(NativeHistograms::new().growth(1.0)),
-        "invalid native_histograms: buckets cannot grow by a factor of 1; expected one from 1.003 to 65536, such as 1.1"
-    );
-    assert_eq!(
-        refused(NativeHistograms::new().max_buckets(3)),
-        "invalid native_histograms: a limit of 3 buckets is too low; expected at least 8 (160 by default)"
-    );
 }

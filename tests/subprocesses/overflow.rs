@@ -1,7 +1,7 @@
 //! Families are bounded: what has no room is recorded under `__overflow__`, counted and warned of.
 
 use monitor_runtime::testing::{Recording, capture_logs};
-use monitor_runtime::{Monitor, track_agent, track_query};
+use monitor_runtime::{metrics, track_agent, track_query};
 
 use crate::support::subprocess::in_own_process;
 
@@ -14,7 +14,7 @@ fn query(id: &str) {}
 #[test]
 fn a_family_past_its_limit_uses_overflow_and_warns_once() {
     in_own_process(|| {
-        Monitor::builder().series_limit(3).build().unwrap();
+        metrics::builder().series_limit(3).init().unwrap();
         let recording = Recording::start();
         let logs = capture_logs(|| {
             for id in ["a", "b", "c", "d", "e", "a"] {

@@ -10,7 +10,7 @@ use monitor_runtime::Monitor;
 use monitor_runtime::health::{CheckError, probe};
 use monitor_runtime::http::MissingRequestId;
 use monitor_runtime::logging::{self, Logging};
-use monitor_runtime::metrics::{BucketError, NativeHistogramError, NativeHistograms, push_once};
+use monitor_runtime::metrics::{self, BucketError, NativeHistogramError, NativeHistograms, push_once};
 use monitor_runtime::otlp::Otlp;
 
 use crate::support::closed_port::ClosedPort;
@@ -80,12 +80,12 @@ fn errors() -> Vec<Box<dyn Error>> {
     let native = NativeHistograms::new().growth(0.5);
     let builders = [
         Monitor::builder().check_interval(Duration::ZERO),
-        Monitor::builder().http_buckets([0.1, 0.1]),
-        Monitor::builder().native_histograms(native),
         Monitor::builder().admin_address(taken.local_addr().unwrap()),
     ];
     let mut errors: Vec<Box<dyn Error>> = Vec::new();
     errors.extend(builders.map(|builder| builder.build().unwrap_err().into()));
+    let metrics = [metrics::builder().http_buckets([0.1, 0.1]), metrics::builder().native_histograms(native)];
+    errors.extend(metrics.map(|builder| builder.init().unwrap_err().into()));
     errors.push(Logging::builder().filter("loud").init().unwrap_err().into());
     errors.push(Logging::builder().rate_limit(0, Duration::ZERO).init().unwrap_err().into());
     errors.push(Otlp::builder().endpoint("collector:4318").start().unwrap_err().into());
@@ -94,7 +94,7 @@ fn errors() -> Vec<Box<dyn Error>> {
     errors.push(push_once(&nobody, "job", &[]).unwrap_err().into());
     errors.push(push_once(&nobody, "", &[]).unwrap_err().into());
     errors.extend([BucketError::Empty, BucketError::OutOfRange { bound: f64::NAN }].map(Into::into));
-    errors.push(NativeHistogramError::InUse.into());
+    errors.push(NativeHistogramError::MaxBuckets { max_buckets: 3 }.into());
     errors.push(MissingRequestId.into());
     errors
 }

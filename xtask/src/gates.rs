@@ -33,6 +33,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_latencies(runner)?;
         check_soak(runner)?;
         check_off(runner)?;
+        check_metrics_alone(runner)?;
         check_fuzzing(runner)?;
         check_tests(runner)?;
         println!("\nseconds of each gate:");
@@ -161,6 +162,13 @@ fn bench(runner: &Runner, name: &str) -> Result {
 fn check_off(runner: &mut Runner) -> Result {
     runner.stage("tests: the attributes turned off");
     runner.run(&mut runner.cargo(&["test", "--package", "monitor-macros", "--features", "off", "--tests"]))
+}
+
+/// So does what a crate reaches without default features.
+fn check_metrics_alone(runner: &mut Runner) -> Result {
+    runner.stage("tests: metrics without features");
+    let alone = ["test", "--package", "monitor-runtime", "--no-default-features", "--test", "metrics_alone"];
+    runner.run(&mut runner.cargo(&alone))
 }
 
 fn check_fuzzing(runner: &mut Runner) -> Result {

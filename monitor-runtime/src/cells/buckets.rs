@@ -82,29 +82,13 @@ pub enum BucketError {
         /// The bound after it, which has to be larger.
         bound: f64,
     },
-    /// The family already has series with other bounds.
-    #[error(
-        "the process already records with bucket bounds {current:?}, so {given:?} cannot take effect; set buckets once, before the first tracked call or request"
-    )]
-    InUse {
-        /// The bounds in use, in seconds.
-        current: Vec<f64>,
-        /// The requested bounds, in seconds.
-        given: Vec<f64>,
-    },
 }
 
 debug_as_text!(BucketError);
 
 impl Buckets {
-    /// Checks bounds in seconds.
-    pub(crate) fn new(seconds: &[f64]) -> Result<Self, BucketError> {
-        check(seconds)?;
-        Ok(Self::of_defaults(seconds))
-    }
-
-    /// Takes bounds in seconds that are already known to be finite, positive and ascending.
-    pub(crate) fn of_defaults(seconds: &[f64]) -> Self {
+    /// Takes bounds in seconds that [`check`] has passed.
+    pub(crate) fn new(seconds: &[f64]) -> Self {
         let bounds = seconds.iter().map(|bound| RenderedBound::new(&bound.to_string()));
         Self {
             seconds: seconds.into(),
@@ -127,7 +111,7 @@ impl Buckets {
         let mut nanos = self.nanos.to_vec();
         let limit = objective.latency.map_or(Limit::None, |latency| Limit::among(&mut nanos, latency.nanos));
         let (nanos, objective) = (nanos.into(), Some(objective));
-        let made = Self { nanos, objective, limit, ..Self::of_defaults(&self.seconds) };
+        let made = Self { nanos, objective, limit, ..Self::new(&self.seconds) };
         made.with_native(self.layout().map(|layout| layout.settings))
     }
 
@@ -187,7 +171,8 @@ fn canonical_bounds(seconds: &[f64]) -> Box<[String]> {
     bounds.map(|bound| format!("le=\"{}\"}} ", crate::cells::number::canonical(bound))).collect()
 }
 
-fn check(seconds: &[f64]) -> Result<(), BucketError> {
+/// Refuses bounds, which are in seconds, that make no histogram.
+pub(crate) fn check(seconds: &[f64]) -> Result<(), BucketError> {
     if seconds.is_empty() {
         return Err(BucketError::Empty);
     }
@@ -215,14 +200,11 @@ mod tests {
 
     #[test]
     fn bounds_that_cannot_make_a_histogram_are_refused() {
-        assert_eq!(Buckets::new(&[]).unwrap_err(), BucketError::Empty);
+        assert_eq!(check(&[]).unwrap_err(), BucketError::Empty);
         for bound in [0.0, -1.0, f64::INFINITY, 1e9] {
-            assert_eq!(Buckets::new(&[bound]).unwrap_err(), BucketError::OutOfRange { bound });
+            assert_eq!(check(&[bound]).unwrap_err(), BucketError::OutOfRange { bound });
         }
-        assert!(matches!(Buckets::new(&[f64::NAN]), Err(BucketError::OutOfRange { .. })));
-        assert_eq!(
-            Buckets::new(&[1.0, 1.0]).unwrap_err(),
-            BucketError::Unsorted { previous: 1.0, bound: 1.0 }
-        );
+        assert!(matches!(check(&[f64::NAN]), Err(BucketError::OutOfRange { .. })));
+        assert_eq!(check(&[1.0, 1.0]).unwrap_err(), BucketError::Unsorted { previous: 1.0, bound: 1.0 });
     }
 }

@@ -13,9 +13,9 @@ const MOST_CHARACTERS: usize = 128;
 /// How long an exemplar is kept at least. A scrape shows only the latest, so replacing it more often would be wasted.
 const STAYS_FOR: Duration = Duration::from_secs(1);
 
-/// Makes series that are created from now on keep exemplars. Returns whether that was the case before.
-pub(crate) fn keep() -> bool {
-    ARE_KEPT.swap(true, Ordering::SeqCst)
+/// Makes series that are created from now on keep exemplars.
+pub(crate) fn keep() {
+    ARE_KEPT.store(true, Ordering::SeqCst);
 }
 
 /// Whether [`keep`] has been called.

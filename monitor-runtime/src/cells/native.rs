@@ -27,11 +27,10 @@ use std::sync::OnceLock;
 /// Memory for a bucket is allocated once a duration near it occurs.
 ///
 /// ```
-/// use monitor_runtime::Monitor;
-/// use monitor_runtime::metrics::NativeHistograms;
+/// use monitor_runtime::metrics::{self, NativeHistograms};
 ///
-/// let monitor = Monitor::builder().native_histograms(NativeHistograms::new().growth(1.05)).build()?;
-/// # Ok::<(), monitor_runtime::BuildError>(())
+/// metrics::builder().native_histograms(NativeHistograms::new().growth(1.05)).init()?;
+/// # Ok::<(), metrics::MetricsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NativeHistograms {
@@ -55,11 +54,6 @@ pub enum NativeHistogramError {
         /// The refused limit.
         max_buckets: usize,
     },
-    /// The process already has series without native histograms, or with other settings.
-    #[error(
-        "the process already records without native histograms, or with other settings; set them once, before the first tracked call or request"
-    )]
-    InUse,
 }
 
 debug_as_text!(NativeHistogramError);

@@ -12,7 +12,7 @@ use crate::families::snapshot::MetricSnapshot;
 /// From milliseconds to minutes, since an agent waits for models and tools.
 pub(crate) const CALL_BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
-const QUERY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+pub(crate) const QUERY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// What an attribute tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::cells::buckets::BucketError;
 use crate::cells::buckets::Buckets;
 use crate::cells::index::{Index, Series};
 use crate::cells::labels::{Labels, MAX_VALUE_BYTES, OVERFLOW};
-use crate::cells::native::{NativeHistogramError, NativeHistograms};
+use crate::cells::native::NativeHistograms;
 use crate::cells::objective::Objective;
 use crate::families::catalog::Metric;
 use crate::families::process;
@@ -68,7 +67,7 @@ impl<S> Table<S> {
     }
 
     fn buckets(&mut self) -> &'static Buckets {
-        self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::of_defaults(self.default_buckets))))
+        self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::new(self.default_buckets))))
     }
 
     /// The buckets of calls with this objective, made once for each objective.
@@ -203,42 +202,9 @@ impl<S: Series> Family<S> {
         table.sorted.clone()
     }
 
-    /// Sets the bounds that series are made with.
-    pub(crate) fn set_buckets(&self, seconds: &[f64]) -> Result<(), BucketError> {
-        let wanted = Buckets::new(seconds)?;
-        let mut table = self.write();
-        let current = table.buckets.map_or(table.default_buckets, Buckets::seconds);
-        if current == seconds {
-            return Ok(());
-        }
-        if !table.sorted.is_empty() || self.overflow.get().is_some() {
-            return Err(BucketError::InUse { current: current.to_vec(), given: seconds.to_vec() });
-        }
-        let native = table.native();
-        table.buckets = Some(Box::leak(Box::new(wanted.with_native(native))));
-        Ok(())
-    }
-
-    /// Refuses native histograms where there are series without them, or with others.
-    pub(crate) fn check_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
-        let table = self.read();
-        let is_new = table.sorted.is_empty() && self.overflow.get().is_none();
-        if is_new || table.native() == Some(wanted) { Ok(()) } else { Err(NativeHistogramError::InUse) }
-    }
-
-    /// Has series keep native histograms, which [`check_native`](Self::check_native) takes.
-    pub(crate) fn keep_native(&self, wanted: NativeHistograms) -> Result<(), NativeHistogramError> {
-        let mut table = self.write();
-        if table.native() == Some(wanted) {
-            return Ok(());
-        }
-        if !table.sorted.is_empty() || self.overflow.get().is_some() {
-            return Err(NativeHistogramError::InUse);
-        }
-        let seconds = table.buckets.map_or(table.default_buckets, Buckets::seconds);
-        let buckets = Buckets::of_defaults(seconds).with_native(Some(wanted));
-        table.buckets = Some(Box::leak(Box::new(buckets)));
-        Ok(())
+    /// Holds the family still: no series is made while the guard lives.
+    pub(crate) fn hold(&self) -> Held<'_, S> {
+        Held { table: self.write(), has_overflow: self.overflow.get().is_some() }
     }
 
     // A panic cannot leave the table half changed: nothing between the writes can panic. So poison says nothing.
@@ -248,5 +214,36 @@ impl<S: Series> Family<S> {
 
     fn write(&self) -> RwLockWriteGuard<'_, Table<S>> {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A family that makes no series meanwhile, so that its settings can be checked and then changed.
+pub(crate) struct Held<'f, S: 'static> {
+    table: RwLockWriteGuard<'f, Table<S>>,
+    has_overflow: bool,
+}
+
+impl<S: Series> Held<'_, S> {
+    /// Whether a series was made with the present settings.
+    pub(crate) fn has_series(&self) -> bool {
+        self.has_overflow || !self.table.sorted.is_empty()
+    }
+
+    /// The bounds that series are made with, in seconds.
+    pub(crate) fn bounds(&self) -> &[f64] {
+        self.table.buckets.map_or(self.table.default_buckets, Buckets::seconds)
+    }
+
+    /// The native histograms that series are made with.
+    pub(crate) fn native(&self) -> Option<NativeHistograms> {
+        self.table.native()
+    }
+
+    /// Has series made with bounds that are in order; a family that [has series](Self::has_series) is given its own again.
+    pub(crate) fn set(mut self, seconds: &[f64], native: Option<NativeHistograms>) {
+        if self.bounds() != seconds || self.native() != native {
+            let buckets = Buckets::new(seconds).with_native(native);
+            self.table.buckets = Some(Box::leak(Box::new(buckets)));
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::families::family::{Family, Found};
 use crate::families::method::MethodLabel;
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-const HTTP_BUCKETS: [f64; 14] =
+pub(crate) const HTTP_BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Requests of this process, whatever layer saw them.

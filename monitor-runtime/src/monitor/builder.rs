@@ -15,20 +15,16 @@ use super::names;
 #[cfg(feature = "http")]
 use super::server::ConnectionLimits;
 use crate::exposition::scrape_registry::ScrapeRegistry;
-use crate::families::family::set_limit as set_series_limit;
 use crate::families::health::HealthSource;
 use crate::families::process;
-use crate::families::settings::FamilyName;
-use crate::families::settings::{keep_exemplars, keep_native, set_buckets};
 use crate::health::{Check, Engine, Plan, Policy, Rules};
-use crate::metrics::NativeHistograms;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Collects a monitor's settings; nothing takes effect before [`build`](MonitorBuilder::build).
 ///
-/// Buckets, series limit, service and pool gauges belong to the process, as its metrics do: of several monitors
-/// that set them, see each method for which wins.
+/// Service and pool gauges belong to the process, as its metrics do: of several monitors that set them, see each method for
+/// which wins. [`metrics::builder`](crate::metrics::builder) has the settings of the metrics themselves.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MonitorBuilder {
     service: Option<(String, String)>,
@@ -44,16 +40,6 @@ pub struct MonitorBuilder {
     #[cfg(feature = "sqlx")]
     pools: super::pools::Pools,
     registry: Option<prometheus::Registry>,
-    buckets: Vec<Buckets>,
-    series_limit: Option<usize>,
-    exemplars: bool,
-    native_histograms: Option<NativeHistograms>,
-}
-
-struct Buckets {
-    setting: &'static str,
-    family: FamilyName,
-    seconds: Vec<f64>,
 }
 
 impl Monitor {
@@ -79,10 +65,6 @@ impl MonitorBuilder {
             #[cfg(feature = "sqlx")]
             pools: super::pools::Pools::default(),
             registry: None,
-            buckets: Vec::new(),
-            series_limit: None,
-            exemplars: false,
-            native_histograms: None,
         }
     }
 
@@ -102,65 +84,6 @@ impl MonitorBuilder {
     /// of ours has, or whose collectors panic.
     pub fn registry(mut self, registry: prometheus::Registry) -> Self {
         self.registry = Some(registry);
-        self
-    }
-
-    /// Sets the bounds of `agent_execution_duration_seconds`, in seconds, ascending; `+Inf` comes by itself.
-    ///
-    /// Takes effect before the process's first tracked agent call; later, other bounds than those in use are an
-    /// error.
-    pub fn agent_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
-        self.buckets("agent_buckets", FamilyName::Agents, seconds.into())
-    }
-
-    /// Sets the bounds of `skill_execution_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
-    pub fn skill_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
-        self.buckets("skill_buckets", FamilyName::Skills, seconds.into())
-    }
-
-    /// Sets the bounds of `db_query_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
-    pub fn query_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
-        self.buckets("query_buckets", FamilyName::Queries, seconds.into())
-    }
-
-    /// Sets the bounds of `http_request_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does.
-    #[cfg(feature = "http")]
-    pub fn http_buckets(self, seconds: impl Into<Vec<f64>>) -> Self {
-        self.buckets("http_buckets", FamilyName::Http, seconds.into())
-    }
-
-    fn buckets(mut self, setting: &'static str, family: FamilyName, seconds: Vec<f64>) -> Self {
-        self.buckets.push(Buckets { setting, family, seconds });
-        self
-    }
-
-    /// Sets how many label sets each metric of the process keeps apart; 2,000 when not set. Further ones are
-    /// counted under `__overflow__`. The last monitor built wins; series that are there stay.
-    pub fn series_limit(mut self, limit: usize) -> Self {
-        self.series_limit = Some(limit);
-        self
-    }
-
-    /// Sets whether the buckets of durations show an example: a recent call or request, by the `trace_id` bound around it, else
-    /// its `request_id`, else its `run_id`. Off when not set; then it costs a call nothing.
-    ///
-    /// Scrapes in OpenMetrics and in protobuf show them, those in the text format have no room for them. A bucket's example
-    /// stays for at least a second. Name and value of the id have at most 128 characters together; one that is longer, that
-    /// a log line has to escape, or that has a `}`, is passed over. What is bound is known to the log layer of this crate only, so without
-    /// it requests alone have examples.
-    ///
-    /// They are the process's: one monitor that sets them does so for all, and for good.
-    pub fn exemplars(mut self, exemplars: bool) -> Self {
-        self.exemplars = exemplars;
-        self
-    }
-
-    /// Has all durations kept as native histograms too, for scrapers that ask for protobuf. Not kept when not set; then they cost
-    /// neither time nor memory.
-    ///
-    /// Takes effect before the process's first tracked call or request; later, others than those in use are an error.
-    pub fn native_histograms(mut self, settings: NativeHistograms) -> Self {
-        self.native_histograms = Some(settings);
         self
     }
 
@@ -292,8 +215,7 @@ impl MonitorBuilder {
         let exposed = self.exposed()?;
         #[cfg(feature = "http")]
         let admin = self.admin.bind()?;
-        // Everything but the buckets is known to be good, so a refused setting leaves the process as it was.
-        self.apply_to_process(&service)?;
+        self.apply_to_process(&service);
         let endpoints = Arc::new(Endpoints {
             engine: Arc::new(Engine::new(checks)),
             bearer,
@@ -377,35 +299,16 @@ impl MonitorBuilder {
     }
 
     fn exposed(&self) -> Result<ScrapeRegistry, BuildError> {
-        if let Some(settings) = &self.native_histograms {
-            settings.check().map_err(|reason| BuildError::NativeHistograms { reason })?;
-        }
-        if self.series_limit == Some(0) {
-            return Err(BuildError::ZeroSeriesLimit);
-        }
         match self.registry.clone() {
             Some(registry) => Ok(ScrapeRegistry::with(registry)?),
             None => Ok(ScrapeRegistry::process().clone()),
         }
     }
 
-    fn apply_to_process(&self, (service, version): &(String, String)) -> Result<(), BuildError> {
-        for Buckets { setting, family, seconds } in &self.buckets {
-            set_buckets(*family, seconds).map_err(|reason| BuildError::Buckets { setting, reason })?;
-        }
-        if let Some(settings) = self.native_histograms {
-            keep_native(settings).map_err(|reason| BuildError::NativeHistograms { reason })?;
-        }
-        if let Some(limit) = self.series_limit {
-            set_series_limit(limit);
-        }
-        if self.exemplars {
-            keep_exemplars();
-        }
+    fn apply_to_process(&self, (service, version): &(String, String)) {
         #[cfg(feature = "sqlx")]
         self.pools.register();
         process::metrics().build_info.with_label_values(&[service, version]).set(1);
-        Ok(())
     }
 }
 

@@ -4,8 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cells::buckets::BucketError;
-use crate::cells::native::NativeHistogramError;
 use crate::error_chain::debug_as_text;
 use crate::exposition::registration::Refusal;
 
@@ -122,23 +120,6 @@ pub enum BuildError {
         /// The error of the operating system.
         reason: io::Error,
     },
-    /// Bucket bounds are invalid, or were set too late.
-    #[error("invalid {setting}: {reason}")]
-    Buckets {
-        /// The method of the builder.
-        setting: &'static str,
-        /// Why the bounds were refused.
-        reason: BucketError,
-    },
-    /// Settings of native histograms are invalid, or were set too late.
-    #[error("invalid native_histograms: {reason}")]
-    NativeHistograms {
-        /// Why the settings were refused.
-        reason: NativeHistogramError,
-    },
-    /// The series limit is zero.
-    #[error("the series limit is zero; expected at least 1 series a metric (2000 by default)")]
-    ZeroSeriesLimit,
     /// The service's name is not a valid Kubernetes label value.
     #[error(
         "invalid service name {name:?}; expected 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a letter or digit"

@@ -125,26 +125,6 @@ fn a_taken_admin_address_is_refused_naming_its_setting() {
 }
 
 #[test]
-fn buckets_that_make_no_histogram_are_refused() {
-    let text = refusal(Monitor::builder().agent_buckets([]));
-    assert!(text.starts_with("invalid agent_buckets: no bucket bounds were given; expected"), "{text}");
-    let text = refusal(Monitor::builder().skill_buckets([1.0, 0.5]));
-    assert!(text.starts_with("invalid skill_buckets: bucket bound 0.5 follows 1; expected"), "{text}");
-    let text = refusal(Monitor::builder().query_buckets([f64::NAN]));
-    assert!(text.starts_with("invalid query_buckets: bucket bound NaN is not"), "{text}");
-    let text = refusal(Monitor::builder().http_buckets([1.0, f64::INFINITY]));
-    assert!(text.starts_with("invalid http_buckets: bucket bound inf is not"), "{text}");
-}
-
-#[test]
-fn a_series_limit_of_zero_is_refused() {
-    assert_eq!(
-        refusal(Monitor::builder().series_limit(0)),
-        "the series limit is zero; expected at least 1 series a metric (2000 by default)"
-    );
-}
-
-#[test]
 fn a_service_name_that_is_no_label_value_is_refused() {
     for name in ["", "my service", "-agents", "agents.", &"x".repeat(64)] {
         assert_eq!(

@@ -5,13 +5,14 @@ use axum::body::Body;
 use axum::routing::get;
 use http::Request;
 use monitor_runtime::testing::capture_logs;
-use monitor_runtime::{Monitor, context, track_agent};
+use monitor_runtime::{Monitor, context, metrics, track_agent};
 
 use crate::exposition::readers::python;
 use crate::exposition::{OPEN_METRICS, PROTOBUF, TEXT, answer, scrape, text};
 
 fn monitor() -> Monitor {
-    Monitor::builder().exemplars(true).build().unwrap()
+    metrics::builder().exemplars(true).init().unwrap();
+    Monitor::builder().build().unwrap()
 }
 
 /// The exemplars of the buckets whose lines have `label`: labels, value, time.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use monitor_runtime::testing::capture_logs;
-use monitor_runtime::{Monitor, track_agent};
+use monitor_runtime::{Monitor, metrics, track_agent};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -99,7 +99,8 @@ fn prometheus_learns_types_and_units_from_openmetrics() {
 
 #[test]
 fn prometheus_keeps_the_exemplars_of_openmetrics() {
-    let monitor = Monitor::builder().exemplars(true).build().unwrap();
+    metrics::builder().exemplars(true).init().unwrap();
+    let monitor = Monitor::builder().build().unwrap();
     let (_runtime, address) = served(&monitor);
     capture_logs(agent);
     let prometheus = Prometheus::scraping(address, &["/health/metrics"], "exemplar-storage");

@@ -53,7 +53,7 @@ impl Calls {
 
 /// Runs the model through every interleaving with at most this number of switches.
 fn check(model: impl Fn(&'static Buckets) + Send + Sync + 'static) {
-    let buckets: &'static Buckets = Box::leak(Box::new(Buckets::of_defaults(&[1.0])));
+    let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[1.0])));
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(PREEMPTIONS);
     builder.max_branches = 100_000;

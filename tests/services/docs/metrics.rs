@@ -131,8 +131,8 @@ fn upper_bounds(scrape: &str, metric: &str) -> String {
 }
 
 fn is_method_of_the_builder(setter: &str) -> bool {
-    let source = fs::read_to_string(root().join("monitor-runtime/src/monitor/builder.rs")).unwrap();
-    setter.strip_prefix("MonitorBuilder::").is_some_and(|name| source.contains(&format!("pub fn {name}(")))
+    let source = fs::read_to_string(root().join("monitor-runtime/src/metrics/builder.rs")).unwrap();
+    setter.strip_prefix("MetricsBuilder::").is_some_and(|name| source.contains(&format!("pub fn {name}(")))
 }
 
 #[test]

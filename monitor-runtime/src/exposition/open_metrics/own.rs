@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn one_series_is_written_as_the_specification_wants_it() {
-        let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0]).unwrap()));
+        let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0])));
         let series: &'static CallSeries =
             Box::leak(Box::new(CallSeries::new(Labels::new(&["agent_id"], &["a\\b\"c\nd"]), buckets)));
         series.start();

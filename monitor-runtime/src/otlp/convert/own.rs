@@ -195,8 +195,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn recorded(native: Option<NativeHistograms>, nanos: &[u64]) -> (&'static Buckets, Recorded) {
-        let buckets: &'static Buckets =
-            Box::leak(Box::new(Buckets::new(&[0.5, 1.0]).unwrap().with_native(native)));
+        let buckets: &'static Buckets = Box::leak(Box::new(Buckets::new(&[0.5, 1.0]).with_native(native)));
         let histogram = Recorded::new(buckets);
         for &nanos in nanos {
             histogram.record_fully(Stripe::of_this_thread(), nanos);

@@ -1,4 +1,6 @@
-//! The process's metrics: the registry for your own metrics, and the text of all of them.
+//! The process's metrics: their configuration, the registry for your own metrics, and the text of all of them.
+
+mod builder;
 
 use prometheus::Registry;
 
@@ -7,6 +9,8 @@ use crate::exposition::scrape_registry::ScrapeRegistry;
 pub use crate::cells::buckets::BucketError;
 pub use crate::cells::native::NativeHistogramError;
 pub use crate::cells::native::NativeHistograms;
+pub use crate::families::settings::MetricsError;
+pub use builder::{MetricsBuilder, builder};
 
 #[cfg(feature = "push")]
 pub use crate::push::{PushError, push_once};
