@@ -1,6 +1,5 @@
 //! The id that names a request in its logs, in its handlers and on its response.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +11,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use uuid::fmt::Hyphenated;
 
-use crate::cells::clock;
 use crate::error_chain::debug_as_text;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -77,27 +75,10 @@ impl RequestId {
     }
 }
 
-/// Returns the milliseconds since 1970.
-///
-/// Reading the system's clock costs more than the rest of an id, so each thread reads it once a second and adds the time since by
-/// the clock of the metrics. A step of the system's clock shows within that second.
+/// Returns the milliseconds since 1970. A clock set before 1970 gives 0: such ids sort first.
 fn unix_millis() -> u64 {
-    thread_local! {
-        /// The last reading: the ticks of the metrics' clock, and the milliseconds.
-        static LAST_READING: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
-    }
-    let now = clock::now();
-    if let Some((read_at, millis)) = LAST_READING.get()
-        && let since = clock::clock().delta_as_nanos(read_at, now)
-        && since < 1_000_000_000
-    {
-        return millis + since / 1_000_000;
-    }
-    // A clock set before 1970 gives 0: such ids sort first.
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or_default();
-    LAST_READING.set(Some((now, millis)));
-    millis
+    u64::try_from(since_epoch.as_millis()).unwrap_or_default()
 }
 
 /// Returns the id that a request with this header gets from its client, if it is acceptable.
@@ -200,15 +181,11 @@ mod tests {
 
     #[test]
     fn made_ids_carry_the_time_at_which_they_are_made() {
-        for _ in 0..3 {
-            let system = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-            let (before, made, after) = (system(), RequestId::generate(), system());
-            let (seconds, nanos) =
-                uuid::Uuid::parse_str(made.as_str()).unwrap().get_timestamp().unwrap().to_unix();
-            let millis = u128::from(seconds) * 1_000 + u128::from(nanos) / 1_000_000;
-            // One clock is asked for a second of the other, and both are cut to whole milliseconds.
-            assert!((before - 50..=after + 50).contains(&millis), "{before} {millis} {after}");
-            std::thread::sleep(std::time::Duration::from_millis(400));
-        }
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let (before, made, after) = (system(), RequestId::generate(), system());
+        let (seconds, nanos) =
+            uuid::Uuid::parse_str(made.as_str()).unwrap().get_timestamp().unwrap().to_unix();
+        let millis = u128::from(seconds) * 1_000 + u128::from(nanos) / 1_000_000;
+        assert!((before..=after).contains(&millis), "{before} {millis} {after}");
     }
 }
