@@ -101,11 +101,6 @@ impl Histogram {
         total
     }
 
-    /// Prefetches the cells; see [`Cells::fetch`].
-    pub(crate) fn fetch(&self) -> u64 {
-        self.cells.fetch()
-    }
-
     /// Takes a snapshot and passes it to `look`.
     pub(crate) fn read<T>(&self, look: impl FnOnce(HistogramSnapshot<'_>) -> T) -> T {
         let (mut words, mut fine) = (vec![0; self.buckets.words()], NativeCounts::new());

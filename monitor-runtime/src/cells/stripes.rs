@@ -268,12 +268,6 @@ impl Cells {
         add_stripes(totals, shared, self.lines_per_stripe);
     }
 
-    /// Loads a word of each line, so that a scrape finds the cells in the cache when it sums them. The result is of no
-    /// use.
-    pub(crate) fn fetch(&self) -> u64 {
-        self.used().into_iter().flatten().fold(0, |seen, line| seen | line.0[0].load(Ordering::Relaxed))
-    }
-
     /// The lines that may hold numbers: first lines, other lines, shared stripes.
     fn used(&self) -> [&[Line]; 3] {
         let used = USED.load(Ordering::Acquire);

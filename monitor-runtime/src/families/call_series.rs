@@ -158,19 +158,6 @@ impl CallSeries {
         self.exemplars.get()?[place].get()
     }
 
-    /// Has the processor fetch the series itself, which says where its cells are.
-    pub(crate) fn fetch_head(&self) -> usize {
-        self.failed.iter().filter(|histogram| histogram.get().is_some()).count() + self.labels.text().len()
-    }
-
-    /// See [`Cells::fetch`](crate::cells::stripes::Cells::fetch).
-    pub(crate) fn fetch(&self) -> u64 {
-        Outcome::ALL
-            .into_iter()
-            .filter_map(|outcome| self.ended(outcome))
-            .fold(0, |seen, histogram| seen | histogram.fetch())
-    }
-
     pub(crate) fn ended(&self, outcome: Outcome) -> Option<&Histogram> {
         match outcome {
             Outcome::Success => Some(&self.success),

@@ -32,21 +32,13 @@ pub(crate) struct WithObjective<'r> {
     pub(crate) succeeded: HistogramSnapshot<'r>,
 }
 
-/// How many series ahead of the one that is read the cells are fetched, and how many the series itself.
-const FETCHED_AHEAD: usize = 4;
-const HEADS_FETCHED_AHEAD: usize = 16;
-
 impl CallsSnapshot {
     pub(crate) fn of(series: Vec<&'static CallSeries>) -> Self {
         let words_each = series.first().map_or(1, |series| series.buckets.words());
         let mut words = Vec::with_capacity(series.len() * Outcome::BY_NAME.len() * words_each);
-        let [mut ahead, mut far_ahead] =
-            [FETCHED_AHEAD, HEADS_FETCHED_AHEAD].map(|by| series.iter().skip(by));
         let (mut fine, mut fine_ends) =
             (NativeCounts::new(), Vec::with_capacity(series.len() * Outcome::BY_NAME.len()));
         let running = series.iter().map(|series| {
-            std::hint::black_box(far_ahead.next().map(|series| series.fetch_head()));
-            std::hint::black_box(ahead.next().map(|series| series.fetch()));
             let ended = Outcome::BY_NAME.map(|outcome| {
                 let start = words.len();
                 words.resize(start + words_each, 0);
