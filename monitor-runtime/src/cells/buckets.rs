@@ -16,47 +16,14 @@ pub(crate) const FIRST_BUCKET: usize = 2;
 pub(crate) struct Buckets {
     seconds: Box<[f64]>,
     nanos: Box<[u64]>,
-    /// One for each bucket that scrapes show, `+Inf` last.
-    bounds: Box<[RenderedBound]>,
+    /// The text before the count of each bucket that scrapes show, such as `le="0.005"} `; `+Inf` last.
+    bounds: Box<[String]>,
     /// The same for OpenMetrics.
     canonical_bounds: Box<[String]>,
     /// Set if the family also keeps native histograms.
     layout: Option<Layout>,
     objective: Option<&'static Objective>,
     limit: Limit,
-}
-
-/// The text before a bucket's count: `le="0.005"} `.
-#[derive(Debug)]
-pub(crate) struct RenderedBound {
-    text: Box<str>,
-    /// The start of the text, filled up with spaces if the text is shorter.
-    padded: [u8; PADDED],
-}
-
-const PADDED: usize = 16;
-
-impl RenderedBound {
-    fn new(bound: &str) -> Self {
-        let text = format!("le=\"{bound}\"}} ");
-        let mut padded = [b' '; PADDED];
-        for (place, byte) in padded.iter_mut().zip(text.bytes()) {
-            *place = byte;
-        }
-        Self { text: text.into(), padded }
-    }
-
-    /// Appends the text. A copy of constant length, truncated afterwards, is faster than a copy of variable length.
-    #[inline]
-    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
-        if self.text.len() <= PADDED {
-            let end = out.len() + self.text.len();
-            out.extend_from_slice(&self.padded);
-            out.truncate(end);
-        } else {
-            out.extend_from_slice(self.text.as_bytes());
-        }
-    }
 }
 
 /// Why a list of bucket bounds was refused.
@@ -89,11 +56,11 @@ debug_as_text!(BucketError);
 impl Buckets {
     /// Takes bounds in seconds that [`check`] has passed.
     pub(crate) fn new(seconds: &[f64]) -> Self {
-        let bounds = seconds.iter().map(|bound| RenderedBound::new(&bound.to_string()));
+        let bounds = seconds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
         Self {
             seconds: seconds.into(),
             nanos: seconds.iter().map(|&bound| to_nanos(bound)).collect(),
-            bounds: bounds.chain([RenderedBound::new("+Inf")]).collect(),
+            bounds: bounds.map(|bound| format!("le=\"{bound}\"}} ")).collect(),
             canonical_bounds: canonical_bounds(seconds),
             layout: None,
             objective: None,
@@ -150,7 +117,8 @@ impl Buckets {
         index - usize::from(self.limit.is_hidden_below(index))
     }
 
-    pub(crate) fn bounds(&self) -> &[RenderedBound] {
+    /// Returns the text before the count of each bucket that scrapes show, `+Inf` last.
+    pub(crate) fn bounds(&self) -> &[String] {
         &self.bounds
     }
 

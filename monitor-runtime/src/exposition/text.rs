@@ -84,7 +84,7 @@ impl<'o> TextSink<'o> {
         open(prefix, bucket, labels, opened(labels, extra));
         for (bound, &count) in reading.buckets.bounds().iter().zip(reading.cumulative()) {
             out.extend_from_slice(prefix);
-            bound.append_to(out);
+            out.extend_from_slice(bound.as_bytes());
             integer(out, count);
             out.push(b'\n');
         }
