@@ -1,4 +1,6 @@
 //! Asking an endpoint from within a container that has no `curl`.
+//!
+//! Written by hand: `ureq` would add 4 crates and 425 kB to the executable, and hides an answer that is not HTTP.
 
 mod exchange;
 mod target;
