@@ -28,8 +28,8 @@ mod shown {
 #[test]
 fn health_shows_what_is_really_answered() {
     Page::open(PAGE).check(&[
-        ("What readiness answers", "json", readiness),
-        ("What readiness answers", "json", line),
+        ("Readiness answers", "json", readiness),
+        ("Readiness answers", "json", line),
         ("Probes for Kubernetes", "yaml", kubernetes),
         ("Health check for ECS", "json", ecs),
         ("Health check of a container without curl", "dockerfile", docker_probe),

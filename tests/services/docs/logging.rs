@@ -22,7 +22,7 @@ const NOTES: &str = concat!(module_path!(), "::notes");
 #[test]
 fn logging_shows_what_is_really_written_and_refused() {
     Page::open(PAGE).check(&[
-        ("What a log line looks like", "json", json_lines),
+        ("Format of a log line", "json", json_lines),
         ("Choose the level with LOG_LEVEL", "sh", settings),
         ("Choose the level with LOG_LEVEL", "text", |shown| refused("LOG_LEVEL", "loud", shown)),
         ("Choose the format with LOG_FORMAT", "text", |shown| refused("LOG_FORMAT", "xml", shown)),

@@ -33,8 +33,8 @@ mod logs {
 fn readme_shows_what_its_example_really_answers_and_logs() {
     Page::open("README.md").check(&[
         ("Add it to a package", "toml", project::features_exist),
-        ("What `/health/metrics` then shows", "sh", requests),
-        ("What `/health/metrics` then shows", "text", scrape),
+        ("Output of `/health/metrics`", "sh", requests),
+        ("Output of `/health/metrics`", "text", scrape),
         ("Two commands", "sh", project::commands_exist),
         ("Health", "json", readiness),
         ("Logs", "json", lines),
