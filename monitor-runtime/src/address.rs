@@ -1,6 +1,6 @@
-//! Addresses that users give: what goes below them, and what of them no error and no log line may show.
+//! Addresses given by users: how paths are appended, and how secrets are removed for errors and log lines.
 
-/// The address with `path` behind its own, before its query.
+/// Appends `path` to the path of the address, in front of its query.
 pub(crate) fn below(address: &str, path: &str) -> String {
     let end = address.find('?').unwrap_or(address.len());
     let (before, query) = address.split_at(end);
@@ -12,14 +12,14 @@ pub(crate) fn has_fragment(address: &str) -> bool {
     address.contains('#')
 }
 
-/// The address, or a text that begins with one, without the user, the password and the query in it.
+/// Removes user, password and query from an address, or from a text that begins with one.
 ///
-/// The user and the password are all up to the last `@` but a scheme, since people write passwords as they are and forget schemes.
-/// A query may hold a key.
+/// Everything up to the last `@` counts as user and password, except a scheme, since passwords are often not encoded
+/// and schemes are forgotten. A query may hold a key.
 pub(crate) fn without_secrets(url: &str) -> String {
     match url.rsplit_once('@') {
         None => without_query(url, &['?']),
-        // The `@` may have been one of the query, which then goes on behind it.
+        // The `@` may be part of a query, which then continues after it.
         Some((before, host)) => format!("{}…@{}", scheme(before), without_query(host, &['?', '&'])),
     }
 }
@@ -31,7 +31,7 @@ fn without_query(text: &str, begins: &[char]) -> String {
     }
 }
 
-/// The scheme in front with what ends it, or nothing: what looks otherwise may be part of a password.
+/// The scheme with its delimiter, if the text begins with a valid one. Anything else may be part of a password.
 fn scheme(text: &str) -> &str {
     let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     match text.find("://") {

@@ -1,4 +1,4 @@
-//! The routes of a monitor's endpoints, which the request layer leaves alone.
+//! The routes of a monitor's endpoints, which the request layer does not count.
 
 pub(crate) const LIVE: &str = "/health/live";
 pub(crate) const READY: &str = "/health/ready";
@@ -7,7 +7,7 @@ pub(crate) const CHECK: &str = "/health/ready/{name}";
 pub(crate) const STARTUP: &str = "/health/startup";
 pub(crate) const METRICS: &str = "/health/metrics";
 
-/// Every route, as a template of axum's.
+/// All routes, as templates of axum.
 #[cfg(feature = "http")]
 pub(crate) const TEMPLATES: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 
@@ -16,7 +16,7 @@ pub(crate) const TEMPLATES: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 pub(crate) enum MonitorRoute<'a> {
     Live,
     Ready,
-    /// The check of that name.
+    /// A single check, by its name.
     Check(&'a str),
     Startup,
     Metrics,

@@ -1,12 +1,13 @@
-//! Log lines of which a client could cause any number.
+//! A rate limit for log lines that clients could cause in any number.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long there is one line of a kind at most.
+/// The minimum time between two lines of a kind.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// One line for all that happens in ten seconds: at once for the first, later for the rest.
+/// Allows one line in ten seconds: at once for the first event, and with the next event after the interval for the
+/// rest.
 #[derive(Debug, Default)]
 pub(crate) struct Rarely(Mutex<(Option<Instant>, u64)>);
 
@@ -15,7 +16,7 @@ impl Rarely {
         Self(Mutex::new((None, 0)))
     }
 
-    /// Counts one more. If there is to be a line now, it is given how many there were since the last line.
+    /// Counts an event. Returns the number of events since the last line, if a line is due.
     pub(crate) fn count(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, count) = &mut *state;

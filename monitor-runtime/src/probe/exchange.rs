@@ -1,4 +1,4 @@
-//! One request and as much of its answer as is worth telling.
+//! One request, and the part of its answer that an error message shows.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use super::target::{Host, Target};
 
-/// The most that is read of an answer.
+/// The maximum number of bytes read of an answer.
 const MOST_READ: usize = 8 * 1_024;
 
-/// The most that is told of a body, in characters.
+/// The maximum number of characters of a body in an error message.
 const MOST_TOLD: usize = 200;
 
-/// What came back.
+/// The answer of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Http { status: u16, body: String },
     Other(String),
 }
 
-/// Asks one address of the target after the other, until one can be connected to.
+/// Sends the request to the first address that accepts a connection.
 pub(super) fn ask(target: &Target, deadline: Instant) -> io::Result<Answer> {
     let mut connection = connect(&addresses(target, deadline)?, deadline)?;
     connection.set_write_timeout(Some(left_until(deadline)?))?;
@@ -32,7 +32,7 @@ pub(super) fn ask(target: &Target, deadline: Instant) -> io::Result<Answer> {
     connection.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     match read(&mut connection, &mut answer, deadline) {
-        // Of an answer that broke off, the status still counts.
+        // The status counts even if the rest of the answer is missing.
         Err(error) if status(&answer).is_none() => Err(error),
         _ => Ok(judge(&answer)),
     }
@@ -56,18 +56,18 @@ fn addresses(target: &Target, deadline: Instant) -> io::Result<Vec<SocketAddr>> 
     }
 }
 
-/// On a thread of its own, since no look-up can be given up; one that hangs is left behind.
+/// Looks up a name on a separate thread, since a look-up cannot be cancelled. A thread that hangs is left behind.
 fn look_up(name: String, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     let (sender, found) = mpsc::channel();
     thread::Builder::new().name("monitor-probe".to_owned()).spawn(move || {
         let addresses = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // Nobody may be waiting any more.
+        // The receiver may have timed out.
         let _ = sender.send(addresses);
     })?;
     found.recv_timeout(left_until(deadline)?).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
-/// Reads until the answer is known: it is 200, or all of it has come that would be told.
+/// Reads until the answer is known to be 200, or until there is enough of it for the message.
 fn read(connection: &mut TcpStream, answer: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
     let mut chunk = [0; 1_024];
     while answer.len() < MOST_READ && status(answer) != Some(200) {
@@ -88,7 +88,7 @@ fn left_until(deadline: Instant) -> io::Result<Duration> {
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-/// The code of a status line that has come in full.
+/// The status code, once the status line is complete.
 fn status(answer: &[u8]) -> Option<u16> {
     let end = answer.windows(2).position(|end| end == b"\r\n")?;
     let line = std::str::from_utf8(&answer[..end]).ok()?;
@@ -110,7 +110,7 @@ fn body(answer: &[u8]) -> &[u8] {
     head.map_or(&[], |head| &answer[head + 4..])
 }
 
-/// As text in one line.
+/// Converts bytes to text on one line.
 fn told(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let plain = text.trim().chars().map(|char| if char.is_control() { ' ' } else { char });

@@ -1,4 +1,4 @@
-//! Asking an endpoint from within a container that has no `curl`.
+//! A minimal HTTP client for the health check of a container without `curl`.
 //!
 //! Written by hand: `ureq` would add 4 crates and 425 kB to the executable, and hides an answer that is not HTTP.
 
@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 use exchange::Answer;
 use target::Target;
 
-/// Below the five seconds that ECS gives a health check by default, so that the reason is still told.
+/// Less than the default timeout of a health check on ECS (5 seconds), so the reason of a failure is still printed.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks a health endpoint, and says whether it answers 200.
+/// Requests a health endpoint and succeeds if it answers 200.
 ///
-/// The URL is `http://host[:port][/path][?query]`; the host is a name, an IPv4 address, or an IPv6 address in brackets. Of
-/// a name's addresses each is tried in turn. It blocks its thread for three seconds at most, looking up the name
-/// included.
+/// The URL is `http://host[:port][/path][?query]`; the host is a name, an IPv4 address, or an IPv6 address in
+/// brackets. All addresses of a name are tried in turn.
+/// It blocks its thread for at most three seconds, including the look-up of the name.
 ///
-/// Made for a container's own health check, where no `curl` is installed: the service's executable asks the service.
+/// It is meant for the health check of a container without `curl`: the service's own executable probes the service.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -38,14 +38,14 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 ///             }
 ///         };
 ///     }
-///     // … and else the service.
+///     // … otherwise, run the service.
 ///     ExitCode::SUCCESS
 /// }
 /// ```
 ///
 /// # Errors
 ///
-/// A [`ProbeError`] says what was answered in place of 200, or why there was no answer.
+/// Returns a [`ProbeError`] with the answer instead of 200, or the reason why there was none.
 pub fn probe(url: &str) -> Result<(), ProbeError> {
     let target = Target::parse(url).map_err(|reason| ProbeError::Url { url: url.into(), reason })?;
     let deadline = Instant::now() + TIMEOUT;
@@ -62,50 +62,50 @@ pub fn probe(url: &str) -> Result<(), ProbeError> {
     }
 }
 
-/// Why a [`probe`] was not answered by 200.
+/// Why a [`probe`] failed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError {
-    /// There is nothing that could be asked.
+    /// The URL is invalid.
     #[error("invalid URL {url:?}: {reason}; expected one such as http://127.0.0.1:3000/health/live")]
     Url {
-        /// The URL as it was given.
+        /// The URL, as given.
         url: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: &'static str,
     },
-    /// Nobody answers there: unknown, refused, or ended before an answer.
+    /// The endpoint cannot be reached: the name is unknown, the connection was refused, or it ended before an answer.
     #[error("{url} is unreachable: {reason}")]
     Unreachable {
-        /// The URL as it was given.
+        /// The URL, as given.
         url: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     #[error("{url} did not answer within {after:?}")]
     TimedOut {
-        /// The URL as it was given.
+        /// The URL, as given.
         url: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// The answer is another than 200.
+    /// The status of the answer is not 200.
     #[error("{url} answered {status}{}", quoted(body))]
     Answered {
-        /// The URL as it was given.
+        /// The URL, as given.
         url: String,
         /// The status code.
         status: u16,
-        /// How the body begins; control characters are replaced.
+        /// The beginning of the body, with control characters replaced by spaces.
         body: String,
     },
-    /// What answers does not speak HTTP.
+    /// The server does not answer in HTTP.
     #[error("{url} did not answer in HTTP{}", quoted(said))]
     NotHttp {
-        /// The URL as it was given.
+        /// The URL, as given.
         url: String,
-        /// How the answer begins; control characters are replaced.
+        /// The beginning of the answer, with control characters replaced by spaces.
         said: String,
     },
 }

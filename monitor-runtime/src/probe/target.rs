@@ -1,13 +1,13 @@
-//! What a URL asks for, as far as a probe needs to know.
+//! Parses the URL of a probe.
 
 use std::net::IpAddr;
 
-/// Where to connect to, and what to ask for there.
+/// The address to connect to, and the path to request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: Host,
     pub(super) port: u16,
-    /// As the head of the request says it: `host:port`.
+    /// The header `host`: `host:port`.
     pub(super) authority: String,
     /// Path and query.
     pub(super) path: String,
@@ -20,9 +20,9 @@ pub(super) enum Host {
 }
 
 impl Target {
-    /// Reads a URL, or tells what is wrong with it.
+    /// Parses a URL, or returns why it is invalid.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
-        // What else is in it would end up in the request's head.
+        // Other characters could inject into the request's head.
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("it has characters other than printable ASCII");
         }
@@ -47,7 +47,7 @@ impl Target {
     }
 }
 
-/// The host and, behind a colon, the port. Colons in brackets are part of an address.
+/// Splits the host from the port after the colon. Colons in brackets are part of an address.
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
     let end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
     let (address, behind) = authority.split_at(end);

@@ -27,7 +27,8 @@ pub(super) fn path(job: &str, labels: &[(&str, &str)]) -> Result<String, PushErr
     Ok(path)
 }
 
-/// The path segments of one label. Values with special characters are encoded: a slash cannot be escaped in any other way.
+/// The path segments of one label. Values with special characters are encoded: a slash cannot be escaped in any other
+/// way.
 fn segments(name: &str, value: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     match value {

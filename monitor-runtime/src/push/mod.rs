@@ -19,16 +19,16 @@ const MOST_TOLD: u64 = 1_024;
 
 /// Pushes every metric of [`registry`](crate::metrics::registry) to a Pushgateway, once, under the name `job`.
 ///
-/// A job that ends before the next scrape is never scraped; call this as the last thing the job does. Long-running services are
-/// scraped, not pushed.
+/// A job that ends before the next scrape is never scraped; call this as the last thing the job does. Long-running
+/// services are scraped, not pushed.
 ///
-/// `gateway` is the gateway's address, such as `http://pushgateway:9091`. A path of the address goes before the job's own, and a
-/// query after it. TLS is not supported. The connection is direct: the proxies of the environment (`HTTP_PROXY` and the like) are
-/// not used.
+/// `gateway` is the gateway's address, such as `http://pushgateway:9091`. A path of the address goes before the job's
+/// own, and a query after it. TLS is not supported. The connection is direct: the proxies of the environment
+/// (`HTTP_PROXY` and the like) are not used.
 ///
-/// The job's name and the `labels` are the grouping key. The push replaces everything that was pushed under the same key, and
-/// nothing under other keys (<https://github.com/prometheus/pushgateway#put-method>). Use no labels that differ from run to run,
-/// since the gateway never forgets a key by itself.
+/// The job's name and the `labels` are the grouping key. The push replaces everything that was pushed under the same
+/// key, and nothing under other keys (<https://github.com/prometheus/pushgateway#put-method>). Use no labels that
+/// differ from run to run, since the gateway never forgets a key by itself.
 ///
 /// It blocks its thread for at most 10 seconds; in async code call it through `tokio::task::spawn_blocking`.
 ///
@@ -46,8 +46,8 @@ const MOST_TOLD: u64 = 1_024;
 ///
 /// # Errors
 ///
-/// Returns a [`PushError`] if the key or the address is invalid, if the gateway refuses the metrics, or if it cannot be reached in
-/// time. Nothing was pushed then, unless only the answer was lost.
+/// Returns a [`PushError`] if the key or the address is invalid, if the gateway refuses the metrics, or if it cannot be
+/// reached in time. Nothing was pushed then, unless only the answer was lost.
 pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<(), PushError> {
     let shown = without_secrets(gateway);
     if gateway.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
@@ -59,8 +59,8 @@ pub fn push_once(gateway: &str, job: &str, labels: &[(&str, &str)]) -> Result<()
     let url = below(gateway, &group::path(job, labels)?);
     let unreachable =
         |source| PushError::Unreachable { gateway: shown.clone(), source: without_address(source).into() };
-    // A redirected PUT would become a GET, whose answer tells nothing about the metrics. A proxy of the environment is meant for
-    // outside addresses; the gateway is internal, like a collector.
+    // A redirected PUT would become a GET, whose answer tells nothing about the metrics. A proxy of the environment is
+    // meant for outside addresses; the gateway is internal, like a collector.
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
