@@ -1,4 +1,4 @@
-//! What became of one request to the collector.
+//! The answers of a collector.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,27 +8,28 @@ use prost::Message as _;
 
 use super::signal::Signal;
 
-/// An answer, or its absence.
+/// The outcome of one request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Taken, but for so many items, with what the collector said of them.
+    /// Accepted, except for `rejected` items; `said` is the collector's message about them.
     Accepted { rejected: u64, said: String },
-    /// Refused for good: sent again it would be refused again.
+    /// Refused permanently; a retry would be refused as well.
     Refused { why: String },
-    /// Not taken now; the collector may say when to come back.
+    /// Not accepted now. The collector may set the time of the next try.
     Unavailable { why: String, retry_after: Option<Duration> },
 }
 
-/// The longest that a collector may ask to be left alone.
+/// The longest `Retry-After` that is respected.
 const LONGEST_REST: Duration = Duration::from_hours(24);
 
-/// How long a `Retry-After` asks to be left alone: seconds, or an HTTP date, which counts from the answer's own `date`, so that it
-/// does not matter whether our clock is right. A date that has passed names no time, as text of another form does not.
+/// The pause that `Retry-After` asks for, in seconds or as an HTTP date. A date is compared with the answer's own
+/// `date`, so a wrong local clock does no harm.
+/// Returns `None` for a date in the past, and for other text.
 pub(super) fn rest(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     let text = retry_after.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let rest = if is_number {
-        // More seconds than can be counted are more than are waited for.
+        // A number too large to parse exceeds the maximum anyway.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let until = httpdate::parse_http_date(text).ok()?;
@@ -40,9 +41,8 @@ pub(super) fn rest(retry_after: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 impl Answer {
-    /// Judges a status as the protocol has it: of all errors, 429, 502, 503 and 504 are worth another try.
-    ///
-    /// 408 is not among them: the protocol forbids another try for every other status.
+    /// Classifies a status as OTLP does: 429, 502, 503 and 504 are retried, other errors are not. The protocol forbids
+    /// a retry after 408, too.
     pub(super) fn of(signal: Signal, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let why = || format!("it answered {status}");
         match status {
@@ -55,7 +55,7 @@ impl Answer {
         }
     }
 
-    /// The place of the label's value in [`OTLP_OUTCOMES`](crate::families::process::OTLP_OUTCOMES).
+    /// The index of the label's value in [`OTLP_OUTCOMES`](crate::families::process::OTLP_OUTCOMES).
     pub(super) const fn outcome(&self) -> usize {
         match self {
             Self::Accepted { .. } => 0,
@@ -65,7 +65,7 @@ impl Answer {
     }
 }
 
-/// How many items of a request that was taken were not, and why. A body that cannot be read says nothing.
+/// The number of items rejected from an accepted request, and the reason. An unreadable body counts as none.
 fn partial_success(signal: Signal, body: &[u8]) -> (i64, String) {
     match signal {
         Signal::Traces => {
@@ -124,10 +124,10 @@ mod tests {
         let date = "Wed, 21 Oct 2026 07:28:00 GMT";
         let after = |text, date| rest(text, Some(date)).map(|rest| rest.as_secs());
         assert_eq!(after("Wed, 21 Oct 2026 07:28:04 GMT", date), Some(4));
-        assert_eq!(after("Wednesday, 21-Oct-26 07:28:04 GMT", date), Some(4), "as RFC 850 has it");
-        assert_eq!(after("Wed Oct 21 07:28:04 2026", date), Some(4), "as asctime has it");
-        assert_eq!(after(date, date), None, "no time is left");
-        assert_eq!(after("Wed, 21 Oct 2026 07:27:00 GMT", date), None, "it has passed");
+        assert_eq!(after("Wednesday, 21-Oct-26 07:28:04 GMT", date), Some(4), "the form of RFC 850");
+        assert_eq!(after("Wed Oct 21 07:28:04 2026", date), Some(4), "the form of asctime");
+        assert_eq!(after(date, date), None, "the present moment");
+        assert_eq!(after("Wed, 21 Oct 2026 07:27:00 GMT", date), None, "a date in the past");
         assert_eq!(after("Fri, 31 Dec 9999 23:59:59 GMT", date), Some(LONGEST_REST.as_secs()));
         let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_mins(10));
         for no_date in [None, Some("not a date")] {

@@ -1,4 +1,4 @@
-//! From what `tracing` hands over to OTLP's attributes.
+//! Converts the fields of `tracing` to OTLP attributes.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -9,17 +9,18 @@ use tracing::field::{Field, Visit};
 
 use crate::error_chain::{MOST_ATTRIBUTE_BYTES, text_up_to};
 
-/// An attribute.
+/// Makes an attribute.
 pub(super) fn attribute(key: impl Into<String>, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
-/// An attribute that is text.
+/// Makes a text attribute.
 pub(super) fn text(key: impl Into<String>, value: impl Into<String>) -> KeyValue {
     attribute(key, Value::StringValue(value.into()))
 }
 
-/// Takes the fields of a span as attributes under their own names, one of a kind: OTLP allows no key twice.
+/// Records the fields of a span as attributes of the same names. A repeated name replaces its value, since OTLP
+/// requires unique keys.
 pub(super) struct Attributes<'a>(pub(super) &'a mut Vec<KeyValue>);
 
 impl Attributes<'_> {
@@ -33,7 +34,7 @@ impl Attributes<'_> {
     }
 
     fn put_integer(&mut self, field: &Field, value: impl TryInto<i64> + ToString + Copy) {
-        // OTLP knows no integer past 64 bits, nor an unsigned one.
+        // OTLP integers are signed 64-bit numbers.
         let value = value.try_into().map_or_else(|_| Value::StringValue(value.to_string()), Value::IntValue);
         self.put(field, value);
     }

@@ -58,13 +58,14 @@ impl Otlp {
 }
 
 impl OtlpBuilder {
-    /// Sets the resource's `service.name` and `service.version`. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override them.
+    /// Sets the resource's `service.name` and `service.version`. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`
+    /// override them.
     pub fn service(self, name: impl Into<String>, version: impl Into<String>) -> Self {
         Self { service: Some((name.into(), version.into())), ..self }
     }
 
-    /// Sets the collector's address: `http`, a host, a port and a path, to which `/v1/traces` and `/v1/metrics` are appended.
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
+    /// Sets the collector's address: `http`, a host, a port and a path, to which `/v1/traces` and `/v1/metrics` are
+    /// appended. `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
     pub fn endpoint(self, url: impl Into<String>) -> Self {
         Self { given: Given { endpoint: Some(url.into()), ..self.given }, ..self }
     }
@@ -74,21 +75,22 @@ impl OtlpBuilder {
         Self { given: Given { timeout: Some(timeout), ..self.given }, ..self }
     }
 
-    /// Sets the registry to export, [`metrics::registry`](crate::metrics::registry) by default. Use it in a process that passes a
-    /// registry to [`MonitorBuilder::registry`](crate::MonitorBuilder::registry).
+    /// Sets the registry to export, [`metrics::registry`](crate::metrics::registry) by default. Use it in a process
+    /// that passes a registry to [`MonitorBuilder::registry`](crate::MonitorBuilder::registry).
     pub fn registry(self, registry: Registry) -> Self {
         Self { registry: Some(registry), ..self }
     }
 
     /// Starts a thread for each signal.
     ///
-    /// Metrics are exported from now on, and spans once the guard's [`layer`](OtlpGuard::layer) is part of the process's `tracing`
-    /// subscriber. It does not wait for the collector: an unreachable one is logged and counted later.
+    /// Metrics are exported from now on, and spans once the guard's [`layer`](OtlpGuard::layer) is part of the
+    /// process's `tracing` subscriber. It does not wait for the collector: an unreachable one is logged and counted
+    /// later.
     ///
     /// # Errors
     ///
-    /// Returns an [`OtlpError`] if a variable or a setting is invalid, or if a thread cannot be started. It names the variable and
-    /// the accepted values.
+    /// Returns an [`OtlpError`] if a variable or a setting is invalid, or if a thread cannot be started. It names the
+    /// variable and the accepted values.
     pub fn start(self) -> Result<OtlpGuard, OtlpError> {
         self.start_with(&|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
@@ -123,8 +125,8 @@ fn observe() {
 
 /// Traces beside the process's own log lines.
 impl LoggingBuilder {
-    /// Exports the spans of the process by OTLP, beside the lines that [`init`](Self::init) makes of its events. These lines
-    /// then carry `trace_id` and `span_id`.
+    /// Exports the spans of the process by OTLP, beside the lines that [`init`](Self::init) makes of its events. These
+    /// lines then carry `trace_id` and `span_id`.
     ///
     /// For a [`layer`](Self::layer), add [`OtlpGuard::layer`] to the same registry instead.
     pub fn traces(self, otlp: &OtlpGuard) -> Self {

@@ -1,40 +1,40 @@
-//! How an exporting thread is told what to do, and how others wait for it.
+//! Commands to an exporting thread, and waiting for it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between one exporting thread and the rest of the process.
+/// The shared state of one exporting thread and the rest of the process.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     state: Mutex<State>,
-    /// Something for the thread to do.
+    /// Signals that the thread has something to do.
     work: Condvar,
-    /// The thread has done something.
+    /// Signals that the thread has finished something.
     progress: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How often somebody asked for everything to be sent, and how many of those have been answered.
+    /// The number of flushes requested, and of those done.
     asked: u64,
     answered: u64,
-    /// There is enough for a batch.
+    /// A full batch is queued.
     is_urgent: bool,
-    /// When the last request is to have ended, once the thread is to end.
+    /// The deadline of the last request, once the thread is told to end.
     end: Option<Instant>,
     has_ended: bool,
 }
 
-/// Why the thread was woken.
+/// One round of the thread's loop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
-    /// Answers everybody who had asked by then.
+    /// The flushes requested by then, which this round completes.
     asked: u64,
     pub(super) is_last: bool,
 }
 
 impl Control {
-    /// Waits for the next turn: a full batch, a flush, the end, or `pause` gone by.
+    /// Waits for a full batch, a flush, the end, or until `pause` has passed.
     pub(super) fn next_turn(&self, pause: Duration) -> Turn {
         let is_idle =
             |state: &mut State| !state.is_urgent && state.asked == state.answered && state.end.is_none();
@@ -44,19 +44,19 @@ impl Control {
         Turn { asked: state.asked, is_last: state.end.is_some() }
     }
 
-    /// Waits between two tries of one batch. It is cut short when the thread is to end.
+    /// Waits between two tries of a batch. The command to end interrupts it.
     pub(super) fn pause(&self, pause: Duration) {
         let goes_on = |state: &mut State| state.end.is_none();
-        // Whatever woke it, the caller looks again at what to do.
+        // The caller checks the state again, whatever ended the wait.
         let _ = self.work.wait_timeout_while(self.lock(), pause, goes_on);
     }
 
-    /// When the last request is to have ended, if the thread is to end.
+    /// The deadline of the last request, if the thread is told to end.
     pub(super) fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// Says that what was asked for by that turn is done.
+    /// Notes that all flushes requested by that turn are done.
     pub(super) fn answer(&self, turn: Turn) {
         self.lock().answered = turn.asked;
         self.progress.notify_all();
@@ -68,7 +68,7 @@ impl Control {
         self.work.notify_one();
     }
 
-    /// Asks for everything to be sent; [`wait`](Self::wait) tells when it is.
+    /// Requests a flush; [`wait`](Self::wait) waits for it.
     pub(super) fn ask(&self) -> u64 {
         let mut state = self.lock();
         state.asked += 1;
@@ -78,13 +78,13 @@ impl Control {
         asked
     }
 
-    /// Waits until that is answered, and says whether it was in time.
+    /// Waits for a flush. Returns whether it was done in time.
     pub(super) fn wait(&self, asked: u64, until: Instant) -> bool {
         let is_open = |state: &mut State| state.answered < asked && !state.has_ended;
         self.wait_while(until, is_open).answered >= asked
     }
 
-    /// Tells the thread to send what there is by then, and to end.
+    /// Tells the thread to send the queued items and to end.
     pub(super) fn stop(&self, end: Instant) {
         self.lock().end = Some(end);
         self.work.notify_one();
@@ -95,7 +95,7 @@ impl Control {
         drop(self.wait_while(until, |state| !state.has_ended));
     }
 
-    /// Says that the thread will do nothing more.
+    /// Notes that the thread has ended.
     pub(super) fn ended(&self) {
         self.lock().has_ended = true;
         self.progress.notify_all();
@@ -112,7 +112,7 @@ impl Control {
     }
 }
 
-/// Says that the thread has ended when it goes, also by a panic: nobody may wait for a thread that is gone.
+/// Notes the end of the thread on drop, a panic included, so that no caller waits for a dead thread.
 pub(super) struct Ending<'a>(pub(super) &'a Control);
 
 impl Drop for Ending<'_> {

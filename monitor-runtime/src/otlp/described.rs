@@ -27,11 +27,11 @@ pub(super) const fn kind(descriptor: &SpanDescriptor) -> SpanKind {
     }
 }
 
-/// Names the span by OpenTelemetry's conventions; `attributes` are its fields, of a call the id's first.
+/// Names the span, and converts its fields in `attributes` to the conventions. For a call, the first field is the id.
 pub(super) fn name(descriptor: SpanDescriptor, attributes: &mut Vec<KeyValue>) -> String {
     match descriptor {
         SpanDescriptor::Call { kind, operation, .. } => {
-            // Every call's span has it; without one there is nothing to take and nothing to name.
+            // The span of every call has an id; without one it gets an empty name.
             let id = if attributes.is_empty() { String::new() } else { shown(attributes.remove(0)) };
             name_call(kind, operation, id, attributes)
         }
@@ -66,22 +66,21 @@ fn name_gen_ai(operation: &str, key: &str, id: &str, attributes: &mut Vec<KeyVal
     name
 }
 
-/// What the code itself says under a name of the conventions stays: it knows better.
+/// Adds an attribute, unless the code itself has set one of that name.
 fn put_default(attributes: &mut Vec<KeyValue>, key: &str, value: &str) {
     if !attributes.iter().any(|attribute| attribute.key == key) {
         attributes.push(text(key, value));
     }
 }
 
-/// Fields of a request's span that are for log lines.
+/// Fields of a request's span that are not exported under these names: the caller's ids, and the fields with a name in
+/// the conventions.
 const NAMED_OTHERWISE: [&str; 4] = ["trace_id", "span_id", "method", "endpoint"];
 
 fn name_request(request: RequestDescriptor, attributes: &mut Vec<KeyValue>) -> String {
     let is_known = request.method != OTHER_METHOD;
     let method = if is_known { request.method } else { http::OTHER_METHOD };
     let called = if is_known { request.method } else { http::OTHER_METHOD_SPAN };
-    // Those of the caller, which the span says in the lines of a log without spans of ours.
-    // `method` and `endpoint` have names of the conventions.
     attributes.retain(|attribute| !NAMED_OTHERWISE.contains(&&*attribute.key));
     attributes.push(text(http::REQUEST_METHOD, method));
     attributes.push(text(http::URL_PATH, request.path));

@@ -1,4 +1,4 @@
-//! Sending a batch: one request after another until it is taken, refused, or given up.
+//! Sends batches, each with retries until it is accepted, refused or given up.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,12 +16,13 @@ use crate::families::process::{self, OTLP_OUTCOMES};
 /// The logger of lines about the export.
 const TARGET: &str = "monitor_runtime::otlp";
 
-/// The pause after the first try, which doubles with each; it is cut by up to a half, so that a fleet does not come back as one.
+/// The pause after the first try. It doubles with each try, and is shortened by up to half at random, so that a fleet
+/// does not retry in step.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// What is read of an answer.
+/// The maximum number of bytes read of an answer.
 const ANSWER_BYTES: u64 = 64 * 1_024;
 
-/// Sends one signal, on a thread of its own.
+/// Sends one signal, on its own thread.
 #[derive(Debug)]
 pub(super) struct Exporter {
     signal: Signal,
@@ -32,9 +33,9 @@ pub(super) struct Exporter {
     exports: [IntCounter; 3],
     /// `otlp_dropped_total`.
     dropped: IntCounter,
-    /// Until then the collector has asked to be left alone.
+    /// The time before which the collector must not be asked again.
     rests_until: Option<Instant>,
-    /// Whether the last batch was lost, which is said once.
+    /// Whether the last batch was lost. Only the first loss is logged.
     is_failing: bool,
 }
 
@@ -48,7 +49,7 @@ impl Exporter {
         Self { signal, target, agent, control, exports, dropped, rests_until: None, is_failing: false }
     }
 
-    /// Sends a request of so many spans or data points, as often as it takes and for as long as there is patience.
+    /// Sends a request with `items` spans or data points, with retries until the batch's deadline.
     pub(super) fn deliver(&mut self, items: usize, request: &[u8]) {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -66,7 +67,8 @@ impl Exporter {
                     return self.lose(items, &why);
                 }
                 Answer::Unavailable { why, retry_after } => {
-                    // "At once" is heard once: said again and again it would make a loop without a pause.
+                    // A `Retry-After` of zero is respected once only, or a collector that repeats it would cause a
+                    // busy loop.
                     let asked = retry_after.filter(|rest| !rest.is_zero() || pause == FIRST_PAUSE);
                     self.rests_until = Some(Instant::now() + asked.unwrap_or_else(|| shortened(pause)));
                     if self.rests_until >= Some(until) {
@@ -78,7 +80,7 @@ impl Exporter {
         }
     }
 
-    /// Waits until the collector may be asked again, and gives the time that is left then, if any is.
+    /// Waits until the collector may be asked again. Returns the time left for the request, if any.
     fn time_for_a_try(&mut self, until: Instant) -> Option<Duration> {
         let now = Instant::now();
         let pause = self.rests_until.take().map(|then| then.saturating_duration_since(now));
@@ -93,7 +95,7 @@ impl Exporter {
         Some(until.saturating_duration_since(Instant::now())).filter(|time| !time.is_zero())
     }
 
-    /// One request, and whatever is answered within `time`.
+    /// Sends one request, with `time` as its timeout.
     fn ask(&self, request: &[u8], time: Duration) -> Answer {
         let post = self.agent.post(&self.target.url).config().timeout_global(Some(time)).build();
         let post = post.content_type("application/x-protobuf");
@@ -122,7 +124,7 @@ impl Exporter {
         }
     }
 
-    /// Gives a batch up. That is said when it begins, and not for every batch that follows.
+    /// Drops a batch. Only the first of consecutive losses is logged.
     fn lose(&mut self, items: usize, why: &str) {
         self.dropped.inc_by(items as u64);
         if !std::mem::replace(&mut self.is_failing, true) {
@@ -137,7 +139,7 @@ pub(super) fn dropped(signal: Signal) -> IntCounter {
     process::metrics().otlp_dropped.with_label_values(&[signal.as_str()])
 }
 
-/// The collector is asked at its own address: proxies, redirects and cookies have no part in it.
+/// Makes an HTTP client without proxies, redirects and cookies: the collector is reached at its own address.
 fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -1,4 +1,4 @@
-//! The `tracing` layer that makes spans into OTLP's.
+//! The `tracing` layer that exports spans.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::TraceContext;
 use crate::call::span_descriptor::{self, SpanDescriptor};
 use crate::logging;
 
-/// Gives every span its ids, and what is recorded of it to the queue when it closes.
+/// Gives every span its ids, and queues each recorded span when it closes.
 #[derive(Clone, Debug)]
 pub(super) struct SpanLayer {
     sampling: Sampling,
@@ -34,7 +34,7 @@ impl SpanLayer {
         Self { sampling, queue }
     }
 
-    /// The layer with its filter: spans from `info` on, whatever else the subscriber records.
+    /// Adds a filter: spans of level `info` or more severe, whatever other layers record.
     pub(super) fn filtered<S>(self) -> impl Layer<S> + Send + Sync + 'static
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
@@ -44,14 +44,14 @@ impl SpanLayer {
     }
 }
 
-/// Where a new span hangs.
+/// The parent of a new span.
 struct Parent {
     trace: TraceContext,
     is_remote: bool,
 }
 
 impl Parent {
-    /// The span around it here, else the caller's.
+    /// The innermost enclosing span with a trace, otherwise the remote parent.
     fn of<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, caller: Option<&TraceContext>) -> Option<Self> {
         let around = span.parent().into_iter().flat_map(|parent| parent.scope());
         let mut traces = around.filter_map(|span| span.extensions().get::<TraceContext>().cloned());
@@ -80,7 +80,7 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        // Formatted before the span is locked: a value's own code may look at the span.
+        // Formatted before the span is locked, since the code of a value may access the span.
         let mut later = Vec::new();
         values.record(&mut Attributes(&mut later));
         if let Some(open) = span.extensions_mut().get_mut::<OpenSpan>() {
@@ -98,7 +98,7 @@ where
 }
 
 impl SpanLayer {
-    /// The new span's place in its trace, with the decision whether that is recorded.
+    /// The trace context of a new span, including the sampling decision.
     fn place(&self, parent: Option<&Parent>) -> TraceContext {
         let ids = RandomIdGenerator::default();
         let span = ids.new_span_id().to_bytes();
@@ -115,7 +115,7 @@ impl SpanLayer {
     }
 }
 
-/// What is known of a span as it opens.
+/// Collects everything known about a span when it opens.
 fn open(
     values: &Values<'_>,
     descriptor: Option<SpanDescriptor>,
@@ -146,7 +146,7 @@ fn open(
     OpenSpan::new(span, is_described)
 }
 
-/// The trace's flags, which are set on all that is exported, and whether the parent is another service's.
+/// The trace flags: always sampled, since only recorded spans are exported, and whether the parent is remote.
 fn flags(parent: Option<&Parent>) -> u32 {
     const SAMPLED: u32 = 1;
     let is_remote = parent.is_some_and(|parent| parent.is_remote);

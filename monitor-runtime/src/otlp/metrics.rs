@@ -16,8 +16,8 @@ use super::semconv::SCHEMA_URL;
 use super::span::now;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
-/// Sends what a registry holds, again and again. Every number is a total since the start of the process, so a push that is
-/// lost costs nothing but its moment.
+/// Sends a snapshot of the registry at each interval. All numbers are cumulative, so a lost push loses only its data
+/// points and no counts.
 pub(super) struct Metrics {
     control: Arc<Control>,
     exposed: ScrapeRegistry,

@@ -11,15 +11,15 @@
 //! # }
 //! ```
 //!
-//! * Every tracked call, every request and every other span of the level `info` or more severe becomes an OpenTelemetry span,
-//!   named by the semantic conventions 1.41.0. Log lines inside it carry its `trace_id` and `span_id`.
+//! * Every tracked call, every request and every other span of the level `info` or more severe becomes an OpenTelemetry
+//!   span, named by the semantic conventions 1.41.0. Log lines inside it carry its `trace_id` and `span_id`.
 //! * Every metric of the registry is pushed as `/health/metrics` shows it: cumulative, under the same names and labels.
-//! * Each signal is sent by its own thread. Application threads never wait for it: spans go into a bounded queue, and are dropped
-//!   if it is full. `otlp_dropped_total` counts dropped items and items that do not reach the collector. `otlp_exports_total`
-//!   counts requests.
+//! * Each signal is sent by its own thread. Application threads never wait for it: spans go into a bounded queue, and
+//!   are dropped if it is full. `otlp_dropped_total` counts dropped items and items that do not reach the collector.
+//!   `otlp_exports_total` counts requests.
 //!
-//! A batch is retried if the collector is temporarily unavailable (no answer, 429, 502, 503, 504): after the time in `Retry-After`,
-//! else with exponential backoff that doubles from one second, with jitter.
+//! A batch is retried if the collector is temporarily unavailable (no answer, 429, 502, 503, 504): after the time in
+//! `Retry-After`, else with exponential backoff that doubles from one second, with jitter.
 //!
 //! # Variables
 //!

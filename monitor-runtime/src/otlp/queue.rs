@@ -1,4 +1,4 @@
-//! Spans on their way to the exporting thread: a bounded queue that nobody waits for.
+//! A bounded queue of spans for the exporting thread. Producers never wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use super::control::Control;
 pub(super) struct SpanQueue {
     state: Mutex<State>,
     capacity: usize,
-    /// So many are sent together.
+    /// The number of spans sent in one request.
     batch: usize,
     control: Arc<Control>,
     /// `otlp_dropped_total` of traces.
@@ -30,7 +30,7 @@ impl SpanQueue {
         Self { state: Mutex::default(), capacity, batch, control, dropped }
     }
 
-    /// Adds a span, or counts it as dropped where there is no room.
+    /// Queues a span, or counts it as dropped if the queue is full.
     pub(super) fn push(&self, span: Span) {
         let mut state = self.lock();
         if state.is_closed || state.spans.len() >= self.capacity {
@@ -45,12 +45,12 @@ impl SpanQueue {
         }
     }
 
-    /// How many spans wait.
+    /// The number of queued spans.
     pub(super) fn len(&self) -> usize {
         self.lock().spans.len()
     }
 
-    /// Takes the oldest spans, a batch at most.
+    /// Takes the oldest spans, at most one batch.
     pub(super) fn take(&self) -> Vec<Span> {
         let mut state = self.lock();
         let most = state.spans.len().min(self.batch);
@@ -58,24 +58,24 @@ impl SpanQueue {
         std::mem::replace(&mut state.spans, rest)
     }
 
-    /// Whether as many wait as are sent together.
+    /// Whether the queue holds at least a batch.
     pub(super) fn has_batch(&self) -> bool {
         self.len() >= self.batch
     }
 
-    /// Drops what waits and whatever comes.
+    /// Drops all queued spans, and every later one.
     fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
         self.dropped.inc_by(std::mem::take(&mut state.spans).len() as u64);
     }
 
-    /// Has the queue closed when the guard is dropped, also by a panic: nothing may wait for a thread that is gone.
+    /// Closes the queue when the guard is dropped, a panic included, since nothing would read it any more.
     pub(super) fn close_at_end(&self) -> Closing<'_> {
         Closing(self)
     }
 
-    /// No code of a user's runs under the lock, so that it cannot be left half-way.
+    /// No user code runs under the lock, so a poisoned state is still consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

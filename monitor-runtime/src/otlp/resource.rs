@@ -1,4 +1,4 @@
-//! Who exports: the attributes of the process.
+//! The OTLP resource: attributes of the process.
 
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -9,7 +9,7 @@ use super::error::OtlpError;
 use super::semconv::resource as names;
 use super::variables::Variables;
 
-/// Reads the resource. Of one name the last wins: what is known of itself, what the code says, `OTEL_RESOURCE_ATTRIBUTES`,
+/// Reads the resource. For each name the last source wins: detected values, the code, `OTEL_RESOURCE_ATTRIBUTES`,
 /// `OTEL_SERVICE_NAME`.
 pub(super) fn read(
     variables: &Variables<'_>,
@@ -40,14 +40,14 @@ fn last_of_each(pairs: Vec<(String, String)>) -> Vec<KeyValue> {
     attributes
 }
 
-/// What OpenTelemetry calls a service without a name.
+/// OpenTelemetry's name for a service without one.
 fn unknown_service() -> String {
     let program = std::env::current_exe().ok();
     let name = program.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
     name.map_or_else(|| "unknown_service".to_owned(), |name| format!("unknown_service:{name}"))
 }
 
-/// A random UUID, so that the numbers of two processes of one service are never taken for those of one.
+/// A random UUID, so that the numbers of two processes of a service are never merged.
 fn instance() -> String {
     let random = u128::from_be_bytes(RandomIdGenerator::default().new_trace_id().to_bytes());
     let version_4 = random & !(0xf_u128 << 76) | (0x4_u128 << 76);
@@ -55,7 +55,7 @@ fn instance() -> String {
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
-/// What made the spans and the metrics.
+/// The instrumentation scope of all spans and metrics: this crate.
 pub(super) fn scope() -> InstrumentationScope {
     let (name, version) = ("monitor-runtime".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     InstrumentationScope { name, version, ..InstrumentationScope::default() }

@@ -1,4 +1,4 @@
-//! Which traces are recorded.
+//! The sampling of traces.
 
 use opentelemetry::TraceId;
 use opentelemetry::trace::SpanKind;
@@ -8,12 +8,13 @@ use super::error::OtlpError;
 use super::variables::Variables;
 use crate::TraceContext;
 
-/// The decision on a trace, made at its first span here; the spans inside follow it.
+/// Decides whether a trace is recorded. The decision is made for its first span in this process, and inner spans
+/// follow it.
 #[derive(Clone, Debug)]
 pub(super) struct Sampling {
-    /// What decides on a trace that nobody has decided on.
+    /// Decides on traces without a decision from a caller.
     root: Sampler,
-    /// Whether a caller's decision is kept.
+    /// Whether the caller's decision is kept.
     is_parent_based: bool,
 }
 
@@ -39,7 +40,7 @@ impl Sampling {
         })
     }
 
-    /// Whether a trace is recorded from here on, given what came from a caller.
+    /// Whether to record a trace, given the caller's context.
     pub(super) fn decide(&self, caller: Option<&TraceContext>, trace: TraceId) -> bool {
         if let Some(caller) = caller.filter(|_| self.is_parent_based) {
             return caller.is_sampled();
@@ -90,7 +91,7 @@ mod tests {
     fn a_ratio_samples_its_share_and_the_same_traces_each_time() {
         let half = sampling("traceidratio", "0.5");
         let decide = |sampling: &Sampling| {
-            // Multiples of an odd number are spread over all ids.
+            // Multiples of an odd number are distributed over all ids.
             let ids = (0..1_000_u128)
                 .map(|at| TraceId::from(at.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)));
             ids.map(|id| sampling.decide(None, id)).collect::<Vec<_>>()

@@ -1,12 +1,13 @@
-//! Every name of OpenTelemetry's that an exported span carries: they stand here and nowhere else.
+//! All names of OpenTelemetry's conventions that exports contain. No other file spells them out.
 //!
-//! They are those of the semantic conventions 1.41.0, the last release that holds the ones for generative AI beside those for
-//! databases and for HTTP: <https://github.com/open-telemetry/semantic-conventions/tree/v1.41.0/docs>.
+//! They are from the semantic conventions 1.41.0, the last release that has the conventions for generative AI together
+//! with those for databases and HTTP:
+//! <https://github.com/open-telemetry/semantic-conventions/tree/v1.41.0/docs>.
 
-/// The schema that the exported names belong to.
+/// The schema of the exported names.
 pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.41.0";
 
-/// Of spans: `docs/gen-ai/gen-ai-agent-spans.md`, the spans for an agent and for a tool in the same process.
+/// Spans of agents, and of tools in the same process: `docs/gen-ai/gen-ai-agent-spans.md`.
 pub(super) mod gen_ai {
     pub(crate) const OPERATION_NAME: &str = "gen_ai.operation.name";
     pub(crate) const AGENT_NAME: &str = "gen_ai.agent.name";
@@ -15,7 +16,8 @@ pub(super) mod gen_ai {
     pub(crate) const EXECUTE_TOOL: &str = "execute_tool";
 }
 
-/// Of spans: `docs/db/database-spans.md`. A query's name is a summary of it; which system answers is not known.
+/// Spans of queries: `docs/db/database-spans.md`. The id of a query serves as its summary; the database system is
+/// unknown.
 pub(super) mod db {
     pub(crate) const SYSTEM_NAME: &str = "db.system.name";
     pub(crate) const OTHER_SQL: &str = "other_sql";
@@ -23,28 +25,28 @@ pub(super) mod db {
     pub(crate) const QUERY_SUMMARY: &str = "db.query.summary";
 }
 
-/// Of spans: `docs/http/http-spans.md`, the span of a server.
+/// Spans of servers: `docs/http/http-spans.md`.
 pub(super) mod http {
     pub(crate) const REQUEST_METHOD: &str = "http.request.method";
     pub(crate) const ROUTE: &str = "http.route";
     pub(crate) const STATUS_CODE: &str = "http.response.status_code";
     pub(crate) const URL_PATH: &str = "url.path";
     pub(crate) const URL_SCHEME: &str = "url.scheme";
-    /// The value of [`REQUEST_METHOD`] for a method that is not known, and what its span is called.
+    /// The value of [`REQUEST_METHOD`] for an unknown method, and the name of its span.
     pub(crate) const OTHER_METHOD: &str = "_OTHER";
     pub(crate) const OTHER_METHOD_SPAN: &str = "HTTP";
 }
 
-/// Of spans: `docs/general/recording-errors.md`.
+/// Errors on spans: `docs/general/recording-errors.md`.
 pub(super) mod error {
     pub(crate) const TYPE: &str = "error.type";
-    /// An error about which nothing is known that has few values.
+    /// The type of an error without a low-cardinality description.
     pub(crate) const OTHER: &str = "_OTHER";
     pub(crate) const PANIC: &str = "panic";
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// Of the resource: `docs/resource/README.md`.
+/// The resource: `docs/resource/README.md`.
 pub(super) mod resource {
     pub(crate) const SERVICE_NAME: &str = "service.name";
     pub(crate) const SERVICE_VERSION: &str = "service.version";

@@ -1,4 +1,4 @@
-//! What the environment and the code say about the export.
+//! The settings of the export, from the environment and the code.
 
 use std::time::Duration;
 
@@ -13,43 +13,43 @@ use crate::address::{below, has_fragment, without_secrets};
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Where a signal goes.
+/// The destination of a signal.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) url: String,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long one request may take.
+    /// The timeout of one request.
     pub(super) timeout: Duration,
-    /// How long a batch is tried for, all requests and the pauses between them included.
+    /// The deadline of a batch, with all retries and pauses.
     pub(super) patience: Duration,
 }
 
-/// How spans are exported.
+/// The settings of traces.
 #[derive(Clone, Debug)]
 pub(super) struct SpanSettings {
     pub(super) target: Target,
     pub(super) sampling: Sampling,
-    /// The longest that a span waits for others to be sent with it.
+    /// The maximum time that a span waits for a batch to fill.
     pub(super) delay: Duration,
     pub(super) queue: usize,
     pub(super) batch: usize,
 }
 
-/// How metrics are exported.
+/// The settings of metrics.
 #[derive(Clone, Debug)]
 pub(super) struct MetricSettings {
     pub(super) target: Target,
     pub(super) interval: Duration,
 }
 
-/// What the builder was given; the environment wins.
+/// The settings given to the builder. The environment overrides them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
     pub(super) endpoint: Option<String>,
     pub(super) timeout: Option<Duration>,
 }
 
-/// How each signal is exported, unless it is not at all.
+/// The settings of each signal; `None` if it is not exported.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) spans: Option<SpanSettings>,
@@ -57,7 +57,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads all variables, so that a bad one is an error even where it has no effect.
+    /// Reads all variables, so that an invalid one is an error even if it has no effect.
     pub(super) fn read(variables: &Variables<'_>, given: &Given) -> Result<Self, OtlpError> {
         let is_disabled = variables.flag("OTEL_SDK_DISABLED")?;
         let spans = SpanSettings::read(variables, given)?;
@@ -135,7 +135,7 @@ impl Target {
     }
 }
 
-/// The signal's own endpoint as it stands, or its path below the one for all.
+/// The URL of a signal: its own endpoint unchanged, or its path appended to the common endpoint.
 fn url(variables: &Variables<'_>, signal: Signal, given: &Given) -> Result<String, OtlpError> {
     let name = variables.name_for(signal, "ENDPOINT");
     let is_own = name != "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -160,7 +160,7 @@ fn is_http(url: &str) -> bool {
     })
 }
 
-/// Whether an authority is a host, with or without a port. Without an `@`, a password may be taken for a port.
+/// Whether an authority is a host with an optional port. Without an `@`, a password could pass for a port.
 fn is_host(authority: &str, host: &str) -> bool {
     let port = authority.strip_prefix(host).unwrap_or(authority);
     let is_port =
@@ -198,7 +198,7 @@ mod tests {
         read_with(&[(name, value)], &Given::default()).expect_err(name).to_string()
     }
 
-    /// Where both signals go.
+    /// The URLs of both signals.
     fn urls(settings: &Settings) -> [&str; 2] {
         [&settings.spans.as_ref().unwrap().target.url, &settings.metrics.as_ref().unwrap().target.url]
     }
@@ -232,7 +232,7 @@ mod tests {
             let given = Given { endpoint: Some(endpoint.to_owned()), timeout: None };
             assert_eq!(urls(&read_with(&[], &given).unwrap())[0], traces);
             let own = read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)]);
-            assert_eq!(urls(&own)[0], endpoint, "as it stands");
+            assert_eq!(urls(&own)[0], endpoint, "an endpoint of a signal was changed");
         }
     }
 

@@ -1,8 +1,8 @@
-//! What is exported.
+//! The exported signals.
 
 use crate::families::process::OTLP_SIGNALS;
 
-/// One of OpenTelemetry's signals.
+/// A signal of OpenTelemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
     Traces,
@@ -10,7 +10,7 @@ pub(super) enum Signal {
 }
 
 impl Signal {
-    /// The value of the label `signal`, and the last part of the URL.
+    /// The value of the label `signal`, and the last segment of the URL.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Traces => OTLP_SIGNALS[0],
@@ -25,7 +25,7 @@ impl Signal {
         }
     }
 
-    /// The name of the thread that exports it.
+    /// The name of the exporting thread.
     pub(super) const fn thread(self) -> &'static str {
         match self {
             Self::Traces => "monitor-traces",

@@ -1,4 +1,4 @@
-//! A span that is open, on its way to what OTLP says of it.
+//! An open span and its completion.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,14 +18,14 @@ use crate::call::observer::Observer;
 use crate::error_chain::ErrorText;
 use crate::families::method::OTHER_METHOD;
 
-/// The status that the request layer counts for a client that did not wait for the end.
+/// The status that the request layer counts if the client does not wait for the end of the response.
 const CLIENT_LEFT: u16 = 499;
 
-/// Kept in a span's extensions while it is open, if its trace is recorded.
+/// A recorded span, kept in the extensions of its `tracing` span while it is open.
 #[derive(Debug)]
 pub(super) struct OpenSpan {
     pub(super) span: Span,
-    /// Whether the span says itself how it ends, as those of calls and of requests do.
+    /// Whether an observer reports the end of the span, as for calls and requests.
     is_described: bool,
     has_ended: bool,
 }
@@ -35,7 +35,7 @@ impl OpenSpan {
         Self { span, is_described, has_ended: false }
     }
 
-    /// What is exported when the span is closed. A call that was prepared and never begun was none.
+    /// The exported span, when the `tracing` span closes. A prepared call that never began is not exported.
     pub(super) fn close(mut self) -> Option<Span> {
         if !self.has_ended && self.is_described {
             return None;
@@ -46,7 +46,7 @@ impl OpenSpan {
         Some(self.span)
     }
 
-    /// Sets the times as the metrics have them: it ended now and took so long.
+    /// Sets end and start, so that the duration equals the one in the metrics.
     fn end(&mut self, nanos: u64) {
         self.has_ended = true;
         self.span.end_time_unix_nano = now();
@@ -60,16 +60,16 @@ impl OpenSpan {
     }
 }
 
-/// The kind of a span that says nothing of itself.
+/// The kind of a span without a descriptor.
 pub(super) const PLAIN: SpanKind = SpanKind::Internal;
 
-/// Nanoseconds since 1970, as OTLP counts time.
+/// Nanoseconds since 1970, the unit of time in OTLP.
 pub(super) fn now() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Completes the spans of calls and requests as these end.
+/// Completes the spans of calls and requests when they end.
 #[derive(Debug)]
 pub(super) struct SpanCompletion;
 
@@ -117,7 +117,7 @@ impl Observer for SpanCompletion {
     }
 }
 
-/// Changes what is exported of a span, if it is recorded at all.
+/// Changes the exported span, if it is recorded.
 #[inline]
 fn change(span: Option<&tracing::Span>, change: impl FnOnce(&mut OpenSpan)) {
     if let Some(span) = span {

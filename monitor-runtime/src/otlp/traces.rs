@@ -14,7 +14,7 @@ use super::queue::SpanQueue;
 use super::resource::scope;
 use super::semconv::SCHEMA_URL;
 
-/// Sends what is in the queue.
+/// Sends the queued spans.
 pub(super) struct Traces {
     pub(super) control: Arc<Control>,
     pub(super) queue: Arc<SpanQueue>,
@@ -38,7 +38,8 @@ impl Traces {
         }
     }
 
-    /// Sends all that waits by now. What comes meanwhile has the next turn, at once if it fills a batch.
+    /// Sends the spans queued by now. Later ones are left for the next turn, which follows at once if they fill a
+    /// batch.
     fn send_what_waits(&mut self) {
         let mut waiting = self.queue.len();
         while waiting > 0 {
@@ -74,7 +75,7 @@ mod tests {
     use super::super::signal::Signal;
     use super::*;
 
-    /// Somebody's log layer.
+    /// A log layer of the user.
     struct Panicking;
 
     impl<S: Subscriber> Layer<S> for Panicking {
@@ -83,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Without the patience to ask anybody, so that the first batch is lost, and a line says so.
+    /// Has a deadline of zero, so that the first batch is lost and a line reports it.
     fn traces(batch: usize, dropped: IntCounter) -> Traces {
         let control = Arc::new(Control::default());
         let target = Target {
@@ -107,7 +108,7 @@ mod tests {
         let thread = thread::spawn(|| with_default(subscriber, || traces.run()));
         assert!(thread.join().is_err());
 
-        assert_eq!((queue.len(), dropped.get()), (0, 1), "but for the batch, which the exporter counted");
+        assert_eq!((queue.len(), dropped.get()), (0, 1), "one more than the exporter's batch");
         queue.push(Span::default());
         assert_eq!((queue.len(), dropped.get()), (0, 2));
         assert!(!control.wait(control.ask(), Instant::now() + Duration::from_hours(1)));

@@ -1,4 +1,4 @@
-//! Environment variables, read strictly: each is unset, good, or an error that names it.
+//! Environment variables, parsed strictly: an invalid one is an error that names it.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::error::OtlpError;
 use super::signal::Signal;
 
-/// The variables of a process, or of a test.
+/// The variables of the process, or of a test.
 pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
 
 impl Variables<'_> {
-    /// The value, trimmed; a variable that is set to nothing counts as unset, as OpenTelemetry has it.
+    /// The trimmed value. An empty variable counts as unset, as OpenTelemetry specifies.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The variable as `read` understands it, or `default` if it is unset.
+    /// Parses a variable with `read`; `default` if it is unset.
     pub(super) fn read<T>(
         &self,
         name: &str,
@@ -29,29 +29,29 @@ impl Variables<'_> {
         }
     }
 
-    /// A number of at least 1.
+    /// Parses a number of at least 1.
     pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, OtlpError> {
         self.read(name, default, "a whole number from 1 on", positive)
     }
 
-    /// A time in whole milliseconds, at least 1.
+    /// Parses a duration in whole milliseconds, at least 1.
     pub(super) fn millis(&self, name: &str, default: Duration) -> Result<Duration, OtlpError> {
         let millis = |value: &str| positive(value).map(Duration::from_millis);
         self.read(name, default, "whole milliseconds from 1 on", millis)
     }
 
-    /// `true` or `false`, in any case.
+    /// Parses `true` or `false`, in any case.
     pub(super) fn flag(&self, name: &str) -> Result<bool, OtlpError> {
         self.read(name, false, "`true` or `false`", |value| value.to_ascii_lowercase().parse().ok())
     }
 
-    /// The name under which a signal has the setting of its own, if that is set, else the name for all signals.
+    /// The variable that holds a setting of a signal: its own if that is set, otherwise the common one.
     pub(super) fn name_for(&self, signal: Signal, setting: &str) -> String {
         let own = format!("OTEL_EXPORTER_OTLP_{}_{setting}", signal.in_variables());
         if self.get(&own).is_some() { own } else { format!("OTEL_EXPORTER_OTLP_{setting}") }
     }
 
-    /// A list of `key=value`, each percent-decoded; empty if the variable is unset.
+    /// Parses a comma-separated list of percent-encoded `key=value`; empty if the variable is unset.
     pub(super) fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, OtlpError> {
         let list = self.get(name).unwrap_or_default();
         let members = list.split(',').map(str::trim).enumerate().filter(|(_, member)| !member.is_empty());

@@ -1,4 +1,4 @@
-//! Starting the threads that export.
+//! Starts the exporting threads.
 
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,7 @@ use super::signal::Signal;
 use super::traces::Traces;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
-/// Starts the export of spans, which come by the layer.
+/// Starts the thread that exports spans, and returns the layer that records them.
 pub(super) fn start_traces(
     settings: SpanSettings,
     resource: Resource,
@@ -32,7 +32,7 @@ pub(super) fn start_traces(
     Ok((control, layer))
 }
 
-/// Starts the export of what the registry holds.
+/// Starts the thread that exports metrics.
 pub(super) fn start_metrics(
     settings: MetricSettings,
     resource: Resource,

@@ -10,8 +10,8 @@ static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 impl TraceContext {
     /// Reads the headers `traceparent` and `tracestate`.
     ///
-    /// Returns `None` if `traceparent` is missing, occurs twice, or is refused by [`parse`](Self::parse). Several headers
-    /// `tracestate` are joined; an invalid one is ignored.
+    /// Returns `None` if `traceparent` is missing, occurs twice, or is refused by [`parse`](Self::parse). Several
+    /// headers `tracestate` are joined; an invalid one is ignored.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut given = headers.get_all(&TRACEPARENT).iter();
         let only = given.next().filter(|_| given.next().is_none())?;

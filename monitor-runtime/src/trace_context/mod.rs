@@ -12,8 +12,8 @@ use traceparent::{HEADER, PARENT_ID, SAMPLED, TRACE_ID};
 
 /// A trace context: the trace's id, the id of a span in it, and whether it is sampled.
 ///
-/// An incoming one names the caller's span. The one of [`context::trace_context`](crate::context::trace_context) names the span
-/// that an outgoing call should send as its parent.
+/// An incoming one names the caller's span. The one of [`context::trace_context`](crate::context::trace_context) names
+/// the span that an outgoing call should send as its parent.
 ///
 /// ```
 /// use monitor_runtime::TraceContext;
@@ -35,16 +35,16 @@ pub struct TraceContext {
 impl TraceContext {
     /// Parses the header `traceparent`.
     ///
-    /// Returns `None` for a header that the recommendation says to ignore: a version `ff`, upper-case digits, an id of only zeros,
-    /// or a wrong length or delimiter. From a later version it reads the part that version 00 defines.
+    /// Returns `None` for a header that the recommendation says to ignore: a version `ff`, upper-case digits, an id of
+    /// only zeros, or a wrong length or delimiter. From a later version it reads the part that version 00 defines.
     pub fn parse(traceparent: &str) -> Option<Self> {
         traceparent::parse(traceparent.as_bytes()).map(|header| Self { header, state: None })
     }
 
     /// Adds the header `tracestate`, which vendors fill. Join several headers by commas first.
     ///
-    /// A header that breaks a rule (the form of keys and values, no key twice, at most 32 members) is ignored as a whole; the trace
-    /// context itself stays valid.
+    /// A header that breaks a rule (the form of keys and values, no key twice, at most 32 members) is ignored as a
+    /// whole; the trace context itself stays valid.
     #[must_use]
     pub fn with_state(self, tracestate: &str) -> Self {
         let state = state::is_valid(tracestate).then(|| tracestate.trim_matches([' ', '\t']).into());
@@ -94,7 +94,7 @@ impl TraceContext {
     }
 
     pub(crate) fn trace_id_bytes(&self) -> [u8; 16] {
-        // Its digits were checked by `parse`.
+        // `parse` has checked the digits.
         u128::from_str_radix(self.trace_id(), 16).unwrap_or_default().to_be_bytes()
     }
 
@@ -103,7 +103,7 @@ impl TraceContext {
     }
 
     fn text(&self, range: std::ops::Range<usize>) -> &str {
-        // It was checked as ASCII by `parse`, so this is always text.
+        // `parse` has checked that the header is ASCII, so this never fails.
         std::str::from_utf8(&self.header[range]).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! The header `tracestate`: the vendors' data of a trace, `key=value` separated by commas. It is checked and forwarded, and never
-//! interpreted.
+//! The header `tracestate`: the vendors' data of a trace, `key=value` separated by commas. It is checked and forwarded,
+//! and never interpreted.
 
 const MOST_MEMBERS: usize = 32;
 const LONGEST: usize = 256;

@@ -1,4 +1,5 @@
-//! A strict parser of the header `traceparent`: version, trace id, parent id and flags in lower-case hexadecimal digits.
+//! A strict parser of the header `traceparent`: version, trace id, parent id and flags in lower-case hexadecimal
+//! digits.
 
 use std::ops::Range;
 

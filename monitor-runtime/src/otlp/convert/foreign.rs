@@ -1,4 +1,4 @@
-//! The families of the user's collectors, as `prometheus` gathers them.
+//! Converts the families of the user's collectors.
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -13,11 +13,11 @@ use super::parts::{CUMULATIVE, Span, apart, sum, unit};
 use crate::families::prometheus_value::value;
 use crate::otlp::attributes::text;
 
-/// Totals count from here; the metric is in seconds.
+/// The start of the process in nanoseconds since 1970, from which totals count. The metric is in seconds.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a time in this century, to the second"
+    reason = "a time in this century; fractions of a second are cut off"
 )]
 pub(super) fn process_start(families: &[MetricFamily]) -> Option<u64> {
     let family = families.iter().find(|family| family.name() == "process_start_time_seconds")?;
@@ -80,7 +80,7 @@ fn histogram(sample: &proto::Metric, span: Span) -> HistogramDataPoint {
     }
 }
 
-/// What was measured in all, which OTLP has no place for where it may fall: with values below 0.
+/// The sum of a histogram. OTLP requires it to be monotonic, so it is left out if there may be negative values.
 fn sum_of(histogram: &proto::Histogram) -> Option<f64> {
     let sum = histogram.get_sample_sum();
     let has_negative = histogram.get_bucket().first().is_some_and(|bucket| bucket.upper_bound() < 0.0);

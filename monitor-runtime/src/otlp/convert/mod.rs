@@ -1,4 +1,4 @@
-//! From a snapshot of a registry to OTLP's metrics, under the same names and labels.
+//! Converts a snapshot of a registry to OTLP metrics with the same names and labels.
 
 mod foreign;
 mod own;
@@ -10,21 +10,21 @@ use crate::exposition::contents::Contents;
 use own::Points;
 use parts::Span;
 
-/// The metrics of a registry, and how many data points they have.
+/// Converted metrics, and their number of data points.
 pub(super) struct Converted {
     pub(super) metrics: Vec<Metric>,
     pub(super) points: usize,
 }
 
-/// When the numbers began and when they were read, in nanoseconds since 1970.
+/// The start of all totals and the time of the snapshot, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
-    /// Stands for the start of the process, if that is not gathered.
+    /// Used if the registry has no start time of the process.
     pub(super) fallback_start: u64,
     pub(super) now: u64,
 }
 
-/// Converts every metric: counters to cumulative monotonic sums, histograms to cumulative ones.
+/// Converts every metric: counters to cumulative monotonic sums, histograms to cumulative histograms.
 pub(super) fn convert(contents: &Contents, times: Times) -> Converted {
     let start = foreign::process_start(&contents.foreign).unwrap_or(times.fallback_start).min(times.now);
     let span = Span { start, now: times.now };
@@ -41,7 +41,7 @@ pub(super) fn convert(contents: &Contents, times: Times) -> Converted {
 }
 
 impl Converted {
-    /// Adds a metric, unless it has no points.
+    /// Adds a metric, unless it has no data points.
     fn add(&mut self, points: usize, metric: impl FnOnce() -> Metric) {
         if points > 0 {
             self.metrics.push(metric());

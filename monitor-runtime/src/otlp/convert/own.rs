@@ -1,5 +1,5 @@
-//! Our own metrics, from their snapshot: whole numbers stay whole, buckets carry their exemplars, and native histograms become
-//! exponential ones.
+//! Converts our own metrics from their snapshot: integers stay integers, buckets keep their exemplars, and native
+//! histograms become exponential histograms.
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::exemplar;
@@ -20,7 +20,7 @@ use crate::families::catalog::Kind;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 use crate::otlp::attributes::text;
 
-/// The data points of one metric of ours.
+/// The data points of one of our metrics.
 pub(super) struct Points<'a> {
     names: &'static [&'static str],
     /// The labels that the registry adds.
@@ -80,7 +80,7 @@ impl<'a> Points<'a> {
         let data = match shown.metric.kind {
             Kind::Counter => sum(self.numbers),
             Kind::Gauge => Data::Gauge(Gauge { data_points: self.numbers }),
-            // All series of a metric are kept alike: with native histograms, or without.
+            // All series of a metric agree: either all have native histograms, or none.
             Kind::Histogram if self.exponential.is_empty() => {
                 Data::Histogram(Histogram { data_points: self.histograms, aggregation_temporality })
             }
@@ -134,8 +134,9 @@ fn exponential_histogram(
     }
 }
 
-/// The buckets above zero. Prometheus numbers a bucket by the power that is its upper bound, OpenTelemetry by that of its lower
-/// one, so each index is one less here. <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
+/// The buckets above zero. Prometheus numbers a bucket by the exponent of its upper bound, OpenTelemetry by that of
+/// its lower bound, so each index is one less here.
+/// <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 fn positive(native: &NativeBuckets) -> Buckets {
     let Some(&(first, _)) = native.counts.first() else { return Buckets::default() };
     let mut bucket_counts = Vec::new();
@@ -147,7 +148,7 @@ fn positive(native: &NativeBuckets) -> Buckets {
     Buckets { offset: first - 1, bucket_counts }
 }
 
-/// The exemplars of all buckets. One that is known by its trace carries the trace's id; another has its id as an attribute.
+/// The exemplars of all buckets. A trace id becomes the exemplar's trace id; any other id becomes an attribute.
 fn exemplars(reading: HistogramSnapshot<'_>) -> Vec<Exemplar> {
     let mut all = Vec::new();
     for bucket in 0..reading.cumulative().len() {
@@ -172,7 +173,7 @@ fn converted(exemplar: &exemplars::Exemplar) -> Exemplar {
     }
 }
 
-/// The bytes of a trace's id, if that is one: 32 hexadecimal digits.
+/// The bytes of a trace id: 32 hexadecimal digits.
 fn trace_id(text: &str) -> Option<Vec<u8>> {
     let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_id.then(|| u128::from_str_radix(text, 16).ok().map(|id| id.to_be_bytes().to_vec())).flatten()
@@ -205,14 +206,14 @@ mod tests {
 
     #[test]
     fn native_buckets_are_numbered_by_their_lower_bounds() {
-        // Schema 0, so that a bound is a power of two: (0.5, 1] and (2, 4].
+        // Schema 0: the bounds are powers of two, so the buckets are (0.5, 1] and (2, 4].
         let settings = NativeHistograms::new().growth(2.0);
         let (_, histogram) = recorded(Some(settings), &[0, SECOND, 3 * SECOND, 4 * SECOND]);
         let point = histogram
             .read(|reading| exponential_histogram(Vec::new(), SPAN, reading, &reading.native().unwrap()));
         assert_eq!((point.scale, point.count, point.sum), (0, 4, Some(8.0)));
         assert_eq!((point.zero_count, point.zero_threshold), (1, zero_threshold()));
-        // Bucket -1 is (0.5, 1] there, bucket 0 is (1, 2], and bucket 1 is (2, 4].
+        // OTLP's bucket -1 is (0.5, 1], bucket 0 is (1, 2], and bucket 1 is (2, 4].
         let positive = point.positive.unwrap();
         assert_eq!((positive.offset, positive.bucket_counts), (-1, vec![1, 0, 2]));
     }

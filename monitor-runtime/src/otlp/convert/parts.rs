@@ -1,9 +1,9 @@
-//! What own and foreign metrics have in common.
+//! Parts of the conversion that own and foreign metrics share.
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, NumberDataPoint, Sum};
 
-/// The time that a point covers.
+/// The time range of a data point.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) start: u64,
@@ -16,7 +16,7 @@ pub(super) fn sum(data_points: Vec<NumberDataPoint>) -> Data {
     Data::Sum(Sum { data_points, aggregation_temporality: CUMULATIVE, is_monotonic: true })
 }
 
-/// The unit that Prometheus keeps in the name, as UCUM writes it.
+/// The unit in UCUM, taken from the suffix of the name.
 pub(super) fn unit(name: &str) -> &'static str {
     match name.strip_suffix("_total").unwrap_or(name).rsplit('_').next() {
         Some("seconds") => "s",
@@ -25,7 +25,7 @@ pub(super) fn unit(name: &str) -> &'static str {
     }
 }
 
-/// Each bucket's own count, where Prometheus adds those below; the last one has no bound.
+/// The separate count of each bucket, from Prometheus' cumulative counts; the last bucket has no bound.
 pub(super) fn apart(cumulative: impl Iterator<Item = u64>) -> Vec<u64> {
     let mut below = 0;
     cumulative.map(|count| count.saturating_sub(std::mem::replace(&mut below, count))).collect()
