@@ -21,10 +21,11 @@ use crate::families::method::MethodLabel;
 /// polled by the server     1st                                2nd       3rd             17th, the last
 /// ```
 ///
-/// A request ends when the server asks for the last piece. A server asks for a frame while it has room, and writes what it has
-/// before it asks for more: hyper's HTTP/1 buffers 16 frames or about 400 KiB, its HTTP/2 as much as the client's window allows. So
-/// nearly all of the body is written when the last piece is asked for. A frame that holds the whole body is asked for before
-/// anything is written. All pieces are ready at once, so a reader that collects the body does not wait.
+/// A request ends when the server asks for the last piece. A server asks for a frame while it has room, and writes what
+/// it has before it asks for more: hyper's HTTP/1 buffers 16 frames or about 400 KiB, its HTTP/2 as much as the
+/// client's window allows. So nearly all of the body is written when the last piece is asked for. A frame that holds
+/// the whole body is asked for before anything is written. All pieces are ready at once, so a reader that collects the
+/// body does not wait.
 const TAIL_LEN: usize = PIECES * PIECE_LEN;
 
 /// The number of frames that hyper buffers. The frame that the pieces are cut from is one more.
@@ -36,7 +37,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped before its end, the request is counted as 499. The inner body is dropped inside the request's span.
+    /// If it is dropped before its end, the request is counted as 499. The inner body is dropped inside the request's
+    /// span.
     #[derive(Debug)]
     pub struct ResponseBody<B>
     where
@@ -57,7 +59,8 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            // A body may reach its end between two polls. A server that sees this by `is_end_stream` does not poll it again.
+            // A body may reach its end between two polls. A server that sees this by `is_end_stream` does not poll it
+            // again.
             let (guard, inner, tail) = (this.guard, &this.inner, this.tail);
             if guard.is_intact() && tail.is_none() && guard.run(|| has_ended(inner)) {
                 guard.settle();
@@ -83,7 +86,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-/// The body of no request.
+/// A body that belongs to no request.
 impl<B: Body + Default> Default for ResponseBody<B> {
     fn default() -> Self {
         let inner = InSpan::new(B::default(), None);
@@ -188,8 +191,8 @@ fn is_over<F>(polled: &Poll<Option<F>>, body: &impl Body) -> bool {
     }
 }
 
-/// Whether a server sends no body for this response, even if it has one (RFC 9110, section 6.4.1). After 101 or a successful
-/// `CONNECT`, the connection is no longer HTTP.
+/// Whether a server sends no body for this response, even if it has one (RFC 9110, section 6.4.1). After 101 or a
+/// successful `CONNECT`, the connection is no longer HTTP.
 #[inline]
 fn is_bodiless(method: MethodLabel, status: StatusCode) -> bool {
     method == MethodLabel::Head

@@ -18,7 +18,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped before it is ready, the request is counted as 499. The inner future is dropped inside the request's span.
+    /// If it is dropped before it is ready, the request is counted as 499. The inner future is dropped inside the
+    /// request's span.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {

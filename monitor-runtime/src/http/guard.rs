@@ -1,4 +1,4 @@
-//! Where a request's metrics move: in flight when its guard is made, recorded when the guard goes.
+//! Counts a request: in flight while its guard lives, and recorded once, when the guard is settled or dropped.
 //!
 //! ```text
 //!          ┌─ enter ─► tentative 500 ─ leave ─┐       the code of the request runs in between
@@ -20,15 +20,16 @@ use crate::cells::exemplars::{self, Identity};
 use crate::families::method::MethodLabel;
 use crate::families::requests::{Route, metrics};
 
-/// The status of a request whose client did not wait for the end. The code is nginx's.
+/// The status of a request whose client did not wait for the end; nginx's code.
 const CLIENT_LEFT: u16 = 499;
-/// The status of a request that the server failed: by a panic, an error in place of a response, a body that failed.
+/// The status of a request that the server failed, by a panic, an error instead of a response, or a body that failed.
 const BROKEN: u16 = 500;
 
-/// Keeps a counted request in flight and records it exactly once: when it is [settled](Self::settle), or when it is dropped.
+/// Keeps a counted request in flight and records it exactly once: when it is [settled](Self::settle), or when it is
+/// dropped.
 ///
-/// The guard moves with the request, from the service to the response future to the response body. It is empty once the request
-/// is recorded, and from the start if the request is not counted.
+/// The guard moves with the request, from the service to the response future to the response body. It is empty once the
+/// request is recorded, and from the start if the request is not counted.
 #[derive(Debug)]
 pub(super) struct RequestGuard(Option<RequestRecord>);
 
@@ -125,8 +126,8 @@ impl RequestGuard {
 
     /// Runs code of the request. If the code unwinds, the request is recorded as 500 when its guard is dropped.
     ///
-    /// `std::thread::panicking` would be wrong in that drop: it is also true of a request that is dropped because something
-    /// else panicked.
+    /// `std::thread::panicking` would be wrong in that drop: it is also true of a request that is dropped because
+    /// something else panicked.
     #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
         self.enter();
@@ -182,16 +183,16 @@ impl RequestGuard {
 
 /// One request in flight, recorded when dropped.
 ///
-/// It is moved twice on the way of every request, so it is kept small: what few requests need is behind a pointer.
+/// It is moved twice for every request, so it is kept small: state that few requests need is behind a pointer.
 #[derive(Debug)]
 struct RequestRecord {
     method: MethodLabel,
     route: Route,
-    /// When the request began, in the clock's own ticks.
+    /// When the request began, in ticks of the clock.
     started: u64,
     /// The status with which the request is recorded if it is dropped now.
     tentative_status: u16,
-    /// The status with which the request is recorded if it ends as it should.
+    /// The status with which the request is recorded if it ends normally.
     response_status: u16,
     rare: Option<Box<RareState>>,
 }
@@ -214,11 +215,11 @@ impl Drop for RequestRecord {
 struct RareState {
     /// The request's name as an exemplar, if exemplars are kept.
     identity: Option<Identity>,
-    /// If there are observers.
+    /// Set if there are observers.
     span: Option<Span>,
-    /// Of a request with a body.
+    /// Set if the request has a body.
     upload_aborted: Option<UploadAborted>,
-    /// Of a request that no router had matched when it began.
+    /// Set if no router had matched the request when it began.
     pending_route: Option<PendingRoute>,
 }
 
@@ -238,7 +239,7 @@ impl RareState {
         observer::notify(|observer| observer.request_ended(self.span.as_ref(), status, nanos));
     }
 
-    /// Closes the question of the route, and returns the route to record the request under; `None` for a probe.
+    /// Closes the pending route, and returns the route to record the request under; `None` for a probe.
     fn close_route(&self, initial: Route, status: u16) -> Option<Route> {
         match self.pending_route.as_ref().map(PendingRoute::close) {
             None => Some(initial),

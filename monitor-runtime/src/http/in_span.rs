@@ -35,10 +35,10 @@ impl<T> InSpan<T> {
         self.inner.as_ref()
     }
 
-    /// Polls the value inside the span, and drops it there if `poll` returns whether this was its end; a value that has ended is
-    /// not polled.
+    /// Polls the value inside the span, and drops it there if `poll` returns `true`, which means that the value has
+    /// ended. A value that has ended is not polled.
     ///
-    /// `poll` keeps its result itself: a response or a frame is too large to be moved through here.
+    /// `poll` stores its result itself, since a response or a frame is too large to be moved through this function.
     #[inline]
     pub(super) fn poll(self: Pin<&mut Self>, poll: impl FnOnce(Pin<&mut T>) -> bool) {
         let mut this = self.project();

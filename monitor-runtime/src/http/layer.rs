@@ -20,8 +20,8 @@ use crate::families::method::MethodLabel;
 
 /// Counts, times and names the requests of the service that it wraps.
 ///
-/// The [module](super) defines what is recorded. The layer keeps no state of its own: all layers, cloned or new, feed the same
-/// metrics of the process.
+/// The [module](super) defines what is recorded. The layer keeps no state of its own: all layers, cloned or new, feed
+/// the same metrics of the process.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -46,24 +46,24 @@ impl HttpLayer {
     /// It neither reads nor returns `x-request-id`, binds nothing to log lines, continues no trace, and provides no
     /// [`RequestId`](super::RequestId) to extract.
     ///
-    /// Layers further in recognize a counted request by its id. A metrics-only layer sets none, so a layer inside it counts the
-    /// request again.
+    /// Layers further in recognize a counted request by its id. A metrics-only layer sets none, so a layer inside it
+    /// counts the request again.
     pub fn metrics_only() -> Self {
         Self { metrics_only: true, namer: None }
     }
 
-    /// Names the endpoints of requests that axum's `Router` does not route, such as those of another router, of a gRPC server, or
-    /// of the fallback that serves a single-page application.
+    /// Names the endpoints of requests that axum's `Router` does not route, such as those of another router, of a gRPC
+    /// server, or of the fallback that serves a single-page application.
     ///
-    /// `name` returns the label `endpoint`, which is also the field `endpoint` of the log lines. If it returns `None`, the endpoint
-    /// is the route that axum matched, or `unmatched`. It is called once for each request, before the inner service. Probes are
-    /// not counted, whatever it returns.
+    /// `name` returns the label `endpoint`, which is also the field `endpoint` of the log lines. If it returns `None`,
+    /// the endpoint is the route that axum matched, or `unmatched`. It is called once for each request, before the
+    /// inner service. Probes are not counted, whatever it returns.
     ///
-    /// Return a name from a small set, never the path that the client sent. The metrics hold 2,000 endpoints by default. Further
-    /// endpoints, and names of more than 256 bytes, are recorded as `__overflow__`.
+    /// Return a name from a small set, never the path that the client sent. The metrics hold 2,000 endpoints by
+    /// default. Further endpoints, and names of more than 256 bytes, are recorded as `__overflow__`.
     ///
-    /// Under [`Monitor::serve`](crate::Monitor::serve), add a layer with `endpoint` to your own router. It names the requests for
-    /// which the outer layer has no route, and counts none twice.
+    /// Under [`Monitor::serve`](crate::Monitor::serve), add a layer with `endpoint` to your own router. It names the
+    /// requests for which the outer layer has no route, and counts none twice.
     ///
     /// ```
     /// use monitor_runtime::http::HttpLayer;
@@ -95,7 +95,7 @@ impl<S> Layer<S> for HttpLayer {
     }
 }
 
-/// The service that an [`HttpLayer`] makes of another one.
+/// The service that an [`HttpLayer`] makes from another one.
 #[derive(Clone, Debug)]
 pub struct HttpService<S> {
     inner: S,
@@ -124,7 +124,7 @@ where
         if let Some(outer) = PendingRoute::of(request.extensions()) {
             outer.resolve(matched);
         }
-        // A request with an id is counted by a layer further out already.
+        // A layer further out counts the request already if it has an id.
         let is_counted = request.extensions().get::<RequestId>().is_some();
         let (endpoint, is_unmatched) = match matched {
             RouteMatch::Route(endpoint) if !is_counted => (endpoint, false),

@@ -1,7 +1,7 @@
-//! A request that reached the layer before any router matched it: a layer further in learns its route.
+//! A request that reached the layer before a router matched it; a layer further in reports its route.
 //!
-//! Until then the request is in flight under `unmatched`. It then moves to the series of its route, which counts it before the
-//! first one forgets it, so no reading of the gauge misses it.
+//! Until then the request is in flight under `unmatched`. When it moves, the new series counts it before the old one
+//! forgets it, so no scrape of the gauge misses it.
 //!
 //! ```text
 //!             resolve(Route)
@@ -27,7 +27,7 @@ use crate::families::requests::{Route, metrics};
 /// The number of successful requests without any matched route after which the log warns.
 const WARN_AFTER: u32 = 100;
 
-/// Handed inwards in the request's extensions, to the layers further in and to the monitor's own routes.
+/// Passed inwards in the request's extensions, to layers further in and to the monitor's own routes.
 #[derive(Clone, Debug)]
 pub(super) struct PendingRoute(Arc<Shared>);
 
@@ -46,7 +46,7 @@ enum State {
     Matched(Route),
     /// Taken out of the metrics.
     Probe,
-    /// Recorded. A route that is reported now comes too late.
+    /// Recorded; a route reported from now on is too late.
     Closed,
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn exclude_from_metrics(extensions: &Extensions) {
     }
 }
 
-/// Notes a request that succeeded without a route. If all requests do, the service has a router that the layer cannot read, and
+/// Notes a request that succeeded without a route. If all requests do, the layer cannot read the service's router, and
 /// the log says so once.
 pub(super) fn note_unmatched_success() {
     static SUCCEEDED: AtomicU32 = AtomicU32::new(0);

@@ -20,9 +20,10 @@ const MAX_LEN: usize = 128;
 
 /// The id of a request, which [`HttpLayer`](super::HttpLayer) accepted from the header `x-request-id` or made.
 ///
-/// An id is accepted if it has 1 to 128 bytes of printable ASCII (space to `~`) and no space at either end, so that it is
-/// safe in a log line, a header and a shell. Of several headers, only the first is read. Anything else is replaced by a new
-/// UUID of version 7, which sorts by time. Ids are names, not secrets: a client may choose any, and they can be guessed.
+/// An id is accepted if it has 1 to 128 bytes of printable ASCII (space to `~`) and no space at either end, so that it
+/// is safe in a log line, a header and a shell. Of several headers, only the first is read. Anything else is replaced
+/// by a new UUID of version 7, which sorts by time. Ids are names, not secrets: a client may choose any, and they can
+/// be guessed.
 ///
 /// In an axum handler it is an extractor. Elsewhere it is in the request's extensions:
 ///
@@ -54,7 +55,8 @@ impl RequestId {
         id
     }
 
-    /// Sets the id on the response. It replaces an id that the handler set, so that the client reads the id of the log lines.
+    /// Sets the id on the response. It replaces an id that the handler set, so that the client reads the id of the log
+    /// lines.
     pub(super) fn set_on<B>(self, response: &mut Response<B>) {
         response.headers_mut().insert(&X_REQUEST_ID, self.0);
     }
@@ -135,8 +137,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestId {
 
 /// The rejection of a [`RequestId`] extractor: no [`HttpLayer`](super::HttpLayer) has set an id.
 ///
-/// The request passed no layer or a [metrics-only](super::HttpLayer::metrics_only) one, or is a probe. The response is 500 with the
-/// message as its text.
+/// The request passed no layer or a [metrics-only](super::HttpLayer::metrics_only) one, or is a probe. The response is
+/// 500 with the message as its text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request has no id: put `HttpLayer::new()` around this route, or extract `Option<RequestId>`")]
 pub struct MissingRequestId;

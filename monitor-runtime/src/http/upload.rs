@@ -1,4 +1,4 @@
-//! Whether the client is still there while the request's body is read.
+//! Detects that the client disconnects while its request's body is read.
 
 use std::any::Any;
 use std::error::Error;
@@ -38,7 +38,8 @@ impl Watch<Body> for UploadAborted {
     }
 }
 
-/// Watches the request's body, if it is axum's and has not ended. A body of another type cannot be replaced by a watched one.
+/// Watches the request's body, if it is axum's and has not ended. A body of another type cannot be replaced by a
+/// watched one.
 #[inline]
 pub(super) fn watch<B: 'static>(request: &mut Request<B>) -> Option<UploadAborted> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
@@ -52,7 +53,8 @@ fn watch_body(body: &mut Body) -> UploadAborted {
     aborted
 }
 
-/// Whether the connection ended. A malformed chunk or a body past a limit does not say so: that client waits for its answer.
+/// Whether the error means that the connection ended. After a malformed chunk or a body over a limit, the client still
+/// waits for its answer.
 fn is_client_gone(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,4 +1,4 @@
-//! A body whose frames pass a watch on their way.
+//! A body with a watch that polls its frames.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 /// What polling a body for a frame returns.
 pub(crate) type PollFrame<D, E> = Poll<Option<Result<Frame<D>, E>>>;
 
-/// Polls the frames of a body in the place of its reader.
+/// Polls the frames of a body on behalf of its reader.
 pub(crate) trait Watch<B: Body> {
     /// The error of the watched body.
     type Error;
