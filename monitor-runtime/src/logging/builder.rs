@@ -1,4 +1,4 @@
-//! From settings to a running log.
+//! Builds and starts logging.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,15 +29,15 @@ use super::subscriber::{GlobalMarker, LogSubscriber};
 use crate::call::observer;
 use crate::families::process;
 
-/// A layer that takes the spans of the process, as the export of traces does.
+/// A layer for the spans of the process, such as the export of traces.
 type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 const QUEUE_BYTES: usize = 8 * 1_024 * 1_024;
 
-/// The lowest cap on a value: any id that is a UUID stays whole.
+/// The smallest allowed cap on values, so that any UUID stays whole.
 const LEAST_VALUE_BYTES: usize = 64;
 
-/// Whether this process's logging has been initialised.
+/// Whether the process's logging has been initialised.
 static INITIALISED: Mutex<bool> = Mutex::new(false);
 
 /// Entry to the logging of a process: [`Logging::builder`].
@@ -59,8 +59,8 @@ static INITIALISED: Mutex<bool> = Mutex::new(false);
 pub enum Logging {}
 
 impl Logging {
-    /// Returns the defaults: level `info`, JSON, standard output, at most 8 MiB of lines that wait, and lines that do not fit
-    /// dropped. No rate limit, no redaction and no cap on values is set.
+    /// Returns the defaults: level `info`, JSON, standard output, at most 8 MiB of lines that wait, and lines that do
+    /// not fit dropped. No rate limit, no redaction and no cap on values is set.
     pub fn builder() -> LoggingBuilder {
         LoggingBuilder {
             filter: None,
@@ -91,11 +91,12 @@ pub struct LoggingBuilder {
 }
 
 impl LoggingBuilder {
-    /// Sets the filter of lines, unless `LOG_LEVEL` or `RUST_LOG` does: a level, or levels by target as in `info,sqlx=warn`.
+    /// Sets the filter of lines, unless `LOG_LEVEL` or `RUST_LOG` does: a level, or levels by target as in
+    /// `info,sqlx=warn`.
     ///
-    /// A target covers all targets that begin with it. A target that none covers is logged from the level without a target,
-    /// `info` by default. Spans are context: those of level `info` or more severe are open whatever the filter, unless it is
-    /// `off` for all targets.
+    /// A target covers all targets that begin with it. A target that none covers is logged from the level without a
+    /// target, `info` by default. Spans are context: those of level `info` or more severe are open whatever the filter,
+    /// unless it is `off` for all targets.
     pub fn filter(self, filter: impl Into<String>) -> Self {
         Self { filter: Some(filter.into()), ..self }
     }
@@ -107,15 +108,16 @@ impl LoggingBuilder {
 
     /// Sets the output, standard output by default.
     ///
-    /// One thread of its own uses the writer. It passes whole lines, many at a time when they come fast, and flushes after
-    /// each batch. If the writer fails, the lines of which it took no byte count as dropped. Later lines are tried again,
-    /// after the rest of a line that it took in part. A writer that fails with
-    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) is given up. Events that the writer logs while it writes are ignored.
+    /// A separate thread uses the writer. It passes whole lines, many at once under load, and flushes after each batch.
+    /// If the writer fails, the lines of which it accepted no byte count as dropped. Later lines are tried again,
+    /// after the rest of a partly accepted line.
+    /// A writer that fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) is not used again. Events that the writer
+    /// logs while it writes are ignored.
     pub fn writer(self, writer: impl Write + Send + 'static) -> Self {
         Self { writer: Some(Box::new(writer)), ..self }
     }
 
-    /// Sets the maximum number of bytes of lines that wait to be written, 8 MiB by default.
+    /// Sets the maximum size of the queue of unwritten lines in bytes, 8 MiB by default.
     /// [`when_full`](Self::when_full) decides what happens to a line that does not fit.
     pub fn queue_bytes(self, bytes: usize) -> Self {
         Self { queue_bytes: bytes, ..self }
@@ -130,8 +132,9 @@ impl LoggingBuilder {
     ///
     /// A period begins with a line. Further lines of the callsite in the period are suppressed: they are counted in
     /// `log_events_suppressed_total`, and not in `log_events_total`. A warning `log lines suppressed` at the end of the
-    /// period has their number and their callsite. Every `tracing` event in the source is a callsite, whatever its values;
-    /// so is every place that logs by the `log` crate. At most 4,096 callsites are watched at a time; others have no limit.
+    /// period has their number and their callsite. Every `tracing` event in the source is a callsite, whatever its
+    /// values; so is every place that logs by the `log` crate. At most 4,096 callsites are watched at a time; others
+    /// have no limit.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -149,32 +152,34 @@ impl LoggingBuilder {
     /// Adds names of fields whose values are written as `[redacted]`, wherever they come from: events, spans, the
     /// attributes' `fields(…)`, [`context::bind`](crate::context::bind).
     ///
-    /// ASCII case does not matter. A name also covers names that end in it after a dot: `password` covers `user.password`.
-    /// The sources of an error are redacted with it, and `message` is the message. Only names are compared: a secret inside
-    /// a message, or in a value under another name, is written.
+    /// ASCII case does not matter. A name also covers names that end in it after a dot: `password` covers
+    /// `user.password`. The sources of an error are redacted with it, and `message` is the message. Only names are
+    /// compared: a secret inside a message, or in a value under another name, is written.
     pub fn redact(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let redacted = self.redacted.into_iter().chain(names.into_iter().map(Into::into)).collect();
         Self { redacted, ..self }
     }
 
-    /// Sets the maximum number of bytes of a text in a line, at least 64; by default there is no cap. A longer text, the message
-    /// included, is cut between two characters, and ends with the number of missing bytes: `…[truncated 1048576 bytes]`.
+    /// Sets the maximum number of bytes of a text in a line, at least 64; by default there is no cap. A longer text,
+    /// the message included, is cut between two characters, and ends with the number of missing bytes: `…[truncated
+    /// 1048576 bytes]`.
     pub fn max_value_bytes(self, bytes: usize) -> Self {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
-    /// Sets a layer that [`init`](Self::init) installs beside the lines, for the spans of the process.
+    /// Sets a layer for the spans of the process, which [`init`](Self::init) installs beside the lines.
     #[cfg(feature = "otlp")]
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }
     }
 
-    /// Installs the global `tracing` subscriber and the logger of the `log` crate, whose records become lines with their
-    /// key-values. Records that `tracing` itself makes of its events and spans are ignored.
+    /// Installs the global `tracing` subscriber, and the logger of the `log` crate, whose records become lines with
+    /// their key-values.
+    /// Records that `tracing` itself makes from its events and spans are ignored.
     ///
     /// # Errors
     ///
-    /// A setting is wrong, or a subscriber is installed already. Then nothing has changed.
+    /// Fails if a setting is invalid, or if a subscriber is already installed. Nothing has changed then.
     pub fn init(mut self) -> Result<LogGuard, LoggingError> {
         let mut initialised = INITIALISED.lock().unwrap_or_else(PoisonError::into_inner);
         if *initialised {
@@ -191,8 +196,9 @@ impl LoggingBuilder {
         Ok(guard)
     }
 
-    /// Returns a layer for a `tracing-subscriber` registry, to add beside other layers. The filter applies to this layer alone.
-    /// The records of the `log` crate are up to the subscriber that the layer becomes part of.
+    /// Returns a layer for a `tracing-subscriber` registry, to add beside other layers. The filter applies to this
+    /// layer only.
+    /// Records of the `log` crate are left to the subscriber that the layer becomes part of.
     ///
     /// ```no_run
     /// use tracing_subscriber::layer::SubscriberExt as _;
@@ -207,7 +213,7 @@ impl LoggingBuilder {
     ///
     /// # Errors
     ///
-    /// A setting is wrong. Then nothing has changed.
+    /// Fails if a setting is invalid. Nothing has changed then.
     pub fn layer<S>(self) -> Result<(impl Layer<S> + Send + Sync + 'static, LogGuard), LoggingError>
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
@@ -236,7 +242,7 @@ impl LoggingBuilder {
         Ok((filter, Lines::new(Producer::new(pipeline), line_format, rules), guard))
     }
 
-    /// A layer that renders lines with these settings, filters nothing, and gives them to `sink`.
+    /// Returns a layer that renders lines with these settings into `sink`, without a filter.
     #[cfg(feature = "__fuzzing")]
     pub(crate) fn layer_into<K: super::output::sink::LineSink>(&self, sink: K) -> LogLayer<K> {
         let format = match self.format {
@@ -267,7 +273,7 @@ impl LoggingBuilder {
     }
 }
 
-/// Installs the global subscriber: ours alone, or a registry with a layer for spans as well.
+/// Installs the global subscriber: our own, or a registry if there is also a layer for spans.
 fn install(
     lines: Lines<Producer>,
     filter: LogFilter,
@@ -282,7 +288,7 @@ fn install(
     set_global_default(LogSubscriber::new(lines, filter))
 }
 
-/// Standard output without the buffer of the standard library, which takes lines that it then cannot write.
+/// Standard output without the standard library's buffer, which would accept lines that it cannot write afterwards.
 fn standard_output() -> Box<dyn Write + Send> {
     #[cfg(unix)]
     if let Ok(descriptor) = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned() {
@@ -305,7 +311,8 @@ impl fmt::Debug for LoggingBuilder {
     }
 }
 
-/// Only standard output is ever coloured; <https://no-color.org> asks for a value that is not empty.
+/// Whether to use colour: only on a terminal, and not if `NO_COLOR` is set to a non-empty value
+/// (<https://no-color.org>).
 fn wants_colour() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,6 +1,8 @@
-//! Records of the `log` crate that `tracing` makes of its own events and spans.
+//! Detects records of the `log` crate that `tracing` makes from its own events and spans.
 //!
-//! With the feature `log-always` of `tracing`, which any dependency may turn on, every event and every span is also a record whose
+//! With `tracing`'s feature `log-always`, which any dependency can enable, every event and span also becomes a record
+//! whose text contains all values.
+//! Such a copy is dropped: the event's line is already written, and there `redact` can find the values by name.
 //! text holds all values. The event's line is written already, and there `redact` finds the values by their names.
 
 use std::cell::Cell;
@@ -12,35 +14,36 @@ use log::Record;
 use tracing::{Event, Metadata};
 use tracing_log::NormalizeEvent as _;
 
-/// The targets that `tracing` gives to records about spans without values, and about their being entered and left.
+/// The targets of `tracing`'s records about spans without values, and about entering and leaving spans.
 const LIFECYCLE: [&str; 2] = ["tracing::span", "tracing::span::active"];
 
-/// File, line and module.
+/// File, line and module path.
 type Location<'a> = (&'a str, u32, Option<&'a str>);
 
-/// Where the callsites of `tracing` are. One is registered before the first record that is made of it.
+/// The locations of all callsites of `tracing`. A callsite is registered before any record is made from it.
 static CALLSITES: LazyLock<RwLock<HashSet<Location<'static>, FixedState>>> = LazyLock::new(RwLock::default);
 
 thread_local! {
-    /// The event at hand is made of a record that is no copy. An argument cannot say so: `tracing` is between us and the layer.
+    /// Set while an event is made from a record that is not a copy. It cannot be an argument, since `tracing` is
+    /// between this code and the layer.
     static IS_OWN_RECORD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes a callsite, so that records made of it are known as copies.
+/// Notes a callsite, so that records made from it are recognized as copies.
 pub(super) fn note(metadata: &'static Metadata<'static>) {
     if let Some(location) = location(metadata.file(), metadata.line(), metadata.module_path()) {
         CALLSITES.write().unwrap_or_else(PoisonError::into_inner).insert(location);
     }
 }
 
-/// Whether `tracing` has made the record. The macros of `log` name their file for good, which `tracing` never does; so a line that
-/// calls both macros keeps its record.
+/// Whether `tracing` has made the record. The macros of `log` set a static file name and `tracing` never does, so a
+/// source line that uses both macros keeps its record.
 pub(super) fn is_copy(record: &Record<'_>) -> bool {
     record.file_static().is_none()
         && is_copied(record.target(), location(record.file(), record.line(), record.module_path()))
 }
 
-/// Marks events as made here while it lives.
+/// Marks events on this thread as made from a record, until dropped.
 pub(super) struct OwnRecord {
     before: bool,
 }
@@ -57,12 +60,12 @@ impl Drop for OwnRecord {
     }
 }
 
-/// Whether the event is a copy of another one, which a logger other than ours has let through.
+/// Whether the event is made from a copy that another crate's logger has passed on.
 pub(super) fn is_copied_event(event: &Event<'_>) -> bool {
     event.metadata().target() == "log" && !IS_OWN_RECORD.get() && is_copy_handed_on(event)
 }
 
-/// The same as [`is_copy`], of an event that another crate's logger has made of a record.
+/// Applies [`is_copy`] to an event that another crate's logger has made from a record.
 fn is_copy_handed_on(event: &Event<'_>) -> bool {
     event
         .normalized_metadata()
@@ -74,7 +77,7 @@ fn is_copied(target: &str, location: Option<Location<'_>>) -> bool {
 }
 
 fn is_callsite(location: &Location<'_>) -> bool {
-    // Shortened, so that a place which does not live as long as a callsite can be looked up.
+    // Shortens the lifetime in the type, so that a location with a shorter lifetime can be looked up.
     let callsites: &HashSet<Location<'_>, _> = &CALLSITES.read().unwrap_or_else(PoisonError::into_inner);
     callsites.contains(location)
 }
@@ -98,7 +101,7 @@ mod tests {
         callsite.metadata()
     }
 
-    /// A record as `tracing` makes it, about a callsite.
+    /// A record about a callsite, as `tracing` makes it.
     fn is_copy_of(target: &str, file: Option<&str>, line: Option<u32>, module: Option<&str>) -> bool {
         is_copy(&Record::builder().target(target).file(file).line(line).module_path(module).build())
     }

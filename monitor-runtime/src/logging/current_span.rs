@@ -1,4 +1,4 @@
-//! The current span, for code outside of the subscriber: bind in it, read from it, name its trace.
+//! Access to the current span from outside of the subscriber: binding fields, reading them, and its trace.
 
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Value, dispatcher};
@@ -18,9 +18,9 @@ use super::subscriber::{GlobalMarker, LogSubscriber};
 use crate::TraceContext;
 use crate::cells::exemplars::Identity;
 
-/// Where the subscriber keeps its spans; nowhere that lines could reach, if it is neither ours nor built on a registry.
+/// The store of the subscriber's spans; `None` if the subscriber is neither ours nor built on a registry.
 ///
-/// The only place that chooses between the stores.
+/// This is the only function that chooses between the stores.
 fn store(dispatch: &Dispatch) -> Option<&dyn SpanStore> {
     if is_log_subscriber(dispatch) {
         return Some(&Slab);
@@ -32,8 +32,8 @@ fn is_log_subscriber(dispatch: &Dispatch) -> bool {
     dispatch.is::<LogSubscriber<Producer>>()
 }
 
-/// Binds `value` in the current span. Returns `false` if there is no span that is logged. A value that is none, such as
-/// `None`, needs no span.
+/// Binds `value` in the current span. Returns `false` if no logged span is open. An empty value, such as `None`, needs
+/// no span.
 pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
     with_line(|line| {
         if line.muted().is_some() {
@@ -49,22 +49,22 @@ pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
     })
 }
 
-/// Notes that `span`, which has just been opened, belongs to the trace.
+/// Notes that `span`, which was just opened, belongs to the trace.
 #[cfg(feature = "http")]
 pub(crate) fn keep_trace_context(span: &tracing::Span, trace: &TraceContext) {
     span.with_subscriber(|(id, dispatch)| store(dispatch).map(|spans| spans.keep_trace(id, trace)));
 }
 
-/// The trace that the current span belongs to, or the next around it that belongs to one.
+/// The trace of the current span, or of the next enclosing span with one.
 pub(crate) fn trace_context() -> Option<TraceContext> {
     dispatcher::get_default(|dispatch| store(dispatch)?.current_trace())
 }
 
-/// The fields that name a call in logs and traces, the best first.
+/// The fields that identify a call in logs and traces, the preferred one first.
 const IDENTITIES: [&str; 3] = ["trace_id", "request_id", "run_id"];
 
-/// The best id that is bound inside `span`, or around it if it is disabled: a number or a text. A text that had to be escaped is
-/// no id.
+/// The preferred id that is bound in `span`, or in the current span if `span` is disabled. It is a number or a text
+/// without escapes.
 pub(super) fn identify(span: &tracing::Span) -> Option<Identity> {
     let current = span.is_disabled().then(tracing::Span::current);
     let found = current.as_ref().unwrap_or(span).with_subscriber(|(id, dispatch)| {
@@ -77,15 +77,15 @@ pub(super) fn identify(span: &tracing::Span) -> Option<Identity> {
     found?
 }
 
-/// Whether the current subscriber is the process's, or there is none: other threads have the same one then.
+/// Whether all threads have the same subscriber: the current one is the process's, or there is none.
 pub(crate) fn is_global_default() -> bool {
     dispatcher::get_default(|dispatch| {
         is_log_subscriber(dispatch) || dispatch.is::<GlobalMarker>() || dispatch.is::<NoSubscriber>()
     })
 }
 
-/// A value can only be visited together with a field of some callsite. This one is never registered, and the field's
-/// name is not looked at.
+/// The callsite of bound values: `tracing` visits a value only together with a field of a callsite. It is never
+/// registered, and the name of its field is not used.
 struct BindCallsite;
 
 static BIND_CALLSITE: BindCallsite = BindCallsite;

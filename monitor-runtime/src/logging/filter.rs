@@ -1,4 +1,4 @@
-//! The filter of events and spans: lines by their level, and the spans around them, whose fields are on those lines.
+//! The filter of events and spans: lines by level, and enclosing spans, whose fields are on those lines.
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -6,12 +6,12 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Filter};
 
-/// The most verbose level whose spans are context, however quiet the lines are: the level of requests and of calls.
+/// The most verbose level of spans that are open whatever the level of lines; requests and calls have it.
 const CONTEXT: Level = Level::INFO;
 
-/// Decides for the whole subscriber, or for the layer alone.
+/// The filter of our subscriber, or of the layer alone.
 ///
-/// It depends on nothing but the callsite, so `tracing` asks once for each and keeps the answer.
+/// Its decision depends only on the callsite, so `tracing` asks once for each and caches the answer.
 #[derive(Debug)]
 pub(crate) struct LogFilter {
     lines: Targets,
@@ -19,20 +19,20 @@ pub(crate) struct LogFilter {
 }
 
 impl LogFilter {
-    /// Lines as `lines` says; if it lets any through, also every span that is context.
+    /// Filters lines by `lines`. Unless they are all off, spans up to [`CONTEXT`] are enabled as well.
     pub(super) fn new(lines: Targets) -> Self {
-        // The targets' own hint remembers levels that others have replaced.
+        // The hint of `Targets` also includes levels that were replaced later.
         let levels = lines.iter().map(|(_, level)| level).chain(lines.default_level());
         let max_level = levels.max().unwrap_or(LevelFilter::OFF);
         Self { lines, max_level }
     }
 
-    /// The most verbose level that a line can have.
+    /// The most verbose level of a line.
     pub(super) fn max_line_level(&self) -> LevelFilter {
         self.max_level
     }
 
-    /// The most verbose level that anything recorded can have.
+    /// The most verbose level of any line or span.
     pub(super) fn max_level(&self) -> LevelFilter {
         if self.is_off() { LevelFilter::OFF } else { self.max_level.max(CONTEXT.into()) }
     }

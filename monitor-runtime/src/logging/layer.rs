@@ -1,4 +1,4 @@
-//! The `tracing` layer: renders the fields of spans, and the lines of events.
+//! The `tracing` layer that renders the fields of spans and the lines of events.
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -26,7 +26,7 @@ impl<K: LineSink> LogLayer<K> {
         Self(lines)
     }
 
-    /// A layer that writes JSON and filters nothing.
+    /// Makes a layer that writes JSON, without a filter.
     #[cfg(feature = "testing")]
     pub(crate) fn json(sink: K) -> Self {
         Self::new(Lines::new(sink, LineFormat::Json, None))
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// The lines of `run`, each from its message on, which are the same whichever of our two subscribers writes them.
+    /// The lines that `run` logs, from the message on. They are the same with both of our subscribers.
     fn lines(run: impl Fn()) -> Vec<String> {
         let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
         let alone = written(|lines| LogSubscriber::new(lines, everything), &run);
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_record_of_the_log_crate_keeps_its_target_level_and_message() {
-        // Alone among these tests to use the `log` crate, whose logger is the process's.
+        // The only one of these tests with the `log` crate, whose logger is global.
         assert!(records::install(LevelFilter::TRACE));
         let memory = Memory::default();
         let layer = LogLayer::new(Lines::new(memory.clone(), LineFormat::Json, None));
@@ -326,7 +326,7 @@ mod tests {
         assert!(one.0.lock().unwrap().ends_with("\"event\":\"m\",\"a\":1,\"b\":\"x\"}\n"));
         assert!(other.0.lock().unwrap().ends_with(": m a=1 b=x\n"));
     }
-    /// Runs `check` under a subscriber with each of the two stores of spans.
+    /// Runs `check` under a subscriber for each of the two span stores.
     fn with_each_store(check: impl Fn(&dyn SpanStore)) {
         let lines = || Lines::new(Memory::default(), LineFormat::Json, None);
         let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
@@ -347,7 +347,7 @@ mod tests {
         with_each_store(|spans| {
             let mut own = Fields::default();
             own.bind(Key::new("b"), |out| out.push(b'2'));
-            assert!(!spans.extend_current(&own), "no span is open");
+            assert!(!spans.extend_current(&own), "bound without an open span");
             let outer = info_span!("outer", a = 1).entered();
             let inner = info_span!("inner").entered();
             assert!(spans.extend_current(&own));
@@ -366,7 +366,7 @@ mod tests {
             let inner = info_span!("inner").entered();
             assert_eq!(spans.current_trace().unwrap().to_string(), trace.to_string());
             drop((inner, outer));
-            assert!(spans.current_trace().is_none(), "no span is open");
+            assert!(spans.current_trace().is_none(), "found a trace without an open span");
         });
     }
 }

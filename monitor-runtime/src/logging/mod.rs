@@ -1,24 +1,28 @@
-//! Log lines: one flat JSON object each, with everything that is bound where it was emitted.
+//! Log lines: each is a flat JSON object with all fields bound where it is emitted.
 //!
 //! ```json
 //! {"timestamp":"2026-03-21T09:30:00.000125Z","level":"info","logger":"notes::ask","event":"answered","request_id":"7f…","agent_id":"planner","sources":3}
 //! ```
 //!
-//! * The order is fixed: `timestamp` (RFC 3339, UTC, microseconds), `level`, `logger` (the target), `event` (the
-//!   message; else the name that `name:` gives to the event; else the target, and then `callsite` at the end says where
-//!   the event is written), then what is bound: `request_id`, `agent_id`, `skill_id`,
-//!   `query`, `trace_id`, `span_id`, and other fields of the spans around it and of [`context::bind`](crate::context::bind), from the outermost
-//!   on, where the innermost of one name wins. The event's own fields come last.
-//! * No key comes twice. A field whose name is taken is written as `field.<name>`, repeated until it is free.
-//! * An error recorded as one (`error = &error as &dyn Error`) has its sources under `error.chain`, joined by `: `.
-//! * `NaN`, infinities, and integers past 64 bits are strings.
-//! * The level governs lines. A span is context: every span of level `info` or more severe is open whatever the level of
-//!   the lines, unless that is `off` for all, so that a rare `error` still says where it happened. Spans more verbose
-//!   than `info` are open where lines of their level and target are written; fields of other spans are on no line.
+//! * The order is fixed: `timestamp` (RFC 3339, UTC, microseconds), `level`, `logger` (the target), `event`, the bound
+//!   fields, the event's own fields.
+//! * `event` is the message, or the event's `name:` if there is no message. If there is neither, it is the target, and
+//!   a field `callsite` at the end has the place in the source.
+//! * Bound fields are `request_id`, `agent_id`, `skill_id`, `query`, `trace_id` and `span_id`, then other fields of
+//!   the enclosing spans and of [`context::bind`](crate::context::bind), the outermost first. Of fields with the same
+//!   name, the innermost wins.
+//! * Keys are unique. A field whose name is taken is written as `field.<name>`; the prefix is repeated until the key
+//!   is free.
+//! * An error recorded as such (`error = &error as &dyn Error`) has its sources in `error.chain`, joined by `: `.
+//! * `NaN`, infinities, and integers beyond 64 bits are strings.
+//! * The filter applies to lines. Spans of level `info` or more severe are open whatever the filter, unless it is
+//!   `off` for all targets, so that a rare `error` still has its context.
+//!   More verbose spans are open if a line of their level and target would be written; the fields of other spans
+//!   appear on no line.
 //!
-//! Lines are written by a thread of their own, from a queue bounded by bytes. Every line is counted, in
-//! `log_events_total`, and each ends up in either `log_events_written_total` or `log_events_dropped_total` as well. A
-//! suppressed line counts in `log_events_suppressed_total` instead.
+//! A separate thread writes the lines, from a queue bounded by bytes. `log_events_total` counts every line, and either
+//! `log_events_written_total` or `log_events_dropped_total` counts it as well.
+//! A suppressed line counts in `log_events_suppressed_total` only.
 //!
 //! | variable | values |
 //! | --- | --- |
@@ -60,10 +64,11 @@ pub use output::queue::WhenFull;
 pub use panics::install_panic_hook;
 pub use settings::Format;
 
-/// Starts logging with the defaults, unless `LOG_LEVEL` or `LOG_FORMAT` is set: JSON to standard output, from `info` on.
+/// Starts logging with the defaults, which `LOG_LEVEL` and `LOG_FORMAT` override: JSON to standard output, from level
+/// `info` on.
 /// Records of the `log` crate become lines as well.
 ///
-/// Keep the guard: dropping it writes all lines that wait.
+/// Keep the guard: dropping it writes all queued lines.
 ///
 /// ```no_run
 /// fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
@@ -75,7 +80,7 @@ pub use settings::Format;
 ///
 /// # Errors
 ///
-/// A variable is wrong, or a subscriber is installed already. Then nothing has changed.
+/// Fails if a variable is invalid, or if a subscriber is already installed. Nothing has changed then.
 pub fn init() -> Result<LogGuard, LoggingError> {
     Logging::builder().init()
 }

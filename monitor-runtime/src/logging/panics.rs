@@ -14,15 +14,16 @@ const TARGET: &str = "monitor_runtime::panic";
 
 /// Logs and counts every panic of the process from now on.
 ///
-/// The line is an `error` named `panicked`. It has the panic's message as `error`, its place in the source as `location`
-/// (`src/planner.rs:17:9`), the thread's name as `thread`, and all fields bound there, such as `request_id` and `agent_id`.
-/// Each panic increments `panics_total`, which is exposed from this call on.
+/// The line is an `error` with the event `panicked`. Its fields are the panic's message as `error`, the place in the
+/// source as `location`
+/// (`src/planner.rs:17:9`), the thread's name as `thread`, and all bound fields, such as `request_id` and `agent_id`.
+/// `panics_total` counts each panic, and is exposed from this call on.
 ///
-/// The previous hook is called afterwards; by default it prints to standard error. A panic is logged when it begins, even
-/// if it is caught later, as tokio does in its tasks.
+/// The previous hook is called afterwards; by default it prints to standard error. A panic is logged when it begins,
+/// even if it is caught later, as in tokio's tasks.
 ///
-/// The line and all lines before it are written before the hook returns, because the process may end right after it. If the
-/// output is stalled, the thread waits for at most five seconds, whatever [`WhenFull`](super::WhenFull) is set.
+/// The line, and all lines before it, are written before the hook returns, since the process may end right after it.
+/// If the output is stalled, the thread waits for at most five seconds, whatever [`WhenFull`](super::WhenFull) is set.
 ///
 /// A second call does nothing.
 ///
@@ -36,7 +37,7 @@ const TARGET: &str = "monitor_runtime::panic";
 ///
 /// # Panics
 ///
-/// On a thread that is panicking, where no hook can be set.
+/// Panics on a thread that is already panicking, where no hook can be set.
 pub fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -50,9 +51,10 @@ pub fn install_panic_hook() {
     });
 }
 
-/// Flushes, so that the queue has room, runs `log`, and flushes its lines. Returns earlier if the output is stalled.
+/// Flushes to make room in the queue, runs `log`, and flushes its lines. Gives up at the deadline if the output is
+/// stalled.
 fn write_out(log: impl FnOnce()) {
-    // All others wait for the writer's thread, so it must not wait; its lines are ignored anyway.
+    // The writer thread cannot wait for itself, and its lines are ignored anyway.
     if line::is_muted() {
         return;
     }

@@ -1,7 +1,8 @@
-//! The records of the `log` crate, with their key-values, on their way into lines.
+//! Converts records of the `log` crate, with their key-values, to lines.
 //!
-//! A record becomes an event of `tracing`, as `tracing-log` makes one, so that the subscriber at hand gets it, whosever that is.
-//! Its key-values come with the message, see [`key_values`].
+//! A record becomes a `tracing` event, as with `tracing-log`, so that it reaches the current subscriber, whichever
+//! that is.
+//! Its key-values are passed along with the message; see [`key_values`].
 
 use std::fmt::{self, Display};
 
@@ -15,7 +16,7 @@ use super::output::guard;
 use super::record::key_values;
 use super::record::line::is_muted;
 
-/// Installs the process's logger, for records down to `most`. Returns `false` if there is one already.
+/// Installs the process's logger, for records up to the level `most`. Returns `false` if there is one already.
 pub(super) fn install(most: LevelFilter) -> bool {
     let is_installed = log::set_logger(&Records).is_ok();
     if is_installed {
@@ -24,7 +25,7 @@ pub(super) fn install(most: LevelFilter) -> bool {
     is_installed
 }
 
-/// Takes the records of the process.
+/// The logger of the `log` crate.
 struct Records;
 
 impl Log for Records {
@@ -42,16 +43,16 @@ impl Log for Records {
         let _ = tracing_log::format_trace(&record.to_builder().args(format_args!("{message}")).build());
     }
 
-    /// As [`LogGuard::flush`](super::LogGuard::flush) does, within the same time.
+    /// Flushes like [`LogGuard::flush`](super::LogGuard::flush), with the same timeout.
     fn flush(&self) {
-        // The writer would wait for itself.
+        // The writer thread cannot wait for itself.
         if !is_muted() {
             guard::flush_all();
         }
     }
 }
 
-/// A record's message, which leaves its key-values on the way.
+/// The message of a record. Formatting it also passes on the key-values.
 struct Message<'r, 'a>(&'r Record<'a>);
 
 impl Display for Message<'_, '_> {

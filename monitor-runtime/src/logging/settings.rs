@@ -1,4 +1,4 @@
-//! The settings of logging from environment and code, read strictly.
+//! The settings of logging from the environment and the code, parsed strictly.
 
 use std::env;
 
@@ -10,10 +10,10 @@ use super::error::LoggingError;
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One flat JSON object a line; the default.
+    /// A flat JSON object for each line; the default.
     #[default]
     Json,
-    /// One line for people, `2026-03-21T09:30:00.000125Z  INFO target: message key=value`, in colour when it goes to a
+    /// A readable line, `2026-03-21T09:30:00.000125Z  INFO target: message key=value`, in colour if it goes to a
     /// terminal and `NO_COLOR` is unset.
     Pretty,
 }
@@ -27,12 +27,12 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// Environment variables as the process has them.
+/// Reads an environment variable of the process.
 pub(super) fn from_process(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The filter: `LOG_LEVEL`, else `RUST_LOG`, else that of the code, else `info`. An empty variable counts as unset.
+/// The filter: from `LOG_LEVEL`, else `RUST_LOG`, else the code, else `info`. An empty variable counts as unset.
 pub(super) fn targets(
     variable: impl Fn(&str) -> Option<String>,
     filter: Option<&str>,
@@ -46,7 +46,7 @@ pub(super) fn targets(
         .map_or_else(|| Ok(Targets::new().with_default(LevelFilter::INFO)), |filter| parsed("filter", filter))
 }
 
-/// The format: `LOG_FORMAT`, else that of the code, else JSON.
+/// The format: from `LOG_FORMAT`, else the code, else JSON.
 pub(super) fn format(
     variable: impl Fn(&str) -> Option<String>,
     format: Option<Format>,
@@ -65,8 +65,8 @@ fn format_named(value: &str) -> Result<Format, LoggingError> {
     }
 }
 
-/// Reads `level` and `target=level`, comma between them. `Targets` has a parser of its own, which takes a misspelt
-/// level for a target that is to be logged in full, and so would silence everything else.
+/// Parses comma-separated levels and `target=level` pairs. The parser of `Targets` is not used: it takes a misspelt
+/// level for the name of a target, and so would silence everything else.
 fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
     let refused = |wrong| LoggingError::Filter { setting, value: value.to_owned(), wrong };
     let mut targets = Targets::new().with_default(LevelFilter::INFO);
@@ -93,7 +93,8 @@ fn parsed(setting: &'static str, value: &str) -> Result<Targets, LoggingError> {
     Ok(targets)
 }
 
-/// The first character of a target that has a meaning in filters of other kinds and none here, with advice. Names of modules have letters, digits, `_` and `:`; names that are made up for targets have more at times.
+/// The first character of a target that has a meaning in other kinds of filters but not here, with a hint. Paths of
+/// modules have letters, digits, `_` and `:`; hand-written targets sometimes have others.
 fn misread(target: &str) -> Option<(char, &'static str)> {
     let found = target.chars().find(|&c| {
         c.is_whitespace() || c.is_control() || c.is_ascii_punctuation() && !"_-.:@#+~".contains(c)

@@ -1,7 +1,7 @@
 //! The subscriber of a process that logs by [`init`](super::init): our lines and nothing else.
 //!
-//! It does what `tracing-subscriber`'s registry does with a [`LogLayer`](super::layer::LogLayer) on it, at a fraction of the
-//! cost: there is one layer, known ahead, and it needs of a span only the fields bound inside.
+//! It does the same as `tracing-subscriber`'s registry with a [`LogLayer`](super::layer::LogLayer), at a fraction of
+//! the cost: the only layer is known at compile time, and needs only the bound fields of a span.
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -28,7 +28,7 @@ impl<K: LineSink> LogSubscriber<K> {
     }
 }
 
-/// A layer that takes nothing. It marks the subscriber it is part of as the process's.
+/// A layer that records nothing. It marks its subscriber as the process's.
 pub(super) struct GlobalMarker;
 
 impl<S: Subscriber> tracing_subscriber::Layer<S> for GlobalMarker {}

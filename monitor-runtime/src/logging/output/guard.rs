@@ -1,4 +1,4 @@
-//! The end of logging: flushes of one output or of all, each with a deadline.
+//! Flushes of one output or of all, each with a deadline, and the end of logging.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use super::pipeline::Pipeline;
 use crate::logging::record::line::Line;
 
-/// How long a flush waits for a sink that takes nothing.
+/// How long a flush waits for a stalled output.
 pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pipelines of the process, for flushes by those who hold no guard: the panic hook, the `log` crate, a monitor that stops.
+/// All pipelines of the process, to be flushed without a guard: by the panic hook, the `log` crate, and a monitor that
+/// stops.
 static PIPELINES: Mutex<Vec<Weak<Pipeline>>> = Mutex::new(Vec::new());
 
-/// Flushes all logging of the process as [`LogGuard::flush`] does, within the same five seconds.
+/// Flushes all outputs of the process like [`LogGuard::flush`], within five seconds in total.
 pub(crate) fn flush_all() {
     flush_all_until(Instant::now() + FLUSH_TIMEOUT);
 }
 
-/// The same, until `deadline` at the latest.
+/// Flushes all outputs of the process until `deadline`.
 pub(crate) fn flush_all_until(deadline: Instant) {
     let pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for pipeline in pipelines.iter().filter_map(Weak::upgrade) {
@@ -25,7 +26,7 @@ pub(crate) fn flush_all_until(deadline: Instant) {
     }
 }
 
-/// Flushes all logging of the process, and says whether that was done in time.
+/// Flushes all outputs of the process. Returns whether that was done in time.
 #[cfg(feature = "http")]
 pub(crate) fn flush_within(timeout: Duration) -> bool {
     let pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -34,16 +35,16 @@ pub(crate) fn flush_within(timeout: Duration) -> bool {
     left.all(|pipeline| pipeline.queue.flush(deadline.saturating_duration_since(Instant::now())))
 }
 
-/// The deadline of all flushes of a process that is being stopped.
+/// The deadline of all flushes while the process is stopping.
 static LAST_FLUSH: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Sets how long guards that are dropped may wait: until `deadline`, and a moment more.
+/// Limits how long dropped guards wait: until `deadline`, and [`POLL_INTERVAL`] more.
 #[cfg(feature = "http")]
 pub(crate) fn end_flushes_by(deadline: Option<Instant>) {
     *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
 }
 
-/// The interval at which a guard that is dropped looks for a new deadline, and the least time that it waits.
+/// The interval at which a dropped guard checks for a new deadline, and the least time that it waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 fn may_still_wait() -> bool {
@@ -51,14 +52,14 @@ fn may_still_wait() -> bool {
     deadline.is_none_or(|deadline| Instant::now() < deadline)
 }
 
-/// Writes all lines that wait when it is dropped, so that none is lost at the end of the process.
+/// Writes all queued lines when it is dropped, so that none is lost at the end of the process.
 ///
 /// Hold it for as long as the process logs, usually in `main`. Lines emitted after the drop are still written if the
 /// process lives long enough, but nothing waits for them, and their threads do not wait for room.
 ///
 /// Dropping it, like [`flush`](Self::flush), blocks the thread for at most five seconds if the output is stalled.
 #[derive(Debug)]
-#[must_use = "dropped at once, it flushes at once, and nothing waits for the last lines of the process"]
+#[must_use = "if dropped at once, it flushes at once, and the last lines of the process may be lost"]
 pub struct LogGuard {
     pipeline: Arc<Pipeline>,
     timeout: Duration,
@@ -75,7 +76,7 @@ impl LogGuard {
 
     /// Waits until every line emitted before the call is written and flushed. Returns `false` after five seconds.
     ///
-    /// A line that the output refused is finished as well, and counts as dropped. A line that it took in part is tried once
+    /// A line that the output refused counts as dropped, and is finished as well. A partly written line is tried once
     /// more.
     pub fn flush(&self) -> bool {
         self.pipeline.queue.flush(self.timeout)

@@ -1,4 +1,4 @@
-//! The way of lines out of the process: from an event to a queue, and by a thread to the sink.
+//! Output: from an event to a queue, and from there to a sink by a thread.
 
 pub(super) mod guard;
 pub(super) mod pipeline;

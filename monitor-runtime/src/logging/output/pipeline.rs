@@ -1,4 +1,4 @@
-//! One output, between producers and its writer's thread: the rate limit, the queue, and the lines that report on both.
+//! One output, from producers to its writer thread: rate limit, queue, and the lines that report on both.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(crate) struct Pipeline {
     pub(crate) queue: Queue,
     format: LineFormat,
     rate_limit: Option<RateLimit>,
-    /// `log_events_total` at the level of lines about lines.
+    /// `log_events_total` at the level of these reports.
     reports: IntCounter,
 }
 
@@ -32,8 +32,8 @@ impl Pipeline {
         Self { queue, format, rate_limit, reports }
     }
 
-    /// Queues a line on each callsite whose period is over, or on all where there is no `now`, and has the writer woken
-    /// for the next. Never waits for room.
+    /// Queues a report on each callsite whose period is over, or on all callsites if `now` is `None`, and schedules
+    /// the writer for the next one. Never waits for room.
     pub(crate) fn report_suppressed(&self, line: &mut Line, now: Option<Instant>) {
         let Some(rate_limit) = &self.rate_limit else { return };
         let (reports, next) = rate_limit.due(now);
@@ -51,14 +51,14 @@ impl Pipeline {
         }
     }
 
-    /// Renders the line that reports dropped lines, which the writer adds to its batch.
+    /// Renders the report on dropped lines, which the writer appends to its batch.
     pub(crate) fn report<'l>(&self, line: &'l mut Line, dropped: u64) -> [&'l [u8]; 2] {
         line.render_own(self.format, Level::WARN, "log lines dropped", |fields| {
             fields.add(Key::new("dropped"), |out| write_integer(out, dropped));
         })
     }
 
-    /// Counts that line as emitted and written.
+    /// Counts that report as emitted and written.
     pub(crate) fn count_report(&self) {
         self.reports.inc();
         self.queue.count_written();
@@ -82,7 +82,7 @@ fn write_callsite(callsite: &Callsite, mut write: impl FnMut(&str, &str)) {
     write("callsite.level", LEVELS[rank(callsite.level)]);
 }
 
-/// The layer's end; the writer ends after it.
+/// The layer's side of a pipeline. The writer ends after it is dropped.
 #[derive(Debug)]
 pub(crate) struct Producer {
     pipeline: Arc<Pipeline>,

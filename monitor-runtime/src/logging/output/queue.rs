@@ -1,4 +1,4 @@
-//! Lines on their way to the writer's thread: a buffer bounded by bytes, which the writer swaps for an empty one.
+//! The queue of lines for the writer thread: a buffer bounded by bytes, which the writer swaps for an empty one.
 //!
 //! ```text
 //! producers ──push──▶ [ lines ]  ──next: swapped──▶  [ batch ] ──▶ sink ──settle_but──▶ written or dropped
@@ -6,19 +6,19 @@
 //!                     └──────── lines + in_flight ≤ capacity ────────┘
 //! ```
 //!
-//! `settled ≤ taken ≤ accepted` count lines since the start, each moved on at its step; a flush waits until `settled` has
-//! reached the `accepted` of its call. Every line is counted once, as written or as dropped:
+//! `settled ≤ taken ≤ accepted` count lines since the start; each step raises one of them. A flush waits until
+//! `settled` reaches the value that `accepted` had at the call. Every line is counted once, as written or as dropped:
 //!
-//! * a line that does not fit is refused and counts as dropped at once; `refused` is for the report alone;
-//! * a line of a batch is counted by [`Queue::settle_but`], unless the sink took it in part: a torn line is counted when it
-//!   is completed or given up;
-//! * what is left when the writer ends is counted by [`Queue::end`], and so is each line that comes later.
+//! * A line that does not fit is refused and counts as dropped at once; `refused` is only for the report.
+//! * [`Queue::settle_but`] counts the lines of a batch, except a partly written ("torn") one, which is counted when it
+//!   is completed or given up.
+//! * [`Queue::end`] counts the lines left when the writer ends, and each later line.
 //!
-//! The stages go one way. `Open`: lines come. `Closed`: the last producer is gone, and the writer ends once it has written
-//! the rest. `Ended`: there is no writer, nobody waits, every line is dropped.
+//! The stages only go forward. `Open`: lines arrive. `Closed`: the last producer is gone, and the writer ends once it
+//! has written the rest. `Ended`: there is no writer, no thread waits, every line is dropped.
 //!
-//! The writer sleeps while there is nothing to do, and is woken by the first line. It then lingers for a millisecond, so
-//! that a burst costs one wake-up and few writes; a queue that is half full, a refused line or a flush ends the linger.
+//! The writer sleeps until the first line wakes it. It then lingers for a millisecond, so that a burst costs one
+//! wake-up and few writes. A half full queue, a refused line or a flush ends the linger.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,40 +31,42 @@ use crate::families::process;
 /// What happens to a line that does not fit into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// The line is dropped and counted in `log_events_dropped_total`; the default. A line `log lines dropped` reports their
-    /// number as soon as there is room. No thread waits.
+    /// The line is dropped and counted in `log_events_dropped_total`; the default. A line `log lines dropped` reports
+    /// the number as soon as there is room. No thread waits.
     #[default]
     Drop,
-    /// The thread waits until there is room, however long that takes. An asynchronous task blocks its worker meanwhile. Lines
-    /// are lost only if the output fails.
+    /// The thread waits until there is room, however long that takes. An asynchronous task blocks its worker
+    /// meanwhile. Lines are lost only if the output fails.
     ///
-    /// The threads of a monitor, which end the process and serve the admin port, never wait; their lines are dropped instead.
-    /// No thread waits for an output that is given up, or once the [`LogGuard`](crate::logging::LogGuard) is dropped: lines
-    /// that do not fit are dropped from then on. A line larger than the queue is taken once the queue is empty. An
-    /// output of your own must not wait for another thread that logs.
+    /// The monitor's own threads, which drain the process and serve the admin port, never wait; their lines are
+    /// dropped instead.
+    /// No thread waits once the output is given up or the [`LogGuard`](crate::logging::LogGuard) is dropped; lines
+    /// that do not fit are dropped from then on.
+    /// A line larger than the queue is accepted when the queue is empty. A custom output must not wait for another
+    /// thread that logs.
     Block,
 }
 
-/// How long the writer collects lines before it takes them, so that a busy program does not wake it for each.
+/// How long the writer collects lines before it takes them, so that a busy program does not wake it for each line.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// The writer gives buffers that grew past this back to the allocator.
+/// Buffers that grew beyond this are returned to the allocator.
 const KEPT_BYTES: usize = 1_024 * 1_024;
 
 thread_local! {
-    /// A line comes here through `tracing`, which takes no argument that could say so.
+    /// Lines come through `tracing`, which takes no argument that could say this.
     static NEVER_WAITS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has lines of this thread refused where lines of others would wait, so that its work never depends on an output.
+/// Refuses lines of this thread instead of waiting for room, so that its work never depends on an output.
 #[cfg(feature = "http")]
 pub(crate) fn never_wait_on_this_thread() {
     NEVER_WAITS.set(true);
 }
 
-/// Runs `log`, whose lines are refused where others would wait.
+/// Runs `log`; its lines are refused instead of waiting for room.
 pub(crate) fn without_waiting(log: impl FnOnce()) {
-    /// Also if it panics.
+    /// Restores the flag even if `log` panics.
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -79,9 +81,9 @@ pub(crate) fn without_waiting(log: impl FnOnce()) {
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<QueueState>,
-    /// Something for the writer to do.
+    /// Signals that the writer has something to do.
     work: Condvar,
-    /// The writer has done something.
+    /// Signals that the writer has finished something.
     progress: Condvar,
     capacity: usize,
     tally: Tally,
@@ -106,37 +108,37 @@ impl Tally {
 
 #[derive(Debug, Default)]
 struct QueueState {
-    /// Whole lines, each with its line feed.
+    /// Complete lines, each with its line feed.
     lines: Vec<u8>,
-    /// Bytes the writer has taken and not yet written; they still fill the queue.
+    /// The bytes that the writer has taken but not yet written; they still count against the capacity.
     in_flight: usize,
-    /// Lines ever queued.
+    /// The number of lines ever queued.
     accepted: u64,
-    /// Those of them that the writer has taken.
+    /// How many of these the writer has taken.
     taken: u64,
-    /// Those of them that have been written or given up.
+    /// How many of these have been written or given up.
     settled: u64,
-    /// Lines refused for want of room since the writer last took a batch.
+    /// The number of lines refused for lack of room since the writer last took a batch.
     refused: u64,
     is_asleep: bool,
-    /// The writer is not to wait for more lines.
+    /// The writer must not linger.
     is_urgent: bool,
-    /// A thread whose line does not fit waits for room.
+    /// Threads wait for room.
     is_blocking: bool,
     torn: TornState,
-    /// When the writer is to be woken though there are no lines.
+    /// When to wake the writer even without lines.
     reminder: Option<Instant>,
     stage: Stage,
 }
 
-/// The state of a line that the sink has taken in part.
+/// The state of a partly written line.
 #[derive(Debug, Default)]
 struct TornState {
-    /// There is one, which counts as neither written nor dropped yet.
+    /// There is one, and it counts as neither written nor dropped yet.
     is_there: bool,
-    /// How often the writer has written, or tried to.
+    /// How often the writer has written or tried to.
     tries: u64,
-    /// One that the next try leaves torn is given up.
+    /// If the next try does not complete it, it is given up.
     is_last_try: bool,
 }
 
@@ -144,9 +146,9 @@ struct TornState {
 enum Stage {
     #[default]
     Open,
-    /// No more lines will come.
+    /// No more lines will arrive.
     Closed,
-    /// Nobody will write them any more.
+    /// There is no writer any more.
     Ended,
 }
 
@@ -167,7 +169,7 @@ impl Queue {
         Self { state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new(), capacity, tally }
     }
 
-    /// Takes a line, in two parts; if there is no room, waits for it where the queue blocks, else refuses the line.
+    /// Queues a line, given in two parts. If there is no room, a blocking queue waits; otherwise the line is refused.
     pub(crate) fn push(&self, line: [&[u8]; 2]) {
         let state = self.lock();
         let size = line[0].len() + line[1].len();
@@ -178,7 +180,7 @@ impl Queue {
         }
     }
 
-    /// The same, but never waits.
+    /// Queues a line, or refuses it if there is no room.
     pub(crate) fn offer(&self, line: [&[u8]; 2]) {
         let state = self.lock();
         if state.stage == Stage::Ended || state.filled() + line[0].len() + line[1].len() > self.capacity {
@@ -188,12 +190,13 @@ impl Queue {
         }
     }
 
-    /// Counts a line that was lost before it came here.
+    /// Counts a line that was lost before it got here.
     pub(crate) fn refuse(&self) {
         self.refuse_in(self.lock());
     }
 
-    /// A line larger than the queue is taken once nothing else waits: by choice none is lost.
+    /// Waits for room. A line larger than the queue is accepted when the queue is empty, since blocking promises to
+    /// lose none.
     #[cold]
     fn push_when_there_is_room(&self, mut state: MutexGuard<'_, QueueState>, line: [&[u8]; 2]) {
         while state.is_blocking && state.stage != Stage::Ended && !NEVER_WAITS.get() {
@@ -222,7 +225,7 @@ impl Queue {
         self.wake_if(state, is_news);
     }
 
-    /// Wakes the writer if it sleeps, and if `is_urgent` from its linger as well.
+    /// Wakes the writer if it sleeps; if `is_urgent`, also from its linger.
     fn wake_if(&self, mut state: MutexGuard<'_, QueueState>, is_urgent: bool) {
         state.is_urgent |= is_urgent;
         if state.is_asleep || is_urgent {
@@ -232,7 +235,7 @@ impl Queue {
         }
     }
 
-    /// Has the writer woken at `time`, lines or not.
+    /// Schedules the writer for `time`, even without lines.
     pub(crate) fn remind(&self, time: Instant) {
         let mut state = self.lock();
         state.reminder = Some(state.reminder.map_or(time, |known| known.min(time)));
@@ -240,7 +243,7 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Closes the queue: no more lines come, and the writer ends when it has written the rest.
+    /// Closes the queue: no more lines arrive, and the writer ends once it has written the rest.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         if state.stage == Stage::Open {
@@ -250,14 +253,14 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// From here on nobody waits for room.
+    /// Stops waiting for room, for all threads and all later lines.
     pub(crate) fn stop_blocking(&self) {
         self.lock().is_blocking = false;
         self.progress.notify_all();
     }
 
-    /// Waits until every line queued so far is written or given up. Returns `false` if that takes longer than `timeout`. A
-    /// torn line is tried once more.
+    /// Waits until every line queued so far is written or given up. Returns `false` after `timeout`. A torn line is
+    /// tried once more.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         let (accepted, tries) = (state.accepted, state.torn.tries);
@@ -271,7 +274,7 @@ impl Queue {
         !is_due(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// Tries a last time to complete a torn line, which counts as dropped otherwise, as do others from then on.
+    /// Tries to complete a torn line for the last time. If that fails it counts as dropped, and so do later torn lines.
     pub(crate) fn end_torn(&self, timeout: Duration) {
         let mut state = self.lock();
         state.torn.is_last_try = true;
@@ -281,7 +284,7 @@ impl Queue {
         drop(self.progress.wait_timeout_while(state, timeout, |state| state.torn.is_there));
     }
 
-    /// Wakes the writer at once, lines or not.
+    /// Wakes the writer at once, even without lines.
     fn hurry(&self, state: &mut QueueState) {
         state.is_urgent = true;
         if state.torn.is_there {
@@ -290,12 +293,12 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Whether a line that stays torn now is to be given up.
+    /// Whether a line that is still torn must be given up.
     pub(crate) fn is_last_try(&self) -> bool {
         self.lock().torn.is_last_try
     }
 
-    /// Notes that the writer has tried to write, and whether a line is left torn that is to be completed.
+    /// Notes an attempt of the writer, and whether it left a torn line to be completed.
     pub(crate) fn note_torn(&self, is_torn: bool) {
         let mut state = self.lock();
         state.torn.is_there = is_torn;
@@ -304,8 +307,8 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Waits for lines or the reminder, swaps the lines into `batch`, and returns the number of lines refused meanwhile;
-    /// `None` at the end.
+    /// Waits for lines or the scheduled time, swaps the lines into `batch`, and returns the number of lines refused
+    /// since the last call; `None` at the end.
     pub(crate) fn next(&self, batch: &mut Vec<u8>) -> Option<u64> {
         batch.clear();
         batch.shrink_to(KEPT_BYTES);
@@ -346,7 +349,7 @@ impl Queue {
         state
     }
 
-    /// Settles the batch last taken: all of it is written, except its last `lost` lines and the `torn` ones before them.
+    /// Settles the last batch: everything is written, except its last `lost` lines and the `torn` lines before them.
     pub(crate) fn settle_but(&self, lost: u64, torn: u64) {
         self.tally.dropped.inc_by(lost);
         let mut state = self.lock();
@@ -357,17 +360,17 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Counts a line that belongs to no batch as written: one of the writer's own, or one that was torn before.
+    /// Counts a line outside of a batch as written: a report of the writer, or a completed torn line.
     pub(crate) fn count_written(&self) {
         self.tally.written.inc();
     }
 
-    /// Counts a line that was torn as dropped.
+    /// Counts a torn line as dropped.
     pub(crate) fn count_dropped(&self) {
         self.tally.dropped.inc();
     }
 
-    /// Ends the queue without a writer: lines that wait are dropped, and so are all later ones.
+    /// Ends the queue without a writer: queued lines are dropped, and so are all later ones.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         self.tally.dropped.inc_by(state.accepted - state.settled);
@@ -380,7 +383,7 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// No code of a user's runs under the lock, so a panic cannot leave the state half changed.
+    /// No user code runs under the lock, so a panic cannot leave the state inconsistent.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -394,7 +397,7 @@ mod tests {
         Queue::new(capacity, WhenFull::Drop, tally())
     }
 
-    /// Tests that run side by side share the process's counters.
+    /// Parallel tests share the counters of the process, so this queue has its own.
     fn tally() -> Tally {
         let counter = |name| IntCounter::new(name, "Lines.").unwrap();
         Tally { written: counter("written"), dropped: counter("dropped") }
@@ -421,7 +424,7 @@ mod tests {
         assert_eq!(queue.tally.dropped.get(), 1);
         assert_eq!(queue.next(&mut batch), Some(1));
         queue.push([b"123", b"\n"]);
-        assert_eq!(queue.tally.dropped.get(), 2, "the batch still fills the queue while it is being written");
+        assert_eq!(queue.tally.dropped.get(), 2, "a batch in flight does not fill the queue");
         queue.settle_but(0, 0);
         queue.push([b"123", b"\n"]);
         assert_eq!(queue.tally.dropped.get(), 2);
@@ -457,13 +460,13 @@ mod tests {
         assert_eq!(queue.tally.dropped.get(), 2);
         queue.push([b"c", b"\n"]);
         assert_eq!(queue.tally.dropped.get(), 3);
-        assert!(queue.flush(Duration::ZERO), "nothing waits for a writer any more");
+        assert!(queue.flush(Duration::ZERO), "a flush waits without a writer");
     }
 
     #[test]
     fn a_flush_gives_up_on_a_writer_that_does_not_come() {
         let queue = queue(64);
-        assert!(queue.flush(Duration::ZERO), "an empty queue has nothing to wait for");
+        assert!(queue.flush(Duration::ZERO), "a flush of an empty queue waits");
         queue.push([b"a", b"\n"]);
         assert!(!queue.flush(Duration::from_millis(1)));
     }
@@ -480,7 +483,7 @@ mod tests {
         assert_eq!((queue.tally.written.get(), queue.tally.dropped.get()), (2, 2));
     }
 
-    /// Runs `push` on a thread of its own while `meanwhile` runs.
+    /// Runs `push` on another thread while `meanwhile` runs.
     fn beside(queue: &Queue, line: &[u8], meanwhile: impl FnOnce()) {
         std::thread::scope(|scope| {
             scope.spawn(|| queue.push([line, b"\n"]));
@@ -488,7 +491,7 @@ mod tests {
         });
     }
 
-    /// Gives the other thread time to do wrong, or to begin to wait.
+    /// Gives the other thread time to fail, or to begin waiting.
     fn a_moment() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -501,7 +504,7 @@ mod tests {
         beside(&queue, b"next", || {
             assert_eq!(queue.next(&mut batch), Some(0));
             a_moment();
-            assert_eq!(queue.lock().accepted, 1, "what is being written still fills the queue");
+            assert_eq!(queue.lock().accepted, 1, "a batch in flight does not fill the queue");
             queue.settle_but(0, 0);
         });
         assert_eq!(queue.next(&mut batch), Some(0));
@@ -532,7 +535,7 @@ mod tests {
             });
             assert!(queue.tally.dropped.get() >= 1);
             queue.push([b"later", b"\n"]);
-            assert!(queue.tally.dropped.get() >= 2, "and nobody waits from then on");
+            assert!(queue.tally.dropped.get() >= 2, "threads still wait for room");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The rate limit of each callsite, and the count of the lines it suppressed.
+//! The rate limit of each callsite, and the number of suppressed lines.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
@@ -12,11 +12,11 @@ use tracing_log::NormalizeEvent as _;
 
 use crate::logging::record::source;
 
-/// The callsites that are watched at a time. Further ones, as the `log` crate's records may have that another
-/// language made up, is let through.
+/// The maximum number of callsites that are limited at a time. Others pass; records of the `log` crate may have any
+/// number, since other languages can make them up.
 const MAX_CALLSITES: usize = 4_096;
 
-/// The settings, and how far each callsite has come in its period.
+/// The settings, and the current period of each callsite.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     max_lines: u32,
@@ -26,26 +26,26 @@ pub(crate) struct RateLimit {
     suppressed: IntCounter,
 }
 
-/// As good as for ever, and still no more than can be added to a time.
+/// Practically unlimited, but small enough to be added to a time.
 const MAX_PERIOD: Duration = Duration::from_hours(100 * 365 * 24);
 
-/// A callsite in the period that began with a line of it.
+/// The current period of a callsite, which began with one of its lines.
 #[derive(Debug)]
 struct Window {
     began: Instant,
     passed: u32,
-    /// Left out, and not said yet.
+    /// The number of suppressed lines that are not reported yet.
     suppressed: u64,
-    /// Kept from the first of those on, with the end of its period.
+    /// The callsite and the end of the period, from the first suppressed line until the report.
     unreported: Option<(Callsite, Instant)>,
 }
 
-/// Where the lines that were left out would have come from.
+/// The callsite of suppressed lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Callsite {
     pub(crate) level: Level,
     pub(crate) logger: String,
-    /// `src/db.rs:17`, where that is known.
+    /// `src/db.rs:17`, if known.
     pub(crate) at: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Callsite {
 pub(crate) enum Decision {
     Pass,
     Suppress,
-    /// It is the first of its period, and at that time there will be something to say.
+    /// The first suppressed line of a period, which has to be reported at that time.
     SuppressFirst(Instant),
 }
 
@@ -69,7 +69,7 @@ impl RateLimit {
             return self.decide_at(key_of_record(&log), &log, now);
         }
         let metadata = event.metadata();
-        // Callsites live as long as the process.
+        // Metadata lives as long as the process, so its address is unique.
         self.decide_at(std::ptr::from_ref(metadata).addr() as u64, metadata, now)
     }
 
@@ -82,7 +82,7 @@ impl RateLimit {
             }
         }
         let window = windows.entry(key).or_insert_with(|| Window::new(now));
-        // Even if its suppressed lines are not reported yet: a stalled output reports nothing.
+        // Even if suppressed lines are not reported yet, since a stalled output reports nothing.
         if self.is_over(window, now) {
             (window.began, window.passed) = (now, 0);
         }
@@ -100,8 +100,8 @@ impl RateLimit {
         Decision::SuppressFirst(end)
     }
 
-    /// Takes out what there is to say of the periods that are over, or of all if there is no `now`, the oldest first;
-    /// and says when the next of those that are left will be over.
+    /// Takes the reports of all periods that are over, or of all periods if `now` is `None`, the oldest first. Also
+    /// returns when the next remaining period ends.
     pub(crate) fn due(&self, now: Option<Instant>) -> (Vec<(Callsite, u64)>, Option<Instant>) {
         let mut windows = self.lock();
         let mut due: Vec<_> = windows.values_mut().filter_map(|window| window.take_due(now)).collect();
@@ -119,7 +119,7 @@ impl RateLimit {
         now.saturating_duration_since(window.began) >= self.per
     }
 
-    /// No code of a user's runs under the lock.
+    /// No user code runs under the lock.
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Window, FixedState>> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +130,7 @@ impl Window {
         Self { began: now, passed: 0, suppressed: 0, unreported: None }
     }
 
-    /// Takes the report of a period that is over by `now`, with the end of that period.
+    /// Takes the report of a period that is over by `now`, with the end of the period.
     fn take_due(&mut self, now: Option<Instant>) -> Option<(Callsite, u64, Instant)> {
         let (callsite, end) = self.unreported.take_if(|(_, end)| now.is_none_or(|now| now >= *end))?;
         Some((callsite, std::mem::take(&mut self.suppressed), end))
@@ -147,7 +147,7 @@ impl Callsite {
     }
 }
 
-/// All records of the `log` crate share the callsite of their level, so their place in the source is the key.
+/// All records of the `log` crate at one level share a callsite, so the place in the source is the key.
 fn key_of_record(log: &Metadata<'_>) -> u64 {
     FixedState::default().hash_one((log.target(), log.file(), log.line(), log.level()))
 }
@@ -201,7 +201,7 @@ mod tests {
         let callsite =
             Callsite { level: Level::WARN, logger: "app::db".into(), at: Some("src/db.rs:17".into()) };
         assert_eq!(limit.due(Some(end)), (vec![(callsite, 2)], None));
-        assert_eq!(decide(SECOND * 2), Decision::Pass, "the next period has begun");
+        assert_eq!(decide(SECOND * 2), Decision::Pass, "the next period did not begin");
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(decide(Duration::ZERO), Decision::Pass);
         assert_eq!(decide(SECOND / 2), Decision::SuppressFirst(start + SECOND));
         assert_eq!([decide(SECOND * 2), decide(SECOND * 2)], [Decision::Pass, Decision::Suppress]);
-        assert_eq!(reported(&limit, Some(start + SECOND * 2)), [2], "of both periods");
+        assert_eq!(reported(&limit, Some(start + SECOND * 2)), [2], "the lines of both periods");
         assert_eq!(decide(SECOND * 5 / 2), Decision::SuppressFirst(start + SECOND * 3), "the second goes on");
         assert_eq!(reported(&limit, None), [1]);
     }
@@ -231,8 +231,8 @@ mod tests {
         for window in [1, 2, 1, 2, 2] {
             limit.decide_at(window, &metadata(), now + Duration::from_millis(window));
         }
-        assert_eq!(reported(&limit, None), [1, 2], "the oldest period first");
-        assert_eq!(reported(&limit, None), [0; 0], "and once");
+        assert_eq!(reported(&limit, None), [1, 2], "not the oldest period first");
+        assert_eq!(reported(&limit, None), [0; 0], "reported twice");
     }
 
     #[test]
@@ -250,6 +250,6 @@ mod tests {
             limit.decide_at(newcomer, &metadata(), now + SECOND),
             Decision::SuppressFirst(now + SECOND * 2)
         );
-        assert_eq!(limit.lock().len(), 2, "what is still to be reported was not forgotten");
+        assert_eq!(limit.lock().len(), 2, "a period was forgotten before its report");
     }
 }

@@ -1,4 +1,4 @@
-//! From events to finished lines, and the place where those go.
+//! Renders events to lines and passes them to a sink.
 
 use std::fmt::Debug;
 
@@ -11,9 +11,9 @@ use crate::logging::record::level::rank;
 use crate::logging::record::line::{LineFormat, Muted, with_line};
 use crate::logging::record::redaction::ValueRules;
 
-/// Where finished lines go.
+/// The destination of finished lines.
 pub(crate) trait LineSink: Debug + Send + Sync + 'static {
-    /// Takes one line, in two parts.
+    /// Accepts one line, in two parts.
     fn push(&self, line: [&[u8]; 2]);
 
     /// Whether an event becomes a line.
@@ -25,7 +25,7 @@ pub(crate) trait LineSink: Debug + Send + Sync + 'static {
     fn refuse(&self) {}
 }
 
-/// Makes events into lines, counts them and passes them on.
+/// Renders events to lines, counts them, and passes them on.
 #[derive(Debug)]
 pub(crate) struct Lines<K> {
     sink: K,
@@ -41,7 +41,7 @@ impl<K: LineSink> Lines<K> {
         Self { sink, format, rules, events }
     }
 
-    /// Writes an event's line; `copy_bound` copies the fields bound around it.
+    /// Writes the line of an event; `copy_bound` copies the bound fields.
     pub(crate) fn write(&self, event: &Event<'_>, copy_bound: impl FnOnce(&mut Fields)) {
         with_line(|line| {
             if let Some(muted) = line.muted() {
@@ -51,7 +51,7 @@ impl<K: LineSink> Lines<K> {
                 return;
             }
             let rendered = line.render(self.format, self.rules.as_ref(), event, copy_bound);
-            // Counted once it can no longer come to nothing: emitted is written plus dropped.
+            // Counted only now, when rendering can no longer panic: emitted lines equal written plus dropped ones.
             self.events[rank(*event.metadata().level())].inc();
             self.sink.push(rendered);
         });

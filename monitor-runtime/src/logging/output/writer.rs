@@ -1,13 +1,13 @@
-//! The thread that writes lines.
+//! The writer thread.
 //!
 //! ```text
 //! torn.rest │ batch: lines …            │ report on dropped lines
 //!           0        written            report                   batch.len()
 //! ```
 //!
-//! Each round writes the rest of a torn line, the lines of the batch, and the report, in this order; then it flushes. A sink
-//! that fails on the way loses the lines it took no byte of, which are counted and reported later. A line that it took in
-//! part is kept as `torn`, because half a line would spoil the next one: nothing else is written before its rest.
+//! Each round writes the rest of a torn line, the lines of the batch, and the report, in this order; then it flushes.
+//! If the sink fails, the lines of which it accepted no byte are lost, and are counted and reported later. A partly
+//! accepted line is kept as `torn`: half a line would spoil the next one, so nothing else is written before its rest.
 //!
 //! ```text
 //!            the sink took a part                  the rest is written
@@ -17,9 +17,9 @@
 //!                                    GivenUp, counted as dropped; its rest is a line feed
 //! ```
 //!
-//! `Report` is torn in the same way; its count goes back to `unreported` if it is given up, so no dropped line goes
-//! unreported. A sink that answers `BrokenPipe` ends the thread; every other error is tried again, after a second at the
-//! latest.
+//! A `Report` can be torn in the same way. If it is given up, its count goes back to `unreported`, so no dropped line
+//! goes unreported. `BrokenPipe` from the sink ends the thread; after any other error it tries again, within a second
+//! at the latest.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -29,13 +29,13 @@ use std::time::{Duration, Instant};
 use super::pipeline::Pipeline;
 use crate::logging::record::line::{Line, mute_thread};
 
-/// How long to leave a sink alone that says it would block.
+/// The pause after a sink that would block.
 const BLOCKED: Duration = Duration::from_millis(1);
 
-/// How long to leave a sink alone that failed, where nothing new is logged.
+/// The pause after a failure of the sink, if no new line arrives.
 const FAILED: Duration = Duration::from_secs(1);
 
-/// Starts the thread that writes to `sink` whatever comes through `pipeline`.
+/// Starts the thread that writes the lines of `pipeline` to `sink`.
 pub(crate) fn start(pipeline: Arc<Pipeline>, sink: Box<dyn Write + Send>) -> io::Result<()> {
     let writer = Writer::new(pipeline, sink);
     thread::Builder::new().name("monitor-logs".to_owned()).spawn(move || writer.run()).map(drop)
@@ -45,18 +45,18 @@ struct Writer {
     pipeline: Arc<Pipeline>,
     sink: Box<dyn Write + Send>,
     batch: Vec<u8>,
-    /// Where the batch's lines end and the report on dropped ones begins.
+    /// The offset in the batch where the lines end and the report on dropped lines begins.
     report: usize,
-    /// How much of the batch the sink has taken.
+    /// The number of bytes of the batch that the sink has accepted.
     written: usize,
-    /// The line that the sink has taken in part. Its rest is written before anything else.
+    /// The line that the sink has accepted partly. Its rest is written before anything else.
     torn: Option<TornRest>,
-    /// Lines dropped and not yet reported.
+    /// The number of dropped lines that are not reported yet.
     unreported: u64,
     line: Line,
 }
 
-/// The rest of a line.
+/// The rest of a torn line.
 struct TornRest {
     rest: Vec<u8>,
     line: TornLine,
@@ -64,11 +64,11 @@ struct TornRest {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TornLine {
-    /// One that was logged. It counts neither as written nor as dropped yet.
+    /// A logged line. It counts as neither written nor dropped yet.
     Logged,
     /// The report on this number of dropped lines.
     Report(u64),
-    /// One that has been given up, of which only the line feed is written.
+    /// A line that was given up; only its line feed is still written.
     GivenUp,
 }
 
@@ -110,7 +110,7 @@ impl Writer {
         }
     }
 
-    /// Writes the batch, and settles it whatever comes of that.
+    /// Writes the batch, and settles it whatever the result.
     fn write_batch(&mut self) -> io::Result<()> {
         let done = self.write_torn().and_then(|()| self.write_lines()).and_then(|()| self.flush());
         let mut lost = self.unwritten();
@@ -130,7 +130,7 @@ impl Writer {
         done
     }
 
-    /// Writes the rest of a line that broke off, so that the next one gets a line of its own.
+    /// Writes the rest of a torn line, so that the next line starts on a line of its own.
     fn write_torn(&mut self) -> io::Result<()> {
         let Some(torn) = &mut self.torn else { return Ok(()) };
         while !torn.rest.is_empty() {
@@ -153,7 +153,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Keeps the rest of a line of the batch that the sink took in part; says whether it is one that was logged.
+    /// Keeps the rest of a partly accepted line of the batch. Returns whether it is a logged line, not the report.
     fn tear(&mut self) -> bool {
         let (taken, rest) = self.batch.split_at(self.written);
         if taken.last().is_none_or(|&last| last == b'\n') {
@@ -169,7 +169,7 @@ impl Writer {
         line == TornLine::Logged
     }
 
-    /// Nobody waits for the rest of a torn line any more: it counts as dropped.
+    /// Gives up a torn line, which counts as dropped: no flush will try it again.
     fn give_up_torn(&mut self) {
         let Some(torn) = &mut self.torn else { return };
         match std::mem::replace(&mut torn.line, TornLine::GivenUp) {
@@ -183,12 +183,12 @@ impl Writer {
         torn.rest = b"\n".to_vec();
     }
 
-    /// Flushes the sink. Lines that it took and could not flush count as lost.
+    /// Flushes the sink. If that fails, the lines of the batch count as lost.
     fn flush(&mut self) -> io::Result<()> {
         retried(|| self.sink.flush()).inspect_err(|_| self.written = 0)
     }
 
-    /// The lines of the batch that the sink has not taken whole.
+    /// The number of lines of the batch that the sink has not accepted completely.
     fn unwritten(&self) -> u64 {
         let rest = self.batch.get(self.written..self.report).unwrap_or_default();
         rest.iter().map(|&byte| u64::from(byte == b'\n')).sum()
@@ -196,7 +196,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Also when the sink panicked: no producer and no flush may wait for a thread that is gone.
+    /// Ends the queue, even if the sink panicked, so that no producer and no flush waits for a dead thread.
     fn drop(&mut self) {
         if thread::panicking() {
             self.pipeline.queue.settle_but(self.unwritten(), 0);
@@ -206,7 +206,7 @@ impl Drop for Writer {
     }
 }
 
-/// Has the sink take as much as it likes, but something.
+/// Writes at least one byte, and as many as the sink accepts.
 fn write_some(sink: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
     retried(|| match sink.write(bytes) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
@@ -215,7 +215,7 @@ fn write_some(sink: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// Tries again for as long as the sink only asks for patience.
+/// Retries while the sink is interrupted or would block.
 fn retried<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {
@@ -244,16 +244,16 @@ mod tests {
     const SOON: Duration = Duration::from_mins(1);
     const NOT_LONG: Duration = Duration::from_millis(20);
 
-    /// The answer of a sink to one write.
+    /// The result of one write to the sink.
     enum SinkStep {
         Take(usize),
         Fail(ErrorKind),
-        /// Waits for the sender's end.
+        /// Waits until the sender is dropped.
         Stall(Receiver<()>),
         Panic,
     }
 
-    /// A sink that answers as it was told to, and takes everything once it runs out of answers.
+    /// A sink that returns the given results, and accepts everything afterwards.
     #[derive(Clone, Default)]
     struct Scripted(Arc<Mutex<(VecDeque<SinkStep>, Vec<u8>)>>);
 
@@ -322,24 +322,24 @@ mod tests {
             self.producer.push([line.as_bytes(), b"\n"]);
         }
 
-        /// Pushes a line and waits until the sink has answered.
+        /// Pushes a line and waits until the sink has returned a result.
         fn write(&self, line: &str) {
             self.push(line);
             assert!(self.guard.flush());
         }
     }
 
-    /// Joins the writer's thread, which has no reason left to go on.
+    /// Joins the writer thread, which has nothing left to do.
     fn ended(thread: thread::JoinHandle<()>) -> thread::Result<()> {
         let started = Instant::now();
         while !thread.is_finished() {
-            assert!(started.elapsed() < SOON, "the thread goes on");
+            assert!(started.elapsed() < SOON, "the thread is still running");
             thread::yield_now();
         }
         thread.join()
     }
 
-    /// The report as the writer words it, without its time.
+    /// The report as the writer words it, without its timestamp.
     fn reports(text: &str) -> Vec<&str> {
         text.lines()
             .filter_map(|line| line.split_once(r#""level":"warn","#))
@@ -538,7 +538,7 @@ mod tests {
         running.write("taken before the output failed, in part");
         running.write("kept");
         assert_eq!((running.written.get(), running.dropped.get()), (2, 0));
-        assert_eq!(sink.text().lines().count(), 2, "the line that was torn, and the next");
+        assert_eq!(sink.text().lines().count(), 2, "expected the torn line and the next one");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The parts that all lines of one callsite share, rendered once a thread.
+//! The parts that all lines of a callsite share, rendered once for each thread.
 
 use std::collections::HashMap;
 
@@ -10,24 +10,24 @@ use super::level::rank;
 use crate::families::process::LEVELS;
 use crate::json;
 
-/// A thread that has met more callsites than these forgets them all and begins anew.
+/// The maximum number of callsites that a thread caches; beyond it, the thread clears its cache.
 const KEPT: usize = 512;
 
-/// The callsites that a thread has met, by the address of their metadata, which lives as long as the process.
+/// The cached callsites of a thread, by the address of their metadata, which lives as long as the process.
 #[derive(Debug, Default)]
 pub(crate) struct CallsiteCache(HashMap<usize, CallsitePrefix, FixedState>);
 
-/// One callsite.
+/// The rendered parts of one callsite.
 #[derive(Debug)]
 pub(crate) struct CallsitePrefix {
     /// The bytes between the timestamp and the message.
     pub(crate) head: Vec<u8>,
-    /// One a field, in the callsite's order.
+    /// The rendered keys of the fields, in the callsite's order.
     pub(crate) keys: Vec<RenderedKey>,
 }
 
 impl CallsiteCache {
-    /// The form of a callsite, rendered if the thread meets it for the first time.
+    /// The prefix of a callsite, rendered if it is not cached yet.
     pub(crate) fn get(&mut self, metadata: &'static Metadata<'static>) -> &CallsitePrefix {
         let address = std::ptr::from_ref(metadata).addr();
         if self.0.len() >= KEPT && !self.0.contains_key(&address) {

@@ -1,4 +1,4 @@
-//! Rendered fields: `,"key":value` one behind the other, and the offsets of each.
+//! Rendered fields: a buffer of `,"key":value` sequences, and the offsets of each.
 //!
 //! ```text
 //! bytes   ,"request_id":"7fe","len":4
@@ -9,42 +9,43 @@
 //! ends    { key: 12, field: 19, rank: 0 }, { key: 24, field: 27, rank: RANKS }
 //! ```
 //!
-//! `key` is the offset of the quote that closes the key, `field` the offset behind the value. A field starts where the one
-//! before it ended, so all of them are copied into a line by one `memcpy` and found without parsing. Invariants:
+//! `key` is the offset of the quote that closes the key, `field` the offset after the value. A field starts where the
+//! previous one ended. All fields are thus copied into a line by one `memcpy`, and found without parsing. Invariants:
 //!
-//! * No two fields of a line have one key: [`Fields::add`] renames a field whose key is taken. [`Fields::bind`] does not;
-//!   `span_fields` keeps the last of one key.
-//! * Fields that a span binds are sorted by rank: ids of [`LEADING`] in its order, then all others as they were bound.
+//! * The keys of a line are unique: [`Fields::add`] renames a field whose key is taken. [`Fields::bind`] does not;
+//!   there, `span_fields` keeps the last field of a key.
+//! * The fields of a span are sorted by rank: the ids of [`LEADING`] in its order, then all others in the order in
+//!   which they were bound.
 //!
-//! Keys are compared as they are rendered, which is as good as comparing names, since escaping is injective.
+//! Keys are compared in rendered form, which is equivalent to comparing names, since escaping is injective.
 
 use crate::json;
 
-/// Ids that stand before everything else a span binds, in this order, wherever they were bound.
+/// Ids that precede all other fields of a span, in this order, wherever they were bound.
 const LEADING: [&str; 8] =
     ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
 
-/// How many of those there are.
+/// The rank of all other fields: the number of leading ids.
 const RANKS: usize = LEADING.len();
 
-/// The name of a field before it is known whether that name is free.
+/// The name of a field, before it is known whether the name is free.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key<'a> {
-    /// The number of `field.` before the name.
+    /// How often `field.` is put before the name.
     prefixes: usize,
     name: &'a str,
     suffix: &'static str,
-    /// The name alone, rendered before.
+    /// The rendered name, if it needs neither prefix nor suffix.
     rendered: Option<&'a RenderedKey>,
 }
 
 impl<'a> Key<'a> {
     pub(crate) fn new(name: &'a str) -> Self {
-        // `r#type = …` is a way to write the name, not part of it.
+        // `r#type = …` is only a way to write the name `type`.
         Self { prefixes: 0, name: name.strip_prefix("r#").unwrap_or(name), suffix: "", rendered: None }
     }
 
-    /// The key of a field of the callsite whose keys are `keys`.
+    /// The key of a field whose callsite has the rendered keys `keys`.
     #[inline]
     pub(crate) fn of(field: &tracing::field::Field, keys: &'a [RenderedKey]) -> Self {
         Self {
@@ -57,7 +58,7 @@ impl<'a> Key<'a> {
         self.name
     }
 
-    /// The key under which an error's sources stand.
+    /// The key of an error's sources.
     pub(crate) fn chain(self) -> Self {
         Self { suffix: ".chain", rendered: None, ..self }
     }
@@ -66,12 +67,12 @@ impl<'a> Key<'a> {
         !self.suffix.is_empty()
     }
 
-    /// The same field under another name.
+    /// The same key with another name.
     pub(crate) fn renamed(self, name: &str) -> Key<'_> {
         Key { name: Key::new(name).name, rendered: None, ..self }
     }
 
-    /// The place among the ids that stand first; of everything else, [`RANKS`].
+    /// The index among the leading ids; [`RANKS`] for all other keys.
     fn rank(&self) -> usize {
         let is_whole = self.prefixes == 0 && self.suffix.is_empty();
         LEADING.iter().position(|id| is_whole && *id == self.name).unwrap_or(RANKS)
@@ -88,13 +89,13 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A callsite's name for a field, rendered once for all its lines.
+/// The name of a callsite's field, rendered once for all its lines.
 #[derive(Debug)]
 pub(crate) struct RenderedKey {
     /// `,"name":`
     bytes: Box<[u8]>,
     rank: usize,
-    /// No line begins with a field of this name.
+    /// The key is none of the line's own keys, such as `level`.
     is_free: bool,
 }
 
@@ -108,20 +109,20 @@ impl RenderedKey {
         Self { bytes: bytes.into(), rank: key.rank(), is_free }
     }
 
-    /// The key's inside, escaped.
+    /// The escaped key, without quotes.
     fn key(&self) -> &[u8] {
         &self.bytes[2..self.bytes.len() - 2]
     }
 }
 
-/// Rendered fields in their order.
+/// Rendered fields, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     bytes: Vec<u8>,
     ends: Vec<FieldEnds>,
 }
 
-/// The end of a field's key and of the field itself, as offsets into `bytes`.
+/// The end offsets of a field's key and of the whole field in `bytes`.
 #[derive(Clone, Copy, Debug)]
 struct FieldEnds {
     key: usize,
@@ -138,18 +139,18 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The key's inside, escaped.
+    /// The escaped key, without quotes.
     pub(crate) fn key(&self) -> &'a [u8] {
         self.key
     }
 
-    /// The value as JSON.
+    /// The rendered value.
     pub(crate) fn value(&self) -> &'a [u8] {
-        // Behind the comma, the key in its quotes and the colon.
+        // After the comma, the quoted key and the colon.
         &self.whole[self.key.len() + 4..]
     }
 
-    /// Whether the place of its rank is before that of the other.
+    /// Whether the field's rank puts it before the other.
     pub(crate) fn ranks_before(&self, other: &Self) -> bool {
         self.rank < other.rank
     }
@@ -161,7 +162,7 @@ impl Fields {
         self.ends.clear();
     }
 
-    /// Whether each field is in the place of its rank, and no two can have one name: of a rank there is one field at most.
+    /// Whether the ranks ascend strictly. Then each rank, and so each name, occurs at most once.
     pub(crate) fn is_in_order(&self) -> bool {
         self.ends.is_sorted_by(|before, after| before.rank < after.rank)
     }
@@ -174,19 +175,19 @@ impl Fields {
         self.bytes.capacity()
     }
 
-    /// Takes all fields out, and gives a buffer of more bytes than these back to the allocator.
+    /// Removes all fields, and shrinks the buffers to `bytes` bytes at most.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         self.clear();
         self.bytes.shrink_to(bytes);
         self.ends.shrink_to(bytes / size_of::<FieldEnds>());
     }
 
-    /// All of them as they go into a line.
+    /// All fields in the form that lines contain.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Ends the object that the fields are the last part of, and its line.
+    /// Appends the end of the JSON object, of which the fields are the last part, and the line feed.
     pub(crate) fn end_object(&mut self) {
         self.bytes.extend_from_slice(b"}\n");
     }
@@ -201,7 +202,7 @@ impl Fields {
         })
     }
 
-    /// A field's value, if it is a number or a text without escapes.
+    /// The value of a field, if it is a number or a text without escapes.
     pub(crate) fn plain(&self, key: &str) -> Option<&str> {
         let value = self.iter().find(|field| field.key() == key.as_bytes())?.value();
         let value = std::str::from_utf8(value).ok()?;
@@ -215,7 +216,7 @@ impl Fields {
         self.ends.extend_from_slice(&other.ends);
     }
 
-    /// Appends `field` with another value.
+    /// Appends `field` with a different value.
     pub(crate) fn copy_with(&mut self, field: &Field<'_>, value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&field.whole[..field.key.len() + 4]);
@@ -224,7 +225,7 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
-    /// Appends `field`, whose name is free.
+    /// Appends `field`; its name must be free.
     #[inline]
     pub(crate) fn push_field(&mut self, field: &Field<'_>) {
         let key = self.bytes.len() + 2 + field.key.len();
@@ -232,7 +233,7 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
-    /// Puts `field` in the place of its rank, the last among equals; the others are in theirs already.
+    /// Inserts `field` at its rank, after fields of equal rank. The fields must be sorted by rank.
     pub(crate) fn insert(&mut self, field: Field<'_>) {
         let at = self.ends.iter().take_while(|ends| ends.rank <= field.rank).count();
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before].field);
@@ -249,7 +250,7 @@ impl Fields {
         self.ends.insert(at, ends);
     }
 
-    /// Writes `value` over that of the field, if there is one and its value is as long; says whether it did.
+    /// Overwrites the value of a field with one of equal length. Returns whether there was such a field.
     #[cfg(feature = "otlp")]
     pub(crate) fn overwrite(&mut self, key: &[u8], value: &[u8]) -> bool {
         let mut start = 0;
@@ -260,7 +261,7 @@ impl Fields {
         at.map(|at| self.bytes[at..at + value.len()].copy_from_slice(value)).is_some()
     }
 
-    /// Takes out every field for which `is_gone` says so.
+    /// Removes all fields for which `is_gone` returns `true`.
     pub(crate) fn remove(&mut self, is_gone: impl Fn(&Field<'_>) -> bool) {
         if self.iter().any(|field| is_gone(&field)) {
             let mut kept = Self::default();
@@ -271,8 +272,8 @@ impl Fields {
         }
     }
 
-    /// Appends a field that a span binds: only the keys of the line itself are taken, since a name bound again
-    /// replaces what was bound before.
+    /// Appends a field of a span. Only the line's own keys are taken, since a name bound again replaces the earlier
+    /// value.
     pub(crate) fn bind<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         if let Some(rendered) = key.rendered {
             self.push(rendered, rendered.rank, value);
@@ -281,7 +282,7 @@ impl Fields {
         self.append(key, key.rank(), |_, key| is_line_key(key), value)
     }
 
-    /// Appends an event's own field: every name that the line has already is taken.
+    /// Appends a field of an event. All keys already on the line are taken.
     pub(crate) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         if let Some(rendered) = key.rendered
             && !self.has(rendered.key())
@@ -292,7 +293,7 @@ impl Fields {
         self.append(key, RANKS, |before, key| before.has(key) || is_line_key(key), value)
     }
 
-    /// Appends a field whose name is free.
+    /// Appends a field; its name must be free.
     #[inline]
     fn push(&mut self, rendered: &RenderedKey, rank: usize, value: impl FnOnce(&mut Vec<u8>)) {
         self.bytes.extend_from_slice(&rendered.bytes);
@@ -301,7 +302,7 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank });
     }
 
-    /// Puts `field.` before the name until it is free, and returns the key that the value has.
+    /// Appends a field, with `field.` before the name as often as needed to make it free. Returns the resulting key.
     fn append<'a>(
         &mut self,
         mut key: Key<'a>,
@@ -324,7 +325,7 @@ impl Fields {
         key
     }
 
-    /// Lengths first: that leaves next to nothing to compare.
+    /// Compares lengths first, which rules out nearly all keys.
     fn has(&self, key: &[u8]) -> bool {
         let mut start = 0;
         self.ends.iter().any(|ends| {
@@ -335,7 +336,7 @@ impl Fields {
     }
 }
 
-/// Whether every line begins with this key.
+/// Whether this is one of the keys that every line begins with.
 fn is_line_key(key: &[u8]) -> bool {
     matches!(key, b"timestamp" | b"level" | b"logger" | b"event")
 }

@@ -1,7 +1,7 @@
-//! The key-values of a record of the `log` crate, on their way into its line.
+//! Passes the key-values of a `log` record into its line.
 //!
-//! A record becomes an event whose fields are fixed, so its key-values come with the message: formatting it inside of
-//! [`with_key_values`] adds them to the line, as late as the message itself.
+//! A record becomes an event with fixed fields, so its key-values travel with the message: formatting the message
+//! inside of [`with_key_values`] adds them to the line.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -13,31 +13,32 @@ use super::values::{write_args, write_error, write_integer, write_sources, write
 use crate::json;
 
 thread_local! {
-    /// The fields of the line whose message is being formatted. The formatter takes no argument, and may be another crate's.
+    /// The fields of the line whose message is being formatted. The formatter takes no argument, and may belong to
+    /// another crate.
     static FIELDS: Cell<Option<Fields>> = const { Cell::new(None) };
 }
 
 /// Adds key-values to the line whose message is being formatted, if there is one.
 pub(crate) fn hand_over(key_values: &dyn Source) {
     let Ok(Some(mut fields)) = FIELDS.try_with(Cell::take) else { return };
-    // A source that fails half-way has still said something.
+    // If a source fails half-way, the key-values until then are kept.
     let _ = key_values.visit(&mut KeyValues(&mut fields));
     let _ = FIELDS.try_with(|slot| slot.set(Some(fields)));
 }
 
-/// Has the message of a record formatted, whose key-values are added to `fields`.
+/// Formats a record's message by calling `format`, and adds its key-values to `fields`.
 ///
-/// While the thread ends there may be no place left to hand them over; then they are missing.
+/// While the thread ends, the thread-local may be gone; the key-values are then missing.
 pub(crate) fn with_key_values(fields: &mut Fields, format: impl FnOnce()) {
     let outer = FIELDS.try_with(|slot| slot.replace(Some(std::mem::take(&mut *fields))));
     let _handed_over = outer.map(|outer| HandedOver { fields, outer });
     format();
 }
 
-/// Takes fields back where they came from, also if a value panics: then nothing is left of them.
+/// Moves the fields back on drop. If a value panics, they are lost.
 struct HandedOver<'f> {
     fields: &'f mut Fields,
-    /// Those of the line inside of which this one is formatted.
+    /// The fields of an outer line, if this line is formatted while another one is.
     outer: Option<Fields>,
 }
 
@@ -57,27 +58,27 @@ impl<'v> VisitSource<'v> for KeyValues<'_> {
     }
 }
 
-/// One value on its way into a line.
+/// Renders one value into a line.
 struct KeyValue<'f> {
     key: Key<'f>,
     fields: &'f mut Fields,
 }
 
 impl KeyValue<'_> {
-    #[expect(clippy::unnecessary_wraps, reason = "the visitor's methods end with it")]
+    #[expect(clippy::unnecessary_wraps, reason = "lets the visitor's methods return the result directly")]
     fn put(&mut self, value: impl FnOnce(&mut Vec<u8>)) -> Result<(), kv::Error> {
         self.key = self.fields.add(self.key, value);
         Ok(())
     }
 }
 
-/// As `visit` writes the fields of `tracing`.
+/// Renders values as `visit` renders the fields of `tracing`.
 impl<'v> VisitValue<'v> for KeyValue<'_> {
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
         self.put(|out| write_args(out, format_args!("{value}")))
     }
 
-    /// Such as `None`.
+    /// Skips the value, for example `None`.
     fn visit_null(&mut self) -> Result<(), kv::Error> {
         Ok(())
     }

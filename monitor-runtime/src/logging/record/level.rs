@@ -1,8 +1,8 @@
-//! The levels in the order of the metrics' label.
+//! The order of levels in the label of the metrics.
 
 use tracing::Level;
 
-/// The place of `level` in [`LEVELS`](crate::families::process::LEVELS).
+/// The index of `level` in [`LEVELS`](crate::families::process::LEVELS).
 pub(crate) fn rank(level: Level) -> usize {
     match level {
         Level::ERROR => 0,

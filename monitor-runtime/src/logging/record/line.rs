@@ -1,4 +1,4 @@
-//! One log line, put together in buffers that each thread keeps.
+//! A log line, rendered in buffers that each thread reuses.
 
 use std::cell::Cell;
 
@@ -20,11 +20,11 @@ use crate::timestamp::Timestamps;
 /// The logger of lines about logging itself.
 pub(crate) const LOGGING_TARGET: &str = "monitor_runtime::logging";
 
-/// A thread keeps its buffers up to this size; a line of megabytes does not stay.
+/// The maximum size at which a thread keeps its buffers, so that a line of megabytes does not stay in memory.
 const KEPT_BYTES: usize = 64 * 1_024;
 
-/// How deep lines may lie in each other: a value that logs while it is formatted has one inside of its own. One that
-/// logs itself would go on until the stack is used up.
+/// The maximum nesting of lines. A value that logs while it is formatted nests a line in another; a value that logs
+/// itself would overflow the stack.
 const DEEPEST: u32 = 4;
 
 /// The format of a line, with its colours.
@@ -34,56 +34,57 @@ pub(crate) enum LineFormat {
     Pretty { colour: bool },
 }
 
-/// The buffers a line is put together in.
+/// The buffers in which a line is rendered.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
-    /// JSON: everything up to the message. Pretty: the message alone, as JSON.
+    /// JSON: everything up to the message, inclusive. Pretty: the message alone, as JSON.
     head: Vec<u8>,
     fields: Fields,
     pretty: Vec<u8>,
     timestamps: Timestamps,
     callsites: CallsiteCache,
     muted: Option<Muted>,
-    /// The fields after the rules for values, if there are any.
+    /// The fields after the value rules, if there are any.
     scratch: Fields,
 }
 
-/// Why nothing is written.
+/// Why a line is not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Muted {
-    /// The thread is the writer's own.
+    /// The thread is a writer thread.
     WriterThread,
-    /// Lines lie in each other too deep.
+    /// The line is nested too deeply.
     TooDeep,
 }
 
 thread_local! {
-    /// `tracing` calls with a value and nothing of ours, so the buffers can only be the thread's. Empty while they are borrowed.
+    /// `tracing` passes a value and nothing of ours, so the buffers can only belong to the thread. `None` while they
+    /// are borrowed.
     static LINE: Cell<Option<Box<Line>>> = const { Cell::new(None) };
-    /// Read only if `LINE` is empty.
+    /// Read only if `LINE` is `None`.
     static THREAD_BUFFER: Cell<ThreadBuffer> = const { Cell::new(ThreadBuffer { has_line: false, is_muted: false, depth: 0 }) };
 }
 
-/// The state of a thread's buffers. It is apart from them because it has to be readable while they are borrowed.
+/// The state of a thread's buffers. It is kept apart from them, since it is read while they are borrowed.
 #[derive(Clone, Copy, Debug)]
 struct ThreadBuffer {
-    /// Its buffers are made, and lent if they are not to be found.
+    /// The thread has buffers; if `LINE` is `None`, they are borrowed.
     has_line: bool,
     is_muted: bool,
-    /// The buffers that are in use beside its own.
+    /// The number of additional buffers in use.
     depth: u32,
 }
 
-/// A line that is being put together.
+/// Buffers in use, returned on drop.
 struct Borrowed {
     line: Option<Box<Line>>,
-    /// It is the thread's own, and goes back there.
+    /// Whether they are the thread's own buffers, which go back to `LINE`.
     is_own: bool,
 }
 
-/// Lends this thread's buffers.
+/// Borrows the thread's buffers.
 ///
-/// They are taken out meanwhile: a value that logs while it is being formatted finds none and makes its own.
+/// Meanwhile `LINE` is `None`, so a value that logs while it is formatted gets new buffers.
 pub(crate) fn with_line<T>(work: impl FnOnce(&mut Line) -> T) -> T {
     let mut borrowed = match LINE.try_with(Cell::take) {
         Ok(Some(line)) => Borrowed { line: Some(line), is_own: true },
@@ -95,7 +96,7 @@ pub(crate) fn with_line<T>(work: impl FnOnce(&mut Line) -> T) -> T {
 impl Borrowed {
     #[cold]
     fn fresh() -> Self {
-        // While a thread ends it has nothing of its own any more.
+        // The thread-local is gone while the thread ends.
         THREAD_BUFFER
             .try_with(|state| {
                 let here = state.get();
@@ -112,7 +113,7 @@ impl Borrowed {
     }
 }
 
-/// Also when the work panics, whose half line is overwritten by the next.
+/// Returns the buffers even if the work panics; the next line overwrites what is left in them.
 impl Drop for Borrowed {
     fn drop(&mut self) {
         if !self.is_own {
@@ -124,19 +125,19 @@ impl Drop for Borrowed {
         if let Some(line) = &mut line {
             line.shrink();
         }
-        // Refused while the thread ends, and then there is nothing to keep them for.
+        // Fails while the thread ends, when there is nothing to keep the buffers for.
         let _ = LINE.try_with(|kept| kept.set(line));
     }
 }
 
-/// Mutes this thread for good. The writer's thread would otherwise log about its own logging without end.
+/// Mutes this thread permanently. A writer thread would otherwise log about its own logging without end.
 pub(crate) fn mute_thread() {
     let _ =
         THREAD_BUFFER.try_with(|here| here.set(ThreadBuffer { is_muted: true, has_line: false, depth: 0 }));
     let _ = LINE.try_with(Cell::take);
 }
 
-/// Whether the thread is a writer's own.
+/// Whether this is a writer thread.
 pub(crate) fn is_muted() -> bool {
     THREAD_BUFFER.try_with(|here| here.get().is_muted).unwrap_or(false)
 }
@@ -154,7 +155,7 @@ impl Line {
         }
     }
 
-    /// Renders the values recorded for a span after it was opened.
+    /// Renders values recorded for a span after it was opened.
     pub(crate) fn record(&mut self, values: &Record<'_>) -> &Fields {
         self.fields.clear();
         if self.muted.is_some() {
@@ -164,13 +165,13 @@ impl Line {
         &self.fields
     }
 
-    /// The buffer for fields, empty.
+    /// Clears and returns the buffer for fields.
     pub(crate) fn fields(&mut self) -> &mut Fields {
         self.fields.clear();
         &mut self.fields
     }
 
-    /// Renders the fields that a span itself binds.
+    /// Renders the fields of a new span.
     pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> &Fields {
         self.fields.clear();
         if self.muted.is_some() {
@@ -181,7 +182,7 @@ impl Line {
         &self.fields
     }
 
-    /// Renders an event. `copy_bound` copies the fields bound around it into an empty buffer.
+    /// Renders an event. `copy_bound` copies the bound fields into the empty buffer.
     pub(crate) fn render(
         &mut self,
         format: LineFormat,
@@ -206,7 +207,7 @@ impl Line {
             self.head.extend_from_slice(&prefix.head);
         }
         self.fields.clear();
-        // Copied before any value is formatted, so that the span is not locked while a user's code runs.
+        // Copied before any value is formatted, so that no span is locked while user code runs.
         copy_bound(&mut self.fields);
         let message = self.head.len();
         let sink = EventSink {
@@ -226,7 +227,7 @@ impl Line {
         self.end(format)
     }
 
-    /// Renders a line of the writer's own.
+    /// Renders a line about logging itself.
     pub(crate) fn render_own(
         &mut self,
         format: LineFormat,
@@ -255,7 +256,7 @@ impl Line {
         pretty::begin(&mut self.pretty, &mut self.timestamps, level, logger, colour);
     }
 
-    /// The finished line in two parts, which spares copying them into one.
+    /// Finishes the line. It stays in two parts, which saves copying.
     fn end(&mut self, format: LineFormat) -> [&[u8]; 2] {
         match format {
             LineFormat::Json => {
@@ -270,8 +271,9 @@ impl Line {
     }
 }
 
-/// Writes a name in place of the message of an event that has none. `tracing` names an event after its place in the source, which
-/// changes with each version: lines could not be grouped by it, so the target is written and the place is a field.
+/// Writes a name instead of the message of an event that has none. `tracing` names such an event after its place in
+/// the source, which changes with each version, so lines could not be grouped by it. The target is written instead,
+/// and the place becomes a field.
 #[cold]
 fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) {
     let Some((file, line)) = source::named_after(metadata) else {
@@ -281,7 +283,7 @@ fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) 
     fields.add(Key::new("callsite"), |out| write_args(out, format_args!("{file}:{line}")));
 }
 
-/// Begins a JSON line, up to the timestamp's end.
+/// Begins a JSON line, up to the end of the timestamp.
 fn write_timestamp(head: &mut Vec<u8>, timestamps: &mut Timestamps) {
     head.clear();
     head.extend_from_slice(b"{\"timestamp\":\"");

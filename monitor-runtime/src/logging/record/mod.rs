@@ -1,4 +1,4 @@
-//! A log line: its fields, the values in them, and how it is put together.
+//! Rendering of a log line: its fields, their values, and the line as a whole.
 
 pub(super) mod callsite_cache;
 pub(super) mod fields;

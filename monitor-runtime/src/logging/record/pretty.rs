@@ -1,4 +1,4 @@
-//! The same line for people: `2026-03-21T09:30:00.000125Z  INFO target: message key=value`.
+//! The readable format: `2026-03-21T09:30:00.000125Z  INFO target: message key=value`.
 
 use tracing::Level;
 
@@ -26,7 +26,7 @@ pub(crate) fn begin(
     out.extend_from_slice(b": ");
 }
 
-/// Writes the message, which comes as a JSON string, and the fields.
+/// Writes the message, which is given as a JSON string, and the fields.
 pub(crate) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bool) {
     write_message(out, message);
     for field in fields.iter() {
@@ -40,7 +40,7 @@ pub(crate) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bo
     out.push(b'\n');
 }
 
-/// Padded to the same width, so that messages stand under each other.
+/// The name and colour of a level. Names have equal width, so that messages are aligned.
 fn shown(level: Level) -> (&'static [u8], &'static [u8]) {
     match level {
         Level::ERROR => (b"ERROR", b"\x1b[31m"),
@@ -77,7 +77,7 @@ fn write_message(out: &mut Vec<u8>, message: &[u8]) {
     }
 }
 
-/// A string keeps its quotes only where it would not be seen to end without them.
+/// Writes a value. A string loses its quotes if its end is clear without them.
 fn write_value(out: &mut Vec<u8>, field: Field<'_>) {
     let value = field.value();
     match unquoted(value) {

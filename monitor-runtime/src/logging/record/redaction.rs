@@ -1,32 +1,32 @@
-//! Rules for the values of a line: secrets are replaced, long texts cut.
+//! Rules for values: secrets are replaced, and long texts are cut.
 //!
-//! They are applied to the finished line's fields, so they hold wherever a value came from.
+//! The rules apply to the rendered fields of a line, so they hold wherever a value came from.
 
 use super::fields::{Field, Fields};
 use crate::json;
 
-/// The value shown for a secret.
+/// The replacement of a secret.
 const REDACTED: &[u8] = b"\"[redacted]\"";
 
 /// The rules of one output.
 #[derive(Debug)]
 pub(crate) struct ValueRules {
-    /// Names of fields whose values nobody is to read, escaped as keys are.
+    /// The names of secret fields, escaped like keys.
     secrets: Vec<Vec<u8>>,
-    /// The most bytes of a value's text.
+    /// The maximum size of a text in bytes.
     max_bytes: usize,
 }
 
 impl ValueRules {
-    /// The rules, if there are any.
+    /// Makes the rules; `None` if there are none.
     pub(crate) fn new(secrets: &[String], max_bytes: Option<usize>) -> Option<Self> {
         let secrets: Vec<_> = secrets.iter().map(|name| escaped(name)).collect();
         let has_rules = !secrets.is_empty() || max_bytes.is_some();
         has_rules.then(|| Self { secrets, max_bytes: max_bytes.unwrap_or(usize::MAX) })
     }
 
-    /// Applies the rules to the message, which is in `head` from `message` on, and to the fields; `scratch`
-    /// is overwritten.
+    /// Applies the rules to the message, which begins at offset `message` of `head`, and to the fields. Overwrites
+    /// `scratch`.
     pub(crate) fn apply(
         &self,
         head: &mut Vec<u8>,
@@ -54,13 +54,13 @@ impl ValueRules {
         }
     }
 
-    /// The value to write for a rendered one, if it is another.
+    /// The replacement of a rendered value, if a rule applies.
     fn replaced(&self, key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
         if self.is_secret(key) { Some(REDACTED.to_vec()) } else { cut(value, self.max_bytes) }
     }
 
-    /// Whether the name is one of the secrets, or ends in one behind a dot: `user.password` is a password, and so is one
-    /// that was renamed to `field.password`. The sources of an error are as secret as the error.
+    /// Whether a name is secret, or ends in a secret name after a dot: `user.password` is a password, and so is a
+    /// renamed `field.password`. The sources of a secret error are secret as well.
     fn is_secret(&self, key: &[u8]) -> bool {
         let stem = key.strip_suffix(b".chain").unwrap_or(key);
         self.secrets.iter().any(|secret| is_named(key, secret) || is_named(stem, secret))
@@ -80,11 +80,11 @@ fn is_named(key: &[u8], name: &[u8]) -> bool {
     end.eq_ignore_ascii_case(name) && front.last().is_none_or(|&last| last == b'.')
 }
 
-/// A rendered string with `max_bytes` bytes of its text and the number of those that were left out; nothing if it is short
-/// enough, or no string.
+/// Cuts the text of a rendered string to `max_bytes` bytes and appends the number of missing bytes. Returns `None` if
+/// the text is short enough, or if the value is not a string.
 fn cut(value: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    // The rendered form is never shorter than the text.
+    // The rendered form is at least as long as the text.
     if inside.len() <= max_bytes {
         return None;
     }
@@ -103,12 +103,12 @@ fn cut(value: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The lengths of the first character: escaped in the JSON string, and in the text.
+/// The length of the first character in the JSON string, and in the text.
 fn first_character(rest: &[u8]) -> (usize, usize) {
     match *rest {
         [b'\\', b'u', b'0', b'0', b'0'..=b'7', ..] => (6, 1),
         [b'\\', b'u', b'0', b'0'..=b'7', ..] => (6, 2),
-        // The first of two halves.
+        // A high surrogate; its low surrogate follows.
         [b'\\', b'u', b'd', b'8' | b'9' | b'a' | b'b', ..] => (12, 4),
         [b'\\', b'u', ..] => (6, 3),
         [b'\\', ..] => (2, 1),
@@ -135,7 +135,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The text cut to `max_bytes` bytes, without its quotes.
+    /// Cuts the text to `max_bytes` bytes and removes the quotes.
     fn shown(text: &str, max_bytes: usize) -> String {
         let json = json(text).into_bytes();
         let out = String::from_utf8(cut(&json, max_bytes).unwrap_or(json)).unwrap();
@@ -224,6 +224,6 @@ mod tests {
         let text = std::str::from_utf8(fields.bytes()).unwrap();
         assert_eq!(text, r#","a":"1234567","token":"[redacted]","b":"1234567…[truncated 1 bytes]""#);
         fields.add(Key::new("token"), |out| out.push(b'3'));
-        assert!(fields.bytes().ends_with(br#","field.token":3"#), "the keys are known as before");
+        assert!(fields.bytes().ends_with(br#","field.token":3"#), "the keys are no longer known");
     }
 }

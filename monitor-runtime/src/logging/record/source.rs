@@ -1,16 +1,18 @@
-//! Places in the source as lines name them: without the directories of the machine that built the program.
+//! Paths of source files as lines show them: without directories of the build machine.
 
 use tracing::Metadata;
 
-/// Where crates of others lie, and how many directories behind that are no part of their names.
+/// The directories in which cargo and rustc keep the code of other crates, and how many path segments to skip after
+/// them.
 const STORES: [(&[&str], usize); 3] =
     [(&["registry", "src"], 1), (&["git", "checkouts"], 2), (&["rustc"], 1)];
 
-/// Where the code of a package lies.
+/// The directories with the code of a package.
 const CODE: [&str; 4] = ["src", "tests", "examples", "benches"];
 
-/// The path of a source file from its package on, `sqlx-core-0.8.6/src/logger.rs`; of a package in a directory of its own from its
-/// code on, `src/logger.rs`. A relative path, as those of the workspace are, is shown as it is.
+/// Shortens the path of a source file. A dependency's path begins with its package, `sqlx-core-0.8.6/src/logger.rs`;
+/// other absolute paths begin with the package's code directory, `src/logger.rs`. A relative path, such as those of
+/// the workspace, is unchanged.
 pub(crate) fn path(file: &str) -> &str {
     if !is_absolute(file) {
         return file;
@@ -27,7 +29,7 @@ pub(crate) fn path(file: &str) -> &str {
     &file[*at..]
 }
 
-/// The line in the source that an event is written in, if `tracing` has named the event after it for want of a name.
+/// The file and line of an event that `tracing` has named after them because it has no name.
 pub(crate) fn named_after<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
     let (file, line) = (metadata.file()?, metadata.line()?);
     let place = metadata.name().strip_prefix("event ")?.strip_prefix(file)?.strip_prefix(':')?;
@@ -42,7 +44,7 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | '\\')
 }
 
-/// The names on the way, each with where it begins.
+/// The segments of a path, each with its offset.
 fn parts(file: &str) -> impl Iterator<Item = (usize, &str)> {
     let begin = |part: &str| part.as_ptr().addr() - file.as_ptr().addr();
     file.split(is_separator).filter(|part| !part.is_empty()).map(move |part| (begin(part), part))

@@ -1,4 +1,4 @@
-//! Values as JSON, each by its own type.
+//! Renders values as JSON, each by its type.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -10,7 +10,7 @@ pub(crate) fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Past 64 bits many readers of JSON round, so that a string is the only exact form.
+/// Writes an integer as a string if it exceeds 64 bits, since many JSON readers would round it.
 pub(crate) fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: bool) {
     let quote: &[u8] = if fits { b"" } else { b"\"" };
     out.extend_from_slice(quote);
@@ -20,7 +20,7 @@ pub(crate) fn write_wide(out: &mut Vec<u8>, value: impl itoa::Integer, fits: boo
 
 pub(crate) fn write_args(out: &mut Vec<u8>, args: fmt::Arguments<'_>) {
     write_quoted(out, |text| {
-        // A formatter that fails half-way has still said something.
+        // If a formatter fails half-way, its output until then is kept.
         if text.write_fmt(args).is_err() && text.is_full() {
             text.end = usize::MAX;
             let _ = text.write_str(MORE_BYTES);
@@ -44,10 +44,10 @@ fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Escaped<'_>)) {
     out.push(b'"');
 }
 
-/// Escapes the output of a formatter piece by piece, until it has its maximum length.
+/// Escapes the output of a formatter piece by piece, up to a maximum length.
 struct Escaped<'a> {
     out: &'a mut Vec<u8>,
-    /// The length past which nothing more is taken: a `Debug` may write without end.
+    /// The length of `out` at which further output is refused, since a `Debug` may write without end.
     end: usize,
 }
 

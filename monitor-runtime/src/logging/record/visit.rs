@@ -1,4 +1,4 @@
-//! From the values that `tracing` hands over to JSON, each by its own type.
+//! Renders the values that `tracing` passes as JSON, each by its type.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -10,20 +10,20 @@ use super::key_values::with_key_values;
 use super::values::{write_args, write_error, write_integer, write_sources, write_wide};
 use crate::json;
 
-/// Takes values with their names.
+/// Accepts named values.
 pub(crate) trait FieldSink {
-    /// Writes the value under `key`, or under a free key made of it. Returns the key used.
+    /// Writes a value under `key`, or under a free key derived from it. Returns the key used.
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a>;
 }
 
-/// The fields that a span binds, under their own names.
+/// Collects the fields of a span under their own names.
 impl FieldSink for &mut Fields {
     fn put<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
         self.bind(key, value)
     }
 }
 
-/// One value under a name that no callsite knows.
+/// Collects one value under a name that belongs to no callsite.
 #[derive(Debug)]
 pub(crate) struct NamedSink<'f> {
     pub(crate) name: &'static str,
@@ -36,12 +36,12 @@ impl FieldSink for NamedSink<'_> {
     }
 }
 
-/// An event's message and its own fields.
+/// Collects an event's message and fields.
 #[derive(Debug)]
 pub(crate) struct EventSink<'f> {
     pub(crate) message: &'f mut Vec<u8>,
     pub(crate) has_message: bool,
-    /// A record of the `log` crate, whose `log.…` fields are the event's metadata.
+    /// Whether the event is a record of the `log` crate, whose `log.…` fields repeat its metadata.
     pub(crate) is_log: bool,
     pub(crate) fields: &'f mut Fields,
 }
@@ -64,11 +64,11 @@ impl FieldSink for EventSink<'_> {
     }
 }
 
-/// Renders each visited value into its place.
+/// Renders each visited value into the sink.
 #[derive(Debug)]
 pub(crate) struct Visitor<'f, P> {
     pub(crate) sink: P,
-    /// The keys of the callsite's fields, where they are known.
+    /// The rendered keys of the callsite's fields; empty if unknown.
     pub(crate) keys: &'f [RenderedKey],
 }
 
@@ -121,11 +121,11 @@ impl<P: FieldSink> Visit for Visitor<'_, P> {
     }
 }
 
-/// Writes a value that is a string whatever its type: the message is text to everyone who reads lines.
+/// Writes a value as a string whatever its type, since readers expect the message to be text.
 fn write_as_string(out: &mut Vec<u8>, value: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     value(out);
-    // Numbers and truth values hold nothing that needs escaping.
+    // Numbers and booleans need no escaping.
     if out.get(start) != Some(&b'"') {
         out.insert(start, b'"');
         out.push(b'"');

@@ -1,4 +1,4 @@
-//! Open spans, and the fields bound inside each.
+//! Open spans, and the fields bound in each.
 
 pub(super) mod registry;
 pub(super) mod slab;

@@ -1,4 +1,4 @@
-//! The spans of `tracing-subscriber`'s registry: fields and trace are extensions of each span.
+//! The spans of `tracing-subscriber`'s registry; fields and trace are kept in each span's extensions.
 
 use tracing::Subscriber as _;
 use tracing::span::Id;
@@ -21,7 +21,7 @@ impl SpanStore for Registry {
     #[cfg(feature = "http")]
     fn keep_trace(&self, id: &Id, trace: &TraceContext) {
         let Some(span) = self.span(id) else { return };
-        // A layer that gives every span an identity of its own, as the OTLP layer does, has done so already.
+        // A layer that gives every span its own ids, such as the OTLP layer, has already done this.
         let mut extensions = span.extensions_mut();
         if extensions.get_mut::<TraceContext>().is_none() {
             extensions.insert(trace.clone());
@@ -37,7 +37,7 @@ fn current(registry: &Registry) -> Option<SpanRef<'_, Registry>> {
     registry.span(registry.current_span().id()?)
 }
 
-/// Reads the fields bound in `span`, or in its next parent that the layer has seen.
+/// Reads the fields bound in `span`, or in its nearest ancestor that the layer has seen.
 pub(crate) fn read<'a, S, T>(span: SpanRef<'a, S>, read: impl FnOnce(&SpanFields) -> T) -> Option<T>
 where
     S: LookupSpan<'a>,
@@ -52,7 +52,7 @@ where
     None
 }
 
-/// Binds more in `span`, or in its next parent that the layer has seen. Returns `false` if there is none.
+/// Binds more fields in `span`, or in its nearest ancestor that the layer has seen. Returns `false` if there is none.
 pub(crate) fn extend<'a, S>(span: SpanRef<'a, S>, own: &Fields) -> bool
 where
     S: LookupSpan<'a>,
@@ -68,7 +68,7 @@ where
     false
 }
 
-/// Binds the span's own identity in a trace, if the layer has seen the span; otherwise [`name_span_as_known`] does it later.
+/// Binds the span's own ids, if the log layer has seen the span; otherwise [`name_span_as_known`] does it later.
 #[cfg(feature = "otlp")]
 pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &TraceContext) {
     if let Some(bound) = span.extensions_mut().get_mut::<SpanFields>() {
@@ -78,7 +78,7 @@ pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &Tr
     }
 }
 
-/// Binds the identity that another layer has given to the span before this one saw it.
+/// Binds the ids that another layer gave to the span before this layer saw it.
 #[cfg(feature = "otlp")]
 pub(crate) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
     let trace = span.extensions().get::<TraceContext>().cloned();

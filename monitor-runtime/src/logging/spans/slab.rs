@@ -1,6 +1,6 @@
-//! The open spans of the process's own subscriber, and which of them each thread is in.
+//! The open spans of the process's own subscriber, and the spans that each thread has entered.
 //!
-//! A span occupies a slot. The slot is used again once the span has ended, so its id names the slot and the use of it:
+//! A span occupies a slot. A slot is reused after its span has ended, so an id consists of the slot and its use:
 //!
 //! ```text
 //!              63          32 31           0
@@ -16,12 +16,13 @@
 //!                  handles = 0       handles ≥ 1; retain adds one
 //! ```
 //!
-//! A slot holds all that is bound inside its span, the parents' part included. A span therefore keeps no other span open,
-//! and a line reads one slot however deep the spans lie. Invariants:
+//! A slot holds all fields bound in its span, including those of its ancestors. A span therefore keeps no other span
+//! open, and a line reads a single slot, however deeply spans are nested. Invariants:
 //!
-//! * `use` changes only under the lock of the slot's span. Who holds the lock and sees an equal use reads that span.
+//! * `use` changes only under the lock of the slot's span, so holding the lock and seeing an equal use is enough to
+//!   read that span.
 //! * A slot is in one place: in a thread's `free`, in [`FREE_SLOTS`], or taken by a span.
-//! * No code of a user's runs under a lock: values are rendered before a slot is locked.
+//! * No user code runs under a lock: values are rendered before a slot is locked.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -37,16 +38,16 @@ use super::store::SpanStore;
 use crate::TraceContext;
 use crate::logging::record::fields::Fields;
 
-/// Slots of the first block; each further block has twice as many as the one before.
+/// The slots of the first block; each later block has twice as many as the one before.
 const FIRST_BLOCK: u32 = 64;
-/// As many blocks as 32 bits can number the slots of.
+/// As many blocks as 32-bit slot numbers allow.
 const BLOCKS: usize = 26;
 
-/// How many free slots a thread keeps, and how many it takes or gives at once.
+/// The maximum number of free slots that a thread keeps, and the number it takes or returns at once.
 const KEPT_SLOTS: usize = 64;
 const BATCH: usize = KEPT_SLOTS / 2;
 
-/// A slot keeps its buffer up to this size.
+/// A slot keeps its buffer up to this many bytes.
 const KEPT_BYTES: usize = 1_024;
 
 /// Blocks never move, so a slot is found without a lock.
@@ -64,32 +65,32 @@ struct Slot {
 struct OpenSpan {
     metadata: Option<&'static Metadata<'static>>,
     bound: Fields,
-    /// The trace that a request named, for all that is opened inside.
+    /// The trace from a request's headers; spans opened inside inherit it.
     trace: Option<Arc<TraceContext>>,
 }
 
-/// The free slots that no thread keeps for itself. Threads take and give them in batches, so this lock is rare.
+/// The free slots that no thread keeps. Threads take and return them in batches, so the lock is rarely taken.
 static FREE_SLOTS: Mutex<FreeSlots> = Mutex::new(FreeSlots { slots: Vec::new(), made: 0 });
 
 struct FreeSlots {
     slots: Vec<u32>,
-    /// How many slots there are.
+    /// The number of slots made so far.
     made: u32,
 }
 
 thread_local! {
-    /// `tracing` asks for the current span of a thread, and passes nothing that could hold it.
+    /// `tracing` asks for a thread's current span, and passes no argument that could hold it.
     static THREAD_SPANS: RefCell<ThreadSpans> = const { RefCell::new(ThreadSpans { entered: Vec::new(), free: Vec::new() }) };
 }
 
 thread_local! {
-    /// The spans that the thread is in while it ends: entered by destructors of other thread-locals. It has no destructor itself,
-    /// so that it is there for the last of them.
+    /// The spans entered by destructors of other thread-locals while the thread ends. It has no destructor, so it is
+    /// available to the last of them.
     static ENTERED_LATE: RefCell<ManuallyDrop<Vec<Id>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 struct ThreadSpans {
-    /// The spans that the thread is in, the innermost last.
+    /// The entered spans, the innermost last.
     entered: Vec<Id>,
     free: Vec<u32>,
 }
@@ -103,11 +104,11 @@ impl Drop for ThreadSpans {
 /// Opens a span that binds `own` inside `parent`, with one handle.
 pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, own: &Fields) -> Id {
     let Some((index, slot)) = take_slot() else {
-        // More spans are open than 32 bits can count: this one binds nothing.
+        // More spans are open than 32 bits can count, so this one binds nothing.
         return Id::from_u64(u64::MAX);
     };
-    // Locked first, since the slot taken may have been the parent's: only under its lock is it sure that the parent's id is
-    // no longer valid.
+    // The parent is locked first. The new slot may have been the parent's, and only under its lock is it certain that
+    // the parent's id is no longer valid.
     let parent = parent.and_then(locked);
     let mut span = slot.lock();
     span.metadata = Some(metadata);
@@ -115,7 +116,7 @@ pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     if let Some(parent) = parent {
         span.trace.clone_from(&parent.trace);
     }
-    // A taken slot belongs to this thread alone.
+    // Only this thread can use a taken slot.
     let state = slot.state.load(Ordering::Relaxed);
     slot.state.store(state + 1, Ordering::Release);
     Id::from_u64(state | u64::from(index + 1))
@@ -126,12 +127,12 @@ pub(crate) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
     locked(id).map(|span| read(&span.bound))
 }
 
-/// Binds more inside a span. Returns `false` if it has ended.
+/// Binds more fields in a span. Returns `false` if it has ended.
 pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
 }
 
-/// The slots, as the store of our own subscriber's spans.
+/// The slots as a [`SpanStore`].
 pub(crate) struct Slab;
 
 impl SpanStore for Slab {
@@ -156,14 +157,14 @@ impl SpanStore for Slab {
     }
 }
 
-/// Counts another handle of a span.
+/// Adds a handle to a span.
 pub(crate) fn retain(id: &Id) {
     if let Some(slot) = find(id).filter(|slot| slot.holds(id)) {
         slot.state.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Gives back a handle of a span. Returns `true` if it was the last one, with which the span ends.
+/// Removes a handle from a span. Returns `true` if it was the last, which ends the span.
 pub(crate) fn release(id: &Id) -> bool {
     let Some(slot) = find(id).filter(|slot| slot.holds(id)) else { return false };
     let before = slot.state.fetch_sub(1, Ordering::AcqRel);
@@ -179,14 +180,14 @@ pub(crate) fn release(id: &Id) -> bool {
     has_ended
 }
 
-/// Notes that this thread is in a span.
+/// Notes that the thread has entered a span.
 pub(crate) fn enter(id: &Id) {
     if THREAD_SPANS.try_with(|thread| thread.borrow_mut().entered.push(id.clone())).is_err() {
         late(|entered| entered.push(id.clone()));
     }
 }
 
-/// Notes that this thread has left a span.
+/// Notes that the thread has left a span.
 pub(crate) fn exit(id: &Id) {
     if THREAD_SPANS.try_with(|thread| leave(&mut thread.borrow_mut().entered, id)).is_err() {
         late(|entered| leave(entered, id));
@@ -201,14 +202,14 @@ fn leave(entered: &mut Vec<Id>, id: &Id) {
     }
 }
 
-/// The innermost span that this thread is in.
+/// The innermost span that the thread has entered.
 #[inline]
 pub(crate) fn innermost() -> Option<Id> {
     let last = THREAD_SPANS.try_with(|thread| thread.borrow().entered.last().cloned());
     last.unwrap_or_else(|_| late(|entered| entered.last().cloned()))
 }
 
-/// Works on the spans that a thread enters once [`THREAD_SPANS`] is gone. The last one to be left frees their place.
+/// Accesses the spans entered after [`THREAD_SPANS`] was destroyed. Leaving the last one frees the memory.
 #[cold]
 fn late<T>(work: impl FnOnce(&mut Vec<Id>) -> T) -> T {
     ENTERED_LATE.with(|late| {
@@ -232,7 +233,7 @@ impl Slot {
         self.span.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the span in it is still the one that `id` was given to.
+    /// Whether the slot still holds the span that `id` was given to.
     #[inline]
     fn holds(&self, id: &Id) -> bool {
         self.state.load(Ordering::Acquire) / ONE_USE == id.into_u64() / ONE_USE
@@ -243,9 +244,9 @@ fn handles(state: u64) -> u64 {
     state % ONE_USE
 }
 
-/// Which slot, by its number.
+/// The number of the slot.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the lower half, less one")]
+#[expect(clippy::cast_possible_truncation, reason = "the slot is in the lower half")]
 fn index(id: &Id) -> u32 {
     (id.into_u64() as u32).wrapping_sub(1)
 }
@@ -256,7 +257,7 @@ fn find(id: &Id) -> Option<&'static Slot> {
     SLOTS.get(block)?.get()?.get(offset)
 }
 
-/// The span of an id, unless it has ended.
+/// Locks the span of an id, unless it has ended.
 #[inline]
 fn locked(id: &Id) -> Option<MutexGuard<'static, OpenSpan>> {
     let slot = find(id)?;
@@ -265,7 +266,7 @@ fn locked(id: &Id) -> Option<MutexGuard<'static, OpenSpan>> {
     slot.holds(id).then_some(span)
 }
 
-/// The block of a slot, and where in it the slot is.
+/// The block of a slot, and its offset in the block.
 #[inline]
 fn locate(index: u32) -> (usize, usize) {
     let block = (index / FIRST_BLOCK + 1).ilog2();
@@ -273,7 +274,7 @@ fn locate(index: u32) -> (usize, usize) {
     (block as usize, (index - before) as usize)
 }
 
-/// A slot without a span, for this thread alone.
+/// Takes a free slot for this thread alone.
 fn take_slot() -> Option<(u32, &'static Slot)> {
     let kept = THREAD_SPANS.try_with(|thread| thread.borrow_mut().free.pop()).ok().flatten();
     let index = kept.or_else(take_shared)?;
@@ -359,7 +360,7 @@ mod tests {
         assert!(!release(&span));
         assert!(shown(&span).is_some());
         assert!(release(&span));
-        assert!(!release(&span), "it has ended before");
+        assert!(!release(&span), "ended twice");
     }
 
     #[test]
@@ -367,7 +368,7 @@ mod tests {
         let ended = opened(None, "a", "1");
         assert!(release(&ended));
         let next = opened(None, "b", "2");
-        assert_eq!(index(&next), index(&ended), "this thread uses the slot again");
+        assert_eq!(index(&next), index(&ended), "the thread did not reuse its slot");
         assert_eq!(shown(&ended), None);
         assert!(!extend(&ended, &fields("c", "3")));
         retain(&ended);
@@ -418,8 +419,8 @@ mod tests {
             sender.send(id).unwrap();
         }
         drop(sender);
-        assert!(ends.join().unwrap(), "every span was open");
-        // Several times the slots that both threads keep: other tests take and give slots as well.
+        assert!(ends.join().unwrap(), "a span was not open");
+        // Several times as many slots as both threads keep, since other tests take and return slots as well.
         assert!(slots.len() < 1_000, "{} slots were used", slots.len());
     }
 
@@ -427,7 +428,7 @@ mod tests {
     fn every_number_has_a_slot_of_its_own() {
         assert_eq!([0, 63, 64, 191, 192].map(locate), [(0, 0), (0, 63), (1, 0), (1, 127), (2, 0)]);
         assert_eq!(locate(FIRST_BLOCK * ((1 << BLOCKS) - 1) - 1), (BLOCKS - 1, (1 << (BLOCKS + 5)) - 1));
-        assert_eq!(locate(index(&Id::from_u64(u64::MAX))).0, BLOCKS, "that of no slot");
+        assert_eq!(locate(index(&Id::from_u64(u64::MAX))).0, BLOCKS, "the invalid id has a slot");
     }
 
     #[test]

@@ -1,21 +1,21 @@
-//! The fields of a span, rendered once: the only place that decides which value of a name wins, and in which order they are.
+//! The fields of a span, rendered once. This module alone decides the order of fields, and which value of a name wins.
 
 use std::cell::RefCell;
 
 use crate::logging::record::fields::{Field, Fields};
 
-/// How many buffers of ended spans a thread keeps for the next ones, and up to which size.
+/// The number and the maximum size in bytes of the buffers of closed spans that a thread keeps for new ones.
 const KEPT: usize = 32;
 const KEPT_BYTES: usize = 1_024;
 
 thread_local! {
-    /// A span drops its fields wherever it closes, so they come and go by the thread.
+    /// A span drops its fields on the thread that closes it, so buffers are kept by the thread.
     static BUFFERS: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The fields bound inside a span, its parents' included, as an event's line takes them.
+/// All fields bound in a span, including those of its ancestors, in the form that lines copy.
 ///
-/// Kept in the span's extensions by the layer, for each span that it sees.
+/// The layer keeps them in the extensions of each span that it sees.
 #[derive(Debug)]
 pub(crate) struct SpanFields(Fields);
 
@@ -32,7 +32,8 @@ impl SpanFields {
         *self = Self::new(Some(self), own);
     }
 
-    /// Binds an id of the span's own. It is written over the parent's, whose length is the same, if there is one.
+    /// Binds an id of the span itself. It overwrites the parent's id, which has the same length, or is added if there
+    /// is none.
     #[cfg(feature = "otlp")]
     pub(crate) fn bind_id(&mut self, name: &str, id: &str) {
         if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
@@ -49,11 +50,11 @@ impl SpanFields {
     }
 }
 
-/// Spans come and go by the thousands; their buffers stay.
+/// Returns the buffer to the thread, since spans are short-lived and numerous.
 impl Drop for SpanFields {
     fn drop(&mut self) {
         let buffers = std::mem::take(&mut self.0);
-        // Refused while the thread ends.
+        // Fails while the thread ends.
         let _ = BUFFERS.try_with(|kept| {
             let mut kept = kept.borrow_mut();
             if kept.len() < KEPT && buffers.capacity() <= KEPT_BYTES {
@@ -63,7 +64,7 @@ impl Drop for SpanFields {
     }
 }
 
-/// Sets `all` to the fields of a span that binds `own`, opened inside a span with `outer`.
+/// Sets `all` to the fields of a span that binds `own` inside a span with the fields `outer`.
 pub(crate) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
     let is_in_order = own.is_in_order();
     match outer.filter(|outer| !outer.is_empty()) {
@@ -75,7 +76,7 @@ pub(crate) fn inherit(all: &mut Fields, outer: Option<&Fields>, own: &Fields) {
     add(all, own);
 }
 
-/// Does the same for fields in order of rank: each is copied once, where [`add`] moves all fields behind it.
+/// Merges fields that are sorted by rank: each is copied once, while [`add`] moves all fields behind it.
 fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     all.clear();
     let mut next = own.iter().peekable();
@@ -90,7 +91,7 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     next.for_each(|own| all.push_field(&own));
 }
 
-/// Adds `own` to `all`, where they replace fields of the same name.
+/// Adds `own` to `all`, replacing fields of the same name.
 pub(crate) fn add(all: &mut Fields, own: &Fields) {
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
@@ -98,7 +99,7 @@ pub(crate) fn add(all: &mut Fields, own: &Fields) {
     }
 }
 
-/// Whether `field` replaces `before`. An error bound again also replaces the sources of the earlier one.
+/// Whether `field` replaces `before`. A new error also replaces the sources of the earlier one.
 fn is_replaced(before: &Field<'_>, field: &Field<'_>) -> bool {
     before.key() == field.key() || before.key().strip_suffix(b".chain") == Some(field.key())
 }
