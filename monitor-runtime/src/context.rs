@@ -13,12 +13,12 @@ use crate::TraceContext;
 use crate::call::CallId;
 use crate::logging;
 
-/// Binds a value to every following log line until the innermost span ends: that of the tracked call, of the request, or one
-/// that you opened.
+/// Binds a value to every following log line until the innermost span ends: that of the tracked call, of the request,
+/// or one that you opened.
 ///
-/// Spans opened inside it inherit the value; spans that are already open do not change. Binding a name again replaces its value.
-/// A value is any that `tracing` accepts: numbers, `bool`, `&str`, `String`, `Option` (`None` binds nothing), and
-/// [`tracing::field::display`] or [`debug`](tracing::field::debug) of anything else.
+/// Spans opened inside it inherit the value; spans that are already open do not change. Binding a name again replaces
+/// its value. A value is any that `tracing` accepts: numbers, `bool`, `&str`, `String`, `Option` (`None` binds
+/// nothing), and [`tracing::field::display`] or [`debug`](tracing::field::debug) of anything else.
 ///
 /// Outside of any span the value is not bound. The first such call of the process logs a warning.
 ///
@@ -52,7 +52,8 @@ pub fn trace_context() -> Option<TraceContext> {
     logging::trace_context()
 }
 
-/// Writes the headers `traceparent` and `tracestate` of an outgoing call, so that the called service continues the trace.
+/// Writes the headers `traceparent` and `tracestate` of an outgoing call, so that the called service continues the
+/// trace.
 ///
 /// Both replace existing headers of that name. Outside of any trace, `headers` stay unchanged.
 ///
@@ -68,7 +69,8 @@ pub fn inject(headers: &mut http::HeaderMap) {
     }
 }
 
-/// A captured context, returned by [`current`]: the tracked call, the span and the `tracing` subscriber of the calling code.
+/// A captured context, returned by [`current`]: the tracked call, the span and the `tracing` subscriber of the calling
+/// code.
 ///
 /// It can be sent to another thread. The span stays open until the last clone of the context is dropped.
 #[derive(Clone, Debug)]
@@ -81,8 +83,9 @@ pub struct Context {
 
 /// Captures the current context, for code that runs on another thread.
 ///
-/// Lines inside [`Context::in_scope`] carry the same fields as lines here. An error that a tracked call logs there is not logged
-/// again by the tracked call around `current`. Use it for threads, thread pools and parallel iterators; use [`carry`] for a future.
+/// Lines inside [`Context::in_scope`] carry the same fields as lines here. An error that a tracked call logs there is
+/// not logged again by the tracked call around `current`. Use it for threads, thread pools and parallel iterators; use
+/// [`carry`] for a future.
 ///
 /// ```
 /// use monitor_runtime::{context, track_skill};
@@ -179,8 +182,8 @@ impl<F: Future> Future for Carried<F> {
 
 /// Spawns a task as `tokio::spawn` does, in the current context.
 ///
-/// The task runs inside the current span and under the current `tracing` subscriber. An error that is logged inside it is not
-/// logged again by the tracked call around `spawn`. The span stays open until the task has ended.
+/// The task runs inside the current span and under the current `tracing` subscriber. An error that is logged inside it
+/// is not logged again by the tracked call around `spawn`. The span stays open until the task has ended.
 ///
 /// # Panics
 ///

@@ -1,35 +1,37 @@
-//! An error and its sources as text, bounded: a chain may be a circle, and a `Display` may write without end.
+//! The text of an error and its sources, bounded: a chain may be a cycle, and a `Display` may write without end.
 //!
-//! Everything here that walks a chain goes through [`sources`], and everything that formats an error through [`Bounded`].
-//! A text that was cut says so at its end.
+//! All code here walks a chain by [`sources`], and formats an error by [`Bounded`]. A text that was cut ends with a
+//! note.
 
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
 
-/// The most sources of an error that are shown.
+/// The maximum number of sources shown.
 pub(crate) const MOST_SOURCES: usize = 64;
 
-/// The most bytes of an error's text, and of the texts of all its sources together. A line with both fits into the log's queue.
+/// The maximum size in bytes of an error's text, and of the texts of all its sources together. A line with both fits
+/// into the log's queue.
 pub(crate) const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
-/// The most bytes of what a span says of its error.
+/// The maximum size in bytes of the error on a span.
 const MOST_STATUS_BYTES: usize = 64 * 1_024;
 
-/// The most bytes of a field's value that is formatted: more than any queue takes.
+/// The maximum size in bytes of a formatted field, more than any queue accepts.
 pub(crate) const MOST_VALUE_BYTES: usize = 16 * 1_024 * 1_024;
 
-/// The most bytes of a span's attribute that is formatted: one that is refused for its size takes its batch along.
+/// The maximum size in bytes of a formatted span attribute. A span that is refused for its size would take its batch
+/// with it.
 pub(crate) const MOST_ATTRIBUTE_BYTES: usize = 1_024 * 1_024;
 
-/// How deep errors may be formatted inside each other: a `Display` may make a tracked call that fails with the very error.
+/// The maximum nesting of formatted errors: a `Display` may make a tracked call that fails with the same error.
 const DEEPEST: u8 = 4;
 
 thread_local! {
     static DEPTH: Cell<u8> = const { Cell::new(0) };
 }
 
-/// The sources of an error, the first [`MOST_SOURCES`] of them.
+/// The sources of an error, at most [`MOST_SOURCES`].
 fn sources<'e>(error: &'e (dyn Error + '_)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source()).take(MOST_SOURCES)
 }
@@ -39,7 +41,7 @@ fn has_more(error: &(dyn Error + '_)) -> bool {
     sources(error).nth(MOST_SOURCES - 1).is_some_and(|last| last.source().is_some())
 }
 
-/// Writes the text of an error alone.
+/// Writes the text of an error, without its sources.
 pub(crate) fn write_message(out: &mut dyn fmt::Write, error: &dyn Error) {
     Bounded::new(out, MOST_BYTES).write_whole(error);
 }
@@ -62,19 +64,19 @@ const MORE_SOURCES: &str = ": …[truncated after 64 sources]";
 pub(crate) const MORE_BYTES: &str = "…[truncated]";
 const TOO_DEEP: &str = "…[formatted inside of itself]";
 
-/// An error as text, for its log line and its span.
+/// The text of an error, for its log line and its span.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorText {
-    /// Its own text.
+    /// The error's own text.
     pub(crate) message: String,
     /// The texts of its sources, joined by `: `; `None` if it has none.
     pub(crate) sources: Option<String>,
-    /// All of it, joined by `: `. A source that the text before it ends with is not said again.
+    /// Error and sources, joined by `: `. A source is left out if the text before it already ends with it.
     pub(crate) whole: String,
 }
 
 impl ErrorText {
-    /// Of an error with its sources.
+    /// Formats an error with its sources.
     pub(crate) fn of(error: &(dyn Error + '_)) -> Self {
         nested(|| {
             let message = text_of(error);
@@ -92,18 +94,18 @@ impl ErrorText {
         })
     }
 
-    /// Of an error that a check gave: if its text panics, so does not who waits for the check.
+    /// Formats the error of a check. A panic in its `Display` does not reach the supervisor.
     pub(crate) fn caught(error: &(dyn Error + '_)) -> Self {
         let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Self::of(error)));
         said.unwrap_or_else(|_| Self::plain("an error whose `Display` panics".to_owned()))
     }
 
-    /// Of something without sources.
+    /// Formats a value without sources.
     pub(crate) fn of_text(shown: &dyn Display) -> Self {
         nested(|| Self::plain(text_of(shown)))
     }
 
-    /// As much of it as a span says.
+    /// The text for a span, cut to its maximum.
     pub(crate) fn status(&self) -> String {
         text_up_to(MOST_STATUS_BYTES, &self.whole)
     }
@@ -112,7 +114,7 @@ impl ErrorText {
         Self { whole: message.clone(), message, sources: None }
     }
 
-    /// Adds a source, and says whether there is room for more.
+    /// Adds a source. Returns whether there is room for more.
     fn add(&mut self, source: &str) -> bool {
         let sources = match &mut self.sources {
             Some(sources) => {
@@ -133,27 +135,27 @@ impl ErrorText {
     }
 }
 
-/// Whether `outer` is the text `inner`, or has it at its end behind a colon.
+/// Whether `outer` equals `inner`, or ends with it after a colon.
 pub(crate) fn ends_with(outer: &str, inner: &str) -> bool {
     let before = outer.strip_suffix(inner).filter(|_| !inner.is_empty());
     before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
 
-/// The text, as far as it goes: a `Display` that fails does not fail the call.
+/// Formats a value up to the maximum. If its `Display` fails, the output until then is kept.
 fn text_of(shown: &(impl Display + ?Sized)) -> String {
     text_up_to(MOST_BYTES, shown)
 }
 
-/// At most so many bytes of a text.
+/// Formats at most `most` bytes.
 pub(crate) fn text_up_to(most: usize, shown: &(impl Display + ?Sized)) -> String {
     let mut text = String::new();
     Bounded::new(&mut text, most).write_whole(shown);
     text
 }
 
-/// Puts an error into words, unless that is going on too often on this thread already.
+/// Formats an error, unless too many are already being formatted inside each other on this thread.
 fn nested(say: impl FnOnce() -> ErrorText) -> ErrorText {
-    /// Also when a `Display` panics.
+    /// Restores the depth even if a `Display` panics.
     struct Left(u8);
     impl Drop for Left {
         fn drop(&mut self) {
@@ -169,7 +171,7 @@ fn nested(say: impl FnOnce() -> ErrorText) -> ErrorText {
     say()
 }
 
-/// Takes so many bytes of a text and refuses the rest, which ends a formatter that would go on.
+/// Accepts a limited number of bytes and refuses the rest, which stops a formatter that writes without end.
 struct Bounded<'o> {
     out: &'o mut dyn fmt::Write,
     left: usize,
@@ -181,12 +183,12 @@ impl<'o> Bounded<'o> {
         Self { out, left, is_cut: false }
     }
 
-    /// Writes what there is room for, and the mark behind what was cut, once.
+    /// Writes as much as there is room for, and once a note if it was cut.
     fn write_whole(&mut self, shown: &(impl Display + ?Sized)) {
         if self.is_cut {
             return;
         }
-        // A formatter that fails half-way has still said something.
+        // If a formatter fails half-way, its output until then is kept.
         let _ = write!(self, "{shown}");
         if self.is_cut {
             let _ = self.out.write_str(MORE_BYTES);
@@ -207,7 +209,7 @@ impl fmt::Write for Bounded<'_> {
     }
 }
 
-/// As much of a text as `most` bytes hold, between two characters.
+/// Cuts a text to at most `most` bytes at a character boundary.
 fn up_to(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
@@ -216,14 +218,14 @@ fn up_to(text: &str, most: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Formats one of our errors for `Debug`: the text for people, with the sources that it does not contain.
+/// Formats one of our errors for `Debug`: its message, and the sources that the message does not contain.
 ///
-/// That is what `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` show.
+/// `fn main() -> Result<(), Box<dyn Error>>`, `unwrap` and `expect` show this text.
 pub(crate) fn debug(error: &(dyn Error + '_), f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(&ErrorText::of(error).whole)
 }
 
-/// `Debug` of our errors, which writes their text.
+/// Implements `Debug` for one of our errors by its text.
 macro_rules! debug_as_text {
     ($error:ty) => {
         impl ::std::fmt::Debug for $error {
@@ -239,7 +241,7 @@ pub(crate) use debug_as_text;
 mod tests {
     use super::*;
 
-    /// An error with so many sources.
+    /// An error with that many sources.
     #[derive(Debug)]
     struct Chain(String, Option<Box<Chain>>);
 

@@ -1,4 +1,4 @@
-//! Writing JSON by hand: the few forms that log lines and health answers need, into a reused buffer.
+//! A small JSON writer for log lines and health answers, into a reused buffer.
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -9,8 +9,8 @@ pub(crate) fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends `text` as the inside of a JSON string, quotes and backslashes escaped, and more than RFC 8259, section 7, asks
-/// for: what a terminal or a reader obeys and nobody sees, as [`is_hidden`] has it.
+/// Appends `text` as the inside of a JSON string. Besides the characters that RFC 8259, section 7, requires, it
+/// escapes invisible characters that affect terminals or readers; see [`is_hidden`].
 #[inline]
 pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {
@@ -28,9 +28,9 @@ pub(crate) fn is_escaped(text: &str) -> bool {
     })
 }
 
-/// Whether the character beyond ASCII is escaped: a terminal takes U+009B for the beginning of a command; some readers end a line
-/// at U+0085, U+2028 or U+2029; marks and overrides of direction show a text in another order than it is in, and what has no width
-/// or is a tag makes two texts look the same.
+/// Whether a non-ASCII character is escaped. A terminal takes U+009B as the beginning of a command. Some readers end a
+/// line at U+0085, U+2028 or U+2029. Directional marks and overrides change the order in which a text is shown.
+/// Characters without width, and tags, make different texts look the same.
 const fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -47,11 +47,11 @@ const fn is_hidden(character: char) -> bool {
     )
 }
 
-/// Appends a finite float as the shortest JSON number that reads back as the same value, and `NaN` and the
-/// infinities, which JSON lacks, as the strings `"NaN"`, `"inf"`, `"-inf"`.
+/// Appends a finite float as the shortest JSON number that reads back as the same value. `NaN` and the infinities,
+/// which JSON lacks, become the strings `"NaN"`, `"inf"` and `"-inf"`.
 pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {
     use std::io::Write as _;
-    // `Debug` and not `Display`: `1e300` stays five characters long, and `1.0` stays a float to its readers.
+    // `Debug` instead of `Display`: `1e300` stays five characters long, and `1.0` stays a float for readers.
     let written = if value.is_finite() { write!(out, "{value:?}") } else { write!(out, "\"{value}\"") };
     debug_assert!(written.is_ok(), "writing to memory cannot fail");
 }
@@ -71,15 +71,15 @@ fn write_escaping(out: &mut Vec<u8>, mut rest: &str) {
     }
 }
 
-/// How many bytes at the front are written as they are, without a second look.
+/// The length of the prefix that needs no escapes.
 fn plain_len(bytes: &[u8]) -> usize {
     let plain = bytes.as_chunks().0.iter().take_while(|word| !any_suspect(**word)).count() * 8;
     let plain = plain + bytes[plain..].iter().take_while(|&&byte| !MAY_BE_ESCAPED[usize::from(byte)]).count();
-    debug_assert!(!matches!(bytes.get(plain), Some(0x80..=0xbf)), "no character is cut");
+    debug_assert!(!matches!(bytes.get(plain), Some(0x80..=0xbf)), "cut inside a character");
     plain
 }
 
-/// Whether all are ASCII and written as they are. Looks at words that overlap where the length is no multiple of theirs.
+/// Whether the text is plain ASCII without escapes. If the length is not a multiple of eight, the last words overlap.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(&last) = bytes.last_chunk() {
@@ -91,12 +91,12 @@ fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| !is_suspect(byte))
 }
 
-/// Whether the byte is escaped, or not of ASCII.
+/// Whether the byte is escaped, or not ASCII.
 const fn is_suspect(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f..)
 }
 
-/// Of each byte, whether it is escaped, or begins in UTF-8 what may be.
+/// For each byte, whether it is escaped, or begins a UTF-8 sequence that may be.
 const MAY_BE_ESCAPED: [bool; 256] = {
     let mut may_be = [false; 256];
     let mut byte = 0_u8;
@@ -107,7 +107,7 @@ const MAY_BE_ESCAPED: [bool; 256] = {
         }
         byte += 1;
     }
-    // U+0080 on, U+0600 on, U+1000 on, U+2000 on, U+F000 on, U+E0000 on.
+    // The lead bytes of UTF-8 sequences from U+0080, U+0600, U+1000, U+2000, U+F000 and U+E0000 on.
     let leads = [0xc2, 0xd8, 0xe1, 0xe2, 0xef, 0xf3];
     let mut at = 0;
     while at < leads.len() {
@@ -117,8 +117,8 @@ const MAY_BE_ESCAPED: [bool; 256] = {
     may_be
 };
 
-/// Whether [`is_suspect`] holds for any of eight bytes, by the arithmetic of "Determine if a word has a byte less than n" and its
-/// neighbours in <https://graphics.stanford.edu/~seander/bithacks.html>.
+/// Whether [`is_suspect`] holds for any of eight bytes. The arithmetic is that of "Determine if a word has a byte less
+/// than n" and related entries in <https://graphics.stanford.edu/~seander/bithacks.html>.
 #[inline]
 const fn any_suspect(bytes: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -144,7 +144,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-/// Past U+FFFF as a pair of surrogates, as JSON has it.
+/// Writes `\u` escapes; beyond U+FFFF, a surrogate pair.
 fn write_code(out: &mut Vec<u8>, character: char) {
     for unit in character.encode_utf16(&mut [0; 2]) {
         let digits = [12, 8, 4, 0].map(|bits| HEX[usize::from(*unit >> bits & 0xf)]);

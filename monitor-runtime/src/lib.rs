@@ -19,9 +19,9 @@
 //! # }
 //! ```
 //!
-//! Each execution of `plan` is now counted by its outcome, timed, and shown in a gauge while it is in flight. Log lines inside it
-//! carry `agent_id`, and log lines of a request carry `request_id`. The process answers `GET /health/live`, `/health/ready`,
-//! `/health/startup` and `/health/metrics`.
+//! Each execution of `plan` is now counted by its outcome, timed, and shown in a gauge while it is in flight. Log lines
+//! inside it carry `agent_id`, and log lines of a request carry `request_id`. The process answers `GET /health/live`,
+//! `/health/ready`, `/health/startup` and `/health/metrics`.
 //!
 //! | for | see |
 //! | --- | --- |
@@ -52,10 +52,10 @@
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged |
 //!
-//! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on neither
-//! tokio nor axum nor sqlx.
+//! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on
+//! neither tokio nor axum nor sqlx.
 
-// With fewer features, parts of the lower rooms are unused. The build with every feature finds dead code.
+// With fewer features, parts of the lower modules are unused. The build with all features finds dead code.
 #![cfg_attr(
     not(all(
         feature = "http",

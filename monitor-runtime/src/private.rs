@@ -1,4 +1,5 @@
-//! What the attributes' emitted code names, and nothing else. No part of the public API: it may change in any release.
+//! The items that code emitted by the attributes names, and no others. Not part of the public API: they may change in
+//! any release.
 
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
@@ -27,27 +28,27 @@ pub mod handed {
     pub use crate::call::{ViaHandOn, ViaSettle};
 }
 
-/// What a function declared to return `!` returns to the runtime.
+/// The type that a function declared to return `!` returns to the runtime.
 pub use core::convert::Infallible as Never;
 
-/// Stands for the value of a `return` that is never reached, so that the body's type is known before the body.
+/// Returns the type of a `return` that is never reached, so that the compiler knows the type of the body in advance.
 pub fn never_returned<R>() -> R {
-    unreachable!("emitted in branches that are never taken")
+    unreachable!("emitted only in branches that are never taken")
 }
 
-/// Tells the compiler that a body runs once, so that what it gives may borrow from what it owns.
+/// Tells the compiler that a body runs only once, so that its result may borrow from values that it owns.
 #[inline]
 pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
     body
 }
 
-/// Mentions a parameter, which makes the body capture it here.
+/// Mentions a parameter, so that the body captures it at this place.
 #[inline]
 pub fn captured<T: ?Sized>(_: &T) {}
 
-/// A function's [`Site`] in a static of its own, and where it differs from others of its kind.
+/// A function's [`Site`] in a static, with the settings in which it differs from others of its kind.
 ///
-/// It is written out rather than made by a function, since the compiler evaluates it anew for each annotated function.
+/// It is a struct literal and not a `const fn`, since the compiler evaluates it for each annotated function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __monitor_site {
@@ -76,7 +77,7 @@ macro_rules! __monitor_settings {
     };
 }
 
-/// What a result says of its call.
+/// The outcome of a call and its error, from its result.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __monitor_verdict {

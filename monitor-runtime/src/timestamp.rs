@@ -1,10 +1,10 @@
-//! RFC 3339 in UTC, to the microsecond, without formatting the same second twice.
+//! Timestamps by RFC 3339 in UTC, with microseconds. The text of a second is cached.
 
 use std::time::{Duration, SystemTime};
 
 const SECONDS_A_DAY: u64 = 86_400;
 
-/// Writes time stamps, and keeps the text of the second it wrote last.
+/// Writes timestamps, and caches the text of the last second.
 #[derive(Debug)]
 pub(crate) struct Timestamps {
     second: u64,
@@ -18,9 +18,9 @@ impl Default for Timestamps {
 }
 
 impl Timestamps {
-    /// Appends the present time, as in `2026-03-21T09:30:00.000125Z`.
+    /// Appends the current time, such as `2026-03-21T09:30:00.000125Z`.
     pub(crate) fn write_now(&mut self, out: &mut Vec<u8>) {
-        // A clock set before 1970 is a broken one: the line matters more than its time.
+        // A clock before 1970 is broken; the line matters more than its time.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.write(out, since_1970);
     }
@@ -42,7 +42,7 @@ impl Timestamps {
 
 fn second_text(second: u64) -> [u8; 19] {
     let (year, month, day) = civil_date(second / SECONDS_A_DAY);
-    #[allow(clippy::cast_possible_truncation, reason = "a remainder of 86,400")]
+    #[allow(clippy::cast_possible_truncation, reason = "the remainder is below 86,400")]
     let of_day = (second % SECONDS_A_DAY) as u32;
     let mut text = *b"0000-00-00T00:00:00";
     write_digits(&mut text[..4], year);
@@ -54,7 +54,7 @@ fn second_text(second: u64) -> [u8; 19] {
     text
 }
 
-/// A number below 100.
+/// The two digits of a number below 100.
 #[inline]
 fn two_digits(number: u32) -> [u8; 2] {
     let [tens, ones] = [number / 10, number % 10].map(|digit| u8::try_from(digit).unwrap_or(0));
@@ -73,11 +73,11 @@ fn write_digits(place: &mut [u8], mut number: u32) {
 /// (<https://howardhinnant.github.io/date_algorithms.html>), for days that are not negative.
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "month and day are small, and a year past 9999 is cut anyway"
+    reason = "month and day are small, and years beyond 9999 are cut anyway"
 )]
 const fn civil_date(day: u64) -> (u32, u32, u32) {
     const DAYS_AN_ERA: u64 = 146_097;
-    // Years of the algorithm begin in March, so that the leap day is a year's last.
+    // The algorithm's years begin in March, so that the leap day is the last day of a year.
     let shifted = day + 719_468;
     let (era, of_era) = (shifted / DAYS_AN_ERA, shifted % DAYS_AN_ERA);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -20,8 +20,8 @@ pub const CONTENT_TYPE: &str = crate::exposition::format::TEXT_CONTENT_TYPE;
 
 /// Returns the process's registry.
 ///
-/// The metrics endpoint shows every metric that you register here. [`gather`](Registry::gather) on it returns this crate's
-/// metrics as well.
+/// The metrics endpoint shows every metric that you register here. [`gather`](Registry::gather) on it returns this
+/// crate's metrics as well.
 ///
 /// ```
 /// use monitor_runtime::metrics;
@@ -40,8 +40,8 @@ pub fn registry() -> &'static Registry {
 ///
 /// Families are sorted by name, samples by label values. The text ends with a line feed.
 ///
-/// Totals are exact and never decrease from one rendering to the next. A rendering does not block calls under an id that their
-/// function has used before. A call that has to look its id up may wait while new series are sorted.
+/// Totals are exact and never decrease from one rendering to the next. A rendering does not block calls under an id
+/// that their function has used before. A call that has to look its id up may wait while new series are sorted.
 pub fn render() -> String {
     String::from_utf8(ScrapeRegistry::process().render())
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

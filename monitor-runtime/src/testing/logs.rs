@@ -12,9 +12,9 @@ use crate::logging::{LineSink, LogLayer};
 /// Runs `run` and returns the lines that it logged on this thread, in order, parsed from the JSON that
 /// [`logging`](crate::logging) would have written.
 ///
-/// All levels are captured, whatever `LOG_LEVEL` is. Parallel tests do not see each other's lines. Lines of other threads are not
-/// captured, unless the context was carried there, e.g. by [`context::spawn`](crate::context::spawn). The result of `run` is
-/// dropped; assign it to a variable outside if you need it.
+/// All levels are captured, whatever `LOG_LEVEL` is. Parallel tests do not see each other's lines. Lines of other
+/// threads are not captured, unless the context was carried there, e.g. by [`context::spawn`](crate::context::spawn).
+/// The result of `run` is dropped; assign it to a variable outside if you need it.
 ///
 /// ```
 /// use monitor_runtime::testing::capture_logs;
@@ -29,7 +29,8 @@ use crate::logging::{LineSink, LogLayer};
 /// ```
 ///
 /// Run asynchronous code by `block_on` inside: `capture_logs(|| runtime.block_on(async { … }))`. The runtime of a
-/// `#[tokio::test]` cannot be entered a second time, so write such a test as a plain `#[test]` that builds its own runtime.
+/// `#[tokio::test]` cannot be entered a second time, so write such a test as a plain `#[test]` that builds its own
+/// runtime.
 ///
 /// # Panics
 ///
@@ -42,8 +43,8 @@ pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
         .collect()
 }
 
-/// With a single subscriber, `tracing` asks only the current thread's when it first meets a callsite, and caches the "no" of a
-/// thread without one. A second subscriber makes it ask all of them.
+/// With a single subscriber, `tracing` asks only the current thread's when it first meets a callsite, and caches the
+/// "no" of a thread without one. A second subscriber makes it ask all of them.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// The bytes that the layer made by `layer` writes for `run` on this thread.

@@ -1,7 +1,7 @@
 //! Helpers for tests of your own instrumented code.
 //!
-//! [`Recording`] measures the change of metrics, [`capture_logs`] captures log lines, and [`lint`] checks metrics against
-//! Prometheus' conventions.
+//! [`Recording`] measures the change of metrics, [`capture_logs`] captures log lines, and [`lint`] checks metrics
+//! against Prometheus' conventions.
 
 mod lint;
 mod logs;

@@ -10,9 +10,9 @@ use crate::metrics;
 
 /// The changes of the process's metrics from [`start`](Recording::start) on.
 ///
-/// Metrics belong to the process, and test runners run tests in parallel. Only one thread can record at a time: `start` on another
-/// thread waits until this recording is dropped. A second recording on the same thread does not wait. Tests that call the same
-/// tracked functions should therefore either all record, or use a different id each.
+/// Metrics belong to the process, and test runners run tests in parallel. Only one thread can record at a time: `start`
+/// on another thread waits until this recording is dropped. A second recording on the same thread does not wait. Tests
+/// that call the same tracked functions should therefore either all record, or use a different id each.
 ///
 /// ```
 /// use monitor_runtime::testing::Recording;
@@ -48,12 +48,13 @@ impl Recording {
 
     /// Returns the change of the metric since the start, summed over all series that have at least these `labels`.
     ///
-    /// A series that does not exist counts as 0. Read a histogram by `…_count`, `…_sum` (in seconds) and `…_bucket` (with the label
-    /// `le`).
+    /// A series that does not exist counts as 0. Read a histogram by `…_count`, `…_sum` (in seconds) and `…_bucket`
+    /// (with the label `le`).
     ///
     /// # Panics
     ///
-    /// Panics if no metric of that name exists. Otherwise a misspelt name would always read 0, and the test would never fail.
+    /// Panics if no metric of that name exists. Otherwise a misspelt name would always read 0, and the test would never
+    /// fail.
     #[track_caller]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let now = Snapshot::take();
@@ -79,7 +80,7 @@ fn is_histogram_part(suffix: &str) -> bool {
 
 /// The right to record. One thread has it at a time.
 #[derive(Debug)]
-struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+struct Turn(#[expect(dead_code, reason = "held until dropped")] MutexGuard<'static, ()>);
 
 impl Turn {
     fn take() -> Rc<Self> {

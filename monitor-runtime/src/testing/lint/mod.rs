@@ -35,9 +35,10 @@ impl fmt::Display for Problem {
 
 /// Checks an exposition in the Prometheus text format 0.0.4, and returns the problems in the order of its lines.
 ///
-/// It checks the format, and the conventions for names, units, help texts, labels and buckets. It finds the same problems as
-/// `promtool check metrics`, and also untyped metrics, series given twice, families whose lines are not adjacent, histograms that
-/// contradict themselves, and reserved label names. `promtool` stops at the first unreadable line; this reports all of them.
+/// It checks the format, and the conventions for names, units, help texts, labels and buckets. It finds the same
+/// problems as `promtool check metrics`, and also untyped metrics, series given twice, families whose lines are not
+/// adjacent, histograms that contradict themselves, and reserved label names. `promtool` stops at the first unreadable
+/// line; this reports all of them.
 ///
 /// ```
 /// use monitor_runtime::metrics;
