@@ -10,12 +10,12 @@
 //! The lines of one [`Cells`] with `n` lines a stripe:
 //!
 //! ```text
-//! heads   [ L0.0 ][ L1.0 ][ L2.0 ] …                        line 0 of each leased stripe
-//! others  [ L0.1 … L0.n-1 ][ L1.1 … L1.n-1 ] …              the other lines of each leased stripe
-//!         [ S0.0 S0.1 … S0.n-1 ][ S1.0 … S1.n-1 ] …         all lines of each shared stripe
-//!         │◄────────────── one 64-byte line = 8 words ──────────────►│
+//! heads    L0.0  L1.0  L2.0 …                               line 0 of each leased stripe
+//! others   L0.1 … L0.n-1 │ L1.1 … L1.n-1 │ …                the other lines of each leased stripe
+//!          S0.0 S0.1 … S0.n-1 │ S1.0 … S1.n-1 │ …           all lines of each shared stripe
 //! ```
 //!
+//! A line is 64 bytes, 8 words; word `w` of the cells is word `w % 8` of line `w / 8`.
 //! The first line holds the hot cells. It is found by the stripe's number alone, without a multiplication.
 //! Without striping there are no heads, and `others` is a single stripe that all threads share.
 //!

@@ -50,7 +50,7 @@ enum State {
     Closed,
 }
 
-/// Where a request is recorded once its route is closed.
+/// The route under which a request is recorded, once its pending route is closed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Resolved {
     Unmatched(Route),

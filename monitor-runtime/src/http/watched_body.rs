@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// What polling a body for a frame returns.
+/// The result of polling a body for a frame.
 pub(crate) type PollFrame<D, E> = Poll<Option<Result<Frame<D>, E>>>;
 
 /// Polls the frames of a body on behalf of its reader.

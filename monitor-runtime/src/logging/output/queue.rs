@@ -28,7 +28,7 @@ use prometheus::IntCounter;
 
 use crate::families::process;
 
-/// What happens to a line that does not fit into the queue.
+/// The treatment of a line that does not fit into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
     /// The line is dropped and counted in `log_events_dropped_total`; the default. A line `log lines dropped` reports
