@@ -1,5 +1,4 @@
-//! What the values in an attribute's arguments have to be, each a trait of its own, so that the compiler says the rule when
-//! one is not.
+//! The traits that values in an attribute's arguments must implement. Each has its own compiler message with the rule.
 
 use std::fmt::{Debug, Display};
 
@@ -11,7 +10,7 @@ use tracing::field::{DebugValue, DisplayValue, Value};
     label = "not text"
 )]
 pub trait Id {
-    /// The text.
+    /// Returns the id as text.
     fn text(&self) -> &str;
 }
 
@@ -23,13 +22,13 @@ impl<T: AsRef<str> + ?Sized> Id for T {
     }
 }
 
-/// The value of a field that is recorded as it is.
+/// The value of a field that is recorded without `%` or `?`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be recorded as a field; record its `Display` with `name = %value`, or its `Debug` with `name = ?value`",
     label = "neither a number nor text"
 )]
 pub trait Field {
-    /// The value as `tracing` takes it.
+    /// Returns the value in the form that `tracing` records.
     fn as_value(&self) -> &dyn Value;
 }
 
@@ -41,21 +40,22 @@ impl<T: Value> Field for T {
     }
 }
 
-/// The value of a field, to be recorded.
+/// Returns the value of a field for recording.
 #[inline]
 pub fn value<T: Field>(value: &T) -> &dyn Value {
     value.as_value()
 }
 
-// Each gives a type that does not name `T`: what it lacks is one error, at the value, and not another at the result.
+// The return types of these functions do not name `T`, so a missing trait causes one error at the value, and none at
+// the result.
 
-/// The `Display` of a field's value.
+/// Returns the `Display` of a field's value.
 #[inline]
 pub fn display<T: Display>(value: &T) -> DisplayValue<&dyn Display> {
     tracing::field::display(value)
 }
 
-/// The `Debug` of a field's value.
+/// Returns the `Debug` of a field's value.
 #[inline]
 pub fn debug<T: Debug>(value: &T) -> DebugValue<&dyn Debug> {
     tracing::field::debug(value)

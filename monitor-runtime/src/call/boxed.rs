@@ -1,4 +1,4 @@
-//! Futures and streams that come boxed and leave boxed, as the same type.
+//! Boxed futures and streams, which are tracked without changing their type.
 
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -13,15 +13,16 @@ use super::future::Tracked;
 use super::guard::Call;
 use super::stream::{ItemJudge, TrackedStream, hand_on, track_stream};
 
-/// A future in a box, judged by a function pointer: a closure's type would drag in the lifetimes of the function around it.
+/// A boxed future with its judge. The judge is a function pointer, since a closure's type would include the lifetimes
+/// of the enclosing function.
 pub(super) type TrackedFuture<F, T> = Tracked<F, for<'r> fn(&'r T) -> Verdict<'r>>;
 
 /// A boxed `dyn Future`.
 pub trait ReboxFuture: Sized {
-    /// Its output.
+    /// The output of the future.
     type Given;
 
-    /// The box, pinned.
+    /// The pinned box.
     type Pinned: Future<Output = Self::Given>;
 
     /// Pins the box.
@@ -37,10 +38,10 @@ pub trait ReboxFuture: Sized {
     label = "not a boxed stream"
 )]
 pub trait Rebox: Sized {
-    /// Its item.
+    /// The item of the stream.
     type Given;
 
-    /// The box, pinned.
+    /// The pinned box.
     type Pinned: Stream<Item = Self::Given>;
 
     /// Pins the box.
@@ -50,7 +51,7 @@ pub trait Rebox: Sized {
     fn rebox(tracked: TrackedStream<Self::Pinned, Self::Given>) -> Self;
 }
 
-/// Implements the trait for a box of a `dyn` type, with each set of auto traits.
+/// Implements the trait for boxes of a `dyn` type, for every set of auto traits.
 macro_rules! rebox {
     ($rebox:ident, $tracked:ident, $of:tt) => {
         rebox!(@shown $rebox, $tracked, $of, []);
@@ -85,7 +86,8 @@ macro_rules! rebox {
     (@shown $rebox:ident, $tracked:ident, $of:tt, [$($auto:tt)*]) => {
         rebox!(@pin [], $rebox, $tracked, $of, [$($auto)*]);
         rebox!(@box [], $rebox, $tracked, $of, [$($auto)* + Unpin]);
-        // Of no use to the one, and wanting in the other; but people write it so. No message of the compiler tells them to.
+        // In the first type `Unpin` is superfluous, in the second it is missing. Code with such types exists, but
+        // compiler messages should not suggest them.
         rebox!(@pin [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)* + Unpin]);
         rebox!(@box [#[diagnostic::do_not_recommend]], $rebox, $tracked, $of, [$($auto)*]);
     };
@@ -132,7 +134,7 @@ pub fn track_boxed_stream<S: Rebox>(call: Call, make: impl FnOnce() -> S, judge:
     S::rebox(track_stream(call, || make().pinned(), judge))
 }
 
-/// Goes on with the call in a boxed stream.
+/// Continues the call in a boxed stream.
 #[inline]
 pub fn hand_on_boxed<S: Rebox>(call: Call, stream: S, judge: ItemJudge<S::Given>) -> S {
     S::rebox(hand_on(call, stream.pinned(), judge))

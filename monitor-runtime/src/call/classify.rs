@@ -1,14 +1,15 @@
 //! Classifies a call by its result: the outcome, and the error if the result holds one.
 //!
-//! Stable Rust has no specialization, so the choice is made by method resolution: the compiler takes the first inherent method
-//! whose bounds hold. A method that takes `self` by value comes before one that takes it by reference, which `By` tells apart;
-//! each further `Deref` step is a lower rank. Most results are found at rank 0, since the compiler searches anew in each
-//! annotated function.
+//! Stable Rust has no specialization, so the choice is made by method resolution: the compiler takes the first inherent
+//! method whose bounds hold. A method that takes `self` by value comes before one that takes it by reference, which
+//! `By` tells apart; each further `Deref` step is a lower rank. Most results are found at rank 0, since the compiler
+//! searches anew in each annotated function.
 //!
-//! The names carry a `monitor_` prefix because a blanket trait method of the user's with the same name would win instead.
+//! The names carry a `monitor_` prefix because a blanket trait method of the user's with the same name would win
+//! instead.
 //!
-//! No step has two candidates. A return type that does not exist would fit both, and the compiler would report an ambiguity in
-//! emitted code beside the unknown type.
+//! No step has two candidates. A return type that does not exist would fit both, and the compiler would report an
+//! ambiguity in emitted code beside the unknown type.
 
 use super::Verdict;
 use super::fault::Fault;
@@ -19,9 +20,9 @@ use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-/// Lets a type decide how a tracked call that returned it ended.
+/// Lets a type decide the outcome of a tracked call that returned it.
 ///
-/// A function that returns the type itself, or `Ok` of it, is judged by it; an `Err` stays an error. An attribute's
+/// It decides for functions that return the type itself, or `Ok` of it; an `Err` remains an error. An attribute's
 /// `error_if` or `ok_if` takes precedence.
 ///
 /// ```
@@ -36,27 +37,27 @@ use std::ops::Deref;
 /// }
 /// ```
 pub trait Classify {
-    /// How the call ended. It is asked once, as the call returns.
+    /// Returns the outcome of the call. It is called once, when the call returns.
     ///
     /// # Panics
     ///
-    /// Should it panic, the call counts as `panic`, and the panic goes on to the caller.
+    /// If it panics, the call counts as `panic`, and the panic continues to the caller.
     fn outcome(&self) -> Outcome;
 }
 
-/// Judges by an attribute's `error_if`.
+/// Returns the outcome by an attribute's `error_if`.
 #[inline]
 pub fn error_if<R: ?Sized>(result: &R, is_error: impl FnOnce(&R) -> bool) -> Outcome {
     if is_error(result) { Outcome::Error } else { Outcome::Success }
 }
 
-/// Judges by an attribute's `ok_if`.
+/// Returns the outcome by an attribute's `ok_if`.
 #[inline]
 pub fn ok_if<R: ?Sized>(result: &R, is_ok: impl FnOnce(&R) -> bool) -> Outcome {
     if is_ok(result) { Outcome::Success } else { Outcome::Error }
 }
 
-/// The search for the classification of an `R`, at a rank. `By` is `Value` or `Variant`.
+/// The search for the classification of an `R`, at a rank. `By` is [`Value`] or [`Variant`].
 #[derive(Debug)]
 pub struct ClassifyBy<R, By, const RANK: usize>(PhantomData<fn() -> (R, By)>);
 
@@ -68,11 +69,11 @@ impl<R, By, const RANK: usize> Clone for ClassifyBy<R, By, RANK> {
 
 impl<R, By, const RANK: usize> Copy for ClassifyBy<R, By, RANK> {}
 
-/// The value decides, by [`Classify`].
+/// The value decides, through [`Classify`].
 #[derive(Debug)]
 pub struct Value;
 
-/// It decides whether the value is an `Ok`, an `Err` or neither.
+/// The variant decides: `Ok`, `Err`, or neither.
 #[derive(Debug)]
 pub struct Variant;
 
@@ -82,10 +83,10 @@ pub fn classify<R, By>(_: &R) -> ClassifyBy<R, By, 0> {
     ClassifyBy(PhantomData)
 }
 
-/// How a call ends by its result, for the receiver `$this`.
+/// Defines how a call ends by its result, for the receiver `$this`.
 macro_rules! settle_by {
     ($this:ty, $result:ty) => {
-        /// Ends a call whose body has ended with what the result says.
+        /// Ends a call whose body has ended, by its result.
         #[inline]
         pub fn monitor_settle(self: $this, result: &$result, call: &mut Call) {
             let Verdict { outcome, fault } = self.monitor_classify(result);
@@ -94,12 +95,12 @@ macro_rules! settle_by {
     };
 }
 
-/// What a `Result` says, for the receiver `$this`.
+/// Defines the classification of a `Result`, for the receiver `$this`.
 macro_rules! by_result {
     ($this:ty, Ok($value:pat) => $outcome:expr, Err($error:pat) => $fault:expr) => {
         settle_by!($this, Result<T, E>);
 
-        /// What the result says.
+        /// Returns the verdict on the result.
         #[inline]
         pub fn monitor_classify(self: $this, result: &'r Result<T, E>) -> Verdict<'r> {
             match result {
@@ -108,7 +109,7 @@ macro_rules! by_result {
             }
         }
 
-        /// The error, if the result is one.
+        /// Returns the error, if the result is one.
         #[inline]
         pub fn monitor_fault(self: $this, result: &'r Result<T, E>) -> Option<Fault<'r>> {
             match result {
@@ -119,18 +120,18 @@ macro_rules! by_result {
     };
 }
 
-/// What something else says that was returned, for the receiver `$this`.
+/// Defines the classification of any other value, for the receiver `$this`.
 macro_rules! by_value {
     ($this:ty, $value:pat => $outcome:expr) => {
         settle_by!($this, R);
 
-        /// What the value says.
+        /// Returns the verdict on the value.
         #[inline]
         pub fn monitor_classify(self: $this, $value: &'r R) -> Verdict<'r> {
             Verdict { outcome: $outcome, fault: None }
         }
 
-        /// `None`.
+        /// Returns `None`.
         #[inline]
         pub fn monitor_fault(self: $this, _: &'r R) -> Option<Fault<'r>> {
             None
@@ -138,7 +139,7 @@ macro_rules! by_value {
     };
 }
 
-/// The ways for the results whose error can be shown in one manner.
+/// Implements a rank for results whose errors are shown in one way.
 macro_rules! way {
     ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
         impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
@@ -149,10 +150,10 @@ macro_rules! way {
     };
 }
 
-/// The way for the results of which only the error is asked, and the step to the next way.
+/// Implements a rank for results of which only the variant counts, and the step to the next rank.
 macro_rules! by_variant {
     ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
-        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "a receiver by reference comes second in method resolution")]
         impl<'r, $($held: 'r,)? T, E: $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
             by_result!(&Self, Ok(_) => Outcome::Success, Err($error) => $fault);
         }
@@ -168,12 +169,12 @@ macro_rules! by_variant {
     };
 }
 
-/// A result whose value decides: one that is [`Classify`], or a `Result` of such a value and a `std::error::Error`.
+/// A result whose value decides: a [`Classify`] type, or a `Result` of one with a `std::error::Error`.
 pub trait Decides {
-    /// What the result says.
+    /// Returns the verdict on the result.
     fn verdict(&self) -> Verdict<'_>;
 
-    /// The error, if the result is one.
+    /// Returns the error, if the result is one.
     fn fault(&self) -> Option<Fault<'_>>;
 }
 
@@ -189,7 +190,7 @@ impl<R: Classify> Decides for R {
     }
 }
 
-// Nobody can make a `Result` itself decide, which the compiler knows only in the crate of the trait.
+// Does not overlap with the implementation above: only this crate could implement `Classify` for `Result`.
 impl<T: Classify, E: Error> Decides for Result<T, E> {
     #[inline]
     fn verdict(&self) -> Verdict<'_> {
@@ -209,13 +210,13 @@ impl<T: Classify, E: Error> Decides for Result<T, E> {
 impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
     settle_by!(Self, R);
 
-    /// What the result says.
+    /// Returns the verdict on the result.
     #[inline]
     pub fn monitor_classify(self, result: &'r R) -> Verdict<'r> {
         result.verdict()
     }
 
-    /// The error, if the result is one.
+    /// Returns the error, if the result is one.
     #[inline]
     pub fn monitor_fault(self, result: &'r R) -> Option<Fault<'r>> {
         result.fault()
@@ -224,21 +225,21 @@ impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
 
 // The error is a `std::error::Error`.
 by_variant!(0, [Error], error => Some(Fault::Error(error)));
-// It holds one that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
+// The error contains one that is `Send + Sync`, like `Box<dyn Error + Send + Sync>` and `anyhow::Error`.
 way!(1<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Fault::Error(error.as_ref())));
-// It holds one that is `Send`, as `Box<dyn Error + Send>` does.
+// The error contains one that is `Send`, like `Box<dyn Error + Send>`.
 way!(2<'e>, [AsRef<dyn Error + Send + 'e>], error => Some(Fault::Error(error.as_ref())));
-// It holds one, as `Box<dyn Error>` does.
+// The error contains one, like `Box<dyn Error>`.
 way!(3<'e>, [AsRef<dyn Error + 'e>], error => Some(Fault::Error(error.as_ref())));
-// It can be displayed.
+// The error can be displayed.
 way!(4, [Display], error => Some(Fault::Display(error)));
-// It can be debugged.
+// The error can be debugged.
 way!(5, [Debug], error => Some(Fault::Debug(error)));
-// It cannot be shown.
+// The error cannot be shown.
 way!(6, [Sized], _ => None);
 
-// Anything else that is returned is no error.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
+// Any other return value is not an error.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "like the other ranks")]
 impl<'r, R> ClassifyBy<R, Variant, 7> {
     by_value!(&Self, _ => Outcome::Success);
 }

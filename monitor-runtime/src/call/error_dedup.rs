@@ -1,12 +1,12 @@
-//! Which call runs inside which, as far as it takes to log an error once.
+//! Recognizes an error that a call inside has already logged, so that each error is logged once.
 //!
-//! An error that travels outward by `?` is returned by one tracked call after another. It is the same error as long as its
-//! text, sources included, is or ends with the text that was logged inside: that is what passing on, wrapping as a source and
-//! putting words before it (`format!("search: {error}")`) come to.
+//! An error that travels outward by `?` is returned by one tracked call after another. Two errors are the same if
+//! their full texts, sources included, are equal, or if the outer text ends with `: ` and the inner one. This covers
+//! passing on, wrapping as a source, and a prefix (`format!("search: {error}")`).
 //!
-//! A call finds the one around it in two ways: by a thread-local, which `context` carries to other threads, and by the span
-//! around it, which anybody carries by `in_current_span`. The first works where the span is disabled, the second costs a call
-//! that does not fail nothing.
+//! A call finds the enclosing call in two ways: by a thread-local, which `context` carries to other threads, and by
+//! the enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs
+//! nothing unless a call fails.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,16 +18,17 @@ use tracing_core::callsite::Identifier;
 
 use crate::error_chain::{ErrorText, ends_with};
 
-/// How many errors are remembered until the calls around them have ended; past that, one may be logged twice.
+/// The maximum number of errors remembered until the enclosing calls have ended. Beyond it, an error may be logged
+/// twice.
 const KEPT: usize = 256;
-/// A longer text is not remembered.
+/// The maximum size of a remembered text in bytes.
 const KEPT_BYTES: usize = 4_096;
 
 thread_local! {
     static CURRENT: Cell<CallId> = const { Cell::new(CallId::NONE) };
 }
 
-/// Tells calls apart that run at the same time: the moment at which they began, in the clock's ticks.
+/// Distinguishes calls that run at the same time, by their start in ticks of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallId(u64);
 
@@ -39,26 +40,26 @@ impl CallId {
         Self(ticks)
     }
 
-    /// The call whose body this thread is in.
+    /// The call whose body the thread is in.
     #[inline]
     pub(crate) fn current() -> Self {
         CURRENT.get()
     }
 
-    /// Notes that this thread is in the call's body, and gives the call that it was in.
+    /// Makes the call the thread's current one, and returns the previous one.
     #[inline]
     pub(super) fn make_current(self) -> Self {
         CURRENT.replace(self)
     }
 
-    /// As [`make_current`](Self::make_current), until the guard is dropped.
+    /// Like [`make_current`](Self::make_current), until the guard is dropped.
     #[inline]
     pub(crate) fn enter(self) -> Inside {
         Inside { before: self.make_current() }
     }
 }
 
-/// See [`CallId::enter`].
+/// The guard of [`CallId::enter`].
 #[derive(Debug)]
 pub(crate) struct Inside {
     before: CallId,
@@ -71,17 +72,17 @@ impl Drop for Inside {
     }
 }
 
-/// A call's span, where it is the one around another call: that may run on another thread, with the span taken along.
+/// The span of a call that encloses another one, which may run on another thread that the span was carried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SpanId(Id, Identifier);
 
 impl SpanId {
-    /// Of an open span that somebody listens to.
+    /// The id of an open span with a listener.
     pub(super) fn of(span: &Span) -> Option<Self> {
         Some(Self(span.id()?, span.metadata()?.callsite()))
     }
 
-    /// The span that this thread is in, if it can be a call's.
+    /// The thread's current span, if it may be a call's.
     fn current() -> Option<Self> {
         let span = Span::current();
         let first = span.metadata()?.fields().iter().next()?;
@@ -89,11 +90,11 @@ impl SpanId {
     }
 }
 
-/// An error that was logged.
+/// A logged error.
 struct Logged {
-    /// The call around the one that logged it, on the same thread or carried there.
+    /// The enclosing call, on the same thread or carried there.
     parent: CallId,
-    /// The span around it, if that is another call's.
+    /// The enclosing span, if it is another call's.
     around: Option<SpanId>,
     text: String,
 }
@@ -106,9 +107,9 @@ impl Logged {
 
 static LOGGED: Mutex<VecDeque<Logged>> = Mutex::new(VecDeque::new());
 
-/// Takes note of the error that `call` ends with, and says whether a call inside it has logged it already.
+/// Notes the error that `call` ends with, and returns whether a call inside has already logged it.
 ///
-/// The call's own span has been left, unless the call goes on.
+/// The thread has left the call's own span, unless the call continues as a stream.
 pub(super) fn logged_inside(call: CallId, parent: CallId, span: Option<&Span>, said: &ErrorText) -> bool {
     let text = &said.whole;
     let own = span.and_then(SpanId::of);

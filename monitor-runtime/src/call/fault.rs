@@ -1,4 +1,4 @@
-//! The error of a call that failed, as far as its type lets itself be shown, and its one log line.
+//! The error of a failed call, shown as well as its type allows, and its log line.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
@@ -10,11 +10,11 @@ use super::settings::{ErrorLog, Settings};
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
 
-/// An error, by the most telling trait its type has.
+/// An error, by the most informative trait of its type.
 pub enum Fault<'r> {
     /// A `std::error::Error`, with its source chain.
     Error(&'r (dyn Error + 'r)),
-    /// A borrowed or unnamed error that can be displayed.
+    /// An error that can only be displayed.
     Display(&'r dyn Display),
     /// An error that can only be debugged.
     Debug(&'r dyn Debug),
@@ -31,7 +31,7 @@ impl Debug for Fault<'_> {
 }
 
 impl Fault<'_> {
-    /// The error in words.
+    /// Formats the error.
     pub(super) fn text(&self) -> ErrorText {
         match self {
             Self::Error(error) => ErrorText::of(*error),
@@ -41,19 +41,19 @@ impl Fault<'_> {
     }
 }
 
-/// Whether anybody might take the line of an error at `level`; when nobody does, none is put into words.
+/// Whether a subscriber may want a line at `level`. If not, the error is not even formatted.
 pub(super) fn is_heard(level: tracing::Level) -> bool {
     level <= tracing::level_filters::LevelFilter::current()
 }
 
-/// Whether an observer wants the error of a call, and the function's errors are not kept quiet.
+/// Whether an observer wants the error of a call, and the function does not suppress its errors.
 pub(super) fn is_wanted(settings: &Settings, span: Option<&Span>) -> bool {
     settings.log_errors != ErrorLog::Off
         && observer::is_observed()
         && observer::observers().any(|observer| observer.wants_error(span))
 }
 
-/// Logs the error that a call returned, from inside its span. `unbound_id` is the id if no span binds it to the line.
+/// Logs the error of a call, inside its span. `unbound_id` is the id if no span binds it to the line.
 pub(super) fn log(settings: &Settings, unbound_id: Option<&str>, text: &ErrorText) {
     let id = |kind| unbound_id.filter(|_| settings.kind == kind);
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));

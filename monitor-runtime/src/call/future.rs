@@ -1,4 +1,4 @@
-//! The guard of one call carried across polls.
+//! Carries the guard of a call across polls.
 
 use std::future::Future;
 use std::panic::UnwindSafe;
@@ -11,25 +11,26 @@ use pin_project_lite::pin_project;
 use super::Verdict;
 use super::guard::Call;
 
-/// The body of an `async fn`, polled as the call that it is.
+/// Polls the body of an `async fn` as a call.
 ///
-/// It holds the body by reference: the compiler follows what is held by value, and nested functions come to the end of its
-/// recursion limit so much later.
+/// It holds the body by reference: the compiler follows values into their types, so nested functions would reach its
+/// recursion limit much sooner.
 ///
-/// Many of these are compiled, one for each annotated function: whatever does not depend on the body is elsewhere.
+/// It is compiled for each annotated function, so everything that does not depend on the body is elsewhere.
 #[derive(Debug)]
 pub struct PollAsCall<'a, F> {
-    // Dropped before the body, so that what the body's locals log as they are dropped belongs to the call.
+    // Dropped before the body, so that log lines from the destructors of the body's locals belong to the call.
     call: InCall<'a>,
     body: Pin<&'a mut F>,
 }
 
-/// Runs the body of an `async fn` as the part of `call` that it is. The call begins with the first poll; its end is the
-/// caller's to say, by [`settle`](super::settle).
+/// Runs the body of an `async fn` as `call`. The call begins with the first poll. The caller ends it, by
+/// [`settle`](super::settle).
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, the call counts as `cancelled` once it is dropped itself, which has to be after the body.
+/// If it is dropped before its end, the call counts as `cancelled` when it is dropped itself, which must be after the
+/// body.
 #[inline]
 pub fn track_pinned<'a, F: Future>(call: &'a mut Call, body: Pin<&'a mut F>) -> PollAsCall<'a, F> {
     PollAsCall { call: InCall(call), body }
@@ -50,10 +51,10 @@ impl<F: Future> Future for PollAsCall<'_, F> {
     }
 }
 
-// As the body held by value is: nobody but this future gets at it, or at the call, through the references.
+// As unwind safe as the body by value: only this future can access the body and the call through the references.
 impl<F: UnwindSafe> UnwindSafe for PollAsCall<'_, F> {}
 
-/// The call while its body may be dropped.
+/// The call, while its body may be dropped.
 #[derive(Debug)]
 struct InCall<'a>(&'a mut Call);
 
@@ -65,11 +66,12 @@ impl Drop for InCall<'_> {
 }
 
 pin_project! {
-    /// A future as one call, from its first poll to its end.
+    /// A future that is one call, from its first poll to its end.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`.
+    /// If it is dropped before its first poll, there was no call. If it is dropped later, before its end, the call
+    /// counts as `cancelled`.
     #[derive(Debug)]
     pub struct Tracked<F, J> {
         #[pin]
@@ -81,7 +83,7 @@ pin_project! {
     impl<F, J> PinnedDrop for Tracked<F, J> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What the body's locals log as they are dropped belongs to the call.
+            // Log lines from the destructors of the body's locals belong to the call.
             this.call.begin_drop();
             this.body.set(None);
         }
@@ -89,7 +91,7 @@ pin_project! {
 }
 
 impl<F, J> Tracked<F, J> {
-    /// Makes the body in the span of its call, which is what a future goes on in that takes the current span along.
+    /// Makes the body inside the call's span, since some futures capture the current span when they are made.
     #[inline]
     pub(super) fn new(call: Call, make: impl FnOnce() -> F, judge: J) -> Self {
         let body = call.in_span(make);
@@ -97,7 +99,7 @@ impl<F, J> Tracked<F, J> {
     }
 }
 
-/// Tracks the future that a function returns. Making it is no part of the call, but done in its span.
+/// Tracks the future that a function returns. Making it is not part of the call, but happens in its span.
 #[inline]
 pub fn track_returned_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> Tracked<F, J>
 where

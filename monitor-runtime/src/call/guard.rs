@@ -1,7 +1,17 @@
-//! The guard of one call: `begin` counts its start, `end` its end, once.
+//! The guard of a call: `begin` counts its start, and its end is counted once.
 //!
-//! What runs on every call is written once, for calls of any kind, and works on a [`Call`] in its place: moving one costs
-//! more than counting it.
+//! ```text
+//! Prepared ── begin ──► Running ── suspend ──► Suspended ── begin_drop ──► Dropping
+//!                          ▲                       │
+//!                          └──────── resume ───────┘
+//!
+//! settled   Running: Ended, with the outcome of the verdict
+//! dropped   Prepared: no call       Running: panic
+//!           Suspended, Dropping: cancelled, or error if an item of the stream was one
+//! ```
+//!
+//! The code that runs on every call is compiled once, for all kinds of calls, and works on a [`Call`] in place, since
+//! moving one costs more than counting it.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU8;
@@ -18,43 +28,43 @@ use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
 
-/// A call, from its preparation on. Dropped before its end, it ends as what its stage says.
+/// A call, from its preparation on. If it is dropped before its end, its stage decides the outcome.
 #[derive(Debug)]
 pub struct Call {
     settings: &'static Settings,
     series: &'static CallSeries,
-    /// None if nobody listens.
+    /// `None` without a listener.
     span: Option<Span>,
     started: u64,
     /// The call in whose body this one began.
     parent: CallId,
-    /// The call that the thread was in before, while this one is polled as the body of an `async fn`.
+    /// The thread's previous call, while this one is polled as the body of an `async fn`.
     around: CallId,
     stage: Stage,
-    /// What it is to end as although its body goes on: an item of its stream was an error.
+    /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
     _cells: NoCells,
 }
 
-// A call ends as a panic when one unwinds through it, and nothing of it is seen half changed: so its future is as safe to unwind
-// through as its body's. The compiler does not see it, since a span holds any subscriber.
+// A panic through a call ends it as one and leaves no partial state visible, so a tracked future is as unwind safe as
+// its body. The compiler cannot know, since a span holds any subscriber.
 impl UnwindSafe for Call {}
 impl RefUnwindSafe for Call {}
 
-/// None, of a type that could have some, which lets asynchronous functions be nested deeper: where the compiler asks whether there
-/// are cells in a future, it finds this type and looks no further into the futures inside.
+/// An empty array of a type with interior mutability, which allows deeper nesting of asynchronous functions: the
+/// compiler looks for such a type in a future, finds this one, and does not search the futures inside.
 type NoCells = [AtomicU8; 0];
 
-/// How far a call has come.
+/// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Its series is found and its span open; it has not begun.
+    /// The series is found and the span is open, but the call has not begun.
     Prepared,
-    /// Its body runs.
+    /// The body is running.
     Running,
-    /// Its body waits to be polled again.
+    /// The body waits for its next poll.
     Suspended,
-    /// Its body is dropped before its end, as a part of the call.
+    /// The body is being dropped before its end, as part of the call.
     Dropping,
     Ended,
 }
@@ -80,13 +90,13 @@ impl Call {
         }
     }
 
-    /// The id, unless the call's span binds it to the lines inside.
+    /// The id, unless the call's span binds it to log lines.
     fn unbound_id(&self) -> Option<&'static str> {
         let is_bound = self.span.as_ref().is_some_and(|span| !span.is_disabled());
         (!is_bound).then(|| self.series.id())
     }
 
-    /// Runs code in the call's span that is no part of its body.
+    /// Runs code in the call's span that is not part of its body.
     #[inline]
     pub(super) fn in_span<T>(&self, code: impl FnOnce() -> T) -> T {
         match &self.span {
@@ -95,20 +105,20 @@ impl Call {
         }
     }
 
-    /// Whether the call has come to its end.
+    /// Whether the call has ended.
     #[inline]
     pub(super) fn has_ended(&self) -> bool {
         self.stage == Stage::Ended
     }
 
-    /// Whether the call has begun, and its body waits.
+    /// Whether the call has begun, and its body waits for a poll.
     #[inline]
     pub(super) fn is_suspended(&self) -> bool {
         self.stage == Stage::Suspended
     }
 
-    /// Runs a part of the body, beginning the call if it is the first: inside the span, and as the call that calls inside
-    /// it belong to.
+    /// Enters the call to run a part of its body, and begins the call if it is the first part. The part runs inside
+    /// the span, and as the parent of inner calls.
     #[inline]
     pub(super) fn run(&mut self) -> Running<'_> {
         let around = self.begin_or_enter();
@@ -127,7 +137,7 @@ impl Call {
         self.enter()
     }
 
-    /// Enters a call that has begun, and gives the call that the thread was in before.
+    /// Enters a call that has begun. Returns the thread's previous call.
     #[inline]
     fn enter(&mut self) -> CallId {
         self.stage = Stage::Running;
@@ -146,12 +156,12 @@ impl Call {
         around.make_current();
     }
 
-    /// Leaves the body for good.
+    /// Leaves the body and ends the call.
     pub(super) fn settle(&mut self, around: CallId, outcome: Outcome) {
         self.leave_and_end(around, outcome);
     }
 
-    /// Leaves the body of a call that was [resumed](Self::resume), for good.
+    /// Leaves the body of a [resumed](Self::resume) call and ends it.
     #[inline]
     pub(super) fn leave_as(&mut self, outcome: Outcome) {
         self.leave_and_end(self.around, outcome);
@@ -174,7 +184,7 @@ impl Call {
         }
     }
 
-    // Apart and last, so that the fast path saves no registers for it.
+    // Separate and last, so that the fast path need not save registers for it.
     #[inline(never)]
     fn end_observed(&self, outcome: Outcome, nanos: u64) {
         let span = self.span.as_ref();
@@ -182,19 +192,19 @@ impl Call {
         observer::notify(|observer| observer.call_ended(span, outcome, nanos));
     }
 
-    /// Ends a call whose body has handed it on, with what `verdict` says.
+    /// Ends a call whose body has returned, by `verdict`.
     pub(super) fn end_as(mut self, verdict: &Verdict<'_>) {
         self.settle(self.around, verdict.outcome);
         self.log(verdict);
     }
 
-    /// Goes on, suspended, with a call that has been handed on.
+    /// Suspends a call whose body has returned a stream, in which it continues.
     pub(super) fn suspended(mut self) -> Self {
         self.suspend();
         self
     }
 
-    /// Logs the error that the call returned.
+    /// Logs the error that the call returned, if any.
     #[inline]
     pub(super) fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
@@ -215,7 +225,7 @@ impl Call {
             return;
         }
         let id = CallId::began_at(self.started);
-        // Once, and as a part of the call: a `Display` may log, or call tracked functions.
+        // Formatted once, and as part of the call, since a `Display` may log or call tracked functions.
         let text = self.as_part(id, || fault.text());
         if is_wanted {
             observer::notify(|observer| observer.call_failed(span, &text));
@@ -240,23 +250,24 @@ impl Call {
         if self.stage != Stage::Suspended {
             self.leave(self.around);
         }
-        // None of these outcomes is fast.
+        // None of these outcomes is counted on the fast path.
         self.stage = Stage::Ended;
         self.end_observed(outcome, self.series.nanos_since(self.started));
     }
 
-    /// Goes into the call for a poll of its body. Unless the body waits, it is left as it ends, or is dropped.
+    /// Enters the call for a poll of its body. The call leaves itself when it ends or is dropped, or by
+    /// [`suspend`](Self::suspend).
     pub(super) fn resume(&mut self) {
         self.around = self.begin_or_enter();
     }
 
-    /// The body waits: dropped now, the call ends as cancelled.
+    /// Leaves the body until its next poll. If the call is dropped before that, it ends as cancelled.
     pub(super) fn suspend(&mut self) {
         self.leave(self.around);
         self.stage = Stage::Suspended;
     }
 
-    /// Goes into the call for the drop of its body, unless that has ended. The call leaves itself as it is dropped.
+    /// Enters the call for the drop of its body, unless the call has ended. The call leaves itself when it is dropped.
     #[inline]
     pub(super) fn begin_drop(&mut self) {
         if self.stage == Stage::Suspended {
@@ -271,8 +282,8 @@ impl Call {
     }
 }
 
-/// A part of a call's body that runs. Dropped by a body that unwinds, it ends the call as a panic; dropped otherwise, as a
-/// success, since a macro's `return` went past the end of a body that is in its place.
+/// A running part of a call's body. If it is dropped by a panic, the call ends as one. Otherwise it ends as a success:
+/// a macro in the body has returned from the function.
 #[derive(Debug)]
 pub(super) struct Running<'c> {
     call: &'c mut Call,
@@ -281,7 +292,8 @@ pub(super) struct Running<'c> {
 }
 
 impl Running<'_> {
-    /// The body waits: dropped now, the call ends as cancelled, or as the error that one of its items was.
+    /// Leaves the body until its next poll. If the call is dropped before that, it ends as cancelled, or as an error
+    /// if one of its items was an error.
     #[inline]
     pub(super) fn suspend(self) {
         self.call.leave(self.around);
@@ -289,7 +301,7 @@ impl Running<'_> {
         std::mem::forget(self);
     }
 
-    /// The body has ended, and the call with it, as `verdict` says.
+    /// Ends the body and the call, by `verdict`.
     #[inline]
     pub(super) fn settle(self, verdict: &Verdict<'_>) {
         self.call.settle(self.around, verdict.outcome);
@@ -297,7 +309,7 @@ impl Running<'_> {
         std::mem::forget(self);
     }
 
-    /// Takes note of an item of the call's stream.
+    /// Notes the verdict on an item of the call's stream.
     pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
         if verdict.outcome == Outcome::Error {
             self.call.is_failed = true;
@@ -305,7 +317,7 @@ impl Running<'_> {
         }
     }
 
-    /// Records how long the first item of the call's stream took, unless it is a query's, of which no metric tells.
+    /// Records the time to the first item of the call's stream. There is no such metric for queries.
     pub(super) fn first_item(&self) {
         if self.call.settings.kind != CallKind::Query {
             let Call { series, started, span, .. } = &*self.call;
@@ -314,7 +326,7 @@ impl Running<'_> {
         }
     }
 
-    /// The call's stream has ended, and the call with it.
+    /// Ends the call at the end of its stream.
     pub(super) fn finish(self) {
         let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
         self.call.settle(self.around, outcome);
@@ -324,7 +336,7 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // Ended already if it was the log line of its error that panicked.
+        // The call has already ended if the log line of its error panicked.
         if !self.call.has_ended() {
             let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Success };
             self.call.settle(self.around, outcome);
@@ -332,7 +344,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Says something to the subscriber of a span; apart, since to most calls nobody listens.
+/// Sends a message to the subscriber of a span. Not inlined, since most calls have no listener.
 #[inline(never)]
 fn tell(span: &Span, message: fn(&Dispatch, &Id)) {
     span.with_subscriber(|(id, subscriber)| message(subscriber, id));
@@ -355,7 +367,7 @@ pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
     }
 }
 
-/// Runs the body of a synchronous function as one call.
+/// Runs the body of a synchronous function as a call.
 #[inline]
 pub fn track<R>(
     mut call: Call,

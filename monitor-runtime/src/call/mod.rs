@@ -1,8 +1,8 @@
-//! One tracked call from its start to its one end.
+//! A tracked call, from its start to its single end.
 //!
-//! [`site`] is what an annotated function has for life, [`guard`] what one call of it has: `begin` counts the
-//! start, `settle` the end. [`future`] carries a guard across polls, [`classify`] takes from the result
-//! both its outcome and its [`fault`].
+//! [`site`] is the static of an annotated function, and [`guard`] one call of it: `begin` counts the start, `settle`
+//! the end. [`future`] carries a guard across polls. [`classify`] derives the outcome and the [`fault`] from the
+//! result.
 
 mod argument;
 mod boxed;
@@ -39,11 +39,11 @@ pub use typed::{Becoming, TypedTracked, track_into_future, track_typed_future, t
 
 pub use stream::{ItemJudge, TrackedStream, hand_on, hand_on_ok, track_opened, track_stream};
 
-/// What a call came to: its outcome, and its error when there is one to log.
+/// The result of a call: its outcome, and its error if there is one to log.
 #[derive(Debug)]
 pub struct Verdict<'r> {
-    /// The `status` it is counted under.
+    /// The outcome; the label `status` of the call.
     pub outcome: Outcome,
-    /// What went wrong, if the result says.
+    /// The error, if the result holds one.
     pub fault: Option<Fault<'r>>,
 }

@@ -1,9 +1,9 @@
-//! The one seam for listeners of calls and requests.
+//! The interface for listeners to calls and requests.
 //!
-//! A listener implements [`Observer`] and is installed once, at start. Calls and the HTTP layer tell every observer of an
-//! event; they know no listener by name. Without an observer each event costs one load.
+//! A listener implements [`Observer`] and is installed once, at start. Calls and the HTTP layer notify all observers,
+//! and know none by name. Without an observer each event costs one load.
 //!
-//! Exemplars need the ids that are bound to a span, which logging knows: it installs a function for that, too.
+//! Exemplars need the ids bound to a span, which only logging knows, so logging installs a function that finds them.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::cells::exemplars::Identity;
 use crate::error_chain::ErrorText;
 use crate::families::Outcome;
 
-/// A listener of calls and requests. Each method runs on the thread of the event and must not block.
+/// A listener to calls and requests. Each method runs on the thread of the event and must not block.
 pub(crate) trait Observer: Send + Sync {
     /// A call ended, `nanos` after it began. `span` is the call's span, if a subscriber listens to it.
     fn call_ended(&self, span: Option<&Span>, outcome: Outcome, nanos: u64);
@@ -24,7 +24,8 @@ pub(crate) trait Observer: Send + Sync {
         let _ = (span, nanos);
     }
 
-    /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for it.
+    /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for
+    /// it.
     fn wants_error(&self, span: Option<&Span>) -> bool;
 
     /// A call returned an error.
@@ -33,41 +34,41 @@ pub(crate) trait Observer: Send + Sync {
     /// The route of a request became known after its span was opened.
     fn request_routed(&self, span: &Span, method: &str, endpoint: &str);
 
-    /// A request ended, `nanos` after it began, and counts under this status.
+    /// A request ended, `nanos` after it began, with the status it is counted under.
     fn request_ended(&self, span: Option<&Span>, status: u16, nanos: u64);
 }
 
-/// More listeners than there are features to bring one.
+/// The maximum number of observers, more than there are features that install one.
 const MOST_OBSERVERS: usize = 4;
 
 static OBSERVERS: [OnceLock<&'static dyn Observer>; MOST_OBSERVERS] =
     [const { OnceLock::new() }; MOST_OBSERVERS];
 
-/// Whether there is an observer: the load that each event costs.
+/// Whether there is an observer; the one load of each event.
 static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
 
-/// Adds an observer for the rest of the process; each is to be installed once.
+/// Adds an observer for the lifetime of the process. Each must be installed once only.
 pub(crate) fn install(observer: &'static dyn Observer) {
     let is_taken = OBSERVERS.iter().any(|slot| slot.set(observer).is_ok());
-    debug_assert!(is_taken, "there is a slot for each feature that brings an observer");
+    debug_assert!(is_taken, "more observers than slots");
     IS_OBSERVED.store(true, Ordering::Release);
 }
 
-/// Whether a feature of this build brings an observer. Without one, events cost nothing at all.
+/// Whether a feature of this build can install an observer. If not, events cost nothing.
 const CAN_BE_OBSERVED: bool = cfg!(any(feature = "otlp", test));
 
-/// Whether anything listens.
+/// Whether there is an observer.
 #[inline]
 pub(crate) fn is_observed() -> bool {
     CAN_BE_OBSERVED && IS_OBSERVED.load(Ordering::Acquire)
 }
 
-/// Every observer, in the order of their installation.
+/// All observers, in the order of installation.
 pub(crate) fn observers() -> impl Iterator<Item = &'static dyn Observer> {
     OBSERVERS.iter().map_while(OnceLock::get).copied()
 }
 
-/// Tells every observer of an event, if there is one.
+/// Passes an event to all observers.
 #[inline]
 pub(crate) fn notify(event: impl Fn(&dyn Observer)) {
     if is_observed() {
@@ -75,17 +76,17 @@ pub(crate) fn notify(event: impl Fn(&dyn Observer)) {
     }
 }
 
-/// Finds the id under which logs and traces know what happens in a span.
+/// Finds the id that identifies a span in logs and traces.
 type Identify = fn(&Span) -> Option<Identity>;
 
 static IDENTIFY: OnceLock<Identify> = OnceLock::new();
 
-/// Sets the function that [`identify`] calls; the first one stays.
+/// Sets the function that [`identify`] calls. The first one stays.
 pub(crate) fn install_identify(identify: Identify) {
     let _ = IDENTIFY.set(identify);
 }
 
-/// The best id that is bound inside `span`. Without a span, or with a disabled one, the best id that is bound around it.
+/// The preferred id bound in `span`, or in the current span if `span` is missing or disabled.
 pub(crate) fn identify(span: Option<&Span>) -> Option<Identity> {
     IDENTIFY.get()?(span.unwrap_or(&Span::none()))
 }
@@ -98,7 +99,7 @@ mod tests {
     use crate::call::{Fault, Verdict, without_fields};
 
     thread_local! {
-        // Other tests make calls at the same time, on threads of their own.
+        // Parallel tests make calls on other threads.
         static SEEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     }
 

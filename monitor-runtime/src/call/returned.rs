@@ -1,4 +1,4 @@
-//! Functions whose return type may be an alias: tracked as what the alias stands for.
+//! Functions whose return type may be an alias, tracked by the type behind the alias.
 
 use std::marker::PhantomData;
 
@@ -9,30 +9,31 @@ use super::future::track_returned_future;
 use super::guard::{Call, track};
 use super::stream::ItemJudge;
 
-// A judge is a function pointer where it ends up inside a box: a closure's type would drag in the lifetimes of the
-// function around it.
+// Judges that end up inside a box are function pointers, since a closure's type would include the lifetimes of the
+// enclosing function.
 
-/// A return type, by which emitted code chooses how to track: `(&&&Returned::by(&body)).monitor_track(…)`.
+/// A return type. Emitted code chooses the tracking by it: `(&&&Returned::by(&body)).monitor_track(…)`.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<fn() -> R>);
 
 impl<R> Returned<R> {
-    /// The only value.
+    /// The only value of this type.
     pub const TYPE: Self = Self(PhantomData);
 
-    /// That of the body, which says it already: said once more, a type that does not exist would be one error more.
+    /// The return type of `body`. Inferred from the body: if emitted code named the type, an unknown type would be
+    /// reported twice.
     #[inline]
     pub const fn by(_: &impl FnOnce() -> R) -> Self {
         Self::TYPE
     }
 }
 
-/// The function returns a boxed future.
+/// Tracks a function that returns a boxed future.
 pub trait ViaBoxedFuture {
     /// The boxed future.
     type Boxed: ReboxFuture;
 
-    /// Tracks the future, not its making.
+    /// Tracks the future, but not its making.
     fn monitor_track(
         &self,
         call: Call,
@@ -41,12 +42,12 @@ pub trait ViaBoxedFuture {
     ) -> Self::Boxed;
 }
 
-/// The function returns a boxed stream.
+/// Tracks a function that returns a boxed stream.
 pub trait ViaBoxedStream {
     /// The boxed stream.
     type Boxed: Rebox;
 
-    /// Tracks the stream, not its making.
+    /// Tracks the stream, but not its making.
     fn monitor_track(
         &self,
         call: Call,
@@ -55,9 +56,9 @@ pub trait ViaBoxedStream {
     ) -> Self::Boxed;
 }
 
-/// The function returns anything else.
+/// Tracks a function that returns any other type.
 pub trait ViaValue {
-    /// What it returns.
+    /// The type that it returns.
     type Value;
 
     /// Tracks the function's body.
@@ -98,12 +99,12 @@ impl<R> ViaValue for Returned<R> {
     }
 }
 
-/// What an option says to be a boxed stream is one: the call goes on in it.
+/// Continues the call in a value that the option `stream` declares to be a boxed stream, and that is one.
 pub trait ViaHandOn {
     /// The boxed stream.
     type Boxed: Rebox;
 
-    /// Goes on with the call.
+    /// Continues the call in the stream.
     fn monitor_hand_on(
         &self,
         call: Call,
@@ -112,9 +113,10 @@ pub trait ViaHandOn {
     ) -> Self::Boxed;
 }
 
-/// It is none, which [`is_stream`] has refused already: whatever else the compiler said of it would be one error too many.
+/// Ends the call, if the value is not a boxed stream. [`is_stream`] has already produced the error; this trait exists
+/// to suppress a second one.
 pub trait ViaSettle {
-    /// What is there instead.
+    /// The type of the value.
     type Value;
 
     /// Ends the call.
@@ -143,5 +145,5 @@ impl<R> ViaSettle for Returned<R> {
     }
 }
 
-/// Refuses what the option `stream` stands on, unless it is a boxed stream.
+/// Fails to compile unless the type under the option `stream` is a boxed stream.
 pub const fn is_stream<S: Rebox>() {}

@@ -1,45 +1,45 @@
-//! What the arguments of an attribute decide for its function.
+//! The settings that an attribute's arguments make for its function.
 
 use tracing::Level;
 
 use crate::cells::objective::Objective;
 use crate::families::CallKind;
 
-/// How an error that a call returned is logged.
+/// The level at which the errors of calls are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorLog {
     /// At `error`.
     Error,
     /// At `warn`.
     Warn,
-    /// Not at all.
+    /// Not logged.
     Off,
 }
 
-/// What the attribute's arguments decide.
+/// The settings of an annotated function.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Which attribute it is.
+    /// The kind of call, by the attribute.
     pub kind: CallKind,
     /// The `operation` of a query.
     pub operation: &'static str,
-    /// How errors are logged.
+    /// The level at which errors are logged.
     pub log_errors: ErrorLog,
-    /// The span's level.
+    /// The level of the span.
     pub level: Level,
-    /// What is promised of the calls.
+    /// The objective of the calls.
     pub objective: Option<&'static Objective>,
-    /// The names of the span's fields, the id's first.
+    /// The names of the span's fields, the id first.
     pub fields: &'static [&'static str],
 }
 
-#[allow(non_upper_case_globals, reason = "each is named as its kind, which emitted code says once")]
+#[allow(non_upper_case_globals, reason = "emitted code names settings by the attribute's kind")]
 impl Settings {
-    /// Of an agent about which nothing else is said.
+    /// The default settings of an agent.
     pub const Agent: Self = Self::of(CallKind::Agent, &["agent_id"]);
-    /// Of a skill about which nothing else is said.
+    /// The default settings of a skill.
     pub const Skill: Self = Self::of(CallKind::Skill, &["skill_id"]);
-    /// Of a query about which nothing else is said.
+    /// The default settings of a query.
     pub const Query: Self = Self::of(CallKind::Query, &["query"]);
 
     const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {

@@ -1,4 +1,4 @@
-//! The one static of an annotated function: what it is called, its series, its span.
+//! The static of an annotated function: its name, its settings, its series and its span.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -21,41 +21,42 @@ use crate::families::CallKind;
 use crate::families::call_series::CallSeries;
 use crate::families::family::Found;
 
-/// What the runtime knows of an annotated function.
+/// Everything that the runtime knows about an annotated function.
 ///
-/// The compiler evaluates one for each: so it consists of literals, and what takes code is made when it is first asked for.
+/// The compiler evaluates one for each function. It therefore consists of literals, and everything that needs code is
+/// made when it is first used.
 pub struct Site {
-    /// In what it differs from others of its kind.
+    /// The settings in which the function differs from others of its kind.
     pub settings: Settings,
-    /// Stands for the function where no expression gives another id.
+    /// The id, unless an expression gives another one.
     pub id: &'static str,
-    /// The function's name.
+    /// The name of the function.
     pub name: &'static str,
-    /// The module it is in.
+    /// The module of the function.
     pub module: &'static str,
-    /// The file it is in.
+    /// The file of the function.
     pub file: &'static str,
-    /// The line it begins at.
+    /// The first line of the function.
     pub line: u32,
-    /// What changes.
+    /// The mutable part.
     pub state: State,
 }
 
-/// What is found out about an annotated function as it is called.
+/// The mutable state of an annotated function.
 ///
-/// The compiler goes through all that these types consist of, for each annotated function: so what `tracing` knows is behind a
-/// trait object, and no site refers to itself.
+/// The compiler visits all component types of this for each annotated function. Therefore the part for `tracing` is
+/// behind a trait object, and no site refers to itself.
 pub struct State {
-    /// What `tracing` knows the site by, from the first time that its span is asked for.
+    /// The callsite for `tracing`, once the span is first used.
     callsite: OnceLock<&'static dyn Callsite>,
     interest: AtomicU8,
-    /// The series of the site's own id, once there is one; a literal id is looked up no more.
+    /// The series of the site's own id, once it exists, so that a literal id is looked up only once.
     series: OnceLock<&'static CallSeries>,
 }
 
 impl State {
-    /// That of a function that has not been called.
-    #[allow(clippy::declare_interior_mutable_const, reason = "each static is to have one of its own")]
+    /// The state of a function that has not been called.
+    #[allow(clippy::declare_interior_mutable_const, reason = "each static gets its own copy")]
     pub const NEW: Self =
         Self { callsite: OnceLock::new(), interest: AtomicU8::new(UNASKED), series: OnceLock::new() };
 }
@@ -72,7 +73,7 @@ const ALWAYS: u8 = 2;
 const UNASKED: u8 = 3;
 
 impl Site {
-    /// Prepares a call under the function's own id.
+    /// Prepares a call with the function's own id.
     #[inline]
     pub fn enter(&'static self, fields: impl FnOnce(PendingSpan<'_>) -> Span) -> Call {
         let series = match self.state.series.get() {
@@ -82,7 +83,8 @@ impl Site {
         self.prepare(series, self.id, fields)
     }
 
-    /// As [`enter`](Self::enter), of a function without `fields(…)`. Most are, so that it is compiled once for all of them.
+    /// Like [`enter`](Self::enter), for functions without `fields(…)`. Most functions have none, so this is compiled
+    /// once for all of them.
     pub fn enter_plain(&'static self) -> Call {
         let series = match self.state.series.get() {
             Some(series) => series,
@@ -99,8 +101,8 @@ impl Site {
         }
     }
 
-    /// Prepares a call under an id that an expression gave; the function's own stands for an empty one, since an empty label
-    /// value is to Prometheus the same as no label.
+    /// Prepares a call with an id from an expression. The function's own id replaces an empty one, since Prometheus
+    /// treats an empty label as a missing one.
     #[inline]
     pub fn enter_as(
         &'static self,
@@ -119,7 +121,7 @@ impl Site {
         id: &str,
         fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
-        // Made in one place in either case: a call that is moved costs more than one that is counted.
+        // Each branch builds the call in place, since moving a call costs more than counting it.
         if self.is_enabled() {
             Call::prepared(&self.settings, series, Some(fields(PendingSpan { site: self, id: &id })))
         } else {
@@ -127,7 +129,8 @@ impl Site {
         }
     }
 
-    /// Overflow is not kept: each call recorded there is to be counted as such.
+    /// Finds the series of the site's own id and keeps it. The overflow series is not kept, so that each use of it is
+    /// counted.
     #[cold]
     fn resolve(&self) -> &'static CallSeries {
         match self.look_up(self.id) {
@@ -156,7 +159,7 @@ impl Site {
         }
     }
 
-    /// Whether somebody listens to the span; one load when nobody does.
+    /// Whether the span has a listener; one load if it has none.
     #[inline]
     fn is_enabled(&'static self) -> bool {
         self.settings.level <= LevelFilter::current() && self.is_of_interest()
@@ -170,7 +173,8 @@ impl Site {
         }
     }
 
-    /// Asks every subscriber, once; whoever comes meanwhile, from inside a subscriber even, asks the present one alone.
+    /// Registers the callsite, which asks every subscriber once. Other callers in the meantime, even from inside a
+    /// subscriber, ask the current subscriber only.
     #[cold]
     fn register(&'static self) -> bool {
         let first = self
@@ -189,7 +193,7 @@ impl Site {
             || dispatcher::get_default(|dispatch| dispatch.enabled(self.metadata()))
     }
 
-    /// What `tracing` knows the site by. It keeps that for good, so that nothing is lost by leaking it.
+    /// The callsite for `tracing`, which keeps it permanently, so leaking it loses nothing.
     fn callsite(&'static self) -> &'static dyn Callsite {
         *self
             .state
@@ -202,7 +206,7 @@ impl Site {
     }
 }
 
-/// A site as `tracing` knows it.
+/// The callsite of a site.
 struct SiteCallsite {
     site: &'static Site,
     metadata: OnceLock<Metadata<'static>>,
@@ -237,7 +241,7 @@ impl Callsite for SiteCallsite {
     }
 }
 
-/// A span about to be opened, with its id already at hand.
+/// A span that is about to be opened, with its id.
 #[derive(Clone, Copy, Debug)]
 pub struct PendingSpan<'a> {
     site: &'static Site,
@@ -245,12 +249,12 @@ pub struct PendingSpan<'a> {
 }
 
 impl<'a> PendingSpan<'a> {
-    /// The id, which is the first value of every span.
+    /// Returns the id, which is the first value of every span.
     pub fn id(&self) -> Option<&'a dyn Value> {
         Some(self.id)
     }
 
-    /// Opens the span with one value a field, the id first.
+    /// Opens the span with one value for each field, the id first.
     pub fn span(&self, values: &[Option<&dyn Value>]) -> Span {
         let _attached = span_descriptor::attach(|| self.descriptor());
         let metadata = self.site.metadata();

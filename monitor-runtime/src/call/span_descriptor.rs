@@ -1,7 +1,7 @@
-//! The descriptor of a span: what the span of a call or a request stands for, which its fields alone do not tell.
+//! The descriptor of a span: facts about its call or request that its fields do not contain.
 //!
-//! A descriptor is attached to the next span that opens on the thread. The observer's `tracing` layer takes it as the span
-//! opens, since names, parents and kinds have to be known by then.
+//! A descriptor is attached to the next span that opens on the thread. The observer's `tracing` layer takes it when
+//! the span opens, since name, parent and kind must be known by then.
 
 use std::cell::RefCell;
 
@@ -13,20 +13,21 @@ use crate::families::CallKind;
 use crate::trace_context::TraceContext;
 
 thread_local! {
-    /// Between a call or a request and the subscriber, which `tracing` calls without arguments of ours.
+    /// Passes the descriptor from a call or a request to the subscriber, which `tracing` calls without arguments of
+    /// ours.
     static PENDING: RefCell<Option<SpanDescriptor>> = const { RefCell::new(None) };
 }
 
-/// What a span stands for.
+/// The descriptor of a span.
 #[derive(Debug)]
 pub(crate) enum SpanDescriptor {
-    /// A tracked call; `operation` is that of a query.
+    /// A tracked call; `operation` is set for queries.
     Call { callsite: Identifier, kind: CallKind, operation: &'static str },
     /// A request.
     Request(Box<RequestDescriptor>),
 }
 
-/// A request, as far as its span describes it.
+/// The facts about a request that its span needs.
 #[derive(Debug)]
 pub(crate) struct RequestDescriptor {
     /// The `method` label: `OTHER` for an unknown method.
@@ -40,18 +41,18 @@ pub(crate) struct RequestDescriptor {
 }
 
 impl SpanDescriptor {
-    /// Whether it describes that span.
+    /// Whether the descriptor belongs to the span with this metadata.
     fn fits(&self, metadata: &Metadata<'_>) -> bool {
         match self {
             Self::Call { callsite, .. } => *callsite == metadata.callsite(),
-            // The fields of a request are plain text, so no other span can open before.
+            // The fields of a request are plain text, so formatting them opens no other span.
             Self::Request(_) => true,
         }
     }
 }
 
-/// Attaches a descriptor to the next span opened on this thread while the guard lives. Formatting a field may open another
-/// span first, so the descriptor of a call is matched by callsite. Without an observer there is no descriptor.
+/// Attaches a descriptor to the next span opened on this thread while the guard lives. Formatting a field may open
+/// another span first, so the descriptor of a call is matched by callsite. Without an observer there is no descriptor.
 #[inline]
 pub(crate) fn attach(descriptor: impl FnOnce() -> SpanDescriptor) -> Option<Attached> {
     observer::is_observed().then(|| Attached { outer: replace(Some(descriptor())) })
@@ -66,14 +67,14 @@ pub(crate) fn take(metadata: &Metadata<'_>) -> Option<SpanDescriptor> {
 }
 
 fn replace(descriptor: Option<SpanDescriptor>) -> Option<SpanDescriptor> {
-    // Fails while the thread ends: a span that opens then has no descriptor.
+    // Fails while the thread ends; a span opened then has no descriptor.
     PENDING.try_with(|pending| pending.replace(descriptor)).ok().flatten()
 }
 
-/// See [`attach`].
+/// The guard of [`attach`].
 #[derive(Debug)]
 pub(crate) struct Attached {
-    /// The descriptor of the span whose opening this one is a part of.
+    /// The descriptor of an outer span whose opening caused this one.
     outer: Option<SpanDescriptor>,
 }
 

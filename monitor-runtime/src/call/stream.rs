@@ -1,4 +1,4 @@
-//! The guard of one call carried along a stream.
+//! Carries the guard of a call through a stream.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,18 +11,19 @@ use pin_project_lite::pin_project;
 use super::Verdict;
 use super::guard::Call;
 
-/// Judges one item of a stream.
+/// Returns the verdict on one item of a stream.
 pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
 
 pin_project! {
-    /// A stream as one call, from its first poll (or that of the future that gave it) to its end.
+    /// A stream that is one call, from its first poll (or that of the future that returned it) to its end.
     ///
-    /// An item that is an error makes the call one, whatever follows.
+    /// If any item is an error, so is the call.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its first poll it was no call; dropped later, before its end, it counts as `cancelled`, or as `error`
-    /// when an item was one. One that has said that it is terminated has come to its end.
+    /// If it is dropped before its first poll, there was no call. If it is dropped later, before its end, the call
+    /// counts as `cancelled`, or as `error` if an item was one. A stream that has reported that it is terminated has
+    /// ended.
     #[derive(Debug)]
     pub struct TrackedStream<S, T> {
         #[pin]
@@ -30,7 +31,7 @@ pin_project! {
         call: Call,
         judge: ItemJudge<T>,
         has_items: bool,
-        // Set once the stream has said, to somebody who asked, that it is not to be polled any more.
+        // Set once the stream has reported to a caller that it is terminated.
         is_over: AtomicBool,
     }
 
@@ -49,8 +50,8 @@ pin_project! {
     }
 }
 
-/// Tracks the stream that a function returns. Making it is no part of the call, but done in its span, which is what a
-/// stream goes on in that takes the current span along.
+/// Tracks the stream that a function returns. Making it is not part of the call, but happens in its span, since some
+/// streams capture the current span when they are made.
 #[inline]
 pub fn track_stream<T, S: Stream<Item = T>>(
     call: Call,
@@ -67,7 +68,7 @@ impl<S, T> TrackedStream<S, T> {
         Self { stream: Some(stream), call, judge, has_items: false, is_over: AtomicBool::new(false) }
     }
 
-    /// Goes on with a call that a future began.
+    /// Continues a call that a future began.
     fn running(call: Call, stream: S, judge: ItemJudge<T>) -> Self {
         Self {
             stream: Some(stream),
@@ -119,24 +120,24 @@ impl<T, S: FusedStream<Item = T>> FusedStream for TrackedStream<S, T> {
         if self.call.has_ended() {
             return true;
         }
-        // Whoever hears that it is terminated polls it no more, so that the call would not see its end.
+        // A caller that sees a terminated stream does not poll it again, so the end is noted here.
         let is_over = self.stream.as_ref().is_none_or(FusedStream::is_terminated);
         self.is_over.store(is_over, Ordering::Relaxed);
         is_over
     }
 }
 
-/// Goes on with the call in a stream.
+/// Continues the call in a stream.
 #[inline]
 pub fn hand_on<S: Stream>(call: Call, stream: S, judge: ItemJudge<S::Item>) -> TrackedStream<S, S::Item> {
     TrackedStream::running(call, stream, judge)
 }
 
-/// Runs the body of a function that gives a stream as an `Ok`, in which the call goes on; an `Err` ends it.
+/// Runs the body of a function that returns a stream in an `Ok`. The call continues in the stream; an `Err` ends it.
 ///
 /// # Errors
 ///
-/// Those of the body.
+/// Returns the body's error.
 #[inline]
 pub fn track_opened<S, E, O>(
     mut call: Call,
@@ -149,11 +150,11 @@ pub fn track_opened<S, E, O>(
     hand_on_ok(call, result, judge, hand_on)
 }
 
-/// Goes on with the call in the stream of an `Ok`; an `Err` ends it.
+/// Continues the call in the stream of an `Ok`. An `Err` ends it.
 ///
 /// # Errors
 ///
-/// Those of `result`.
+/// Returns the error of `result`.
 #[inline]
 pub fn hand_on_ok<S, E, O>(
     call: Call,
@@ -166,5 +167,5 @@ pub fn hand_on_ok<S, E, O>(
         Some(verdict) => call.end_as(&verdict),
         None => return result.map(|stream| hand_on(call, stream)),
     }
-    result.map(|_| unreachable!("judged as an error, it is one"))
+    result.map(|_| unreachable!("only an `Err` has a verdict"))
 }

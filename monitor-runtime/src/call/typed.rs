@@ -1,7 +1,7 @@
 //! Futures and streams whose output or item type the function declares.
 //!
-//! The bound is on the use of the wrapper and not on its making. A body of another type therefore gives one error, at the
-//! return type, as without an attribute.
+//! The bound is on the use of the wrapper, not on its constructor. A body of another type thus causes one error, at
+//! the return type, as it would without the attribute.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -26,7 +26,7 @@ pin_project! {
     }
 }
 
-/// Tracks the future that a function returns. Making it is no part of the call, but done in its span.
+/// Tracks the future that a function returns. Making it is not part of the call, but happens in its span.
 #[inline]
 pub fn track_typed_future<T, F, J>(call: Call, make: impl FnOnce() -> F, judge: J) -> TypedTracked<T, F, J>
 where
@@ -57,7 +57,7 @@ where
     }
 }
 
-/// A value that becomes a tracked future once it is awaited.
+/// A value that becomes a tracked future when it is awaited.
 #[derive(Debug)]
 pub struct Becoming<T, I, J> {
     call: Call,
@@ -66,8 +66,8 @@ pub struct Becoming<T, I, J> {
     promise: PhantomData<fn() -> T>,
 }
 
-/// Tracks the future that a function's value becomes. Neither making the value nor the future is a part of the call, but both are
-/// done in its span.
+/// Tracks the future that a function's value becomes. Making the value and the future is not part of the call, but
+/// happens in its span.
 #[inline]
 pub fn track_into_future<T, I, J>(call: Call, make: impl FnOnce() -> I, judge: J) -> Becoming<T, I, J>
 where
@@ -91,7 +91,7 @@ where
     }
 }
 
-/// Tracks the stream that a function returns. Making it is no part of the call, but done in its span.
+/// Tracks the stream that a function returns. Making it is not part of the call, but happens in its span.
 #[inline]
 pub fn track_typed_stream<T, S>(
     call: Call,
