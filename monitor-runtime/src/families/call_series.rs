@@ -13,38 +13,39 @@ use crate::cells::objective::Objective;
 use crate::cells::stripes::Stripe;
 use crate::families::Outcome;
 
-/// Everything counted for one id.
+/// All numbers of the calls under one id.
 ///
-/// What each call reads stands first, on two cache lines: where an expression gives the id, a call meets a series that the
-/// processor has to fetch.
+/// The fields that every call reads come first, on two cache lines. If an expression gives the id, the series is often
+/// not in the cache, so each line counts.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct CallSeries {
-    /// Calls that succeeded; beside them, calls that started.
+    /// Calls that succeeded; the calls started share its cells.
     pub(crate) success: Histogram,
-    /// The outcome of the calls of which a duration is all that is kept: [`Outcome::Success`], or [`NONE`].
+    /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars
+    /// or native histograms are kept.
     fast_outcome: AtomicU8,
-    /// At hand, which spares each call to ask whether the process has one yet.
+    /// A copy of the reference, so that a call need not check whether the clock is calibrated.
     clock: &'static quanta::Clock,
     pub(crate) labels: Labels,
     pub(crate) buckets: &'static Buckets,
-    /// Those that ended otherwise, made when the outcome first occurs.
+    /// Calls with other outcomes; each histogram is made when its outcome first occurs.
     failed: [OnceLock<Histogram>; FAILED],
-    /// Made when a stream first yields.
+    /// Made when a stream first yields an item.
     pub(crate) first_item: OnceLock<Histogram>,
     exemplars: OnceLock<Box<CallExemplars>>,
 }
 
-/// An `Outcome` that no call has.
+/// Not the number of any outcome.
 const NONE: u8 = u8::MAX;
 
-/// By outcome, and those of first items last; each made when its histogram first moves.
+/// The exemplars by outcome, those of first items last; each is made with its first observation.
 type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
 
-/// The place of the exemplars of first items.
+/// The index of the exemplars of first items.
 pub(crate) const FIRST_ITEM: usize = Outcome::ALL.len();
 
-/// The outcomes but [`Outcome::Success`].
+/// The number of outcomes other than [`Outcome::Success`].
 const FAILED: usize = Outcome::ALL.len() - 1;
 
 impl Series for CallSeries {
@@ -76,25 +77,25 @@ impl Series for CallSeries {
 }
 
 impl CallSeries {
-    /// The id among its labels: the last of them.
+    /// The id, which is the last of the labels.
     pub(crate) fn id(&self) -> &str {
         self.labels.values().last().unwrap_or("")
     }
 
-    /// Counts a call that starts, and gives the moment at which it does, in the clock's ticks.
+    /// Counts the start of a call. Returns the time in ticks of the clock.
     #[inline]
     pub(crate) fn start(&self) -> u64 {
         self.success.add_started(Stripe::of_this_thread(), 1);
         self.clock.raw()
     }
 
-    /// The nanoseconds since a moment that [`start`](Self::start) gave; 0 should the clock ever step back.
+    /// Nanoseconds since `started`, a value of [`start`](Self::start); 0 if the clock has stepped back.
     #[inline]
     pub(crate) fn nanos_since(&self, started: u64) -> u64 {
         self.clock.delta_as_nanos(started, self.clock.raw())
     }
 
-    /// Whether the duration is all that is kept of a call with this outcome: [`record_fast`](Self::record_fast) may count it.
+    /// Whether [`record_fast`](Self::record_fast) may count a call with this outcome.
     ///
     /// One comparison decides, so exemplars and native histograms cost nothing when they are off.
     #[inline]
@@ -102,13 +103,13 @@ impl CallSeries {
         outcome as u8 == self.fast_outcome.load(Ordering::Relaxed)
     }
 
-    /// Counts a call that ended, whose outcome [is fast](Self::is_fast). Each start is followed by exactly one end.
+    /// Counts the end of a call whose outcome [is fast](Self::is_fast). Each start is followed by exactly one end.
     #[inline]
     pub(crate) fn record_fast(&self, nanos: u64) {
         self.success.record(Stripe::of_this_thread(), nanos);
     }
 
-    /// Counts a call that ended, with any outcome. `identify` names it for an exemplar.
+    /// Counts the end of a call with any outcome. `identify` names it for an exemplar.
     pub(crate) fn record(&self, outcome: Outcome, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {
         self.record_everywhere(self.histogram(outcome), outcome as usize, nanos, identify);
     }
@@ -121,7 +122,7 @@ impl CallSeries {
         })
     }
 
-    /// Records how long a stream that started at such a moment took to yield its first item, and gives the nanoseconds.
+    /// Records the time from `started` to the first item of a stream, and returns it in nanoseconds.
     pub(crate) fn first_item(&self, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
         let nanos = self.nanos_since(started);
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
@@ -129,7 +130,7 @@ impl CallSeries {
         nanos
     }
 
-    /// Records wherever there is something to be kept; `place` is that of the exemplars.
+    /// Records a duration in the histogram and as an exemplar; `place` is the index of the exemplars.
     fn record_everywhere(
         &self,
         histogram: &Histogram,
@@ -141,7 +142,7 @@ impl CallSeries {
         self.offer_exemplar(place, nanos, identify);
     }
 
-    /// Keeps exemplars from here on.
+    /// Keeps exemplars from now on.
     pub(crate) fn keep_exemplars(&self) {
         self.exemplars.get_or_init(Box::default);
         self.fast_outcome.store(NONE, Ordering::Relaxed);
@@ -167,8 +168,8 @@ impl CallSeries {
 }
 
 impl CallSeries {
-    /// Warns if these calls have another objective than `wanted`: of all functions under one id, the one that was called first
-    /// sets the objective.
+    /// Warns if these calls have another objective than `wanted`. The first function called under an id sets the
+    /// objective of the id.
     #[cold]
     pub(crate) fn warn_if_objective_differs(&self, wanted: &'static Objective) {
         if self.buckets.objective() != Some(wanted) {

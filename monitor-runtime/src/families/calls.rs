@@ -9,12 +9,12 @@ use crate::families::family::Family;
 use crate::families::objective::{self, ObjectiveMetrics};
 use crate::families::snapshot::MetricSnapshot;
 
-/// From milliseconds to minutes, since an agent waits for models and tools.
+/// From milliseconds to minutes, since agents wait for models and tools.
 pub(crate) const CALL_BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
 pub(crate) const QUERY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
-/// What an attribute tracks.
+/// The kind of a tracked call, by its attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
     /// `track_agent`
@@ -63,7 +63,7 @@ static QUERIES: CallFamily = CallFamily {
 impl CallKind {
     pub(crate) const ALL: [Self; 3] = [Self::Agent, Self::Skill, Self::Query];
 
-    /// The one family of this kind.
+    /// The family of this kind of call.
     pub(crate) fn family(self) -> &'static CallFamily {
         match self {
             Self::Agent => &AGENTS,
@@ -74,7 +74,7 @@ impl CallKind {
 }
 
 impl CallFamily {
-    /// Reads every series, once for all metrics, so that a total is its histogram's count.
+    /// Takes one snapshot of every series for all metrics, so that a total always equals the count of its histogram.
     pub(crate) fn read(&'static self) -> Vec<MetricSnapshot> {
         let readings = Rc::new(CallsSnapshot::of(self.series.sorted()));
         let mut shown = vec![
@@ -96,14 +96,14 @@ impl CallFamily {
         shown
     }
 
-    /// The calls that have started and not yet ended: the values of the family's labels, and how many.
+    /// The calls in flight: label values and number, for each series that has any.
     pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
         let in_flight = CallsSnapshot::of(self.series.sorted()).in_flight();
         in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()
     }
 }
 
-/// Has every series there is keep exemplars.
+/// Keeps exemplars in all existing series.
 pub(crate) fn keep_exemplars() {
     let families = CallKind::ALL.into_iter().map(CallKind::family);
     families.flat_map(|family| family.series.sorted()).for_each(CallSeries::keep_exemplars);

@@ -1,4 +1,4 @@
-//! What the series of calls held at a moment, and how each of their metrics shows it.
+//! A snapshot of the series of calls, and how each metric shows it.
 
 use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
@@ -9,23 +9,28 @@ use crate::families::call_series::CallSeries;
 use crate::families::call_series::FIRST_ITEM;
 use crate::families::snapshot::{ExtraLabel, Sample, Sink};
 
-/// What the series of a family held when they were read.
+/// A snapshot of all series of a family.
+///
+/// ```text
+/// words      │ series 0: cancelled, error, panic, success │ series 1: … │      words_each for each outcome
+/// fine       │ native cells of series 0, cancelled │ … error │ …            fine_ends has the end of each
+/// ```
 pub(crate) struct CallsSnapshot {
     series: Vec<&'static CallSeries>,
-    /// For each series and each outcome by name, what the histogram held.
+    /// The histogram's words for each series and outcome, outcomes sorted by name.
     words: Vec<u64>,
-    /// How many words that is.
+    /// The number of words of one histogram.
     words_each: usize,
-    /// What native histograms held, and where that of each series and outcome ends; nothing where there are none.
+    /// The cells of native histograms, in the same order, and the end of each histogram's part; empty if none are kept.
     fine: NativeCounts,
     fine_ends: Vec<usize>,
-    /// For each series.
+    /// The calls in flight of each series.
     running: Vec<u64>,
-    /// Which series have an objective.
+    /// The indices of the series with an objective.
     with_objective: Vec<usize>,
 }
 
-/// A series with an objective, and what it held of calls that succeeded.
+/// A series with an objective, and its successful calls.
 pub(crate) struct WithObjective<'r> {
     pub(crate) labels: &'static Labels,
     pub(crate) objective: &'static Objective,
@@ -48,7 +53,8 @@ impl CallsSnapshot {
                 fine_ends.push(fine.len());
                 ended
             });
-            // Read after the ends: whatever has ended has started, so the difference is never negative.
+            // Starts are read after ends, and every call that has ended has started, so the difference is never
+            // negative.
             series.success.started().saturating_sub(ended.iter().sum())
         });
         let running = running.collect();
@@ -58,7 +64,7 @@ impl CallsSnapshot {
         Self { series, words, words_each, fine, fine_ends, running, with_objective }
     }
 
-    /// The series that have an objective.
+    /// The series with an objective.
     pub(crate) fn with_objective(&self) -> impl Iterator<Item = WithObjective<'_>> {
         let success = Outcome::BY_NAME.iter().position(|outcome| *outcome == Outcome::Success);
         let success = success.unwrap_or_default();
@@ -77,12 +83,12 @@ impl CallsSnapshot {
         &self.fine[start..self.fine_ends[place]]
     }
 
-    /// The series of which calls were running, and how many.
+    /// The series with calls in flight, and their number.
     pub(crate) fn in_flight(self) -> impl Iterator<Item = (&'static CallSeries, u64)> {
         self.series.into_iter().zip(self.running).filter(|(_, calls)| *calls > 0)
     }
 
-    /// Each series with what it held of each outcome.
+    /// Each series and outcome, with its histogram.
     fn by_status(
         &self,
     ) -> impl Iterator<Item = (&'static CallSeries, &'static ExtraLabel, HistogramSnapshot<'_>)> {
@@ -124,7 +130,7 @@ impl CallsSnapshot {
     }
 }
 
-/// The `status` label of an outcome.
+/// The label `status` of an outcome.
 fn status(outcome: Outcome) -> &'static ExtraLabel {
     macro_rules! label {
         ($value:literal) => {

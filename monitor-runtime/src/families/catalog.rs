@@ -1,9 +1,9 @@
-//! Every metric of this crate: its name, type, help text and labels stand here and nowhere else.
+//! Every metric of this crate: its name, type, help text and labels. No other file spells them out.
 //!
 //! Names follow the Prometheus conventions (base units, `_total` on counters, `_seconds` on durations):
 //! <https://prometheus.io/docs/practices/naming/>.
 
-/// What a metric's samples are.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Counter,
@@ -12,7 +12,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The word of the `# TYPE` line.
+    /// The type in the `# TYPE` line.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -22,7 +22,7 @@ impl Kind {
     }
 }
 
-/// One metric as the exposition shows it.
+/// A metric, as scrapes show it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
@@ -32,7 +32,7 @@ pub(crate) struct Metric {
 }
 
 impl Metric {
-    /// Checks the names at compile time, so that no metric of ours can break the exposition.
+    /// Checks the names at compile time, so that none of our metrics can make a scrape invalid.
     const fn new(
         name: &'static str,
         kind: Kind,
@@ -70,7 +70,7 @@ macro_rules! catalog {
         )]
         pub(crate) static $ident: Metric = Metric::new($name, Kind::$kind, &[$($label),*], $help);)*
 
-        /// Every metric, in the order of this page.
+        /// All metrics, in the order of this file.
         pub(crate) static ALL: &[&Metric] = &[$(&$ident),*];
     };
 }

@@ -1,4 +1,4 @@
-//! A bounded set of series, found by their label values.
+//! A bounded set of series, found by label values.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,25 +11,25 @@ use crate::cells::objective::Objective;
 use crate::families::catalog::Metric;
 use crate::families::process;
 
-/// How many label sets each family keeps unless told otherwise.
+/// The default maximum of label sets of a family.
 pub(crate) const DEFAULT_LIMIT: usize = 2_000;
 
-/// One limit for all families of the process.
+/// The maximum of label sets of each family of the process.
 static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
 
-/// Sets how many label sets each family keeps; what it already has, it keeps.
+/// Sets the maximum of label sets of each family. Existing series stay.
 pub(crate) fn set_limit(limit: usize) {
     LIMIT.store(limit, Ordering::Relaxed);
 }
 
-/// All series of one metric (or of the metrics that share their labels).
+/// All series of one metric, or of several metrics with the same labels.
 ///
-/// A series once made lives as long as the process, which is what lets a call site keep a plain reference.
-/// The limit bounds how many there are.
+/// A series lives as long as the process, so a call site can keep a plain reference to it. The limit bounds their
+/// number.
 pub(crate) struct Family<S: 'static> {
-    /// Whose overflow is counted, and whose label names are used.
+    /// Names the family in the overflow counter.
     metric: &'static Metric,
-    /// Label names that tell series of this family apart.
+    /// The names of the labels of a series.
     names: &'static [&'static str],
     index: Index<S>,
     table: RwLock<Table<S>>,
@@ -41,27 +41,27 @@ struct Table<S: 'static> {
     sorted: Vec<&'static S>,
     is_sorted: bool,
     buckets: Option<&'static Buckets>,
-    /// The same for each objective.
+    /// The buckets for each objective.
     with_objective: Vec<&'static Buckets>,
     default_buckets: &'static [f64],
 }
 
-/// What a look-up came to.
+/// The result of a look-up.
 pub(crate) enum Found<S: 'static> {
-    /// The series of the very values asked for.
+    /// The series of exactly these values.
     Own(&'static S),
-    /// The family is full, or a value too long.
+    /// The overflow series, since the family is full or a value is too long.
     Overflow(&'static S),
 }
 
 impl<S> Table<S> {
-    /// Whether a series of these values may be made; the overflow's own values never name another series.
+    /// Whether a series with these values may be added. The overflow's own value is reserved.
     fn has_room_for(&self, values: &[&str]) -> bool {
         self.sorted.len() < LIMIT.load(Ordering::Relaxed)
             && values.iter().all(|value| value.len() <= MAX_VALUE_BYTES && *value != OVERFLOW)
     }
 
-    /// How native histograms are kept, if they are.
+    /// The settings of native histograms, if they are kept.
     fn native(&self) -> Option<NativeHistograms> {
         Some(self.buckets?.layout()?.settings)
     }
@@ -70,7 +70,7 @@ impl<S> Table<S> {
         self.buckets.get_or_insert_with(|| Box::leak(Box::new(Buckets::new(self.default_buckets))))
     }
 
-    /// The buckets of calls with this objective, made once for each objective.
+    /// The buckets for an objective, made once for each.
     fn buckets_for(&mut self, objective: Option<&'static Objective>) -> &'static Buckets {
         let buckets = self.buckets();
         let Some(wanted) = objective else { return buckets };
@@ -106,14 +106,14 @@ impl<S: Series> Family<S> {
         }
     }
 
-    /// Finds the series of `values`, or makes it while there is room, saying whether it is the caller's own and may be kept.
-    /// Overflow is to be looked up at every use, so that every use is counted.
+    /// Finds the series of `values`, or adds it if there is room. An overflow must be looked up again for every use,
+    /// so that each use is counted.
     #[inline]
     pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
         self.find_with_objective(values, None)
     }
 
-    /// As [`find`](Self::find), where a series that is made has an objective.
+    /// Like [`find`](Self::find); a series that is added gets the objective.
     #[inline]
     pub(crate) fn find_with_objective(
         &self,
@@ -130,7 +130,7 @@ impl<S: Series> Family<S> {
     #[cold]
     fn find_or_insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));
-        // Another thread may have made the series meanwhile, and taken the last room with it.
+        // Another thread may have added the series in between, and taken the last room with it.
         match (overflow, self.index.find(hash, values)) {
             (_, Some(series)) => Found::Own(series),
             (Some(overflow), None) => self.overflowed(overflow),
@@ -140,7 +140,7 @@ impl<S: Series> Family<S> {
 
     fn insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let mut table = self.write();
-        // Another thread may have made it while this one waited.
+        // Another thread may have added it while this one waited for the lock.
         if let Some(series) = self.index.find(hash, values) {
             return Found::Own(series);
         }
@@ -155,7 +155,7 @@ impl<S: Series> Family<S> {
         let labels = Labels::new(self.names, values);
         let made: &'static S = Box::leak(Box::new(S::new(labels, table.buckets_for(objective))));
         if table.sorted.is_empty() {
-            // At 0 from the first series on, so that `rate()` sees the first overflow.
+            // The series exists at 0 from the first series on, so that `rate()` sees the first overflow.
             process::metrics().series_overflow.with_label_values(&[self.metric.name]);
         }
         table.is_sorted = false;
@@ -164,7 +164,8 @@ impl<S: Series> Family<S> {
         Found::Own(made)
     }
 
-    /// Counts a use of the overflow series, and warns of the first one. No lock is held: a subscriber may call back.
+    /// Counts a use of the overflow series, and warns of the first one. It holds no lock, since a subscriber may call
+    /// back.
     #[cold]
     fn overflowed(&self, overflow: &'static S) -> Found<S> {
         process::metrics().series_overflow.with_label_values(&[self.metric.name]).inc();
@@ -180,7 +181,7 @@ impl<S: Series> Family<S> {
         Found::Overflow(overflow)
     }
 
-    /// Every series sorted by label values, the overflow series in its place.
+    /// All series sorted by label values, including the overflow series.
     pub(crate) fn sorted(&self) -> Vec<&'static S> {
         let mut all = self.sorted_own();
         if let Some(&overflow) = self.overflow.get() {
@@ -207,7 +208,7 @@ impl<S: Series> Family<S> {
         Held { table: self.write(), has_overflow: self.overflow.get().is_some() }
     }
 
-    // A panic cannot leave the table half changed: nothing between the writes can panic. So poison says nothing.
+    // A poisoned table is consistent: nothing between two writes to it can panic.
     fn read(&self) -> RwLockReadGuard<'_, Table<S>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Health as it is when somebody scrapes: it changes by time alone, so nothing that was set earlier can stand for it.
+//! The health of the process, read during a scrape. It changes with time alone, so a value set earlier would be wrong.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,21 +8,21 @@ use crate::cells::labels::Labels;
 use crate::families::catalog;
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-/// Something that knows how healthy it is.
+/// A source of health, such as a monitor.
 pub(crate) trait HealthSource: Send + Sync {
-    /// Reads its state as of now, without waiting.
+    /// Reads the current state without waiting.
     fn read(&self) -> HealthReading;
 }
 
-/// How healthy a source is at one moment.
+/// The health of a source at one moment.
 #[derive(Debug)]
 pub(crate) struct HealthReading {
-    /// Whether readiness would be answered 200.
+    /// Whether readiness would answer 200.
     pub(crate) ready: bool,
     pub(crate) checks: Vec<CheckReading>,
 }
 
-/// How one check is at that moment.
+/// The state of a check at that moment.
 #[derive(Debug)]
 pub(crate) struct CheckReading {
     pub(crate) name: String,
@@ -32,14 +32,14 @@ pub(crate) struct CheckReading {
 
 static SOURCES: Mutex<Vec<Weak<dyn HealthSource>>> = Mutex::new(Vec::new());
 
-/// Shows a source's health for as long as it lives.
+/// Registers a source, which is shown as long as it lives.
 pub(crate) fn register(source: Weak<dyn HealthSource>) {
     let mut sources = SOURCES.lock().unwrap_or_else(PoisonError::into_inner);
     sources.retain(|source| source.strong_count() > 0);
     sources.push(source);
 }
 
-/// Reads every source.
+/// Reads all sources.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let health = Rc::new(ProcessHealth::of(living().iter().map(|source| source.read())));
     let encode_checks = |metric, of: fn(&State) -> bool| {
@@ -64,9 +64,9 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     ]
 }
 
-/// All sources of the process as one: what ails one of them ails the process.
+/// The merged health of all sources: the process is as unhealthy as its worst source.
 struct ProcessHealth {
-    /// `None` without a source.
+    /// `None` if there is no source.
     ready: Option<bool>,
     /// Sorted by name.
     checks: Vec<(Labels, State)>,
@@ -93,7 +93,7 @@ impl ProcessHealth {
     }
 }
 
-/// The sources that are still there. They are read after the lock is gone.
+/// The sources that still exist. They are read after the lock is released.
 fn living() -> Vec<Arc<dyn HealthSource>> {
     let sources = SOURCES.lock().unwrap_or_else(PoisonError::into_inner);
     sources.iter().filter_map(Weak::upgrade).collect()

@@ -1,12 +1,12 @@
-//! What has started and not ended, by name.
+//! Requests and calls in flight, by name.
 
 use crate::families::CallKind;
 use crate::families::requests;
 
-/// Label values, and how many are in flight under them. What nothing is in flight of is left out.
+/// Label values and the number in flight, without zeros.
 type Named<const LABELS: usize> = Vec<([&'static str; LABELS], u64)>;
 
-/// Requests and tracked calls of the process that have started and not ended.
+/// The requests and tracked calls of the process in flight.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     /// By method and endpoint.

@@ -1,12 +1,12 @@
-//! The closed set of values of the `method` label.
+//! The closed set of values of the label `method`.
 
 #[cfg(feature = "http")]
 use http::Method;
 
-/// The label of a method that is not one of the nine standard ones.
+/// The label of a method that is not one of the nine standard methods.
 pub(crate) const OTHER_METHOD: &str = "OTHER";
 
-/// A value of the label, in one byte: it goes wherever a request goes.
+/// A value of the label in one byte, since every request carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MethodLabel {
     Get,
@@ -22,8 +22,8 @@ pub(crate) enum MethodLabel {
 }
 
 impl MethodLabel {
-    /// The method itself if it is one of the nine of RFC 9110 and RFC 5789, else `OTHER`, since a client may invent methods
-    /// without end.
+    /// The label of a method: its name if it is one of the nine methods of RFC 9110 and RFC 5789, otherwise `OTHER`,
+    /// since clients may invent any number of methods.
     #[cfg(feature = "http")]
     pub(crate) fn of(method: &Method) -> Self {
         match *method {

@@ -1,7 +1,7 @@
-//! Every metric of the process, and the series that keep its numbers.
+//! All metrics of the process, and the series that keep their numbers.
 //!
-//! Series that tracked calls and requests write are kept in striped cells ([`calls`], [`requests`]); the others are in
-//! `prometheus`' own types ([`process`]).
+//! The series of tracked calls and requests are in striped cells ([`calls`], [`requests`]); the others are
+//! `prometheus` types ([`process`]).
 
 pub(crate) mod call_series;
 pub(crate) mod calls;
@@ -27,7 +27,7 @@ pub use outcome::Outcome;
 
 use snapshot::MetricSnapshot;
 
-/// Takes a snapshot of every metric of ours, sorted by name: the one way out for numbers.
+/// Takes a snapshot of all our metrics, sorted by name. Every exposition format encodes this snapshot.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]

@@ -1,4 +1,4 @@
-//! The metrics that show the objectives of functions beside their calls.
+//! The metrics of objectives.
 
 use std::rc::Rc;
 
@@ -33,7 +33,7 @@ pub(crate) static SKILLS: ObjectiveMetrics = ObjectiveMetrics {
 };
 
 impl ObjectiveMetrics {
-    /// Every metric that tells of objectives.
+    /// All metrics of objectives.
     pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
         [&AGENTS, &SKILLS].into_iter().flat_map(|of| [of.info, of.success, of.limit, of.within, of.slow])
     }
@@ -78,7 +78,8 @@ impl ObjectiveMetrics {
     }
 }
 
-/// A part that has no objective is an empty label, which Prometheus treats like a missing one.
+/// The labels of the info metric. A missing part of an objective is an empty label, which Prometheus treats as a
+/// missing one.
 fn info_labels(names: &[&str], with_objective: &WithObjective<'_>) -> Labels {
     let Objective { success, latency } = with_objective.objective;
     let id = with_objective.labels.values().next().unwrap_or("");

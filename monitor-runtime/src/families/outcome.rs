@@ -1,13 +1,13 @@
-//! The outcomes under which calls are counted.
+//! The outcomes of calls.
 
-/// How a tracked call ended: the `status` label of its metrics.
+/// The outcome of a tracked call; the label `status` of its metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It returned, and what it returned is not an error.
+    /// It returned, and the result is not an error.
     Success,
     /// It returned an error.
     Error,
-    /// Its body unwound.
+    /// Its body panicked.
     Panic,
     /// Its future or stream was dropped before its end.
     Cancelled,
@@ -15,10 +15,10 @@ pub enum Outcome {
 
 impl Outcome {
     pub(crate) const ALL: [Self; 4] = [Self::Success, Self::Error, Self::Panic, Self::Cancelled];
-    /// Sorted as their label values sort.
+    /// Sorted by label value.
     pub(crate) const BY_NAME: [Self; 4] = [Self::Cancelled, Self::Error, Self::Panic, Self::Success];
 
-    /// The value of the `status` label: `success`, `error`, `panic` or `cancelled`.
+    /// Returns the value of the label `status`: `success`, `error`, `panic` or `cancelled`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

@@ -1,7 +1,7 @@
-//! The standard `process_*` metrics, also where the process has no file descriptor left.
+//! The standard `process_*` metrics, even if the process has no file descriptors left.
 //!
-//! They are those of `prometheus`' own collector, which opens files for them. This one keeps its files open, since it is when
-//! nothing can be opened that `process_open_fds` is needed most.
+//! They equal those of `prometheus`' own collector, which opens files during each scrape. This collector keeps its
+//! files open, since `process_open_fds` matters most when no file can be opened.
 
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use prometheus::{IntCounter, IntGauge};
 use rustix::fs::{RawDir, SeekFrom, seek};
 use rustix::process::{Resource, getrlimit};
 
-/// The collector of this process, which all registries share.
+/// The collector of this process, shared by all registries.
 pub(crate) fn collector() -> Option<Shared> {
     static SHARED: LazyLock<Option<OwnProcess>> = LazyLock::new(|| OwnProcess::new().ok());
     SHARED.as_ref().map(Shared)
@@ -67,7 +67,7 @@ impl OwnProcess {
             )?,
             threads: IntGauge::new("process_threads", "Number of OS threads in the process.")?,
         };
-        // The files are opened as long as there are descriptors for them.
+        // Opens the files while there are descriptors for them.
         metrics.read();
         Ok(metrics)
     }
@@ -109,15 +109,15 @@ fn whole(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// What is kept open.
+/// The files that stay open.
 struct Files {
     stat: Option<File>,
     descriptors: Option<File>,
-    /// Unix time, in seconds.
+    /// When the machine booted: Unix time in seconds.
     boot_time: Option<u64>,
 }
 
-/// What `/proc/self/stat` says; see `proc_pid_stat(5)`.
+/// The fields of `/proc/self/stat` in use; see `proc_pid_stat(5)`.
 struct Stat {
     user_ticks: u64,
     system_ticks: u64,
@@ -133,11 +133,11 @@ impl Files {
         let mut text = [0; 2_048];
         let length = file.read_at(&mut text, 0).ok()?;
         let text = text.get(..length)?;
-        // The name before it may have any character in it.
+        // The process's name before it may contain any character.
         let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
         let fields = std::str::from_utf8(&text[after_name..]).ok()?;
         let fields: Vec<_> = fields.split_ascii_whitespace().collect();
-        // The first of them is the third of the manual's.
+        // The first of these fields has number 3 in the manual.
         let field = |number: usize| fields.get(number - 3)?.parse().ok();
         Some(Stat {
             user_ticks: field(14)?,

@@ -1,4 +1,4 @@
-//! Connection pools whose gauges are read when somebody scrapes.
+//! Connection pools, whose gauges are read during a scrape.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,31 +8,31 @@ use crate::cells::labels::Labels;
 use crate::families::catalog;
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-/// Something that knows how many connections a pool has.
+/// A connection pool whose counts can be read.
 pub(crate) trait PoolSource: Send + Sync {
     /// Reads the pool without waiting.
     fn read(&self) -> PoolReading;
 }
 
-/// What a pool holds at one moment.
+/// The connections of a pool at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolReading {
-    /// Connections that are leased.
+    /// Leased connections.
     pub(crate) active: u64,
-    /// Connections that are open and not leased.
+    /// Open connections that are not leased.
     pub(crate) idle: u64,
-    /// Connections the pool may open.
+    /// The maximum number of connections.
     pub(crate) max: u64,
 }
 
 static POOLS: Mutex<BTreeMap<String, Weak<dyn PoolSource>>> = Mutex::new(BTreeMap::new());
 
-/// Shows a pool for as long as its source lives; of one name, the last registered is shown.
+/// Registers a pool, which is shown as long as its source lives. A later pool of the same name replaces it.
 pub(crate) fn register(name: &str, source: Weak<dyn PoolSource>) {
     POOLS.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), source);
 }
 
-/// Reads every pool.
+/// Reads all pools.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let readings: Vec<_> = living()
         .into_iter()
@@ -53,7 +53,7 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     ]
 }
 
-/// The pools that are still there, sorted by name; the others are forgotten.
+/// The pools that still exist, sorted by name. Removes the others.
 fn living() -> Vec<(String, std::sync::Arc<dyn PoolSource>)> {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     pools.retain(|_, source| source.strong_count() > 0);

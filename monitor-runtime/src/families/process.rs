@@ -1,4 +1,4 @@
-//! The metrics that no hot path writes: `prometheus`' own types, named by the catalogue.
+//! The metrics outside of hot paths, as `prometheus` types with the names of the catalogue.
 
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -12,16 +12,16 @@ use crate::families::catalog::{self, Metric};
 use crate::families::prometheus_value::value;
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-/// Log levels as the `level` label shows them, most severe first.
+/// The values of the label `level`, the most severe first.
 pub(crate) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-/// The values of the label `signal` of OTLP's metrics.
+/// The values of the label `signal` of OTLP metrics.
 pub(crate) const OTLP_SIGNALS: [&str; 2] = ["traces", "metrics"];
 
-/// The values of the label `outcome` of OTLP's requests.
+/// The values of the label `outcome` of OTLP requests.
 pub(crate) const OTLP_OUTCOMES: [&str; 3] = ["success", "rejected", "unavailable"];
 
-/// The process's rarely written metrics, one set for all monitors.
+/// The rarely written metrics of the process, shared by all monitors.
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics {
     pub(crate) health_duration: GaugeVec,
@@ -34,7 +34,7 @@ pub(crate) struct ProcessMetrics {
     pub(crate) log_written: IntCounter,
     pub(crate) log_dropped: IntCounter,
     pub(crate) log_suppressed: IntCounter,
-    /// Without labels, as a counter that is there or not: nobody counts panics unless told to.
+    /// A vector without labels, so that the metric is absent until the panic hook is installed.
     panics: IntCounterVec,
     pub(crate) series_overflow: IntCounterVec,
     pub(crate) otlp_exports: IntCounterVec,
@@ -45,7 +45,7 @@ pub(crate) struct ProcessMetrics {
     pub(crate) build_info: IntGaugeVec,
 }
 
-/// The one set of this process.
+/// The metrics of this process.
 pub(crate) fn metrics() -> &'static ProcessMetrics {
     static METRICS: LazyLock<ProcessMetrics> = LazyLock::new(ProcessMetrics::new);
     &METRICS
@@ -86,12 +86,12 @@ impl ProcessMetrics {
         metrics
     }
 
-    /// The counter of panics, shown from the first call on.
+    /// The counter of panics, which is exposed from the first call on.
     pub(crate) fn panics(&self) -> IntCounter {
         self.panics.with_label_values(&[] as &[&str])
     }
 
-    /// Reads every metric that this build's features write.
+    /// Reads all metrics that the features of this build write.
     pub(crate) fn read(&self) -> Vec<MetricSnapshot> {
         let mut all = vec![
             decimals(&catalog::HEALTH_DURATION, &self.health_duration),
@@ -125,7 +125,7 @@ fn counts(metric: &'static Metric, collector: &impl Collector) -> MetricSnapshot
     read_from(metric, collector, |value| Sample::Counter(whole(value)))
 }
 
-/// Gauges of whole numbers that are not below 0.
+/// Reads gauges with whole values that are never negative.
 fn levels(metric: &'static Metric, collector: &impl Collector) -> MetricSnapshot {
     read_from(metric, collector, |value| Sample::Gauge(whole(value)))
 }
@@ -134,13 +134,13 @@ fn decimals(metric: &'static Metric, collector: &impl Collector) -> MetricSnapsh
     read_from(metric, collector, Sample::Decimal)
 }
 
-/// `prometheus` gives a whole number as a float only. It is exact below 2^53.
+/// Converts a value back to an integer: `prometheus` exposes integers as floats, which are exact below 2^53.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and not below 0")]
 fn whole(value: f64) -> u64 {
     value as u64
 }
 
-/// Reads a metric of `prometheus`' own types, its series sorted by label values.
+/// Reads a metric of a `prometheus` type, its series sorted by label values.
 fn read_from(
     metric: &'static Metric,
     collector: &impl Collector,
@@ -159,7 +159,7 @@ fn read_from(
 fn read_family(metric: &Metric, family: &MetricFamily) -> impl Iterator<Item = (Labels, f64)> {
     let kind = family.get_field_type();
     family.get_metric().iter().map(move |sample| {
-        // The catalogue sorts the names of such metrics, as `prometheus` does.
+        // The catalogue sorts the label names of these metrics, as `prometheus` does.
         let values: Vec<_> = sample.get_label().iter().map(LabelPair::value).collect();
         (Labels::new(metric.labels, &values), value(kind, sample))
     })
@@ -181,7 +181,7 @@ fn counters(metric: &Metric) -> IntCounterVec {
     named(IntCounterVec::new(opts(metric), metric.labels))
 }
 
-/// The catalogue checks its names at compile time, which leaves `prometheus` nothing to refuse.
+/// Unwraps a new metric. The catalogue checks names at compile time, so `prometheus` accepts all of them.
 fn named<T>(made: Result<T, prometheus::Error>) -> T {
     made.unwrap_or_else(|error| unreachable!("the catalogue holds a name prometheus refuses: {error}"))
 }

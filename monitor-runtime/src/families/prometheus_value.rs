@@ -1,10 +1,10 @@
-//! The number of a `prometheus` sample, whichever features that crate was built with.
+//! Reads the value of a `prometheus` sample, whatever features that crate was built with.
 
 use prometheus::proto::{Counter, Gauge, Metric, MetricType};
 
-/// The accessors for a number go by another name where somebody turned on `prometheus/protobuf`. Whichever of the two a
-/// type lacks is this one; an inherent method wins over it.
-#[allow(dead_code, reason = "one of the two is inherent")]
+/// The value's accessor has another name if some crate enables `prometheus/protobuf`. This trait supplies the name
+/// that the type lacks; for the other one, the inherent method wins.
+#[allow(dead_code, reason = "one of the two is an inherent method")]
 trait Missing {
     fn get_value(&self) -> f64 {
         f64::NAN
@@ -18,7 +18,7 @@ trait Missing {
 impl Missing for Counter {}
 impl Missing for Gauge {}
 
-/// The number of a counter's or a gauge's sample.
+/// The value of a counter's or a gauge's sample.
 pub(crate) fn value(kind: MetricType, metric: &Metric) -> f64 {
     let (one, other) = match kind {
         MetricType::COUNTER => (metric.get_counter().get_value(), metric.get_counter().value()),

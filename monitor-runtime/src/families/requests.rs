@@ -1,4 +1,4 @@
-//! The metrics of the HTTP layer.
+//! The metrics of HTTP requests.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,15 +19,15 @@ use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 pub(crate) const HTTP_BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Requests of this process, whatever layer saw them.
+/// The metrics of all requests of the process, whichever layer saw them.
 pub(crate) struct HttpMetrics {
-    /// Those of the gauge, which has none.
+    /// The labels of the gauge, which has none.
     no_labels: OnceLock<Labels>,
     requests: Family<RequestCount>,
     pub(crate) durations: Family<RequestDuration>,
 }
 
-/// Where a request is recorded.
+/// The series that a request is recorded in.
 #[derive(Clone, Copy)]
 pub(crate) struct Route(&'static RequestDuration);
 
@@ -38,12 +38,12 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
-    /// The method and the endpoint.
+    /// Method and endpoint.
     pub(crate) fn labels(self) -> [&'static str; 2] {
         self.0.route()
     }
 
-    /// Offers a request that ended as an exemplar of its bucket.
+    /// Offers an ended request as the exemplar of its bucket.
     #[cold]
     pub(crate) fn offer_exemplar(self, nanos: u64, identity: Identity) {
         let Self(durations) = self;
@@ -51,21 +51,21 @@ impl Route {
         exemplars.offer(durations.buckets.shown(nanos), nanos, || Some(identity));
     }
 
-    /// Takes back a start: no end follows.
+    /// Takes back a start that no end will follow.
     pub(crate) fn forget(self) {
         self.0.histogram.add_started(Stripe::of_this_thread(), 1_u64.wrapping_neg());
     }
 }
 
-/// A series that a thread has recorded to, with the method by which it was found.
+/// A series that the thread has used, and the method for which it was found.
 type CachedRoute = Cell<Option<(MethodLabel, &'static RequestDuration)>>;
 
 thread_local! {
-    /// Direct-mapped. A slot is overwritten by the next route that falls on it.
+    /// A direct-mapped cache: a route overwrites the previous one in its slot.
     static ROUTE_CACHE: [CachedRoute; 32] = const { [const { Cell::new(None) }; 32] };
 }
 
-/// The one set of this process.
+/// The metrics of this process.
 pub(crate) fn metrics() -> &'static HttpMetrics {
     static METRICS: HttpMetrics = HttpMetrics {
         no_labels: OnceLock::new(),
@@ -76,22 +76,22 @@ pub(crate) fn metrics() -> &'static HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// Counts a request that arrived, and finds where it is to be recorded.
+    /// Counts the start of a request, and finds its series.
     pub(crate) fn start(&'static self, method: MethodLabel, endpoint: &str) -> Route {
         let durations = self.find_durations(method, endpoint);
         durations.histogram.add_started(Stripe::of_this_thread(), 1);
         Route(durations)
     }
 
-    /// Moves a request that is in flight to the route that it turns out to take.
+    /// Moves a request in flight to the route that matched.
     pub(crate) fn reroute(&'static self, from: Route, method: MethodLabel, endpoint: &str) -> Route {
-        // In flight twice for a moment, never not at all.
+        // Starts before it forgets: the request may be counted twice for a moment, but is never missing.
         let to = self.start(method, endpoint);
         from.forget();
         to
     }
 
-    /// Whether any request was for another endpoint than this one.
+    /// Whether there was a request to another endpoint.
     pub(crate) fn has_other_endpoint(&self, endpoint: &str) -> bool {
         self.durations.sorted().into_iter().any(|series| series.route()[1] != endpoint)
     }
@@ -99,8 +99,8 @@ impl HttpMetrics {
     /// Finds the series of a route in the thread's cache, or in the family.
     #[inline]
     fn find_durations(&self, method: MethodLabel, endpoint: &str) -> &'static RequestDuration {
-        // A router keeps one text for a route as long as it lives, so the text's address spreads routes over the slots. Another
-        // text may be at that address later, so the labels decide.
+        // A router keeps the text of a route at one address, so the address spreads routes over the slots. Later
+        // another text may be at that address, so the labels decide.
         let slot = (endpoint.as_ptr().addr() / size_of::<usize>()) ^ method as usize;
         ROUTE_CACHE.with(|cache| {
             let cached = &cache[slot % cache.len()];
@@ -123,21 +123,22 @@ impl HttpMetrics {
                 cached.set(Some((method, durations)));
                 durations
             }
-            // Not remembered, so that each request recorded there is counted as such.
+            // Not cached, so that every use of the overflow series is counted.
             Found::Overflow(durations) => durations,
         }
     }
 
-    /// Counts a request that ended; each start is followed by exactly one end.
+    /// Counts the end of a request. Each start is followed by exactly one end.
     pub(crate) fn finish(&self, Route(durations): Route, status: u16, nanos: u64) {
         let stripe = Stripe::of_this_thread();
         let requests = durations.known(status).unwrap_or_else(|| self.find_count(durations, status));
         requests.count.add(stripe, 0, 1);
-        // Behind the count, as it takes the request out of those in flight: whoever sees that, sees it counted.
+        // The histogram comes last, since it takes the request out of flight: a reader that sees the end also sees the
+        // count.
         durations.histogram.record_fully(stripe, nanos);
     }
 
-    /// The requests of a status that the route has not seen, or has no place to remember.
+    /// Finds the count of a status that the route does not remember.
     #[cold]
     fn find_count(&self, durations: &RequestDuration, status: u16) -> &'static RequestCount {
         let mut digits = itoa::Buffer::new();
@@ -147,23 +148,23 @@ impl HttpMetrics {
                 durations.remember(status, requests);
                 requests
             }
-            // Not remembered, so that each request recorded there is counted as such.
+            // Not remembered, so that every use of the overflow series is counted.
             Found::Overflow(requests) => requests,
         }
     }
 
-    /// How many requests have started and not ended.
+    /// The number of requests in flight.
     fn in_flight_now(&self) -> u64 {
         self.durations.sorted().into_iter().map(RequestDuration::in_flight).sum()
     }
 
-    /// The requests that have started and not ended: method, endpoint, and how many.
+    /// The requests in flight: method, endpoint and number.
     pub(crate) fn in_flight(&self) -> Vec<([&'static str; 2], u64)> {
         let counted = self.durations.sorted().into_iter().map(|series| (series.route(), series.in_flight()));
         counted.filter(|(_, requests)| *requests > 0).collect()
     }
 
-    /// Reads every series when its turn comes: no two metrics of requests are derived from one another.
+    /// Reads each series when it is encoded; no metric of requests is derived from another.
     pub(crate) fn read(&'static self) -> Vec<MetricSnapshot> {
         let this = Rc::new(self);
         vec![
@@ -180,7 +181,7 @@ impl HttpMetrics {
     fn encode_durations(&self, sink: &mut dyn Sink) {
         for series in self.durations.sorted() {
             series.histogram.read(|reading| {
-                // The series is there from the first request's start, and shown from its end.
+                // A series is created when its first request starts, and shown once a request has ended.
                 if reading.count() > 0 {
                     let reading = reading.with_exemplars(series.exemplars.get());
                     sink.push(&series.labels, None, Sample::Histogram(reading));
@@ -201,7 +202,7 @@ impl HttpMetrics {
     }
 }
 
-/// The requests of one method, endpoint and status.
+/// The number of requests of one method, endpoint and status.
 struct RequestCount {
     labels: Labels,
     count: Cells,
@@ -217,29 +218,30 @@ impl Series for RequestCount {
     }
 }
 
-/// The durations of one method and endpoint.
+/// The durations of the requests of one method and endpoint.
 pub(crate) struct RequestDuration {
     labels: Labels,
     buckets: &'static Buckets,
-    /// Requests that ended; beside them, requests that started.
+    /// Requests that ended; the requests started share its cells.
     histogram: Histogram,
     exemplars: OnceLock<Exemplars>,
-    /// The counts of the first statuses seen, which spares looking them up.
+    /// The counts of the first statuses that occurred, which saves a look-up.
     counts: [OnceLock<(u16, &'static RequestCount)>; REMEMBERED],
 }
 
-/// A route that answers with more statuses than these has the others looked up.
+/// The number of statuses that a route remembers; others are looked up.
 const REMEMBERED: usize = 8;
 
 impl RequestDuration {
-    /// The method and the endpoint.
+    /// Method and endpoint.
     fn route(&self) -> [&str; 2] {
         self.labels.first_values()
     }
 
-    /// How many requests have started and not ended.
+    /// The number of requests in flight.
     fn in_flight(&self) -> u64 {
-        // Read before the starts: whatever has ended has started, so the difference is never negative.
+        // Ends are read before starts, and every request that has ended has started, so the difference is never
+        // negative.
         let ended = self.histogram.read(|reading| reading.count());
         self.histogram.started().saturating_sub(ended)
     }
@@ -249,7 +251,7 @@ impl RequestDuration {
         seen.find(|(of, _)| *of == status).map(|(_, count)| *count)
     }
 
-    /// Two threads may remember the same status: the first place is the one that is read.
+    /// Remembers the count of a status. Two threads may store the same status twice; the first entry is used.
     fn remember(&self, status: u16, count: &'static RequestCount) {
         let _ =
             self.counts.iter().find(|place| place.get().is_none()).map(|place| place.set((status, count)));

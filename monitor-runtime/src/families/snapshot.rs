@@ -1,4 +1,4 @@
-//! Where readings go: one walk over the series feeds the text form and the `prometheus` form alike.
+//! The interface between metrics and formats: each metric pushes its samples into a sink.
 
 use std::fmt;
 use std::rc::Rc;
@@ -7,14 +7,14 @@ use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
 use crate::families::catalog::Metric;
 
-/// One label that tells the samples of a series apart, behind those of the series.
+/// A label that distinguishes the samples of a series, after the labels of the series.
 #[derive(Debug)]
 pub(crate) struct ExtraLabel {
     pub(crate) name: &'static str,
     pub(crate) value: &'static str,
-    /// `,name="value"} `, as it stands before a value in the text form.
+    /// `,name="value"} `, the text form before a value.
     pub(crate) closed: &'static str,
-    /// `,name="value",`, as it stands before another label.
+    /// `,name="value",`, the text form before another label.
     pub(crate) open: &'static str,
 }
 
@@ -23,18 +23,18 @@ pub(crate) struct ExtraLabel {
 pub(crate) enum Sample<'a> {
     Counter(u64),
     Gauge(u64),
-    /// A gauge that is no whole number.
+    /// A gauge that need not be an integer.
     Decimal(f64),
     Histogram(HistogramSnapshot<'a>),
 }
 
-/// Takes the samples of one metric, sorted.
+/// Receives the sorted samples of one metric.
 pub(crate) trait Sink {
-    /// Takes one sample.
+    /// Receives one sample.
     fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>);
 }
 
-/// A metric whose series have been read, to be shown when its turn comes.
+/// A metric with a snapshot of its series, ready to be encoded.
 pub(crate) struct MetricSnapshot {
     pub(crate) metric: &'static Metric,
     show: Show,
@@ -43,7 +43,7 @@ pub(crate) struct MetricSnapshot {
 type Show = Box<dyn Fn(&mut dyn Sink)>;
 
 impl MetricSnapshot {
-    /// Shows of `readings`, which several metrics may share, what `show` says.
+    /// Makes a snapshot that encodes `readings`, which several metrics may share, by `show`.
     pub(crate) fn new<R: 'static>(
         metric: &'static Metric,
         readings: Rc<R>,
@@ -52,7 +52,7 @@ impl MetricSnapshot {
         Self { metric, show: Box::new(move |sink| show(&readings, sink)) }
     }
 
-    /// Shows every sample.
+    /// Pushes all samples into the sink.
     pub(crate) fn encode(&self, sink: &mut dyn Sink) {
         (self.show)(sink);
     }
