@@ -1,4 +1,4 @@
-//! Scrapes that come at the same time, and what they share.
+//! The work that concurrent scrapes share.
 
 use std::io::{self, Write as _};
 
@@ -9,8 +9,7 @@ use flate2::write::GzEncoder;
 use crate::exposition::format::Format;
 use crate::exposition::single_flight::SingleFlight;
 
-/// The work of scrapes by what they ask for: those who ask for the same at the same time share one rendering, compressed
-/// once.
+/// Renderings by format. Concurrent scrapes of a format share one rendering, and its compressed form.
 #[derive(Debug)]
 pub(crate) struct Scrapes {
     plain: [SingleFlight<Bytes>; Format::ALL.len()],
@@ -25,7 +24,7 @@ impl Scrapes {
         }
     }
 
-    /// What `render` gives, rendered after the call.
+    /// Returns the result of `render`, called after this call began.
     pub(crate) fn share(&self, format: Format, render: impl FnOnce() -> Vec<u8>) -> Bytes {
         self.plain[format as usize].share(|| render().into())
     }
@@ -39,7 +38,7 @@ impl Scrapes {
     }
 }
 
-/// At the fastest level: label sets repeat themselves so much that more work gains little.
+/// Compresses at the fastest level: label sets are so repetitive that higher levels gain little.
 fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 8), Compression::fast());
     encoder.write_all(plain)?;
@@ -76,7 +75,7 @@ mod tests {
             let mut others = others.into_iter().map(|other| other.join().unwrap());
             let second = others.next().unwrap();
             assert_ne!(first, second);
-            assert!(others.all(|other| other.as_ptr() == second.as_ptr()), "one buffer for all");
+            assert!(others.all(|other| other.as_ptr() == second.as_ptr()), "not the same buffer");
         });
         assert_eq!(rendered.into_inner(), 2);
     }

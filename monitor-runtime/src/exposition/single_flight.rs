@@ -7,8 +7,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Work whose result several threads share.
 ///
-/// A caller gets a result whose computation started after the call, so it is never older than the request. Callers that come
-/// during a flight share the next one: for any number of them, there are at most two flights.
+/// A caller gets a result whose computation started after the call, so it is never older than the request. Callers that
+/// come during a flight share the next one: for any number of them, there are at most two flights.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<T> {
     state: Mutex<State<T>>,
@@ -17,18 +17,18 @@ pub(crate) struct SingleFlight<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    /// Flights ever begun.
+    /// The number of flights begun.
     begun: u64,
     is_under_way: bool,
-    /// Threads that wait for a flight.
+    /// The number of threads waiting for a flight.
     waiting: usize,
-    /// The last flight that ended, and its result for as long as somebody waits.
+    /// The last flight that ended, with its result as long as threads wait for it.
     ended: Option<(u64, T)>,
 }
 
 thread_local! {
-    /// Whether this thread runs a flight: work that asks for itself would wait for its own end. The work is the user's
-    /// collectors, which no argument of ours reaches.
+    /// Whether this thread runs a flight. Work that asks for its own result would wait forever. The work calls the
+    /// user's collectors, to which no argument can be passed.
     static IS_LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -38,7 +38,7 @@ impl<T: Clone> SingleFlight<T> {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The result of a flight that began after the call: of one that another thread does, or of `work`.
+    /// Returns the result of a flight that began after the call, either another thread's or one that runs `work` here.
     pub(crate) fn share(&self, work: impl FnOnce() -> T) -> T {
         if IS_LEADING.get() {
             return work();
@@ -61,7 +61,7 @@ impl<T: Clone> SingleFlight<T> {
         flight.end(work())
     }
 
-    /// How many threads wait for a flight.
+    /// The number of threads waiting for a flight.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting
@@ -77,7 +77,7 @@ impl<T: Clone> State<T> {
         self.ended.as_ref().is_some_and(|(ended, _)| *ended >= flight)
     }
 
-    /// The last result, which goes with the last who waited for it.
+    /// Takes the last result. The last waiting thread removes it.
     fn take(&mut self) -> T {
         match self.ended.take() {
             Some((flight, result)) => {
@@ -86,12 +86,12 @@ impl<T: Clone> State<T> {
                 }
                 result
             }
-            None => unreachable!("asked for once it has been seen"),
+            None => unreachable!("called only after the result was seen"),
         }
     }
 }
 
-/// A flight under way. Dropped before its end, by work that panics, it leaves the work to those who wait.
+/// A flight in progress. If it is dropped early, since the work panicked, a waiting thread runs the work instead.
 struct Flight<'t, T: Clone> {
     flights: &'t SingleFlight<T>,
     number: u64,
@@ -152,7 +152,7 @@ mod tests {
             }
         });
         assert_eq!(flights.share(work), 3);
-        assert!(flights.state.lock().unwrap().ended.is_none(), "nothing is kept for nobody");
+        assert!(flights.state.lock().unwrap().ended.is_none(), "a result is kept although no thread waits");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From settings to a running monitor.
+//! Builds a monitor from its settings.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::health::{Check, Engine, Plan, Policy, Rules};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Collects a monitor's settings; nothing takes effect before [`build`](MonitorBuilder::build).
+/// Collects the settings of a monitor; nothing takes effect before [`build`](MonitorBuilder::build).
 ///
 /// Service and pool gauges belong to the process, as its metrics do: of several monitors that set them, see each method for
 /// which wins. [`metrics::builder`](crate::metrics::builder) has the settings of the metrics themselves.
@@ -43,7 +43,7 @@ pub struct MonitorBuilder {
 }
 
 impl Monitor {
-    /// Begins a monitor without checks.
+    /// Creates the builder of a monitor without checks.
     pub fn builder() -> MonitorBuilder {
         MonitorBuilder::new()
     }
@@ -68,20 +68,20 @@ impl MonitorBuilder {
         }
     }
 
-    /// Names the service and its version, as `build_info` shows them.
+    /// Sets the name and version of the service, which `build_info` shows.
     ///
-    /// The name is a Kubernetes label value: 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a
-    /// letter or digit. When not set it is made of the executable's name, and the version is `unknown`.
+    /// The name has to be a Kubernetes label value: 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a
+    /// letter or digit.
+    /// By default the name comes from the executable, and the version is `unknown`.
     pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.service = Some((name.into(), version.into()));
         self
     }
 
-    /// Registers our metrics into a registry that the application already has; `/health/metrics` then shows all
-    /// of that registry.
+    /// Registers our metrics in the application's own registry, all of which `/health/metrics` then shows.
     ///
-    /// [`build`](Self::build) refuses a registry that has a metric of one of our names, that puts a label on all metrics which one
-    /// of ours has, or whose collectors panic.
+    /// [`build`](Self::build) refuses a registry that already has a metric with one of our names, that adds a label
+    /// which one of our metrics has, or whose collectors panic.
     pub fn registry(mut self, registry: prometheus::Registry) -> Self {
         self.registry = Some(registry);
         self
@@ -92,116 +92,120 @@ impl MonitorBuilder {
         self.check_with(Policy::critical(), check)
     }
 
-    /// Adds a check with a policy of its own: whether readiness depends on it, how often it runs, how long a run may
-    /// take, and how many runs turn it.
+    /// Adds a check with its own policy: whether readiness depends on it, how often it runs, its timeout, and its
+    /// thresholds.
     pub fn check_with(mut self, policy: Policy, check: impl Check) -> Self {
         self.checks.push((Arc::new(check), policy));
         self
     }
 
-    /// Sets the pause between two runs of a check whose policy names none, give or take a tenth; 2 seconds when not set,
-    /// and more than zero. It begins when a run has ended.
+    /// Sets the pause between two runs of a check whose policy sets none, varied by up to a tenth; more than zero
+    /// (default 2 seconds). The pause begins after a run.
     pub fn check_interval(mut self, interval: Duration) -> Self {
         self.check_interval = interval;
         self
     }
 
-    /// Guards bodies and metrics by a token: without `authorization: Bearer <token>` the metrics answer 401, and probes
-    /// answer their status code and nothing of the checks. When not set, everybody may read everything.
+    /// Sets a bearer token for bodies and metrics. Without `authorization: Bearer <token>`, the metrics answer 401,
+    /// and probes answer without any checks. By default everything is public.
     ///
-    /// Letters, digits and `-._~+/=`, as many as you like; tokens are compared in constant time.
+    /// The token has letters, digits and `-._~+/=`, in any number. It is compared in constant time.
     pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
         self.bearer_token = Some(token.into());
         self
     }
 
-    /// Has the endpoints answered at this port of the loopback address (127.0.0.1) as well, from
-    /// [`build`](Self::build) on; 0 takes a free port, which [`admin_address`](Monitor::admin_address) tells.
+    /// Serves the endpoints on this port of the loopback address (127.0.0.1) as well, from [`build`](Self::build) on.
+    /// With port 0 the system chooses a free one, which [`admin_address`](Monitor::admin_address) returns.
     ///
-    /// This admin listener has a thread and a runtime of its own, so that it answers within milliseconds however busy the
-    /// application is. Its `/health/live` is 200 while the application's runtime runs tasks, and 503
-    /// `{"status":"stalled"}` while it has run none for the [`liveness_threshold`](Self::liveness_threshold). It goes on
-    /// until the last clone of the monitor is dropped, so through all of a stop. The same routes on the main port stay as
-    /// they are.
+    /// This admin listener has its own thread and runtime, so it answers within milliseconds however busy the
+    /// application is.
+    /// Its `/health/live` answers 200 while the application's runtime runs tasks, and 503 `{"status":"stalled"}` once
+    /// it has run none for the [`liveness_threshold`](Self::liveness_threshold).
+    /// It runs until the last clone of the monitor is dropped, so also during a stop. The routes on the main port do
+    /// not change.
     ///
-    /// The runtime that is watched is the one `build` is called on, or else the one of [`serve`](Monitor::serve).
+    /// It watches the runtime on which `build` is called, or else the one of [`serve`](Monitor::serve).
     #[cfg(feature = "http")]
     pub fn admin_port(mut self, port: u16) -> Self {
         self.admin.place = Some(("admin_port", (Ipv4Addr::LOCALHOST, port).into()));
         self
     }
 
-    /// Has the admin listener of [`admin_port`](Self::admin_port) at any address, for an orchestrator that probes from
-    /// outside. Beyond loopback a warning is logged unless there is a [`bearer_token`](Self::bearer_token).
+    /// Sets the full address of the admin listener instead of an [`admin_port`](Self::admin_port), for an orchestrator
+    /// that probes from outside. Beyond loopback it logs a warning unless there is a
+    /// [`bearer_token`](Self::bearer_token).
     #[cfg(feature = "http")]
     pub fn admin_address(mut self, address: impl Into<SocketAddr>) -> Self {
         self.admin.place = Some(("admin_address", address.into()));
         self
     }
 
-    /// Sets for how long the application's runtime may run no task before the admin listener's `/health/live` answers
-    /// 503; 10 seconds when not set, and more than zero. Without an admin listener it has no effect.
+    /// Sets how long the application's runtime may run no task before `/health/live` of the admin listener answers
+    /// 503; more than zero (default 10 seconds). It has no effect without an admin listener.
     #[cfg(feature = "http")]
     pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
         self.admin.threshold = threshold;
         self
     }
 
-    /// Sets for how long [`serve`](crate::Monitor::serve) goes on as before once it is told to stop, while readiness
-    /// answers 503 `draining`; 5 seconds when not set. Zero is allowed.
+    /// Sets how long [`serve`](crate::Monitor::serve) continues as before after the signal to stop, while readiness
+    /// answers 503 `draining` (default 5 seconds; zero is allowed).
     ///
-    /// In this time the orchestrator takes the process out of its load balancing. Who is still sent here meanwhile is
-    /// served, and not refused.
+    /// During that time the orchestrator takes the process out of its load balancing. Clients that still arrive are
+    /// served.
     #[cfg(feature = "http")]
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.stopping.drain_delay = delay;
         self
     }
 
-    /// Sets for how long [`serve`](crate::Monitor::serve), once it has stopped accepting, lets requests and tracked calls in
-    /// flight finish; 20 seconds when not set, and more than zero.
+    /// Sets how long requests and tracked calls in flight may take after [`serve`](crate::Monitor::serve) has stopped
+    /// accepting; more than zero (default 20 seconds).
     #[cfg(feature = "http")]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.stopping.shutdown_timeout = timeout;
         self
     }
 
-    /// Says how long the orchestrator waits between the signal to stop and the kill; 30 seconds when not set, as
-    /// Kubernetes (`terminationGracePeriodSeconds`) and ECS (`stopTimeout`) have it.
+    /// Sets how long the orchestrator waits between the signal to stop and the kill (default 30 seconds, like
+    /// `terminationGracePeriodSeconds` of Kubernetes and `stopTimeout` of ECS).
     ///
-    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. What they leave
-    /// is for the last log lines, which get four fifths of it and 4 seconds at most, and for what the application does
-    /// after `serve`.
+    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it.
+    /// Four fifths of the rest, at most 4 seconds, are for the last log lines; the remainder is for code of the
+    /// application after `serve`.
     #[cfg(feature = "http")]
     pub fn grace_period(mut self, period: Duration) -> Self {
         self.stopping.grace_period = period;
         self
     }
 
-    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`] for the defaults.
+    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`] for the
+    /// defaults.
     ///
-    /// The admin listener has limits of its own: 64 connections, 10 seconds for a head, and 10 for an answer to be taken.
+    /// The admin listener has its own limits: 64 connections, 10 seconds for a head, and 10 seconds for taking an
+    /// answer.
     #[cfg(feature = "http")]
     pub fn connection_limits(mut self, limits: ConnectionLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, for as
-    /// long as the monitor lives.
+    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, as long as
+    /// the monitor lives.
     ///
-    /// Of monitors that name a pool alike, the last one built shows its own.
+    /// If several monitors use the same name for a pool, the last one built is shown.
     #[cfg(feature = "sqlx")]
     pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
         self.pools.push(name.into(), pool.clone());
         self
     }
 
-    /// Builds the monitor and, inside a tokio runtime, starts its checks.
+    /// Builds the monitor and, inside of a tokio runtime, starts its checks.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] says which setting was refused and what is accepted. Checks have not run then.
+    /// Returns a [`BuildError`] with the refused setting and the accepted values. No check has run then.
     pub fn build(self) -> Result<Monitor, BuildError> {
         let service = self.resolve_service()?;
         let checks = self.planned_checks()?;

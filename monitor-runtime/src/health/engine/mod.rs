@@ -1,4 +1,4 @@
-//! All checks of one monitor.
+//! The checks of one monitor, and their supervision.
 
 mod policy;
 mod reporter;
@@ -23,7 +23,7 @@ pub(crate) use policy::Severity;
 pub(crate) use state::{Status, View};
 pub(crate) use supervisor::Plan;
 
-/// The checks and the tasks that run them; dropping it ends the tasks and the runs in progress.
+/// The checks and the tasks that run them. Dropping it ends the tasks and the runs in progress.
 pub(crate) struct Engine {
     /// Sorted by name.
     checks: Box<[Arc<Supervised>]>,
@@ -32,7 +32,7 @@ pub(crate) struct Engine {
 }
 
 thread_local! {
-    /// Whether the thread is one of this crate's own.
+    /// Whether the thread belongs to this crate.
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -54,13 +54,13 @@ impl Engine {
         }
     }
 
-    /// Keeps checks off the runtime of this thread, which is none of the application's.
+    /// Prevents checks from being started on the runtime of this thread, which is not the application's.
     #[cfg(feature = "http")]
     pub(crate) fn never_start_on_this_thread() {
         IS_OURS.set(true);
     }
 
-    /// Starts the checks on the runtime of the caller, unless they are started; outside a runtime it does nothing.
+    /// Starts the checks on the caller's runtime, unless they are started. Outside of a runtime it does nothing.
     pub(crate) fn start(&self) {
         if let Some(runtime) = Handle::try_current().ok().filter(|_| !IS_OURS.get()) {
             self.supervisors.get_or_init(|| {
@@ -73,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// Makes readiness answer 503 `draining` from now on, whatever the checks say. They go on.
+    /// Makes readiness answer 503 `draining` from now on. The checks continue.
     #[cfg(feature = "http")]
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -83,24 +83,24 @@ impl Engine {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// All that readiness is made of.
+    /// Everything that readiness depends on.
     pub(crate) fn health(&self) -> Health<'_> {
         Health { draining: self.is_draining(), checks: self.views() }
     }
 
-    /// Every check as it stands, sorted by name. It starts them where that was not possible before, and waits for
-    /// nothing.
+    /// The state of every check, sorted by name. It also starts the checks if that was not possible before, and never
+    /// waits.
     pub(crate) fn views(&self) -> Vec<View<'_>> {
         self.start();
         self.checks.iter().map(|check| check.view()).collect()
     }
 
-    /// The checks' names, sorted.
+    /// The names of the checks, sorted.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.checks.iter().map(|check| check.name()).collect()
     }
 
-    /// Whether every critical check has passed once, at whatever time.
+    /// Whether every critical check has passed at least once.
     pub(crate) fn is_started(&self) -> bool {
         self.checks.iter().all(|check| check.allows_started())
     }

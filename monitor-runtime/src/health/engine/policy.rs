@@ -1,13 +1,13 @@
-//! How a check is run, and what its verdict weighs.
+//! The policy of a check: how it runs, and what its result means.
 
 use std::time::Duration;
 
-/// What an unhealthy check means for readiness.
+/// The effect of an unhealthy check on readiness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Severity {
     /// Readiness answers 503.
     Critical,
-    /// It is reported, and readiness stays as it is.
+    /// Readiness is unaffected; the check is only reported.
     NonCritical,
 }
 
@@ -20,10 +20,10 @@ impl Severity {
     }
 }
 
-/// How a monitor runs one check, and what an unhealthy check means for readiness.
+/// How a monitor runs a check, and what an unhealthy result means for readiness.
 ///
-/// Given with the check to [`MonitorBuilder::check_with`](crate::MonitorBuilder::check_with). A check that is added without
-/// one is critical, turns with its first run either way, has the interval of the monitor and a timeout of its own.
+/// Pass it with the check to [`MonitorBuilder::check_with`](crate::MonitorBuilder::check_with). A check added without
+/// a policy is critical, changes its state with each run, and has the monitor's interval and its own timeout.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,13 +46,13 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Begins the policy of a check without which the service cannot work: readiness is 503 while it is unhealthy.
+    /// Creates the policy of a check that the service depends on: readiness is 503 while it is unhealthy.
     pub fn critical() -> Self {
         Self::of(Severity::Critical)
     }
 
-    /// Begins the policy of a check that the service can do without: it is reported as unhealthy, and neither readiness nor
-    /// start-up wait for it.
+    /// Creates the policy of a check that the service can work without: it is reported as unhealthy, but affects
+    /// neither readiness nor startup.
     pub fn non_critical() -> Self {
         Self::of(Severity::NonCritical)
     }
@@ -61,27 +61,26 @@ impl Policy {
         Self { severity, interval: None, timeout: None, failure_threshold: 1, success_threshold: 1 }
     }
 
-    /// Sets the pause between two runs, give or take a tenth; the monitor's `check_interval` when not set, and more
-    /// than zero. It begins when a run has ended, so it may be shorter than the timeout.
+    /// Sets the pause between two runs, varied by up to a tenth; more than zero (default: the monitor's
+    /// `check_interval`). The pause begins after a run, so it may be shorter than the timeout.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// Sets how long a run may take, in place of the check's own timeout; more than zero.
+    /// Sets the deadline of a run, more than zero (default: the check's own timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sets how many runs in a row must fail before a healthy check is unhealthy; 1 when not set, and at least 1.
+    /// Sets how many runs in a row must fail before a healthy check becomes unhealthy, at least 1 (default 1).
     pub fn failure_threshold(mut self, runs: u32) -> Self {
         self.failure_threshold = runs;
         self
     }
 
-    /// Sets how many runs in a row must pass before a check that is not healthy, be it because it has only begun, is
-    /// healthy; 1 when not set, and at least 1.
+    /// Sets how many runs in a row must pass before a new or unhealthy check becomes healthy, at least 1 (default 1).
     pub fn success_threshold(mut self, runs: u32) -> Self {
         self.success_threshold = runs;
         self
@@ -95,7 +94,7 @@ impl Default for Policy {
     }
 }
 
-/// A policy with every gap filled.
+/// A policy with all defaults filled in.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) severity: Severity,
@@ -106,13 +105,13 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The age at which a reading says nothing any more: three intervals missed, and the longest a run in between may
-    /// have taken.
+    /// The age at which a result is stale: three intervals plus the timeout, since a run may take that long.
     pub(crate) fn stale_after(&self) -> Duration {
         self.interval.saturating_mul(3).saturating_add(self.timeout)
     }
 
-    /// The interval, give or take a tenth, so that instances which started together do not go on asking together.
+    /// The interval, varied by up to a tenth, so that instances that started together do not keep running checks
+    /// together.
     pub(crate) fn pause(&self) -> Duration {
         let tenth = self.interval / 10;
         let spread = u64::try_from(tenth.saturating_mul(2).as_nanos()).unwrap_or(u64::MAX);

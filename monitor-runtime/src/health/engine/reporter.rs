@@ -15,7 +15,7 @@ use crate::health::checks::BoxError;
 /// The logger of lines about checks.
 const TARGET: &str = "monitor_runtime::health";
 
-/// The metrics of one check, and the state in which it was last seen.
+/// The metrics of one check, and its last observed state.
 pub(crate) struct CheckReporter {
     check: Box<str>,
     severity: Severity,
@@ -29,7 +29,7 @@ pub(crate) struct CheckReporter {
 }
 
 impl CheckReporter {
-    /// Opens it; the check's series appear now, its last success at 0 for "never".
+    /// Creates the check's series; the time of its last success is 0 until it passes.
     pub(crate) fn new(check: &str, severity: Severity) -> Self {
         let metrics = process::metrics();
         let runs =
@@ -48,7 +48,7 @@ impl CheckReporter {
         }
     }
 
-    /// Counts a run, once.
+    /// Counts one run.
     pub(crate) fn count_run(&self, outcome: Outcome, took: Duration) {
         self.duration.set(took.as_secs_f64());
         if outcome == Outcome::Passed {
@@ -59,7 +59,7 @@ impl CheckReporter {
 
     /// Counts and logs a state transition. Only its first observer does.
     ///
-    /// `look` is asked again under the lock, so an observer that comes late with an old state changes nothing.
+    /// It calls `look` again under the lock, so a late observer with an old state changes nothing.
     pub(crate) fn note_transition<'a>(
         &self,
         status: Status,
@@ -76,7 +76,7 @@ impl CheckReporter {
             let before = self.seen.swap(code(transition), Ordering::AcqRel);
             transition.filter(|_| before != code(transition)).map(|transition| (transition, view))
         };
-        // The lock is gone: a subscriber may ask for the check's state.
+        // The lock is released first, since a subscriber may read the check's state.
         if let Some((transition, view)) = transitioned {
             self.transitions[transition as usize].inc();
             self.log(transition, &view.message, detail);
@@ -85,7 +85,7 @@ impl CheckReporter {
 
     fn log(&self, transition: Transition, reason: &str, detail: Option<&BoxError>) {
         let check = &*self.check;
-        // In words here, where they are bounded: not every subscriber finds the end of a chain that is a circle.
+        // Formatted here, with bounds: not every subscriber can handle a cyclic chain of sources.
         let said = detail.map(|detail| ErrorText::caught(&**detail)).unwrap_or_default();
         let (error, chain) = (detail.map(|_| &*said.message), said.sources.as_deref());
         match (transition, self.severity) {
@@ -106,7 +106,8 @@ impl CheckReporter {
     }
 }
 
-/// The state that a check transitions to. A warning, such as a busy pool, is no transition: it may come and go with each run.
+/// The new state of a check. A warning, such as a saturated pool, is not a transition, since it may come and go with
+/// each run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transition {
     Healthy,
@@ -136,7 +137,7 @@ impl Transition {
     }
 }
 
-/// Fits what `seen` holds.
+/// The representation in `seen`; 0 before the first transition.
 fn code(transition: Option<Transition>) -> u8 {
     transition.map_or(0, |transition| transition as u8 + 1)
 }

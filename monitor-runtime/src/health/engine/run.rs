@@ -1,4 +1,4 @@
-//! One run of a check, on a task of its own.
+//! One run of a check, in its own task.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub(crate) struct Run {
 pub(crate) enum Ended {
     Returned(CheckResult, Duration),
     Panicked(String),
-    /// Its runtime shut down around it.
+    /// The runtime was shut down.
     Aborted,
 }
 
 impl Run {
-    /// Starts a run, timed from `started`.
+    /// Starts a run; its duration counts from `started`.
     pub(crate) fn start(check: Arc<dyn Check>, started: Instant) -> Self {
         let task = tokio::spawn(async move {
             let result = check.run().await;
@@ -34,11 +34,11 @@ impl Run {
         Self { task, ended: false }
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the run.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing: the run goes on and can be waited for again.
+    /// Dropping the future does not affect the run, which can be waited for again.
     pub(crate) async fn end(&mut self) -> Ended {
         let joined = (&mut self.task).await;
         self.ended = true;
@@ -48,11 +48,11 @@ impl Run {
         }
     }
 
-    /// Aborts what has not ended and waits until it really has: a run that blocks its thread takes its time.
+    /// Aborts the run and waits until it has ended. A run that blocks its thread ends only when it unblocks.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the run aborted; it can be waited for again.
+    /// Dropping the future leaves the run aborted. It can be waited for again.
     pub(crate) async fn stop(&mut self) {
         self.task.abort();
         if !self.ended {
@@ -73,7 +73,7 @@ impl From<JoinError> for Ended {
     }
 }
 
-/// A panic's message, as far as it has one.
+/// The message of a panic, if it has one.
 fn text_of(payload: Box<dyn Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(text) => *text,
@@ -85,9 +85,9 @@ fn text_of(payload: Box<dyn Any + Send>) -> String {
 
 /// Makes tokio wake a second worker.
 ///
-/// A task spawned on a worker runs next on that same worker, and only a second one makes tokio wake another. If
-/// the run then blocks its thread while every other worker sleeps, nobody drives the runtime's timers, and
-/// neither the check's deadline nor anything else fires until the block ends.
+/// A task that a worker spawns runs next on that worker; only a second spawned task makes tokio wake another worker.
+/// If the run then blocks its thread while all other workers sleep, no one drives the runtime's timers, and neither
+/// the check's deadline nor any other timer fires until it unblocks.
 fn wake_another_worker() {
     drop(tokio::spawn(async {}));
 }

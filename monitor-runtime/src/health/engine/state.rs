@@ -1,4 +1,4 @@
-//! What is known of a check at a moment.
+//! The state of a check.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -28,31 +28,31 @@ impl Outcome {
     }
 }
 
-/// The last verdict on a check.
+/// The result of the last run.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    /// Whether the run passed with a reservation.
+    /// Whether the run passed with a warning.
     pub(crate) is_warning: bool,
     pub(crate) message: Cow<'static, str>,
-    /// From the run's start to its end, or to its deadline.
+    /// The duration of the run, or its timeout.
     pub(crate) latency: Duration,
-    /// When it was read, by the machine's clock and not the runtime's: who asks for its age may be on another runtime, or
-    /// on one whose time a test has paused.
+    /// When the run ended, by the system's clock instead of the runtime's: readers may be on another runtime, or on
+    /// one with paused time.
     pub(crate) at: Instant,
 }
 
-/// Whether a check counts as healthy, and how many runs in a row speak for or against that.
+/// Whether a check counts as healthy, and how many runs in a row passed or failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hysteresis {
     pub(crate) healthy: bool,
     passed: u32,
     failed: u32,
-    /// Whether there has been a verdict: the first runs of a check may pass and not be enough for one.
+    /// Whether there has been a verdict. The first runs may pass without reaching the threshold.
     judged: bool,
 }
 
 impl Hysteresis {
-    /// What one more run makes of it.
+    /// The state after one more run.
     pub(crate) fn after(self, outcome: Outcome, rules: &Rules) -> Self {
         let (passed, failed) = match outcome {
             Outcome::Passed => (self.passed.saturating_add(1), 0),
@@ -63,7 +63,7 @@ impl Hysteresis {
         Self { healthy, passed, failed, judged: self.judged || healthy || failed > 0 }
     }
 
-    /// What a reading is that is young enough, with or without a reservation.
+    /// The status of a check whose last result is not stale.
     pub(crate) fn status(self, is_warning: bool) -> Status {
         match (self.healthy, self.judged) {
             (true, _) if is_warning => Status::Degraded,
@@ -73,7 +73,7 @@ impl Hysteresis {
         }
     }
 
-    /// While a threshold has not been reached, the message shows the count.
+    /// Adds the count to the message while a threshold has not been reached.
     pub(crate) fn explain(self, message: Cow<'static, str>, rules: &Rules) -> Cow<'static, str> {
         match (self.healthy, self.failed, self.passed) {
             (true, failed @ 1.., _) => {
@@ -87,36 +87,36 @@ impl Hysteresis {
     }
 }
 
-/// All that is known of a check, published as one and never changed: a probe reads it and waits for nothing.
+/// The state of a check, published as one immutable value, so that a probe never waits.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) last: Option<Reading>,
     pub(crate) hysteresis: Hysteresis,
-    /// The deadline of a run in progress on which there is no verdict yet.
+    /// The deadline of a run in progress without a verdict.
     pub(crate) due: Option<Instant>,
-    /// Whether any run passed; it never turns back.
+    /// Whether any run has passed; it is never reset.
     pub(crate) passed_once: bool,
 }
 
 impl Snapshot {
-    /// Whether a run is past its deadline without a verdict.
+    /// Whether a run has missed its deadline without a verdict yet.
     ///
-    /// Probes ask this of the clock, so a deadline holds for them even where a stalled runtime fires no timer.
+    /// Probes compare the deadline with the clock themselves, so it holds even if a stalled runtime fires no timers.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| now >= due)
     }
 }
 
-/// A check's state as everybody sees it.
+/// The status of a check, as observers see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It has no reading yet, or has only begun to pass.
+    /// There is no result yet, or too few runs have passed.
     Pending,
     Healthy,
-    /// Healthy, with a reservation.
+    /// Healthy with a warning.
     Degraded,
     Unhealthy,
-    /// Its last reading is older than its limit.
+    /// The last result is too old.
     Stale,
 }
 
@@ -136,7 +136,7 @@ impl Status {
     }
 }
 
-/// A check as a body shows it.
+/// A check, as the body of an answer shows it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct View<'a> {
     pub(crate) name: &'a str,
@@ -145,12 +145,12 @@ pub(crate) struct View<'a> {
     pub(crate) message: Cow<'static, str>,
     /// `None` before the first run has ended.
     pub(crate) latency: Option<Duration>,
-    /// How long ago the last reading was made; `None` without one.
+    /// The age of the last result; `None` without one.
     pub(crate) age: Option<Duration>,
 }
 
 impl View<'_> {
-    /// Whether readiness can be answered 200 as far as this check is concerned.
+    /// Whether this check allows readiness to answer 200.
     pub(crate) fn allows_ready(&self) -> bool {
         self.status.is_healthy() || self.severity == Severity::NonCritical
     }
@@ -171,7 +171,7 @@ mod tests {
         }
     }
 
-    /// What each of these runs makes of a check that has only begun.
+    /// The states of a new check after each of these runs.
     fn turns(rules: &Rules, runs: &[bool]) -> Vec<bool> {
         let mut hysteresis = Hysteresis::default();
         let after = |&passed: &bool| {

@@ -1,4 +1,4 @@
-//! One check under supervision: run, published, run again.
+//! The supervision of one check: run it, publish the result, and run it again.
 
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,19 +13,19 @@ use super::run::{Ended, Run};
 use super::state::{Outcome, Reading, Snapshot, Status, View};
 use crate::health::checks::{BoxError, Check, CheckResult};
 
-/// A check whose name and rules have been found to be good.
+/// A check with validated name and rules.
 pub(crate) struct Plan {
     pub(crate) name: Box<str>,
     pub(crate) rules: Rules,
     pub(crate) check: Arc<dyn Check>,
 }
 
-/// A check, its rules, and what is known of it.
+/// A check, its rules and its state.
 pub(crate) struct Supervised {
     name: Box<str>,
     rules: Rules,
     check: Arc<dyn Check>,
-    /// Locked for as long as a pointer is copied. The supervisor alone writes.
+    /// Locked only while the pointer is copied. Only the supervisor writes.
     snapshot: RwLock<Arc<Snapshot>>,
     reporter: CheckReporter,
 }
@@ -40,7 +40,7 @@ impl Supervised {
         &self.name
     }
 
-    /// Whether start-up need not wait for it: any run passed so far, or it can be done without.
+    /// Whether startup need not wait for it: a run has passed, or the check is not critical.
     pub(crate) fn allows_started(&self) -> bool {
         self.rules.severity == Severity::NonCritical || self.snapshot().passed_once
     }
@@ -53,7 +53,7 @@ impl Supervised {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// The check's state now. The first observer of a transition counts and logs it.
+    /// The current state. The first observer of a transition counts and logs it.
     pub(crate) fn view(&self) -> View<'_> {
         let view = self.look();
         self.reporter.note_transition(view.status, None, || self.look());
@@ -79,21 +79,21 @@ impl Supervised {
         View { name: &self.name, status, severity: self.rules.severity, message, latency, age }
     }
 
-    /// Supervises for as long as the future is polled. Only what is called on the way, such as somebody's log layer, can
-    /// panic here, and that is no reason to look no longer.
+    /// Supervises the check as long as the future is polled. Only code called on the way, such as a user's log layer,
+    /// can panic here; supervision then restarts.
     pub(crate) async fn keep_supervised(self: Arc<Self>) {
         loop {
             let mut supervisor = JoinSet::new();
             supervisor.spawn(Arc::clone(&self).supervise());
             match supervisor.join_next().await {
                 Some(Err(error)) if error.is_panic() => sleep(self.rules.pause()).await,
-                // The runtime shuts down.
+                // The runtime is shutting down.
                 _ => return,
             }
         }
     }
 
-    /// Runs the check again and again, one run at a time.
+    /// Runs the check repeatedly, one run at a time.
     async fn supervise(self: Arc<Self>) {
         loop {
             self.run_once().await;
@@ -108,14 +108,14 @@ impl Supervised {
         let verdict = match timeout(self.rules.timeout, run.end()).await {
             Ok(Ended::Returned(result, took)) => self.verdict(result, took),
             Ok(Ended::Panicked(text)) => self.panicked(text, started.elapsed()),
-            // The supervisor is next to go; there is nothing left to publish for.
+            // The runtime is shutting down, and ends this task next.
             Ok(Ended::Aborted) => return,
             Err(_) => self.late(),
         };
         self.reporter.count_run(verdict.outcome, verdict.took);
         self.settle(verdict);
-        // A run that blocks its thread outlives its abort. It is late at each further look, which keeps the reading
-        // young: stale means that nobody looks.
+        // A run that blocks its thread outlives its abort. Each interval counts as another missed deadline, which
+        // keeps the result fresh: stale means that nothing supervises the check.
         while timeout(self.rules.pause(), run.stop()).await.is_err() {
             self.settle(self.late());
         }
@@ -142,7 +142,7 @@ impl Supervised {
         self.reporter.note_transition(view.status, detail.as_ref(), || self.look());
     }
 
-    /// Judges a run that returned. A blocked thread can bring a result that is older than the deadline.
+    /// Evaluates a run that returned. After a blocked thread, a result can arrive after its deadline.
     fn verdict(&self, result: CheckResult, took: Duration) -> Verdict {
         if took > self.rules.timeout {
             return self.late();
@@ -169,12 +169,12 @@ impl Supervised {
     }
 
     fn timed_out(&self) -> Cow<'static, str> {
-        // `Duration`'s own `Debug` is the compact form: 5s, 250ms, 1.5s.
+        // `Debug` of `Duration` is compact: 5s, 250ms, 1.5s.
         format!("{} timed out after {:?}", self.name, self.rules.timeout).into()
     }
 }
 
-/// What a run amounts to.
+/// The evaluated result of a run.
 struct Verdict {
     outcome: Outcome,
     is_warning: bool,

@@ -1,4 +1,4 @@
-//! The probes' answers, whatever server sends them.
+//! The answers of the endpoints, independent of the server.
 
 use crate::exposition::format::Format;
 use crate::exposition::negotiate;
@@ -14,19 +14,19 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// 200: the process answers.
+/// 200: the process is alive.
 pub(crate) fn alive() -> Response<Bytes> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"alive"}"#))
 }
 
-/// 503: the process answers, and the application's runtime does not.
+/// 503: the process is alive, but the application's runtime is stalled.
 #[cfg(feature = "http")]
 pub(crate) fn stalled() -> Response<Bytes> {
     json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"status":"stalled"}"#))
 }
 
-/// 200 when every critical check that is asked for is healthy and nothing is being drained, else 503. Who is not admitted
-/// learns nothing of the checks.
+/// 200 if every critical check in question is healthy and the process is not draining, otherwise 503. A client without
+/// the token sees no checks.
 pub(crate) fn readiness(health: &Health<'_>, query: &ReadinessQuery, admitted: bool) -> Response<Bytes> {
     let asked = health.checks.iter().filter(|check| !query.exclude.contains(check.name));
     let ready = asked.clone().all(View::allows_ready);
@@ -46,7 +46,7 @@ pub(crate) fn readiness(health: &Health<'_>, query: &ReadinessQuery, admitted: b
     json(code, report(word, warning.as_deref(), asked))
 }
 
-/// 200 when this one check is healthy, critical or not, else 503; 404 with the names that there are.
+/// 200 if this check is healthy, critical or not, otherwise 503. An unknown name gets 404 with the known names.
 pub(crate) fn one_check(checks: &[View<'_>], name: &str, admitted: bool) -> Response<Bytes> {
     let Some(check) = checks.iter().find(|check| check.name == name) else {
         return json(StatusCode::NOT_FOUND, unknown(checks, name, admitted));
@@ -57,7 +57,7 @@ pub(crate) fn one_check(checks: &[View<'_>], name: &str, admitted: bool) -> Resp
     json(code, if admitted { report(word, None, std::iter::once(check)) } else { status_only(word) })
 }
 
-/// 200 once every critical check has passed, before that 503 with the checks.
+/// 200 once every critical check has passed; until then 503 with the checks.
 pub(crate) fn startup(started: bool, checks: &[View<'_>], admitted: bool) -> Response<Bytes> {
     match (started, admitted) {
         (true, _) => json(StatusCode::OK, status_only("started")),
@@ -66,12 +66,12 @@ pub(crate) fn startup(started: bool, checks: &[View<'_>], admitted: bool) -> Res
     }
 }
 
-/// 200 with the metrics' text.
+/// 200 with the metrics in the text format.
 pub(crate) fn text(exposed: &ScrapeRegistry) -> Response<Bytes> {
     exposition(Format::Text, exposed.scrape(Format::Text))
 }
 
-/// 200 with the metrics in the form that the request's headers ask for.
+/// 200 with the metrics in the format that the request's headers ask for.
 pub(crate) fn negotiated(exposed: &ScrapeRegistry, asked: &HeaderMap) -> Response<Bytes> {
     let format = negotiate::format(asked);
     let mut response = if negotiate::takes_gzip(asked) {
@@ -89,33 +89,33 @@ fn exposition(format: Format, body: Bytes) -> Response<Bytes> {
     answer(StatusCode::OK, HeaderValue::from_static(format.content_type()), body)
 }
 
-/// 401: the token is missing, or another one.
+/// 401: the token is missing or wrong.
 pub(crate) fn unauthorized() -> Response<Bytes> {
     let body =
         Bytes::from_static(br#"{"error":"the metrics need the header `authorization: Bearer <token>`"}"#);
     with(json(StatusCode::UNAUTHORIZED, body), WWW_AUTHENTICATE, "Bearer")
 }
 
-/// 405: neither `GET` nor `HEAD`.
+/// 405: the method is neither `GET` nor `HEAD`.
 pub(crate) fn method_not_allowed() -> Response<Bytes> {
     let body = Bytes::from_static(br#"{"error":"expected GET or HEAD"}"#);
     with(json(StatusCode::METHOD_NOT_ALLOWED, body), ALLOW, "GET,HEAD")
 }
 
-/// 404: none of the routes, from a listener that has no others.
+/// 404: the path is not a route of the admin listener.
 #[cfg(feature = "http")]
 pub(crate) fn no_such_route() -> Response<Bytes> {
     let body = br#"{"error":"no such route","routes":["/health/live","/health/ready","/health/ready/<name>","/health/startup","/health/metrics"]}"#;
     json(StatusCode::NOT_FOUND, Bytes::from_static(body))
 }
 
-/// 500: a fault of this crate ended the scrape.
+/// 500: a bug in this crate made the scrape panic.
 #[cfg(feature = "http")]
 pub(crate) fn scrape_panicked() -> Response<Bytes> {
     json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(br#"{"error":"the scrape panicked"}"#))
 }
 
-/// 503: the runtime shuts down and runs no scrape any more.
+/// 503: the runtime is shutting down and runs no more scrapes.
 #[cfg(feature = "http")]
 pub(crate) fn runtime_ends() -> Response<Bytes> {
     json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"error":"the runtime shuts down"}"#))
@@ -142,7 +142,7 @@ fn with(mut response: Response<Bytes>, name: HeaderName, value: &'static str) ->
     response
 }
 
-/// The lines of a verbose answer before its verdict, as the Kubernetes API server has them:
+/// The lines of a verbose answer before its verdict, in the format of the Kubernetes API server:
 /// <https://kubernetes.io/docs/reference/using-api/health-checks/>.
 fn verbose_checks(health: &Health<'_>, query: &ReadinessQuery) -> String {
     let mut out = String::new();
@@ -168,13 +168,13 @@ fn verbose_checks(health: &Health<'_>, query: &ReadinessQuery) -> String {
     out
 }
 
-/// What is wrong with the query itself: names to exclude that no check has.
+/// A warning about names in `exclude` that no check has.
 fn warning(health: &Health<'_>, query: &ReadinessQuery) -> Option<String> {
     let unmatched = query.unmatched(health.checks.iter().map(|check| check.name))?;
     Some(format!("some health checks cannot be excluded: no matches for {unmatched}"))
 }
 
-/// The last line.
+/// The last line of a verbose answer.
 fn verbose_verdict(passed: bool) -> &'static str {
     if passed { "ready check passed\n" } else { "ready check failed\n" }
 }
@@ -241,7 +241,7 @@ fn write_check(out: &mut Vec<u8>, check: &View<'_>) {
     out.push(b'}');
 }
 
-/// Milliseconds, to the microsecond.
+/// Writes milliseconds with a resolution of a microsecond.
 fn write_millis(out: &mut Vec<u8>, duration: Option<Duration>) {
     match duration {
         Some(duration) => json::write_f64(out, duration.as_micros() as f64 / 1_000.0),
@@ -249,12 +249,12 @@ fn write_millis(out: &mut Vec<u8>, duration: Option<Duration>) {
     }
 }
 
-/// What the query of a readiness probe asks for.
+/// The query of a readiness probe.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReadinessQuery {
-    /// `verbose`, whatever its value: a line a check, as text.
+    /// Set by `verbose` with any value: answer in text, with one line for each check.
     pub(crate) verbose: bool,
-    /// Each `exclude`: the names of checks to leave out.
+    /// The values of all `exclude`: names of checks to ignore.
     pub(crate) exclude: BTreeSet<String>,
 }
 
@@ -271,7 +271,7 @@ impl ReadinessQuery {
         query
     }
 
-    /// The excluded names that no check has, each in quotes, sorted.
+    /// The excluded names that no check has, quoted and sorted.
     pub(crate) fn unmatched<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<String> {
         let names: BTreeSet<_> = names.collect();
         let unknown = self.exclude.iter().filter(|name| !names.contains(name.as_str()));

@@ -1,10 +1,10 @@
-//! Who may read more than a status code.
+//! The bearer token, which protects everything but the status codes of probes.
 
 use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
 
-/// The bearer token that guards bodies and metrics, if there is one.
+/// The bearer token for bodies and metrics, if one is set.
 #[derive(Default)]
 pub(crate) struct BearerAuth(Option<Box<str>>);
 
@@ -13,25 +13,25 @@ impl BearerAuth {
         Self(token.map(Into::into))
     }
 
-    /// Whether there is a token.
+    /// Whether a token is set.
     #[cfg(feature = "http")]
     pub(crate) fn is_set(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether the request may read everything. How long the comparison takes tells nothing of the token but its length.
+    /// Whether the request may see everything. The time of the comparison reveals only the length of the token.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.0 else { return true };
         bearer(headers).is_some_and(|given| given.ct_eq(token.as_bytes()).into())
     }
 }
 
-/// Whether a request can carry it as a token, <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
+/// Whether a request can carry the text as a token: <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
 pub(crate) fn is_token(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
-/// The token of the only `authorization` header, <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
+/// The token, if there is exactly one header `authorization`: <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (only, None) = (given.next()?, given.next()) else { return None };

@@ -1,4 +1,4 @@
-//! Scrapes that their clients have not taken yet.
+//! Limits the memory of scrapes that slow clients have not taken yet.
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
@@ -11,21 +11,20 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::rarely::Rarely;
 
-/// How much of a scrape a server is given at once, copied, so that nothing else keeps the rest of it in memory. hyper buffers 16
-/// parts for a client that does not read.
+/// The size of the parts that a server gets, each a copy, so that no part keeps the whole rendering in memory. hyper
+/// buffers 16 parts for a client that does not read.
 const PART: usize = 16 * 1_024;
 
-/// How many renderings are held for their clients at once. Scrapes at the same time share one.
+/// The maximum number of renderings kept for clients at once. Concurrent scrapes share one.
 const MOST: usize = 4;
 
-/// The scrapes of the process that are held, oldest first.
+/// The scrapes of the process that are being taken, the oldest first.
 static HELD: Mutex<VecDeque<Weak<Slot>>> = Mutex::new(VecDeque::new());
 
-/// A rendering for one client, until it has been taken or has to make room.
+/// A rendering for one client, until the client has taken it or it is cut.
 type Slot = Mutex<Option<Bytes>>;
 
-/// The body of an answer with this rendering. If clients are slow to take theirs, those that were asked for longest ago are
-/// cut.
+/// The body of a scrape's answer. If too many clients are slow, the oldest scrapes are cut.
 pub(super) fn body(rendering: Bytes) -> Body {
     if rendering.len() <= PART {
         return Body::from(rendering);
@@ -39,7 +38,7 @@ pub(super) fn body(rendering: Bytes) -> Body {
     Body::new(Held { slot, at: 0, length })
 }
 
-/// Cuts the oldest until no more renderings are held than may be, this one included.
+/// Cuts the oldest scrapes until the number of renderings, including this one, is within the limit.
 fn make_room(held: &mut VecDeque<Weak<Slot>>, rendering: &Bytes) {
     static SAID: Rarely = Rarely::new();
     let place = |slot: &Slot| take(slot, |held| held.as_ref().map(|held| held.as_ptr() as usize));
@@ -69,12 +68,12 @@ fn take<T>(slot: &Slot, read: impl FnOnce(&mut Option<Bytes>) -> T) -> T {
 
 struct Held {
     slot: Arc<Slot>,
-    /// What has been given to the server.
+    /// The number of bytes given to the server.
     at: usize,
     length: usize,
 }
 
-/// Why an answer ends before its end.
+/// The error that ends a body early.
 #[derive(Debug, thiserror::Error)]
 #[error("the scrape was cut: its client had not taken it, and newer ones came")]
 struct Cut;

@@ -1,4 +1,4 @@
-//! What the routes of a monitor answer, for any server.
+//! The endpoints of a monitor, for any server.
 
 pub(super) mod answer;
 pub(super) mod bearer;

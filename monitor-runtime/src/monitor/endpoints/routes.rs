@@ -1,4 +1,4 @@
-//! The probes as axum routes.
+//! The endpoints as axum routes.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use super::state::Endpoints;
 use super::{answer as answers, held_scrapes};
 use crate::monitor_route::{CHECK, LIVE, METRICS, MonitorRoute, READY, STARTUP};
 
-/// Every route, for the runtime that the application is on.
+/// All routes, for the application's own runtime.
 pub(crate) fn routes(endpoints: Arc<Endpoints>) -> Router {
     let routes = Router::new().route(LIVE, get(live)).merge(all_but_live(endpoints));
     routes.route_layer(map_request(left_out))
 }
 
-/// A layer that could not know the route, as where it is mounted by `nest_service`, learns here that it is a probe.
+/// Takes the request out of the metrics, for a layer that could not know the route, for example around `nest_service`.
 async fn left_out(request: Request) -> Request {
     crate::http::exclude_from_metrics(request.extensions());
     request
 }
 
-/// Every route, for a runtime that watches the application's and knows whether that is stalled.
+/// All routes, for the admin listener, which knows whether the application's runtime is stalled.
 pub(crate) fn admin_routes(
     endpoints: Arc<Endpoints>,
     is_stalled: impl Fn() -> bool + Clone + Send + Sync + 'static,
@@ -39,7 +39,7 @@ pub(crate) fn admin_routes(
     routes.fallback(async || answers::no_such_route().map(Body::from))
 }
 
-/// Answers `GET` and `HEAD`, and every other method as `Monitor::answer` does.
+/// Routes `GET` and `HEAD` to the handler; other methods get 405.
 fn get<H, T, S>(handler: H) -> MethodRouter<S>
 where
     H: Handler<T, S>,
@@ -67,7 +67,7 @@ async fn ready(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Res
 }
 
 async fn check(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    // A name needs no decoding, and below a prefix that captures it is the last segment all the same.
+    // The name needs no decoding, and is the last segment even below a prefix that captures.
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
     answer(&endpoints, MonitorRoute::Check(name), &request)
 }
@@ -76,13 +76,14 @@ async fn startup(State(endpoints): State<Arc<Endpoints>>, request: Request) -> R
     answer(&endpoints, MonitorRoute::Startup, &request)
 }
 
-/// On a thread where it may block: a scrape waits for one that is under way, and for the user's own collectors.
+/// Runs on a blocking thread, since a scrape waits for the one in progress, and for the user's collectors.
 async fn metrics(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let scrape = move || endpoints.answer_route(MonitorRoute::Metrics, None, &parts.headers);
     match tokio::task::spawn_blocking(scrape).await {
         Ok(response) => response.map(held_scrapes::body),
-        // Collectors that panic are left out, so this is a fault of ours: an answer tells more than a connection that closes.
+        // Panics of collectors are handled, so this is a bug in this crate. An answer tells more than a closed
+        // connection.
         Err(error) if error.is_panic() => answers::scrape_panicked().map(Body::from),
         Err(_) => answers::runtime_ends().map(Body::from),
     }

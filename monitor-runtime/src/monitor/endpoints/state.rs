@@ -1,4 +1,4 @@
-//! What the endpoints of a monitor answer from.
+//! The state behind the endpoints of a monitor.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::health::Engine;
 use crate::monitor_route::MonitorRoute;
 
-/// The checks and the metrics of a monitor, and who may read them. Every router of the monitor holds it, so they last as long
-/// as anybody can ask.
+/// The checks, the metrics and the bearer token of a monitor. Every router of the monitor holds it, so it lives as
+/// long as the endpoints.
 pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) engine: Arc<Engine>,
     pub(in crate::monitor) bearer: BearerAuth,
     pub(in crate::monitor) exposed: ScrapeRegistry,
-    /// Held so that their gauges are shown meanwhile.
+    /// Kept so that the pools' gauges are shown.
     #[cfg(feature = "sqlx")]
     pub(in crate::monitor) _pools: Vec<Arc<dyn crate::families::pools::PoolSource>>,
 }
