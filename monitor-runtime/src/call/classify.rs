@@ -57,7 +57,7 @@ pub fn ok_if<R: ?Sized>(result: &R, is_ok: impl FnOnce(&R) -> bool) -> Outcome {
     if is_ok(result) { Outcome::Success } else { Outcome::Error }
 }
 
-/// The search for the classification of an `R`, at a rank. `By` is [`Value`] or [`Variant`].
+/// The search for the classification of an `R`, at a rank. `By` is `Value` or `Variant`.
 #[derive(Debug)]
 pub struct ClassifyBy<R, By, const RANK: usize>(PhantomData<fn() -> (R, By)>);
 
