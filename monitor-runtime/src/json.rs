@@ -9,8 +9,8 @@ pub(crate) fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends `text` as the inside of a JSON string. Besides the characters that RFC 8259, section 7, requires, it
-/// escapes invisible characters that affect terminals or readers; see [`is_hidden`].
+/// Appends `text` as the inside of a JSON string. Besides the characters that RFC 8259, section 7, requires, it escapes
+/// invisible characters that affect terminals or readers; see [`is_hidden`].
 #[inline]
 pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {

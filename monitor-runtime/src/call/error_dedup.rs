@@ -1,11 +1,11 @@
 //! Recognizes an error that a call inside has already logged, so that each error is logged once.
 //!
-//! An error that travels outward by `?` is returned by one tracked call after another. Two errors are the same if
-//! their full texts, sources included, are equal, or if the outer text ends with `: ` and the inner one. This covers
-//! passing on, wrapping as a source, and a prefix (`format!("search: {error}")`).
+//! An error that travels outward by `?` is returned by one tracked call after another. Two errors are the same if their
+//! full texts, sources included, are equal, or if the outer text ends with `: ` and the inner one. This covers passing
+//! on, wrapping as a source, and a prefix (`format!("search: {error}")`).
 //!
-//! A call finds the enclosing call in two ways: by a thread-local, which `context` carries to other threads, and by
-//! the enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs
+//! A call finds the enclosing call in two ways: by a thread-local, which `context` carries to other threads, and by the
+//! enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs
 //! nothing unless a call fails.
 
 use std::cell::Cell;

@@ -117,8 +117,8 @@ impl Call {
         self.stage == Stage::Suspended
     }
 
-    /// Enters the call to run a part of its body, and begins the call if it is the first part. The part runs inside
-    /// the span, and as the parent of inner calls.
+    /// Enters the call to run a part of its body, and begins the call if it is the first part. The part runs inside the
+    /// span, and as the parent of inner calls.
     #[inline]
     pub(super) fn run(&mut self) -> Running<'_> {
         let around = self.begin_or_enter();
@@ -292,8 +292,8 @@ pub(super) struct Running<'c> {
 }
 
 impl Running<'_> {
-    /// Leaves the body until its next poll. If the call is dropped before that, it ends as cancelled, or as an error
-    /// if one of its items was an error.
+    /// Leaves the body until its next poll. If the call is dropped before that, it ends as cancelled, or as an error if
+    /// one of its items was an error.
     #[inline]
     pub(super) fn suspend(self) {
         self.call.leave(self.around);

@@ -1,7 +1,7 @@
 //! The descriptor of a span: facts about its call or request that its fields do not contain.
 //!
-//! A descriptor is attached to the next span that opens on the thread. The observer's `tracing` layer takes it when
-//! the span opens, since name, parent and kind must be known by then.
+//! A descriptor is attached to the next span that opens on the thread. The observer's `tracing` layer takes it when the
+//! span opens, since name, parent and kind must be known by then.
 
 use std::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! Futures and streams whose output or item type the function declares.
 //!
-//! The bound is on the use of the wrapper, not on its constructor. A body of another type thus causes one error, at
-//! the return type, as it would without the attribute.
+//! The bound is on the use of the wrapper, not on its constructor. A body of another type thus causes one error, at the
+//! return type, as it would without the attribute.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;

@@ -105,8 +105,8 @@ impl Buckets {
         FIRST_BUCKET + self.nanos.len() + 1
     }
 
-    /// The number of words of a snapshot. It is the same with and without a hidden bound, so one buffer fits all
-    /// series of a family.
+    /// The number of words of a snapshot. It is the same with and without a hidden bound, so one buffer fits all series
+    /// of a family.
     pub(crate) fn words(&self) -> usize {
         Cells::room_for(FIRST_BUCKET + self.bounds.len() + 1)
     }

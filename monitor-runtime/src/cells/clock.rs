@@ -1,5 +1,5 @@
-//! The clock of every duration: the time-stamp counter if the machine has a steady one, else the monotonic clock of
-//! the operating system. `quanta` decides.
+//! The clock of every duration: the time-stamp counter if the machine has a steady one, else the monotonic clock of the
+//! operating system. `quanta` decides.
 
 use std::sync::OnceLock;
 

@@ -21,8 +21,8 @@ pub(crate) fn keep() {
 /// Whether [`keep`] has been called.
 #[inline]
 pub(crate) fn are_kept() -> bool {
-    // Relaxed suffices: a series is made under its family's lock, and after `keep` the caller takes each of these
-    // locks to turn exemplars on in existing series.
+    // Relaxed suffices: a series is made under its family's lock, and after `keep` the caller takes each of these locks
+    // to turn exemplars on in existing series.
     ARE_KEPT.load(Ordering::Relaxed)
 }
 
@@ -34,8 +34,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// An id, unless it is empty, too long, or needs escapes. Readers of exemplars fail on escapes and on `}`:
-    /// Python's client refuses the whole scrape, and Prometheus 2 keeps the backslashes.
+    /// An id, unless it is empty, too long, or needs escapes. Readers of exemplars fail on escapes and on `}`: Python's
+    /// client refuses the whole scrape, and Prometheus 2 keeps the backslashes.
     pub(crate) fn new(label: &'static str, value: &str) -> Option<Self> {
         let fits = !value.is_empty() && label.len() + value.chars().count() <= MOST_CHARACTERS;
         (fits && !value.contains('}') && !crate::json::is_escaped(value))

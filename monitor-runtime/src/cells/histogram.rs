@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The first six buckets share a cache line with the starts and the sum, so counting a short duration touches one line.
-//! Cells count each bucket alone; a snapshot makes the counts cumulative.
-//! An objective's hidden limit is one more bucket in its sorted place, and a snapshot moves its count behind `+Inf`:
+//! Cells count each bucket alone; a snapshot makes the counts cumulative. An objective's hidden limit is one more
+//! bucket in its sorted place, and a snapshot moves its count behind `+Inf`:
 //!
 //! ```text
 //! cells     started  sum  ≤1ms  ≤5ms (hidden)  ≤10ms  +Inf
@@ -83,8 +83,7 @@ impl Histogram {
     }
 
     /// Reads the cells into `words`, at least [`Buckets::words`] zeros, and appends those of the native histogram to
-    /// `fine`.
-    /// Returns the number of observations.
+    /// `fine`. Returns the number of observations.
     ///
     /// Cells only grow, so a later reading includes every observation of an earlier one.
     pub(crate) fn read_into(&self, words: &mut [u64], fine: &mut NativeCounts) -> u64 {

@@ -10,10 +10,9 @@
 //! slot = (hash, &'static Series)    set once; an empty slot ends a search (linear probing)
 //! ```
 //!
-//! Invariants: slots are never emptied or overwritten; a table is complete before `newest` names it; one thread
-//! inserts at a time (the family's lock).
-//! A reader thus needs one `Acquire` load and one table.
-//! A search may miss a series that is being inserted; the caller then looks again under the family's lock.
+//! Invariants: slots are never emptied or overwritten; a table is complete before `newest` names it; one thread inserts
+//! at a time (the family's lock). A reader thus needs one `Acquire` load and one table. A search may miss a series that
+//! is being inserted; the caller then looks again under the family's lock.
 
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
@@ -39,8 +38,8 @@ const TABLES: usize = 32;
 
 /// The series of a family by the hash of their label values.
 ///
-/// Series are only ever added. An insertion that would fill a table by more than half copies all series into a table
-/// of twice the length, and publishes that table afterwards.
+/// Series are only ever added. An insertion that would fill a table by more than half copies all series into a table of
+/// twice the length, and publishes that table afterwards.
 pub(crate) struct Index<S: 'static> {
     hasher: OnceLock<RandomState>,
     tables: [OnceLock<Box<[Slot<S>]>>; TABLES],

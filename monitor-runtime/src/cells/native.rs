@@ -14,8 +14,8 @@
 //! pages            [ page 0 ][  none  ][ page 2 ][  none  ] …     each holds the cells of about a factor of two
 //! ```
 //!
-//! A cell lies in exactly one bucket of each kind, so one addition counts for both and they cannot disagree.
-//! A page is allocated when a duration first falls into it.
+//! A cell lies in exactly one bucket of each kind, so one addition counts for both and they cannot disagree. A page is
+//! allocated when a duration first falls into it.
 
 use crate::cells::stripes::{Cells, Stripe};
 use crate::error_chain::debug_as_text;
@@ -23,8 +23,8 @@ use std::sync::OnceLock;
 
 /// Settings of native histograms: buckets that grow by a constant factor, up to a maximum number.
 ///
-/// Each series of a duration has them in addition to its ordinary buckets; scrapers get them by protobuf.
-/// Memory for a bucket is allocated once a duration near it occurs.
+/// Each series of a duration has them in addition to its ordinary buckets; scrapers get them by protobuf. Memory for a
+/// bucket is allocated once a duration near it occurs.
 ///
 /// ```
 /// use monitor_runtime::metrics::{self, NativeHistograms};
@@ -73,9 +73,8 @@ impl NativeHistograms {
 
     /// Sets the maximum ratio between neighbouring bounds (default 1.1, range 1.003 to 65536).
     ///
-    /// The next smaller growth that the format has is used: 1.0905 for 1.1 (schema 3), 1.0443 for 1.05 (schema 4), 2
-    /// for 2 (schema 0).
-    /// The relative error of a quantile is below the growth minus one.
+    /// The largest growth of the format that is not above it is used: 1.0905 for 1.1 (schema 3), 1.0443 for 1.05
+    /// (schema 4), 2 for 2 (schema 0). The relative error of a quantile is below the growth minus one.
     pub fn growth(mut self, factor: f64) -> Self {
         self.growth = factor;
         self

@@ -15,8 +15,7 @@ pub(crate) fn plain(number: f64) -> String {
 }
 
 /// Formats the value of a label `le` or `quantile` as OpenMetrics requires: like Go's `%g`, and always recognizable as
-/// a float.
-/// One spelling for each number keeps a bound in one series, no matter which process or library wrote it.
+/// a float. One spelling for each number keeps a bound in one series, no matter which process or library wrote it.
 pub(crate) fn canonical(number: f64) -> String {
     if !number.is_finite() || number == 0.0 {
         return if number == 0.0 { "0.0".to_owned() } else { plain(number) };

@@ -1,11 +1,9 @@
 //! Cells that many threads add to without sharing cache lines.
 //!
-//! A cell is one word in every stripe; its value is the sum over all stripes.
-//! A thread leases a stripe when it first adds and returns it when it ends.
-//! A leased stripe has one writer at a time, so an addition is a plain load and store, without an atomic
-//! read-modify-write.
-//! Once all of these stripes are leased, further threads share a few others and use `fetch_add`.
-//! Numbers stay in a stripe when its thread ends; the next holder adds to them.
+//! A cell is one word in every stripe; its value is the sum over all stripes. A thread leases a stripe when it first
+//! adds and returns it when it ends. A leased stripe has one writer at a time, so an addition is a plain load and
+//! store, without an atomic read-modify-write. Once all of these stripes are leased, further threads share a few others
+//! and use `fetch_add`. Numbers stay in a stripe when its thread ends; the next holder adds to them.
 //!
 //! The lines of one [`Cells`] with `n` lines a stripe:
 //!
@@ -15,13 +13,12 @@
 //!          S0.0 S0.1 … S0.n-1 │ S1.0 … S1.n-1 │ …           all lines of each shared stripe
 //! ```
 //!
-//! A line is 64 bytes, 8 words; word `w` of the cells is word `w % 8` of line `w / 8`.
-//! The first line holds the hot cells. It is found by the stripe's number alone, without a multiplication.
-//! Without striping there are no heads, and `others` is a single stripe that all threads share.
+//! A line is 64 bytes, 8 words; word `w` of the cells is word `w % 8` of line `w / 8`. The first line holds the hot
+//! cells. It is found by the stripe's number alone, without a multiplication. Without striping there are no heads, and
+//! `others` is a single stripe that all threads share.
 //!
-//! Order: additions are `Release` and reads `Acquire`.
-//! A reader that sees a later addition of a thread therefore also sees the earlier ones, if it reads the later cell
-//! first.
+//! Order: additions are `Release` and reads `Acquire`. A reader that sees a later addition of a thread therefore also
+//! sees the earlier ones, if it reads the later cell first.
 
 use std::cell::Cell;
 use std::sync::{LazyLock, PoisonError};

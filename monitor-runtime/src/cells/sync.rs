@@ -1,7 +1,7 @@
 //! Atomics, locks and thread-locals of the cells: from the standard library, or from loom under `cfg(loom)`.
 //!
-//! `tests/interleavings` sets that flag and runs the cells through the interleavings of a few threads.
-//! Loom's types cannot be constructed in a constant, so macros declare the statics.
+//! `tests/interleavings` sets that flag and runs the cells through the interleavings of a few threads. Loom's types
+//! cannot be constructed in a constant, so macros declare the statics.
 
 #[cfg(loom)]
 pub(crate) use self::on_loom::{CellKey, available_parallelism, local_static, shared_static};

@@ -71,9 +71,8 @@ fn created(ours: &Metric) -> Option<Cow<'static, str>> {
 }
 
 /// All names that a family takes in any format. `_created` is one of them although we never write it, since a strict
-/// reader of OpenMetrics reserves it.
-/// A foreign counter does not reserve it here: if the name is taken, OpenMetrics shows the counter with an unknown
-/// type.
+/// reader of OpenMetrics reserves it. A foreign counter does not reserve it here: if the name is taken, OpenMetrics
+/// shows the counter with an unknown type.
 fn of_family(name: &str, kind: MetricType) -> impl Iterator<Item = Cow<'_, str>> {
     let suffixes: &[&str] = match kind {
         MetricType::HISTOGRAM => &["_bucket", "_sum", "_count", "_created"],

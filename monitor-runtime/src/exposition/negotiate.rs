@@ -13,8 +13,8 @@ const FULL: Weight = 1_000;
 /// Chooses the format with the highest weight. If none is accepted, it is the text format: text tells a scraper more
 /// than an empty answer.
 ///
-/// A format has the weight of the most specific range that covers it. Among equal weights the more specific range
-/// wins, then the earlier one.
+/// A format has the weight of the most specific range that covers it. Among equal weights the more specific range wins,
+/// then the earlier one.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
     let ranges: Vec<Range<'_>> = elements(headers, &ACCEPT).filter_map(Range::parse).collect();
     let best = Format::ALL

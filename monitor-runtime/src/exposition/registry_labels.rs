@@ -19,8 +19,7 @@ pub(crate) struct RegistryLabels {
 
 impl RegistryLabels {
     /// Removes the marker family from `families` and reads the registry's prefix and labels off it, since a registry
-    /// has no method for them.
-    /// Returns `None` if our metrics are not in the registry.
+    /// has no method for them. Returns `None` if our metrics are not in the registry.
     pub(crate) fn take_from(families: &mut Vec<MetricFamily>) -> Option<Self> {
         let at = families.iter().position(|family| family.name().ends_with(MARKER))?;
         let family = families.remove(at);

@@ -22,8 +22,8 @@ use crate::families::Outcome;
 pub(crate) struct CallSeries {
     /// Calls that succeeded; the calls started share its cells.
     pub(crate) success: Histogram,
-    /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars
-    /// or native histograms are kept.
+    /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars or
+    /// native histograms are kept.
     fast_outcome: AtomicU8,
     /// A copy of the reference, so that a call need not check whether the clock is calibrated.
     clock: &'static quanta::Clock,

@@ -106,8 +106,8 @@ impl<S: Series> Family<S> {
         }
     }
 
-    /// Finds the series of `values`, or adds it if there is room. An overflow must be looked up again for every use,
-    /// so that each use is counted.
+    /// Finds the series of `values`, or adds it if there is room. An overflow must be looked up again for every use, so
+    /// that each use is counted.
     #[inline]
     pub(crate) fn find(&self, values: &[&str]) -> Found<S> {
         self.find_with_objective(values, None)

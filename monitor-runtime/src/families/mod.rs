@@ -1,7 +1,7 @@
 //! All metrics of the process, and the series that keep their numbers.
 //!
-//! The series of tracked calls and requests are in striped cells ([`calls`], [`requests`]); the others are
-//! `prometheus` types ([`process`]).
+//! The series of tracked calls and requests are in striped cells ([`calls`], [`requests`]); the others are `prometheus`
+//! types ([`process`]).
 
 pub(crate) mod call_series;
 pub(crate) mod calls;

@@ -2,8 +2,8 @@
 
 use prometheus::proto::{Counter, Gauge, Metric, MetricType};
 
-/// The value's accessor has another name if some crate enables `prometheus/protobuf`. This trait supplies the name
-/// that the type lacks; for the other one, the inherent method wins.
+/// The value's accessor has another name if some crate enables `prometheus/protobuf`. This trait supplies the name that
+/// the type lacks; for the other one, the inherent method wins.
 #[allow(dead_code, reason = "one of the two is an inherent method")]
 trait Missing {
     fn get_value(&self) -> f64 {

@@ -1,9 +1,8 @@
 //! Health checks, and the answers of the probes.
 //!
-//! A [`Monitor`](crate::Monitor) runs its checks in the background, concurrently, each at its own interval and with
-//! its own deadline, and keeps the last result of each.
-//! A probe reads the kept results: it does no I/O and does not wait, so the number of probes does not matter to the
-//! database. A result that has become stale is unhealthy.
+//! A [`Monitor`](crate::Monitor) runs its checks in the background, concurrently, each at its own interval and with its
+//! own deadline, and keeps the last result of each. A probe reads the kept results: it does no I/O and does not wait,
+//! so the number of probes does not matter to the database. A result that has become stale is unhealthy.
 //!
 //! * `DatabaseCheck` queries the database of a sqlx pool (feature `sqlx`).
 //! * `DiskCheck` requires free space on the disk of a path (feature `disk`).

@@ -109,16 +109,15 @@ impl LoggingBuilder {
     /// Sets the output, standard output by default.
     ///
     /// A separate thread uses the writer. It passes whole lines, many at once under load, and flushes after each batch.
-    /// If the writer fails, the lines of which it accepted no byte count as dropped. Later lines are tried again,
-    /// after the rest of a partly accepted line.
-    /// A writer that fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) is not used again. Events that the writer
-    /// logs while it writes are ignored.
+    /// If the writer fails, the lines of which it accepted no byte count as dropped. Later lines are tried again, after
+    /// the rest of a partly accepted line. A writer that fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) is not
+    /// used again. Events that the writer logs while it writes are ignored.
     pub fn writer(self, writer: impl Write + Send + 'static) -> Self {
         Self { writer: Some(Box::new(writer)), ..self }
     }
 
-    /// Sets the maximum size of the queue of unwritten lines in bytes, 8 MiB by default.
-    /// [`when_full`](Self::when_full) decides what happens to a line that does not fit.
+    /// Sets the maximum size of the queue of unwritten lines in bytes, 8 MiB by default. [`when_full`](Self::when_full)
+    /// decides what happens to a line that does not fit.
     pub fn queue_bytes(self, bytes: usize) -> Self {
         Self { queue_bytes: bytes, ..self }
     }
@@ -174,8 +173,7 @@ impl LoggingBuilder {
     }
 
     /// Installs the global `tracing` subscriber, and the logger of the `log` crate, whose records become lines with
-    /// their key-values.
-    /// Records that `tracing` itself makes from its events and spans are ignored.
+    /// their key-values. Records that `tracing` itself makes from its events and spans are ignored.
     ///
     /// # Errors
     ///
@@ -197,8 +195,7 @@ impl LoggingBuilder {
     }
 
     /// Returns a layer for a `tracing-subscriber` registry, to add beside other layers. The filter applies to this
-    /// layer only.
-    /// Records of the `log` crate are left to the subscriber that the layer becomes part of.
+    /// layer only. Records of the `log` crate are left to the subscriber that the layer becomes part of.
     ///
     /// ```no_run
     /// use tracing_subscriber::layer::SubscriberExt as _;

@@ -1,9 +1,9 @@
 //! Detects records of the `log` crate that `tracing` makes from its own events and spans.
 //!
 //! With `tracing`'s feature `log-always`, which any dependency can enable, every event and span also becomes a record
-//! whose text contains all values.
-//! Such a copy is dropped: the event's line is already written, and there `redact` can find the values by name.
-//! text holds all values. The event's line is written already, and there `redact` finds the values by their names.
+//! whose text contains all values. Such a copy is dropped: the event's line is already written, and there `redact` can
+//! find the values by name. text holds all values. The event's line is written already, and there `redact` finds the
+//! values by their names.
 
 use std::cell::Cell;
 use std::collections::HashSet;

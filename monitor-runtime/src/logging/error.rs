@@ -30,8 +30,8 @@ pub enum LoggingError {
         /// Its value.
         value: String,
     },
-    /// The argument of [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) is 0, which would drop
-    /// every line.
+    /// The argument of [`LoggingBuilder::queue_bytes`](super::LoggingBuilder::queue_bytes) is 0, which would drop every
+    /// line.
     #[error(
         "queue_bytes is 0; expected the size of the queue of log lines in bytes, at least 1 (8388608 by default)"
     )]

@@ -8,21 +8,20 @@
 //!   fields, the event's own fields.
 //! * `event` is the message, or the event's `name:` if there is no message. If there is neither, it is the target, and
 //!   a field `callsite` at the end has the place in the source.
-//! * Bound fields are `request_id`, `agent_id`, `skill_id`, `query`, `trace_id` and `span_id`, then other fields of
-//!   the enclosing spans and of [`context::bind`](crate::context::bind), the outermost first. Of fields with the same
-//!   name, the innermost wins.
-//! * Keys are unique. A field whose name is taken is written as `field.<name>`; the prefix is repeated until the key
-//!   is free.
+//! * Bound fields are `request_id`, `agent_id`, `skill_id`, `query`, `trace_id` and `span_id`, then other fields of the
+//!   enclosing spans and of [`context::bind`](crate::context::bind), the outermost first. Of fields with the same name,
+//!   the innermost wins.
+//! * Keys are unique. A field whose name is taken is written as `field.<name>`; the prefix is repeated until the key is
+//!   free.
 //! * An error recorded as such (`error = &error as &dyn Error`) has its sources in `error.chain`, joined by `: `.
 //! * `NaN`, infinities, and integers beyond 64 bits are strings.
-//! * The filter applies to lines. Spans of level `info` or more severe are open whatever the filter, unless it is
-//!   `off` for all targets, so that a rare `error` still has its context.
-//!   More verbose spans are open if a line of their level and target would be written; the fields of other spans
-//!   appear on no line.
+//! * The filter applies to lines. Spans of level `info` or more severe are open whatever the filter, unless it is `off`
+//!   for all targets, so that a rare `error` still has its context. More verbose spans are open if a line of their
+//!   level and target would be written; the fields of other spans appear on no line.
 //!
 //! A separate thread writes the lines, from a queue bounded by bytes. `log_events_total` counts every line, and either
-//! `log_events_written_total` or `log_events_dropped_total` counts it as well.
-//! A suppressed line counts in `log_events_suppressed_total` only.
+//! `log_events_written_total` or `log_events_dropped_total` counts it as well. A suppressed line counts in
+//! `log_events_suppressed_total` only.
 //!
 //! | variable | values |
 //! | --- | --- |
@@ -65,8 +64,7 @@ pub use panics::install_panic_hook;
 pub use settings::Format;
 
 /// Starts logging with the defaults, which `LOG_LEVEL` and `LOG_FORMAT` override: JSON to standard output, from level
-/// `info` on.
-/// Records of the `log` crate become lines as well.
+/// `info` on. Records of the `log` crate become lines as well.
 ///
 /// Keep the guard: dropping it writes all queued lines.
 ///

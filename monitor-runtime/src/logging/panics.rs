@@ -15,15 +15,14 @@ const TARGET: &str = "monitor_runtime::panic";
 /// Logs and counts every panic of the process from now on.
 ///
 /// The line is an `error` with the event `panicked`. Its fields are the panic's message as `error`, the place in the
-/// source as `location`
-/// (`src/planner.rs:17:9`), the thread's name as `thread`, and all bound fields, such as `request_id` and `agent_id`.
-/// `panics_total` counts each panic, and is exposed from this call on.
+/// source as `location` (`src/planner.rs:17:9`), the thread's name as `thread`, and all bound fields, such as
+/// `request_id` and `agent_id`. `panics_total` counts each panic, and is exposed from this call on.
 ///
 /// The previous hook is called afterwards; by default it prints to standard error. A panic is logged when it begins,
 /// even if it is caught later, as in tokio's tasks.
 ///
-/// The line, and all lines before it, are written before the hook returns, since the process may end right after it.
-/// If the output is stalled, the thread waits for at most five seconds, whatever [`WhenFull`](super::WhenFull) is set.
+/// The line, and all lines before it, are written before the hook returns, since the process may end right after it. If
+/// the output is stalled, the thread waits for at most five seconds, whatever [`WhenFull`](super::WhenFull) is set.
 ///
 /// A second call does nothing.
 ///

@@ -1,8 +1,7 @@
 //! Converts records of the `log` crate, with their key-values, to lines.
 //!
-//! A record becomes a `tracing` event, as with `tracing-log`, so that it reaches the current subscriber, whichever
-//! that is.
-//! Its key-values are passed along with the message; see [`key_values`].
+//! A record becomes a `tracing` event, as with `tracing-log`, so that it reaches the current subscriber, whichever that
+//! is. Its key-values are passed along with the message; see [`key_values`].
 
 use std::fmt::{self, Display};
 

@@ -71,8 +71,7 @@ impl MonitorBuilder {
     /// Sets the name and version of the service, which `build_info` shows.
     ///
     /// The name has to be a Kubernetes label value: 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a
-    /// letter or digit.
-    /// By default the name comes from the executable, and the version is `unknown`.
+    /// letter or digit. By default the name comes from the executable, and the version is `unknown`.
     pub fn service(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.service = Some((name.into(), version.into()));
         self
@@ -106,8 +105,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Sets a bearer token for bodies and metrics. Without `authorization: Bearer <token>`, the metrics answer 401,
-    /// and probes answer without any checks. By default everything is public.
+    /// Sets a bearer token for bodies and metrics. Without `authorization: Bearer <token>`, the metrics answer 401, and
+    /// probes answer without any checks. By default everything is public.
     ///
     /// The token has letters, digits and `-._~+/=`, in any number. It is compared in constant time.
     pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
@@ -119,11 +118,10 @@ impl MonitorBuilder {
     /// With port 0 the system chooses a free one, which [`admin_address`](Monitor::admin_address) returns.
     ///
     /// This admin listener has its own thread and runtime, so it answers within milliseconds however busy the
-    /// application is.
-    /// Its `/health/live` answers 200 while the application's runtime runs tasks, and 503 `{"status":"stalled"}` once
-    /// it has run none for the [`liveness_threshold`](Self::liveness_threshold).
-    /// It runs until the last clone of the monitor is dropped, so also during a stop. The routes on the main port do
-    /// not change.
+    /// application is. Its `/health/live` answers 200 while the application's runtime runs tasks, and 503
+    /// `{"status":"stalled"}` once it has run none for the [`liveness_threshold`](Self::liveness_threshold). It runs
+    /// until the last clone of the monitor is dropped, so also during a stop. The routes on the main port do not
+    /// change.
     ///
     /// It watches the runtime on which `build` is called, or else the one of [`serve`](Monitor::serve).
     #[cfg(feature = "http")]
@@ -141,8 +139,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Sets how long the application's runtime may run no task before `/health/live` of the admin listener answers
-    /// 503; more than zero (default 10 seconds). It has no effect without an admin listener.
+    /// Sets how long the application's runtime may run no task before `/health/live` of the admin listener answers 503;
+    /// more than zero (default 10 seconds). It has no effect without an admin listener.
     #[cfg(feature = "http")]
     pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
         self.admin.threshold = threshold;
@@ -171,9 +169,9 @@ impl MonitorBuilder {
     /// Sets how long the orchestrator waits between the signal to stop and the kill (default 30 seconds, like
     /// `terminationGracePeriodSeconds` of Kubernetes and `stopTimeout` of ECS).
     ///
-    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it.
-    /// Four fifths of the rest, at most 4 seconds, are for the last log lines; the remainder is for code of the
-    /// application after `serve`.
+    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. Four
+    /// fifths of the rest, at most 4 seconds, are for the last log lines; the remainder is for code of the application
+    /// after `serve`.
     #[cfg(feature = "http")]
     pub fn grace_period(mut self, period: Duration) -> Self {
         self.stopping.grace_period = period;

@@ -1,7 +1,7 @@
 //! The stop of a served process, from the signal to the last log line.
 //!
-//! It runs on its own thread and runtime, so it keeps its deadlines and logs cut work even if the application's
-//! runtime is blocked.
+//! It runs on its own thread and runtime, so it keeps its deadlines and logs cut work even if the application's runtime
+//! is blocked.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

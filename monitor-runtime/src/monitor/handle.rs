@@ -20,16 +20,14 @@ use super::endpoints::{Endpoints, answer};
 /// each has its own checks, and all share the metrics of the process.
 ///
 /// The checks run in the background, on the tokio runtime on which [`build`](super::MonitorBuilder::build) was called.
-/// If it was called outside of a runtime, they run on that of the first probe or of `serve`.
-/// The runtime needs its time driver, which `#[tokio::main]` and `#[tokio::test]` enable. If the runtime ends, results
-/// become stale and readiness fails.
+/// If it was called outside of a runtime, they run on that of the first probe or of `serve`. The runtime needs its time
+/// driver, which `#[tokio::main]` and `#[tokio::test]` enable. If the runtime ends, results become stale and readiness
+/// fails.
 ///
 /// [`answer`](Monitor::answer) returns a plain `http` response to a request for one of the routes, for use with any
-/// server.
-/// With the feature `http`, `routes` gives the same as an `axum::Router`, `layer` adds request metrics, and `serve` is
-/// a server with both.
-/// [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and [`metrics`](Monitor::metrics)
-/// take no request, so they check no bearer token and show everything.
+/// server. With the feature `http`, `routes` gives the same as an `axum::Router`, `layer` adds request metrics, and
+/// `serve` is a server with both. [`live`](Monitor::live), [`ready`](Monitor::ready), [`startup`](Monitor::startup) and
+/// [`metrics`](Monitor::metrics) take no request, so they check no bearer token and show everything.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -68,8 +66,8 @@ impl Monitor {
 
     /// Answers a readiness probe with the last result of each check: 200 if every critical check is healthy, else 503.
     ///
-    /// It runs no check and does not wait. A check that has not passed yet is unhealthy.
-    /// So is one whose last result is stale: older than three intervals plus the check's timeout.
+    /// It runs no check and does not wait. A check that has not passed yet is unhealthy. So is one whose last result is
+    /// stale: older than three intervals plus the check's timeout.
     ///
     /// If the monitor was built outside of a runtime, the first call within one starts the checks there.
     pub fn ready(&self) -> Response<Bytes> {
@@ -85,10 +83,9 @@ impl Monitor {
     /// Answers a scrape: 200 with every metric of the process (or of the builder's registry) in the Prometheus text
     /// format.
     ///
-    /// The numbers are read after the call, never before it.
-    /// Concurrent scrapes share one rendering: those that arrive during one share the next, and block their threads
-    /// until it is done.
-    /// Scrapes do not delay tracked calls, except the first call under a new id.
+    /// The numbers are read after the call, never before it. Concurrent scrapes share one rendering: those that arrive
+    /// during one share the next, and block their threads until it is done. Scrapes do not delay tracked calls, except
+    /// the first call under a new id.
     pub fn metrics(&self) -> Response<Bytes> {
         answer::text(&self.endpoints.exposed)
     }
@@ -97,8 +94,7 @@ impl Monitor {
     /// [`metrics`](Monitor::metrics).
     ///
     /// `Accept` selects the Prometheus text format 0.0.4, OpenMetrics 1.0 or delimited `MetricFamily` messages,
-    /// whichever has the highest weight. If none is accepted, it is the text format.
-    /// `Accept-Encoding` selects gzip.
+    /// whichever has the highest weight. If none is accepted, it is the text format. `Accept-Encoding` selects gzip.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue, header};
@@ -119,10 +115,10 @@ impl Monitor {
     /// Answers a request to one of the monitor's routes like the axum routes, for use with any other server. Returns
     /// `None` for any other path.
     ///
-    /// It handles everything a request can ask for: `/health/ready?verbose`, `?exclude=<name>`,
-    /// `/health/ready/<name>`, and the bearer token.
-    /// Methods other than `GET` and `HEAD` get 405; omitting the body of an answer to `HEAD` is up to the server.
-    /// A request for the metrics may block its thread, as [`metrics`](Monitor::metrics) does; no other request does.
+    /// It handles everything a request can ask for: `/health/ready?verbose`, `?exclude=<name>`, `/health/ready/<name>`,
+    /// and the bearer token. Methods other than `GET` and `HEAD` get 405; omitting the body of an answer to `HEAD` is
+    /// up to the server. A request for the metrics may block its thread, as [`metrics`](Monitor::metrics) does; no
+    /// other request does.
     ///
     /// ```
     /// use http::Request;

@@ -22,28 +22,25 @@ impl Monitor {
     ///
     /// 1. Readiness answers 503 `draining` at once; liveness still answers 200. Requests are served for the
     ///    [`drain_delay`](super::MonitorBuilder::drain_delay) (default 5 seconds), while the orchestrator takes the
-    ///    process out of rotation.
-    ///    Answers ask HTTP/1 clients to close their connections.
+    ///    process out of rotation. Answers ask HTTP/1 clients to close their connections.
     /// 2. The server stops accepting connections. Requests in flight may finish, and so may tracked agents, skills and
-    ///    queries
-    ///    anywhere in the process, within the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout) (default 20
-    ///    seconds). A connection without a complete request head is not waited for.
+    ///    queries anywhere in the process, within the [`shutdown_timeout`](super::MonitorBuilder::shutdown_timeout)
+    ///    (default 20 seconds). A connection without a complete request head is not waited for.
     /// 3. Connections are closed, the log is flushed, and `serve` returns.
     ///
     /// A second signal ends the delay or the wait at once. One more ends the wait for an output that accepts no lines.
     ///
-    /// Everything still in flight is then cut: its connections are closed, and the last log lines name and count it at
-    /// `warn` as `request cut`, `agent cut`, `skill cut`, `query cut` and `connection cut`, followed by `stopped
-    /// before all was done`.
-    /// If nothing was cut, the last line is `stopped: nothing was cut`.
+    /// After a second signal, or when time is up, everything still in flight is cut: its connections are closed, and
+    /// the last log lines name and count it at `warn` as `request cut`, `agent cut`, `skill cut`, `query cut` and
+    /// `connection cut`, followed by `stopped before all was done`. If nothing was cut, the last line is `stopped:
+    /// nothing was cut`.
     ///
-    /// The drain runs on its own thread, `monitor-stop`, so a blocked runtime does not delay it.
-    /// If the runtime is blocked and `serve` has not returned a second after the cut, that thread ends the process
-    /// with exit code 0.
+    /// The drain runs on its own thread, `monitor-stop`, so a blocked runtime does not delay it. If the runtime is
+    /// blocked and `serve` has not returned a second after the cut, that thread ends the process with exit code 0.
     ///
     /// The signal handlers are installed first, and stay installed. If `app` has a route with the path of a monitor
-    /// route, the monitor answers.
-    /// SIGHUP is not handled: it ends the process without a drain, unless the application handles it.
+    /// route, the monitor answers. SIGHUP is not handled: it ends the process without a drain, unless the application
+    /// handles it.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -111,8 +108,7 @@ impl Monitor {
     /// servers: `axum::serve(listener, app).with_graceful_shutdown(monitor.shutdown())`, or any that takes a future.
     ///
     /// The rest is as in [`serve`](Monitor::serve): readiness answers 503 `draining`, requests under
-    /// [`layer`](Monitor::layer) and tracked calls are waited for, and the last log lines name everything that was
-    /// cut.
+    /// [`layer`](Monitor::layer) and tracked calls are waited for, and the last log lines name everything that was cut.
     ///
     /// The call installs the signal handlers, which stay installed. If that fails, an error is logged and the future
     /// never completes.
@@ -148,8 +144,8 @@ impl Monitor {
     /// Waits for the end of a stop: nothing is in flight any more, or the stop was cut short, and the last log lines
     /// are flushed. The process should exit then.
     ///
-    /// Wait for it while the server runs, since a server may wait forever for an idle connection; and again
-    /// afterwards, since tracked calls may outlive the server. [`shutdown`](Monitor::shutdown) has an example.
+    /// Wait for it while the server runs, since a server may wait forever for an idle connection; and again afterwards,
+    /// since tracked calls may outlive the server. [`shutdown`](Monitor::shutdown) has an example.
     ///
     /// # Cancel safety
     ///

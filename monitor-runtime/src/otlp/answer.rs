@@ -23,8 +23,7 @@ pub(super) enum Answer {
 const LONGEST_REST: Duration = Duration::from_hours(24);
 
 /// The pause that `Retry-After` asks for, in seconds or as an HTTP date. A date is compared with the answer's own
-/// `date`, so a wrong local clock does no harm.
-/// Returns `None` for a date in the past, and for other text.
+/// `date`, so a wrong local clock does no harm. Returns `None` for a date in the past, and for other text.
 pub(super) fn rest(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     let text = retry_after.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

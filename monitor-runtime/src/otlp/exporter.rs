@@ -67,8 +67,8 @@ impl Exporter {
                     return self.lose(items, &why);
                 }
                 Answer::Unavailable { why, retry_after } => {
-                    // A `Retry-After` of zero is respected once only, or a collector that repeats it would cause a
-                    // busy loop.
+                    // A `Retry-After` of zero is respected once only, or a collector that repeats it would cause a busy
+                    // loop.
                     let asked = retry_after.filter(|rest| !rest.is_zero() || pause == FIRST_PAUSE);
                     self.rests_until = Some(Instant::now() + asked.unwrap_or_else(|| shortened(pause)));
                     if self.rests_until >= Some(until) {

@@ -8,8 +8,8 @@ use super::error::OtlpError;
 use super::variables::Variables;
 use crate::TraceContext;
 
-/// Decides whether a trace is recorded. The decision is made for its first span in this process, and inner spans
-/// follow it.
+/// Decides whether a trace is recorded. The decision is made for its first span in this process, and inner spans follow
+/// it.
 #[derive(Clone, Debug)]
 pub(super) struct Sampling {
     /// Decides on traces without a decision from a caller.

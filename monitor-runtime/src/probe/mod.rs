@@ -17,9 +17,9 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Requests a health endpoint and succeeds if it answers 200.
 ///
-/// The URL is `http://host[:port][/path][?query]`; the host is a name, an IPv4 address, or an IPv6 address in
-/// brackets. All addresses of a name are tried in turn.
-/// It blocks its thread for at most three seconds, including the look-up of the name.
+/// The URL is `http://host[:port][/path][?query]`; the host is a name, an IPv4 address, or an IPv6 address in brackets.
+/// All addresses of a name are tried in turn. It blocks its thread for at most three seconds, including the look-up of
+/// the name.
 ///
 /// It is meant for the health check of a container without `curl`: the service's own executable probes the service.
 ///

@@ -19,9 +19,8 @@ pub(crate) const END: &[u8] = b"# EOF\n";
 const UNITS: [&str; 9] =
     ["seconds", "bytes", "ratio", "celsius", "meters", "grams", "joules", "volts", "amperes"];
 
-/// The name and type of a counter's family: the sample name without `_total`.
-/// If the samples lack that suffix, or the short name is taken, the type is `unknown`, since OpenMetrics has no
-/// counter of such a name.
+/// The name and type of a counter's family: the sample name without `_total`. If the samples lack that suffix, or the
+/// short name is taken, the type is `unknown`, since OpenMetrics has no counter of such a name.
 fn counter<'a>(names: &Names, name: &'a str) -> (&'a str, &'static str) {
     match name.strip_suffix("_total") {
         Some(stem) if names.are_free_for_counter(stem) => (stem, "counter"),

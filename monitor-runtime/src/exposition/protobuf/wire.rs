@@ -5,8 +5,8 @@ const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
 
-/// A message being written at the end of a buffer. Fields with default values are written too: all readers accept
-/// them, and some distinguish an absent field from 0.
+/// A message being written at the end of a buffer. Fields with default values are written too: all readers accept them,
+/// and some distinguish an absent field from 0.
 pub(crate) struct Message<'o>(&'o mut Vec<u8>);
 
 impl Message<'_> {
@@ -50,8 +50,8 @@ impl Message<'_> {
     }
 }
 
-/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and
-/// rotated to the front.
+/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and rotated
+/// to the front.
 pub(crate) fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
     let start = out.len();
     write(&mut Message(out));

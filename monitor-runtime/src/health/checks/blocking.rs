@@ -15,9 +15,8 @@ use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, R
 /// Makes a check named `name` from a function that blocks its thread.
 ///
 /// The function runs on its own thread, off the async runtime, and returns a `Result` like that of
-/// [`check_fn`](super::check_fn).
-/// A call that hangs times out like any run. It cannot be cancelled, so no second call starts until it returns. It
-/// prevents neither the runtime nor the process from ending.
+/// [`check_fn`](super::check_fn). A call that hangs times out like any run. It cannot be cancelled, so no second call
+/// starts until it returns. It prevents neither the runtime nor the process from ending.
 ///
 /// ```
 /// use monitor_runtime::Monitor;
@@ -84,8 +83,8 @@ impl<F> fmt::Debug for BlockingCheck<F> {
 /// Makes blocking calls on their own threads, each only after the previous one has returned.
 ///
 /// A call cannot be cancelled, so it outlives a run that missed its deadline. Without this limit, a mount that hangs
-/// for an hour would cost a thread for every run in that hour.
-/// tokio's blocking threads are not used, since a runtime waits for them when it shuts down.
+/// for an hour would cost a thread for every run in that hour. tokio's blocking threads are not used, since a runtime
+/// waits for them when it shuts down.
 pub(crate) struct OneCall<T> {
     outstanding: Mutex<Option<oneshot::Receiver<thread::Result<T>>>>,
 }

@@ -19,9 +19,9 @@ pub type CheckResult = Result<Report, CheckError>;
 /// A health check.
 ///
 /// A monitor reads [`name`](Check::name) and [`timeout`](Check::timeout) once, when it is built. It then calls
-/// [`run`](Check::run) repeatedly, never twice at the same time.
-/// A run that panics has failed. So has a run that misses its deadline, which is dropped at its next `.await`.
-/// A [`Policy`](crate::health::Policy) sets how often the check runs and what its failure means.
+/// [`run`](Check::run) repeatedly, never twice at the same time. A run that panics has failed. So has a run that misses
+/// its deadline, which is dropped at its next `.await`. A [`Policy`](crate::health::Policy) sets how often the check
+/// runs and what its failure means.
 ///
 /// A run should not block its thread; wrap blocking work in [`check_blocking`](super::check_blocking). If it blocks
 /// anyway, the deadline still holds on a multi-thread runtime; on a current-thread runtime, everything stops.

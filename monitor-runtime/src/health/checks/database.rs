@@ -47,13 +47,12 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// `database unreachable` (refused, reset, login denied, pool closed, file gone; the log has the driver's error) and
 /// `database timed out after 5s`.
 ///
-/// It uses its own session, opened with the pool's connect options. A fully leased pool therefore does not look like
-/// an outage, and the application never waits for the check.
-/// The session is kept between runs. It is replaced if it is broken, or after 30 seconds (5 while the pool has no idle
-/// connection), so the check notices a server that refuses new sessions only.
-/// The new session is opened before the old one is closed. If the server has no room for both, it gets the old one
-/// back, and none is kept until there is room, so the check never holds a connection that the pool needs. Count two in
-/// the server's connection limit.
+/// It uses its own session, opened with the pool's connect options. A fully leased pool therefore does not look like an
+/// outage, and the application never waits for the check. The session is kept between runs. It is replaced if it is
+/// broken, or after 30 seconds (5 while the pool has no idle connection), so the check notices a server that refuses
+/// new sessions only. The new session is opened before the old one is closed. If the server has no room for both, it
+/// gets the old one back, and none is kept until there is room, so the check never holds a connection that the pool
+/// needs. Count two in the server's connection limit.
 ///
 /// Neither saturation nor a refusal is an outage while the pool works. The check is then degraded, with one of these
 /// messages:
@@ -63,9 +62,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// * `database takes no new connections`: anything else refuses it.
 ///
 /// In the last two cases the check borrows a connection from the pool: an idle one, or the next one returned within a
-/// second.
-/// If none answers, it is unhealthy, with `database out of connections` or `database unreachable`.
-/// Leased connections count as working for ten seconds after one has answered.
+/// second. If none answers, it is unhealthy, with `database out of connections` or `database unreachable`. Leased
+/// connections count as working for ten seconds after one has answered.
 ///
 /// For SQLite no session is kept. The check is unhealthy if the file is gone, empty or replaced, or is not a database.
 ///
@@ -342,9 +340,9 @@ where
 }
 
 impl<DB: Database> DatabaseCheck<DB> {
-    /// When a connection of the pool last answered, or `None` if none does.
-    /// The pool's counters cannot tell: while a full server refuses a connection, the attempt is included in the size,
-    /// and connections cut by a restart stay idle until they are used.
+    /// When a connection of the pool last answered, or `None` if none does. The pool's counters cannot tell: while a
+    /// full server refuses a connection, the attempt is included in the size, and connections cut by a restart stay
+    /// idle until they are used.
     async fn works(&self, proven: Option<Instant>) -> Option<Instant> {
         // An SQLite session answers even if its file is gone.
         if self.pool.is_closed()
@@ -409,8 +407,8 @@ fn is_full<DB: Database>(pool: &Pool<DB>) -> bool {
     pool.size() >= pool.options().get_max_connections()
 }
 
-/// Whether a limit of the server, the database or the user refuses a session: `too_many_connections` of PostgreSQL,
-/// and the errors of MySQL and MariaDB, which have a separate code for the server's limit only.
+/// Whether a limit of the server, the database or the user refuses a session: `too_many_connections` of PostgreSQL, and
+/// the errors of MySQL and MariaDB, which have a separate code for the server's limit only.
 fn is_out_of_connections(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else { return false };
     match error.code().as_deref() {

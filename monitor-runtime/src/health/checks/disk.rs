@@ -16,19 +16,18 @@ const GIGABYTE: u64 = 1_000_000_000;
 /// Requires more than a number of bytes free on the file system of a path.
 ///
 /// By default the check is named `disk`, requires more than 1 GB (10⁹ bytes) free for unprivileged users, and has a
-/// deadline of 5 seconds.
-/// Its messages are `12.34 GB free` and `low disk space: 0.50 GB free, 1.00 GB needed`. The free space is rounded down
-/// and the needed space up, so a shortage always shows.
+/// deadline of 5 seconds. Its messages are `12.34 GB free` and `low disk space: 0.50 GB free, 1.00 GB needed`. The free
+/// space is rounded down and the needed space up, so a shortage always shows.
 ///
 /// It is also unhealthy if the path does not exist (`disk path not found`), if the file system has no size, like
-/// `/proc` (`no disk found for the path`), or if the operating system returns an error (`disk could not be read`).
-/// The path and the mount point of a full disk go to the log only.
+/// `/proc` (`no disk found for the path`), or if the operating system returns an error (`disk could not be read`). The
+/// path and the mount point of a full disk go to the log only.
 ///
-/// On Linux and other Unix systems the numbers come from `statvfs(3)` for the path with links resolved: the file
-/// system that writes below the path reach, however it is mounted.
-/// On Apple systems and on Windows they come from the disk whose mount point is the longest prefix of the path.
-/// The disk is read off the async runtime. While a read hangs (a dead network mount), no second one starts.
-/// `disk_free_bytes` and `disk_size_bytes` show the last numbers, labelled with the path as given.
+/// On Linux and other Unix systems the numbers come from `statvfs(3)` for the path with links resolved: the file system
+/// that writes below the path reach, however it is mounted. On Apple systems and on Windows they come from the disk
+/// whose mount point is the longest prefix of the path. The disk is read off the async runtime. While a read hangs (a
+/// dead network mount), no second one starts. `disk_free_bytes` and `disk_size_bytes` show the last numbers, labelled
+/// with the path as given.
 ///
 /// ```
 /// use monitor_runtime::Monitor;

@@ -9,9 +9,8 @@ use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, R
 /// Makes a check named `name` from a function that returns a future.
 ///
 /// The future returns a `Result`. `Ok` is `()` or a message for the body. `Err` is a [`CheckError`], whose message the
-/// body shows.
-/// Any other error or text goes to the log, and the body shows `<name> failed`, since the text of an error is often
-/// not fit for a public page.
+/// body shows. Any other error or text goes to the log, and the body shows `<name> failed`, since the text of an error
+/// is often not fit for a public page.
 ///
 /// ```
 /// use std::time::Duration;

@@ -22,8 +22,8 @@ impl Severity {
 
 /// How a monitor runs a check, and what an unhealthy result means for readiness.
 ///
-/// Pass it with the check to [`MonitorBuilder::check_with`](crate::MonitorBuilder::check_with). A check added without
-/// a policy is critical, changes its state with each run, and has the monitor's interval and its own timeout.
+/// Pass it with the check to [`MonitorBuilder::check_with`](crate::MonitorBuilder::check_with). A check added without a
+/// policy is critical, changes its state with each run, and has the monitor's interval and its own timeout.
 ///
 /// ```
 /// use std::time::Duration;

@@ -85,9 +85,9 @@ fn text_of(payload: Box<dyn Any + Send>) -> String {
 
 /// Makes tokio wake a second worker.
 ///
-/// A task that a worker spawns runs next on that worker; only a second spawned task makes tokio wake another worker.
-/// If the run then blocks its thread while all other workers sleep, no one drives the runtime's timers, and neither
-/// the check's deadline nor any other timer fires until it unblocks.
+/// A task that a worker spawns runs next on that worker; only a second spawned task makes tokio wake another worker. If
+/// the run then blocks its thread while all other workers sleep, no one drives the runtime's timers, and neither the
+/// check's deadline nor any other timer fires until it unblocks.
 fn wake_another_worker() {
     drop(tokio::spawn(async {}));
 }

@@ -36,8 +36,8 @@ pub(crate) struct Reading {
     pub(crate) message: Cow<'static, str>,
     /// The duration of the run, or its timeout.
     pub(crate) latency: Duration,
-    /// When the run ended, by the system's clock instead of the runtime's: readers may be on another runtime, or on
-    /// one with paused time.
+    /// When the run ended, by the system's clock instead of the runtime's: readers may be on another runtime, or on one
+    /// with paused time.
     pub(crate) at: Instant,
 }
 

@@ -114,8 +114,8 @@ impl Supervised {
         };
         self.reporter.count_run(verdict.outcome, verdict.took);
         self.settle(verdict);
-        // A run that blocks its thread outlives its abort. Each interval counts as another missed deadline, which
-        // keeps the result fresh: stale means that nothing supervises the check.
+        // A run that blocks its thread outlives its abort. Each interval counts as another missed deadline, which keeps
+        // the result fresh: stale means that nothing supervises the check.
         while timeout(self.rules.pause(), run.stop()).await.is_err() {
             self.settle(self.late());
         }

@@ -32,8 +32,8 @@ impl Pipeline {
         Self { queue, format, rate_limit, reports }
     }
 
-    /// Queues a report on each callsite whose period is over, or on all callsites if `now` is `None`, and schedules
-    /// the writer for the next one. Never waits for room.
+    /// Queues a report on each callsite whose period is over, or on all callsites if `now` is `None`, and schedules the
+    /// writer for the next one. Never waits for room.
     pub(crate) fn report_suppressed(&self, line: &mut Line, now: Option<Instant>) {
         let Some(rate_limit) = &self.rate_limit else { return };
         let (reports, next) = rate_limit.due(now);

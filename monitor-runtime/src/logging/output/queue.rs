@@ -35,15 +35,13 @@ pub enum WhenFull {
     /// the number as soon as there is room. No thread waits.
     #[default]
     Drop,
-    /// The thread waits until there is room, however long that takes. An asynchronous task blocks its worker
-    /// meanwhile. Lines are lost only if the output fails.
+    /// The thread waits until there is room, however long that takes. An asynchronous task blocks its worker meanwhile.
+    /// Lines are lost only if the output fails.
     ///
-    /// The monitor's own threads, which drain the process and serve the admin port, never wait; their lines are
-    /// dropped instead.
-    /// No thread waits once the output is given up or the [`LogGuard`](crate::logging::LogGuard) is dropped; lines
-    /// that do not fit are dropped from then on.
-    /// A line larger than the queue is accepted when the queue is empty. A custom output must not wait for another
-    /// thread that logs.
+    /// The monitor's own threads, which drain the process and serve the admin port, never wait; their lines are dropped
+    /// instead. No thread waits once the output is given up or the [`LogGuard`](crate::logging::LogGuard) is dropped;
+    /// lines that do not fit are dropped from then on. A line larger than the queue is accepted when the queue is
+    /// empty. A custom output must not wait for another thread that logs.
     Block,
 }
 

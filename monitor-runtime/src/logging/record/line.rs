@@ -271,9 +271,9 @@ impl Line {
     }
 }
 
-/// Writes a name instead of the message of an event that has none. `tracing` names such an event after its place in
-/// the source, which changes with each version, so lines could not be grouped by it. The target is written instead,
-/// and the place becomes a field.
+/// Writes a name instead of the message of an event that has none. `tracing` names such an event after its place in the
+/// source, which changes with each version, so lines could not be grouped by it. The target is written instead, and the
+/// place becomes a field.
 #[cold]
 fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) {
     let Some((file, line)) = source::named_after(metadata) else {

@@ -11,8 +11,8 @@ const STORES: [(&[&str], usize); 3] =
 const CODE: [&str; 4] = ["src", "tests", "examples", "benches"];
 
 /// Shortens the path of a source file. A dependency's path begins with its package, `sqlx-core-0.8.6/src/logger.rs`;
-/// other absolute paths begin with the package's code directory, `src/logger.rs`. A relative path, such as those of
-/// the workspace, is unchanged.
+/// other absolute paths begin with the package's code directory, `src/logger.rs`. A relative path, such as those of the
+/// workspace, is unchanged.
 pub(crate) fn path(file: &str) -> &str {
     if !is_absolute(file) {
         return file;

@@ -10,8 +10,8 @@ use crate::logging::record::fields::Fields;
 
 /// Open spans, the fields bound in each, and the trace of each.
 pub(crate) trait SpanStore {
-    /// Binds more fields in the thread's current span, or in the nearest enclosing span that is logged. Returns
-    /// `false` if there is none.
+    /// Binds more fields in the thread's current span, or in the nearest enclosing span that is logged. Returns `false`
+    /// if there is none.
     fn extend_current(&self, own: &Fields) -> bool;
 
     /// Calls `read` once with all fields bound in a span, or not at all if the span is not logged.

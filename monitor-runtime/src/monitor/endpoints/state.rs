@@ -12,8 +12,8 @@ use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::health::Engine;
 use crate::monitor_route::MonitorRoute;
 
-/// The checks, the metrics and the bearer token of a monitor. Every router of the monitor holds it, so it lives as
-/// long as the endpoints.
+/// The checks, the metrics and the bearer token of a monitor. Every router of the monitor holds it, so it lives as long
+/// as the endpoints.
 pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) engine: Arc<Engine>,
     pub(in crate::monitor) bearer: BearerAuth,

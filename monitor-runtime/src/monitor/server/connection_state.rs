@@ -296,8 +296,8 @@ impl ConnectionState {
             state.reason.get_or_insert(reason);
             return Step::Close;
         }
-        // hyper would close a connection without a request at once, but a client that has just connected may still
-        // send one.
+        // hyper would close a connection without a request at once, but a client that has just connected may still send
+        // one.
         let finish = state.order == Command::Finish && state.phase != Phase::Head;
         Step::GoOn { finish, until }
     }

@@ -58,9 +58,8 @@ impl ConnectionLimits {
         Self::default()
     }
 
-    /// Sets the maximum number of open connections, at least 1.
-    /// By default it is three quarters of the file descriptors that are free when [`serve`](crate::Monitor::serve)
-    /// begins.
+    /// Sets the maximum number of open connections, at least 1. By default it is three quarters of the file descriptors
+    /// that are free when [`serve`](crate::Monitor::serve) begins.
     ///
     /// At the limit, a new connection replaces the one that has waited longest without a request. If no connection is
     /// waiting, the new one gets 503 and is closed.
@@ -69,8 +68,8 @@ impl ConnectionLimits {
         self
     }
 
-    /// Sets how long the complete head of a request may take (default 30 seconds): from the start of the connection,
-    /// or on a reused one from the head's first byte.
+    /// Sets how long the complete head of a request may take (default 30 seconds): from the start of the connection, or
+    /// on a reused one from the head's first byte.
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.head = timeout;
         self
@@ -103,10 +102,8 @@ impl ConnectionLimits {
     /// taken to have left, and the handler is dropped when it next waits).
     ///
     /// TCP cannot distinguish a client that has left from one that sends nothing more and waits for its answer, as `nc
-    /// -N` does.
-    /// With a timeout, the waiting client gets everything that is ready by then, and the handlers of the absent one
-    /// continue for that long.
-    /// Probes and scrapes are answered in both cases.
+    /// -N` does. With a timeout, the waiting client gets everything that is ready by then, and the handlers of the
+    /// absent one continue for that long. Probes and scrapes are answered in both cases.
     pub fn half_close_timeout(mut self, timeout: Duration) -> Self {
         self.half_closed = timeout;
         self

@@ -1,7 +1,7 @@
 //! An HTTP server with limits on its connections, and with metrics and log lines about them.
 //!
-//! It replaces `axum::serve`, which has no limits, and uses hyper directly. [`Connections`] holds all open
-//! connections, a `ConnectionState` the state of each, and one task a connection acts on that state.
+//! It replaces `axum::serve`, which has no limits, and uses hyper directly. [`Connections`] holds all open connections,
+//! a `ConnectionState` the state of each, and one task a connection acts on that state.
 
 mod accept;
 mod connection_log;

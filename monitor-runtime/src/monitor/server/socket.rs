@@ -90,8 +90,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket<T> {
         }
     }
 
-    /// Handles the client's end of stream. While a request is answered, it is held back for the half-close timeout,
-    /// and for as long as the application produces output: the client may be waiting for the answer. If the client has
+    /// Handles the client's end of stream. While a request is answered, it is held back for the half-close timeout, and
+    /// for as long as the application produces output: the client may be waiting for the answer. If the client has
     /// left, it resets the connection when bytes are written.
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = self.slot.state();
@@ -187,8 +187,8 @@ pub(super) fn downcast<T: 'static, U: 'static>(value: U) -> Result<T, U> {
 /// Makes the kernel close a TCP connection whose client takes no bytes for that long. Returns whether the platform
 /// supports it.
 ///
-/// The kernel sees every acknowledged segment. A pending write only sees that a third of the send buffer is free
-/// again, which can take minutes with a slow client.
+/// The kernel sees every acknowledged segment. A pending write only sees that a third of the send buffer is free again,
+/// which can take minutes with a slow client.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_write_timeout<T: 'static>(connection: &T, limit: Duration) -> bool {
     let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs());

@@ -134,8 +134,8 @@ fn exponential_histogram(
     }
 }
 
-/// The buckets above zero. Prometheus numbers a bucket by the exponent of its upper bound, OpenTelemetry by that of
-/// its lower bound, so each index is one less here.
+/// The buckets above zero. Prometheus numbers a bucket by the exponent of its upper bound, OpenTelemetry by that of its
+/// lower bound, so each index is one less here.
 /// <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 fn positive(native: &NativeBuckets) -> Buckets {
     let Some(&(first, _)) = native.counts.first() else { return Buckets::default() };
