@@ -217,7 +217,9 @@ impl MonitorBuilder {
         let exposed = self.exposed()?;
         #[cfg(feature = "http")]
         let admin = self.admin.bind()?;
-        self.apply_to_process(&service);
+        #[cfg(feature = "sqlx")]
+        self.pools.register();
+        show_build_info(&service);
         let endpoints = Arc::new(Endpoints {
             engine: Arc::new(Engine::new(checks)),
             bearer,
@@ -306,12 +308,10 @@ impl MonitorBuilder {
             None => Ok(ScrapeRegistry::process().clone()),
         }
     }
+}
 
-    fn apply_to_process(&self, (service, version): &(String, String)) {
-        #[cfg(feature = "sqlx")]
-        self.pools.register();
-        process::metrics().build_info.with_label_values(&[service, version]).set(1);
-    }
+fn show_build_info((service, version): &(String, String)) {
+    process::metrics().build_info.with_label_values(&[service, version]).set(1);
 }
 
 impl fmt::Debug for MonitorBuilder {
