@@ -21,6 +21,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Database, Pool, Row as _};
 
 use crate::support::closed_port::ClosedPort;
+use crate::support::exposition::Exposition;
 use crate::support::tcp::{Mode, Proxy, eventually};
 
 fn server_url(variable: &str) -> String {
@@ -226,8 +227,7 @@ async fn a_pool_without_idle_connections_is_saturated_and_not_down() {
 
 fn gauge(monitor: &Monitor, metric: &str, pool: &str) -> Option<u64> {
     let text = String::from_utf8(monitor.metrics().into_body().into()).unwrap();
-    let series = format!("{metric}{{pool=\"{pool}\"}} ");
-    text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    Exposition::read(&text).count(&format!("{metric}{{pool=\"{pool}\"}}"))
 }
 
 fn gauges(monitor: &Monitor, pool: &str) -> [Option<u64>; 3] {

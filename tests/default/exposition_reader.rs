@@ -21,10 +21,6 @@ seconds_sum{a="y"} 0
 seconds_count{a="y"} 0
 "#;
 
-fn read(text: &str) -> Exposition {
-    Exposition::parse(text).unwrap_or_else(|violation| panic!("{violation}\n{text}"))
-}
-
 /// Asserts that the text breaks that rule on that line.
 #[track_caller]
 fn refuses(text: &str, line: usize, rule: Rule) {
@@ -44,7 +40,7 @@ fn histogram(samples: &str) -> String {
 
 #[test]
 fn a_good_scrape_is_read_whole() {
-    let scrape = read(SCRAPE);
+    let scrape = Exposition::read(SCRAPE);
     let names: Vec<_> = scrape.families().iter().map(|family| (family.name.as_str(), family.kind)).collect();
     assert_eq!(
         names,
@@ -59,7 +55,7 @@ fn a_good_scrape_is_read_whole() {
 
 #[test]
 fn a_series_is_found_by_its_labels_in_any_order() {
-    let scrape = read(SCRAPE);
+    let scrape = Exposition::read(SCRAPE);
     assert_eq!(scrape.value("calls_total", &[("status", "success"), ("agent_id", "planner")]), Some(3.0));
     assert_eq!(scrape.value("seconds_bucket", &[("a", "x"), ("le", "+Inf")]), Some(2.0));
     assert_eq!(scrape.samples("calls_total").count(), 2);
@@ -67,7 +63,7 @@ fn a_series_is_found_by_its_labels_in_any_order() {
 
 #[test]
 fn a_series_is_not_found_by_some_of_its_labels() {
-    let scrape = read(SCRAPE);
+    let scrape = Exposition::read(SCRAPE);
     assert_eq!(scrape.value("calls_total", &[("agent_id", "planner")]), None);
     assert_eq!(scrape.value("calls_total", &[]), None);
     assert_eq!(scrape.value("nothing", &[]), None);
@@ -75,39 +71,67 @@ fn a_series_is_not_found_by_some_of_its_labels() {
 
 #[test]
 fn help_text_is_unescaped() {
-    let scrape = read(SCRAPE);
+    let scrape = Exposition::read(SCRAPE);
     let help = scrape.family("calls_total").and_then(|family| family.help.as_deref());
     assert_eq!(help, Some("Calls, by \\ or\nby line."));
 }
 
 #[test]
 fn label_values_are_unescaped() {
-    let scrape = read(&counter("c{a=\"q\\\" b\\\\ n\\n }{,= ü\"} 1\n"));
+    let scrape = Exposition::read(&counter("c{a=\"q\\\" b\\\\ n\\n }{,= ü\"} 1\n"));
     assert_eq!(scrape.value("c", &[("a", "q\" b\\ n\n }{,= ü")]), Some(1.0));
 }
 
 #[test]
 fn a_timestamp_is_read() {
-    let scrape = read(SCRAPE);
+    let scrape = Exposition::read(SCRAPE);
     assert_eq!(scrape.series("active", &[]).and_then(|sample| sample.timestamp), Some(1_700_000_000_000));
 }
 
 #[test]
 fn values_may_be_infinite_or_not_a_number() {
-    let scrape = read("# TYPE g gauge\ng{a=\"1\"} +Inf\ng{a=\"2\"} -Inf\ng{a=\"3\"} NaN\n");
+    let scrape = Exposition::read("# TYPE g gauge\ng{a=\"1\"} +Inf\ng{a=\"2\"} -Inf\ng{a=\"3\"} NaN\n");
     assert_eq!(scrape.value("g", &[("a", "1")]), Some(f64::INFINITY));
     assert_eq!(scrape.value("g", &[("a", "2")]), Some(f64::NEG_INFINITY));
     assert!(scrape.value("g", &[("a", "3")]).is_some_and(f64::is_nan));
 }
 
 #[test]
+fn a_series_is_found_by_its_text_with_labels_in_any_order() {
+    let scrape = Exposition::read("# TYPE g gauge\ng{a=\"1\",b=\"\\\"\"} 2\ng{a=\"1\"} 0.5\n");
+    assert_eq!(scrape.at("g{b=\"\\\"\",a=\"1\"}"), Some(2.0));
+    assert_eq!(scrape.count("g{a=\"1\",b=\"\\\"\"}"), Some(2));
+    assert_eq!(scrape.at("g{a=\"1\"}"), Some(0.5));
+    assert_eq!(scrape.at("g"), None);
+    for malformed in ["", "g{", "g{a=1}", "g{a=\"1\"} ", "g 0.5"] {
+        assert!(std::panic::catch_unwind(|| scrape.at(malformed)).is_err(), "{malformed}");
+    }
+    assert!(std::panic::catch_unwind(|| scrape.count("g{a=\"1\"}")).is_err(), "half is not a count");
+}
+
+#[test]
+fn one_family_is_read_without_its_neighbours() {
+    let text = "# HELP a A.\n# TYPE a gauge\na 1\n# TYPE a_b gauge\na_b 2\nmalformed\n";
+    let scrape = Exposition::read_family(text, "a");
+    assert_eq!((scrape.at("a"), scrape.at("a_b")), (Some(1.0), None));
+    assert_eq!(Exposition::read_family(text, "c").families(), []);
+    assert!(std::panic::catch_unwind(|| Exposition::read_family(text, "a_b")).is_err());
+}
+
+#[test]
+fn the_total_of_a_counter_is_the_sum_of_its_series() {
+    let scrape = Exposition::read(&counter("c{a=\"1\"} 2\nc{a=\"2\"} 40\n"));
+    assert_eq!((scrape.total("c"), scrape.total("d")), (42, 0));
+}
+
+#[test]
 fn nothing_is_a_scrape_without_families() {
-    assert_eq!(read("").families(), []);
+    assert_eq!(Exposition::read("").families(), []);
 }
 
 #[test]
 fn a_summary_owns_its_quantiles_sum_and_count() {
-    let scrape = read("# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 2\ns_count 3\n");
+    let scrape = Exposition::read("# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 2\ns_count 3\n");
     assert_eq!(scrape.family("s").map(|family| family.samples.len()), Some(3));
 }
 

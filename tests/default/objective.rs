@@ -5,24 +5,26 @@ use std::time::Duration;
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{metrics, track_agent, track_skill};
 
+use crate::support::exposition::{Exposition, Sample};
+
 #[track_agent("hasty", objective(success = 99.5, latency = "2s@95"))]
 fn hasty() {}
 
-/// What a scrape says of one series.
-fn scraped(series: &str) -> Option<String> {
-    let text = metrics::render();
-    text.lines().find_map(|line| Some(line.strip_prefix(series)?.strip_prefix(' ')?.to_owned()))
+/// The value of one series in a scrape.
+fn scraped(series: &str) -> Option<f64> {
+    let family = series.split('{').next().unwrap();
+    Exposition::read_family(&metrics::render(), family).at(series)
 }
 
 #[test]
 fn an_objective_is_shown_as_labels_and_as_numbers() {
     hasty();
     let info = r#"agent_objective_info{agent_id="hasty",success="99.5",latency="2s@95"}"#;
-    assert_eq!(scraped(info).as_deref(), Some("1"));
+    assert_eq!(scraped(info), Some(1.0));
     let of_hasty = |metric: &str| scraped(&format!("{metric}{{agent_id=\"hasty\"}}"));
-    assert_eq!(of_hasty("agent_objective_success_ratio").as_deref(), Some("0.995"));
-    assert_eq!(of_hasty("agent_objective_latency_seconds").as_deref(), Some("2"));
-    assert_eq!(of_hasty("agent_objective_latency_ratio").as_deref(), Some("0.95"));
+    assert_eq!(of_hasty("agent_objective_success_ratio"), Some(0.995));
+    assert_eq!(of_hasty("agent_objective_latency_seconds"), Some(2.0));
+    assert_eq!(of_hasty("agent_objective_latency_ratio"), Some(0.95));
 }
 
 /// Nothing is as quick as this.
@@ -55,23 +57,24 @@ async fn calls_within_the_limit_are_not_slow() {
         recording.value("skill_executions_total", &[("skill_id", "patient"), ("status", "success")]),
         1.0
     );
-    assert_eq!(scraped(r#"skill_objective_slow_total{skill_id="patient"}"#).as_deref(), Some("0"));
-    assert_eq!(scraped(r#"skill_objective_latency_seconds{skill_id="patient"}"#).as_deref(), Some("90"));
+    assert_eq!(scraped(r#"skill_objective_slow_total{skill_id="patient"}"#), Some(0.0));
+    assert_eq!(scraped(r#"skill_objective_latency_seconds{skill_id="patient"}"#), Some(90.0));
     assert_eq!(scraped(r#"skill_objective_success_ratio{skill_id="patient"}"#), None);
     let info = r#"skill_objective_info{skill_id="patient",success="",latency="1.5m@99"}"#;
-    assert_eq!(scraped(info).as_deref(), Some("1"));
+    assert_eq!(scraped(info), Some(1.0));
 }
 
 #[track_agent("without_objective")]
 fn without_objective() {}
 
 /// The bounds and counts of an agent's histogram.
-fn buckets(agent: &str) -> Vec<(String, u64)> {
-    let begin =
-        format!("agent_execution_duration_seconds_bucket{{agent_id=\"{agent}\",status=\"success\",le=\"");
-    let text = metrics::render();
-    let lines = text.lines().filter_map(|line| line.strip_prefix(&begin)?.split_once("\"} "));
-    lines.map(|(bound, count)| (bound.to_owned(), count.parse().unwrap())).collect()
+fn buckets(agent: &str) -> Vec<(String, f64)> {
+    let scrape = Exposition::read_family(&metrics::render(), "agent_execution_duration_seconds");
+    let is_of_agent = |sample: &&Sample| {
+        sample.label("agent_id") == Some(agent) && sample.label("status") == Some("success")
+    };
+    let buckets = scrape.samples("agent_execution_duration_seconds_bucket").filter(is_of_agent);
+    buckets.map(|bucket| (bucket.label("le").unwrap().to_owned(), bucket.value)).collect()
 }
 
 #[track_agent("between_bounds", objective(latency = "2s@95"))]
@@ -90,9 +93,9 @@ fn the_limit_of_an_objective_is_no_bucket_of_the_histogram() {
     assert_eq!(bounds("on_a_bound"), bounds("without_objective"));
     for agent in ["between_bounds", "on_a_bound"] {
         let counts: Vec<_> = buckets(agent).into_iter().map(|(_, count)| count).collect();
-        assert!(counts.is_sorted() && counts.last() == Some(&1), "{agent}: {counts:?}");
+        assert!(counts.is_sorted() && counts.last() == Some(&1.0), "{agent}: {counts:?}");
         let slow = format!("agent_objective_slow_total{{agent_id=\"{agent}\"}}");
-        assert_eq!(scraped(&slow).as_deref(), Some("0"));
+        assert_eq!(scraped(&slow), Some(0.0));
     }
 }
 
@@ -123,11 +126,9 @@ fn every_id_and_every_method_of_a_block_has_its_objective() {
     named_by_its_caller("second");
     Agents::plan();
     Agents::check();
-    for (agent, ratio) in
-        [("first", "0.9"), ("second", "0.9"), ("Agents::plan", "0.999"), ("checked", "0.9999")]
-    {
+    for (agent, ratio) in [("first", 0.9), ("second", 0.9), ("Agents::plan", 0.999), ("checked", 0.9999)] {
         let success = format!("agent_objective_success_ratio{{agent_id=\"{agent}\"}}");
-        assert_eq!(scraped(&success).as_deref(), Some(ratio), "{agent}");
+        assert_eq!(scraped(&success), Some(ratio), "{agent}");
     }
 }
 
@@ -141,10 +142,7 @@ fn called_second() {}
 fn the_second_objective_of_an_id_is_ignored_with_a_warning() {
     called_first();
     let lines = capture_logs(called_second);
-    assert_eq!(
-        scraped(r#"agent_objective_success_ratio{agent_id="shared_objective"}"#).as_deref(),
-        Some("0.99")
-    );
+    assert_eq!(scraped(r#"agent_objective_success_ratio{agent_id="shared_objective"}"#), Some(0.99));
     let warnings: Vec<_> = lines.iter().filter(|line| line["id"] == "shared_objective").collect();
     assert_eq!(warnings.len(), 1, "{lines:?}");
     assert_eq!(warnings[0]["level"], "warn");

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::support::exposition::Exposition;
 use crate::support::tcp::eventually;
 use crate::{ALONE, SOON, ask, prompt};
 
@@ -100,11 +101,8 @@ async fn rest(connection: &mut TcpStream) -> String {
 }
 
 fn closed_for(reason: &str) -> u64 {
-    let series = format!("http_connections_closed_total{{listener=\"main\",reason=\"{reason}\"}} ");
-    let text = metrics::render();
-    let line =
-        text.lines().find_map(|line| line.strip_prefix(&series)).expect("it is shown from the start on");
-    line.parse().unwrap()
+    let series = format!("http_connections_closed_total{{listener=\"main\",reason=\"{reason}\"}}");
+    Exposition::read(&metrics::render()).count(&series).expect("it is shown from the start on")
 }
 
 /// Has the echo send more than a client's kernel takes.
@@ -306,11 +304,8 @@ async fn if_all_are_being_answered_a_new_one_is_told_so_and_closed() {
     let _held = [connect(address, held).await, connect(address, held).await];
     let refused = async || rest(&mut connect(address, "").await).await.starts_with("HTTP/1.1 503 ");
     eventually("it refuses", refused).await;
-    let text = metrics::render();
-    let count = text.lines().find_map(|line| {
-        line.strip_prefix("http_connections_refused_total{listener=\"main\",reason=\"limit\"} ")
-    });
-    assert_ne!(count, Some("0"));
+    let refused = r#"http_connections_refused_total{listener="main",reason="limit"}"#;
+    assert!(Exposition::read(&metrics::render()).count(refused) > Some(0));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::signal;
 use crate::support::client::Client;
+use crate::support::exposition::Exposition;
 use crate::support::subprocess::{self, Subprocess};
 
 /// Its part is the kind of service that it is.
@@ -163,8 +164,7 @@ impl Service {
     fn wait_until_stalled(&self) {
         let lines = || {
             let scrape = Client(self.address).send("GET", "/health/metrics", &[], "").body;
-            let written = scrape.lines().find_map(|line| line.strip_prefix("log_events_written_total "));
-            written.map(str::to_owned)
+            Exposition::read(&scrape).count("log_events_written_total")
         };
         let (start, mut before, mut alike) = (Instant::now(), None, 0);
         // A busy machine leaves the process alone for longer than one pause.
@@ -284,8 +284,7 @@ fn scrapers_that_do_not_read_hold_no_scrape_each() {
 }
 
 fn value(text: &str, series: &str) -> u64 {
-    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {series} in {text}")).parse().unwrap()
+    Exposition::read(text).count(series).unwrap_or_else(|| panic!("no {series} in {text}"))
 }
 
 #[test]

@@ -12,6 +12,7 @@ use monitor_runtime::logging::{self, LogGuard, Logging};
 use monitor_runtime::{context, metrics, track_agent};
 use serde_json::Value;
 
+use crate::support::exposition::Exposition;
 use crate::support::subprocess::in_own_process;
 
 /// How often the hook that was there before has been called.
@@ -65,9 +66,8 @@ fn lines_of(name: &str, panics: impl FnOnce() + Send + 'static) -> Vec<Value> {
     lines.filter(|line| line["logger"] == "monitor_runtime::panic" && line["thread"] == name).collect()
 }
 
-fn panics_total() -> usize {
-    let text = metrics::render();
-    text.lines().find_map(|line| line.strip_prefix("panics_total ")).unwrap().parse().unwrap()
+fn panics_total() -> u64 {
+    Exposition::read(&metrics::render()).count("panics_total").unwrap()
 }
 
 #[test]

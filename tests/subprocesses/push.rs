@@ -10,6 +10,7 @@ use monitor_runtime::metrics::{PushError, push_once};
 use monitor_runtime::track_agent;
 
 use crate::support::closed_port::ClosedPort;
+use crate::support::exposition::Exposition;
 use crate::support::listening::{LISTENING, listening};
 use crate::support::subprocess::{self, Subprocess};
 
@@ -53,9 +54,8 @@ impl Drop for Gateway {
 
 /// The value of the agent's successes under this job.
 fn successes(scrape: &str, group: &str) -> Option<f64> {
-    let series =
-        format!("agent_executions_total{{agent_id=\"nightly_summary\",{group},status=\"success\"}} ");
-    scrape.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    let series = format!("agent_executions_total{{agent_id=\"nightly_summary\",{group},status=\"success\"}}");
+    Exposition::read(scrape).at(&series)
 }
 
 #[test]

@@ -45,6 +45,32 @@ impl Exposition {
         Ok(Self { families: reader.families })
     }
 
+    /// Reads a scrape of a writer that breaks no rule.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the violation and the text.
+    #[track_caller]
+    pub(crate) fn read(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|violation| panic!("{violation}\n{text}"))
+    }
+
+    /// Reads one family, for tests that poll a process whose other families are large.
+    ///
+    /// # Panics
+    ///
+    /// As [`read`](Self::read), for the lines of that family.
+    #[track_caller]
+    pub(crate) fn read_family(text: &str, name: &str) -> Self {
+        let is_head = |line: &&str| {
+            let rest = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
+            rest.is_some_and(|rest| rest.split(' ').next() == Some(name))
+        };
+        let lines = text.split_inclusive('\n').skip_while(|line| !is_head(line));
+        let lines: String = lines.take_while(|line| is_head(line) || !line.starts_with('#')).collect();
+        Self::read(&lines)
+    }
+
     /// The families, in the order of the text.
     pub(crate) fn families(&self) -> &[Family] {
         &self.families
@@ -69,6 +95,45 @@ impl Exposition {
     pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         self.series(name, labels).map(|sample| sample.value)
     }
+
+    /// The value of a series in the notation of the text, such as `up{job="a"}`, with its labels in any order.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `series` is not a name with labels.
+    #[track_caller]
+    pub(crate) fn at(&self, series: &str) -> Option<f64> {
+        let Ok((name, labels, "")) = line::series(series) else {
+            panic!("`{series}` is not a name with labels")
+        };
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+        self.value(name, &labels)
+    }
+
+    /// As [`at`](Self::at), for a value that counts something.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the value is not a whole number from 0 on.
+    #[track_caller]
+    pub(crate) fn count(&self, series: &str) -> Option<u64> {
+        self.at(series).map(whole)
+    }
+
+    /// The sum of a counter's series, and 0 without any.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not a whole number.
+    #[track_caller]
+    pub(crate) fn total(&self, name: &str) -> u64 {
+        whole(self.samples(name).fold(0.0, |total, sample| total + sample.value))
+    }
+}
+
+#[track_caller]
+fn whole(value: f64) -> u64 {
+    value.to_string().parse().unwrap_or_else(|_| panic!("{value} is not a count"))
 }
 
 /// The families read so far; the last one is open.

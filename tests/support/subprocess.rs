@@ -5,6 +5,8 @@ use std::env;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+use super::exposition::Exposition;
+
 /// Ends what the test harness prints; the rest is the test's.
 pub(crate) const BEGIN: &str = "<in a process of its own>\n";
 
@@ -119,11 +121,10 @@ pub(crate) fn written(output: &Output) -> &str {
     text.split_once(BEGIN).expect("the test began").1
 }
 
-/// The sum of a counter's series in the scrape that a scenario printed.
+/// The sum of a counter's series in the scrape that a part printed.
+#[track_caller]
 pub(crate) fn total(scrape: &str, metric: &str) -> u64 {
-    let is_of_metric = |line: &&str| line.split(['{', ' ']).next() == Some(metric);
-    let value = |line: &str| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
-    scrape.lines().filter(is_of_metric).map(value).sum()
+    Exposition::read(scrape).total(metric)
 }
 
 pub(crate) fn wait_for_parent() {

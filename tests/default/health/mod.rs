@@ -25,6 +25,7 @@ use monitor_runtime::{Monitor, MonitorBuilder, metrics};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::support::exposition::Exposition;
 use crate::support::tcp::eventually;
 
 fn passing(name: &'static str) -> impl Check {
@@ -78,7 +79,8 @@ async fn request(monitor: &Monitor, method: Method, path: &str) -> Response<Byte
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
 }
 
-/// The value of a sample in the process's exposition.
+/// The value of a sample in the process's exposition, whose family is a counter or a gauge.
 fn sample(series: &str) -> Option<f64> {
-    metrics::render().lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    let family = series.split('{').next().unwrap();
+    Exposition::read_family(&metrics::render(), family).at(series)
 }

@@ -10,6 +10,7 @@ use monitor_runtime::health::DiskCheck;
 
 use crate::health::full_disk::in_own_mounts;
 use crate::health::{fast, ready, settle};
+use crate::support::exposition::Exposition;
 use crate::support::subprocess::{Subprocess, part, passes};
 
 /// A tmpfs of two megabytes, which no other mount here has the size of.
@@ -28,8 +29,7 @@ fn tmpfs(at: &Path) {
 /// The gauge of that path, once its disk was read.
 fn gauge(monitor: &Monitor, metric: &str, path: &Path) -> Option<u64> {
     let text = String::from_utf8(monitor.metrics().into_body().into()).unwrap();
-    let series = format!("{metric}{{path=\"{}\"}} ", path.display());
-    text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+    Exposition::read(&text).count(&format!("{metric}{{path=\"{}\"}}", path.display()))
 }
 
 /// Asserts that the gauges and the status of the path are those of the small tmpfs.

@@ -47,7 +47,9 @@ async fn a_check_that_warns_is_healthy_and_shown_as_degraded() {
 #[tokio::test(start_paused = true)]
 async fn a_check_changes_state_after_the_consecutive_runs_required() {
     let on = Arc::new(AtomicBool::new(true));
-    let policy = Policy::critical().failure_threshold(3).success_threshold(2);
+    // Every 20 ms of the paused clock a look at the counts renders a scrape of the whole process.
+    let policy =
+        Policy::critical().failure_threshold(3).success_threshold(2).interval(Duration::from_millis(100));
     let monitor = Monitor::builder().check_with(policy, switched("flappy", &on)).build().unwrap();
     let steps = [
         (true, 503, "on (passed 1 of 2)"),

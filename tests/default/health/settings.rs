@@ -7,6 +7,7 @@ use monitor_runtime::{BuildError, Monitor, MonitorBuilder, metrics};
 use sqlx::sqlite::SqlitePool;
 
 use crate::health::passing;
+use crate::support::exposition::{Exposition, Sample};
 
 fn refusal(builder: MonitorBuilder) -> String {
     builder.build().expect_err("refused").to_string()
@@ -195,7 +196,8 @@ async fn a_registry_that_the_user_has_shows_both_ours_and_theirs() {
 async fn a_service_without_a_name_is_called_like_its_executable() {
     let monitor = Monitor::builder().build().unwrap();
     let response = monitor.metrics();
-    let text = std::str::from_utf8(response.body()).unwrap();
-    let line = text.lines().find(|line| line.starts_with("build_info{service=\"default-")).unwrap();
-    assert!(line.ends_with("version=\"unknown\"} 1"), "{line}");
+    let scrape = Exposition::read(std::str::from_utf8(response.body()).unwrap());
+    let is_ours = |sample: &&Sample| sample.label("service").is_some_and(|name| name.starts_with("default-"));
+    let info = scrape.samples("build_info").find(is_ours).unwrap();
+    assert_eq!((info.label("version"), info.value), (Some("unknown"), 1.0));
 }

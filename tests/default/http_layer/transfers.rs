@@ -16,6 +16,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::http_layer::recorded::{Recorded, eventually, in_flight};
+use crate::support::exposition::Exposition;
 
 /// The buffer size requested from the kernel on either side; the kernel doubles it.
 const BUFFER: u32 = 16 * 1_024;
@@ -115,9 +116,9 @@ async fn a_client_that_leaves_in_a_body_of_one_frame_counts_as_499() {
 async fn what_the_client_may_read_later_is_timed_until_then() {
     let recorded = Recorded::start().await;
     let sum = || {
+        let series = "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/text/{size}\"}";
         let text = monitor_runtime::metrics::render();
-        let line = "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/text/{size}\"} ";
-        text.lines().find_map(|at| at.strip_prefix(line)?.parse::<f64>().ok()).unwrap_or_default()
+        Exposition::read_family(&text, "http_request_duration_seconds").at(series).unwrap_or_default()
     };
     let before = sum();
     let mut client = ask(serve(downloads()), "/text/200000").await;

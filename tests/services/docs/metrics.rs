@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 
 use crate::docs::health::settled;
 use crate::docs::page::{Page, root};
+use crate::support::exposition::{Exposition, Family};
 
 const PAGE: &str = "docs/metrics.md";
 
@@ -83,7 +84,7 @@ async fn query(pool: &SqlitePool) -> sqlx::Result<i64> {
 }
 
 /// A scrape in which every kind of metric has moved, without comments other than types.
-async fn scrape() -> String {
+async fn scrape() -> Exposition {
     let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
     let database = DatabaseCheck::new(pool.clone());
     let monitor = Monitor::builder().pool("documented", &pool).check(database).build().unwrap();
@@ -91,16 +92,15 @@ async fn scrape() -> String {
     app.oneshot(Request::get("/documented/1").body(Body::empty()).unwrap()).await.unwrap();
     agent(&pool).await.unwrap();
     settled(&monitor).await;
-    String::from_utf8(monitor.metrics().into_body().into()).unwrap()
+    Exposition::read(&String::from_utf8(monitor.metrics().into_body().into()).unwrap())
 }
 
 #[tokio::test]
 async fn every_scraped_metric_is_documented_with_its_type() {
     let (documented, scrape, page) = (documented(), scrape().await, Page::open(PAGE));
-    for line in scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
-        let (name, kind) = line.split_once(' ').unwrap();
+    for Family { name, kind, .. } in scrape.families() {
         match documented.get(name) {
-            Some((said, _)) => assert_eq!(said, kind, "{name}"),
+            Some((documented, _)) => assert_eq!(documented, kind.unwrap().as_str(), "{name}"),
             // Those of the process itself have no row.
             None => assert!(page.text().contains(&format!("`{name}`")), "{name} is not documented"),
         }
@@ -124,9 +124,9 @@ async fn documented_buckets_are_those_of_a_scrape() {
 }
 
 /// The bounds of the metric's first series, `+Inf` left out.
-fn upper_bounds(scrape: &str, metric: &str) -> String {
-    let buckets = scrape.lines().filter(|line| line.starts_with(&format!("{metric}_bucket{{")));
-    let bounds = buckets.map(|line| line.split("le=\"").nth(1).unwrap().split('"').next().unwrap());
+fn upper_bounds(scrape: &Exposition, metric: &str) -> String {
+    let name = format!("{metric}_bucket");
+    let bounds = scrape.samples(&name).map(|bucket| bucket.label("le").unwrap());
     bounds.take_while(|bound| *bound != "+Inf").collect::<Vec<_>>().join(" ")
 }
 

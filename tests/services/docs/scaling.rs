@@ -6,6 +6,7 @@ use std::process::Command;
 use monitor_runtime::{metrics, track_agent, track_query};
 
 use crate::docs::page::{Page, root};
+use crate::support::exposition::Exposition;
 
 const PAGE: &str = "docs/scaling.md";
 
@@ -32,9 +33,11 @@ fn agent(succeeds: bool) -> Result<(), ()> {
 #[track_query("scaling_query", operation = "select")]
 fn query() {}
 
-/// How many lines of the scrape have this label.
-fn series(label: &str) -> usize {
-    metrics::render().lines().filter(|line| line.contains(label)).count()
+/// The number of series with this label in a scrape.
+fn series(name: &str, value: &str) -> usize {
+    let scrape = Exposition::read(&metrics::render());
+    let samples = scrape.families().iter().flat_map(|family| &family.samples);
+    samples.filter(|sample| sample.label(name) == Some(value)).count()
 }
 
 #[test]
@@ -46,11 +49,11 @@ fn scaling_states_the_real_series_of_an_agent_and_a_query() {
         assert!(row[1].contains(words), "{what}: {words} is not in {}", row[1]);
     };
     let _ = agent(true);
-    says("an agent", &format!("{} if it only succeeds", series("agent_id=\"scaling_agent\"")));
+    says("an agent", &format!("{} if it only succeeds", series("agent_id", "scaling_agent")));
     let _ = agent(false);
-    says("an agent", &format!("{} if it fails as well", series("agent_id=\"scaling_agent\"")));
+    says("an agent", &format!("{} if it fails as well", series("agent_id", "scaling_agent")));
     query();
-    let (counters, all) = (4, series("query=\"scaling_query\""));
+    let (counters, all) = (4, series("query", "scaling_query"));
     says("a query", &format!("{counters}, and {} for each outcome", all - counters));
 }
 

@@ -98,6 +98,19 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Its word on a TYPE line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Untyped => "untyped",
+        }
+    }
+}
+
 impl Sample {
     /// The value of that label.
     pub(crate) fn label(&self, name: &str) -> Option<&str> {

@@ -43,14 +43,21 @@ fn kind(rest: &str) -> Result<Line<'_>, Broken> {
     Ok(Line::Type { name, kind })
 }
 
-fn sample(line: &str) -> Result<Sample, Broken> {
+/// Reads a name and its labels; returns the rest of the line with them.
+pub(super) fn series(line: &str) -> Result<(&str, Labels, &str), Broken> {
     let end = line.find(['{', ' ']).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
-    let name = metric_name(name)?.to_owned();
+    let name = metric_name(name)?;
     let (labels, rest) = match rest.strip_prefix('{') {
         Some(rest) => labels(rest)?,
         None => (Vec::new(), rest),
     };
+    Ok((name, labels, rest))
+}
+
+fn sample(line: &str) -> Result<Sample, Broken> {
+    let (name, labels, rest) = series(line)?;
+    let name = name.to_owned();
     let mut tokens = rest.strip_prefix(' ').ok_or_else(|| Rule::Value.by(rest))?.split(' ');
     let value = number(tokens.next().unwrap_or_default())?;
     let timestamp = tokens.next().map(timestamp).transpose()?;
