@@ -19,10 +19,10 @@ fn refusal(builder: MetricsBuilder) -> String {
 
 /// The bounds of the first series of a family.
 fn bounds(family: &str) -> Vec<String> {
-    let scrape = metrics::render();
-    let buckets = scrape.lines().filter(|line| line.starts_with(&format!("{family}_bucket{{")));
-    let bounds = buckets.map(|line| line.split("le=\"").nth(1).unwrap().split('"').next().unwrap());
-    let mut bounds: Vec<_> = bounds.map(str::to_owned).collect();
+    let scrape = Exposition::read(&metrics::render());
+    let name = format!("{family}_bucket");
+    let mut bounds: Vec<_> =
+        scrape.samples(&name).map(|bucket| bucket.label("le").unwrap().to_owned()).collect();
     bounds.truncate(bounds.iter().position(|bound| bound == "+Inf").unwrap());
     bounds
 }
