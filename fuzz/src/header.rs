@@ -1,6 +1,7 @@
 //! What a client may put into a header: taken exactly when the rules say so, and then as it was sent.
 
-use monitor_runtime::{TraceContext, fuzzing};
+use monitor_runtime::context::TraceContext;
+use monitor_runtime::fuzzing;
 
 /// Reads the input as a request's id, as `traceparent`, and as `tracestate`.
 ///

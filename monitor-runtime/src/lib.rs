@@ -29,7 +29,7 @@
 //! | health checks and probes | [`Monitor`], [`health`] |
 //! | HTTP requests | [`http`] |
 //! | log lines and their bound fields | [`logging`], [`context`] |
-//! | traces across services | [`TraceContext`], [`context::inject`]; `otlp`, with the feature of that name |
+//! | traces across services | [`context::TraceContext`], [`context::inject`]; `otlp`, with the feature of that name |
 //! | buckets, exemplars, limits of the metrics | [`metrics::builder`] |
 //! | your own metrics, or your own registry | [`metrics`], [`MonitorBuilder::registry`] |
 //! | tests of instrumented code | `testing`, with the feature of that name |
@@ -39,7 +39,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `macros` | yes | the attributes |
-//! | `logging` | yes | JSON (or pretty) log lines and their writer thread; `context` |
+//! | `logging` | yes | JSON (or pretty) log lines and their writer thread; the functions of `context` |
 //! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 |
 //! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum |
 //! | `disk` | yes | `DiskCheck`; brings sysinfo |
@@ -65,13 +65,12 @@
         feature = "otlp",
         feature = "testing"
     )),
-    allow(dead_code)
+    allow(dead_code, unused_imports)
 )]
 
+pub mod context;
 pub mod metrics;
 
-#[cfg(feature = "logging")]
-pub mod context;
 #[cfg(feature = "health")]
 pub mod health;
 #[cfg(feature = "http")]
@@ -89,7 +88,6 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod private;
 
-#[cfg(any(feature = "push", feature = "otlp"))]
 mod address;
 mod call;
 mod cells;
@@ -99,13 +97,11 @@ mod families;
 mod json;
 #[cfg(feature = "health")]
 mod monitor;
-#[cfg(feature = "health")]
 mod monitor_route;
 #[cfg(feature = "health")]
 mod probe;
 #[cfg(feature = "push")]
 mod push;
-#[cfg(feature = "http")]
 mod rarely;
 mod timestamp;
 mod trace_context;
@@ -121,4 +117,3 @@ pub use prometheus;
 
 #[cfg(feature = "macros")]
 pub use monitor_macros::{track_agent, track_query, track_skill};
-pub use trace_context::TraceContext;

@@ -2,7 +2,6 @@
 
 pub(crate) const LIVE: &str = "/health/live";
 pub(crate) const READY: &str = "/health/ready";
-#[cfg(feature = "http")]
 pub(crate) const CHECK: &str = "/health/ready/{name}";
 pub(crate) const STARTUP: &str = "/health/startup";
 pub(crate) const METRICS: &str = "/health/metrics";

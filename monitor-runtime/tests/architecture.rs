@@ -25,12 +25,7 @@ const FLOORS: [&[&str]; 12] = [
 const FACADES: [&str; 3] = ["fuzzing", "lib", "private"];
 
 /// Names that the crate's root re-exports, with their rooms.
-const REEXPORTED: [(&str, &str); 4] = [
-    ("Classify", "call"),
-    ("Monitor", "monitor"),
-    ("Outcome", "families"),
-    ("TraceContext", "trace_context"),
-];
+const REEXPORTED: [(&str, &str); 3] = [("Classify", "call"), ("Monitor", "monitor"), ("Outcome", "families")];
 
 /// Each file by its module path, such as `cells::buckets`, with the module paths that it names.
 type Graph = BTreeMap<String, BTreeSet<String>>;

@@ -2,19 +2,23 @@
 
 use std::error::Error;
 use std::fmt::Debug;
+use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Termination as _;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts as _;
+use futures_util::FutureExt as _;
 use monitor_runtime::Monitor;
 use monitor_runtime::health::{CheckError, probe};
-use monitor_runtime::http::MissingRequestId;
-use monitor_runtime::logging::{self, Logging};
+use monitor_runtime::http::RequestId;
+use monitor_runtime::logging::{self, Logging, LoggingError};
 use monitor_runtime::metrics::{self, BucketError, NativeHistogramError, NativeHistograms, push_once};
-use monitor_runtime::otlp::Otlp;
+use monitor_runtime::otlp::{Otlp, OtlpError};
 
 use crate::support::closed_port::ClosedPort;
-use crate::support::subprocess::{self, Subprocess};
+use crate::support::subprocess::{self, Subprocess, in_own_process};
 
 /// The `main` of the pages, as far as it gets.
 fn main_of(scenario: &str) -> Result<(), Box<dyn Error>> {
@@ -95,7 +99,9 @@ fn errors() -> Vec<Box<dyn Error>> {
     errors.push(push_once(&nobody, "", &[]).unwrap_err().into());
     errors.extend([BucketError::Empty, BucketError::OutOfRange { bound: f64::NAN }].map(Into::into));
     errors.push(NativeHistogramError::MaxBuckets { max_buckets: 3 }.into());
-    errors.push(MissingRequestId.into());
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    let id = RequestId::from_request_parts(&mut parts, &()).now_or_never().unwrap();
+    errors.push(id.unwrap_err().into());
     errors
 }
 
@@ -113,12 +119,59 @@ fn every_error_of_ours_debugs_as_its_text_with_its_sources() {
 #[test]
 fn no_text_of_a_chain_is_said_twice() {
     for error in errors() {
-        let mut link: &dyn Error = &*error;
-        while let Some(source) = link.source() {
-            assert!(!link.to_string().contains(&source.to_string()), "{link}: {source}");
-            link = source;
-        }
+        assert_says_nothing_twice(&*error);
     }
+}
+
+fn assert_says_nothing_twice(error: &dyn Error) {
+    let mut link = error;
+    while let Some(source) = link.source() {
+        assert!(!link.to_string().contains(&source.to_string()), "{link}: {source}");
+        link = source;
+    }
+}
+
+/// One error of each variant that declares a source.
+fn errors_with_a_source() -> Vec<Box<dyn Error>> {
+    let system = || std::io::Error::other("the system has no thread left");
+    let install = || tracing::subscriber::set_global_default(tracing_subscriber::registry());
+    install().unwrap();
+    let closed = ClosedPort::take();
+    vec![
+        LoggingError::SubscriberInstalled(install().unwrap_err()).into(),
+        LoggingError::Thread(system()).into(),
+        OtlpError::Thread { signal: "traces", source: system() }.into(),
+        push_once(&format!("http://{}", closed.address), "job", &[]).unwrap_err().into(),
+    ]
+}
+
+/// The variants of our public errors that declare a source.
+fn declared_sources(folder: &Path) -> usize {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let count = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            return declared_sources(&path);
+        }
+        let source = fs::read_to_string(path).unwrap();
+        let is_error = |line: &&str| line.starts_with("pub enum ") && line.ends_with("Error {");
+        let Some(start) = source.lines().position(|line| is_error(&line)) else { return 0 };
+        let variants = source.lines().skip(start).take_while(|line| *line != "}").map(str::trim);
+        variants.filter(|line| line.contains("#[source]") || line.starts_with("source: ")).count()
+    };
+    paths.map(count).sum()
+}
+
+#[test]
+fn the_text_of_an_error_does_not_contain_its_source() {
+    in_own_process(|| {
+        let errors = errors_with_a_source();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("monitor-runtime/src");
+        assert_eq!(errors.len(), declared_sources(&sources), "every variant with a source is listed above");
+        for error in errors {
+            assert!(error.source().is_some(), "{error}");
+            assert_says_nothing_twice(&*error);
+        }
+    });
 }
 
 #[test]

@@ -141,6 +141,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestId {
 /// 500 with the message as its text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request has no id: put `HttpLayer::new()` around this route, or extract `Option<RequestId>`")]
+#[non_exhaustive]
 pub struct MissingRequestId;
 
 debug_as_text!(MissingRequestId);

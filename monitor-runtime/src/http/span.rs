@@ -5,10 +5,10 @@ use tracing::{Level, Span};
 
 use super::endpoint::UNMATCHED;
 use super::request_id::RequestId;
-use crate::TraceContext;
 use crate::call::span_descriptor::{self, RequestDescriptor, SpanDescriptor};
 use crate::families::method::MethodLabel;
 use crate::families::requests::Route;
+use crate::trace_context::TraceContext;
 
 /// The logger of a request's span.
 pub(super) const TARGET: &str = "monitor_runtime::http";

@@ -15,8 +15,8 @@ use super::record::visit::{NamedSink, Visitor};
 use super::spans::slab::Slab;
 use super::spans::store::SpanStore;
 use super::subscriber::{GlobalMarker, LogSubscriber};
-use crate::TraceContext;
 use crate::cells::exemplars::Identity;
+use crate::trace_context::TraceContext;
 
 /// The store of the subscriber's spans; `None` if the subscriber is neither ours nor built on a registry.
 ///

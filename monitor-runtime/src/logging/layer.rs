@@ -8,9 +8,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::output::sink::{LineSink, Lines};
-#[cfg(feature = "testing")]
-use super::record::line::LineFormat;
-use super::record::line::with_line;
+use super::record::line::{LineFormat, with_line};
 use super::spans::registry;
 use super::spans::span_fields::SpanFields;
 use super::{copies, current_span};
@@ -98,8 +96,7 @@ mod tests {
     use super::super::spans::store::SpanStore;
     use super::super::subscriber::LogSubscriber;
     use super::*;
-    #[cfg(feature = "http")]
-    use crate::TraceContext;
+    use crate::trace_context::TraceContext;
 
     #[derive(Clone, Debug, Default)]
     struct Memory(Arc<Mutex<String>>);
@@ -357,7 +354,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "http")]
     fn both_stores_give_the_trace_of_a_span_to_those_inside_it() {
         let trace = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
         with_each_store(|spans| {

@@ -42,18 +42,11 @@ mod settings;
 mod spans;
 mod subscriber;
 
-#[cfg(feature = "http")]
-pub(crate) use current_span::keep_trace_context;
-pub(crate) use current_span::{bind, is_global_default, trace_context};
-#[cfg(feature = "testing")]
+pub(crate) use current_span::{bind, is_global_default, keep_trace_context, trace_context};
 pub(crate) use layer::LogLayer;
-#[cfg(feature = "http")]
 pub(crate) use output::guard::{end_flushes_by, flush_within};
-#[cfg(feature = "http")]
 pub(crate) use output::queue::never_wait_on_this_thread;
-#[cfg(feature = "testing")]
 pub(crate) use output::sink::LineSink;
-#[cfg(feature = "otlp")]
 pub(crate) use spans::registry::name_span;
 
 pub use builder::{Logging, LoggingBuilder};

@@ -9,6 +9,7 @@ use super::error::LoggingError;
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// A flat JSON object for each line; the default.
     #[default]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-#[cfg(feature = "http")]
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +10,6 @@ use super::endpoints::bearer::{self, BearerAuth};
 use super::error::BuildError;
 use super::handle::Monitor;
 use super::names;
-#[cfg(feature = "http")]
-use super::server::ConnectionLimits;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::families::health::HealthSource;
 use crate::families::process;
@@ -32,11 +28,7 @@ pub struct MonitorBuilder {
     check_interval: Duration,
     bearer_token: Option<String>,
     #[cfg(feature = "http")]
-    stopping: super::drain::Stopping,
-    #[cfg(feature = "http")]
-    limits: ConnectionLimits,
-    #[cfg(feature = "http")]
-    admin: super::admin::AdminSettings,
+    servers: super::servers::ServerSettings,
     #[cfg(feature = "sqlx")]
     pools: super::pools::Pools,
     registry: Option<prometheus::Registry>,
@@ -57,11 +49,7 @@ impl MonitorBuilder {
             check_interval: DEFAULT_INTERVAL,
             bearer_token: None,
             #[cfg(feature = "http")]
-            stopping: super::drain::Stopping::default(),
-            #[cfg(feature = "http")]
-            limits: ConnectionLimits::default(),
-            #[cfg(feature = "http")]
-            admin: super::admin::AdminSettings::default(),
+            servers: super::servers::ServerSettings::default(),
             #[cfg(feature = "sqlx")]
             pools: super::pools::Pools::default(),
             registry: None,
@@ -114,91 +102,6 @@ impl MonitorBuilder {
         self
     }
 
-    /// Serves the endpoints on this port of the loopback address (127.0.0.1) as well, from [`build`](Self::build) on.
-    /// With port 0 the system chooses a free one, which [`admin_address`](Monitor::admin_address) returns.
-    ///
-    /// This admin listener has its own thread and runtime, so it answers within milliseconds however busy the
-    /// application is. Its `/health/live` answers 200 while the application's runtime runs tasks, and 503
-    /// `{"status":"stalled"}` once it has run none for the [`liveness_threshold`](Self::liveness_threshold). It runs
-    /// until the last clone of the monitor is dropped, so also during a stop. The routes on the main port do not
-    /// change.
-    ///
-    /// It watches the runtime on which `build` is called, or else the one of [`serve`](Monitor::serve).
-    #[cfg(feature = "http")]
-    pub fn admin_port(mut self, port: u16) -> Self {
-        self.admin.place = Some(("admin_port", (Ipv4Addr::LOCALHOST, port).into()));
-        self
-    }
-
-    /// Sets the full address of the admin listener instead of an [`admin_port`](Self::admin_port), for an orchestrator
-    /// that probes from outside. Beyond loopback it logs a warning unless there is a
-    /// [`bearer_token`](Self::bearer_token).
-    #[cfg(feature = "http")]
-    pub fn admin_address(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.admin.place = Some(("admin_address", address.into()));
-        self
-    }
-
-    /// Sets how long the application's runtime may run no task before `/health/live` of the admin listener answers 503;
-    /// more than zero (default 10 seconds). It has no effect without an admin listener.
-    #[cfg(feature = "http")]
-    pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
-        self.admin.threshold = threshold;
-        self
-    }
-
-    /// Sets how long [`serve`](crate::Monitor::serve) continues as before after the signal to stop, while readiness
-    /// answers 503 `draining` (default 5 seconds; zero is allowed).
-    ///
-    /// During that time the orchestrator takes the process out of its load balancing. Clients that still arrive are
-    /// served.
-    #[cfg(feature = "http")]
-    pub fn drain_delay(mut self, delay: Duration) -> Self {
-        self.stopping.drain_delay = delay;
-        self
-    }
-
-    /// Sets how long requests and tracked calls in flight may take after [`serve`](crate::Monitor::serve) has stopped
-    /// accepting; more than zero (default 20 seconds).
-    #[cfg(feature = "http")]
-    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.stopping.shutdown_timeout = timeout;
-        self
-    }
-
-    /// Sets how long the orchestrator waits between the signal to stop and the kill (default 30 seconds, like
-    /// `terminationGracePeriodSeconds` of Kubernetes and `stopTimeout` of ECS).
-    ///
-    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. Four
-    /// fifths of the rest, at most 4 seconds, are for the last log lines; the remainder is for code of the application
-    /// after `serve`.
-    #[cfg(feature = "http")]
-    pub fn grace_period(mut self, period: Duration) -> Self {
-        self.stopping.grace_period = period;
-        self
-    }
-
-    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`] for the
-    /// defaults.
-    ///
-    /// The admin listener has its own limits: 64 connections, 10 seconds for a head, and 10 seconds for taking an
-    /// answer.
-    #[cfg(feature = "http")]
-    pub fn connection_limits(mut self, limits: ConnectionLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, as long as
-    /// the monitor lives.
-    ///
-    /// If several monitors use the same name for a pool, the last one built is shown.
-    #[cfg(feature = "sqlx")]
-    pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
-        self.pools.push(name.into(), pool.clone());
-        self
-    }
-
     /// Builds the monitor and, inside of a tokio runtime, starts its checks.
     ///
     /// # Errors
@@ -208,15 +111,11 @@ impl MonitorBuilder {
         let service = self.resolve_service()?;
         let checks = self.planned_checks()?;
         let bearer = self.bearer()?;
-        #[cfg(feature = "http")]
-        self.stopping.validate()?;
-        #[cfg(feature = "http")]
-        self.check_limits()?;
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
         #[cfg(feature = "http")]
-        let admin = self.admin.bind()?;
+        let servers = self.servers.bind()?;
         #[cfg(feature = "sqlx")]
         self.pools.register();
         show_build_info(&service);
@@ -230,14 +129,12 @@ impl MonitorBuilder {
         let source: Arc<dyn HealthSource> = endpoints.engine.clone();
         crate::families::health::register(Arc::downgrade(&source));
         #[cfg(feature = "http")]
-        let admin = admin.map(|bound| bound.start(Arc::clone(&endpoints))).transpose()?.map(Arc::new);
+        let servers = servers.start(&endpoints)?;
         endpoints.engine.start();
         Ok(Monitor {
             endpoints,
             #[cfg(feature = "http")]
-            serving: Arc::new(super::drain::Serving::new(self.stopping, self.limits)),
-            #[cfg(feature = "http")]
-            admin,
+            servers,
         })
     }
 
@@ -293,15 +190,6 @@ impl MonitorBuilder {
         }
     }
 
-    #[cfg(feature = "http")]
-    fn check_limits(&self) -> Result<(), BuildError> {
-        match self.limits.zero_setting() {
-            Some("connections") => Err(BuildError::ZeroConnections),
-            Some(setting) => Err(BuildError::ZeroConnectionTimeout { setting }),
-            None => Ok(()),
-        }
-    }
-
     fn exposed(&self) -> Result<ScrapeRegistry, BuildError> {
         match self.registry.clone() {
             Some(registry) => Ok(ScrapeRegistry::with(registry)?),
@@ -312,6 +200,89 @@ impl MonitorBuilder {
 
 fn show_build_info((service, version): &(String, String)) {
     process::metrics().build_info.with_label_values(&[service, version]).set(1);
+}
+
+#[cfg(feature = "http")]
+impl MonitorBuilder {
+    /// Serves the endpoints on this port of the loopback address (127.0.0.1) as well, from [`build`](Self::build) on.
+    /// With port 0 the system chooses a free one, which [`admin_address`](Monitor::admin_address) returns.
+    ///
+    /// This admin listener has its own thread and runtime, so it answers within milliseconds however busy the
+    /// application is. Its `/health/live` answers 200 while the application's runtime runs tasks, and 503
+    /// `{"status":"stalled"}` once it has run none for the [`liveness_threshold`](Self::liveness_threshold). It runs
+    /// until the last clone of the monitor is dropped, so also during a stop. The routes on the main port do not
+    /// change.
+    ///
+    /// It watches the runtime on which `build` is called, or else the one of [`serve`](Monitor::serve).
+    pub fn admin_port(mut self, port: u16) -> Self {
+        self.servers.admin.place = Some(("admin_port", (std::net::Ipv4Addr::LOCALHOST, port).into()));
+        self
+    }
+
+    /// Sets the full address of the admin listener instead of an [`admin_port`](Self::admin_port), for an orchestrator
+    /// that probes from outside. Beyond loopback it logs a warning unless there is a
+    /// [`bearer_token`](Self::bearer_token).
+    pub fn admin_address(mut self, address: impl Into<std::net::SocketAddr>) -> Self {
+        self.servers.admin.place = Some(("admin_address", address.into()));
+        self
+    }
+
+    /// Sets how long the application's runtime may run no task before `/health/live` of the admin listener answers 503;
+    /// more than zero (default 10 seconds). It has no effect without an admin listener.
+    pub fn liveness_threshold(mut self, threshold: Duration) -> Self {
+        self.servers.admin.threshold = threshold;
+        self
+    }
+
+    /// Sets how long [`serve`](crate::Monitor::serve) continues as before after the signal to stop, while readiness
+    /// answers 503 `draining` (default 5 seconds; zero is allowed).
+    ///
+    /// During that time the orchestrator takes the process out of its load balancing. Clients that still arrive are
+    /// served.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.servers.stopping.drain_delay = delay;
+        self
+    }
+
+    /// Sets how long requests and tracked calls in flight may take after [`serve`](crate::Monitor::serve) has stopped
+    /// accepting; more than zero (default 20 seconds).
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.servers.stopping.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the orchestrator waits between the signal to stop and the kill (default 30 seconds, like
+    /// `terminationGracePeriodSeconds` of Kubernetes and `stopTimeout` of ECS).
+    ///
+    /// [`build`](Self::build) refuses a drain delay and a shutdown timeout that leave less than a second of it. Four
+    /// fifths of the rest, at most 4 seconds, are for the last log lines; the remainder is for code of the application
+    /// after `serve`.
+    pub fn grace_period(mut self, period: Duration) -> Self {
+        self.servers.stopping.grace_period = period;
+        self
+    }
+
+    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`](crate::ConnectionLimits) for the
+    /// defaults.
+    ///
+    /// The admin listener has its own limits: 64 connections, 10 seconds for a head, and 10 seconds for taking an
+    /// answer.
+    pub fn connection_limits(mut self, limits: super::server::ConnectionLimits) -> Self {
+        self.servers.limits = limits;
+        self
+    }
+}
+
+#[cfg(feature = "sqlx")]
+impl MonitorBuilder {
+    /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, as long as
+    /// the monitor lives.
+    ///
+    /// If several monitors use the same name for a pool, the last one built is shown.
+    pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
+        self.pools.push(name.into(), pool.clone());
+        self
+    }
 }
 
 impl fmt::Debug for MonitorBuilder {

@@ -1,17 +1,11 @@
 //! The monitor itself: the answers to probes and scrapes, and the state that its clones share.
 
 use std::fmt;
-#[cfg(feature = "http")]
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
 
-#[cfg(feature = "http")]
-use super::admin::Admin;
-#[cfg(feature = "http")]
-use super::drain::Serving;
 use super::endpoints::{Endpoints, answer};
 
 /// Answers the probes and the scrapes of a service.
@@ -52,10 +46,7 @@ use super::endpoints::{Endpoints, answer};
 pub struct Monitor {
     pub(super) endpoints: Arc<Endpoints>,
     #[cfg(feature = "http")]
-    pub(super) serving: Arc<Serving>,
-    /// The listener holds the endpoints only, so it ends when the last clone of the monitor is dropped.
-    #[cfg(feature = "http")]
-    pub(super) admin: Option<Arc<Admin>>,
+    pub(super) servers: super::servers::Servers,
 }
 
 impl Monitor {
@@ -132,39 +123,6 @@ impl Monitor {
     /// ```
     pub fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
         self.endpoints.answer(request)
-    }
-}
-
-#[cfg(feature = "http")]
-impl Monitor {
-    /// Returns `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
-    /// `/health/metrics` as routes to merge into an application's.
-    ///
-    /// Add [`layer`](Monitor::layer) to the application before merging, so that probes do not show up in the request
-    /// metrics:
-    ///
-    /// ```
-    /// # use axum::{Router, routing::get};
-    /// # use monitor_runtime::Monitor;
-    /// # fn app() -> Result<Router, monitor_runtime::BuildError> {
-    /// let monitor = Monitor::builder().build()?;
-    /// let app = Router::new().route("/ask", get(async || "42")).layer(monitor.layer()).merge(monitor.routes());
-    /// # Ok(app)
-    /// # }
-    /// ```
-    pub fn routes(&self) -> axum::Router {
-        super::endpoints::routes::routes(Arc::clone(&self.endpoints))
-    }
-
-    /// Returns the address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or
-    /// [`admin_address`](super::MonitorBuilder::admin_address) requested one.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|admin| admin.address)
-    }
-
-    /// Returns the tower layer that counts and times requests, and binds their ids to log lines.
-    pub fn layer(&self) -> crate::http::HttpLayer {
-        crate::http::HttpLayer::new()
     }
 }
 

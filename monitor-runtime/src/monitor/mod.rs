@@ -16,6 +16,8 @@ mod serve;
 #[cfg(feature = "http")]
 mod server;
 #[cfg(feature = "http")]
+mod servers;
+#[cfg(feature = "http")]
 mod threads;
 
 pub use builder::MonitorBuilder;

@@ -1,16 +1,48 @@
-//! `Monitor::serve`, and the stop for other servers.
+//! `Monitor::serve`, and the routes, the layer and the stop for other servers.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::Listener;
 
 use super::drain::{self, Stage, Stop, Watched};
+use super::endpoints::routes;
 use super::handle::Monitor;
 use super::server::{Command, Server, TARGET};
 
 impl Monitor {
+    /// Returns `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
+    /// `/health/metrics` as routes to merge into an application's.
+    ///
+    /// Add [`layer`](Monitor::layer) to the application before merging, so that probes do not show up in the request
+    /// metrics:
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use monitor_runtime::Monitor;
+    /// # fn app() -> Result<Router, monitor_runtime::BuildError> {
+    /// let monitor = Monitor::builder().build()?;
+    /// let app = Router::new().route("/ask", get(async || "42")).layer(monitor.layer()).merge(monitor.routes());
+    /// # Ok(app)
+    /// # }
+    /// ```
+    pub fn routes(&self) -> axum::Router {
+        routes::routes(Arc::clone(&self.endpoints))
+    }
+
+    /// Returns the address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or
+    /// [`admin_address`](super::MonitorBuilder::admin_address) requested one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.servers.admin_address()
+    }
+
+    /// Returns the tower layer that counts and times requests, and binds their ids to log lines.
+    pub fn layer(&self) -> crate::http::HttpLayer {
+        crate::http::HttpLayer::new()
+    }
+
     /// Serves `app` under [`layer`](Monitor::layer) until the process is told to stop. The [`routes`](Monitor::routes)
     /// come first, outside of the layer.
     ///
@@ -71,10 +103,10 @@ impl Monitor {
     {
         let engine = &self.endpoints.engine;
         let Watched { stop, mut stage } =
-            drain::watch(&self.serving, &self.endpoints.engine, |stage| stage < Stage::Over)?;
+            drain::watch(&self.servers.serving, &self.endpoints.engine, |stage| stage < Stage::Over)?;
         let running = stop.run();
         engine.start();
-        if let Some(admin) = &self.admin {
+        if let Some(admin) = &self.servers.admin {
             admin.heartbeat.watch_this_runtime();
         }
         let connections = Arc::clone(stop.connections());
@@ -156,7 +188,7 @@ impl Monitor {
 
     fn stage(&self, wanted: Stage) -> impl Future<Output = ()> + Send + use<> {
         // Also joins a stop that is over, so that late callers do not wait.
-        let watched = drain::watch(&self.serving, &self.endpoints.engine, |_| true);
+        let watched = drain::watch(&self.servers.serving, &self.endpoints.engine, |_| true);
         async move {
             match watched {
                 Ok(Watched { mut stage, .. }) => reached(&mut stage, wanted).await,

@@ -6,10 +6,10 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use super::attributes::text;
 use super::semconv::{db, gen_ai, http};
-use crate::TraceContext;
 use crate::call::span_descriptor::{RequestDescriptor, SpanDescriptor};
 use crate::families::CallKind;
 use crate::families::method::OTHER_METHOD;
+use crate::trace_context::TraceContext;
 
 /// The remote parent of a span.
 pub(super) fn caller(descriptor: &SpanDescriptor) -> Option<&TraceContext> {

@@ -18,9 +18,9 @@ use super::described;
 use super::queue::SpanQueue;
 use super::sampling::Sampling;
 use super::span::{OpenSpan, PLAIN, now};
-use crate::TraceContext;
 use crate::call::span_descriptor::{self, SpanDescriptor};
 use crate::logging;
+use crate::trace_context::TraceContext;
 
 /// Gives every span its ids, and queues each recorded span when it closes.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _};
 
 use super::error::OtlpError;
 use super::variables::Variables;
-use crate::TraceContext;
+use crate::trace_context::TraceContext;
 
 /// Decides whether a trace is recorded. The decision is made for its first span in this process, and inner spans follow
 /// it.

@@ -16,7 +16,7 @@ use traceparent::{HEADER, PARENT_ID, SAMPLED, TRACE_ID};
 /// the span that an outgoing call should send as its parent.
 ///
 /// ```
-/// use monitor_runtime::TraceContext;
+/// use monitor_runtime::context::TraceContext;
 ///
 /// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// let trace = TraceContext::parse(header).expect("it keeps every rule");

@@ -6,9 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{HeaderMap, Request};
+use monitor_runtime::context::{self, TraceContext};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::testing::capture_logs;
-use monitor_runtime::{TraceContext, context, track_agent};
+use monitor_runtime::track_agent;
 use serde_json::Value;
 use tower::ServiceExt as _;
 

@@ -123,7 +123,7 @@ impl From<&View<'_>> for CheckReading {
     }
 }
 
-#[cfg(all(test, feature = "http"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

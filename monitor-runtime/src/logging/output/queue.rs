@@ -30,6 +30,7 @@ use crate::families::process;
 
 /// The treatment of a line that does not fit into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WhenFull {
     /// The line is dropped and counted in `log_events_dropped_total`; the default. A line `log lines dropped` reports
     /// the number as soon as there is room. No thread waits.

@@ -6,8 +6,8 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use super::span_fields::SpanFields;
 use super::store::SpanStore;
-use crate::TraceContext;
 use crate::logging::record::fields::Fields;
+use crate::trace_context::TraceContext;
 
 impl SpanStore for Registry {
     fn extend_current(&self, own: &Fields) -> bool {
@@ -18,7 +18,6 @@ impl SpanStore for Registry {
         self.span(id).and_then(|span| read(span, |bound| visit(bound.fields())));
     }
 
-    #[cfg(feature = "http")]
     fn keep_trace(&self, id: &Id, trace: &TraceContext) {
         let Some(span) = self.span(id) else { return };
         // A layer that gives every span its own ids, such as the OTLP layer, has already done this.

@@ -35,8 +35,8 @@ use tracing_core::span::Current;
 
 use super::span_fields;
 use super::store::SpanStore;
-use crate::TraceContext;
 use crate::logging::record::fields::Fields;
+use crate::trace_context::TraceContext;
 
 /// The slots of the first block; each later block has twice as many as the one before.
 const FIRST_BLOCK: u32 = 64;
@@ -145,7 +145,6 @@ impl SpanStore for Slab {
     }
 
     /// Spans opened inside from now on belong to the trace as well: each copies its parent's.
-    #[cfg(feature = "http")]
     fn keep_trace(&self, id: &Id, trace: &TraceContext) {
         if let Some(mut span) = locked(id) {
             span.trace = Some(Arc::new(trace.clone()));

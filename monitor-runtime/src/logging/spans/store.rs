@@ -5,8 +5,8 @@
 
 use tracing::span::Id;
 
-use crate::TraceContext;
 use crate::logging::record::fields::Fields;
+use crate::trace_context::TraceContext;
 
 /// Open spans, the fields bound in each, and the trace of each.
 pub(crate) trait SpanStore {

@@ -1,6 +1,4 @@
-//! The context of log lines: binds fields to it, and carries it into tasks, to other threads and to other services.
-//!
-//! The context of a line consists of the `tracing` spans around it. A tracked call and a request each open one.
+//! The context of the calling code.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +7,9 @@ use std::task::{self, Poll};
 use pin_project_lite::pin_project;
 use tracing::{Dispatch, Level, Span, Value, dispatcher};
 
-use crate::TraceContext;
 use crate::call::CallId;
 use crate::logging;
+use crate::trace_context::TraceContext;
 
 /// Binds a value to every following log line until the innermost span ends: that of the tracked call, of the request,
 /// or one that you opened.
