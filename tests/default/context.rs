@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use monitor_runtime::context;
-use monitor_runtime::testing::capture_logs;
+use monitor_runtime::testing::{capture_logs, capture_logs_async};
 use serde_json::Value;
 use tokio::task::yield_now;
 use tracing::field::{Empty, debug, display};
@@ -204,4 +204,65 @@ fn captures_that_run_side_by_side_do_not_see_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn a_closure_that_is_handed_over_carries_the_context() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let lines = capture_logs(|| {
+        let _request = info_span!("request", request_id = "r-1").entered();
+        let work = |name: &'static str| context::in_scope(move || info!(on = name, "working"));
+        std::thread::spawn(work("thread")).join().unwrap();
+        let (done, wait) = std::sync::mpsc::channel();
+        let pooled = work("pool");
+        rayon::spawn(move || done.send(pooled()).unwrap());
+        wait.recv().unwrap();
+        std::thread::scope(|scope| scope.spawn(work("scope")).join().unwrap());
+        runtime.block_on(async {
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn_blocking(work("blocking"));
+            tasks.join_next().await.unwrap().unwrap();
+        });
+    });
+    let expected = ["thread", "pool", "scope", "blocking"]
+        .map(|name| format!(r#"{{"on":"{name}","request_id":"r-1"}}"#));
+    assert_eq!(all_said(&lines), expected);
+}
+
+#[test]
+fn a_closure_that_is_never_called_is_dropped_in_its_context() {
+    struct Held;
+    impl Drop for Held {
+        fn drop(&mut self) {
+            info!("dropped");
+        }
+    }
+    let lines = capture_logs(|| {
+        let held = Held;
+        let work =
+            info_span!("request", request_id = "r-1").in_scope(|| context::in_scope(move || drop(held)));
+        std::thread::scope(|scope| scope.spawn(move || drop(work)).join().unwrap());
+    });
+    assert_eq!(all_said(&lines), [r#"{"request_id":"r-1"}"#]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_a_future_are_captured_inside_of_a_runtime() {
+    async fn step() {
+        info!("before");
+        yield_now().await;
+        let carried = context::spawn(async { info!("in task") });
+        carried.await.unwrap();
+        tokio::spawn(async { info!("in a task of its own") }).await.unwrap();
+        info!("after");
+    }
+    info!("outside");
+    let request = async { step().instrument(info_span!("request", request_id = "r-1")).await };
+    let task = tokio::spawn(capture_logs_async(request));
+    let (lines, others) = tokio::join!(task, capture_logs_async(async { info!("beside") }));
+    let events = |lines: &[Value]| lines.iter().map(|line| line["event"].clone()).collect::<Vec<_>>();
+    let lines = lines.unwrap();
+    assert_eq!(events(&lines), ["before", "in task", "after"]);
+    assert!(lines.iter().all(|line| line["request_id"] == "r-1"), "{lines:#?}");
+    assert_eq!(events(&others), ["beside"]);
 }

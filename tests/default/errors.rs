@@ -466,6 +466,11 @@ fn threads() -> Result<(), String> {
     std::thread::scope(|scope| scope.spawn(|| here.in_scope(blocking_leaf)).join().unwrap())
 }
 
+#[track_agent("hands_over")]
+fn hands_over() -> Result<(), String> {
+    std::thread::spawn(context::in_scope(blocking_leaf)).join().unwrap()
+}
+
 #[track_agent("threads_in_span")]
 fn threads_in_span() -> Result<(), String> {
     let span = tracing::Span::current();
@@ -497,6 +502,13 @@ fn an_error_of_another_thread_is_logged_once_by_its_call() {
         },
         "blocking_leaf",
         "threads",
+    );
+    assert_logged_once(
+        || {
+            hands_over().unwrap_err();
+        },
+        "blocking_leaf",
+        "hands_over",
     );
     assert_logged_once(
         || {

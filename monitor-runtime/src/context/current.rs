@@ -115,6 +115,50 @@ impl Context {
     }
 }
 
+/// Wraps a closure so that it runs in the caller's context, on whichever thread it is called.
+///
+/// It is [`current`] and [`Context::in_scope`] in one, for code that starts one piece of work: `std::thread::spawn`, `rayon::spawn`,
+/// the queue of a thread pool. A closure that is never called is dropped in the context, too.
+///
+/// ```
+/// use monitor_runtime::{context, track_agent};
+///
+/// #[track_agent]
+/// fn plan() -> std::thread::JoinHandle<()> {
+///     std::thread::spawn(context::in_scope(|| tracing::info!("planning"))) // carries `agent_id`
+/// }
+/// # plan().join().unwrap();
+/// ```
+pub fn in_scope<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let scoped = Scoped { work: Some(work), context: current() };
+    move || scoped.run()
+}
+
+/// A closure that is called, or dropped, in a context.
+struct Scoped<W> {
+    /// `None` once it is called.
+    work: Option<W>,
+    context: Context,
+}
+
+impl<T, W: FnOnce() -> T> Scoped<W> {
+    fn run(mut self) -> T {
+        let work = self.work.take();
+        self.context.in_scope(|| match work {
+            Some(work) => work(),
+            None => unreachable!("a closure is called once"),
+        })
+    }
+}
+
+impl<W> Drop for Scoped<W> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.context.in_scope(|| drop(work));
+        }
+    }
+}
+
 /// Wraps a future so that it runs in the caller's context, wherever it is polled.
 ///
 /// Use it with spawners other than [`spawn`]: a `JoinSet`, `spawn_local`, another runtime.
@@ -227,6 +271,5 @@ where
 pub fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
-    let here = current();
-    tokio::task::spawn_blocking(move || here.in_scope(work))
+    tokio::task::spawn_blocking(in_scope(work))
 }
