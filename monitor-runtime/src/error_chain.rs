@@ -135,8 +135,74 @@ impl ErrorText {
     }
 }
 
-/// Whether `outer` equals `inner`, or ends with it after a colon.
-pub(crate) fn ends_with(outer: &str, inner: &str) -> bool {
+/// The text of an error that was logged, by which it is known when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoggedText {
+    whole: String,
+    /// How much of it the error says itself, without its sources.
+    message: usize,
+}
+
+impl LoggedText {
+    /// The number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.whole.len()
+    }
+}
+
+impl ErrorText {
+    /// The text to know the error by.
+    pub(crate) fn logged(&self) -> LoggedText {
+        LoggedText { whole: self.whole.clone(), message: self.message.len() }
+    }
+
+    /// Whether the error is the logged one: passed on, wrapped, or converted into another that quotes it.
+    ///
+    /// It is if its text, sources included, quotes all of the logged text, or ends by quoting the message alone: that is what a
+    /// conversion keeps which formats the error (`error.to_string()`) and drops its sources. A quotation stands at the end, from the
+    /// text's start or from a colon on, or in brackets or quotation marks. Words that merely occur are none: "page not found" does
+    /// not quote "not found", nor does "not found: /etc/x".
+    pub(crate) fn repeats(&self, logged: &LoggedText) -> bool {
+        let message = &logged.whole[..logged.message];
+        quotes(&self.whole, &logged.whole).next().is_some()
+            || quotes(&self.whole, message).any(|behind| behind.chars().all(is_closing))
+    }
+}
+
+/// What follows each place where `outer` quotes `inner`.
+fn quotes<'o>(outer: &'o str, inner: &'o str) -> impl Iterator<Item = &'o str> {
+    let places = outer.match_indices(inner).filter(|_| !inner.is_empty());
+    places.filter_map(move |(at, _)| {
+        let (before, behind) = (&outer[..at], &outer[at + inner.len()..]);
+        let closing = before.chars().next_back().and_then(closing);
+        let is_quoted = match closing {
+            Some(closing) => behind.starts_with(closing),
+            None if before.is_empty() || before.ends_with(": ") => {
+                behind.is_empty() || behind.starts_with([')', ']', '}'])
+            }
+            None => false,
+        };
+        is_quoted.then_some(behind)
+    })
+}
+
+/// What ends a quotation that begins with this character.
+fn closing(opening: char) -> Option<char> {
+    Some(match opening {
+        '(' => ')',
+        '[' => ']',
+        '{' => '}',
+        '"' | '\'' | '`' => opening,
+        _ => return None,
+    })
+}
+
+fn is_closing(character: char) -> bool {
+    matches!(character, ')' | ']' | '}' | '"' | '\'' | '`')
+}
+
+/// Whether `outer` is the text `inner`, or has it at its end behind a colon.
+fn ends_with(outer: &str, inner: &str) -> bool {
     let before = outer.strip_suffix(inner).filter(|_| !inner.is_empty());
     before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
@@ -269,6 +335,55 @@ mod tests {
         assert!(!ends_with("config file not found: /etc/x", "not found"));
         assert!(!ends_with("page not found", "not found"));
         assert!(!ends_with("anything", ""));
+    }
+
+    fn repeats(outer: &[&str], inner: &[&str]) -> bool {
+        ErrorText::of(&chain(outer)).repeats(&ErrorText::of(&chain(inner)).logged())
+    }
+
+    #[test]
+    fn an_error_that_quotes_the_logged_one_is_the_same() {
+        for outer in [
+            &["disk gone"][..],
+            &["search: disk gone"],
+            &["not saved", "disk gone"],
+            &["not saved", "io: disk gone", "disk gone"],
+            &["saving (disk gone) failed"],
+            &["saving (io: disk gone) failed"],
+            &["saving failed: `disk gone`"],
+            &["the store answered \"disk gone\""],
+            &["not saved [disk gone]", "no room"],
+        ] {
+            assert!(repeats(outer, &["disk gone"]), "{outer:?}");
+        }
+        // Formatted, so that its sources are lost.
+        for outer in [&["query failed"][..], &["search: query failed"], &["search (query failed)"]] {
+            assert!(repeats(outer, &["query failed", "disk gone"]), "{outer:?}");
+        }
+        assert!(repeats(&["a (b: c): d"], &["b", "c"]));
+    }
+
+    #[test]
+    fn an_error_that_shares_words_with_the_logged_one_is_another() {
+        for outer in [
+            &["no answer"][..],
+            &["page not found"],
+            &["config file not found: /etc/x"],
+            &["not found at all"],
+            &["not foundry"],
+            &["cause:not found"],
+            &["not found; no other"],
+            &["not found: /etc/x"],
+            &["not found's cause"],
+            &["(not found"],
+        ] {
+            assert!(!repeats(outer, &["not found"]), "{outer:?}");
+        }
+        // The same message with another source, or the same source of another.
+        assert!(!repeats(&["query failed", "timeout"], &["query failed", "disk gone"]));
+        assert!(!repeats(&["search: query failed", "timeout"], &["query failed", "disk gone"]));
+        assert!(!repeats(&["cache lost", "disk gone"], &["query failed", "disk gone"]));
+        assert!(!repeats(&["anything"], &[""]));
     }
 
     #[test]

@@ -107,6 +107,49 @@ fn an_error_that_only_shares_words_with_another_is_logged() {
     assert_eq!(lines.len(), 2, "{lines:#?}");
 }
 
+#[derive(Debug)]
+struct StoreError(std::io::Error);
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the store failed ({}) and gave up", self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+#[track_agent("converts")]
+fn converts() -> Result<(), StoreError> {
+    load_index().map_err(StoreError)
+}
+
+#[track_agent("formats")]
+fn formats() -> Result<(), String> {
+    with_chain().map_err(|error| format!("no answer: {error}"))
+}
+
+#[test]
+fn an_error_that_is_converted_on_its_way_is_logged_once() {
+    for run in [|| drop(converts().unwrap_err()), || drop(formats().unwrap_err())] {
+        let lines = failures(capture_logs(run));
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+    }
+}
+
+#[track_agent("other_source")]
+fn other_source() -> Result<(), SearchError> {
+    let _ = with_chain();
+    Err(SearchError(std::io::Error::other("no connection")))
+}
+
+#[test]
+fn an_error_with_the_message_of_another_and_a_source_of_its_own_is_logged() {
+    let lines = failures(capture_logs(|| {
+        other_source().unwrap_err();
+    }));
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+}
+
 #[test]
 fn an_error_that_cannot_be_displayed_is_returned_all_the_same() {
     #[derive(Debug)]

@@ -8,6 +8,7 @@ mod support;
 mod agent;
 mod blocks;
 mod context;
+mod error_types;
 mod errors;
 mod exits;
 mod exposition_reader;

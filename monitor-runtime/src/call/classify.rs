@@ -12,7 +12,7 @@
 //! ambiguity in emitted code beside the unknown type.
 
 use super::Verdict;
-use super::fault::Fault;
+use super::fault::{Fault, Shown};
 use super::guard::{Call, settle};
 use crate::families::Outcome;
 use std::error::Error;
@@ -22,8 +22,11 @@ use std::ops::Deref;
 
 /// Lets a type decide the outcome of a tracked call that returned it.
 ///
-/// It decides for functions that return the type itself, or `Ok` of it; an `Err` remains an error. An attribute's
-/// `error_if` or `ok_if` takes precedence.
+/// It judges the calls that return the type itself, an `Ok` of it or an `Err` of it. An `Err` of a type without `Classify` is an
+/// error. An attribute's `error_if` or `ok_if` takes precedence over [`outcome`](Self::outcome).
+///
+/// An error type implements it for errors that are the caller's fault and no failure of the service. The call of such an error ends
+/// as [`Outcome::Success`], and no error is logged.
 ///
 /// ```
 /// use monitor_runtime::{Classify, Outcome};
@@ -36,13 +39,46 @@ use std::ops::Deref;
 ///     }
 /// }
 /// ```
+///
+/// ```
+/// use monitor_runtime::{Classify, Outcome};
+///
+/// enum LoginError { WrongPassword, Database(std::io::Error) }
+///
+/// impl Classify for LoginError {
+///     fn outcome(&self) -> Outcome {
+///         match self {
+///             Self::WrongPassword => Outcome::Success,
+///             Self::Database(_) => Outcome::Error,
+///         }
+///     }
+///
+///     fn error_type(&self) -> Option<&'static str> {
+///         matches!(self, Self::Database(_)).then_some("database")
+///     }
+/// }
+/// ```
 pub trait Classify {
-    /// Returns the outcome of the call. It is called once, when the call returns.
+    /// Returns how the call ended. It is called once, as the call returns.
     ///
     /// # Panics
     ///
     /// If it panics, the call counts as `panic`, and the panic continues to the caller.
     fn outcome(&self) -> Outcome;
+
+    /// Returns the type of the error, one name out of a small set, such as `timeout`. It is called at most once, and only if the
+    /// call is an error.
+    ///
+    /// The type is the label `error_type` of `agent_errors_total`, `skill_errors_total` and `db_query_errors_total`, the field
+    /// `error.type` of the error's log line, and the attribute of that name of an exported span. By default, and if it is empty,
+    /// an error has no type.
+    ///
+    /// # Panics
+    ///
+    /// A panic goes on to the caller.
+    fn error_type(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Returns the outcome by an attribute's `error_if`.
@@ -95,17 +131,17 @@ macro_rules! settle_by {
     };
 }
 
-/// Defines the classification of a `Result`, for the receiver `$this`.
+/// What a `Result` says, for the receiver `$this`: how each side is judged, and its fault if a predicate judges.
 macro_rules! by_result {
-    ($this:ty, Ok($value:pat) => $outcome:expr, Err($error:pat) => $fault:expr) => {
+    ($this:ty, Ok($value:pat) => $ok:expr, $ok_fault:expr; Err($error:pat) => $err:expr, $err_fault:expr) => {
         settle_by!($this, Result<T, E>);
 
         /// Returns the verdict on the result.
         #[inline]
         pub fn monitor_classify(self: $this, result: &'r Result<T, E>) -> Verdict<'r> {
             match result {
-                Ok($value) => Verdict { outcome: $outcome, fault: None },
-                Err($error) => Verdict { outcome: Outcome::Error, fault: $fault },
+                Ok($value) => $ok,
+                Err($error) => $err,
             }
         }
 
@@ -113,51 +149,38 @@ macro_rules! by_result {
         #[inline]
         pub fn monitor_fault(self: $this, result: &'r Result<T, E>) -> Option<Fault<'r>> {
             match result {
-                Ok(_) => None,
-                Err($error) => $fault,
+                Ok($value) => $ok_fault,
+                Err($error) => $err_fault,
             }
         }
     };
 }
 
-/// Defines the classification of any other value, for the receiver `$this`.
-macro_rules! by_value {
-    ($this:ty, $value:pat => $outcome:expr) => {
-        settle_by!($this, R);
-
-        /// Returns the verdict on the value.
-        #[inline]
-        pub fn monitor_classify(self: $this, $value: &'r R) -> Verdict<'r> {
-            Verdict { outcome: $outcome, fault: None }
-        }
-
-        /// Returns `None`.
-        #[inline]
-        pub fn monitor_fault(self: $this, _: &'r R) -> Option<Fault<'r>> {
-            None
-        }
-    };
+/// The verdict of a value that classifies itself.
+#[inline]
+fn judged<'r>(value: &impl Classify, shown: Option<Shown<'r>>) -> Verdict<'r> {
+    let outcome = value.outcome();
+    let fault = if outcome == Outcome::Error { fault_of(value, shown) } else { None };
+    Verdict { outcome, fault }
 }
 
-/// Implements a rank for results whose errors are shown in one way.
-macro_rules! way {
-    ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
-        impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
-            by_result!(Self, Ok(value) => value.outcome(), Err($error) => $fault);
-        }
-
-        by_variant!($rank $(<$held>)?, [$($bound)*], $error => $fault);
-    };
+/// The fault of a value that classifies itself; `None` if there is nothing to report.
+#[inline]
+fn fault_of<'r>(value: &impl Classify, shown: Option<Shown<'r>>) -> Option<Fault<'r>> {
+    Fault::typed(shown, value.error_type())
 }
 
-/// Implements a rank for results of which only the variant counts, and the step to the next rank.
-macro_rules! by_variant {
-    ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $fault:expr) => {
-        #[allow(clippy::trivially_copy_pass_by_ref, reason = "a receiver by reference comes second in method resolution")]
-        impl<'r, $($held: 'r,)? T, E: $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
-            by_result!(&Self, Ok(_) => Outcome::Success, Err($error) => $fault);
-        }
+/// The verdict of an error that does not.
+#[inline]
+fn failed(shown: Option<Shown<'_>>) -> Verdict<'_> {
+    Verdict { outcome: Outcome::Error, fault: shown.map(Shown::untyped) }
+}
 
+const PASSED: Verdict<'static> = Verdict { outcome: Outcome::Success, fault: None };
+
+/// The step to the next way.
+macro_rules! next {
+    ($rank:literal) => {
         impl<R, By> Deref for ClassifyBy<R, By, $rank> {
             type Target = ClassifyBy<R, By, { $rank + 1 }>;
 
@@ -169,7 +192,52 @@ macro_rules! by_variant {
     };
 }
 
-/// A result whose value decides: a [`Classify`] type, or a `Result` of one with a `std::error::Error`.
+/// The ways for the results whose error can be shown in one manner.
+macro_rules! way {
+    ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $shown:expr) => {
+        impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
+            by_result!(Self,
+                Ok(value) => judged(value, None), fault_of(value, None);
+                Err($error) => failed($shown), $shown.map(Shown::untyped)
+            );
+        }
+
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        impl<'r, $($held: 'r,)? T, E: $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
+            by_result!(&Self, Ok(_) => PASSED, None; Err($error) => failed($shown), $shown.map(Shown::untyped));
+        }
+
+        next!($rank);
+    };
+}
+
+/// The ways for the results whose error classifies itself, and can be shown in one manner.
+macro_rules! judged_way {
+    ($rank:literal, [$($bound:tt)*], $error:ident => $shown:expr) => {
+        impl<'r, T: Classify, E: Classify + $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
+            by_result!(Self,
+                Ok(value) => judged(value, None), fault_of(value, None);
+                Err($error) => judged($error, $shown), fault_of($error, $shown)
+            );
+        }
+
+        judged_variant!($rank, [$($bound)*], $error => $shown);
+    };
+}
+
+/// The way for the results of which only the error classifies itself.
+macro_rules! judged_variant {
+    ($rank:literal, [$($bound:tt)*], $error:ident => $shown:expr) => {
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        impl<'r, T, E: Classify + $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
+            by_result!(&Self, Ok(_) => PASSED, None; Err($error) => judged($error, $shown), fault_of($error, $shown));
+        }
+
+        next!($rank);
+    };
+}
+
+/// A result that classifies itself whole: one that is [`Classify`], or a `Result` of such a value and such a `std::error::Error`.
 pub trait Decides {
     /// Returns the verdict on the result.
     fn verdict(&self) -> Verdict<'_>;
@@ -181,32 +249,35 @@ pub trait Decides {
 impl<R: Classify> Decides for R {
     #[inline]
     fn verdict(&self) -> Verdict<'_> {
-        Verdict { outcome: self.outcome(), fault: None }
+        judged(self, None)
     }
 
     #[inline]
     fn fault(&self) -> Option<Fault<'_>> {
-        None
+        fault_of(self, None)
     }
 }
 
-// Does not overlap with the implementation above: only this crate could implement `Classify` for `Result`.
-impl<T: Classify, E: Error> Decides for Result<T, E> {
+// Nobody can make a `Result` itself decide, which the compiler knows only in the crate of the trait.
+impl<T: Classify, E: Classify + Error> Decides for Result<T, E> {
     #[inline]
     fn verdict(&self) -> Verdict<'_> {
         match self {
-            Ok(value) => Verdict { outcome: value.outcome(), fault: None },
-            Err(error) => Verdict { outcome: Outcome::Error, fault: Some(Fault::Error(error)) },
+            Ok(value) => judged(value, None),
+            Err(error) => judged(error, Some(Shown::Error(error))),
         }
     }
 
     #[inline]
     fn fault(&self) -> Option<Fault<'_>> {
-        self.as_ref().err().map(|error| Fault::Error(error))
+        match self {
+            Ok(value) => fault_of(value, None),
+            Err(error) => fault_of(error, Some(Shown::Error(error))),
+        }
     }
 }
 
-// The value decides, and the error is a `std::error::Error`.
+// The value decides, and so does the error, which is a `std::error::Error`.
 impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
     settle_by!(Self, R);
 
@@ -223,25 +294,45 @@ impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
     }
 }
 
+// The error decides, and is a `std::error::Error`.
+judged_variant!(0, [Error], error => Some(Shown::Error(error)));
 // The error is a `std::error::Error`.
-by_variant!(0, [Error], error => Some(Fault::Error(error)));
-// The error contains one that is `Send + Sync`, like `Box<dyn Error + Send + Sync>` and `anyhow::Error`.
-way!(1<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Fault::Error(error.as_ref())));
-// The error contains one that is `Send`, like `Box<dyn Error + Send>`.
-way!(2<'e>, [AsRef<dyn Error + Send + 'e>], error => Some(Fault::Error(error.as_ref())));
-// The error contains one, like `Box<dyn Error>`.
-way!(3<'e>, [AsRef<dyn Error + 'e>], error => Some(Fault::Error(error.as_ref())));
-// The error can be displayed.
-way!(4, [Display], error => Some(Fault::Display(error)));
-// The error can be debugged.
-way!(5, [Debug], error => Some(Fault::Debug(error)));
-// The error cannot be shown.
-way!(6, [Sized], _ => None);
+way!(1, [Error], error => Some(Shown::Error(error)));
+// It decides, and can be displayed.
+judged_way!(2, [Display], error => Some(Shown::Display(error)));
+// It decides, and can be debugged.
+judged_way!(3, [Debug], error => Some(Shown::Debug(error)));
+// It decides, and cannot be shown.
+judged_way!(4, [Sized], error => None);
+// It holds an error that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
+way!(5<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Shown::Error(error.as_ref())));
+// It holds one that is `Send`, as `Box<dyn Error + Send>` does.
+way!(6<'e>, [AsRef<dyn Error + Send + 'e>], error => Some(Shown::Error(error.as_ref())));
+// It holds one, as `Box<dyn Error>` does.
+way!(7<'e>, [AsRef<dyn Error + 'e>], error => Some(Shown::Error(error.as_ref())));
+// It can be displayed.
+way!(8, [Display], error => Some(Shown::Display(error)));
+// It can be debugged.
+way!(9, [Debug], error => Some(Shown::Debug(error)));
+// It cannot be shown.
+way!(10, [Sized], _ => None);
 
-// Any other return value is not an error.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "like the other ranks")]
-impl<'r, R> ClassifyBy<R, Variant, 7> {
-    by_value!(&Self, _ => Outcome::Success);
+// Anything else that is returned is no error.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
+impl<'r, R> ClassifyBy<R, Variant, 11> {
+    settle_by!(&Self, R);
+
+    /// What the value says.
+    #[inline]
+    pub fn monitor_classify(&self, _: &'r R) -> Verdict<'r> {
+        PASSED
+    }
+
+    /// The error, of which there is none.
+    #[inline]
+    pub fn monitor_fault(&self, _: &'r R) -> Option<Fault<'r>> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -282,29 +373,113 @@ mod tests {
 
     macro_rules! fault {
         ($result:expr) => {
-            classify(&$result).monitor_fault(&$result)
+            classify(&$result).monitor_fault(&$result).and_then(|fault| fault.shown())
         };
     }
 
     #[test]
     fn an_error_is_shown_by_its_best_trait() {
         let io = Err::<(), _>(std::io::Error::other("disk gone"));
-        assert!(matches!(fault!(io), Some(Fault::Error(_))));
+        assert!(matches!(fault!(io), Some(Shown::Error(_))));
         let replied = Err::<Reply, _>(fmt::Error);
-        assert!(matches!(fault!(replied), Some(Fault::Error(_))));
+        assert!(matches!(fault!(replied), Some(Shown::Error(_))));
         let boxed: Result<(), Box<dyn Error + Send + Sync>> = Err("boxed".into());
-        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
+        assert!(matches!(fault!(boxed), Some(Shown::Error(_))));
         let replied: Result<Reply, Box<dyn Error + Send + Sync>> = Err("boxed".into());
-        assert!(matches!(fault!(replied), Some(Fault::Error(_))));
+        assert!(matches!(fault!(replied), Some(Shown::Error(_))));
         let boxed: Result<(), Box<dyn Error + Send>> = Err(Box::new(fmt::Error));
-        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
+        assert!(matches!(fault!(boxed), Some(Shown::Error(_))));
         let boxed: Result<(), Box<dyn Error>> = Err("boxed".into());
-        assert!(matches!(fault!(boxed), Some(Fault::Error(_))));
-        assert!(matches!(fault!(Err::<(), _>("text")), Some(Fault::Display(_))));
-        assert!(matches!(fault!(Err::<Reply, _>("text")), Some(Fault::Display(_))));
-        assert!(matches!(fault!(Err::<(), _>(Undisplayed)), Some(Fault::Debug(_))));
+        assert!(matches!(fault!(boxed), Some(Shown::Error(_))));
+        assert!(matches!(fault!(Err::<(), _>("text")), Some(Shown::Display(_))));
+        assert!(matches!(fault!(Err::<Reply, _>("text")), Some(Shown::Display(_))));
+        assert!(matches!(fault!(Err::<(), _>(Undisplayed)), Some(Shown::Debug(_))));
         assert!(fault!(Err::<(), _>(Unnamed)).is_none());
         assert!(fault!(Ok::<u8, Unnamed>(1)).is_none());
         assert!(fault!(1).is_none());
+    }
+
+    /// An error that classifies itself, and is shown by each trait in turn.
+    macro_rules! classified {
+        ($($error:ident),*) => {$(
+            #[allow(dead_code, reason = "shown by no more than its trait")]
+            struct $error(Outcome);
+
+            impl Classify for $error {
+                fn outcome(&self) -> Outcome {
+                    self.0
+                }
+
+                fn error_type(&self) -> Option<&'static str> {
+                    Some(stringify!($error))
+                }
+            }
+        )*};
+    }
+
+    classified!(AnError, Displayed, Debugged, Hidden);
+
+    impl Debug for AnError {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    impl Display for AnError {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    impl Error for AnError {}
+
+    impl Display for Displayed {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    impl Debug for Debugged {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_error_that_classifies_itself_decides_however_it_is_shown() {
+        macro_rules! check {
+            ($error:ident, $shown:pat) => {
+                for outcome in Outcome::ALL {
+                    assert_eq!(judged!(Err::<u8, _>($error(outcome))), outcome);
+                    assert_eq!(judged!(Err::<Reply, _>($error(outcome))), outcome);
+                }
+                assert_eq!(judged!(Ok::<u8, $error>(1)), Outcome::Success);
+                assert_eq!(judged!(Ok::<Reply, $error>(Reply(Outcome::Error))), Outcome::Error);
+                let result = Err::<u8, _>($error(Outcome::Error));
+                let fault = classify(&result).monitor_classify(&result).fault.unwrap();
+                assert_eq!(fault.error_type(), Some(stringify!($error)));
+                assert!(matches!(fault.shown(), $shown));
+                let result = Err::<Reply, _>($error(Outcome::Success));
+                assert!(classify(&result).monitor_classify(&result).fault.is_none());
+                let fault = classify(&result).monitor_fault(&result).unwrap();
+                assert_eq!(
+                    fault.error_type(),
+                    Some(stringify!($error)),
+                    "a predicate decides that it is an error"
+                );
+                assert!(matches!(fault.shown(), $shown));
+            };
+        }
+        check!(AnError, Some(Shown::Error(_)));
+        check!(Displayed, Some(Shown::Display(_)));
+        check!(Debugged, Some(Shown::Debug(_)));
+        check!(Hidden, None);
+    }
+
+    #[test]
+    fn a_value_that_is_an_error_has_a_type_and_nothing_to_show() {
+        let fault = judged(&Displayed(Outcome::Error), None).fault.unwrap();
+        assert_eq!((fault.error_type(), fault.is_shown()), (Some("Displayed"), false));
+        assert!(judged(&Reply(Outcome::Error), None).fault.is_none());
     }
 }

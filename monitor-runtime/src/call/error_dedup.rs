@@ -1,8 +1,7 @@
 //! Recognizes an error that a call inside has already logged, so that each error is logged once.
 //!
-//! An error that travels outward by `?` is returned by one tracked call after another. Two errors are the same if their
-//! full texts, sources included, are equal, or if the outer text ends with `: ` and the inner one. This covers passing
-//! on, wrapping as a source, and a prefix (`format!("search: {error}")`).
+//! An error that travels outward by `?` is returned by one tracked call after another, and converted on the way. It is the same
+//! error as long as its text repeats the one that was logged inside, by [`ErrorText::repeats`].
 //!
 //! A call finds the enclosing call in two ways: by a thread-local, which `context` carries to other threads, and by the
 //! enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs
@@ -16,7 +15,7 @@ use tracing::Span;
 use tracing::span::Id;
 use tracing_core::callsite::Identifier;
 
-use crate::error_chain::{ErrorText, ends_with};
+use crate::error_chain::{ErrorText, LoggedText};
 
 /// The maximum number of errors remembered until the enclosing calls have ended. Beyond it, an error may be logged
 /// twice.
@@ -96,7 +95,7 @@ struct Logged {
     parent: CallId,
     /// The enclosing span, if it is another call's.
     around: Option<SpanId>,
-    text: String,
+    text: LoggedText,
 }
 
 impl Logged {
@@ -111,18 +110,17 @@ static LOGGED: Mutex<VecDeque<Logged>> = Mutex::new(VecDeque::new());
 ///
 /// The thread has left the call's own span, unless the call continues as a stream.
 pub(super) fn logged_inside(call: CallId, parent: CallId, span: Option<&Span>, said: &ErrorText) -> bool {
-    let text = &said.whole;
     let own = span.and_then(SpanId::of);
     let around = SpanId::current().filter(|around| own.as_ref() != Some(around));
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    let known =
-        logged.iter().find(|known| known.is_inside(call, own.as_ref()) && ends_with(text, &known.text));
+    let known = logged.iter().find(|known| known.is_inside(call, own.as_ref()) && said.repeats(&known.text));
     let logged_inside = known.is_some();
-    let noted = known.map_or(text, |known| &known.text);
-    if (parent != CallId::NONE || around.is_some()) && noted.len() <= KEPT_BYTES {
-        let text = noted.clone();
-        logged.truncate(KEPT - 1);
-        logged.push_front(Logged { parent, around, text });
+    if parent != CallId::NONE || around.is_some() {
+        let text = known.map_or_else(|| said.logged(), |known| known.text.clone());
+        if text.len() <= KEPT_BYTES {
+            logged.truncate(KEPT - 1);
+            logged.push_front(Logged { parent, around, text });
+        }
     }
     logged_inside
 }

@@ -10,8 +10,17 @@ use super::settings::{ErrorLog, Settings};
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
 
-/// An error, by the most informative trait of its type.
-pub enum Fault<'r> {
+/// The error of a call: how it is shown, and the type that it gives itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault<'r> {
+    /// `None` if no trait shows it.
+    shown: Option<Shown<'r>>,
+    error_type: Option<&'static str>,
+}
+
+/// An error, by the most telling trait its type has.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'r> {
     /// A `std::error::Error`, with its source chain.
     Error(&'r (dyn Error + 'r)),
     /// An error that can only be displayed.
@@ -20,7 +29,7 @@ pub enum Fault<'r> {
     Debug(&'r dyn Debug),
 }
 
-impl Debug for Fault<'_> {
+impl Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => Debug::fmt(error, f),
@@ -30,14 +39,55 @@ impl Debug for Fault<'_> {
     }
 }
 
-impl Fault<'_> {
-    /// Formats the error.
-    pub(super) fn text(&self) -> ErrorText {
+impl<'r> Shown<'r> {
+    /// The error in words.
+    fn text(&self) -> ErrorText {
         match self {
             Self::Error(error) => ErrorText::of(*error),
             Self::Display(error) => ErrorText::of_text(error),
             Self::Debug(error) => ErrorText::of_text(&format_args!("{error:?}")),
         }
+    }
+
+    /// The fault of a result that has no type for it.
+    #[inline]
+    pub(super) fn untyped(self) -> Fault<'r> {
+        Fault { shown: Some(self), error_type: None }
+    }
+}
+
+impl<'r> Fault<'r> {
+    /// The fault of a value that gives its error a type; `None` if there is nothing to report.
+    #[inline]
+    pub(super) fn typed(shown: Option<Shown<'r>>, error_type: Option<&'static str>) -> Option<Self> {
+        // Prometheus treats an empty label as a missing one.
+        let error_type = error_type.filter(|error_type| !error_type.is_empty());
+        (shown.is_some() || error_type.is_some()).then_some(Self { shown, error_type })
+    }
+
+    /// The type that the value gives its error.
+    pub(super) fn error_type(&self) -> Option<&'static str> {
+        self.error_type
+    }
+
+    /// Whether it can be put into words.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn shown(&self) -> Option<Shown<'r>> {
+        self.shown
+    }
+
+    #[cfg(test)]
+    pub(super) fn displayed(error: &'r dyn Display) -> Self {
+        Self { shown: Some(Shown::Display(error)), error_type: None }
+    }
+
+    /// The error in words.
+    pub(super) fn text(&self) -> ErrorText {
+        self.shown.map(|shown| shown.text()).unwrap_or_default()
     }
 }
 
@@ -53,8 +103,13 @@ pub(super) fn is_wanted(settings: &Settings, span: Option<&Span>) -> bool {
         && observer::observers().any(|observer| observer.wants_error(span))
 }
 
-/// Logs the error of a call, inside its span. `unbound_id` is the id if no span binds it to the line.
-pub(super) fn log(settings: &Settings, unbound_id: Option<&str>, text: &ErrorText) {
+/// Logs the error that a call returned, from inside its span. `unbound_id` is the id if no span binds it to the line.
+pub(super) fn log(
+    settings: &Settings,
+    unbound_id: Option<&str>,
+    text: &ErrorText,
+    error_type: Option<&'static str>,
+) {
     let id = |kind| unbound_id.filter(|_| settings.kind == kind);
     let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
     let kind = kind_name(settings.kind);
@@ -63,7 +118,7 @@ pub(super) fn log(settings: &Settings, unbound_id: Option<&str>, text: &ErrorTex
         ($level:ident) => {
             tracing::$level!(
                 target: "monitor_runtime::call",
-                agent_id, skill_id, query, error, error.chain = chain, "{kind} failed"
+                agent_id, skill_id, query, error, error.chain = chain, "error.type" = error_type, "{kind} failed"
             )
         };
     }

@@ -208,12 +208,30 @@ impl Call {
     #[inline]
     pub(super) fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
-            self.log_fault(fault);
+            self.fail(fault);
         }
     }
 
     #[cold]
+    fn fail(&self, fault: &Fault<'_>) {
+        self.count_type(fault);
+        self.log_fault(fault);
+    }
+
+    /// Counts the error by the type that it gives itself.
+    fn count_type(&self, fault: &Fault<'_>) {
+        if let Some(error_type) = fault.error_type() {
+            self.settings.kind.family().count_error(&self.series.labels, error_type);
+            observer::notify(|observer| observer.error_typed(self.span.as_ref(), error_type));
+        }
+    }
+
+    /// Logs the error, unless it cannot be put into words.
+    #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
+        if !fault.is_shown() {
+            return;
+        }
         let span = self.span.as_ref();
         let is_wanted = fault::is_wanted(self.settings, span);
         let is_heard = match self.settings.log_errors {
@@ -231,7 +249,7 @@ impl Call {
             observer::notify(|observer| observer.call_failed(span, &text));
         }
         if is_heard && !error_dedup::logged_inside(id, self.parent, span, &text) {
-            self.as_part(id, || fault::log(self.settings, self.unbound_id(), &text));
+            self.as_part(id, || fault::log(self.settings, self.unbound_id(), &text, fault.error_type()));
         }
     }
 
@@ -312,8 +330,13 @@ impl Running<'_> {
     /// Notes the verdict on an item of the call's stream.
     pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
         if verdict.outcome == Outcome::Error {
-            self.call.is_failed = true;
-            self.call.log(verdict);
+            let is_first = !std::mem::replace(&mut self.call.is_failed, true);
+            match &verdict.fault {
+                // The metrics count calls and not items.
+                Some(fault) if is_first => self.call.fail(fault),
+                Some(fault) => self.call.log_fault(fault),
+                None => {}
+            }
         }
     }
 
@@ -363,7 +386,7 @@ impl Drop for Call {
 pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
     call.leave_as(outcome);
     if let (Outcome::Error, Some(fault)) = (outcome, fault) {
-        call.log_fault(&fault);
+        call.fail(&fault);
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) trait Observer: Send + Sync {
     /// A call returned an error.
     fn call_failed(&self, span: Option<&Span>, error: &ErrorText);
 
+    /// The error of a call has a type.
+    fn error_typed(&self, span: Option<&Span>, error_type: &'static str) {
+        let _ = (span, error_type);
+    }
+
     /// The route of a request became known after its span was opened.
     fn request_routed(&self, span: &Span, method: &str, endpoint: &str);
 
@@ -142,7 +147,7 @@ mod tests {
         running.first_item();
         running.settle(&Verdict { outcome: Outcome::Success, fault: None });
         let error = "no answer";
-        call().run().settle(&Verdict { outcome: Outcome::Error, fault: Some(Fault::Display(&error)) });
+        call().run().settle(&Verdict { outcome: Outcome::Error, fault: Some(Fault::displayed(&error)) });
         let mut third = call();
         third.resume();
         third.suspend();

@@ -12,6 +12,7 @@ use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
 use crate::exposition::registry_labels::{MARKER, RegistryLabels, pair};
 use crate::families::catalog::{Kind, Metric};
+use crate::families::errors;
 use crate::families::objective::ObjectiveMetrics;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
@@ -103,9 +104,10 @@ pub(crate) struct OwnCollector {
 impl OwnCollector {
     /// Describes our families. Their names are valid, since the catalogue checks them at compile time.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        // `read` shows the metrics of objectives only if there is an objective.
+        // `read` shows the metrics of objectives and of typed errors only if there is an objective, or such an error.
         let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
+        metrics.extend(errors::ALL);
         metrics.sort_by_key(|metric| metric.name);
         metrics.dedup_by_key(|metric| metric.name);
         let descs = metrics.into_iter().map(|&Metric { name, help, labels, .. }| {

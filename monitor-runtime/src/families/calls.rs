@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use crate::cells::labels::Labels;
 use crate::families::call_series::CallSeries;
 use crate::families::calls_snapshot::CallsSnapshot;
 use crate::families::catalog::{self, Metric};
+use crate::families::errors::{self, ErrorSeries};
 use crate::families::family::Family;
 use crate::families::objective::{self, ObjectiveMetrics};
 use crate::families::snapshot::MetricSnapshot;
@@ -33,6 +35,8 @@ pub(crate) struct CallFamily {
     first_item: Option<&'static Metric>,
     objective: Option<&'static ObjectiveMetrics>,
     pub(crate) series: Family<CallSeries>,
+    errors: &'static Metric,
+    error_series: Family<ErrorSeries>,
 }
 
 static AGENTS: CallFamily = CallFamily {
@@ -42,6 +46,8 @@ static AGENTS: CallFamily = CallFamily {
     first_item: Some(&catalog::AGENT_FIRST_ITEM),
     objective: Some(&objective::AGENTS),
     series: Family::new(&catalog::AGENT_EXECUTIONS, &["agent_id"], &CALL_BUCKETS),
+    errors: &catalog::AGENT_ERRORS,
+    error_series: Family::new(&catalog::AGENT_ERRORS, &["agent_id", "error_type"], &CALL_BUCKETS),
 };
 static SKILLS: CallFamily = CallFamily {
     total: &catalog::SKILL_EXECUTIONS,
@@ -50,6 +56,8 @@ static SKILLS: CallFamily = CallFamily {
     first_item: Some(&catalog::SKILL_FIRST_ITEM),
     objective: Some(&objective::SKILLS),
     series: Family::new(&catalog::SKILL_EXECUTIONS, &["skill_id"], &CALL_BUCKETS),
+    errors: &catalog::SKILL_ERRORS,
+    error_series: Family::new(&catalog::SKILL_ERRORS, &["skill_id", "error_type"], &CALL_BUCKETS),
 };
 static QUERIES: CallFamily = CallFamily {
     total: &catalog::DB_QUERIES,
@@ -58,6 +66,8 @@ static QUERIES: CallFamily = CallFamily {
     first_item: None,
     objective: None,
     series: Family::new(&catalog::DB_QUERIES, &["operation", "query"], &QUERY_BUCKETS),
+    errors: &catalog::DB_ERRORS,
+    error_series: Family::new(&catalog::DB_ERRORS, &["operation", "query", "error_type"], &QUERY_BUCKETS),
 };
 
 impl CallKind {
@@ -93,10 +103,16 @@ impl CallFamily {
             self.first_item
                 .map(|metric| MetricSnapshot::new(metric, readings, CallsSnapshot::encode_first_items)),
         );
+        shown.extend(errors::read(self.errors, &self.error_series));
         shown
     }
 
-    /// The calls in flight: label values and number, for each series that has any.
+    /// Counts an error of the call with these labels by its type.
+    pub(crate) fn count_error(&self, call: &Labels, error_type: &str) {
+        errors::count(&self.error_series, call, error_type);
+    }
+
+    /// The calls that have started and not yet ended: the values of the family's labels, and how many.
     pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
         let in_flight = CallsSnapshot::of(self.series.sorted()).in_flight();
         in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()

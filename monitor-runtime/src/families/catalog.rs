@@ -94,6 +94,8 @@ catalog! {
         "Target share of successful agent executions within the latency objective.";
     AGENT_OBJECTIVE_SLOW = Counter "agent_objective_slow_total" ["agent_id"]
         "Successful agent executions that took longer than their latency objective.";
+    AGENT_ERRORS = Counter "agent_errors_total" ["agent_id", "error_type"]
+        "Agent executions that ended in an error, by the type that the error gives itself.";
     SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
         "Skill executions that ended, by outcome.";
     SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
@@ -112,10 +114,14 @@ catalog! {
         "Target share of successful skill executions within the latency objective.";
     SKILL_OBJECTIVE_SLOW = Counter "skill_objective_slow_total" ["skill_id"]
         "Successful skill executions that took longer than their latency objective.";
+    SKILL_ERRORS = Counter "skill_errors_total" ["skill_id", "error_type"]
+        "Skill executions that ended in an error, by the type that the error gives itself.";
     DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]
         "Database queries that ended, by outcome.";
     DB_DURATION = Histogram "db_query_duration_seconds" ["operation", "query", "status"]
         "Time from a database query's start to its end, by outcome.";
+    DB_ERRORS = Counter "db_query_errors_total" ["operation", "query", "error_type"]
+        "Database queries that ended in an error, by the type that the error gives itself.";
     DB_CONNECTIONS_ACTIVE = Gauge "db_connections_active" ["pool"]
         "Connections of the pool that are leased.";
     DB_CONNECTIONS_IDLE = Gauge "db_connections_idle" ["pool"]

@@ -7,6 +7,7 @@ pub(crate) mod call_series;
 pub(crate) mod calls;
 pub(crate) mod calls_snapshot;
 pub(crate) mod catalog;
+pub(crate) mod errors;
 pub(crate) mod family;
 pub(crate) mod health;
 pub(crate) mod in_flight;

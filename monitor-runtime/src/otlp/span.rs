@@ -54,13 +54,24 @@ impl OpenSpan {
     }
 
     fn fail(&mut self, kind: impl Into<String>) {
-        self.span.attributes.push(text(error::TYPE, kind));
+        let kind = kind.into();
+        // An item of a stream has named the type before the call ended.
+        if kind != error::OTHER || self.span.attributes.iter().all(|attribute| attribute.key != error::TYPE) {
+            self.name_type(kind);
+        }
         let said = self.span.status.take().unwrap_or_default();
         self.span.status = Some(Status { code: StatusCode::Error.into(), ..said });
     }
 }
 
-/// The kind of a span without a descriptor.
+impl OpenSpan {
+    fn name_type(&mut self, kind: impl Into<String>) {
+        self.span.attributes.retain(|attribute| attribute.key != error::TYPE);
+        self.span.attributes.push(text(error::TYPE, kind));
+    }
+}
+
+/// The kind of a span that says nothing of itself.
 pub(super) const PLAIN: SpanKind = SpanKind::Internal;
 
 /// Nanoseconds since 1970, the unit of time in OTLP.
@@ -92,6 +103,10 @@ impl Observer for SpanCompletion {
 
     fn call_failed(&self, span: Option<&tracing::Span>, error: &ErrorText) {
         change(span, |open| open.span.status.get_or_insert_default().message = error.status());
+    }
+
+    fn error_typed(&self, span: Option<&tracing::Span>, error_type: &'static str) {
+        change(span, |open| open.name_type(error_type));
     }
 
     fn request_routed(&self, span: &tracing::Span, method: &str, endpoint: &str) {

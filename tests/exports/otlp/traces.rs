@@ -9,12 +9,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use futures_util::FutureExt as _;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use http::{Request, Response, StatusCode};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::{LogGuard, Logging, LoggingBuilder};
 use monitor_runtime::otlp::{Otlp, OtlpGuard};
 use monitor_runtime::testing::Recording;
-use monitor_runtime::{context, track_agent, track_query, track_skill};
+use monitor_runtime::{Classify, Outcome, context, track_agent, track_query, track_skill};
 use serde_json::Value;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::subscriber::with_default;
@@ -105,6 +106,41 @@ fn an_error_is_the_spans_status_with_what_was_said() {
     for span in collector.spans() {
         assert_eq!(span.status, (ERROR, "connection reset".to_owned()), "{}", span.name);
         assert_eq!(span.attribute("error.type"), "_OTHER");
+    }
+}
+
+/// An error with a type.
+#[derive(Debug)]
+struct Timeout;
+
+impl Classify for Timeout {
+    fn outcome(&self) -> Outcome {
+        Outcome::Error
+    }
+
+    fn error_type(&self) -> Option<&'static str> {
+        Some("timeout")
+    }
+}
+
+#[test]
+fn the_type_that_an_error_gives_itself_is_the_spans() {
+    #[track_skill("typed", log_errors = false)]
+    fn typed() -> Result<(), Timeout> {
+        Err(Timeout)
+    }
+    #[track_agent("typed_items")]
+    fn items() -> impl Stream<Item = Result<(), Timeout>> {
+        stream::iter([Err(Timeout), Ok(())])
+    }
+    let collector = exported(|| {
+        assert!(typed().is_err());
+        assert_eq!(items().count().now_or_never(), Some(2));
+    });
+
+    for name in ["execute_tool typed", "invoke_agent typed_items"] {
+        let span = collector.span(name);
+        assert_eq!((span.status.0, span.attribute("error.type")), (ERROR, "timeout"), "{name}");
     }
 }
 

@@ -1,0 +1,58 @@
+//! The errors of calls by the type that they give themselves.
+//!
+//! They are a family of their own and no label of the totals: a total has one series for each outcome from its first call on, at 0,
+//! which an open set of types would break. Calls without typed errors have no series here.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cells::buckets::Buckets;
+use crate::cells::index::Series;
+use crate::cells::labels::Labels;
+use crate::families::catalog::{self, Metric};
+use crate::families::family::{Family, Found};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
+
+/// Every metric of typed errors.
+pub(crate) static ALL: [&Metric; 3] = [&catalog::AGENT_ERRORS, &catalog::SKILL_ERRORS, &catalog::DB_ERRORS];
+
+/// The errors of one id and one type.
+#[derive(Debug)]
+pub(crate) struct ErrorSeries {
+    labels: Labels,
+    errors: AtomicU64,
+}
+
+impl Series for ErrorSeries {
+    fn new(labels: Labels, _: &'static Buckets) -> Self {
+        Self { labels, errors: AtomicU64::new(0) }
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+/// Counts an error of the call with these labels.
+#[cold]
+pub(crate) fn count(family: &Family<ErrorSeries>, call: &Labels, error_type: &str) {
+    let values: Vec<&str> = call.values().chain([error_type]).collect();
+    let (Found::Own(series) | Found::Overflow(series)) = family.find(&values);
+    series.errors.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Reads every series. `None` if there is none, so that the metric does not show.
+pub(crate) fn read(metric: &'static Metric, family: &Family<ErrorSeries>) -> Option<MetricSnapshot> {
+    let series = family.sorted();
+    if series.is_empty() {
+        return None;
+    }
+    let read: Vec<_> =
+        series.into_iter().map(|series| (&series.labels, series.errors.load(Ordering::Relaxed))).collect();
+    let show = |series: &Vec<(&'static Labels, u64)>, sink: &mut dyn Sink| {
+        for (labels, errors) in series {
+            sink.push(labels, None, Sample::Counter(*errors));
+        }
+    };
+    Some(MetricSnapshot::new(metric, Rc::new(read), show))
+}
