@@ -130,6 +130,7 @@ where
                 {
                     *this.tail = cut_tail(data);
                 }
+                this.guard.count_sent(|| frame.data_ref().map_or(0, Buf::remaining));
                 let is_more = this.tail.is_some() || this.inner.inner().is_some();
                 if is_last(frame, this.remaining) || !is_more {
                     this.guard.settle();

@@ -11,6 +11,7 @@
 use http::{Request, StatusCode};
 use tracing::Span;
 
+use super::access::AccessRecord;
 use super::pending_route::{self, PendingRoute, Resolved};
 use super::request_id::RequestId;
 use super::upload::UploadAborted;
@@ -100,6 +101,23 @@ impl RequestGuard {
             && let Some(span) = span
         {
             record.rare.get_or_insert_default().span = Some(span.clone());
+        }
+    }
+
+    /// Has a line written when the request ends.
+    #[cold]
+    pub(super) fn log_access(&mut self, access: AccessRecord) {
+        if let Some(record) = &mut self.0 {
+            record.rare.get_or_insert_default().access = Some(access);
+        }
+    }
+
+    /// Counts bytes of the response's body for the access line, if there is to be one.
+    #[inline]
+    pub(super) fn count_sent(&mut self, bytes: impl FnOnce() -> usize) {
+        let rare = self.0.as_mut().and_then(|record| record.rare.as_mut());
+        if let Some(access) = rare.and_then(|rare| rare.access.as_mut()) {
+            access.add_bytes(bytes());
         }
     }
 
@@ -221,6 +239,8 @@ struct RareState {
     upload_aborted: Option<UploadAborted>,
     /// Set if no router had matched the request when it began.
     pending_route: Option<PendingRoute>,
+    /// Of a request that has an access line.
+    access: Option<AccessRecord>,
 }
 
 impl RareState {
@@ -237,6 +257,9 @@ impl RareState {
             route.offer_exemplar(nanos, identity);
         }
         observer::notify(|observer| observer.request_ended(self.span.as_ref(), status, nanos));
+        if let Some(access) = &self.access {
+            access.write(route, status, nanos);
+        }
     }
 
     /// Closes the pending route, and returns the route to record the request under; `None` for a probe.

@@ -9,6 +9,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::Span;
 
+use super::access::AccessLog;
 use super::body::ResponseBody;
 use super::endpoint::{EndpointNamer, RequestHead, RouteMatch, UNMATCHED};
 use super::future::ResponseFuture;
@@ -33,6 +34,7 @@ use crate::families::method::MethodLabel;
 pub struct HttpLayer {
     metrics_only: bool,
     namer: Option<EndpointNamer>,
+    access: Option<AccessLog>,
 }
 
 impl HttpLayer {
@@ -49,7 +51,7 @@ impl HttpLayer {
     /// Layers further in recognize a counted request by its id. A metrics-only layer sets none, so a layer inside it
     /// counts the request again.
     pub fn metrics_only() -> Self {
-        Self { metrics_only: true, namer: None }
+        Self { metrics_only: true, ..Self::default() }
     }
 
     /// Names the endpoints of requests that axum's `Router` does not route, such as those of another router, of a gRPC
@@ -84,6 +86,25 @@ impl HttpLayer {
         F: Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     {
         Self { namer: Some(EndpointNamer::new(name)), ..self }
+    }
+}
+
+impl HttpLayer {
+    /// Writes one log line as each request ends, which it does not by default.
+    ///
+    /// The line has the level `info`, the logger `monitor_runtime::access` and the event `request ended`. Beside `request_id`,
+    /// `method` and `endpoint`, which every line of the request carries, it has:
+    ///
+    /// | field | content |
+    /// | --- | --- |
+    /// | `status` | the status as in `http_requests_total`: 499 if the client left |
+    /// | `duration_ms` | milliseconds from the request's arrival to the end of its response body |
+    /// | `bytes` | the bytes of the response body that were handed to the server |
+    /// | `client_address` | with [`AccessLog::client_address`] |
+    ///
+    /// Requests that are not counted have no line. `LOG_LEVEL=info,monitor_runtime::access=off` turns the lines off.
+    pub fn access_log(self, access: AccessLog) -> Self {
+        Self { access: Some(access), ..self }
     }
 }
 
@@ -141,6 +162,9 @@ where
         }
         guard.identify(span.as_ref(), id.as_ref());
         guard.keep_span(span.as_ref());
+        if let Some(access) = self.layer.access {
+            guard.log_access(access.begin(&request, span.as_ref()));
+        }
         guard.enter();
         let entered = span.as_ref().map(Span::enter);
         let inner = self.inner.call(request);

@@ -53,6 +53,10 @@
 //! routers, [`HttpLayer::endpoint`] names the endpoints. `method` is one of the nine standard methods or `OTHER`. The
 //! log lines of the request carry both.
 //!
+//! # Access lines
+//!
+//! By default requests write no lines of their own. [`HttpLayer::access_log`] writes one as each request ends.
+//!
 //! # Traces
 //!
 //! A request with a valid `traceparent` header (W3C Trace Context) belongs to its caller's trace. Its log lines carry
@@ -68,6 +72,7 @@
 //! the route, as around `nest_service`, the monitor's own routes take their requests out of the metrics themselves. A
 //! request with an id from one [`HttpLayer::new`] is counted there, and by no layer further in.
 
+mod access;
 mod body;
 mod endpoint;
 mod future;
@@ -80,6 +85,7 @@ mod span;
 mod upload;
 pub(crate) mod watched_body;
 
+pub use access::AccessLog;
 pub use body::ResponseBody;
 pub use endpoint::RequestHead;
 pub use future::ResponseFuture;

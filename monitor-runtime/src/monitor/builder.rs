@@ -262,6 +262,13 @@ impl MonitorBuilder {
         self
     }
 
+    /// Writes one log line as each request ends. By default, [`serve`](Monitor::serve) and [`layer`](Monitor::layer) do
+    /// not; see [`HttpLayer::access_log`](crate::http::HttpLayer::access_log).
+    pub fn access_log(mut self, access: crate::http::AccessLog) -> Self {
+        self.servers.access_log = Some(access);
+        self
+    }
+
     /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`](crate::ConnectionLimits) for the
     /// defaults.
     ///

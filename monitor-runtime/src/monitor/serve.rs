@@ -40,7 +40,11 @@ impl Monitor {
 
     /// Returns the tower layer that counts and times requests, and binds their ids to log lines.
     pub fn layer(&self) -> crate::http::HttpLayer {
-        crate::http::HttpLayer::new()
+        let layer = crate::http::HttpLayer::new();
+        match self.servers.access_log {
+            Some(access) => layer.access_log(access),
+            None => layer,
+        }
     }
 
     /// Serves `app` under [`layer`](Monitor::layer) until the process is told to stop. The [`routes`](Monitor::routes)

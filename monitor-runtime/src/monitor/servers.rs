@@ -8,6 +8,7 @@ use super::drain::{Serving, Stopping};
 use super::endpoints::Endpoints;
 use super::error::BuildError;
 use super::server::ConnectionLimits;
+use crate::http::AccessLog;
 
 /// The settings of [`Monitor::serve`](super::Monitor::serve) and of the admin listener.
 #[derive(Default)]
@@ -15,6 +16,7 @@ pub(super) struct ServerSettings {
     pub(super) stopping: Stopping,
     pub(super) limits: ConnectionLimits,
     pub(super) admin: AdminSettings,
+    pub(super) access_log: Option<AccessLog>,
 }
 
 impl ServerSettings {
@@ -27,7 +29,11 @@ impl ServerSettings {
             None => {}
         }
         let admin = self.admin.bind()?;
-        Ok(BoundServers { serving: Serving::new(self.stopping, self.limits), admin })
+        Ok(BoundServers {
+            serving: Serving::new(self.stopping, self.limits),
+            admin,
+            access_log: self.access_log,
+        })
     }
 }
 
@@ -35,13 +41,18 @@ impl ServerSettings {
 pub(super) struct BoundServers {
     serving: Serving,
     admin: Option<Bound>,
+    access_log: Option<AccessLog>,
 }
 
 impl BoundServers {
     /// Starts the admin listener, if there is to be one.
     pub(super) fn start(self, endpoints: &Arc<Endpoints>) -> Result<Servers, BuildError> {
         let admin = self.admin.map(|bound| bound.start(Arc::clone(endpoints))).transpose()?;
-        Ok(Servers { serving: Arc::new(self.serving), admin: admin.map(Arc::new) })
+        Ok(Servers {
+            serving: Arc::new(self.serving),
+            admin: admin.map(Arc::new),
+            access_log: self.access_log,
+        })
     }
 }
 
@@ -51,6 +62,7 @@ pub(super) struct Servers {
     pub(super) serving: Arc<Serving>,
     /// The listener holds the endpoints only, so it ends when the last clone of the monitor is dropped.
     pub(super) admin: Option<Arc<Admin>>,
+    pub(super) access_log: Option<AccessLog>,
 }
 
 impl Servers {

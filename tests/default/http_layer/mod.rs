@@ -1,5 +1,6 @@
 //! The HTTP layer: what it counts, when a request ends, and the id that goes with it.
 
+mod access;
 mod bodies;
 mod counting;
 mod endings;
