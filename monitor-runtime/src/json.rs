@@ -20,6 +20,43 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Reads a string that [`write_str`] wrote. `None` if it is no string.
+pub(crate) fn read_str(json: &[u8]) -> Option<String> {
+    let mut rest = std::str::from_utf8(json).ok()?.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(rest.len());
+    let mut units = Vec::new();
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        // Escapes beyond the first plane come in two halves.
+        units.clear();
+        while let Some(code) = rest.strip_prefix('u') {
+            units.push(u16::from_str_radix(code.get(..4)?, 16).ok()?);
+            rest = &code[4..];
+            match rest.strip_prefix('\\') {
+                Some(next) if next.starts_with('u') => rest = next,
+                _ => break,
+            }
+        }
+        if units.is_empty() {
+            let escape = rest.chars().next()?;
+            text.push(match escape {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                same => same,
+            });
+            rest = &rest[escape.len_utf8()..];
+        } else {
+            text.push_str(&String::from_utf16(&units).ok()?);
+        }
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
 /// Whether [`write_escaped`] would change the text.
 pub(crate) fn is_escaped(text: &str) -> bool {
     text.chars().any(|character| match u8::try_from(character) {
@@ -167,6 +204,26 @@ mod tests {
         let mut out = Vec::new();
         write_f64(&mut out, value);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_written_string_is_read_back() {
+        for text in [
+            "",
+            "planner",
+            "a\"b\\c\n\r\t\u{8}",
+            "\u{1}\u{85}\\u",
+            "\u{e0041}\u{202e}é🦀",
+            "\\n",
+            "\u{0}n\u{0}",
+        ] {
+            let mut out = Vec::new();
+            write_str(&mut out, text);
+            assert_eq!(read_str(&out).as_deref(), Some(text));
+        }
+        for no_string in [&b"17"[..], b"true", b"\"", b"\"\\u12\"", b"\"\\ud800\""] {
+            assert_eq!(read_str(no_string), None);
+        }
     }
 
     #[test]

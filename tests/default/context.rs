@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use monitor_runtime::context;
 use monitor_runtime::testing::{capture_logs, capture_logs_async};
+use monitor_runtime::{context, track_agent, track_skill};
 use serde_json::Value;
 use tokio::task::yield_now;
 use tracing::field::{Empty, debug, display};
@@ -265,4 +265,69 @@ async fn lines_of_a_future_are_captured_inside_of_a_runtime() {
     assert_eq!(events(&lines), ["before", "in task", "after"]);
     assert!(lines.iter().all(|line| line["request_id"] == "r-1"), "{lines:#?}");
     assert_eq!(events(&others), ["beside"]);
+}
+
+/// What the context says of where it is: the agent, and the skill.
+fn here() -> (Option<String>, Option<String>) {
+    (context::current_agent(), context::current_skill())
+}
+
+#[track_skill("look_up")]
+fn look_up() -> (Option<String>, Option<String>) {
+    here()
+}
+
+#[track_agent(id = name)]
+async fn named(name: &str) -> [(Option<String>, Option<String>); 3] {
+    let before = here();
+    let spawned = context::spawn(async { look_up() }).await.unwrap();
+    yield_now().await;
+    [before, spawned, here()]
+}
+
+#[tokio::test]
+async fn code_can_ask_for_the_agent_and_the_skill_that_it_runs_in() {
+    let some = |id: &str| Some(id.to_owned());
+    let mut said = Vec::new();
+    capture_logs_async(async {
+        said.push(here());
+        said.extend(named("planner").await);
+        said.extend(named("a \"quoted\" é\n").await);
+    })
+    .await;
+    let expected = ["planner", "a \"quoted\" é\n"]
+        .into_iter()
+        .flat_map(|agent| [(some(agent), None), (some(agent), some("look_up")), (some(agent), None)]);
+    assert_eq!(said, [(None, None)].into_iter().chain(expected).collect::<Vec<_>>());
+    assert_eq!(here(), (None, None), "nobody listens");
+}
+
+#[track_agent("sub_agent", fields(b = 2, a = 1))]
+fn sub_agent() {
+    info!("inside");
+    look_up_and_say();
+}
+
+#[track_skill("look_up_and_say")]
+fn look_up_and_say() {
+    info!("deeper");
+}
+
+#[track_agent("main_agent")]
+async fn main_agent() {
+    info!("alone");
+    tokio::spawn(context::carry(async { sub_agent() })).await.unwrap();
+}
+
+#[tokio::test]
+async fn lines_of_an_agent_name_the_agent_that_called_it() {
+    let lines = capture_logs_async(main_agent()).await;
+    assert_eq!(
+        all_said(&lines),
+        [
+            r#"{"agent_id":"main_agent"}"#,
+            r#"{"a":1,"agent_id":"sub_agent","b":2,"parent_agent_id":"main_agent"}"#,
+            r#"{"a":1,"agent_id":"sub_agent","b":2,"parent_agent_id":"main_agent","skill_id":"look_up_and_say"}"#,
+        ]
+    );
 }

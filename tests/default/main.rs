@@ -19,6 +19,7 @@ mod hygiene;
 mod lint_twins;
 mod lints;
 mod log_hostile;
+mod log_layouts;
 mod log_lines;
 mod log_values;
 mod objective;

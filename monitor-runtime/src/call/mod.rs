@@ -30,6 +30,8 @@ pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, settle, track};
 pub use in_place::{Begun, Guard, begin, guard};
+#[cfg(feature = "logging")]
+pub(crate) use site::is_agent;
 
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 

@@ -1,8 +1,8 @@
 //! The static of an annotated function: its name, its settings, its series and its span.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::field::Value;
 use tracing::level_filters::LevelFilter;
@@ -195,10 +195,14 @@ impl Site {
 
     /// The callsite for `tracing`, which keeps it permanently, so leaking it loses nothing.
     fn callsite(&'static self) -> &'static dyn Callsite {
-        *self
-            .state
-            .callsite
-            .get_or_init(|| Box::leak(Box::new(SiteCallsite { site: self, metadata: OnceLock::new() })))
+        *self.state.callsite.get_or_init(|| {
+            let callsite: &'static dyn Callsite =
+                Box::leak(Box::new(SiteCallsite { site: self, metadata: OnceLock::new() }));
+            if self.settings.kind == CallKind::Agent {
+                agents().push(Identifier(callsite));
+            }
+            callsite
+        })
     }
 
     fn metadata(&'static self) -> &'static Metadata<'static> {
@@ -206,7 +210,19 @@ impl Site {
     }
 }
 
-/// The callsite of a site.
+/// The callsites of tracked agents: `tracing` gives a subscriber no other mark to know their spans by.
+static AGENTS: Mutex<Vec<Identifier>> = Mutex::new(Vec::new());
+
+fn agents() -> MutexGuard<'static, Vec<Identifier>> {
+    AGENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a callsite is that of a tracked agent.
+pub(crate) fn is_agent(callsite: &Identifier) -> bool {
+    agents().contains(callsite)
+}
+
+/// A site as `tracing` knows it.
 struct SiteCallsite {
     site: &'static Site,
     metadata: OnceLock<Metadata<'static>>,

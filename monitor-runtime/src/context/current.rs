@@ -34,6 +34,41 @@ pub fn bind(name: &'static str, value: impl Value) {
     }
 }
 
+/// Returns the id of the innermost agent that the calling code runs in; `None` outside of any.
+///
+/// It is the `agent_id` of a log line written here, and follows the context to [other tasks and threads](current). It is read from
+/// the spans, so it is also `None` where lines carry no ids: without this crate's logging, or under an agent whose `level` is
+/// not logged.
+///
+/// ```
+/// use monitor_runtime::{context, track_agent};
+///
+/// #[track_agent("planner")]
+/// fn plan() -> Option<String> {
+///     spend(17);
+///     context::current_agent()
+/// }
+///
+/// /// A helper that every agent calls.
+/// fn spend(tokens: u64) {
+///     tracing::info!(tokens, by = context::current_agent(), "spent");
+/// }
+/// # let mut agent = None;
+/// # monitor_runtime::testing::capture_logs(|| agent = plan());
+/// # assert_eq!(agent.as_deref(), Some("planner"));
+/// ```
+pub fn current_agent() -> Option<String> {
+    logging::bound_text("agent_id")
+}
+
+/// Returns the id of the innermost skill that the calling code runs in; `None` outside of any. It is the `skill_id` of a log line
+/// written here: see [`current_agent`].
+///
+/// An agent that a skill calls runs inside that skill.
+pub fn current_skill() -> Option<String> {
+    logging::bound_text("skill_id")
+}
+
 /// Returns the trace context that an outgoing call should send as its parent; `None` outside of any trace.
 ///
 /// If spans are exported (feature `otlp`), it is the innermost exported span. Otherwise it is the context that the

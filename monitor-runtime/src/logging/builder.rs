@@ -21,6 +21,7 @@ use super::output::queue::{Queue, Tally, WhenFull};
 use super::output::rate_limit::RateLimit;
 use super::output::sink::Lines;
 use super::output::writer;
+use super::record::layout::{Keys, Layout};
 use super::record::line::{LOGGING_TARGET, LineFormat};
 use super::record::redaction::ValueRules;
 use super::records;
@@ -71,6 +72,8 @@ impl Logging {
             rate_limit: None,
             redacted: Vec::new(),
             max_value_bytes: None,
+            keys: Keys::default(),
+            has_location: false,
             spans: None,
         }
     }
@@ -87,6 +90,8 @@ pub struct LoggingBuilder {
     rate_limit: Option<(u32, Duration)>,
     redacted: Vec<String>,
     max_value_bytes: Option<usize>,
+    keys: Keys,
+    has_location: bool,
     spans: Option<SpanLayer>,
 }
 
@@ -166,7 +171,30 @@ impl LoggingBuilder {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
-    /// Sets a layer for the spans of the process, which [`init`](Self::init) installs beside the lines.
+    /// Sets the names of the fields that every JSON line has. By default they are `timestamp`, `level`, `logger` and `event`.
+    ///
+    /// A field of yours whose name is one of them is written as `field.<name>`. [`Format::Pretty`] shows no such names.
+    ///
+    /// ```no_run
+    /// use monitor_runtime::logging::{Keys, Logging};
+    ///
+    /// # fn main() -> Result<(), monitor_runtime::logging::LoggingError> {
+    /// let _guard = Logging::builder().keys(Keys::ecs()).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// Sets whether each line has its place in the source: `file`, from its package on, and `line`. By default no line has it.
+    ///
+    /// Both are before `event`, so a field of yours called `file` or `line` is written as `field.file` or `field.line`.
+    pub fn location(self, is_shown: bool) -> Self {
+        Self { has_location: is_shown, ..self }
+    }
+
+    /// Sets a layer that [`init`](Self::init) installs beside the lines, for the spans of the process.
     #[cfg(feature = "otlp")]
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }
@@ -224,8 +252,11 @@ impl LoggingBuilder {
         let format = settings::format(settings::from_process, self.format)?;
         self.check()?;
         let line_format = match format {
-            Format::Json => LineFormat::Json,
-            Format::Pretty => LineFormat::Pretty { colour: self.writer.is_none() && wants_colour() },
+            Format::Json => LineFormat::Json(Layout::new(self.keys, self.has_location)),
+            Format::Pretty => LineFormat::Pretty {
+                colour: self.writer.is_none() && wants_colour(),
+                has_location: self.has_location,
+            },
         };
         let rules = ValueRules::new(&self.redacted, self.max_value_bytes);
         let limit = self
@@ -243,8 +274,8 @@ impl LoggingBuilder {
     #[cfg(feature = "__fuzzing")]
     pub(crate) fn layer_into<K: super::output::sink::LineSink>(&self, sink: K) -> LogLayer<K> {
         let format = match self.format {
-            Some(Format::Pretty) => LineFormat::Pretty { colour: false },
-            _ => LineFormat::Json,
+            Some(Format::Pretty) => LineFormat::Pretty { colour: false, has_location: self.has_location },
+            _ => LineFormat::Json(Layout::new(self.keys, self.has_location)),
         };
         LogLayer::new(Lines::new(sink, format, ValueRules::new(&self.redacted, self.max_value_bytes)))
     }
@@ -304,6 +335,8 @@ impl fmt::Debug for LoggingBuilder {
             .field("rate_limit", &self.rate_limit)
             .field("redacted", &self.redacted)
             .field("max_value_bytes", &self.max_value_bytes)
+            .field("keys", &self.keys)
+            .field("location", &self.has_location)
             .finish_non_exhaustive()
     }
 }

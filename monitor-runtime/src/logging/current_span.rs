@@ -16,6 +16,7 @@ use super::spans::slab::Slab;
 use super::spans::store::SpanStore;
 use super::subscriber::{GlobalMarker, LogSubscriber};
 use crate::cells::exemplars::Identity;
+use crate::json;
 use crate::trace_context::TraceContext;
 
 /// The store of the subscriber's spans; `None` if the subscriber is neither ours nor built on a registry.
@@ -60,7 +61,20 @@ pub(crate) fn trace_context() -> Option<TraceContext> {
     dispatcher::get_default(|dispatch| store(dispatch)?.current_trace())
 }
 
-/// The fields that identify a call in logs and traces, the preferred one first.
+/// The text that is bound under this name where the thread is.
+pub(crate) fn bound_text(name: &str) -> Option<String> {
+    let found = tracing::Span::current().with_subscriber(|(id, dispatch)| {
+        let mut found = None;
+        store(dispatch)?.read(id, &mut |bound| {
+            let value = bound.iter().find(|field| field.key() == name.as_bytes()).map(|field| field.value());
+            found = value.and_then(json::read_str);
+        });
+        found
+    });
+    found?
+}
+
+/// The fields that name a call in logs and traces, the best first.
 const IDENTITIES: [&str; 3] = ["trace_id", "request_id", "run_id"];
 
 /// The preferred id that is bound in `span`, or in the current span if `span` is disabled. It is a number or a text

@@ -27,7 +27,7 @@ impl<K: LineSink> LogLayer<K> {
     /// Makes a layer that writes JSON, without a filter.
     #[cfg(feature = "testing")]
     pub(crate) fn json(sink: K) -> Self {
-        Self::new(Lines::new(sink, LineFormat::Json, None))
+        Self::new(Lines::new(sink, LineFormat::JSON, None))
     }
 }
 
@@ -43,11 +43,16 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         with_line(|line| {
-            let own = line.bind(attributes);
+            let (own, is_agent) = line.bind(attributes);
             let Some(span) = context.span(id) else { return };
-            let bound = span
-                .parent()
-                .and_then(|parent| registry::read(parent, |outer| SpanFields::new(Some(outer), own)));
+            let inherit = |outer: &SpanFields| {
+                let mut bound = SpanFields::new(Some(outer), own);
+                if is_agent {
+                    bound.name_parent(outer);
+                }
+                bound
+            };
+            let bound = span.parent().and_then(|parent| registry::read(parent, inherit));
             span.extensions_mut().replace(bound.unwrap_or_else(|| SpanFields::new(None, own)));
             #[cfg(feature = "otlp")]
             registry::name_span_as_known(&span);
@@ -124,7 +129,7 @@ mod tests {
         S: Subscriber + Send + Sync + 'static,
     {
         let memory = Memory::default();
-        subscriber::with_default(subscriber(Lines::new(memory.clone(), LineFormat::Json, None)), run);
+        subscriber::with_default(subscriber(Lines::new(memory.clone(), LineFormat::JSON, None)), run);
         let lines = memory.0.lock().unwrap();
         let prefix = format!("\"logger\":\"{}\",", module_path!());
         lines.lines().map(|line| line.split_once(&prefix).map_or(line, |(_, line)| line).to_owned()).collect()
@@ -290,7 +295,7 @@ mod tests {
         // The only one of these tests with the `log` crate, whose logger is global.
         assert!(records::install(LevelFilter::TRACE));
         let memory = Memory::default();
-        let layer = LogLayer::new(Lines::new(memory.clone(), LineFormat::Json, None));
+        let layer = LogLayer::new(Lines::new(memory.clone(), LineFormat::JSON, None));
         subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = info_span!("s", a = 1).entered();
             log::warn!(target: "driver", "slow {}", "query");
@@ -307,12 +312,12 @@ mod tests {
         let (one, other) = (Memory::default(), Memory::default());
         let registry = tracing_subscriber::registry().with(LogLayer::new(Lines::new(
             one.clone(),
-            LineFormat::Json,
+            LineFormat::JSON,
             None,
         )));
         let registry = registry.with(LogLayer::new(Lines::new(
             other.clone(),
-            LineFormat::Pretty { colour: false },
+            LineFormat::Pretty { colour: false, has_location: false },
             None,
         )));
         subscriber::with_default(registry, || {
@@ -325,7 +330,7 @@ mod tests {
     }
     /// Runs `check` under a subscriber for each of the two span stores.
     fn with_each_store(check: impl Fn(&dyn SpanStore)) {
-        let lines = || Lines::new(Memory::default(), LineFormat::Json, None);
+        let lines = || Lines::new(Memory::default(), LineFormat::JSON, None);
         let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
         subscriber::with_default(LogSubscriber::new(lines(), everything), || check(&Slab));
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(LogLayer::new(lines())));

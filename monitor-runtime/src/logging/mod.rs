@@ -42,7 +42,7 @@ mod settings;
 mod spans;
 mod subscriber;
 
-pub(crate) use current_span::{bind, is_global_default, keep_trace_context, trace_context};
+pub(crate) use current_span::{bind, bound_text, is_global_default, keep_trace_context, trace_context};
 pub(crate) use layer::LogLayer;
 pub(crate) use output::guard::{end_flushes_by, flush_within};
 pub(crate) use output::queue::never_wait_on_this_thread;
@@ -54,6 +54,7 @@ pub use error::LoggingError;
 pub use output::guard::LogGuard;
 pub use output::queue::WhenFull;
 pub use panics::install_panic_hook;
+pub use record::layout::Keys;
 pub use settings::Format;
 
 /// Starts logging with the defaults, which `LOG_LEVEL` and `LOG_FORMAT` override: JSON to standard output, from level

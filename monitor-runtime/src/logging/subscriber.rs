@@ -50,7 +50,10 @@ impl<K: LineSink> Subscriber for LogSubscriber<K> {
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
         let around = attributes.is_contextual().then(slab::innermost).flatten();
         let parent = around.as_ref().or_else(|| attributes.parent());
-        with_line(|line| slab::open(attributes.metadata(), parent, line.bind(attributes)))
+        with_line(|line| {
+            let (own, is_agent) = line.bind(attributes);
+            slab::open(attributes.metadata(), parent, own, is_agent)
+        })
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {

@@ -310,7 +310,7 @@ mod tests {
         let (written, dropped) = (counter("written"), counter("dropped"));
         let tally = Tally { written: written.clone(), dropped: dropped.clone() };
         let pipeline =
-            Arc::new(Pipeline::new(Queue::new(queue_bytes, when_full, tally), LineFormat::Json, None));
+            Arc::new(Pipeline::new(Queue::new(queue_bytes, when_full, tally), LineFormat::JSON, None));
         let writer = Writer::new(Arc::clone(&pipeline), Box::new(sink.clone()));
         let thread = thread::spawn(move || writer.run());
         let producer = Producer::new(Arc::clone(&pipeline));

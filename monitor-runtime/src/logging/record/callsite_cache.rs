@@ -6,14 +6,16 @@ use foldhash::fast::FixedState;
 use tracing::Metadata;
 
 use super::fields::RenderedKey;
+use super::layout::Layout;
 use super::level::rank;
-use crate::families::process::LEVELS;
-use crate::json;
+use super::source;
+use crate::call::is_agent;
 
 /// The maximum number of callsites that a thread caches; beyond it, the thread clears its cache.
 const KEPT: usize = 512;
 
-/// The cached callsites of a thread, by the address of their metadata, which lives as long as the process.
+/// The callsites that a thread has met, by the address of their metadata, which lives as long as the process,
+/// and by the layout of the lines.
 #[derive(Debug, Default)]
 pub(crate) struct CallsiteCache(HashMap<usize, CallsitePrefix, FixedState>);
 
@@ -24,32 +26,29 @@ pub(crate) struct CallsitePrefix {
     pub(crate) head: Vec<u8>,
     /// The rendered keys of the fields, in the callsite's order.
     pub(crate) keys: Vec<RenderedKey>,
+    /// Whether it is the span of a tracked agent.
+    pub(crate) is_agent: bool,
 }
 
 impl CallsiteCache {
-    /// The prefix of a callsite, rendered if it is not cached yet.
-    pub(crate) fn get(&mut self, metadata: &'static Metadata<'static>) -> &CallsitePrefix {
-        let address = std::ptr::from_ref(metadata).addr();
+    /// The form of a callsite, rendered if the thread meets it for the first time.
+    ///
+    /// Two metadata do not overlap, so an address and the number of a layout are one key.
+    pub(crate) fn get(&mut self, metadata: &'static Metadata<'static>, layout: Layout) -> &CallsitePrefix {
+        const { assert!(size_of::<Metadata<'_>>() >= 8, "the numbers of layouts are below 8") };
+        let address = std::ptr::from_ref(metadata).addr() + layout.index();
         if self.0.len() >= KEPT && !self.0.contains_key(&address) {
             self.0.clear();
         }
-        self.0.entry(address).or_insert_with(|| CallsitePrefix::new(metadata))
+        self.0.entry(address).or_insert_with(|| CallsitePrefix::new(metadata, layout))
     }
 }
 
 impl CallsitePrefix {
-    fn new(metadata: &Metadata<'_>) -> Self {
+    fn new(metadata: &Metadata<'_>, layout: Layout) -> Self {
         let mut head = Vec::new();
-        write_head(&mut head, rank(*metadata.level()), metadata.target());
-        Self { head, keys: metadata.fields().iter().map(|field| RenderedKey::new(field.name())).collect() }
+        layout.write_head(&mut head, rank(*metadata.level()), metadata.target(), source::place(metadata));
+        let keys = metadata.fields().iter().map(|field| RenderedKey::new(field.name())).collect();
+        Self { head, keys, is_agent: metadata.is_span() && is_agent(&metadata.callsite()) }
     }
-}
-
-/// Appends the bytes between the timestamp and the message.
-pub(crate) fn write_head(out: &mut Vec<u8>, level: usize, logger: &str) {
-    out.extend_from_slice(b"\",\"level\":\"");
-    out.extend_from_slice(LEVELS[level].as_bytes());
-    out.extend_from_slice(b"\",\"logger\":");
-    json::write_str(out, logger);
-    out.extend_from_slice(b",\"event\":");
 }

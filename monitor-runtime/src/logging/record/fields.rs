@@ -21,9 +21,13 @@
 
 use crate::json;
 
-/// Ids that precede all other fields of a span, in this order, wherever they were bound.
-const LEADING: [&str; 8] =
-    ["request_id", "method", "endpoint", "agent_id", "skill_id", "query", "trace_id", "span_id"];
+/// Ids that stand before everything else a span binds, in this order, wherever they were bound.
+const LEADING: [&str; 9] =
+    ["request_id", "method", "endpoint", AGENT, PARENT_AGENT, "skill_id", "query", "trace_id", "span_id"];
+
+/// The id of the innermost agent, and that of the agent that called it.
+pub(crate) const AGENT: &str = "agent_id";
+pub(crate) const PARENT_AGENT: &str = "parent_agent_id";
 
 /// The rank of all other fields: the number of leading ids.
 const RANKS: usize = LEADING.len();
@@ -225,7 +229,17 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
-    /// Appends `field`; its name must be free.
+    /// Appends `field` under another key, escaped, which is free.
+    pub(crate) fn copy_under(&mut self, field: &Field<'_>, key: &[u8]) {
+        self.bytes.extend_from_slice(b",\"");
+        self.bytes.extend_from_slice(key);
+        let end = self.bytes.len();
+        self.bytes.extend_from_slice(b"\":");
+        self.bytes.extend_from_slice(field.value());
+        self.ends.push(FieldEnds { key: end, field: self.bytes.len(), rank: field.rank });
+    }
+
+    /// Appends `field`, whose name is free.
     #[inline]
     pub(crate) fn push_field(&mut self, field: &Field<'_>) {
         let key = self.bytes.len() + 2 + field.key.len();
@@ -325,8 +339,8 @@ impl Fields {
         key
     }
 
-    /// Compares lengths first, which rules out nearly all keys.
-    fn has(&self, key: &[u8]) -> bool {
+    /// Lengths first: that leaves next to nothing to compare.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
         let mut start = 0;
         self.ends.iter().any(|ends| {
             let begins = start + 2;

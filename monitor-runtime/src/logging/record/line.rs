@@ -6,8 +6,9 @@ use tracing::span::{Attributes, Record};
 use tracing::{Event, Level, Metadata};
 use tracing_log::NormalizeEvent as _;
 
-use super::callsite_cache::{CallsiteCache, write_head};
+use super::callsite_cache::CallsiteCache;
 use super::fields::{Fields, Key};
+use super::layout::{Layout, Place};
 use super::level::rank;
 use super::pretty;
 use super::redaction::ValueRules;
@@ -30,8 +31,23 @@ const DEEPEST: u32 = 4;
 /// The format of a line, with its colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineFormat {
-    Json,
-    Pretty { colour: bool },
+    Json(Layout),
+    Pretty { colour: bool, has_location: bool },
+}
+
+impl LineFormat {
+    /// JSON under our own names.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) const JSON: Self = Self::Json(Layout::OWN);
+
+    /// The layout of the front that all lines of a callsite share.
+    #[inline]
+    const fn layout(self) -> Layout {
+        match self {
+            Self::Json(layout) => layout,
+            Self::Pretty { .. } => Layout::OWN,
+        }
+    }
 }
 
 /// The buffers in which a line is rendered.
@@ -171,15 +187,15 @@ impl Line {
         &mut self.fields
     }
 
-    /// Renders the fields of a new span.
-    pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> &Fields {
+    /// Renders the fields that a span itself binds, and says whether it is the span of a tracked agent.
+    pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> (&Fields, bool) {
         self.fields.clear();
         if self.muted.is_some() {
-            return &self.fields;
+            return (&self.fields, false);
         }
-        let keys = &self.callsites.get(attributes.metadata()).keys;
-        attributes.record(&mut Visitor { sink: &mut self.fields, keys });
-        &self.fields
+        let callsite = self.callsites.get(attributes.metadata(), Layout::OWN);
+        attributes.record(&mut Visitor { sink: &mut self.fields, keys: &callsite.keys });
+        (&self.fields, callsite.is_agent)
     }
 
     /// Renders an event. `copy_bound` copies the bound fields into the empty buffer.
@@ -194,16 +210,19 @@ impl Line {
         let log = if metadata.target() == "log" { event.normalized_metadata() } else { None };
         let level = *metadata.level();
         match (format, &log) {
-            (LineFormat::Json, None) => {}
-            (LineFormat::Json, Some(log)) => self.begin_json(level, log.target()),
-            (LineFormat::Pretty { colour }, log) => {
-                let logger = log.as_ref().map_or(metadata.target(), |log| log.target());
-                self.begin_pretty(level, logger, colour);
+            (LineFormat::Json(_), None) => {}
+            (LineFormat::Json(layout), Some(log)) => {
+                self.begin_json(layout, level, log.target(), source::place(log));
+            }
+            (LineFormat::Pretty { colour, has_location }, log) => {
+                let metadata = log.as_ref().unwrap_or(metadata);
+                let place = source::place(metadata).filter(|_| has_location);
+                self.begin_pretty(level, metadata.target(), colour, place);
             }
         }
-        let prefix = self.callsites.get(metadata);
-        if format == LineFormat::Json && log.is_none() {
-            write_timestamp(&mut self.head, &mut self.timestamps);
+        let prefix = self.callsites.get(metadata, format.layout());
+        if let (LineFormat::Json(layout), None) = (format, &log) {
+            write_timestamp(&mut self.head, layout, &mut self.timestamps);
             self.head.extend_from_slice(&prefix.head);
         }
         self.fields.clear();
@@ -224,6 +243,7 @@ impl Line {
         if let Some(rules) = rules {
             rules.apply(&mut self.head, message, &mut self.fields, &mut self.scratch);
         }
+        format.layout().rename(&mut self.fields, &mut self.scratch);
         self.end(format)
     }
 
@@ -237,33 +257,37 @@ impl Line {
     ) -> [&[u8]; 2] {
         self.fields.clear();
         match format {
-            LineFormat::Json => self.begin_json(level, LOGGING_TARGET),
-            LineFormat::Pretty { colour } => self.begin_pretty(level, LOGGING_TARGET, colour),
+            LineFormat::Json(layout) => self.begin_json(layout, level, LOGGING_TARGET, None),
+            LineFormat::Pretty { colour, .. } => self.begin_pretty(level, LOGGING_TARGET, colour, None),
         }
         json::write_str(&mut self.head, message);
         fields(&mut self.fields);
+        format.layout().rename(&mut self.fields, &mut self.scratch);
         self.end(format)
     }
 
-    fn begin_json(&mut self, level: Level, logger: &str) {
-        write_timestamp(&mut self.head, &mut self.timestamps);
-        write_head(&mut self.head, rank(level), logger);
+    fn begin_json(&mut self, layout: Layout, level: Level, logger: &str, place: Option<Place<'_>>) {
+        write_timestamp(&mut self.head, layout, &mut self.timestamps);
+        layout.write_head(&mut self.head, rank(level), logger, place);
     }
 
-    fn begin_pretty(&mut self, level: Level, logger: &str, colour: bool) {
+    fn begin_pretty(&mut self, level: Level, logger: &str, colour: bool, place: Option<Place<'_>>) {
         self.head.clear();
         self.pretty.clear();
         pretty::begin(&mut self.pretty, &mut self.timestamps, level, logger, colour);
+        if let Some((file, line)) = place {
+            pretty::write_place(&mut self.pretty, file, line);
+        }
     }
 
     /// Finishes the line. It stays in two parts, which saves copying.
     fn end(&mut self, format: LineFormat) -> [&[u8]; 2] {
         match format {
-            LineFormat::Json => {
+            LineFormat::Json(_) => {
                 self.fields.end_object();
                 [&self.head, self.fields.bytes()]
             }
-            LineFormat::Pretty { colour } => {
+            LineFormat::Pretty { colour, .. } => {
                 pretty::end(&mut self.pretty, &self.head, &self.fields, colour);
                 [&self.pretty, b""]
             }
@@ -283,9 +307,9 @@ fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) 
     fields.add(Key::new("callsite"), |out| write_args(out, format_args!("{file}:{line}")));
 }
 
-/// Begins a JSON line, up to the end of the timestamp.
-fn write_timestamp(head: &mut Vec<u8>, timestamps: &mut Timestamps) {
+/// Begins a JSON line, up to the timestamp's end.
+fn write_timestamp(head: &mut Vec<u8>, layout: Layout, timestamps: &mut Timestamps) {
     head.clear();
-    head.extend_from_slice(b"{\"timestamp\":\"");
+    head.extend_from_slice(layout.opening());
     timestamps.write_now(head);
 }

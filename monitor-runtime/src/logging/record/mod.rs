@@ -3,6 +3,7 @@
 pub(super) mod callsite_cache;
 pub(super) mod fields;
 pub(super) mod key_values;
+pub(super) mod layout;
 pub(super) mod level;
 pub(super) mod line;
 mod pretty;

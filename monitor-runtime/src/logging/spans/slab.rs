@@ -102,7 +102,12 @@ impl Drop for ThreadSpans {
 }
 
 /// Opens a span that binds `own` inside `parent`, with one handle.
-pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, own: &Fields) -> Id {
+pub(crate) fn open(
+    metadata: &'static Metadata<'static>,
+    parent: Option<&Id>,
+    own: &Fields,
+    is_agent: bool,
+) -> Id {
     let Some((index, slot)) = take_slot() else {
         // More spans are open than 32 bits can count, so this one binds nothing.
         return Id::from_u64(u64::MAX);
@@ -114,6 +119,9 @@ pub(crate) fn open(metadata: &'static Metadata<'static>, parent: Option<&Id>, ow
     span.metadata = Some(metadata);
     span_fields::inherit(&mut span.bound, parent.as_deref().map(|parent| &parent.bound), own);
     if let Some(parent) = parent {
+        if is_agent {
+            span_fields::name_parent(&mut span.bound, &parent.bound);
+        }
         span.trace.clone_from(&parent.trace);
     }
     // Only this thread can use a taken slot.
@@ -335,7 +343,7 @@ mod tests {
     }
 
     fn opened(parent: Option<&Id>, name: &str, value: &str) -> Id {
-        open(metadata(), parent, &fields(name, value))
+        open(metadata(), parent, &fields(name, value), false)
     }
 
     fn shown(id: &Id) -> Option<String> {

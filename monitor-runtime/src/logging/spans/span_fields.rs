@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::logging::record::fields::{Field, Fields};
+use crate::logging::record::fields::{AGENT, Field, Fields, Key, PARENT_AGENT};
 
 /// The number and the maximum size in bytes of the buffers of closed spans that a thread keeps for new ones.
 const KEPT: usize = 32;
@@ -32,13 +32,17 @@ impl SpanFields {
         *self = Self::new(Some(self), own);
     }
 
-    /// Binds an id of the span itself. It overwrites the parent's id, which has the same length, or is added if there
-    /// is none.
+    /// Binds the agent around the agent of this span, which was opened inside `outer`.
+    pub(crate) fn name_parent(&mut self, outer: &Self) {
+        name_parent(&mut self.0, &outer.0);
+    }
+
+    /// Binds an id of the span's own. It is written over the parent's, whose length is the same, if there is one.
     #[cfg(feature = "otlp")]
     pub(crate) fn bind_id(&mut self, name: &str, id: &str) {
         if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
             let mut own = Fields::default();
-            own.bind(crate::logging::record::fields::Key::new(name), |out| {
+            own.bind(Key::new(name), |out| {
                 out.extend_from_slice(id.as_bytes());
             });
             add(&mut self.0, &own);
@@ -91,7 +95,16 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     next.for_each(|own| all.push_field(&own));
 }
 
-/// Adds `own` to `all`, replacing fields of the same name.
+/// Binds the agent around an agent, for the span of which `all` are the fields.
+pub(crate) fn name_parent(all: &mut Fields, outer: &Fields) {
+    if let Some(caller) = outer.iter().find(|field| field.key() == AGENT.as_bytes()) {
+        let mut parent = Fields::default();
+        parent.bind(Key::new(PARENT_AGENT), |out| out.extend_from_slice(caller.value()));
+        add(all, &parent);
+    }
+}
+
+/// Adds `own` to `all`, where they replace fields of the same name.
 pub(crate) fn add(all: &mut Fields, own: &Fields) {
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
@@ -107,7 +120,6 @@ fn is_replaced(before: &Field<'_>, field: &Field<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logging::record::fields::Key;
 
     fn fields(named: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::default();
@@ -127,6 +139,25 @@ mod tests {
         let inner =
             SpanFields::new(Some(&outer), &fields(&[("query", "3"), ("len", "4"), ("request_id", "5")]));
         assert_eq!(shown(&inner), r#","request_id":5,"agent_id":2,"query":3,"user":1,"len":4"#);
+    }
+
+    #[test]
+    fn an_agent_inside_another_has_that_one_as_its_parent() {
+        let agent = |outer: &SpanFields, own: &[(&str, &str)]| {
+            let mut agent = SpanFields::new(Some(outer), &fields(own));
+            agent.name_parent(outer);
+            agent
+        };
+        let planner = agent(&SpanFields::new(None, &fields(&[])), &[("agent_id", "1"), ("goal", "9")]);
+        let skill = SpanFields::new(Some(&planner), &fields(&[("skill_id", "2")]));
+        assert_eq!(shown(&skill), r#","agent_id":1,"skill_id":2,"goal":9"#);
+        let research = agent(&skill, &[("agent_id", "3"), ("a", "8"), ("b", "7")]);
+        let expected = r#","agent_id":3,"parent_agent_id":1,"skill_id":2,"goal":9,"a":8,"b":7"#;
+        assert_eq!(shown(&research), expected);
+        let inside = SpanFields::new(Some(&research), &fields(&[("query", "4")]));
+        assert!(shown(&inside).starts_with(r#","agent_id":3,"parent_agent_id":1,"skill_id":2,"query":4"#));
+        let deeper = agent(&inside, &[("agent_id", "5")]);
+        assert!(shown(&deeper).starts_with(r#","agent_id":5,"parent_agent_id":3,"#), "the next one out");
     }
 
     #[test]
