@@ -51,6 +51,7 @@ use kind::Kind;
 /// | option | meaning | default |
 /// | --- | --- | --- |
 /// | a literal first, or `id = expr` | the `agent_id`: a literal of 1 to 256 bytes, or any expression over the parameters that is `AsRef<str>` | the function's name |
+/// | `prefix = "users"` | on an impl block: put before the ids of its methods, `users::Type::method` | no prefix |
 /// | `fields(a = expr, b = %expr, c = ?expr, d)` | recorded on the span and on every log line inside, by value, `Display` or `Debug`; never a metric label | no field |
 /// | `level = "debug"` | the span's level: `trace`, `debug`, `info`, `warn` or `error` | `info` |
 /// | `error_if = path`, `ok_if = path` | a `fn(&R) -> bool` that decides between success and error; one of the two | the return type decides |
@@ -67,7 +68,9 @@ use kind::Kind;
 ///
 /// The attribute tracks every method that has a body, each under `Type::method`. The block's options apply to each method that
 /// does not set them itself. `#[track("id", …)]` sets a method's own id and options, and `#[track(skip)]` leaves a method out.
-/// A `const fn`, a `gen fn` and the call of a macro cannot be tracked; they do not compile unless they are left out.
+/// A `const fn` and a constructor (a `new`, `with_…`, `from_…` or the like that returns `Self`, without `self`) are left out, unless
+/// they have a `#[track("id", …)]`. A `gen fn` and the call of a macro cannot be tracked; they do not compile unless they are
+/// left out.
 ///
 /// # Start and end
 ///

@@ -394,3 +394,115 @@ mod unnamed {
         assert_succeeded(&recording, &ids);
     }
 }
+
+struct Store;
+
+#[track_query(prefix = "users")]
+impl Store {
+    const fn new() -> Self {
+        Self
+    }
+
+    #[track(operation = "select")]
+    fn find(&self) {}
+
+    #[track("all_users")]
+    fn all(&self) {}
+}
+
+mod tokens {
+    pub(crate) struct Store;
+
+    #[super::track_query(prefix = "tokens")]
+    impl Store {
+        pub(crate) fn find(&self) {}
+    }
+}
+
+#[test]
+fn a_prefix_tells_blocks_of_one_name_apart() {
+    let recording = Recording::start();
+    let store = Store::new();
+    store.find();
+    store.all();
+    tokens::Store.find();
+    let counted = |query| recording.value("db_queries_total", &[("query", query)]);
+    assert_eq!(
+        ["users::Store::find", "all_users", "tokens::Store::find", "Store::find"].map(counted),
+        [1.0, 1.0, 1.0, 0.0]
+    );
+}
+
+#[derive(Debug)]
+struct Planner(u8);
+
+#[track_agent]
+impl Planner {
+    const LIMIT: u8 = 3;
+
+    const fn limit(&self) -> u8 {
+        Self::LIMIT - self.0
+    }
+
+    fn new(steps: u8) -> Self {
+        Self(steps)
+    }
+
+    fn with_steps(steps: u8) -> Result<Self, String> {
+        if steps > Self::LIMIT { Err(format!("{steps} are too many")) } else { Ok(Self(steps)) }
+    }
+
+    fn from_text(text: &str) -> Option<Box<Planner>> {
+        text.parse().ok().map(|steps| Box::new(Self(steps)))
+    }
+
+    #[track("planner_new_tracked")]
+    fn new_tracked() -> Self {
+        Self(0)
+    }
+
+    async fn new_later() -> Self {
+        Self(0)
+    }
+
+    fn new_plan() -> u8 {
+        1
+    }
+
+    fn new_of(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+#[track_agent]
+impl Default for Planner {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+#[track_agent]
+impl From<u8> for Planner {
+    fn from(steps: u8) -> Self {
+        Self(steps)
+    }
+}
+
+#[tokio::test]
+async fn constructors_and_const_functions_of_a_block_are_left_out() {
+    let recording = Recording::start();
+    assert_eq!(Planner::new(1).limit(), 2);
+    assert!(Planner::with_steps(4).is_err());
+    assert!(Planner::from_text("2").is_some());
+    assert_eq!(Planner::default().0 + Planner::from(2).0, 3);
+    let counted = |agent: &str| recording.value("agent_executions_total", &[("agent_id", agent)]);
+    for left_out in ["new", "limit", "with_steps", "from_text", "default", "from"] {
+        assert_eq!(counted(&format!("Planner::{left_out}")), 0.0, "{left_out}");
+    }
+
+    let planner = Planner::new_tracked();
+    assert_eq!(planner.new_of().0 + Planner::new_plan() + Planner::new_later().await.0, 1);
+    for tracked in ["planner_new_tracked", "Planner::new_of", "Planner::new_plan", "Planner::new_later"] {
+        assert_eq!(counted(tracked), 1.0, "{tracked}");
+    }
+}

@@ -68,16 +68,21 @@ pub(crate) enum OutcomeRule {
 
 impl Spec {
     /// Makes the model, and notes every mistake in `errors`. With any, the model is not to be emitted.
+    ///
+    /// `owner` is the front of a method's default id: the name of its type, with the prefix of its block.
     pub(crate) fn new(
         kind: Kind,
         options: &Options,
         function: &Function,
-        type_name: Option<&str>,
+        owner: Option<&str>,
         errors: &Diagnostics,
     ) -> Self {
         check_signature(function, errors);
+        if let Some(prefix) = options.prefix.token() {
+            errors.error(prefix, "`prefix` is an option of an impl block; write the whole id here, as in `id = \"users::find\"`");
+        }
         let name = function.signature.ident.unraw().to_string();
-        let default_id = type_name.map_or_else(|| name.clone(), |type_name| format!("{type_name}::{name}"));
+        let default_id = owner.map_or_else(|| name.clone(), |owner| format!("{owner}::{name}"));
         let id = resolve_id(options, &default_id, function, errors);
         let fields = options.fields.get().cloned().unwrap_or_default();
         check_fields(kind, &fields, errors);
@@ -125,6 +130,13 @@ fn check_signature(function: &Function, errors: &Diagnostics) {
 
 fn resolve_id(options: &Options, default_id: &str, function: &Function, errors: &Diagnostics) -> Id {
     let Some(id) = options.id.get() else {
+        if default_id.len() > MAX_ID_BYTES {
+            let length = default_id.len();
+            errors.error(
+                &function.signature.ident,
+                format_args!("an id has at most {MAX_ID_BYTES} bytes, and `{default_id}` has {length}; set a shorter one"),
+            );
+        }
         return Id::Literal(syn::LitStr::new(default_id, function.signature.ident.span()));
     };
     if let Id::Literal(literal) = id {

@@ -2,7 +2,8 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens as _, quote};
-use syn::ImplItemMacro;
+use syn::ext::IdentExt as _;
+use syn::{GenericArgument, ImplItemMacro, PathArguments, ReturnType, Signature, Type, TypePath};
 
 use super::function::emit_function;
 use super::refusal::refuse_function;
@@ -23,8 +24,17 @@ pub(crate) fn emit_impl_block(
     errors: &Diagnostics,
 ) -> TokenStream {
     check_block_options(options, errors);
+    let mut options = options.clone();
+    let prefix = options.prefix.take();
+    let owner = block.type_name.as_ref().map(|type_name| match &prefix {
+        Some(prefix) => format!("{}::{type_name}", prefix.value()),
+        None => type_name.clone(),
+    });
     emit_with_members(block, |member| match member {
-        Member::Method(method) => emit_method(kind, method, block.type_name.as_deref(), options, errors),
+        Member::Method(method) if is_left_out(method, block.type_name.as_deref()) => {
+            emit_untracked_method(method)
+        }
+        Member::Method(method) => emit_method(kind, method, owner.as_deref(), &options, errors),
         Member::Other(tokens) => tokens.clone(),
         Member::Macro(call) => {
             check_macro_call(kind, call, errors);
@@ -63,10 +73,45 @@ fn check_block_options(options: &Options, errors: &Diagnostics) {
     }
 }
 
+/// Whether a method is left out that no attribute of its own asks for.
+///
+/// A `const fn` cannot be tracked, and a constructor makes a value of the type and does none of its work. Nearly every block has
+/// one, and it would be an error or a call of an agent.
+fn is_left_out(method: &Function, type_name: Option<&str>) -> bool {
+    let is_asked_for = method.attributes.iter().any(is_track_attribute);
+    !is_asked_for && (method.signature.constness.is_some() || is_constructor(&method.signature, type_name))
+}
+
+/// Whether a function is a constructor by the naming conventions of Rust: a synchronous one without `self` that returns the type,
+/// also in an `Option` or a `Result`.
+fn is_constructor(signature: &Signature, type_name: Option<&str>) -> bool {
+    let name = signature.ident.unraw().to_string();
+    let is_named = ["new", "default", "from", "try_from", "from_str"].contains(&name.as_str())
+        || ["new_", "with_", "from_", "try_from_", "try_new"].iter().any(|front| name.starts_with(front));
+    is_named
+        && signature.asyncness.is_none()
+        && signature.receiver().is_none()
+        && matches!(&signature.output, ReturnType::Type(_, declared) if gives(declared, type_name))
+}
+
+/// Whether a type is the block's own, or an `Option`, a `Result` or a pointer of it.
+fn gives(declared: &Type, type_name: Option<&str>) -> bool {
+    let Type::Path(TypePath { path, .. }) = declared else { return false };
+    let Some(last) = path.segments.last() else { return false };
+    let name = last.ident.unraw().to_string();
+    if name == "Self" || Some(name.as_str()) == type_name {
+        return true;
+    }
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+    let is_around = ["Option", "Result", "Box", "Rc", "Arc", "Pin"].contains(&name.as_str());
+    is_around
+        && matches!(arguments.args.first(), Some(GenericArgument::Type(inner)) if gives(inner, type_name))
+}
+
 fn emit_method(
     kind: Kind,
     method: &Function,
-    type_name: Option<&str>,
+    owner: Option<&str>,
     block_options: &Options,
     errors: &Diagnostics,
 ) -> TokenStream {
@@ -76,9 +121,9 @@ fn emit_method(
         Tracking::Track(options) => *options,
     };
     // Without the type's name there is no id to count the method's calls under.
-    let Some(type_name) = type_name else { return refuse_function(emit_untracked_method(method)) };
+    let Some(owner) = owner else { return refuse_function(emit_untracked_method(method)) };
     options.inherit(block_options);
-    let spec = Spec::new(kind, &options, method, Some(type_name), errors);
+    let spec = Spec::new(kind, &options, method, Some(owner), errors);
     emit_function(&spec, &without_track_attributes(method))
 }
 

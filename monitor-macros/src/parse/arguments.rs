@@ -90,6 +90,18 @@ pub(crate) fn parse_id(options: &mut Options, argument: &Argument<'_>) -> syn::R
     Ok(())
 }
 
+pub(crate) fn parse_prefix(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let prefix: LitStr = argument.parse_string("`prefix = \"users\"`")?;
+    if prefix.value().is_empty() {
+        argument.errors.error(
+            &prefix,
+            "a prefix cannot be empty; leave `prefix` out to have the ids begin with the type",
+        );
+    }
+    argument.set(&mut options.prefix, prefix);
+    Ok(())
+}
+
 pub(crate) fn parse_operation(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
     let operation: LitStr = argument.parse_string("`operation = \"select\"`")?;
     if operation.value().is_empty() {

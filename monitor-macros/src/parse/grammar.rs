@@ -20,6 +20,7 @@ struct Row {
 
 const GRAMMAR: &[Row] = &[
     Row { name: "id", kinds: Kind::ALL, usage: "`id = expr`", parse: arguments::parse_id },
+    Row { name: "prefix", kinds: Kind::ALL, usage: "`prefix = \"users\"`", parse: arguments::parse_prefix },
     Row {
         name: "operation",
         kinds: &[Kind::Query],

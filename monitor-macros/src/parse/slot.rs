@@ -31,6 +31,11 @@ impl<T> Slot<T> {
         self.filled.as_ref().map(|(_, value)| value)
     }
 
+    /// Takes the value out.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.filled.take().map(|(_, value)| value)
+    }
+
     /// The token that set it.
     pub(crate) fn token(&self) -> Option<&TokenStream> {
         self.filled.as_ref().map(|(token, _)| token)

@@ -4,6 +4,7 @@ struct Planner;
 
 #[track_agent]
 impl Planner {
+    #[track("plan")]
     const fn plan(&self) -> usize {
         1
     }
