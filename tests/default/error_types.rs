@@ -63,7 +63,7 @@ fn failures(lines: Vec<Value>) -> Vec<Value> {
 }
 
 #[test]
-fn an_error_that_is_no_failure_counts_as_what_it_says_and_is_not_logged() {
+fn an_error_counts_under_its_own_outcome() {
     let recording = Recording::start();
     let lines = failures(capture_logs(|| {
         sign_in(LoginError::WrongPassword).unwrap_err();
@@ -110,7 +110,7 @@ fn sign_in_by_rule(error: LoginError) -> Result<u8, LoginError> {
 }
 
 #[test]
-fn a_type_is_counted_whatever_decides_and_whether_or_not_it_is_logged() {
+fn an_error_type_is_counted_even_if_not_logged() {
     let recording = Recording::start();
     let lines = failures(capture_logs(|| {
         sign_in_unlogged().unwrap_err();

@@ -143,7 +143,7 @@ fn other_source() -> Result<(), SearchError> {
 }
 
 #[test]
-fn an_error_with_the_message_of_another_and_a_source_of_its_own_is_logged() {
+fn an_equal_message_with_another_source_is_logged() {
     let lines = failures(capture_logs(|| {
         other_source().unwrap_err();
     }));

@@ -117,7 +117,7 @@ async fn the_clients_address_is_shown_if_it_is_asked_for_and_known() {
 }
 
 #[tokio::test]
-async fn a_layer_that_binds_nothing_writes_the_labels_into_the_line_itself() {
+async fn a_metrics_only_layer_writes_the_labels_itself() {
     let app = app(HttpLayer::metrics_only().access_log(AccessLog::new()));
     let lines = access_lines(send(&app, "GET", "/notes/17")).await;
     assert_eq!(
