@@ -395,27 +395,33 @@ mod unnamed {
     }
 }
 
-struct Store;
+struct Store(u8);
 
 #[track_query(prefix = "users")]
 impl Store {
     const fn new() -> Self {
-        Self
+        Self(1)
     }
 
     #[track(operation = "select")]
-    fn find(&self) {}
+    fn find(&self) -> u8 {
+        self.0
+    }
 
     #[track("all_users")]
-    fn all(&self) {}
+    fn all(&self) -> u8 {
+        self.0
+    }
 }
 
 mod tokens {
-    pub(crate) struct Store;
+    pub(crate) struct Store(pub(crate) u8);
 
     #[super::track_query(prefix = "tokens")]
     impl Store {
-        pub(crate) fn find(&self) {}
+        pub(crate) fn find(&self) -> u8 {
+            self.0
+        }
     }
 }
 
@@ -423,9 +429,8 @@ mod tokens {
 fn a_prefix_tells_blocks_of_one_name_apart() {
     let recording = Recording::start();
     let store = Store::new();
-    store.find();
-    store.all();
-    tokens::Store.find();
+    let found = [store.find(), store.all(), tokens::Store(2).find()];
+    assert_eq!(found, [1, 1, 2]);
     let counted = |query| recording.value("db_queries_total", &[("query", query)]);
     assert_eq!(
         ["users::Store::find", "all_users", "tokens::Store::find", "Store::find"].map(counted),
@@ -462,6 +467,7 @@ impl Planner {
     }
 
     async fn new_later() -> Self {
+        std::future::ready(()).await;
         Self(0)
     }
 

@@ -215,7 +215,10 @@ fn a_closure_that_is_handed_over_carries_the_context() {
         std::thread::spawn(work("thread")).join().unwrap();
         let (done, wait) = std::sync::mpsc::channel();
         let pooled = work("pool");
-        rayon::spawn(move || done.send(pooled()).unwrap());
+        rayon::spawn(move || {
+            pooled();
+            done.send(()).unwrap();
+        });
         wait.recv().unwrap();
         std::thread::scope(|scope| scope.spawn(work("scope")).join().unwrap());
         runtime.block_on(async {

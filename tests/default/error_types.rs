@@ -104,7 +104,7 @@ fn sign_in_unlogged() -> Result<u8, LoginError> {
     Err(LoginError::Database("unlogged"))
 }
 
-#[track_agent("sign_in_by_rule", error_if = |result| result.is_err())]
+#[track_agent("sign_in_by_rule", error_if = Result::is_err)]
 fn sign_in_by_rule(error: LoginError) -> Result<u8, LoginError> {
     Err(error)
 }
