@@ -110,17 +110,23 @@ fn write_escaping(out: &mut Vec<u8>, mut rest: &str) {
 
 /// The length of the prefix that needs no escapes.
 fn plain_len(bytes: &[u8]) -> usize {
-    let plain = bytes.as_chunks().0.iter().take_while(|word| !any_suspect(**word)).count() * 8;
+    let plain = words(bytes).take_while(|&word| !any_suspect(word)).count() * 8;
     let plain = plain + bytes[plain..].iter().take_while(|&&byte| !MAY_BE_ESCAPED[usize::from(byte)]).count();
     debug_assert!(!matches!(bytes.get(plain), Some(0x80..=0xbf)), "cut inside a character");
     plain
+}
+
+/// The whole words of eight bytes. A shorter rest is left out.
+#[inline]
+fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
+    bytes.chunks_exact(8).filter_map(|word| word.first_chunk().copied())
 }
 
 /// Whether the text is plain ASCII without escapes. If the length is not a multiple of eight, the last words overlap.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(&last) = bytes.last_chunk() {
-        return !any_suspect(last) && bytes.as_chunks().0.iter().all(|&word| !any_suspect(word));
+        return !any_suspect(last) && words(bytes).all(|word| !any_suspect(word));
     }
     if let (Some(&[a, b, c, d]), Some(&[w, x, y, z])) = (bytes.first_chunk(), bytes.last_chunk()) {
         return !any_suspect([a, b, c, d, w, x, y, z]);

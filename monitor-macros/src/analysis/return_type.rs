@@ -1,7 +1,7 @@
 //! Reads the tokens of a return type: a future, a stream, a value, or an alias that only the compiler resolves.
 
 use syn::visit::Visit;
-use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type, TypeParamBound};
 
 use super::parameters::contains_borrow;
 
@@ -141,16 +141,18 @@ pub(crate) fn find_boxed_opaque(signature: &Signature) -> Option<&Type> {
     let declared = ungroup_type(declared);
     let returned = ungroup_type(ok_type(declared).unwrap_or(declared));
     let mut held = returned;
-    while let Type::Path(path) = held
-        && let Some(last) =
-            path.path.segments.last().filter(|last| last.ident == "Pin" || last.ident == "Box")
-    {
+    while let Some(last) = pin_or_box(held) {
         held = ungroup_type(first_type_argument(&last.arguments)?);
     }
     // A future that another future or a `Result` holds is a value, whose end is not the call's.
     let is_returned = signature.asyncness.is_none() && ok_type(declared).is_none();
     let is_hidden = is_impl_of(held, &STREAM_TRAITS) || is_returned && is_impl_of(held, &FUTURE_TRAITS);
     (is_hidden && matches!(returned, Type::Path(_))).then_some(held)
+}
+
+fn pin_or_box(declared: &Type) -> Option<&PathSegment> {
+    let Type::Path(path) = declared else { return None };
+    path.path.segments.last().filter(|last| last.ident == "Pin" || last.ident == "Box")
 }
 
 /// Finds the type that is judged, in the bounds of an `impl Trait`: a future's `Output`, or a stream's `Item`.

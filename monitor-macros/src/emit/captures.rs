@@ -34,10 +34,8 @@ pub(crate) fn emit_captures(function: &Function, runtime: &TokenStream) -> Token
 /// Names each `_` parameter, so that the body can own it and its drop is a part of the call.
 pub(crate) fn name_wildcards(signature: &mut Signature) {
     for (at, input) in signature.inputs.iter_mut().enumerate() {
-        if let FnArg::Typed(parameter) = input
-            && matches!(*parameter.pat, Pat::Wild(_))
-            && !is_reference_or_primitive(&parameter.ty)
-        {
+        let FnArg::Typed(parameter) = input else { continue };
+        if matches!(*parameter.pat, Pat::Wild(_)) && !is_reference_or_primitive(&parameter.ty) {
             let name = mixed_site_ident(&format!("_wildcard{at}"));
             *parameter.pat = syn::parse_quote!(#name);
         }
@@ -54,9 +52,8 @@ pub(crate) fn rebind_mutable(signature: &Signature) -> (Signature, TokenStream) 
     let mut signature = signature.clone();
     let mut statements = TokenStream::new();
     for input in &mut signature.inputs {
-        if let FnArg::Typed(parameter) = input
-            && (is_async && contains_borrow(&parameter.ty) || has_no_user_drop(&parameter.ty))
-        {
+        let FnArg::Typed(parameter) = input else { continue };
+        if is_async && contains_borrow(&parameter.ty) || has_no_user_drop(&parameter.ty) {
             let conditions = parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
             let conditions = quote!(#(#conditions)*);
             let mut rebind = Rebind { conditions, statements: TokenStream::new() };
@@ -75,9 +72,8 @@ struct Rebind {
 
 impl VisitMut for Rebind {
     fn visit_pat_ident_mut(&mut self, binding: &mut PatIdent) {
-        if binding.by_ref.is_none()
-            && let Some(mutability) = binding.mutability.take()
-        {
+        let mutability = if binding.by_ref.is_none() { binding.mutability.take() } else { None };
+        if let Some(mutability) = mutability {
             let (Self { conditions, statements }, name) = (self, &binding.ident);
             // The statement has the user's name, so lints would take it for the user's.
             let allowed = quote! {
@@ -104,9 +100,8 @@ fn find_owned_receiver(signature: &Signature) -> Option<(Ident, Vec<Attribute>)>
 fn find_owned_bindings(signature: &Signature) -> Vec<(Ident, Vec<Attribute>)> {
     let mut names = Vec::new();
     for input in &signature.inputs {
-        if let FnArg::Typed(parameter) = input
-            && !is_reference_or_primitive(&parameter.ty)
-        {
+        let FnArg::Typed(parameter) = input else { continue };
+        if !is_reference_or_primitive(&parameter.ty) {
             let mut found = Vec::new();
             collect_names(&parameter.pat, &mut found);
             let conditions: Vec<_> = parameter

@@ -65,10 +65,10 @@ impl Argument<'_> {
     fn parse_string(&self, usage: &str) -> syn::Result<LitStr> {
         match self.parse_value(usage)? {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
-            other => {
-                let rule = format_args!("`{}` takes a string literal; write {usage}", self.name);
-                Err(syn::Error::new_spanned(other, rule))
-            }
+            other => Err(syn::Error::new_spanned(
+                other,
+                format_args!("`{}` takes a string literal; write {usage}", self.name),
+            )),
         }
     }
 }

@@ -75,9 +75,10 @@ pub(crate) fn parse_options(kind: Kind, arguments: TokenStream, errors: &Diagnos
                 skip_argument(input)?;
             }
             is_first = false;
-            if !input.is_empty()
-                && let Err(error) = input.parse::<Token![,]>()
-            {
+            if input.is_empty() {
+                break;
+            }
+            if let Err(error) = input.parse::<Token![,]>() {
                 errors.push(syn::Error::new(error.span(), "expected `,` between two arguments"));
                 skip_argument(input)?;
                 input.parse::<Option<Token![,]>>()?;

@@ -255,8 +255,7 @@ impl Cells {
     /// Adds the sum of each cell over all stripes to `totals`, which has [`room_for`](Self::room_for) the cells.
     pub(crate) fn sum_all(&self, totals: &mut [u64]) {
         let [heads, tails, shared] = self.used();
-        let totals = totals.as_chunks_mut().0;
-        if let Some((first, behind)) = totals.split_first_mut() {
+        if let Some((first, behind)) = totals.split_at_mut_checked(WORDS_PER_LINE) {
             for head in heads {
                 add_line(first, head);
             }
@@ -299,16 +298,16 @@ fn add_beside_others(cell: &AtomicU64, amount: u64) {
     cell.fetch_add(amount, Ordering::Release);
 }
 
-fn add_stripes(totals: &mut [[u64; WORDS_PER_LINE]], stripes: &[Line], lines_per_stripe: usize) {
+fn add_stripes(totals: &mut [u64], stripes: &[Line], lines_per_stripe: usize) {
     for stripe in stripes.chunks(lines_per_stripe.max(1)) {
-        for (totals, line) in totals.iter_mut().zip(stripe) {
+        for (totals, line) in totals.chunks_exact_mut(WORDS_PER_LINE).zip(stripe) {
             add_line(totals, line);
         }
     }
 }
 
 #[inline]
-fn add_line(totals: &mut [u64; WORDS_PER_LINE], line: &Line) {
+fn add_line(totals: &mut [u64], line: &Line) {
     for (total, cell) in totals.iter_mut().zip(&line.0) {
         *total = total.wrapping_add(cell.load(Ordering::Acquire));
     }

@@ -77,9 +77,8 @@ impl<B: Body> ResponseBody<B> {
         let (has_ended, length) = guard.run(|| (body.is_end_stream(), body.size_hint().exact()));
         let remaining = length.or_else(|| content_length(response.headers()));
         guard.set_response_status(status);
-        if let Some(method) = guard.method()
-            && (has_ended || remaining == Some(0) || is_bodiless(method, status))
-        {
+        let has_no_body = |method| has_ended || remaining == Some(0) || is_bodiless(method, status);
+        if guard.method().is_some_and(has_no_body) {
             guard.settle();
         }
         response.map(|body| Self { inner: InSpan::new(body, span), guard, remaining, tail: None })
@@ -124,11 +123,8 @@ where
             Poll::Ready(None) => this.guard.settle(),
             Poll::Ready(Some(Err(_))) => this.guard.fail(),
             Poll::Ready(Some(Ok(frame))) => {
-                if this.guard.is_open()
-                    && this.tail.is_none()
-                    && let Some(data) = frame.data_mut()
-                {
-                    *this.tail = cut_tail(data);
+                if this.guard.is_open() && this.tail.is_none() {
+                    *this.tail = frame.data_mut().and_then(cut_tail);
                 }
                 this.guard.count_sent(|| frame.data_ref().map_or(0, Buf::remaining));
                 let is_more = this.tail.is_some() || this.inner.inner().is_some();

@@ -82,9 +82,10 @@ impl RequestGuard {
     /// Names the request for its exemplar, if exemplars are kept.
     #[inline]
     pub(super) fn identify(&mut self, span: Option<&Span>, id: Option<&RequestId>) {
-        if exemplars::are_kept()
-            && let Some(record) = &mut self.0
-        {
+        if !exemplars::are_kept() {
+            return;
+        }
+        if let Some(record) = &mut self.0 {
             let own = || Identity::new("request_id", id?.as_str());
             let bound = observer::identify(span);
             if let Some(identity) = bound.or_else(own) {
@@ -96,10 +97,10 @@ impl RequestGuard {
     /// Keeps the request's span for the observers, which are notified when the request ends.
     #[inline]
     pub(super) fn keep_span(&mut self, span: Option<&Span>) {
-        if observer::is_observed()
-            && let Some(record) = &mut self.0
-            && let Some(span) = span
-        {
+        if !observer::is_observed() {
+            return;
+        }
+        if let (Some(record), Some(span)) = (&mut self.0, span) {
             record.rare.get_or_insert_default().span = Some(span.clone());
         }
     }

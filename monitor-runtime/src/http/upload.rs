@@ -29,9 +29,7 @@ impl Watch<Body> for UploadAborted {
 
     fn poll_frame(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> PollFrame<Bytes, axum::Error> {
         let polled = ready!(body.poll_frame(cx));
-        if let Some(Err(error)) = &polled
-            && is_client_gone(error)
-        {
+        if matches!(&polled, Some(Err(error)) if is_client_gone(error)) {
             self.0.store(true, Ordering::Relaxed);
         }
         Poll::Ready(polled)

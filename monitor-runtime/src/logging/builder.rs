@@ -284,9 +284,7 @@ impl LoggingBuilder {
         if self.queue_bytes == 0 {
             return Err(LoggingError::QueueBytes);
         }
-        if let Some((lines, per)) = self.rate_limit
-            && (lines == 0 || per.is_zero())
-        {
+        if let Some((lines, per)) = self.rate_limit.filter(|(lines, per)| *lines == 0 || per.is_zero()) {
             return Err(LoggingError::RateLimit { lines, per });
         }
         if let Some(name) = self.redacted.iter().find(|name| name.trim().is_empty()) {

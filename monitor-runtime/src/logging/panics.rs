@@ -64,7 +64,9 @@ fn write_out(log: impl FnOnce()) {
 }
 
 fn log(panic: &PanicHookInfo<'_>) {
-    let error = panic.payload_as_str().unwrap_or("a panic without a message");
+    let message = panic.payload().downcast_ref::<&str>().copied();
+    let message = message.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
+    let error = message.unwrap_or("a panic without a message");
     let location =
         panic.location().map(|at| format!("{}:{}:{}", source::path(at.file()), at.line(), at.column()));
     let current = thread::current();

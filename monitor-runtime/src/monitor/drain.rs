@@ -32,7 +32,7 @@ const RETURN: Duration = Duration::from_secs(1);
 const FLUSH: Duration = Duration::from_millis(50);
 
 /// How long signals are handled after the stop. During that time, one more signal ends a flush that is still waiting.
-const AFTERWARDS: Duration = Duration::from_mins(1);
+const AFTERWARDS: Duration = Duration::from_secs(60);
 
 /// How long the last log lines may take if the output is stalled.
 const LAST_LINES: Duration = Duration::from_secs(4);

@@ -20,7 +20,7 @@ pub(super) enum Answer {
 }
 
 /// The longest `Retry-After` that is respected.
-const LONGEST_REST: Duration = Duration::from_hours(24);
+const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The pause that `Retry-After` asks for, in seconds or as an HTTP date. A date is compared with the answer's own
 /// `date`, so a wrong local clock does no harm. Returns `None` for a date in the past, and for other text.
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(after(date, date), None, "the present moment");
         assert_eq!(after("Wed, 21 Oct 2026 07:27:00 GMT", date), None, "a date in the past");
         assert_eq!(after("Fri, 31 Dec 9999 23:59:59 GMT", date), Some(LONGEST_REST.as_secs()));
-        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_mins(10));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(10 * 60));
         for no_date in [None, Some("not a date")] {
             let rest = rest(&soon, no_date).unwrap().as_secs();
             assert!((300..=600).contains(&rest), "{rest}");

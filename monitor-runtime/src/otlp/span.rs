@@ -142,9 +142,8 @@ fn change(span: Option<&tracing::Span>, change: impl FnOnce(&mut OpenSpan)) {
 
 fn change_in(dispatch: &Dispatch, id: &tracing::Id, change: impl FnOnce(&mut OpenSpan)) {
     let span = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id));
-    if let Some(span) = span
-        && let Some(open) = span.extensions_mut().get_mut::<OpenSpan>()
-    {
+    let Some(span) = span else { return };
+    if let Some(open) = span.extensions_mut().get_mut::<OpenSpan>() {
         change(open);
     }
 }

@@ -95,7 +95,7 @@ mod tests {
         };
         let queue = Arc::new(SpanQueue::new(16, batch, Arc::clone(&control), dropped));
         let exporter = Exporter::new(Signal::Traces, target, Arc::clone(&control));
-        Traces { control, queue, exporter, resource: Resource::default(), delay: Duration::from_hours(1) }
+        Traces { control, queue, exporter, resource: Resource::default(), delay: Duration::from_secs(3_600) }
     }
 
     #[test]
@@ -111,6 +111,6 @@ mod tests {
         assert_eq!((queue.len(), dropped.get()), (0, 1), "one more than the exporter's batch");
         queue.push(Span::default());
         assert_eq!((queue.len(), dropped.get()), (0, 2));
-        assert!(!control.wait(control.ask(), Instant::now() + Duration::from_hours(1)));
+        assert!(!control.wait(control.ask(), Instant::now() + Duration::from_secs(3_600)));
     }
 }

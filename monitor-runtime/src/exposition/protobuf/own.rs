@@ -90,7 +90,8 @@ fn write_native(message: &mut Message<'_>, buckets: &NativeBuckets) {
     }
     let mut before = 0;
     for count in spans.iter().flat_map(|span| &span.counts) {
-        let count = count.cast_signed();
+        // More calls than this are never counted.
+        let count = i64::try_from(*count).unwrap_or(i64::MAX);
         message.zigzag(13, count - std::mem::replace(&mut before, count));
     }
 }
@@ -99,7 +100,7 @@ fn write_exemplar(message: &mut Message<'_>, exemplar: &Exemplar) {
     write_label(message, exemplar.identity.label, &exemplar.identity.value);
     message.double(2, seconds(exemplar.nanos));
     message.nested(3, |timestamp| {
-        timestamp.signed(1, exemplar.taken.as_secs().cast_signed());
+        timestamp.signed(1, i64::try_from(exemplar.taken.as_secs()).unwrap_or(i64::MAX));
         timestamp.signed(2, exemplar.taken.subsec_nanos().into());
     });
 }

@@ -18,12 +18,12 @@ impl Message<'_> {
 
     /// An `int64` or an `int32`.
     pub(crate) fn signed(&mut self, field: u64, value: i64) {
-        self.unsigned(field, value.cast_unsigned());
+        self.unsigned(field, bits(value));
     }
 
     /// A `sint64` or a `sint32`: numbers near 0 are short, whatever their sign.
     pub(crate) fn zigzag(&mut self, field: u64, value: i64) {
-        self.unsigned(field, (value << 1 ^ value >> 63).cast_unsigned());
+        self.unsigned(field, bits(value << 1 ^ value >> 63));
     }
 
     /// A `double`.
@@ -50,8 +50,13 @@ impl Message<'_> {
     }
 }
 
-/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and rotated
-/// to the front.
+/// A negative number is written as its two's complement.
+fn bits(value: i64) -> u64 {
+    u64::from_ne_bytes(value.to_ne_bytes())
+}
+
+/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and
+/// rotated to the front.
 pub(crate) fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
     let start = out.len();
     write(&mut Message(out));

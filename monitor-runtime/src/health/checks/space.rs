@@ -1,5 +1,6 @@
 //! The free space on the file system of a path.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ fn measure(path: &Path) -> Result<Space, SpaceError> {
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 fn measure(path: &Path) -> Result<Space, SpaceError> {
     let canonical = path.canonicalize().map_err(|error| SpaceError::of(path, error))?;
-    let mut disks = listed().map_err(|error| SpaceError::of(path, io::Error::other(error)))?;
+    let mut disks = listed().map_err(|error| SpaceError::of(path, error))?;
     if disks.is_empty() {
         return Err(SpaceError::of(path, io::Error::other("no disk is listed")));
     }
@@ -53,8 +54,25 @@ fn measure(path: &Path) -> Result<Space, SpaceError> {
     Ok(Space { free: disk.available_space(), size: disk.total_space() })
 }
 
-fn listed() -> Result<Disks, sysinfo::Error> {
-    Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing())
+fn listed() -> io::Result<Disks> {
+    Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing()).into_disks()
+}
+
+/// The disks of any version of sysinfo: those before 0.40 know no error of them.
+trait IntoDisks {
+    fn into_disks(self) -> io::Result<Disks>;
+}
+
+impl IntoDisks for Disks {
+    fn into_disks(self) -> io::Result<Disks> {
+        Ok(self)
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> IntoDisks for Result<Disks, E> {
+    fn into_disks(self) -> io::Result<Disks> {
+        self.map_err(io::Error::other)
+    }
 }
 
 /// The listed disk with the longest mount point that is a prefix of the path. If two have the same mount point, it is

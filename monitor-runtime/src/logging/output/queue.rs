@@ -549,7 +549,7 @@ mod tests {
     #[test]
     fn a_reminder_wakes_the_writer_though_there_are_no_lines() {
         let (queue, mut batch) = (queue(64), Vec::new());
-        queue.remind(Instant::now() + Duration::from_mins(1));
+        queue.remind(Instant::now() + Duration::from_secs(60));
         queue.remind(Instant::now());
         assert_eq!(queue.next(&mut batch), Some(0));
         assert_eq!(text(&batch), "");

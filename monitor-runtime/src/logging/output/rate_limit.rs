@@ -27,7 +27,7 @@ pub(crate) struct RateLimit {
 }
 
 /// Practically unlimited, but small enough to be added to a time.
-const MAX_PERIOD: Duration = Duration::from_hours(100 * 365 * 24);
+const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The current period of a callsite, which began with one of its lines.
 #[derive(Debug)]

@@ -241,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_mins(1);
+    const SOON: Duration = Duration::from_secs(60);
     const NOT_LONG: Duration = Duration::from_millis(20);
 
     /// The result of one write to the sink.

@@ -298,9 +298,7 @@ impl Fields {
 
     /// Appends a field of an event. All keys already on the line are taken.
     pub(crate) fn add<'a>(&mut self, key: Key<'a>, value: impl FnOnce(&mut Vec<u8>)) -> Key<'a> {
-        if let Some(rendered) = key.rendered
-            && !self.has(rendered.key())
-        {
+        if let Some(rendered) = key.rendered.filter(|rendered| !self.has(rendered.key())) {
             self.push(rendered, RANKS, value);
             return key;
         }

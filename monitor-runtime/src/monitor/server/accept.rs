@@ -71,9 +71,9 @@ pub(super) async fn accept_backlog<L>(
 {
     // The runtime may not have been notified of them yet.
     let until = Instant::now() + BACKLOG_TIME;
-    while Instant::now() < until
-        && let Ok(accepted) = timeout(BACKLOG_WAIT, accept_next(&mut listener, connections, None)).await
-    {
+    while Instant::now() < until {
+        let next = timeout(BACKLOG_WAIT, accept_next(&mut listener, connections, None));
+        let Ok(accepted) = next.await else { break };
         begin(accepted);
     }
     // A direct call to the kernel answers at once, so the gap until the listener is closed is minimal.
@@ -82,9 +82,8 @@ pub(super) async fn accept_backlog<L>(
     let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG_LEN).collect::<Vec<_>>();
     drop(listener);
     for (connection, address) in accepted {
-        if connection.set_nonblocking(true).is_ok()
-            && let Ok(connection) = TcpStream::from_std(connection)
-        {
+        let connection = connection.set_nonblocking(true).and_then(|()| TcpStream::from_std(connection));
+        if let Ok(connection) = connection {
             begin(downcast_accepted((connection, address)));
         }
     }

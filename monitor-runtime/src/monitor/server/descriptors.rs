@@ -105,9 +105,10 @@ impl Reserve {
     /// Closes the connection, and keeps its descriptor if the reserve is not full.
     pub(super) fn keep(&self, connection: tokio::net::TcpStream) {
         let mut spare = self.spare();
-        if spare.len() < self.size
-            && let Ok(connection) = connection.into_std()
-        {
+        if spare.len() >= self.size {
+            return;
+        }
+        if let Ok(connection) = connection.into_std() {
             let mut descriptor = connection.into();
             let replaced = rustix::io::dup2(&self.null, &mut descriptor);
             // Child processes must not inherit it.

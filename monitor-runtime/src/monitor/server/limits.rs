@@ -49,7 +49,7 @@ impl ConnectionLimits {
         head: Duration::from_secs(10),
         body: Duration::from_secs(10),
         write: Duration::from_secs(10),
-        idle: Duration::from_mins(2),
+        idle: Duration::from_secs(2 * 60),
         half_closed: Duration::ZERO,
     };
 

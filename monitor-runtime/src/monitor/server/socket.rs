@@ -167,9 +167,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Socket<T
 
 impl<T: Send + 'static> Drop for Socket<T> {
     fn drop(&mut self) {
-        if let (Some(reserve), Some(inner)) = (&self.reserve, self.inner.take())
-            && let Ok(connection) = downcast::<TcpStream, T>(inner)
-        {
+        let (Some(reserve), Some(inner)) = (&self.reserve, self.inner.take()) else { return };
+        if let Ok(connection) = downcast::<TcpStream, T>(inner) {
             reserve.keep(connection);
         }
     }

@@ -45,9 +45,7 @@ pub(super) fn check(family: &Family<'_>, problems: &mut Problems) {
     let mut note = |rule, message: String| problems.note(family.line, family.name, rule, message);
     check_suffix(family, &mut note);
     let name = family.name;
-    if let Some((unit, base)) = unit(name)
-        && unit != base
-    {
+    if let Some((unit, base)) = unit(name).filter(|(unit, base)| unit != base) {
         note(LintRule::BaseUnit, format!("`{unit}` is no base unit; expected `{base}`"));
     }
     let lower = name.to_ascii_lowercase();
