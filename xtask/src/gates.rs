@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{features, fuzz, packages, toolchain};
+use crate::{features, fuzz, msrv, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
@@ -25,6 +25,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_dependencies(runner)?;
         check_deny(runner)?;
         check_features(runner)?;
+        check_msrv(runner)?;
         check_docs(runner)?;
     }
     runner.stage("databases");
@@ -126,6 +127,11 @@ pub(crate) fn check_features(runner: &mut Runner) -> Result {
         "features: monitor-runtime with none, each, each pair and all, with and without prometheus/protobuf",
     );
     features::check(runner)
+}
+
+pub(crate) fn check_msrv(runner: &mut Runner) -> Result {
+    runner.stage("oldest: the library with the oldest Rust and the oldest versions of other crates");
+    msrv::check(runner)
 }
 
 fn check_docs(runner: &mut Runner) -> Result {

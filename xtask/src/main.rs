@@ -9,6 +9,7 @@ mod features;
 mod fuzz;
 mod gates;
 mod instructions;
+mod msrv;
 mod packages;
 mod policy;
 mod runner;
@@ -30,6 +31,7 @@ cargo xtask dependencies                    the core and the attributes stay lig
 cargo xtask deny                            licences, bans, sources and advisories, by cargo-deny
 cargo xtask features [--list]               monitor-runtime with each set of features that differs; the sets alone
 cargo xtask fuzz [SECONDS [TARGET…]]        the fuzz targets from their kept inputs on, ten seconds each
+cargo xtask msrv [--update]                 the oldest Rust and the oldest versions of other crates, in xtask/oldest.lock
 cargo xtask instructions [--update]         the instructions of the main paths against benches/instructions.txt
 ";
 
@@ -40,6 +42,7 @@ enum Task {
     Deny,
     Features { list: bool },
     Fuzz { seconds: u64, targets: Vec<String> },
+    Msrv { update: bool },
     Instructions { update: bool },
 }
 
@@ -72,6 +75,7 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
         "deny" => end(parser).map(|()| Task::Deny),
         "features" => Ok(Task::Features { list: flag(parser, "list")? }),
         "fuzz" => parse_fuzz(parser),
+        "msrv" => Ok(Task::Msrv { update: flag(parser, "update")? }),
         "instructions" => Ok(Task::Instructions { update: flag(parser, "update")? }),
         _ => Err(format!("unknown task `{name}`").into()),
     }
@@ -117,6 +121,8 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
             features::sets_of_manifest(runner)?.iter().for_each(|set| println!("{}", set.join(" ")));
         }
         Task::Fuzz { seconds, targets } => fuzz::run(runner, *seconds, &strs(targets))?,
+        Task::Msrv { update: false } => gates::check_msrv(runner)?,
+        Task::Msrv { update: true } => msrv::update(runner)?,
         Task::Instructions { update } => instructions::run(runner, *update)?,
     }
     Ok(())

@@ -107,7 +107,7 @@ fn install(runner: &Runner, packages: &[&str]) -> Result {
 ///
 /// It does not go by [`Runner::run`], so a signal waits for its end: a dpkg that was cut short leaves the machine to be mended
 /// by hand, and sudo may have to ask on the terminal.
-fn apt_get(runner: &Runner, arguments: &[&str]) -> Result<bool> {
+pub(crate) fn apt_get(runner: &Runner, arguments: &[&str]) -> Result<bool> {
     runner.check()?;
     let mut command = as_root(runner, "env")?;
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
