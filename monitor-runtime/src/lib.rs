@@ -36,21 +36,25 @@
 //!
 //! # Features
 //!
-//! | feature | default | adds |
-//! | --- | --- | --- |
-//! | `macros` | yes | the attributes |
-//! | `logging` | yes | JSON (or pretty) log lines and their writer thread; the functions of `context` |
-//! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 |
-//! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum |
-//! | `disk` | yes | `DiskCheck`; brings sysinfo |
-//! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself |
-//! | `sqlx-sqlite` | no | the same, with the SQLite driver and a bundled SQLite |
-//! | `sqlx-postgres` | no | the same, with the PostgreSQL driver |
-//! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver |
-//! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq |
-//! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry` and a blocking HTTP client |
-//! | `testing` | no | `testing`: recordings of metric changes and captured log lines |
-//! | `off` | no | every attribute checks its arguments and returns its item unchanged |
+//! | feature | default | adds | newest Rust |
+//! | --- | --- | --- | --- |
+//! | `macros` | yes | the attributes | 1.87 |
+//! | `logging` | yes | JSON (or pretty) log lines and their writer thread; the functions of `context` | 1.87 |
+//! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 | 1.87 |
+//! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum | 1.89 (uuid) |
+//! | `disk` | yes | `DiskCheck`; brings sysinfo | 1.95 (sysinfo) |
+//! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself | 1.94 (sqlx) |
+//! | `sqlx-sqlite` | no | the same, with the SQLite driver and a bundled SQLite | 1.94 |
+//! | `sqlx-postgres` | no | the same, with the PostgreSQL driver | 1.94 |
+//! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver | 1.94 |
+//! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq | 1.87 |
+//! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry` and a blocking HTTP client | 1.87 |
+//! | `testing` | no | `testing`: recordings of metric changes and captured log lines | 1.87 |
+//! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
+//!
+//! Every feature works with Rust 1.85: the range of each dependency has a version for it, which Cargo chooses by the
+//! `rust-version` of your package. The last column has the Rust that the newest versions in range need; without a feature that
+//! is 1.87, for quanta.
 //!
 //! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on
 //! neither tokio nor axum nor sqlx.

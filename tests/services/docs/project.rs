@@ -51,8 +51,8 @@ pub(crate) fn features() -> Vec<String> {
 
 #[test]
 fn the_pages_name_the_rust_version_of_the_manifest() {
-    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let version = workspace.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    let library = manifest();
+    let version = library.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
     for page in ["README.md", "docs/getting_started.md"] {
         let text = fs::read_to_string(root().join(page)).unwrap();
         assert!(text.contains(&format!("Rust version is {version}")), "{page}");
