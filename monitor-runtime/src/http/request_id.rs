@@ -66,8 +66,7 @@ impl RequestId {
     }
 
     fn generate() -> Self {
-        let mut random = [0; 10];
-        fastrand::fill(&mut random);
+        let [random @ .., _, _, _, _, _, _] = fastrand::u128(..).to_ne_bytes();
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_millis(), &random).into_uuid();
         let mut text = [0; Hyphenated::LENGTH];
         uuid.hyphenated().encode_lower(&mut text);

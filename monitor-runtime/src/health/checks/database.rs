@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Database, Executor, Pool};
+use sqlx::{ConnectOptions as _, Connection as _, Database, Executor, Pool, QueryBuilder};
 use tokio::time::{sleep, timeout};
 
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
@@ -185,8 +185,9 @@ where
     async fn read_file(&self, path: &Path) -> Result<DB::Connection, sqlx::Error> {
         let mut connection = self.connect().await?;
         connection.execute("PRAGMA busy_timeout = 0").await?;
-        let header = AssertSqlSafe(sqlite_file::read_header(path)?);
-        match connection.execute(sqlx::raw_sql(header)).await {
+        // A builder, since each version of sqlx takes a statement made at run time as another type.
+        let header = QueryBuilder::<DB>::new(sqlite_file::read_header(path)?);
+        match connection.execute(sqlx::raw_sql(header.sql())).await {
             Err(error) if has_sqlite_code(&error, &NO_DATABASE) => return Err(error),
             // During a checkpoint the pages after the header may be partly old and partly new, so other errors do not
             // count.

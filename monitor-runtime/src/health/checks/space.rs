@@ -84,7 +84,7 @@ fn holder<'a>(disks: &'a mut Disks, canonical: &Path) -> Option<&'a mut Disk> {
 
 /// The mount of a path, for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("the file system of {} is {} on {}, mounted at {}", path.display(), kind.display(), device.display(), mount_point.display())]
+#[error("the file system of {} is {} on {}, mounted at {}", path.display(), kind.to_string_lossy(), device.to_string_lossy(), mount_point.display())]
 pub(super) struct Mounted {
     path: PathBuf,
     kind: OsString,
@@ -133,11 +133,11 @@ pub(super) enum SpaceError {
 
 impl SpaceError {
     fn of(path: &Path, source: io::Error) -> Self {
-        use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+        use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
         match source.kind() {
-            NotFound | NotADirectory | InvalidFilename | InvalidInput => {
-                Self::NotFound { path: path.into(), source }
-            }
+            NotFound | NotADirectory | InvalidInput => Self::NotFound { path: path.into(), source },
+            // Rust before 1.87 has this kind, but no stable name for it.
+            kind if format!("{kind:?}") == "InvalidFilename" => Self::NotFound { path: path.into(), source },
             _ => Self::Unreadable { path: path.into(), source },
         }
     }
