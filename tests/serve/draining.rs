@@ -50,6 +50,28 @@ async fn after_the_drain_delay_only_requests_in_flight_are_served() {
 }
 
 #[tokio::test]
+async fn at_an_interrupt_the_delay_ends_once_nothing_is_in_flight() {
+    let _alone = ALONE.lock().await;
+    let monitor = Monitor::builder().drain_delay(LONG).grace_period(3 * LONG).build().unwrap();
+    // With nothing in flight, at once.
+    let (_, server) = serve(&monitor).await;
+    signal_self("-INT");
+    ended(server).await;
+
+    let monitor = Monitor::builder().drain_delay(LONG).grace_period(3 * LONG).build().unwrap();
+    let (address, server) = serve(&monitor).await;
+    let slow = tokio::spawn(async move { ask(address, "/slow").await });
+    in_flight(1).await;
+    signal_self("-INT");
+    let draining = async || ask(address, "/health/ready").await.unwrap().contains("\"draining\"");
+    eventually("readiness answers draining", draining).await;
+    assert!(ask(address, "/quick").await.unwrap().ends_with("\r\n\r\nquick"), "the delay goes on");
+    RELEASED.add_permits(1);
+    ended(server).await;
+    assert!(slow.await.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn connections_not_yet_accepted_are_answered_at_a_stop() {
     let _alone = ALONE.lock().await;
     let (address, server) = serve(&prompt().build().unwrap()).await;

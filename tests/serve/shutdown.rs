@@ -108,3 +108,54 @@ fn a_stop_that_nobody_waits_for_any_more_hears_no_signals() {
     ];
     assert_eq!(events(&lines), expected);
 }
+
+/// What the lines of the server say, with the `signal` that began the stop.
+fn stopped_by(lines: &[Value]) -> (Vec<&str>, &str) {
+    let draining = lines.iter().find(|line| line["event"] == "draining: readiness answers 503").unwrap();
+    (events(lines), draining["signal"].as_str().unwrap())
+}
+
+#[test]
+fn a_stop_from_within_passes_the_stages_of_a_signal() {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lines = capture_logs(|| {
+        runtime.block_on(async {
+            let monitor = prompt().drain_delay(Duration::from_millis(500)).build().unwrap();
+            let (address, server) = crate::serve(&monitor).await;
+            let slow = tokio::spawn(async move { ask(address, "/slow").await });
+            in_flight(1).await;
+            let handle = monitor.clone();
+            std::thread::spawn(move || handle.stop()).join().unwrap();
+            let drains = async || ask(address, "/health/ready").await.unwrap().contains("\"draining\"");
+            eventually("readiness answers draining", drains).await;
+            // Told again, it goes on as before.
+            monitor.stop();
+            refuses_clients(address).await;
+            monitor.stop();
+            assert!(!server.is_finished());
+            RELEASED.add_permits(1);
+            assert!(slow.await.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
+            crate::ended(server).await;
+            monitor.drained().await;
+        });
+    });
+    let expected = [
+        "draining: readiness answers 503",
+        "stopping: what is in flight may finish",
+        "stopped: nothing was cut",
+    ];
+    assert_eq!(stopped_by(&lines), (expected.to_vec(), "Monitor::stop"));
+}
+
+#[test]
+fn a_stop_from_within_needs_nobody_who_waits_for_it() {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lines = capture_logs(|| {
+        let monitor = prompt().build().unwrap();
+        monitor.stop();
+        runtime.block_on(monitor.drained());
+    });
+    assert_eq!(stopped_by(&lines).0.last(), Some(&"stopped: nothing was cut"));
+}

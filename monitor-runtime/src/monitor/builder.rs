@@ -238,7 +238,7 @@ impl MonitorBuilder {
     /// answers 503 `draining` (default 5 seconds; zero is allowed).
     ///
     /// During that time the orchestrator takes the process out of its load balancing. Clients that still arrive are
-    /// served.
+    /// served. After Ctrl-C (SIGINT), the delay ends as soon as nothing is in flight.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.servers.stopping.drain_delay = delay;
         self

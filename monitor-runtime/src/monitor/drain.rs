@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{sleep, timeout};
 
@@ -99,9 +100,17 @@ pub(super) struct Stop {
     connections: Arc<Connections>,
     /// The number of servers that have not returned.
     running: AtomicUsize,
+    /// Told by the application itself.
+    request: Notify,
 }
 
 impl Stop {
+    /// Begins the stop. Once it has begun, this has no effect.
+    pub(super) fn begin(&self) {
+        // The thread waits for it once only, so a further permit is never taken.
+        self.request.notify_one();
+    }
+
     pub(super) fn connections(&self) -> &Arc<Connections> {
         &self.connections
     }
@@ -159,7 +168,8 @@ pub(super) fn watch(
     }
     let (sender, stage) = watch::channel(Stage::Serving);
     let connections = Connections::new("main", serving.limits);
-    let stop = Arc::new(Stop { stage: sender, connections, running: AtomicUsize::new(0) });
+    let stop =
+        Arc::new(Stop { stage: sender, connections, running: AtomicUsize::new(0), request: Notify::new() });
     let drain = Drain {
         stop: Arc::clone(&stop),
         serving: Arc::downgrade(serving),
@@ -202,6 +212,9 @@ impl Drain {
     async fn watch(self, mut signals: StopSignals) {
         let signal = loop {
             tokio::select! {
+                biased;
+                // First, since whoever asks for a stop need not wait for it.
+                () = self.stop.request.notified() => break REQUESTED,
                 signal = signals.next() => break signal,
                 () = self.stop.stage.closed() => if self.is_alone() { return },
             }
@@ -215,6 +228,8 @@ impl Drain {
             biased;
             signal = signals.next() => Some(second(signal)),
             () = sleep(delay) => None,
+            // Nobody but an orchestrator needs the delay, and none sends this signal.
+            () = self.nothing_is_in_flight(), if signal == INTERRUPT => None,
         };
         self.stop.stage.send_replace(Stage::Stopping);
         if cut.is_none() {
@@ -240,6 +255,13 @@ impl Drain {
             *slot = None;
         }
         is_alone
+    }
+
+    /// Waits for a moment without a request or a call.
+    async fn nothing_is_in_flight(&self) {
+        while self.stop.connections.answering() > 0 || !InFlight::now().is_empty() {
+            sleep(LOOK).await;
+        }
     }
 
     /// Waits until all requests and calls have ended, or returns why the wait was cut short.
@@ -299,6 +321,12 @@ impl Drain {
     }
 }
 
+/// What a user at a terminal sends.
+const INTERRUPT: &str = if cfg!(windows) { "Ctrl-C" } else { "SIGINT" };
+
+/// The `signal` of a stop that the application asked for.
+const REQUESTED: &str = "Monitor::stop";
+
 fn second(signal: &str) -> String {
     format!("a second signal, {signal}")
 }
@@ -330,7 +358,7 @@ impl StopSignals {
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.interrupt.recv() => INTERRUPT,
         }
     }
 
@@ -338,7 +366,7 @@ impl StopSignals {
     #[cfg(windows)]
     async fn next(&mut self) -> &'static str {
         self.interrupt.recv().await;
-        "Ctrl-C"
+        INTERRUPT
     }
 }
 

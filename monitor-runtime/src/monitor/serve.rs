@@ -64,6 +64,9 @@ impl Monitor {
     ///    (default 20 seconds). A connection without a complete request head is not waited for.
     /// 3. Connections are closed, the log is flushed, and `serve` returns.
     ///
+    /// Ctrl-C (SIGINT) ends the delay as soon as no request and no tracked call is in flight, since nobody but an orchestrator needs
+    /// it. [`stop`](Monitor::stop) does from within the process what SIGTERM does.
+    ///
     /// A second signal ends the delay or the wait at once. One more ends the wait for an output that accepts no lines.
     ///
     /// After a second signal, or when time is up, everything still in flight is cut: its connections are closed, and
@@ -190,6 +193,37 @@ impl Monitor {
         self.stage(Stage::Over)
     }
 
+    /// Stops the process as SIGTERM does: readiness answers 503 `draining`, the [`drain_delay`](super::MonitorBuilder::drain_delay)
+    /// passes, and what is in flight may finish. [`serve`](Monitor::serve) returns then, and [`shutdown`](Monitor::shutdown) and
+    /// [`drained`](Monitor::drained) end in their turn.
+    ///
+    /// It returns at once, from any thread. A clone of the monitor is a handle for it. Once a stop has begun, it has no effect. A
+    /// signal after it ends the delay or the wait, as a second signal does. The line `draining: readiness answers 503` has
+    /// `Monitor::stop` as its `signal`.
+    ///
+    /// If nobody serves or waits, the stop begins nevertheless, and ends once nothing is in flight. If the signal handlers cannot be
+    /// installed, an error is logged, and nothing stops.
+    ///
+    /// ```no_run
+    /// use axum::{Router, routing::post};
+    /// use monitor_runtime::Monitor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let monitor = Monitor::builder().build()?;
+    ///     let handle = monitor.clone();
+    ///     let app = Router::new().route("/quit", post(async move || handle.stop()));
+    ///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    ///     Ok(monitor.serve(listener, app).await?)
+    /// }
+    /// ```
+    pub fn stop(&self) {
+        match drain::watch(&self.servers.serving, &self.endpoints.engine, |_| true) {
+            Ok(Watched { stop, .. }) => stop.begin(),
+            Err(error) => cannot_wait(&error),
+        }
+    }
+
     fn stage(&self, wanted: Stage) -> impl Future<Output = ()> + Send + use<> {
         // Also joins a stop that is over, so that late callers do not wait.
         let watched = drain::watch(&self.servers.serving, &self.endpoints.engine, |_| true);
@@ -197,12 +231,16 @@ impl Monitor {
             match watched {
                 Ok(Watched { mut stage, .. }) => reached(&mut stage, wanted).await,
                 Err(error) => {
-                    tracing::error!(target: TARGET, %error, "the process cannot wait for signals: it will not drain");
+                    cannot_wait(&error);
                     std::future::pending::<()>().await;
                 }
             }
         }
     }
+}
+
+fn cannot_wait(error: &io::Error) {
+    tracing::error!(target: TARGET, %error, "the process cannot wait for signals: it will not drain");
 }
 
 /// Waits until the stop has reached `wanted`, or a later stage.
