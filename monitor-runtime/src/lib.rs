@@ -112,10 +112,10 @@ mod trace_context;
 
 pub use call::Classify;
 pub use families::Outcome;
-#[cfg(feature = "http")]
-pub use monitor::ConnectionLimits;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
+#[cfg(feature = "http")]
+pub use monitor::{ConnectionLimits, IncomingConnection};
 /// The crate of the types in [`metrics`], re-exported so that your code uses the same version.
 pub use prometheus;
 

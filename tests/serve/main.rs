@@ -8,6 +8,8 @@ mod support;
 mod admin;
 mod connections;
 mod draining;
+mod make_services;
+mod other_servers;
 mod processes;
 mod shutdown;
 mod shutdown_deadline;

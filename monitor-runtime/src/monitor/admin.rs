@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::endpoints::{Endpoints, routes};
 use super::error::BuildError;
-use super::server::{ConnectionLimits, Connections, Reserve, Server};
+use super::server::{App, ConnectionLimits, Connections, Reserve, Server};
 use super::threads;
 use crate::health::Engine;
 
@@ -112,7 +113,9 @@ fn serve(
             number: connections.number_server(),
             connections,
             engine: Arc::clone(&endpoints.engine),
-            router: routes::admin_routes(endpoints, move || watched.stalled_for().is_some()),
+            app: App::<Router>::Shared(routes::admin_routes(endpoints, move || {
+                watched.stalled_for().is_some()
+            })),
             reserve,
         };
         // The builder waits for the message and outlives it.

@@ -24,4 +24,4 @@ pub use builder::MonitorBuilder;
 pub use error::BuildError;
 pub use handle::Monitor;
 #[cfg(feature = "http")]
-pub use server::ConnectionLimits;
+pub use server::{ConnectionLimits, IncomingConnection};

@@ -1,16 +1,19 @@
 //! `Monitor::serve`, and the routes, the layer and the stop for other servers.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::serve::Listener;
+use tower_service::Service;
 
 use super::drain::{self, Stage, Stop, Watched};
 use super::endpoints::routes;
 use super::handle::Monitor;
-use super::server::{Command, Server, TARGET};
+use super::server::{App, Command, IncomingConnection, Server, TARGET};
 
 impl Monitor {
     /// Returns `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
@@ -47,8 +50,20 @@ impl Monitor {
         }
     }
 
-    /// Serves `app` under [`layer`](Monitor::layer) until the process is told to stop. The [`routes`](Monitor::routes)
-    /// come first, outside of the layer.
+    /// Serves an application under [`layer`](Monitor::layer) until the process is told to stop. The
+    /// [`routes`](Monitor::routes) come first, outside of the layer.
+    ///
+    /// `make_service` is anything that `axum::serve` takes:
+    ///
+    /// * a `Router`, a `MethodRouter`, or the result of their `into_make_service`;
+    /// * `app.into_make_service_with_connect_info::<C>()`, for `SocketAddr` or a type of your own. Such a type implements
+    ///   [`Connected`](axum::extract::connect_info::Connected) for [`IncomingConnection`], as it does for axum's
+    ///   `IncomingStream`;
+    /// * any other service that makes one service for each connection, such as `tower::make::Shared`.
+    ///
+    /// The layer reads the matched route of a `Router` and of `Router::into_make_service`. It cannot see a router inside
+    /// of another service, so that the requests of such a router are `unmatched`. Add [`layer`](Monitor::layer) to that
+    /// router as well: then the routes have their names, and no request is counted twice.
     ///
     /// Handlers read the client's address from `ConnectInfo<L::Addr>`, which is `ConnectInfo<SocketAddr>` for TCP.
     /// [`ConnectionLimits`](crate::ConnectionLimits) bounds the number of connections, and how long each may make no
@@ -77,9 +92,9 @@ impl Monitor {
     /// The drain runs on its own thread, `monitor-stop`, so a blocked runtime does not delay it. If the runtime is
     /// blocked and `serve` has not returned a second after the cut, that thread ends the process with exit code 0.
     ///
-    /// The signal handlers are installed first, and stay installed. If `app` has a route with the path of a monitor
-    /// route, the monitor answers. SIGHUP is not handled: it ends the process without a drain, unless the application
-    /// handles it.
+    /// The signal handlers are installed first, and stay installed. If the application has a route with the path of a
+    /// monitor route, the monitor answers. SIGHUP is not handled: it ends the process without a drain, unless the
+    /// application handles it.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -103,10 +118,14 @@ impl Monitor {
     ///
     /// Dropping the future stops accepting. Requests in flight are still answered, and their connections closed
     /// afterwards.
-    pub async fn serve<L>(&self, listener: L, app: Router) -> io::Result<()>
+    pub async fn serve<L, M, S>(&self, listener: L, make_service: M) -> io::Result<()>
     where
         L: Listener,
         L::Addr: Clone + Sync + 'static,
+        M: for<'a> Service<IncomingConnection<'a, L>, Response = S, Error = Infallible> + Send + 'static,
+        for<'a> <M as Service<IncomingConnection<'a, L>>>::Future: Send,
+        S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
     {
         let engine = &self.endpoints.engine;
         let Watched { stop, mut stage } =
@@ -123,7 +142,7 @@ impl Monitor {
         let server = Server {
             connections,
             number,
-            router: self.routes().fallback_service(app.layer(self.layer())),
+            app: App::new(make_service, self.routes(), self.layer()).await,
             engine: Arc::clone(engine),
             reserve: None,
         };

@@ -9,38 +9,44 @@ mod connection_state;
 mod connections;
 mod descriptors;
 mod limits;
+mod make_service;
 mod request;
 mod socket;
 mod task;
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::serve::Listener;
+use tower_service::Service;
 
 pub(super) use connection_log::TARGET;
 pub(super) use connection_state::{CloseReason, Command};
 pub(super) use connections::Connections;
 pub(super) use descriptors::Reserve;
 pub use limits::ConnectionLimits;
+pub(super) use make_service::App;
+pub use make_service::IncomingConnection;
 
 use crate::health::Engine;
 use task::ServerContext;
 
 /// A server that does not run yet.
-pub(super) struct Server {
+pub(super) struct Server<M> {
     pub(super) connections: Arc<Connections>,
     /// The number of this server among those that share `connections`.
     pub(super) number: usize,
-    pub(super) router: Router,
+    pub(super) app: App<M>,
     pub(super) engine: Arc<Engine>,
     /// Spare descriptors for the connections of this server alone.
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
-impl Server {
+impl<M> Server<M> {
     /// Determines for how many connections the process has file descriptors.
     ///
     /// # Errors
@@ -53,16 +59,20 @@ impl Server {
 
     /// Accepts connections until `stop` completes, then those in the kernel's backlog. A task for each connection
     /// answers it and may outlive this future.
-    pub(super) async fn accept<L>(self, mut listener: L, stop: impl Future<Output = ()>)
+    pub(super) async fn accept<L, S>(self, mut listener: L, stop: impl Future<Output = ()>)
     where
         L: Listener,
         L::Addr: Clone + Sync + 'static,
+        M: for<'a> Service<IncomingConnection<'a, L>, Response = S, Error = Infallible> + Send + 'static,
+        for<'a> <M as Service<IncomingConnection<'a, L>>>::Future: Send,
+        S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
     {
-        let Self { connections, number, router, engine, reserve } = self;
+        let Self { connections, number, app, engine, reserve } = self;
         let accepting = connections.accept();
-        let context = ServerContext { router, engine, reserve: reserve.clone() };
+        let context = ServerContext { app, engine, reserve: reserve.clone() };
         let begin = |(io, client)| match connections.admit(number) {
-            Some(slot) => drop(tokio::spawn(task::run(context.clone(), slot, io, client))),
+            Some(slot) => drop(tokio::spawn(task::run::<L, M, S>(context.clone(), slot, io, client))),
             None => accept::refuse(io),
         };
         let mut stop = pin!(stop);

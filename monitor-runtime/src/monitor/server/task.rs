@@ -1,39 +1,54 @@
 //! The task of one connection.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::serve::Listener;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
 
 use super::connection_state::Step;
 use super::connections::ConnectionSlot;
 use super::descriptors::Reserve;
+use super::make_service::{App, IncomingConnection};
 use super::request::ConnectionService;
 use super::socket::Socket;
 use crate::health::Engine;
 
 /// The state that all connections of a server share.
-#[derive(Clone)]
-pub(super) struct ServerContext {
-    pub(super) router: Router,
+pub(super) struct ServerContext<M> {
+    pub(super) app: App<M>,
     pub(super) engine: Arc<Engine>,
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
+impl<M> Clone for ServerContext<M> {
+    fn clone(&self) -> Self {
+        let Self { app, engine, reserve } = self;
+        Self { app: app.clone(), engine: Arc::clone(engine), reserve: reserve.clone() }
+    }
+}
+
 /// Serves the requests of a connection until it ends or is told to end.
-pub(super) async fn run<T, A>(context: ServerContext, slot: ConnectionSlot, io: T, client: A)
+pub(super) async fn run<L, M, S>(context: ServerContext<M>, slot: ConnectionSlot, io: L::Io, client: L::Addr)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Clone + Send + Sync + 'static,
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
+    M: for<'a> Service<IncomingConnection<'a, L>, Response = S, Error = Infallible> + Send + 'static,
+    for<'a> <M as Service<IncomingConnection<'a, L>>>::Future: Send,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
 {
     let state = Arc::clone(slot.state());
-    let ServerContext { router, engine, reserve } = context;
+    let ServerContext { app, engine, reserve } = context;
+    let (router, io) = app.router::<L, S>(io, &client).await;
     let service = ConnectionService { router, client, state: Arc::clone(&state), engine };
     let mut builder = Builder::new(TokioExecutor::new());
     // `ConnectionState` applies the limits. hyper's own timeout would count the idle time between two requests as part
