@@ -22,6 +22,11 @@ pub(crate) enum MonitorRoute<'a> {
 }
 
 impl<'a> MonitorRoute<'a> {
+    /// The route at this path below a base path, which does not end with a slash.
+    pub(crate) fn below(base_path: &str, path: &'a str) -> Option<Self> {
+        Self::at(path.strip_prefix(base_path)?)
+    }
+
     /// The route at exactly this path.
     pub(crate) fn at(path: &'a str) -> Option<Self> {
         match path {
@@ -40,6 +45,15 @@ impl<'a> MonitorRoute<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn routes_below_a_base_path_are_there_alone() {
+        assert_eq!(MonitorRoute::below("", "/health/live"), Some(MonitorRoute::Live));
+        assert_eq!(MonitorRoute::below("/a/b", "/a/b/health/ready/x"), Some(MonitorRoute::Check("x")));
+        for path in ["/health/live", "/a/health/live", "/a/bhealth/live", "/x/a/b/health/live"] {
+            assert_eq!(MonitorRoute::below("/a/b", path), None, "{path}");
+        }
+    }
 
     #[test]
     fn routes_are_known_by_their_exact_paths() {

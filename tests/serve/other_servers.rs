@@ -71,7 +71,7 @@ async fn axum_server_drains() {
             }
         });
         tokio::select! {
-            served = server => served.unwrap(),
+            outcome = server => outcome.unwrap(),
             () = monitor.drained() => {}
         }
         monitor.drained().await;

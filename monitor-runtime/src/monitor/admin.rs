@@ -112,10 +112,10 @@ fn serve(
         let server = Server {
             number: connections.number_server(),
             connections,
-            engine: Arc::clone(&endpoints.engine),
-            app: App::<Router>::Shared(routes::admin_routes(endpoints, move || {
+            app: App::<Router>::Shared(routes::admin_routes(&endpoints, move || {
                 watched.stalled_for().is_some()
             })),
+            endpoints,
             reserve,
         };
         // The builder waits for the message and outlives it.

@@ -27,6 +27,7 @@ pub struct MonitorBuilder {
     checks: Vec<(Arc<dyn Check>, Policy)>,
     check_interval: Duration,
     bearer_token: Option<String>,
+    base_path: String,
     #[cfg(feature = "http")]
     servers: super::servers::ServerSettings,
     #[cfg(feature = "sqlx")]
@@ -48,6 +49,7 @@ impl MonitorBuilder {
             checks: Vec::new(),
             check_interval: DEFAULT_INTERVAL,
             bearer_token: None,
+            base_path: String::new(),
             #[cfg(feature = "http")]
             servers: super::servers::ServerSettings::default(),
             #[cfg(feature = "sqlx")]
@@ -102,6 +104,16 @@ impl MonitorBuilder {
         self
     }
 
+    /// Puts a path in front of every route of the monitor: with `/internal`, liveness is at `/internal/health/live`
+    /// (default: none).
+    ///
+    /// It applies to [`serve`](Monitor::serve), [`routes`](Monitor::routes), [`answer`](Monitor::answer) and the admin
+    /// listener. A path has one or more segments of letters, digits and `-._~`, each after a `/`.
+    pub fn base_path(mut self, path: impl Into<String>) -> Self {
+        self.base_path = path.into();
+        self
+    }
+
     /// Builds the monitor and, inside of a tokio runtime, starts its checks.
     ///
     /// # Errors
@@ -111,6 +123,7 @@ impl MonitorBuilder {
         let service = self.resolve_service()?;
         let checks = self.planned_checks()?;
         let bearer = self.bearer()?;
+        let base_path = self.resolve_base_path()?;
         #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
@@ -121,6 +134,7 @@ impl MonitorBuilder {
         show_build_info(&service);
         let endpoints = Arc::new(Endpoints {
             engine: Arc::new(Engine::new(checks)),
+            base_path,
             bearer,
             exposed,
             #[cfg(feature = "sqlx")]
@@ -187,6 +201,13 @@ impl MonitorBuilder {
             Some("") => Err(BuildError::EmptyToken),
             Some(token) if !bearer::is_token(token) => Err(BuildError::TokenCharacter),
             token => Ok(BearerAuth::new(token)),
+        }
+    }
+
+    fn resolve_base_path(&self) -> Result<Box<str>, BuildError> {
+        match self.base_path.as_str() {
+            path if path.is_empty() || names::is_base_path(path) => Ok(path.into()),
+            path => Err(BuildError::BasePath { path: path.into() }),
         }
     }
 

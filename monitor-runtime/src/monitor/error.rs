@@ -55,6 +55,14 @@ pub enum BuildError {
     /// The bearer token has a character that a request cannot carry. The message does not show the token.
     #[error("the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`")]
     TokenCharacter,
+    /// The base path is no literal prefix of a path.
+    #[error(
+        "invalid base path {path:?}; expected one or more segments of letters, digits and `-._~`, each after a `/`, such as `/internal`"
+    )]
+    BasePath {
+        /// The path as it was given.
+        path: String,
+    },
     /// The shutdown timeout is zero.
     #[error("the shutdown timeout is zero; expected a longer one, such as 20s")]
     ZeroShutdownTimeout,

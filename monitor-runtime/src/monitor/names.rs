@@ -21,6 +21,15 @@ pub(super) fn is_service_name(name: &str) -> bool {
         && name.bytes().all(is_service_byte)
 }
 
+/// Whether a base path is `/` and a segment, once or more, of the characters that a path need not escape.
+pub(super) fn is_base_path(path: &str) -> bool {
+    let is_segment = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    path.strip_prefix('/').is_some_and(|segments| segments.split('/').all(is_segment))
+}
+
 fn is_service_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
@@ -47,6 +56,18 @@ fn to_service_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base_paths_are_whole_segments_that_need_no_escape() {
+        for path in ["/internal", "/a/b-c/d.e_f~1"] {
+            assert!(is_base_path(path), "{path}");
+        }
+        let wrong =
+            ["", "/", "a", "/a/", "//a", "/a//b", "/a b", "/{a}", "/*a", "/a?b", "/a#b", "/ä", "/a/..", "/."];
+        for path in wrong {
+            assert!(!is_base_path(path), "{path}");
+        }
+    }
 
     #[test]
     fn check_names_are_lower_case_words() {

@@ -19,6 +19,9 @@ impl Monitor {
     /// Returns `GET` (and `HEAD`) `/health/live`, `/health/ready`, `/health/ready/{name}`, `/health/startup` and
     /// `/health/metrics` as routes to merge into an application's.
     ///
+    /// The routes fit a router with any state `S`, and nest anywhere. With a
+    /// [`base_path`](super::MonitorBuilder::base_path) they are below it.
+    ///
     /// Add [`layer`](Monitor::layer) to the application before merging, so that probes do not show up in the request
     /// metrics:
     ///
@@ -31,8 +34,11 @@ impl Monitor {
     /// # Ok(app)
     /// # }
     /// ```
-    pub fn routes(&self) -> axum::Router {
-        routes::routes(Arc::clone(&self.endpoints))
+    pub fn routes<S>(&self) -> axum::Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        routes::routes(&self.endpoints)
     }
 
     /// Returns the address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or
@@ -143,7 +149,7 @@ impl Monitor {
             connections,
             number,
             app: App::new(make_service, self.routes(), self.layer()).await,
-            engine: Arc::clone(engine),
+            endpoints: Arc::clone(&self.endpoints),
             reserve: None,
         };
         server.prepare()?;

@@ -15,9 +15,19 @@ use super::{answer as answers, held_scrapes};
 use crate::monitor_route::{CHECK, LIVE, METRICS, MonitorRoute, READY, STARTUP};
 
 /// All routes, for the application's own runtime.
-pub(crate) fn routes(endpoints: Arc<Endpoints>) -> Router {
+pub(crate) fn routes<S>(endpoints: &Arc<Endpoints>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let routes = Router::new().route(LIVE, get(live)).merge(all_but_live(endpoints));
-    routes.route_layer(map_request(left_out))
+    below(&endpoints.base_path, routes.route_layer(map_request(left_out)))
+}
+
+fn below<S>(base_path: &str, routes: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) }
 }
 
 /// Takes the request out of the metrics, for a layer that could not know the route, for example around `nest_service`.
@@ -28,7 +38,7 @@ async fn left_out(request: Request) -> Request {
 
 /// All routes, for the admin listener, which knows whether the application's runtime is stalled.
 pub(crate) fn admin_routes(
-    endpoints: Arc<Endpoints>,
+    endpoints: &Arc<Endpoints>,
     is_stalled: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> Router {
     let watched = async move || {
@@ -36,7 +46,7 @@ pub(crate) fn admin_routes(
         answer.map(Body::from)
     };
     let routes = Router::new().route(LIVE, get(watched)).merge(all_but_live(endpoints));
-    routes.fallback(async || answers::no_such_route().map(Body::from))
+    below(&endpoints.base_path, routes).fallback(async || answers::no_such_route().map(Body::from))
 }
 
 /// Routes `GET` and `HEAD` to the handler; other methods get 405.
@@ -49,13 +59,13 @@ where
     routing::get(handler).fallback(async || answers::method_not_allowed().map(Body::from))
 }
 
-fn all_but_live(endpoints: Arc<Endpoints>) -> Router {
+fn all_but_live<S>(endpoints: &Arc<Endpoints>) -> Router<S> {
     Router::new()
         .route(READY, get(ready))
         .route(CHECK, get(check))
         .route(STARTUP, get(startup))
         .route(METRICS, get(metrics))
-        .with_state(endpoints)
+        .with_state(Arc::clone(endpoints))
 }
 
 async fn live() -> Response {

@@ -16,6 +16,8 @@ use crate::monitor_route::MonitorRoute;
 /// as the endpoints.
 pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) engine: Arc<Engine>,
+    /// The path in front of every route; empty, or without a slash at its end.
+    pub(in crate::monitor) base_path: Box<str>,
     pub(in crate::monitor) bearer: BearerAuth,
     pub(in crate::monitor) exposed: ScrapeRegistry,
     /// Kept so that the pools' gauges are shown.
@@ -32,8 +34,13 @@ impl Endpoints {
         self.answer_startup(true)
     }
 
+    /// The route at a path, base path included.
+    pub(in crate::monitor) fn route_at<'a>(&self, path: &'a str) -> Option<MonitorRoute<'a>> {
+        MonitorRoute::below(&self.base_path, path)
+    }
+
     pub(in crate::monitor) fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
-        let route = MonitorRoute::at(request.uri().path())?;
+        let route = self.route_at(request.uri().path())?;
         #[cfg(feature = "http")]
         crate::http::exclude_from_metrics(request.extensions());
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -32,7 +32,7 @@ pub use limits::ConnectionLimits;
 pub(super) use make_service::App;
 pub use make_service::IncomingConnection;
 
-use crate::health::Engine;
+use super::endpoints::Endpoints;
 use task::ServerContext;
 
 /// A server that does not run yet.
@@ -41,7 +41,7 @@ pub(super) struct Server<M> {
     /// The number of this server among those that share `connections`.
     pub(super) number: usize,
     pub(super) app: App<M>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) endpoints: Arc<Endpoints>,
     /// Spare descriptors for the connections of this server alone.
     pub(super) reserve: Option<Arc<Reserve>>,
 }
@@ -68,9 +68,9 @@ impl<M> Server<M> {
         S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let Self { connections, number, app, engine, reserve } = self;
+        let Self { connections, number, app, endpoints, reserve } = self;
         let accepting = connections.accept();
-        let context = ServerContext { app, engine, reserve: reserve.clone() };
+        let context = ServerContext { app, endpoints, reserve: reserve.clone() };
         let begin = |(io, client)| match connections.admit(number) {
             Some(slot) => drop(tokio::spawn(task::run::<L, M, S>(context.clone(), slot, io, client))),
             None => accept::refuse(io),

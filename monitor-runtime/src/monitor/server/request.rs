@@ -19,16 +19,15 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::connection_state::{CloseReason, ConnectionState, RequestKind};
-use crate::health::Engine;
 use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
-use crate::monitor_route::MonitorRoute;
+use crate::monitor::endpoints::Endpoints;
 
 /// Handles the requests of one connection.
 pub(super) struct ConnectionService<A> {
     pub(super) router: Router,
     pub(super) client: A,
     pub(super) state: Arc<ConnectionState>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) endpoints: Arc<Endpoints>,
 }
 
 impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>> for ConnectionService<A> {
@@ -38,7 +37,7 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (version, is_connect) = (request.version(), request.method() == Method::CONNECT);
-        let is_probe = MonitorRoute::at(request.uri().path()).is_some();
+        let is_probe = self.endpoints.route_at(request.uri().path()).is_some();
         let kind = if is_probe { RequestKind::Probe } else { RequestKind::App };
         self.state.begin(kind, version == Version::HTTP_2);
         let open = OpenRequest { state: Arc::clone(&self.state), kind };
@@ -49,7 +48,7 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
         AnswerFuture {
             inner: self.router.clone().call(request),
             open: Some(open),
-            engine: Arc::clone(&self.engine),
+            endpoints: Arc::clone(&self.endpoints),
             version,
             is_connect,
         }
@@ -74,7 +73,7 @@ pin_project! {
         #[pin]
         inner: F,
         open: Option<OpenRequest>,
-        engine: Arc<Engine>,
+        endpoints: Arc<Endpoints>,
         version: Version,
         is_connect: bool,
     }
@@ -100,7 +99,7 @@ where
             // The connection outlives its streams.
         } else if is_upgrade {
             open.state.upgrade(protocol(&response));
-        } else if this.engine.is_draining() {
+        } else if this.endpoints.engine.is_draining() {
             // Clients with keep-alive then move to another server on their own, before this one closes the connection.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -20,19 +20,19 @@ use super::descriptors::Reserve;
 use super::make_service::{App, IncomingConnection};
 use super::request::ConnectionService;
 use super::socket::Socket;
-use crate::health::Engine;
+use crate::monitor::endpoints::Endpoints;
 
 /// The state that all connections of a server share.
 pub(super) struct ServerContext<M> {
     pub(super) app: App<M>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) endpoints: Arc<Endpoints>,
     pub(super) reserve: Option<Arc<Reserve>>,
 }
 
 impl<M> Clone for ServerContext<M> {
     fn clone(&self) -> Self {
-        let Self { app, engine, reserve } = self;
-        Self { app: app.clone(), engine: Arc::clone(engine), reserve: reserve.clone() }
+        let Self { app, endpoints, reserve } = self;
+        Self { app: app.clone(), endpoints: Arc::clone(endpoints), reserve: reserve.clone() }
     }
 }
 
@@ -47,9 +47,9 @@ where
     S::Future: Send,
 {
     let state = Arc::clone(slot.state());
-    let ServerContext { app, engine, reserve } = context;
+    let ServerContext { app, endpoints, reserve } = context;
     let (router, io) = app.router::<L, S>(io, &client).await;
-    let service = ConnectionService { router, client, state: Arc::clone(&state), engine };
+    let service = ConnectionService { router, client, state: Arc::clone(&state), endpoints };
     let mut builder = Builder::new(TokioExecutor::new());
     // `ConnectionState` applies the limits. hyper's own timeout would count the idle time between two requests as part
     // of a head.
