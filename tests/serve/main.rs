@@ -6,6 +6,7 @@
 mod support;
 
 mod admin;
+mod base_path;
 mod connections;
 mod draining;
 mod make_services;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{MonitorBuilder, metrics, track_agent, track_query, track_skill};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::tcp::eventually;
-use crate::{ALONE, RELEASED, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
+use crate::{ALONE, RELEASED, SOON, ask, ended, in_flight, prompt, refuses_clients, serve, signal_self};
 
 /// Serves a client who sends `half` and no more, has the process stopped by `stop`, and tells how long `serve` went on
 /// from then and which warnings it logged.
@@ -110,22 +110,86 @@ fn a_request_that_is_said_to_be_cut_is_not_answered() {
     assert!(!answer.unwrap().is_ok_and(|answer| answer.contains("200 OK")), "it was answered");
 }
 
+const UPGRADE: &str =
+    "GET /socket HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
 #[test]
-fn an_upgraded_connection_is_named_and_not_waited_for() {
-    const UPGRADE: &str =
-        "GET /socket HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
-    let (_, warnings) = stopped_beside(UPGRADE, prompt(), async |_| signal_self("-TERM"));
+fn an_upgraded_connection_is_waited_for_and_named_if_it_is_cut() {
+    let monitor = prompt().shutdown_timeout(Duration::from_millis(200));
+    let (took, warnings) = stopped_beside(UPGRADE, monitor, async |_| signal_self("-TERM"));
+    assert!(took >= Duration::from_millis(200), "{took:?}");
     let warnings: Vec<_> = warnings.iter().map(without_head).collect();
     assert_eq!(
         warnings,
         [
+            json!({"event": "request cut", "method": "GET", "endpoint": "/socket", "count": 1}),
             json!({"event": "connection cut", "protocol": "websocket", "count": 1}),
             json!({
-                "event": "stopped before all was done", "reason": "upgraded connections are not waited for",
-                "requests": 0, "agents": 0, "skills": 0, "queries": 0, "connections": 1
+                "event": "stopped before all was done", "reason": "not ended within 200ms",
+                "requests": 1, "agents": 0, "skills": 0, "queries": 0, "connections": 1
             }),
         ]
     );
+}
+
+fn count_of_upgrades(metric: &str, labels: &str) -> u64 {
+    let series = format!("{metric}{{method=\"GET\",endpoint=\"/socket\"{labels}}} ");
+    metrics::render().lines().find_map(|line| line.strip_prefix(&series)).map_or(0, |n| n.parse().unwrap())
+}
+
+#[test]
+fn an_upgraded_connection_is_in_flight_until_it_ends_and_its_handshake_alone_is_timed() {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lines = capture_logs(|| {
+        runtime.block_on(async {
+            let (address, server) = serve(&prompt().build().unwrap()).await;
+            let counted = || {
+                let ended = count_of_upgrades("http_requests_total", ",status=\"101\"");
+                (ended, count_of_upgrades("http_request_duration_seconds_count", ""))
+            };
+            let before = counted();
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(UPGRADE.as_bytes()).await.unwrap();
+            let is_counted = async || counted() == (before.0 + 1, before.1 + 1);
+            eventually("the handshake is counted", is_counted).await;
+            in_flight(1).await;
+            // Its bytes go both ways meanwhile.
+            client.write_all(b"ping").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ping") {
+                assert!(client.read_buf(&mut answer).await.unwrap() > 0);
+            }
+            signal_self("-TERM");
+            refuses_clients(address).await;
+            assert!(!server.is_finished(), "it is waited for");
+            drop(client);
+            ended(server).await;
+            in_flight(0).await;
+            assert_eq!(counted(), (before.0 + 1, before.1 + 1));
+        });
+    });
+    assert_eq!(lines.last().unwrap()["event"], "stopped: nothing was cut");
+}
+
+#[test]
+fn an_upgraded_connection_that_is_cut_is_closed() {
+    let _alone = ALONE.blocking_lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let monitor = prompt().shutdown_timeout(Duration::from_millis(100)).build().unwrap();
+        let (address, server) = serve(&monitor).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        in_flight(1).await;
+        signal_self("-TERM");
+        ended(server).await;
+        // The runtime lives on, as it does while `main` cleans up.
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(SOON, client.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "it is still open");
+        in_flight(0).await;
+    });
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl Route {
         exemplars.offer(durations.buckets.shown(nanos), nanos, || Some(identity));
     }
 
+    /// Adds a start that is taken back, and does not end.
+    pub(crate) fn start_again(self) {
+        self.0.histogram.add_started(Stripe::of_this_thread(), 1);
+    }
+
     /// Takes back a start that no end will follow.
     pub(crate) fn forget(self) {
         self.0.histogram.add_started(Stripe::of_this_thread(), 1_u64.wrapping_neg());

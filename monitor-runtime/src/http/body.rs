@@ -12,6 +12,7 @@ use tracing::Span;
 
 use super::guard::RequestGuard;
 use super::in_span::InSpan;
+use super::upgraded::UpgradedConnection;
 use crate::families::method::MethodLabel;
 
 /// The size of the tail that is cut off a large frame and handed over in pieces.
@@ -72,13 +73,21 @@ pin_project! {
 impl<B: Body> ResponseBody<B> {
     /// Wraps the response's body. Settles the request at once if no body will be sent.
     #[inline]
-    pub(super) fn wrap(response: Response<B>, mut guard: RequestGuard, span: Option<Span>) -> Response<Self> {
+    pub(super) fn wrap(
+        mut response: Response<B>,
+        mut guard: RequestGuard,
+        span: Option<Span>,
+    ) -> Response<Self> {
         let (status, body) = (response.status(), response.body());
         let (has_ended, length) = guard.run(|| (body.is_end_stream(), body.size_hint().exact()));
         let remaining = length.or_else(|| content_length(response.headers()));
         guard.set_response_status(status);
-        let has_no_body = |method| has_ended || remaining == Some(0) || is_bodiless(method, status);
-        if guard.method().is_some_and(has_no_body) {
+        let ends_here =
+            |method: &MethodLabel| has_ended || remaining == Some(0) || is_bodiless(*method, status);
+        if let Some(method) = guard.method().filter(ends_here) {
+            if is_upgrade(method, status) {
+                UpgradedConnection::begin(&guard, response.extensions_mut());
+            }
             guard.settle();
         }
         response.map(|body| Self { inner: InSpan::new(body, span), guard, remaining, tail: None })
@@ -193,9 +202,15 @@ fn is_over<F>(polled: &Poll<Option<F>>, body: &impl Body) -> bool {
 #[inline]
 fn is_bodiless(method: MethodLabel, status: StatusCode) -> bool {
     method == MethodLabel::Head
-        || method == MethodLabel::Connect && status.is_success()
+        || is_upgrade(method, status)
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// Whether the connection speaks another protocol after this response.
+#[inline]
+fn is_upgrade(method: MethodLabel, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || method == MethodLabel::Connect && status.is_success()
 }
 
 /// The length in the response's head, which hyper relies on if the body does not know its own.

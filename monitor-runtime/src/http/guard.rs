@@ -128,6 +128,15 @@ impl RequestGuard {
         rare.and_then(|rare| rare.pending_route.as_ref()).is_some_and(PendingRoute::is_probe)
     }
 
+    /// The route that the request is in flight under; `None` for a probe.
+    pub(super) fn route(&self) -> Option<Route> {
+        let record = self.0.as_ref()?;
+        match record.rare.as_ref().and_then(|rare| rare.pending_route.as_ref()) {
+            Some(pending) => pending.route(),
+            None => Some(record.route),
+        }
+    }
+
     /// The method, while the request is open.
     pub(super) fn method(&self) -> Option<MethodLabel> {
         self.0.as_ref().map(|record| record.method)

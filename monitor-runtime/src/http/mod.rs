@@ -32,8 +32,10 @@
 //! | the connection ends while the handler reads the request's body, whatever the handler answers | 499 |
 //!
 //! A response without a body (to `HEAD`, 1xx, 204, 304, a successful `CONNECT`) ends with its head. So does an upgrade,
-//! after which the connection is no longer HTTP. A body ends with the frame after which it reports its end, with the
-//! last byte of its `content-length`, or with its trailers.
+//! after which the connection is no longer HTTP: its status is 101, and its duration that of the handshake. Under
+//! [`Monitor::serve`](crate::Monitor::serve), `http_requests_in_flight` counts the connection until it is closed. Other
+//! servers do not show the layer when that is. A body ends with the frame after which it reports its end, with the last
+//! byte of its `content-length`, or with its trailers.
 //!
 //! A response counts as sent when the server asks for its last frame. A server asks when it has room. A frame of
 //! `Bytes` over 32 KiB is therefore handed over in pieces, the last of 2 KiB: when the server asks for that piece, it
@@ -82,6 +84,7 @@ mod layer;
 mod pending_route;
 mod request_id;
 mod span;
+mod upgraded;
 mod upload;
 pub(crate) mod watched_body;
 
@@ -94,3 +97,4 @@ pub(crate) use pending_route::exclude_from_metrics;
 #[cfg(feature = "__fuzzing")]
 pub(crate) use request_id::accepted_id;
 pub use request_id::{MissingRequestId, RequestId};
+pub(crate) use upgraded::UpgradedConnection;

@@ -100,6 +100,14 @@ impl PendingRoute {
         }
     }
 
+    /// The route that the request is in flight under.
+    pub(super) fn route(&self) -> Option<Route> {
+        match *self.lock() {
+            State::Unmatched(route) | State::Matched(route) => Some(route),
+            State::Probe | State::Closed => None,
+        }
+    }
+
     pub(super) fn is_probe(&self) -> bool {
         matches!(*self.lock(), State::Probe)
     }

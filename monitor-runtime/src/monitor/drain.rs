@@ -381,8 +381,11 @@ struct Cut {
 impl Cut {
     fn now(connections: &Connections) -> Self {
         let in_flight = InFlight::now();
-        let unnamed = connections.answering().saturating_sub(total(&in_flight.requests));
-        Self { in_flight, unnamed, upgraded: connections.upgraded() }
+        let upgraded = connections.upgraded();
+        // An upgraded connection is in flight under the route of its request.
+        let busy = connections.answering() + upgraded.values().sum::<u64>();
+        let unnamed = busy.saturating_sub(total(&in_flight.requests)).min(connections.answering());
+        Self { in_flight, unnamed, upgraded }
     }
 
     /// Logs how the stop ended: a line for each name that was cut, then a summary. Returns whether anything was cut.
@@ -413,7 +416,7 @@ impl Cut {
         }
         tracing::warn!(
             target: TARGET,
-            reason = reason.unwrap_or("upgraded connections are not waited for"),
+            reason = reason.unwrap_or("it began after all else had ended"),
             requests = total(requests),
             agents = total(agents),
             skills = total(skills),

@@ -36,8 +36,14 @@ impl Recorded {
     /// Asserts that exactly these requests were recorded, that each was timed too, and that none is open.
     #[track_caller]
     pub(crate) fn expect(&self, requests: &[&str]) {
+        self.expect_in_flight(requests, "0");
+    }
+
+    /// As [`expect`](Self::expect), with so many requests or upgraded connections in flight.
+    #[track_caller]
+    pub(crate) fn expect_in_flight(&self, requests: &[&str], connections: &str) {
         assert_eq!(self.requests(), requests);
-        assert_eq!(in_flight(), "0");
+        assert_eq!(in_flight(), connections);
         assert_eq!(timed(), counted(), "a duration for every request");
     }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use super::limits::ConnectionLimits;
+use crate::http::UpgradedConnection;
 
 /// How long a client that has just connected or sent part of a head may take to send the rest, after the server stops
 /// accepting.
@@ -99,6 +100,14 @@ pub(super) struct ConnectionState {
     has_ended: AtomicBool,
 }
 
+/// The time after an upgrade.
+#[derive(Debug)]
+struct Upgraded {
+    protocol: Cow<'static, str>,
+    /// Counts the connection among the requests in flight; `None` if its request is not counted.
+    in_flight: Option<UpgradedConnection>,
+}
+
 #[derive(Debug)]
 struct State {
     /// Requests whose answers have not ended, by [`RequestKind`].
@@ -110,7 +119,7 @@ struct State {
     has_bytes: bool,
     /// Set for HTTP/2, where bytes between requests need not be a head.
     is_multiplexed: bool,
-    upgraded: Option<Cow<'static, str>>,
+    upgraded: Option<Upgraded>,
     phase: Phase,
     /// When the phase began.
     since: Instant,
@@ -209,8 +218,16 @@ impl ConnectionState {
     }
 
     /// Notes an upgrade to another protocol.
-    pub(super) fn upgrade(&self, protocol: Cow<'static, str>) {
-        self.change(|state| state.upgraded = Some(protocol));
+    pub(super) fn upgrade(&self, protocol: Cow<'static, str>, in_flight: Option<UpgradedConnection>) {
+        self.change(|state| state.upgraded = Some(Upgraded { protocol, in_flight }));
+    }
+
+    /// Notes that the socket is gone, so that an upgraded connection is no longer in flight.
+    pub(super) fn end_upgrade(&self) {
+        let mut state = self.lock();
+        let in_flight = state.upgraded.as_mut().and_then(|upgraded| upgraded.in_flight.take());
+        drop(state);
+        drop(in_flight);
     }
 
     pub(super) fn is_answering(&self) -> bool {
@@ -223,7 +240,7 @@ impl ConnectionState {
 
     /// The protocol after an upgrade.
     pub(super) fn upgraded(&self) -> Option<Cow<'static, str>> {
-        self.lock().upgraded.clone()
+        self.lock().upgraded.as_ref().map(|upgraded| upgraded.protocol.clone())
     }
 
     /// Notes why the connection is about to close; the first reason wins.
@@ -266,14 +283,26 @@ impl ConnectionState {
         self.lock().phase
     }
 
-    /// Whether a stop waits for this connection: it is answering a request of the application, or its client has only
-    /// just connected.
+    /// Whether the reader of an upgraded connection has to give up, because the connection is told to close. The task of
+    /// the connection has ended by then, so the reader is woken in its place.
+    pub(super) fn is_cut(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        if state.upgraded.is_none() {
+            return false;
+        }
+        state.waker = Some(cx.waker().clone());
+        matches!(state.order, Command::Close(_))
+    }
+
+    /// Whether a stop waits for this connection: it is answering a request of the application, it is upgraded, or its
+    /// client has only just connected.
     pub(super) fn holds_up_stop(&self) -> bool {
         let state = self.lock();
         match state.phase {
             Phase::Answering(kind) => kind == RequestKind::App,
             Phase::Head => state.told.is_none_or(|told| told.elapsed() < LINGER),
-            Phase::Idle | Phase::Upgraded => false,
+            Phase::Upgraded => true,
+            Phase::Idle => false,
         }
     }
 

@@ -235,6 +235,7 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let Self { connections, number, state } = self;
         connections.lock().states.remove(number);
+        state.end_upgrade();
         connections.gauge.dec();
         let reason = state.reason();
         let closed = &process::metrics().connections_closed;

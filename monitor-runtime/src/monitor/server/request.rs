@@ -19,6 +19,7 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::connection_state::{CloseReason, ConnectionState, RequestKind};
+use crate::http::UpgradedConnection;
 use crate::http::watched_body::{PollFrame, Watch, WatchedBody};
 use crate::monitor::endpoints::Endpoints;
 
@@ -98,7 +99,7 @@ where
         if *this.version == Version::HTTP_2 {
             // The connection outlives its streams.
         } else if is_upgrade {
-            open.state.upgrade(protocol(&response));
+            open.state.upgrade(protocol(&response), UpgradedConnection::take(response.extensions_mut()));
         } else if this.endpoints.engine.is_draining() {
             // Clients with keep-alive then move to another server on their own, before this one closes the connection.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -118,6 +118,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Socket<T>
         if self.eof_deadline.is_some() {
             return self.poll_eof(cx);
         }
+        if self.state().is_cut(cx) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
         let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
         let read = ready!(self.poll_inner(cx, |inner, cx| inner.poll_read(cx, buffer)));
         self.note_timeout(&read);
