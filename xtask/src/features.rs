@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -14,31 +15,55 @@ const PACKAGE: &str = "monitor-runtime";
 /// Each feature, with what it turns on.
 type Features = BTreeMap<String, Vec<String>>;
 
-/// Checks each set, without and with `prometheus/protobuf`.
+/// The feature of a dependency that changes the types which `prometheus` shows; another crate of the user's may turn it on.
+const PROTOBUF: &str = "prometheus/protobuf";
+
+/// Checks each set, two at a time.
 ///
-/// Another crate of the user's may turn on what ours leaves off, and `prometheus/protobuf` changes the types that `prometheus`
-/// shows. Dependencies are built once for all sets, in the target directory that everything shares; without what an
-/// incremental build keeps, a set takes half the time.
+/// A cargo command locks its target directory, so that the second lane has one of its own. Dependencies are built once for
+/// each lane; without the files of an incremental build, a set takes half the time.
 pub(crate) fn check(runner: &Runner) -> Result {
-    for set in sets_of_manifest(runner)? {
-        for more in [None, Some("prometheus/protobuf")] {
-            let features: Vec<_> = set.iter().map(String::as_str).chain(more).collect();
-            let features = features.join(" ");
-            println!("features: {}", if features.is_empty() { "none" } else { &features });
-            let mut clippy =
-                runner.cargo(&["clippy", "--quiet", "--package", PACKAGE, "--no-default-features"]);
-            clippy.args(["--features", &features, "--", "-D", "warnings"]);
-            runner.run(clippy.env("CARGO_INCREMENTAL", "0"))?;
+    let sets = sets_of_manifest(runner)?;
+    let next = AtomicUsize::new(0);
+    let lane = |target: Option<&Path>| -> Result {
+        while let Some(set) = sets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let checked = check_set(runner, &set.join(" "), target);
+            if checked.is_err() {
+                // The other lane has no more sets to take.
+                next.store(sets.len(), Ordering::Relaxed);
+            }
+            checked?;
         }
+        Ok(())
+    };
+    let second =
+        metadata(runner)?["target_directory"].as_str().map(|target| Path::new(target).join("features"));
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| lane(second.as_deref()));
+        let first = lane(None);
+        let second = second.join().expect("a lane does not panic");
+        first.and(second)
+    })
+}
+
+fn check_set(runner: &Runner, features: &str, target: Option<&Path>) -> Result {
+    println!("features: {}", if features.is_empty() { "none" } else { features });
+    let mut clippy = runner.cargo(&["clippy", "--quiet", "--package", PACKAGE, "--no-default-features"]);
+    clippy.args(["--features", features]);
+    if let Some(target) = target {
+        clippy.arg("--target-dir").arg(target);
     }
-    Ok(())
+    runner.run(clippy.args(["--", "-D", "warnings"]).env("CARGO_INCREMENTAL", "0"))
+}
+
+fn metadata(runner: &Runner) -> Result<Value> {
+    let metadata = runner.output(&mut runner.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+    serde_json::from_str(&metadata).map_err(|error| Failure::Message(error.to_string()))
 }
 
 /// Reads the sets from the manifest, so that a new feature is checked from its first day.
 pub(crate) fn sets_of_manifest(runner: &Runner) -> Result<Vec<Vec<String>>> {
-    let metadata = runner.output(&mut runner.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Value =
-        serde_json::from_str(&metadata).map_err(|error| Failure::Message(error.to_string()))?;
+    let metadata = metadata(runner)?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let package = packages.into_iter().find(|package| package["name"] == PACKAGE);
     let package = package.ok_or_else(|| Failure::message("the workspace has no package monitor-runtime"))?;
@@ -71,7 +96,7 @@ fn find_named(folder: &Path, found: &mut BTreeSet<String>) -> Result {
     Ok(())
 }
 
-/// None, each feature alone, all, and each pair.
+/// None, each feature alone, all, and each pair, where `prometheus/protobuf` counts as one more feature.
 ///
 /// Pairs that come to the same once what their features imply is added are there once, and so are those that differ in
 /// features which our sources do not name: those change dependencies alone.
@@ -87,11 +112,14 @@ fn sets(features: &Features, in_sources: &BTreeSet<String>) -> Vec<Vec<String>> 
     let mut sets = vec![Vec::new()];
     sets.extend(names.iter().map(|name| vec![name.clone()]));
     sets.push(names.clone());
+    let with_protobuf = sets.iter().map(|set| [set.as_slice(), &[PROTOBUF.to_owned()]].concat());
+    let with_protobuf: Vec<_> = with_protobuf.collect();
     let mut seen: BTreeSet<_> = sets.iter().map(|set| comes_to(set)).collect();
     for (at, first) in names.iter().enumerate() {
         let pairs = names[at + 1..].iter().map(|second| vec![first.clone(), second.clone()]);
         sets.extend(pairs.filter(|pair| seen.insert(comes_to(pair))));
     }
+    sets.extend(with_protobuf);
     // Our sources do not name `off`: it changes monitor-macros.
     sets.push(vec!["macros".into(), "off".into()]);
     sets
@@ -125,6 +153,24 @@ mod tests {
         let in_sources = BTreeSet::from_iter(list(&["a", "b", "c"]));
         let sets: Vec<_> = sets(&features, &in_sources).iter().map(|set| set.join(" ")).collect();
         // `a b` comes to `b`, and each pair with `unnamed` to the other feature alone.
-        assert_eq!(sets, ["", "a", "b", "c", "unnamed", "a b c unnamed", "a c", "macros off"]);
+        assert_eq!(
+            sets,
+            [
+                "",
+                "a",
+                "b",
+                "c",
+                "unnamed",
+                "a b c unnamed",
+                "a c",
+                "prometheus/protobuf",
+                "a prometheus/protobuf",
+                "b prometheus/protobuf",
+                "c prometheus/protobuf",
+                "unnamed prometheus/protobuf",
+                "a b c unnamed prometheus/protobuf",
+                "macros off"
+            ]
+        );
     }
 }
