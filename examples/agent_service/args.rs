@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_a_default() {
+    fn absent_arguments_have_defaults() {
         let Ok(Command::Serve(args)) = parse(&["--port=0", "--docs", "/notes", "--time-limit", "250"]) else {
             panic!("no command to serve")
         };
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn wrong_arguments_are_named() {
         assert_eq!(refused(&["--prot", "1"]), "invalid option '--prot'");
         assert_eq!(refused(&["notes"]), "unexpected argument \"notes\"");
         assert_eq!(refused(&["--docs"]), "missing argument for option '--docs'");

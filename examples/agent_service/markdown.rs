@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_heading_is_text() {
+    fn lines_that_resemble_headings_are_text() {
         assert_eq!(read("#tag\n\n####### deep\n"), [section("notes.md", "#tag\n\n####### deep")]);
     }
 

@@ -31,7 +31,7 @@ fn all_said(lines: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_bound_holds_until_the_span_ends() {
+fn bound_fields_hold_until_the_span_ends() {
     let lines = capture_logs(|| {
         let _outer = info_span!("outer").entered();
         {

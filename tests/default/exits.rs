@@ -446,7 +446,7 @@ fn parameters_named_in_format_texts_are_dropped_in_order() {
 }
 
 #[test]
-fn what_is_ignored_is_dropped_in_order_too() {
+fn ignored_arguments_are_dropped_in_order_too() {
     twins!((first, _, third) {
         third.touch();
         first.0
@@ -479,7 +479,7 @@ impl Logs {
 }
 
 #[test]
-fn what_the_body_does_not_mention_is_dropped_inside_the_call() {
+fn unmentioned_arguments_are_dropped_inside_the_call() {
     /// An alias by the name of a type that drops nothing.
     type Path = Logs;
 
@@ -675,7 +675,7 @@ mod promised {
 }
 
 #[tokio::test]
-async fn what_a_future_promises_of_itself_is_kept() {
+async fn auto_traits_of_a_future_are_kept() {
     let recording = Recording::start();
     assert_eq!(promised::asynchronous("goal".to_owned()).catch_unwind().await.unwrap(), Ok(4));
     promised::asynchronous("panic".to_owned()).catch_unwind().await.unwrap_err();

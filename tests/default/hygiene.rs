@@ -422,7 +422,7 @@ thread_local! {
 
 /// The effect of a user's attribute below ours, by hand: our body ends up in a block.
 #[tokio::test]
-async fn what_follows_the_body_in_a_wrapper_below_runs() {
+async fn code_after_the_body_in_a_wrapper_below_runs() {
     macro_rules! wrap {
         ($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),*) -> $returned:ty $body:block) => {
             wrapped!($(#[$meta])* fn $name ($($argument: $type),*) -> $returned, $body);

@@ -166,14 +166,14 @@ mod returning {
     }
 
     #[tokio::test]
-    async fn what_asks_for_a_return_finds_one() {
+    async fn lints_that_ask_for_a_return_find_one() {
         assert_eq!(plain("a"), Ok(later("b").await));
         assert_eq!(guarded("a"), usize::from(future(1).await));
     }
 }
 
 #[tokio::test]
-async fn what_lints_accept_and_refuse_runs() {
+async fn code_with_lint_attributes_runs() {
     assert_eq!(careless(1, 2), 2);
     assert_eq!(hasty().await, 1);
     assert_eq!(careful("ab", Some(1), String::new()), Ok(3));

@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_logged_is_one_line_for_people_too(cases in prop::collection::vec(case(), 1..4)) {
+    fn every_pretty_event_is_one_line(cases in prop::collection::vec(case(), 1..4)) {
         let logging = Logging::builder().format(Format::Pretty);
         let text = memory::text(logging, || cases.iter().for_each(LogCase::log));
         prop_assert_eq!(text.matches('\n').count(), cases.len());

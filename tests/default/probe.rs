@@ -116,7 +116,7 @@ fn a_server_that_accepts_and_never_answers_is_given_up() {
 }
 
 #[test]
-fn what_is_not_http_is_told_in_one_line() {
+fn an_answer_that_is_no_http_is_one_error_line() {
     let url = format!("http://{}/", answer_once(b"SSH-2.0-OpenSSH_9.2\r\n\x1b[2J"));
     assert_eq!(refusal(&url), format!("{url} did not answer in HTTP: SSH-2.0-OpenSSH_9.2   [2J"));
 }

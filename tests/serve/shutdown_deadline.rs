@@ -193,7 +193,7 @@ fn an_upgraded_connection_that_is_cut_is_closed() {
 }
 
 #[test]
-fn what_is_cut_is_named_and_counted_by_the_last_lines() {
+fn the_last_lines_name_and_count_cut_requests() {
     #[track_agent("cut_agent")]
     async fn agent() {
         skill().await;

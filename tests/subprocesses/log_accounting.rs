@@ -350,7 +350,7 @@ fn blocking() {
 }
 
 #[test]
-fn where_logging_blocks_a_slow_reader_gets_every_line() {
+fn blocking_logging_gives_a_slow_reader_every_line() {
     let (lines, scrape) = slowly_read("blocking");
     assert_eq!(lines.len() as u64, FROM_THREADS + 1);
     assert!(are_in_order(&lines.iter().collect::<Vec<_>>()));
@@ -369,7 +369,7 @@ fn blocking_closed() {
 }
 
 #[test]
-fn where_logging_blocks_a_reader_that_goes_lets_everybody_go_on() {
+fn blocking_logging_goes_on_once_its_reader_is_gone() {
     let mut child = PART.spawn("blocking_closed");
     let mut errors = wait_for(&mut child, "started");
     drop(child.stdout.take());

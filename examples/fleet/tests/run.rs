@@ -28,7 +28,7 @@ fn left_behind(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_the_engines_add_up_is_what_was_sent() {
+fn the_engines_sums_equal_the_sent_requests() {
     let temporary = tempfile::tempdir().unwrap();
     let output = fleet(&["--instances", "3"], temporary.path()).output().unwrap();
     let said = said(&output);
@@ -62,7 +62,7 @@ fn told_to_stop_it_takes_everything_along() {
 }
 
 #[test]
-fn what_is_used_wrongly_is_said_in_a_line() {
+fn wrong_usage_is_refused_in_a_line() {
     let temporary = tempfile::tempdir().unwrap();
     let output = fleet(&["--instances", "0"], temporary.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -57,7 +57,7 @@ fn a_failed_tool_is_logged_as_a_skill_and_the_agent_continues() {
 }
 
 #[test]
-fn what_rig_knows_of_a_run_is_on_the_lines_of_the_run() {
+fn rigs_fields_of_a_run_are_on_its_lines() {
     let _recording = Recording::start();
     let lines = lines_of(trip_desk::answer("Oslo?"));
     let finished = the(&lines, "Agent run finished");
@@ -73,7 +73,7 @@ fn what_rig_knows_of_a_run_is_on_the_lines_of_the_run() {
 }
 
 #[test]
-fn what_rig_knows_of_a_tool_call_is_on_the_lines_of_the_tool() {
+fn rigs_fields_of_a_tool_call_are_on_its_lines() {
     let _recording = Recording::start();
     let lines = lines_of(trip_desk::answer("Oslo?"));
     for (event, tool, call) in [
@@ -94,7 +94,7 @@ fn what_rig_knows_of_a_tool_call_is_on_the_lines_of_the_tool() {
 }
 
 #[test]
-fn what_rig_knows_of_a_turn_is_on_the_lines_of_the_turn() {
+fn rigs_fields_of_a_turn_are_on_its_lines() {
     let _recording = Recording::start();
     let lines = lines_of(trip_desk::answer("Oslo?"));
     let replies: Vec<_> = lines.iter().filter(|line| line["logger"] == "rig::completions").collect();

@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_threads_add_is_read_once_by_both_kinds_of_buckets() {
+    fn both_kinds_of_buckets_read_each_addition_once() {
         let classic = [1_000_000, 1_000_000_000];
         let layout: &'static Layout = Box::leak(Box::new(Layout::new(NativeHistograms::new(), &classic)));
         let cells = NativeCells::new(layout, true);

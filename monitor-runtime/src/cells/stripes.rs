@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_destructors_of_a_thread_add_is_counted() {
+    fn additions_of_thread_local_destructors_are_counted() {
         thread_local! {
             static FIRST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };
             static LAST: Cell<Option<AddsAtTheEnd>> = const { Cell::new(None) };

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_for_nothing_or_anything_gets_the_text_format() {
+    fn no_preference_or_any_gets_the_text_format() {
         for accept in ["", "*/*", "text/*", "text/plain", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"] {
             assert_eq!(chosen(&[accept]), Format::Text, "{accept}");
         }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_for_what_there_is_not_gets_the_text_format() {
+    fn an_unknown_preference_gets_the_text_format() {
         for accept in [
             "application/json",
             "text/plain;version=0.0.1",

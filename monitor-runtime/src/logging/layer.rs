@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_later_is_bound_from_then_on() {
+    fn fields_recorded_later_are_bound_from_then_on() {
         let lines = lines(|| {
             let span = info_span!("s", user = Empty, n = 1).entered();
             info!("before");

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_collector_takes_in_part_is_told_apart() {
+    fn a_partial_success_is_recognised() {
         let partial = ExportTracePartialSuccess { rejected_spans: 3, error_message: "too old".into() };
         let body = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
         let taken = |rejected, said: &str| Answer::Accepted { rejected, said: said.to_owned() };

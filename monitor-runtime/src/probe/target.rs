@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_is_said() {
+    fn targets_that_cannot_be_asked_are_refused() {
         for (url, reason) in [
             ("", "it has no scheme"),
             ("localhost:3000/health/live", "it has no scheme"),

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_as_it_came() {
+    fn a_header_is_written_as_it_was_read() {
         let came = headers(&[("traceparent", PARENT), ("tracestate", "a=1, b=2")]);
         let mut sent = headers(&[("traceparent", "old"), ("tracestate", "old=1"), ("tracestate", "old=2")]);
         TraceContext::from_headers(&came).unwrap().inject(&mut sent);

@@ -237,7 +237,7 @@ mod lifetimes {
 }
 
 #[tokio::test]
-async fn what_is_returned_borrows_from_what_it_did() {
+async fn return_values_borrow_as_before() {
     use lifetimes::{Held, Lends as _};
 
     let recording = Recording::start();

@@ -54,7 +54,7 @@ fn boxed_stream_unpin(to: u8) -> Box<dyn Stream<Item = u8> + Send + Unpin> {
 }
 
 #[tokio::test]
-async fn what_the_signature_promises_reaches_the_body() {
+async fn bounds_of_the_signature_reach_the_body() {
     let recording = Recording::start();
     assert_eq!(borrowing_closure()("abc"), "bc");
     let (behind_first, (number, same)) = closures_in_a_tuple();

@@ -74,7 +74,7 @@ async fn reborrowed_async(items: &mut Vec<u8>) -> &mut u8 {
 }
 
 #[tokio::test]
-async fn whatever_a_function_returns_it_returns_tracked() {
+async fn tracked_functions_return_the_same_values() {
     let recording = Recording::start();
     let (mut items, add) = opaque_in_a_tuple();
     assert_eq!((items.next(), add(1)), (Some(1), 2));

@@ -43,7 +43,7 @@ async fn verbose_is_a_line_a_check_as_kubernetes_has_it() {
 }
 
 #[tokio::test]
-async fn what_is_excluded_does_not_count() {
+async fn excluded_checks_do_not_count() {
     let monitor = mixed().await;
     let response = get(&monitor, "/health/ready?verbose&exclude=database").await;
     assert_eq!(

@@ -113,7 +113,7 @@ async fn a_client_that_leaves_in_a_body_of_one_frame_counts_as_499() {
 }
 
 #[tokio::test]
-async fn what_the_client_may_read_later_is_timed_until_then() {
+async fn a_body_read_later_is_timed_until_then() {
     let recorded = Recorded::start().await;
     let sum = || {
         let series = "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/text/{size}\"}";

@@ -87,7 +87,7 @@ fn late() {
 }
 
 #[test]
-fn what_is_bound_during_the_call_names_it_too() {
+fn ids_bound_during_a_call_identify_its_exemplar() {
     let monitor = monitor();
     capture_logs(late);
     assert_eq!(only(&monitor, r#"agent_id="named_late""#), r#"{trace_id="bound-inside"}"#);

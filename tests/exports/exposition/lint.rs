@@ -129,7 +129,7 @@ fn of_kind(name: &str, kind: &str) -> String {
 }
 
 #[test]
-fn whatever_promtool_cannot_read_is_malformed() {
+fn text_that_promtool_cannot_read_is_malformed() {
     for line in [
         "a{b=\"c\" 1",
         "a{b} 1",
@@ -166,7 +166,7 @@ fn broken(text: &str) -> Vec<(usize, LintRule)> {
 }
 
 #[test]
-fn what_promtool_lets_pass_is_found_too() {
+fn faults_that_promtool_lets_pass_are_found() {
     let counter = "# HELP c_total C.\n# TYPE c_total counter\n";
     assert_eq!(broken(&format!("{counter}c_total 1\nc_total 1\n")), [(4, LintRule::DuplicateSeries)]);
     let twice = format!("{counter}c_total{{a=\"1\",b=\"2\"}} 1\nc_total{{b=\"2\",a=\"1\"}} 1\n");

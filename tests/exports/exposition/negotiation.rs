@@ -30,7 +30,7 @@ async fn each_form_is_sent_under_its_own_media_type() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_say_gets_the_text_format_uncompressed() {
+async fn requests_without_accept_get_uncompressed_text() {
     let response = ask(&monitor(), Method::GET, &[]).await;
     assert_eq!(response.headers()[header::CONTENT_TYPE], TEXT);
     assert!(!response.headers().contains_key(header::CONTENT_ENCODING));

@@ -162,7 +162,7 @@ fn during_a_long_retry_after_spans_are_dropped() {
 }
 
 #[test]
-fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
+fn the_rest_of_a_partial_success_is_counted() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();

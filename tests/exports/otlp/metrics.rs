@@ -84,7 +84,7 @@ fn double(value: Option<Value>) -> f64 {
 }
 
 #[test]
-fn what_is_pushed_equals_what_a_scrape_shows() {
+fn pushed_numbers_equal_those_of_a_scrape() {
     let _turn = turn();
     (0..3).for_each(|_| act("pushed"));
     act("pushed \"too\"");

@@ -91,7 +91,7 @@ fn calls_inside_one_another_are_spans_of_one_trace() {
 }
 
 #[test]
-fn what_the_code_binds_is_an_attribute_under_its_own_name() {
+fn bound_fields_are_attributes_under_their_own_names() {
     let plan = exported(|| drop(plan())).span("invoke_agent planner");
 
     assert_eq!(plan.attribute("gen_ai.request.model"), "m-1");

@@ -105,7 +105,7 @@ fn a_call_ended_on_another_thread_never_ends_before_it_starts() {
 }
 
 #[test]
-fn what_is_seen_once_is_seen_by_each_later_scrape() {
+fn an_addition_seen_once_is_in_each_later_scrape() {
     check(|buckets| {
         let calls = Calls::new(buckets);
         let other = Arc::clone(&calls);

@@ -44,7 +44,7 @@ fn an_answer_says_what_it_leaves_open() {
 }
 
 #[test]
-fn what_the_notes_do_not_answer_is_not_found() {
+fn a_question_beyond_the_notes_is_not_found() {
     let response = Service::on(&notes()).ask("Who invented the steam engine?");
     assert_eq!(response.status, 404);
     assert_eq!(response.json(), json!({ "error": "the notes have no answer to this question" }));

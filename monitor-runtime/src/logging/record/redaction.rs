@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_the_text_and_not_how_it_is_escaped() {
+    fn redaction_compares_unescaped_text() {
         for text in [
             "\n\"\\\t",
             "\u{1}\u{7f}ab",
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_rule_concerns_stays_in_its_place_as_it_is() {
+    fn fields_without_a_rule_keep_place_and_value() {
         let (mut fields, mut scratch) = (Fields::default(), Fields::default());
         fields.add(Key::new("a"), |out| out.extend_from_slice(b"\"1234567\""));
         fields.add(Key::new("token"), |out| out.push(b'2'));

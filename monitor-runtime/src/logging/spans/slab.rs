@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_bound_later_shows_in_spans_opened_later() {
+    fn fields_bound_later_are_in_spans_opened_later() {
         let outer = opened(None, "a", "1");
         let before = opened(Some(&outer), "b", "2");
         assert!(extend(&outer, &fields("a", "3")));
