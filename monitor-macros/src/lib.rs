@@ -68,9 +68,10 @@ use kind::Kind;
 ///
 /// The attribute tracks every method that has a body, each under `Type::method`. The block's options apply to each method that
 /// does not set them itself. `#[track("id", …)]` sets a method's own id and options, and `#[track(skip)]` leaves a method out.
-/// A `const fn` and a constructor (a `new`, `with_…`, `from_…` or the like that returns `Self`, without `self`) are left out, unless
-/// they have a `#[track("id", …)]`. A `gen fn` and the call of a macro cannot be tracked; they do not compile unless they are
-/// left out.
+///
+/// A `const fn` and a constructor (a `new`, `with_…`, `from_…` or the like that returns `Self`, without `self`) are left out.
+/// `#[track("id", …)]` on a constructor tracks it. A `const fn` with that attribute, a `gen fn` and the call of a macro cannot be
+/// tracked; they do not compile unless they are left out.
 ///
 /// # Start and end
 ///

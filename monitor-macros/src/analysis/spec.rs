@@ -69,7 +69,7 @@ pub(crate) enum OutcomeRule {
 impl Spec {
     /// Makes the model, and notes every mistake in `errors`. With any, the model is not to be emitted.
     ///
-    /// `owner` is the front of a method's default id: the name of its type, with the prefix of its block.
+    /// `owner` precedes the method's name in its default id: the name of its type, after the prefix of its block if that has one.
     pub(crate) fn new(
         kind: Kind,
         options: &Options,

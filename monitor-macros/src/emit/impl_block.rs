@@ -73,17 +73,17 @@ fn check_block_options(options: &Options, errors: &Diagnostics) {
     }
 }
 
-/// Whether a method is left out that no attribute of its own asks for.
+/// Whether a method stays untracked: a `const fn` or a constructor, without a `#[track(…)]` of its own.
 ///
-/// A `const fn` cannot be tracked, and a constructor makes a value of the type and does none of its work. Nearly every block has
-/// one, and it would be an error or a call of an agent.
+/// A `const fn` cannot be tracked. A constructor makes a value of the type and does none of its work. Nearly every block has one,
+/// and it would count as a call of an agent.
 fn is_left_out(method: &Function, type_name: Option<&str>) -> bool {
     let is_asked_for = method.attributes.iter().any(is_track_attribute);
     !is_asked_for && (method.signature.constness.is_some() || is_constructor(&method.signature, type_name))
 }
 
-/// Whether a function is a constructor by the naming conventions of Rust: a synchronous one without `self` that returns the type,
-/// also in an `Option` or a `Result`.
+/// Whether a function is a constructor by Rust's naming conventions: synchronous, without `self`, and returning the type, also
+/// inside an `Option`, a `Result` or a pointer.
 fn is_constructor(signature: &Signature, type_name: Option<&str>) -> bool {
     let name = signature.ident.unraw().to_string();
     let is_named = ["new", "default", "from", "try_from", "from_str"].contains(&name.as_str())
@@ -94,7 +94,7 @@ fn is_constructor(signature: &Signature, type_name: Option<&str>) -> bool {
         && matches!(&signature.output, ReturnType::Type(_, declared) if gives(declared, type_name))
 }
 
-/// Whether a type is the block's own, or an `Option`, a `Result` or a pointer of it.
+/// Whether a type is the block's own type, alone or inside an `Option`, a `Result` or a pointer.
 fn gives(declared: &Type, type_name: Option<&str>) -> bool {
     let Type::Path(TypePath { path, .. }) = declared else { return false };
     let Some(last) = path.segments.last() else { return false };

@@ -10,7 +10,7 @@ use super::slot::Slot;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) id: Slot<Id>,
-    /// Of a block: the front of its methods' default ids.
+    /// The prefix of the default ids of a block's methods.
     pub(crate) prefix: Slot<LitStr>,
     pub(crate) operation: Slot<LitStr>,
     pub(crate) fields: Slot<Vec<Field>>,
@@ -28,8 +28,8 @@ pub(crate) struct Options {
 impl Options {
     /// Copies the block's options that the method does not set itself.
     ///
-    /// The id and `stream` stay out: they concern one method. So does `prefix`, which the block itself puts before the ids. `error_if` and `ok_if` exclude each other, so a method with either of
-    /// them inherits neither.
+    /// The id, `stream` and `prefix` stay out. The id and `stream` concern one method; the block itself puts its prefix before
+    /// the ids. `error_if` and `ok_if` exclude each other, so a method with either of them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);
         self.fields.inherit(&block.fields);

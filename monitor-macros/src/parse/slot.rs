@@ -31,7 +31,7 @@ impl<T> Slot<T> {
         self.filled.as_ref().map(|(_, value)| value)
     }
 
-    /// Takes the value out.
+    /// Takes the value, which leaves the slot unset.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.filled.take().map(|(_, value)| value)
     }
