@@ -135,33 +135,34 @@ impl ErrorText {
     }
 }
 
-/// The text of an error that was logged, by which it is known when it comes again.
+/// The text of a logged error, by which the same error is recognized in an outer call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoggedText {
     whole: String,
-    /// How much of it the error says itself, without its sources.
+    /// The length of the error's own message in bytes, with which `whole` begins; its sources follow.
     message: usize,
 }
 
 impl LoggedText {
-    /// The number of bytes.
+    /// The length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.whole.len()
     }
 }
 
 impl ErrorText {
-    /// The text to know the error by.
+    /// The text by which the error is recognized later.
     pub(crate) fn logged(&self) -> LoggedText {
         LoggedText { whole: self.whole.clone(), message: self.message.len() }
     }
 
-    /// Whether the error is the logged one: passed on, wrapped, or converted into another that quotes it.
+    /// Whether the error is the logged one: passed on, wrapped, or converted into an error that quotes it.
     ///
-    /// It is if its text, sources included, quotes all of the logged text, or ends by quoting the message alone: that is what a
-    /// conversion keeps which formats the error (`error.to_string()`) and drops its sources. A quotation stands at the end, from the
-    /// text's start or from a colon on, or in brackets or quotation marks. Words that merely occur are none: "page not found" does
-    /// not quote "not found", nor does "not found: /etc/x".
+    /// Its text, sources included, has to quote the whole logged text, or to end with a quotation of the message alone.
+    /// The latter covers a conversion that formats the error (`error.to_string()`) and drops its sources. A quotation
+    /// is in brackets or quotation marks, or it begins at the text's start or after a colon and ends at the text's end
+    /// or before a closing bracket. Mere words do not count: neither "page not found" nor "not found: /etc/x" quotes
+    /// "not found".
     pub(crate) fn repeats(&self, logged: &LoggedText) -> bool {
         let message = &logged.whole[..logged.message];
         quotes(&self.whole, &logged.whole).next().is_some()
@@ -169,7 +170,7 @@ impl ErrorText {
     }
 }
 
-/// What follows each place where `outer` quotes `inner`.
+/// The rest of `outer` after each place where it quotes `inner`.
 fn quotes<'o>(outer: &'o str, inner: &'o str) -> impl Iterator<Item = &'o str> {
     let places = outer.match_indices(inner).filter(|_| !inner.is_empty());
     places.filter_map(move |(at, _)| {
@@ -186,7 +187,7 @@ fn quotes<'o>(outer: &'o str, inner: &'o str) -> impl Iterator<Item = &'o str> {
     })
 }
 
-/// What ends a quotation that begins with this character.
+/// The character that ends a quotation begun with `opening`.
 fn closing(opening: char) -> Option<char> {
     Some(match opening {
         '(' => ')',
@@ -201,7 +202,7 @@ fn is_closing(character: char) -> bool {
     matches!(character, ')' | ']' | '}' | '"' | '\'' | '`')
 }
 
-/// Whether `outer` is the text `inner`, or has it at its end behind a colon.
+/// Whether `outer` equals `inner`, or ends with it after a colon.
 fn ends_with(outer: &str, inner: &str) -> bool {
     let before = outer.strip_suffix(inner).filter(|_| !inner.is_empty());
     before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
@@ -379,7 +380,7 @@ mod tests {
         ] {
             assert!(!repeats(outer, &["not found"]), "{outer:?}");
         }
-        // The same message with another source, or the same source of another.
+        // The same message with another source, or another message with the same source.
         assert!(!repeats(&["query failed", "timeout"], &["query failed", "disk gone"]));
         assert!(!repeats(&["search: query failed", "timeout"], &["query failed", "disk gone"]));
         assert!(!repeats(&["cache lost", "disk gone"], &["query failed", "disk gone"]));

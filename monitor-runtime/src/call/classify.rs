@@ -2,8 +2,8 @@
 //!
 //! Stable Rust has no specialization, so the choice is made by method resolution: the compiler takes the first inherent
 //! method whose bounds hold. A method that takes `self` by value comes before one that takes it by reference, which
-//! `By` tells apart; each further `Deref` step is a lower rank. Most results are found at rank 0, since the compiler
-//! searches anew in each annotated function.
+//! `By` tells apart; each further `Deref` step is a lower rank. Most results are found at rank 0 or 1, since the
+//! compiler searches anew in each annotated function.
 //!
 //! The names carry a `monitor_` prefix because a blanket trait method of the user's with the same name would win
 //! instead.
@@ -22,11 +22,11 @@ use std::ops::Deref;
 
 /// Lets a type decide the outcome of a tracked call that returned it.
 ///
-/// It judges the calls that return the type itself, an `Ok` of it or an `Err` of it. An `Err` of a type without `Classify` is an
+/// It decides for functions that return the type itself, `Ok` of it or `Err` of it. An `Err` of any other type is an
 /// error. An attribute's `error_if` or `ok_if` takes precedence over [`outcome`](Self::outcome).
 ///
-/// An error type implements it for errors that are the caller's fault and no failure of the service. The call of such an error ends
-/// as [`Outcome::Success`], and no error is logged.
+/// Implement it for an error type to return [`Outcome::Success`] for errors that are the caller's fault and no failure
+/// of the service. Their calls then count as successes, and no error is logged.
 ///
 /// ```
 /// use monitor_runtime::{Classify, Outcome};
@@ -59,23 +59,22 @@ use std::ops::Deref;
 /// }
 /// ```
 pub trait Classify {
-    /// Returns how the call ended. It is called once, as the call returns.
+    /// Returns the outcome of the call. It is called once, when the call returns.
     ///
     /// # Panics
     ///
     /// If it panics, the call counts as `panic`, and the panic continues to the caller.
     fn outcome(&self) -> Outcome;
 
-    /// Returns the type of the error, one name out of a small set, such as `timeout`. It is called at most once, and only if the
-    /// call is an error.
+    /// Returns the type of the error: one name of a small set, such as `timeout` (default: none).
     ///
-    /// The type is the label `error_type` of `agent_errors_total`, `skill_errors_total` and `db_query_errors_total`, the field
-    /// `error.type` of the error's log line, and the attribute of that name of an exported span. By default, and if it is empty,
-    /// an error has no type.
+    /// It is called at most once for each result, and has an effect only if the call is an error. The type is the label
+    /// `error_type` of `agent_errors_total`, `skill_errors_total` and `db_query_errors_total`, the field `error.type`
+    /// of the error's log line, and the attribute `error.type` of an exported span. An empty name counts as none.
     ///
     /// # Panics
     ///
-    /// A panic goes on to the caller.
+    /// If it panics, the call counts as `panic`, and the panic continues to the caller.
     fn error_type(&self) -> Option<&'static str> {
         None
     }
@@ -131,7 +130,8 @@ macro_rules! settle_by {
     };
 }
 
-/// What a `Result` says, for the receiver `$this`: how each side is judged, and its fault if a predicate judges.
+/// Defines the classification of a `Result`, for the receiver `$this`. Each variant has a verdict, and a fault in case
+/// a predicate decides the outcome.
 macro_rules! by_result {
     ($this:ty, Ok($value:pat) => $ok:expr, $ok_fault:expr; Err($error:pat) => $err:expr, $err_fault:expr) => {
         settle_by!($this, Result<T, E>);
@@ -156,7 +156,7 @@ macro_rules! by_result {
     };
 }
 
-/// The verdict of a value that classifies itself.
+/// The verdict on a value that classifies itself.
 #[inline]
 fn judged<'r>(value: &impl Classify, shown: Option<Shown<'r>>) -> Verdict<'r> {
     let outcome = value.outcome();
@@ -164,13 +164,13 @@ fn judged<'r>(value: &impl Classify, shown: Option<Shown<'r>>) -> Verdict<'r> {
     Verdict { outcome, fault }
 }
 
-/// The fault of a value that classifies itself; `None` if there is nothing to report.
+/// The fault of a value that classifies itself; `None` if it has no type and no trait shows it.
 #[inline]
 fn fault_of<'r>(value: &impl Classify, shown: Option<Shown<'r>>) -> Option<Fault<'r>> {
     Fault::typed(shown, value.error_type())
 }
 
-/// The verdict of an error that does not.
+/// The verdict on an error that does not classify itself.
 #[inline]
 fn failed(shown: Option<Shown<'_>>) -> Verdict<'_> {
     Verdict { outcome: Outcome::Error, fault: shown.map(Shown::untyped) }
@@ -178,7 +178,7 @@ fn failed(shown: Option<Shown<'_>>) -> Verdict<'_> {
 
 const PASSED: Verdict<'static> = Verdict { outcome: Outcome::Success, fault: None };
 
-/// The step to the next way.
+/// Implements the step to the next rank.
 macro_rules! next {
     ($rank:literal) => {
         impl<R, By> Deref for ClassifyBy<R, By, $rank> {
@@ -192,7 +192,7 @@ macro_rules! next {
     };
 }
 
-/// The ways for the results whose error can be shown in one manner.
+/// Implements a rank for results whose errors are shown in one way.
 macro_rules! way {
     ($rank:literal $(<$held:lifetime>)?, [$($bound:tt)*], $error:pat => $shown:expr) => {
         impl<'r, $($held: 'r,)? T: Classify, E: $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
@@ -211,7 +211,7 @@ macro_rules! way {
     };
 }
 
-/// The ways for the results whose error classifies itself, and can be shown in one manner.
+/// Implements a rank for results whose errors classify themselves and are shown in one way.
 macro_rules! judged_way {
     ($rank:literal, [$($bound:tt)*], $error:ident => $shown:expr) => {
         impl<'r, T: Classify, E: Classify + $($bound)*> ClassifyBy<Result<T, E>, Value, $rank> {
@@ -225,7 +225,7 @@ macro_rules! judged_way {
     };
 }
 
-/// The way for the results of which only the error classifies itself.
+/// Implements a rank for results of which only the error classifies itself.
 macro_rules! judged_variant {
     ($rank:literal, [$($bound:tt)*], $error:ident => $shown:expr) => {
         #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
@@ -237,7 +237,7 @@ macro_rules! judged_variant {
     };
 }
 
-/// A result that classifies itself whole: one that is [`Classify`], or a `Result` of such a value and such a `std::error::Error`.
+/// A result that decides: a [`Classify`] type, or a `Result` of one whose error is `Classify` and `std::error::Error`.
 pub trait Decides {
     /// Returns the verdict on the result.
     fn verdict(&self) -> Verdict<'_>;
@@ -258,7 +258,7 @@ impl<R: Classify> Decides for R {
     }
 }
 
-// Nobody can make a `Result` itself decide, which the compiler knows only in the crate of the trait.
+// Does not overlap with the implementation above: only this crate could implement `Classify` for `Result`.
 impl<T: Classify, E: Classify + Error> Decides for Result<T, E> {
     #[inline]
     fn verdict(&self) -> Verdict<'_> {
@@ -298,37 +298,37 @@ impl<'r, R: Decides> ClassifyBy<R, Value, 0> {
 judged_variant!(0, [Error], error => Some(Shown::Error(error)));
 // The error is a `std::error::Error`.
 way!(1, [Error], error => Some(Shown::Error(error)));
-// It decides, and can be displayed.
+// The error decides, and can be displayed.
 judged_way!(2, [Display], error => Some(Shown::Display(error)));
-// It decides, and can be debugged.
+// The error decides, and can be debugged.
 judged_way!(3, [Debug], error => Some(Shown::Debug(error)));
-// It decides, and cannot be shown.
+// The error decides, and cannot be shown.
 judged_way!(4, [Sized], error => None);
-// It holds an error that is `Send + Sync`, as `Box<dyn Error + Send + Sync>` and `anyhow::Error` do.
+// The error contains one that is `Send + Sync`, like `Box<dyn Error + Send + Sync>` and `anyhow::Error`.
 way!(5<'e>, [AsRef<dyn Error + Send + Sync + 'e>], error => Some(Shown::Error(error.as_ref())));
-// It holds one that is `Send`, as `Box<dyn Error + Send>` does.
+// The error contains one that is `Send`, like `Box<dyn Error + Send>`.
 way!(6<'e>, [AsRef<dyn Error + Send + 'e>], error => Some(Shown::Error(error.as_ref())));
-// It holds one, as `Box<dyn Error>` does.
+// The error contains one, like `Box<dyn Error>`.
 way!(7<'e>, [AsRef<dyn Error + 'e>], error => Some(Shown::Error(error.as_ref())));
-// It can be displayed.
+// The error can be displayed.
 way!(8, [Display], error => Some(Shown::Display(error)));
-// It can be debugged.
+// The error can be debugged.
 way!(9, [Debug], error => Some(Shown::Debug(error)));
-// It cannot be shown.
+// The error cannot be shown.
 way!(10, [Sized], _ => None);
 
-// Anything else that is returned is no error.
+// Any other return value is not an error.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
 impl<'r, R> ClassifyBy<R, Variant, 11> {
     settle_by!(&Self, R);
 
-    /// What the value says.
+    /// Returns the verdict on the value.
     #[inline]
     pub fn monitor_classify(&self, _: &'r R) -> Verdict<'r> {
         PASSED
     }
 
-    /// The error, of which there is none.
+    /// Returns `None`.
     #[inline]
     pub fn monitor_fault(&self, _: &'r R) -> Option<Fault<'r>> {
         None
@@ -399,7 +399,7 @@ mod tests {
         assert!(fault!(1).is_none());
     }
 
-    /// An error that classifies itself, and is shown by each trait in turn.
+    /// Defines error types that classify themselves; a different trait shows each.
     macro_rules! classified {
         ($($error:ident),*) => {$(
             #[allow(dead_code, reason = "shown by no more than its trait")]

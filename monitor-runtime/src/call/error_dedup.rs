@@ -1,7 +1,7 @@
 //! Recognizes an error that a call inside has already logged, so that each error is logged once.
 //!
-//! An error that travels outward by `?` is returned by one tracked call after another, and converted on the way. It is the same
-//! error as long as its text repeats the one that was logged inside, by [`ErrorText::repeats`].
+//! An error that travels outward by `?` is returned by one tracked call after another, and may be converted on the way.
+//! It is the same error as long as its text repeats the text logged inside; [`ErrorText::repeats`] has the rules.
 //!
 //! A call finds the enclosing call in two ways: by a thread-local, which `context` carries to other threads, and by the
 //! enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs

@@ -10,7 +10,7 @@ use super::settings::{ErrorLog, Settings};
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
 
-/// The error of a call: how it is shown, and the type that it gives itself.
+/// The error of a call: the trait that shows it, and its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault<'r> {
     /// `None` if no trait shows it.
@@ -18,7 +18,7 @@ pub struct Fault<'r> {
     error_type: Option<&'static str>,
 }
 
-/// An error, by the most telling trait its type has.
+/// An error, by the most informative trait of its type.
 #[derive(Clone, Copy)]
 pub(super) enum Shown<'r> {
     /// A `std::error::Error`, with its source chain.
@@ -40,7 +40,7 @@ impl Debug for Shown<'_> {
 }
 
 impl<'r> Shown<'r> {
-    /// The error in words.
+    /// Formats the error.
     fn text(&self) -> ErrorText {
         match self {
             Self::Error(error) => ErrorText::of(*error),
@@ -49,7 +49,7 @@ impl<'r> Shown<'r> {
         }
     }
 
-    /// The fault of a result that has no type for it.
+    /// The fault of an error without a type.
     #[inline]
     pub(super) fn untyped(self) -> Fault<'r> {
         Fault { shown: Some(self), error_type: None }
@@ -57,7 +57,7 @@ impl<'r> Shown<'r> {
 }
 
 impl<'r> Fault<'r> {
-    /// The fault of a value that gives its error a type; `None` if there is nothing to report.
+    /// The fault of a value that classifies itself; `None` if it has no type and no trait shows it.
     #[inline]
     pub(super) fn typed(shown: Option<Shown<'r>>, error_type: Option<&'static str>) -> Option<Self> {
         // Prometheus treats an empty label as a missing one.
@@ -65,12 +65,12 @@ impl<'r> Fault<'r> {
         (shown.is_some() || error_type.is_some()).then_some(Self { shown, error_type })
     }
 
-    /// The type that the value gives its error.
+    /// The type of the error, as `Classify::error_type` returns it.
     pub(super) fn error_type(&self) -> Option<&'static str> {
         self.error_type
     }
 
-    /// Whether it can be put into words.
+    /// Whether a trait shows the error.
     pub(super) fn is_shown(&self) -> bool {
         self.shown.is_some()
     }
@@ -85,7 +85,7 @@ impl<'r> Fault<'r> {
         Self { shown: Some(Shown::Display(error)), error_type: None }
     }
 
-    /// The error in words.
+    /// Formats the error.
     pub(super) fn text(&self) -> ErrorText {
         self.shown.map(|shown| shown.text()).unwrap_or_default()
     }
@@ -103,7 +103,7 @@ pub(super) fn is_wanted(settings: &Settings, span: Option<&Span>) -> bool {
         && observer::observers().any(|observer| observer.wants_error(span))
 }
 
-/// Logs the error that a call returned, from inside its span. `unbound_id` is the id if no span binds it to the line.
+/// Logs the error of a call, inside its span. `unbound_id` is the id if no span binds it to the line.
 pub(super) fn log(
     settings: &Settings,
     unbound_id: Option<&str>,

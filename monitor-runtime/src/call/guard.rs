@@ -204,7 +204,7 @@ impl Call {
         self
     }
 
-    /// Logs the error that the call returned, if any.
+    /// Counts and logs the error that the call returned, if any.
     #[inline]
     pub(super) fn log(&self, verdict: &Verdict<'_>) {
         if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
@@ -218,7 +218,7 @@ impl Call {
         self.log_fault(fault);
     }
 
-    /// Counts the error by the type that it gives itself.
+    /// Counts the error by its type, if it has one, and notifies the observers.
     fn count_type(&self, fault: &Fault<'_>) {
         if let Some(error_type) = fault.error_type() {
             self.settings.kind.family().count_error(&self.series.labels, error_type);
@@ -226,7 +226,7 @@ impl Call {
         }
     }
 
-    /// Logs the error, unless it cannot be put into words.
+    /// Logs the error, if a trait shows it.
     #[cold]
     fn log_fault(&self, fault: &Fault<'_>) {
         if !fault.is_shown() {
@@ -332,7 +332,7 @@ impl Running<'_> {
         if verdict.outcome == Outcome::Error {
             let is_first = !std::mem::replace(&mut self.call.is_failed, true);
             match &verdict.fault {
-                // The metrics count calls and not items.
+                // A stream is one call, so only its first error is counted by type.
                 Some(fault) if is_first => self.call.fail(fault),
                 Some(fault) => self.call.log_fault(fault),
                 None => {}

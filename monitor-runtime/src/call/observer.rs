@@ -31,7 +31,7 @@ pub(crate) trait Observer: Send + Sync {
     /// A call returned an error.
     fn call_failed(&self, span: Option<&Span>, error: &ErrorText);
 
-    /// The error of a call has a type.
+    /// A call returned an error that has a type, or an item of its stream is one.
     fn error_typed(&self, span: Option<&Span>, error_type: &'static str) {
         let _ = (span, error_type);
     }

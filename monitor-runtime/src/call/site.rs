@@ -210,19 +210,19 @@ impl Site {
     }
 }
 
-/// The callsites of tracked agents: `tracing` gives a subscriber no other mark to know their spans by.
+/// The callsites of tracked agents. A subscriber has no other means to recognize the spans of agents.
 static AGENTS: Mutex<Vec<Identifier>> = Mutex::new(Vec::new());
 
 fn agents() -> MutexGuard<'static, Vec<Identifier>> {
     AGENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a callsite is that of a tracked agent.
+/// Whether a callsite belongs to a tracked agent.
 pub(crate) fn is_agent(callsite: &Identifier) -> bool {
     agents().contains(callsite)
 }
 
-/// A site as `tracing` knows it.
+/// The callsite of a site.
 struct SiteCallsite {
     site: &'static Site,
     metadata: OnceLock<Metadata<'static>>,
