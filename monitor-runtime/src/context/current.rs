@@ -36,9 +36,9 @@ pub fn bind(name: &'static str, value: impl Value) {
 
 /// Returns the id of the innermost agent that the calling code runs in; `None` outside of any.
 ///
-/// It is the `agent_id` of a log line written here, and follows the context to [other tasks and threads](current). It is read from
-/// the spans, so it is also `None` where lines carry no ids: without this crate's logging, or under an agent whose `level` is
-/// not logged.
+/// It is the `agent_id` of a log line written here, and follows the context to [other tasks and threads](current). It
+/// is read from the spans, so it is also `None` if lines carry no ids: without this crate's logging, or inside an agent
+/// whose `level` is not logged.
 ///
 /// ```
 /// use monitor_runtime::{context, track_agent};
@@ -61,10 +61,10 @@ pub fn current_agent() -> Option<String> {
     logging::bound_text("agent_id")
 }
 
-/// Returns the id of the innermost skill that the calling code runs in; `None` outside of any. It is the `skill_id` of a log line
-/// written here: see [`current_agent`].
+/// Returns the id of the innermost skill that the calling code runs in; `None` outside of any.
 ///
-/// An agent that a skill calls runs inside that skill.
+/// It is the `skill_id` of a log line written here; see [`current_agent`]. An agent that a skill calls runs inside that
+/// skill.
 pub fn current_skill() -> Option<String> {
     logging::bound_text("skill_id")
 }
@@ -152,8 +152,8 @@ impl Context {
 
 /// Wraps a closure so that it runs in the caller's context, on whichever thread it is called.
 ///
-/// It is [`current`] and [`Context::in_scope`] in one, for code that starts one piece of work: `std::thread::spawn`, `rayon::spawn`,
-/// the queue of a thread pool. A closure that is never called is dropped in the context, too.
+/// It combines [`current`] and [`Context::in_scope`], for functions that take one closure: `std::thread::spawn`,
+/// `rayon::spawn`, the queue of a thread pool. A closure that is never called is dropped in the context, too.
 ///
 /// ```
 /// use monitor_runtime::{context, track_agent};

@@ -1,4 +1,5 @@
-//! The context of log lines and traces: binds fields to it, and carries it into tasks, to other threads and to other services.
+//! The context of log lines and traces: binds fields to it, and carries it into tasks, to other threads and to other
+//! services.
 //!
 //! The context of a line consists of the `tracing` spans around it. A tracked call and a request each open one.
 //!
