@@ -104,7 +104,7 @@ pub(crate) struct OwnCollector {
 impl OwnCollector {
     /// Describes our families. Their names are valid, since the catalogue checks them at compile time.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        // `read` shows the metrics of objectives and of typed errors only if there is an objective, or such an error.
+        // `read` shows the metrics of objectives and of typed errors only if there is an objective or a typed error.
         let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
         metrics.extend(errors::ALL);

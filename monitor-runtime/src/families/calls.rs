@@ -107,12 +107,12 @@ impl CallFamily {
         shown
     }
 
-    /// Counts an error of the call with these labels by its type.
+    /// Counts an error by its type. `call` has the labels of its call.
     pub(crate) fn count_error(&self, call: &Labels, error_type: &str) {
         errors::count(&self.error_series, call, error_type);
     }
 
-    /// The calls that have started and not yet ended: the values of the family's labels, and how many.
+    /// The calls in flight: label values and number, for each series that has any.
     pub(crate) fn in_flight<const LABELS: usize>(&'static self) -> Vec<([&'static str; LABELS], u64)> {
         let in_flight = CallsSnapshot::of(self.series.sorted()).in_flight();
         in_flight.map(|(series, calls)| (series.labels.first_values(), calls)).collect()

@@ -1,7 +1,7 @@
-//! The errors of calls by the type that they give themselves.
+//! The errors of calls, counted by type.
 //!
-//! They are a family of their own and no label of the totals: a total has one series for each outcome from its first call on, at 0,
-//! which an open set of types would break. Calls without typed errors have no series here.
+//! They are a family of their own and not a label of the totals. A total has a series for each outcome from the first
+//! call on, at 0; an open set of types would break that. Calls without typed errors have no series here.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::families::catalog::{self, Metric};
 use crate::families::family::{Family, Found};
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
-/// Every metric of typed errors.
+/// All metrics of typed errors.
 pub(crate) static ALL: [&Metric; 3] = [&catalog::AGENT_ERRORS, &catalog::SKILL_ERRORS, &catalog::DB_ERRORS];
 
 /// The errors of one id and one type.
@@ -33,7 +33,7 @@ impl Series for ErrorSeries {
     }
 }
 
-/// Counts an error of the call with these labels.
+/// Counts an error by its type. `call` has the labels of its call.
 #[cold]
 pub(crate) fn count(family: &Family<ErrorSeries>, call: &Labels, error_type: &str) {
     let values: Vec<&str> = call.values().chain([error_type]).collect();
@@ -41,7 +41,7 @@ pub(crate) fn count(family: &Family<ErrorSeries>, call: &Labels, error_type: &st
     series.errors.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Reads every series. `None` if there is none, so that the metric does not show.
+/// Takes a snapshot of all series; `None` if there is none, so that the metric is not shown.
 pub(crate) fn read(metric: &'static Metric, family: &Family<ErrorSeries>) -> Option<MetricSnapshot> {
     let series = family.sorted();
     if series.is_empty() {

@@ -51,7 +51,7 @@ impl Route {
         exemplars.offer(durations.buckets.shown(nanos), nanos, || Some(identity));
     }
 
-    /// Adds a start that is taken back, and does not end.
+    /// Adds a start that no end will follow; [`forget`](Self::forget) takes it back.
     pub(crate) fn start_again(self) {
         self.0.histogram.add_started(Stripe::of_this_thread(), 1);
     }

@@ -90,7 +90,7 @@ fn write_native(message: &mut Message<'_>, buckets: &NativeBuckets) {
     }
     let mut before = 0;
     for count in spans.iter().flat_map(|span| &span.counts) {
-        // More calls than this are never counted.
+        // No count reaches `i64::MAX`.
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         message.zigzag(13, count - std::mem::replace(&mut before, count));
     }

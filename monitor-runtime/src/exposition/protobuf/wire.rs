@@ -50,13 +50,13 @@ impl Message<'_> {
     }
 }
 
-/// A negative number is written as its two's complement.
+/// The bits of a number. A negative one is written as its two's complement.
 fn bits(value: i64) -> u64 {
     u64::from_ne_bytes(value.to_ne_bytes())
 }
 
-/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and
-/// rotated to the front.
+/// Appends a message with its length in front. The length is known only afterwards, so it is written behind and rotated
+/// to the front.
 pub(crate) fn delimited(out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
     let start = out.len();
     write(&mut Message(out));
