@@ -185,7 +185,7 @@ where
     async fn read_file(&self, path: &Path) -> Result<DB::Connection, sqlx::Error> {
         let mut connection = self.connect().await?;
         connection.execute("PRAGMA busy_timeout = 0").await?;
-        // A builder, since each version of sqlx takes a statement made at run time as another type.
+        // Each version of sqlx takes a statement made at run time as another type; all of them take a builder's.
         let header = QueryBuilder::<DB>::new(sqlite_file::read_header(path)?);
         match connection.execute(sqlx::raw_sql(header.sql())).await {
             Err(error) if has_sqlite_code(&error, &NO_DATABASE) => return Err(error),

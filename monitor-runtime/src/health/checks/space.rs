@@ -58,7 +58,7 @@ fn listed() -> io::Result<Disks> {
     Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing()).into_disks()
 }
 
-/// The disks of any version of sysinfo: those before 0.40 know no error of them.
+/// Converts the list of disks of any version of sysinfo: before 0.40 it is not a `Result`.
 trait IntoDisks {
     fn into_disks(self) -> io::Result<Disks>;
 }
@@ -136,7 +136,7 @@ impl SpaceError {
         use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
         match source.kind() {
             NotFound | NotADirectory | InvalidInput => Self::NotFound { path: path.into(), source },
-            // Rust before 1.87 has this kind, but no stable name for it.
+            // Rust before 1.87 returns this kind too, but has no stable name for it.
             kind if format!("{kind:?}") == "InvalidFilename" => Self::NotFound { path: path.into(), source },
             _ => Self::Unreadable { path: path.into(), source },
         }
