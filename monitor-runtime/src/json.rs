@@ -20,7 +20,7 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Reads a string that [`write_str`] wrote. `None` if it is no string.
+/// Reads a string that [`write_str`] wrote; `None` if `json` is not a string.
 pub(crate) fn read_str(json: &[u8]) -> Option<String> {
     let mut rest = std::str::from_utf8(json).ok()?.strip_prefix('"')?.strip_suffix('"')?;
     let mut text = String::with_capacity(rest.len());
@@ -28,7 +28,7 @@ pub(crate) fn read_str(json: &[u8]) -> Option<String> {
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        // Escapes beyond the first plane come in two halves.
+        // A character beyond the first plane is escaped as two surrogates.
         units.clear();
         while let Some(code) = rest.strip_prefix('u') {
             units.push(u16::from_str_radix(code.get(..4)?, 16).ok()?);
@@ -116,7 +116,7 @@ fn plain_len(bytes: &[u8]) -> usize {
     plain
 }
 
-/// The whole words of eight bytes. A shorter rest is left out.
+/// The complete words of eight bytes, without a shorter rest.
 #[inline]
 fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
     bytes.chunks_exact(8).filter_map(|word| word.first_chunk().copied())

@@ -53,8 +53,8 @@
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
 //!
 //! Every feature works with Rust 1.85: the range of each dependency has a version for it, which Cargo chooses by the
-//! `rust-version` of your package. The last column has the Rust that the newest versions in range need; without a feature that
-//! is 1.87, for quanta.
+//! `rust-version` of your package. The last column is the Rust version that the newest versions in range require.
+//! Without features that is 1.87, because of quanta.
 //!
 //! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on
 //! neither tokio nor axum nor sqlx.

@@ -1,4 +1,4 @@
-//! The access line: one event for each request, written as the request ends.
+//! The access line: one event for each request, written when the request ends.
 
 use std::net::SocketAddr;
 
@@ -33,9 +33,9 @@ impl AccessLog {
 
     /// Adds the field `client_address`: the address of the connection's other end, with its port.
     ///
-    /// It is that of a proxy if there is one: headers such as `x-forwarded-for` are not read, since a client may write them. An
-    /// address is personal data in many countries. It is missing if the server provides no `ConnectInfo<SocketAddr>`, as
-    /// [`Monitor::serve`](crate::Monitor::serve) does.
+    /// Behind a proxy it is the proxy's address. Headers such as `x-forwarded-for` are not read, since a client can
+    /// write them. An address is personal data in many countries. The field is missing if the server provides no
+    /// `ConnectInfo<SocketAddr>`. [`Monitor::serve`](crate::Monitor::serve) provides it for TCP.
     pub const fn client_address(self) -> Self {
         Self { has_client: true }
     }
@@ -49,7 +49,7 @@ impl AccessLog {
     }
 }
 
-/// What the line of one request needs beyond the metrics.
+/// The data of one access line beyond that of the metrics.
 #[derive(Debug)]
 pub(super) struct AccessRecord {
     /// The span that binds the request's fields to the line, if one is open.
@@ -67,7 +67,7 @@ impl AccessRecord {
     /// Writes the line of a request that ended.
     pub(super) fn write(&self, route: Route, status: u16, nanos: u64) {
         let Self { span, client, bytes } = self;
-        // A span binds them already, and would make these two `field.method` and `field.endpoint`.
+        // A span binds both already, so that these would become `field.method` and `field.endpoint`.
         let labels = span.is_none().then(|| route.labels());
         let (method, endpoint) = (labels.map(|[method, _]| method), labels.map(|[_, endpoint]| endpoint));
         let client_address = client.as_ref().map(tracing::field::display);
@@ -90,7 +90,7 @@ impl AccessRecord {
     }
 }
 
-/// Milliseconds to the microsecond, so that the number is a short one.
+/// Milliseconds with at most three decimals, so that the number is short.
 fn milliseconds(nanos: u64) -> f64 {
     (nanos / 1_000) as f64 / 1_000.0
 }

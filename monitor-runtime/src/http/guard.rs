@@ -105,7 +105,7 @@ impl RequestGuard {
         }
     }
 
-    /// Has a line written when the request ends.
+    /// Has an access line written when the request ends.
     #[cold]
     pub(super) fn log_access(&mut self, access: AccessRecord) {
         if let Some(record) = &mut self.0 {
@@ -113,7 +113,7 @@ impl RequestGuard {
         }
     }
 
-    /// Counts bytes of the response's body for the access line, if there is to be one.
+    /// Counts bytes of the response's body, if the request has an access line.
     #[inline]
     pub(super) fn count_sent(&mut self, bytes: impl FnOnce() -> usize) {
         let rare = self.0.as_mut().and_then(|record| record.rare.as_mut());
@@ -128,7 +128,7 @@ impl RequestGuard {
         rare.and_then(|rare| rare.pending_route.as_ref()).is_some_and(PendingRoute::is_probe)
     }
 
-    /// The route that the request is in flight under; `None` for a probe.
+    /// The route under which the request is in flight; `None` for a probe.
     pub(super) fn route(&self) -> Option<Route> {
         let record = self.0.as_ref()?;
         match record.rare.as_ref().and_then(|rare| rare.pending_route.as_ref()) {
@@ -249,7 +249,7 @@ struct RareState {
     upload_aborted: Option<UploadAborted>,
     /// Set if no router had matched the request when it began.
     pending_route: Option<PendingRoute>,
-    /// Of a request that has an access line.
+    /// Set if the request has an access line.
     access: Option<AccessRecord>,
 }
 

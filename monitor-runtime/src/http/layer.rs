@@ -90,10 +90,10 @@ impl HttpLayer {
 }
 
 impl HttpLayer {
-    /// Writes one log line as each request ends, which it does not by default.
+    /// Writes one log line when a request ends (default: none).
     ///
-    /// The line has the level `info`, the logger `monitor_runtime::access` and the event `request ended`. Beside `request_id`,
-    /// `method` and `endpoint`, which every line of the request carries, it has:
+    /// The line has the level `info`, the logger `monitor_runtime::access` and the event `request ended`. Beside
+    /// `request_id`, `method` and `endpoint`, which every line of the request carries, it has:
     ///
     /// | field | content |
     /// | --- | --- |

@@ -100,7 +100,7 @@ impl PendingRoute {
         }
     }
 
-    /// The route that the request is in flight under.
+    /// The route under which the request is in flight; `None` for a probe, and after the end.
     pub(super) fn route(&self) -> Option<Route> {
         match *self.lock() {
             State::Unmatched(route) | State::Matched(route) => Some(route),

@@ -1,4 +1,4 @@
-//! The connection that a request was upgraded to, which is in flight for longer than the request is counted.
+//! An upgraded connection, which stays in flight after its request is counted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::families::requests::Route;
 
 /// Keeps an upgraded connection in flight under the route of its request until the last clone is dropped.
 ///
-/// It travels in the extensions of the response. A server that drops these with the head of the response ends it there.
+/// It travels in the extensions of the response. If a server drops these with the head of the response, it ends there.
 #[derive(Clone)]
 pub(crate) struct UpgradedConnection {
     _in_flight: Arc<InFlight>,
@@ -24,7 +24,7 @@ impl fmt::Debug for UpgradedConnection {
 
 struct InFlight {
     route: Route,
-    /// That of a layer further in, which counts the request too.
+    /// The guard of an inner layer, which counts the request too.
     _inner: Option<UpgradedConnection>,
 }
 
@@ -35,7 +35,8 @@ impl Drop for InFlight {
 }
 
 impl UpgradedConnection {
-    /// Begins before the request is recorded, so that the route is never without both.
+    /// Counts the connection as in flight. It is called before the request is settled, so that the gauge does not drop
+    /// in between.
     #[cold]
     pub(super) fn begin(guard: &RequestGuard, extensions: &mut Extensions) {
         if let Some(route) = guard.route() {
@@ -45,7 +46,7 @@ impl UpgradedConnection {
         }
     }
 
-    /// Takes it out of a response that is on its way to the client.
+    /// Takes the connection out of the extensions of a response on its way to the client.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
         extensions.remove()
     }
