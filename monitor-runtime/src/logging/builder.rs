@@ -171,9 +171,10 @@ impl LoggingBuilder {
         Self { max_value_bytes: Some(bytes), ..self }
     }
 
-    /// Sets the names of the fields that every JSON line has. By default they are `timestamp`, `level`, `logger` and `event`.
+    /// Sets the names of the fields that every JSON line has (default: `timestamp`, `level`, `logger` and `event`).
     ///
-    /// A field of yours whose name is one of them is written as `field.<name>`. [`Format::Pretty`] shows no such names.
+    /// A field of yours that has one of these names is written as `field.<name>`. [`Format::Pretty`] does not show the
+    /// names.
     ///
     /// ```no_run
     /// use monitor_runtime::logging::{Keys, Logging};
@@ -187,14 +188,15 @@ impl LoggingBuilder {
         Self { keys, ..self }
     }
 
-    /// Sets whether each line has its place in the source: `file`, from its package on, and `line`. By default no line has it.
+    /// Sets whether the line of an event shows its place in the source (default: no).
     ///
-    /// Both are before `event`, so a field of yours called `file` or `line` is written as `field.file` or `field.line`.
+    /// The place is two fields: `file`, a path without the folders around its package, and `line`. Both precede
+    /// `event`, so a field of yours called `file` or `line` is written as `field.file` or `field.line`.
     pub fn location(self, is_shown: bool) -> Self {
         Self { has_location: is_shown, ..self }
     }
 
-    /// Sets a layer that [`init`](Self::init) installs beside the lines, for the spans of the process.
+    /// Sets a layer for the spans of the process, which [`init`](Self::init) installs beside the lines.
     #[cfg(feature = "otlp")]
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }

@@ -61,7 +61,7 @@ pub(crate) fn trace_context() -> Option<TraceContext> {
     dispatcher::get_default(|dispatch| store(dispatch)?.current_trace())
 }
 
-/// The text that is bound under this name where the thread is.
+/// The text bound as `name` in the current span; `None` if nothing is, or a value that is not text.
 pub(crate) fn bound_text(name: &str) -> Option<String> {
     let found = tracing::Span::current().with_subscriber(|(id, dispatch)| {
         let mut found = None;
@@ -74,7 +74,7 @@ pub(crate) fn bound_text(name: &str) -> Option<String> {
     found?
 }
 
-/// The fields that name a call in logs and traces, the best first.
+/// The fields that identify a call in logs and traces, the preferred one first.
 const IDENTITIES: [&str; 3] = ["trace_id", "request_id", "run_id"];
 
 /// The preferred id that is bound in `span`, or in the current span if `span` is disabled. It is a number or a text

@@ -14,8 +14,8 @@ use crate::call::is_agent;
 /// The maximum number of callsites that a thread caches; beyond it, the thread clears its cache.
 const KEPT: usize = 512;
 
-/// The callsites that a thread has met, by the address of their metadata, which lives as long as the process,
-/// and by the layout of the lines.
+/// The cached callsites of a thread, by layout and by the address of their metadata, which lives as long as the
+/// process.
 #[derive(Debug, Default)]
 pub(crate) struct CallsiteCache(HashMap<usize, CallsitePrefix, FixedState>);
 
@@ -26,14 +26,15 @@ pub(crate) struct CallsitePrefix {
     pub(crate) head: Vec<u8>,
     /// The rendered keys of the fields, in the callsite's order.
     pub(crate) keys: Vec<RenderedKey>,
-    /// Whether it is the span of a tracked agent.
+    /// Whether the callsite is the span of a tracked agent.
     pub(crate) is_agent: bool,
 }
 
 impl CallsiteCache {
-    /// The form of a callsite, rendered if the thread meets it for the first time.
+    /// The prefix of a callsite in a layout, rendered if it is not cached yet.
     ///
-    /// Two metadata do not overlap, so an address and the number of a layout are one key.
+    /// The key is the address of the metadata plus the number of the layout. Two metadata do not overlap, so keys are
+    /// unique.
     pub(crate) fn get(&mut self, metadata: &'static Metadata<'static>, layout: Layout) -> &CallsitePrefix {
         const { assert!(size_of::<Metadata<'_>>() >= 8, "the numbers of layouts are below 8") };
         let address = std::ptr::from_ref(metadata).addr() + layout.index();

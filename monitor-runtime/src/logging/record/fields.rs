@@ -21,11 +21,11 @@
 
 use crate::json;
 
-/// Ids that stand before everything else a span binds, in this order, wherever they were bound.
+/// Ids that precede all other fields of a span, in this order, wherever they were bound.
 const LEADING: [&str; 9] =
     ["request_id", "method", "endpoint", AGENT, PARENT_AGENT, "skill_id", "query", "trace_id", "span_id"];
 
-/// The id of the innermost agent, and that of the agent that called it.
+/// The fields for the id of the innermost agent, and for the id of the agent that called it.
 pub(crate) const AGENT: &str = "agent_id";
 pub(crate) const PARENT_AGENT: &str = "parent_agent_id";
 
@@ -229,7 +229,7 @@ impl Fields {
         self.ends.push(FieldEnds { key, field: self.bytes.len(), rank: field.rank });
     }
 
-    /// Appends `field` under another key, escaped, which is free.
+    /// Appends `field` under another key, which must be escaped and free.
     pub(crate) fn copy_under(&mut self, field: &Field<'_>, key: &[u8]) {
         self.bytes.extend_from_slice(b",\"");
         self.bytes.extend_from_slice(key);
@@ -239,7 +239,7 @@ impl Fields {
         self.ends.push(FieldEnds { key: end, field: self.bytes.len(), rank: field.rank });
     }
 
-    /// Appends `field`, whose name is free.
+    /// Appends `field`; its name must be free.
     #[inline]
     pub(crate) fn push_field(&mut self, field: &Field<'_>) {
         let key = self.bytes.len() + 2 + field.key.len();
@@ -337,7 +337,7 @@ impl Fields {
         key
     }
 
-    /// Lengths first: that leaves next to nothing to compare.
+    /// Compares lengths first, which rules out nearly all keys.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         let mut start = 0;
         self.ends.iter().any(|ends| {

@@ -1,7 +1,7 @@
-//! The names of the fields that every JSON line has, as other systems expect them, and the place in the source.
+//! The layout of the front of a JSON line: its names as other systems expect them, and the place in the source.
 //!
-//! Bound fields are rendered before it is known which output shows them. So an output with other names than ours renames them in
-//! the finished line.
+//! Bound fields are rendered before their output is known. A layout with other names than ours therefore renames them
+//! in the finished line.
 
 use super::fields::Fields;
 use crate::families::process::LEVELS;
@@ -39,15 +39,18 @@ impl Keys {
         Self(Preset::Datadog)
     }
 
-    /// Returns the names of Google Cloud's [structured logging]. The levels are those of its `LogSeverity`: `ERROR`, `WARNING`,
-    /// `INFO`, and `DEBUG` for `debug` and `trace`.
+    /// Returns the names of Google Cloud's [structured logging].
+    ///
+    /// The levels are those of its `LogSeverity`: `ERROR`, `WARNING`, `INFO`, and `DEBUG` for `debug` and `trace`.
     ///
     /// [structured logging]: https://cloud.google.com/logging/docs/structured-logging
     pub const fn gcp() -> Self {
         Self(Preset::Gcp)
     }
 
-    /// Returns the names of the [Elastic Common Schema]. Each line also has its version, `ecs.version`.
+    /// Returns the names of the [Elastic Common Schema].
+    ///
+    /// Each line also has the version of the schema, `ecs.version`.
     ///
     /// [Elastic Common Schema]: https://www.elastic.co/docs/reference/ecs
     pub const fn ecs() -> Self {
@@ -55,31 +58,31 @@ impl Keys {
     }
 }
 
-/// The form of the front of a JSON line.
+/// The layout of the front of a JSON line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     keys: Keys,
     has_location: bool,
 }
 
-/// Where in the source something is logged: the file, as lines name it, and the line.
+/// A place in the source: the file, as lines show it, and the line.
 pub(crate) type Place<'a> = (&'a str, u32);
 
 /// The names of one preset.
 struct Names {
-    /// Everything before the time.
+    /// The bytes before the time.
     opening: &'static str,
     level: &'static str,
     levels: [&'static str; 5],
-    /// Constant fields after the level, as they are written.
+    /// Constant fields after the level, rendered.
     constants: &'static str,
     logger: &'static str,
-    /// Around the file's name, and after the line's number.
+    /// The bytes before the file's name, before the line's number and after it.
     place: [&'static str; 3],
     message: &'static str,
-    /// Fields that have another name, with that name.
+    /// Fields that get another name: our name and the new one.
     renamed: &'static [(&'static str, &'static str)],
-    /// All names that the front takes.
+    /// The names that the front takes, except `file` and `line`.
     taken: &'static [&'static str],
 }
 
@@ -141,7 +144,7 @@ impl Layout {
         Self { keys, has_location }
     }
 
-    /// A number below 8 for each layout.
+    /// The number of the layout, below 8.
     #[inline]
     pub(crate) fn index(self) -> usize {
         self.keys.0 as usize * 2 + usize::from(self.has_location)
@@ -185,8 +188,8 @@ impl Layout {
         out.extend_from_slice(after.as_bytes());
     }
 
-    /// Gives fields the names that this layout has for them, and another name to those whose names it takes. `scratch` is
-    /// overwritten.
+    /// Gives each field the name that this layout has for it. A field whose name is taken becomes `field.<name>`.
+    /// `scratch` is overwritten.
     #[inline]
     pub(crate) fn rename(self, fields: &mut Fields, scratch: &mut Fields) {
         if self.index() != Self::OWN.index() {
@@ -207,7 +210,7 @@ impl Layout {
         std::mem::swap(fields, scratch);
     }
 
-    /// Whether lines begin with a field of this name.
+    /// Whether the front has a field of this name.
     fn takes(self, key: &[u8]) -> bool {
         let is_place = self.has_location && matches!(self.keys.0, Preset::Own | Preset::Datadog);
         self.names().taken.iter().any(|taken| taken.as_bytes() == key)

@@ -36,11 +36,11 @@ pub(crate) enum LineFormat {
 }
 
 impl LineFormat {
-    /// JSON under our own names.
+    /// JSON with our own names.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) const JSON: Self = Self::Json(Layout::OWN);
 
-    /// The layout of the front that all lines of a callsite share.
+    /// The layout of the prefix that all lines of a callsite share.
     #[inline]
     const fn layout(self) -> Layout {
         match self {
@@ -187,7 +187,7 @@ impl Line {
         &mut self.fields
     }
 
-    /// Renders the fields that a span itself binds, and says whether it is the span of a tracked agent.
+    /// Renders the fields of a new span. The flag is set for the span of a tracked agent.
     pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> (&Fields, bool) {
         self.fields.clear();
         if self.muted.is_some() {
@@ -307,7 +307,7 @@ fn write_name(head: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &mut Fields) 
     fields.add(Key::new("callsite"), |out| write_args(out, format_args!("{file}:{line}")));
 }
 
-/// Begins a JSON line, up to the timestamp's end.
+/// Begins a JSON line, up to the end of the timestamp.
 fn write_timestamp(head: &mut Vec<u8>, layout: Layout, timestamps: &mut Timestamps) {
     head.clear();
     head.extend_from_slice(layout.opening());

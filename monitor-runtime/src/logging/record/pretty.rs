@@ -26,7 +26,7 @@ pub(crate) fn begin(
     out.extend_from_slice(b": ");
 }
 
-/// Puts the place in the source behind the logger, before the message.
+/// Inserts the place in the source between the logger and the message.
 pub(crate) fn write_place(out: &mut Vec<u8>, file: &str, line: u32) {
     out.truncate(out.len() - b": ".len());
     out.push(b' ');
@@ -34,7 +34,7 @@ pub(crate) fn write_place(out: &mut Vec<u8>, file: &str, line: u32) {
     out.extend_from_slice(format!(":{line}: ").as_bytes());
 }
 
-/// Writes the message, which comes as a JSON string, and the fields.
+/// Writes the message, which is given as a JSON string, and the fields.
 pub(crate) fn end(out: &mut Vec<u8>, message: &[u8], fields: &Fields, colour: bool) {
     write_message(out, message);
     for field in fields.iter() {

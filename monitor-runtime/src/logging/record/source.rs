@@ -29,12 +29,12 @@ pub(crate) fn path(file: &str) -> &str {
     &file[*at..]
 }
 
-/// Where in the source an event is written.
+/// The place of an event in the source.
 pub(crate) fn place<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
     Some((path(metadata.file()?), metadata.line()?))
 }
 
-/// The line in the source that an event is written in, if `tracing` has named the event after it for want of a name.
+/// The file and line of an event that `tracing` has named after them because it has no name.
 pub(crate) fn named_after<'a>(metadata: &Metadata<'a>) -> Option<(&'a str, u32)> {
     let (file, line) = (metadata.file()?, metadata.line()?);
     let place = metadata.name().strip_prefix("event ")?.strip_prefix(file)?.strip_prefix(':')?;

@@ -32,12 +32,13 @@ impl SpanFields {
         *self = Self::new(Some(self), own);
     }
 
-    /// Binds the agent around the agent of this span, which was opened inside `outer`.
+    /// Binds `parent_agent_id` in the span of an agent: the `agent_id` of `outer`, the fields of its parent.
     pub(crate) fn name_parent(&mut self, outer: &Self) {
         name_parent(&mut self.0, &outer.0);
     }
 
-    /// Binds an id of the span's own. It is written over the parent's, whose length is the same, if there is one.
+    /// Binds an id of the span itself. It overwrites the parent's id, which has the same length, or is added if there
+    /// is none.
     #[cfg(feature = "otlp")]
     pub(crate) fn bind_id(&mut self, name: &str, id: &str) {
         if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
@@ -95,7 +96,7 @@ fn merge(all: &mut Fields, outer: &Fields, own: &Fields) {
     next.for_each(|own| all.push_field(&own));
 }
 
-/// Binds the agent around an agent, for the span of which `all` are the fields.
+/// Binds `parent_agent_id` in `all`, the fields of an agent's span: the `agent_id` of `outer`, if it has one.
 pub(crate) fn name_parent(all: &mut Fields, outer: &Fields) {
     if let Some(caller) = outer.iter().find(|field| field.key() == AGENT.as_bytes()) {
         let mut parent = Fields::default();
@@ -104,7 +105,7 @@ pub(crate) fn name_parent(all: &mut Fields, outer: &Fields) {
     }
 }
 
-/// Adds `own` to `all`, where they replace fields of the same name.
+/// Adds `own` to `all`, replacing fields of the same name.
 pub(crate) fn add(all: &mut Fields, own: &Fields) {
     for field in own.iter() {
         all.remove(|before| is_replaced(before, &field));
