@@ -104,8 +104,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Puts a path in front of every route of the monitor: with `/internal`, liveness is at `/internal/health/live`
-    /// (default: none).
+    /// Sets a path that precedes every route of the monitor (default: none). With `/internal`, liveness is at
+    /// `/internal/health/live`.
     ///
     /// It applies to [`serve`](Monitor::serve), [`routes`](Monitor::routes), [`answer`](Monitor::answer) and the admin
     /// listener. A path has one or more segments of letters, digits and `-._~`, each after a `/`.
@@ -283,15 +283,15 @@ impl MonitorBuilder {
         self
     }
 
-    /// Writes one log line as each request ends. By default, [`serve`](Monitor::serve) and [`layer`](Monitor::layer) do
-    /// not; see [`HttpLayer::access_log`](crate::http::HttpLayer::access_log).
+    /// Writes one log line when a request under [`serve`](Monitor::serve) or [`layer`](Monitor::layer) ends (default:
+    /// none); see [`HttpLayer::access_log`](crate::http::HttpLayer::access_log).
     pub fn access_log(mut self, access: crate::http::AccessLog) -> Self {
         self.servers.access_log = Some(access);
         self
     }
 
-    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see [`ConnectionLimits`](crate::ConnectionLimits) for the
-    /// defaults.
+    /// Sets the limits on the connections of [`serve`](crate::Monitor::serve); see
+    /// [`ConnectionLimits`](crate::ConnectionLimits) for the defaults.
     ///
     /// The admin listener has its own limits: 64 connections, 10 seconds for a head, and 10 seconds for taking an
     /// answer.

@@ -100,14 +100,14 @@ pub(super) struct Stop {
     connections: Arc<Connections>,
     /// The number of servers that have not returned.
     running: AtomicUsize,
-    /// Told by the application itself.
+    /// Notified by `Monitor::stop`.
     request: Notify,
 }
 
 impl Stop {
-    /// Begins the stop. Once it has begun, this has no effect.
+    /// Begins the stop, unless it has begun.
     pub(super) fn begin(&self) {
-        // The thread waits for it once only, so a further permit is never taken.
+        // The thread waits for the permit only once, so a later one is never taken.
         self.request.notify_one();
     }
 
@@ -213,7 +213,7 @@ impl Drain {
         let signal = loop {
             tokio::select! {
                 biased;
-                // First, since whoever asks for a stop need not wait for it.
+                // Polled first, so that a requested stop begins even if nobody serves or waits.
                 () = self.stop.request.notified() => break REQUESTED,
                 signal = signals.next() => break signal,
                 () = self.stop.stage.closed() => if self.is_alone() { return },
@@ -228,7 +228,7 @@ impl Drain {
             biased;
             signal = signals.next() => Some(second(signal)),
             () = sleep(delay) => None,
-            // Nobody but an orchestrator needs the delay, and none sends this signal.
+            // Only an orchestrator needs the delay, and orchestrators do not send this signal.
             () = self.nothing_is_in_flight(), if signal == INTERRUPT => None,
         };
         self.stop.stage.send_replace(Stage::Stopping);
@@ -257,7 +257,7 @@ impl Drain {
         is_alone
     }
 
-    /// Waits for a moment without a request or a call.
+    /// Waits until no request and no call is in flight.
     async fn nothing_is_in_flight(&self) {
         while self.stop.connections.answering() > 0 || !InFlight::now().is_empty() {
             sleep(LOOK).await;
@@ -321,10 +321,10 @@ impl Drain {
     }
 }
 
-/// What a user at a terminal sends.
+/// The signal that Ctrl-C sends from a terminal.
 const INTERRUPT: &str = if cfg!(windows) { "Ctrl-C" } else { "SIGINT" };
 
-/// The `signal` of a stop that the application asked for.
+/// The `signal` in the lines of a stop that `Monitor::stop` began.
 const REQUESTED: &str = "Monitor::stop";
 
 fn second(signal: &str) -> String {

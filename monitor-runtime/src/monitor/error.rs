@@ -55,12 +55,12 @@ pub enum BuildError {
     /// The bearer token has a character that a request cannot carry. The message does not show the token.
     #[error("the bearer token has a character that is not allowed; expected letters, digits and `-._~+/=`")]
     TokenCharacter,
-    /// The base path is no literal prefix of a path.
+    /// The base path is not one or more valid segments, each after a `/`.
     #[error(
         "invalid base path {path:?}; expected one or more segments of letters, digits and `-._~`, each after a `/`, such as `/internal`"
     )]
     BasePath {
-        /// The path as it was given.
+        /// The refused path.
         path: String,
     },
     /// The shutdown timeout is zero.

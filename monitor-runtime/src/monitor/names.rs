@@ -21,7 +21,7 @@ pub(super) fn is_service_name(name: &str) -> bool {
         && name.bytes().all(is_service_byte)
 }
 
-/// Whether a base path is `/` and a segment, once or more, of the characters that a path need not escape.
+/// Whether a base path is one or more segments of characters that need no escape, each after a `/`.
 pub(super) fn is_base_path(path: &str) -> bool {
     let is_segment = |segment: &str| {
         !matches!(segment, "" | "." | "..")

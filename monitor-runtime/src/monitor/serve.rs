@@ -67,9 +67,9 @@ impl Monitor {
     ///   `IncomingStream`;
     /// * any other service that makes one service for each connection, such as `tower::make::Shared`.
     ///
-    /// The layer reads the matched route of a `Router` and of `Router::into_make_service`. It cannot see a router inside
-    /// of another service, so that the requests of such a router are `unmatched`. Add [`layer`](Monitor::layer) to that
-    /// router as well: then the routes have their names, and no request is counted twice.
+    /// The layer reads the matched route of a `Router` and of `Router::into_make_service`. It cannot see a router
+    /// inside another service, so the requests of such a router are `unmatched`. Add [`layer`](Monitor::layer) to that
+    /// router as well: the endpoints then have their names, and no request is counted twice.
     ///
     /// Handlers read the client's address from `ConnectInfo<L::Addr>`, which is `ConnectInfo<SocketAddr>` for TCP.
     /// [`ConnectionLimits`](crate::ConnectionLimits) bounds the number of connections, and how long each may make no
@@ -85,8 +85,8 @@ impl Monitor {
     ///    (default 20 seconds). A connection without a complete request head is not waited for.
     /// 3. Connections are closed, the log is flushed, and `serve` returns.
     ///
-    /// Ctrl-C (SIGINT) ends the delay as soon as no request and no tracked call is in flight, since nobody but an orchestrator needs
-    /// it. [`stop`](Monitor::stop) does from within the process what SIGTERM does.
+    /// Ctrl-C (SIGINT) ends the delay as soon as no request and no tracked call is in flight, since only an
+    /// orchestrator needs the delay. [`stop`](Monitor::stop) begins the stop of SIGTERM from within the process.
     ///
     /// A second signal ends the delay or the wait at once. One more ends the wait for an output that accepts no lines.
     ///
@@ -218,16 +218,18 @@ impl Monitor {
         self.stage(Stage::Over)
     }
 
-    /// Stops the process as SIGTERM does: readiness answers 503 `draining`, the [`drain_delay`](super::MonitorBuilder::drain_delay)
-    /// passes, and what is in flight may finish. [`serve`](Monitor::serve) returns then, and [`shutdown`](Monitor::shutdown) and
-    /// [`drained`](Monitor::drained) end in their turn.
+    /// Begins the stop that SIGTERM begins, from within the process.
     ///
-    /// It returns at once, from any thread. A clone of the monitor is a handle for it. Once a stop has begun, it has no effect. A
-    /// signal after it ends the delay or the wait, as a second signal does. The line `draining: readiness answers 503` has
-    /// `Monitor::stop` as its `signal`.
+    /// Readiness answers 503 `draining`, the [`drain_delay`](super::MonitorBuilder::drain_delay) passes, and requests
+    /// and calls in flight may finish. [`shutdown`](Monitor::shutdown) completes after the delay,
+    /// [`serve`](Monitor::serve) and [`drained`](Monitor::drained) at the end of the stop.
     ///
-    /// If nobody serves or waits, the stop begins nevertheless, and ends once nothing is in flight. If the signal handlers cannot be
-    /// installed, an error is logged, and nothing stops.
+    /// It returns at once, on any thread, and any clone of the monitor can call it. Once a stop has begun, it has no
+    /// effect. A signal after it ends the delay or the wait, like a second signal. The line
+    /// `draining: readiness answers 503` has `Monitor::stop` as its `signal`.
+    ///
+    /// If nobody serves or waits, the stop begins nevertheless, and ends once nothing is in flight. If the signal
+    /// handlers cannot be installed, an error is logged, and nothing stops.
     ///
     /// ```no_run
     /// use axum::{Router, routing::post};

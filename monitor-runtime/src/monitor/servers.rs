@@ -20,7 +20,7 @@ pub(super) struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Checks every setting, then takes the address of the admin listener.
+    /// Checks every setting, then binds the address of the admin listener.
     pub(super) fn bind(self) -> Result<BoundServers, BuildError> {
         self.stopping.validate()?;
         match self.limits.zero_setting() {
@@ -37,7 +37,7 @@ impl ServerSettings {
     }
 }
 
-/// Servers that have their addresses, and do not answer yet.
+/// Servers whose addresses are bound, and which do not answer yet.
 pub(super) struct BoundServers {
     serving: Serving,
     admin: Option<Bound>,
@@ -45,7 +45,7 @@ pub(super) struct BoundServers {
 }
 
 impl BoundServers {
-    /// Starts the admin listener, if there is to be one.
+    /// Starts the admin listener, if one is configured.
     pub(super) fn start(self, endpoints: &Arc<Endpoints>) -> Result<Servers, BuildError> {
         let admin = self.admin.map(|bound| bound.start(Arc::clone(endpoints))).transpose()?;
         Ok(Servers {
@@ -56,7 +56,7 @@ impl BoundServers {
     }
 }
 
-/// The state that clones of a monitor share for their servers.
+/// The state of the servers, which all clones of a monitor share.
 #[derive(Clone)]
 pub(super) struct Servers {
     pub(super) serving: Arc<Serving>,

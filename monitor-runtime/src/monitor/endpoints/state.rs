@@ -16,7 +16,7 @@ use crate::monitor_route::MonitorRoute;
 /// as the endpoints.
 pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) engine: Arc<Engine>,
-    /// The path in front of every route; empty, or without a slash at its end.
+    /// The path that precedes every route: empty, or without a slash at its end.
     pub(in crate::monitor) base_path: Box<str>,
     pub(in crate::monitor) bearer: BearerAuth,
     pub(in crate::monitor) exposed: ScrapeRegistry,
@@ -34,7 +34,7 @@ impl Endpoints {
         self.answer_startup(true)
     }
 
-    /// The route at a path, base path included.
+    /// The route at a path, which includes the base path.
     pub(in crate::monitor) fn route_at<'a>(&self, path: &'a str) -> Option<MonitorRoute<'a>> {
         MonitorRoute::below(&self.base_path, path)
     }

@@ -100,7 +100,7 @@ pub(super) struct ConnectionState {
     has_ended: AtomicBool,
 }
 
-/// The time after an upgrade.
+/// The state after an upgrade.
 #[derive(Debug)]
 struct Upgraded {
     protocol: Cow<'static, str>,
@@ -222,7 +222,7 @@ impl ConnectionState {
         self.change(|state| state.upgraded = Some(Upgraded { protocol, in_flight }));
     }
 
-    /// Notes that the socket is gone, so that an upgraded connection is no longer in flight.
+    /// Notes that the socket is dropped, so that an upgraded connection is no longer in flight.
     pub(super) fn end_upgrade(&self) {
         let mut state = self.lock();
         let in_flight = state.upgraded.as_mut().and_then(|upgraded| upgraded.in_flight.take());
@@ -283,8 +283,8 @@ impl ConnectionState {
         self.lock().phase
     }
 
-    /// Whether the reader of an upgraded connection has to give up, because the connection is told to close. The task of
-    /// the connection has ended by then, so the reader is woken in its place.
+    /// Whether an upgraded connection is told to close, upon which its reader gives up. The task of the connection has
+    /// ended by then, so the reader is woken in its place.
     pub(super) fn is_cut(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if state.upgraded.is_none() {

@@ -1,4 +1,4 @@
-//! The services of an application: one for all connections, or one for each.
+//! The services of an application: one for all connections, or one for each connection.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -20,9 +20,9 @@ use tower_service::Service;
 
 use crate::http::HttpLayer;
 
-/// A connection that a listener has accepted, as a make-service under [`Monitor::serve`](crate::Monitor::serve) gets it.
+/// A connection that a listener has accepted, as [`Monitor::serve`](crate::Monitor::serve) passes it to a make-service.
 ///
-/// It is the counterpart of [`axum::serve::IncomingStream`], which axum alone can make.
+/// It is the counterpart of [`axum::serve::IncomingStream`], which only axum can make.
 #[derive(Debug)]
 pub struct IncomingConnection<'a, L: Listener> {
     io: &'a L::Io,
@@ -87,14 +87,14 @@ impl<L: Listener> Service<IncomingConnection<'_, L>> for MethodRouter<()> {
     }
 }
 
-/// The application as a server has it.
+/// The application of a server.
 pub(in crate::monitor) enum App<M> {
-    /// One router for all connections, complete.
+    /// One complete router for all connections.
     Shared(Router),
-    /// One for each connection, made with that.
+    /// A service for each connection, made by `make_service`.
     Each {
         make_service: Arc<AsyncMutex<M>>,
-        /// In front of each.
+        /// The monitor's routes, which precede each service.
         routes: Router,
         layer: HttpLayer,
     },
@@ -128,7 +128,7 @@ impl<M> App<M> {
         }
     }
 
-    /// Gives the router for one connection.
+    /// Returns the router for one connection, and the connection.
     pub(super) async fn router<L, S>(&self, io: L::Io, remote_addr: &L::Addr) -> (Router, L::Io)
     where
         L: Listener,
@@ -143,7 +143,7 @@ impl<M> App<M> {
         };
         let mut make_service = make_service.lock().await;
         let Ok(()) = poll_fn(|cx| make_service.poll_ready(cx)).await;
-        // The reference lives in the future alone, so the connection need not be `Sync`.
+        // Only the future holds the reference, so the connection need not be `Sync`.
         let made = make_service.call(IncomingConnection { io: &io, remote_addr });
         drop(make_service);
         let Ok(service) = made.await;
@@ -152,7 +152,8 @@ impl<M> App<M> {
     }
 }
 
-/// The router of a make-service that gives the same one to every connection.
+/// Returns the router of a make-service that gives the same one to every connection, or the make-service of another
+/// kind.
 async fn shared_router<M: 'static>(make_service: M) -> Result<Router, M> {
     let mut make_service = Some(make_service);
     let any = &mut make_service as &mut dyn Any;
@@ -167,7 +168,7 @@ async fn shared_router<M: 'static>(make_service: M) -> Result<Router, M> {
     Err(make_service)
 }
 
-/// A service that one thread at a time has, as a router wants it to be `Sync`.
+/// A service that is `Sync`, as a router requires, even if the inner one is not.
 struct Unshared<S>(Mutex<S>);
 
 impl<S: Clone> Clone for Unshared<S> {
