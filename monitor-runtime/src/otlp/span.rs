@@ -55,7 +55,7 @@ impl OpenSpan {
 
     fn fail(&mut self, kind: impl Into<String>) {
         let kind = kind.into();
-        // An item of a stream has named the type before the call ended.
+        // The error of a stream's item has set its type before the call ended, and `_OTHER` must not replace it.
         if kind != error::OTHER || self.span.attributes.iter().all(|attribute| attribute.key != error::TYPE) {
             self.name_type(kind);
         }
@@ -71,7 +71,7 @@ impl OpenSpan {
     }
 }
 
-/// The kind of a span that says nothing of itself.
+/// The kind of a span without a descriptor.
 pub(super) const PLAIN: SpanKind = SpanKind::Internal;
 
 /// Nanoseconds since 1970, the unit of time in OTLP.

@@ -40,9 +40,9 @@ pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
 
 /// Runs `future` to its end and returns the lines that it logged, like [`capture_logs`].
 ///
-/// It works in a `#[tokio::test]` and on any other runtime. Lines of a task or a thread are captured if the context was carried
-/// there: by [`context::spawn`](crate::context::spawn), [`carry`](crate::context::carry) or
-/// [`in_scope`](crate::context::in_scope). They are missing if the work goes on after `future` has ended.
+/// It works in a `#[tokio::test]` and on any other runtime. Lines of other tasks and threads are captured if the
+/// context was carried there (by [`context::spawn`](crate::context::spawn), [`carry`](crate::context::carry) or
+/// [`in_scope`](crate::context::in_scope)) and they are written before `future` ends.
 ///
 /// ```
 /// use monitor_runtime::testing::capture_logs_async;
@@ -63,7 +63,7 @@ pub fn capture_logs<T>(run: impl FnOnce() -> T) -> Vec<Value> {
 ///
 /// # Cancel safety
 ///
-/// The lines are lost if the returned future is dropped before its end. `future` is dropped with it.
+/// If the returned future is dropped before its end, `future` is dropped with it and the lines are lost.
 ///
 /// # Panics
 ///
