@@ -270,7 +270,7 @@ async fn lines_of_a_future_are_captured_inside_of_a_runtime() {
     assert_eq!(events(&others), ["beside"]);
 }
 
-/// What the context says of where it is: the agent, and the skill.
+/// The ids of the current agent and the current skill.
 fn here() -> (Option<String>, Option<String>) {
     (context::current_agent(), context::current_skill())
 }

@@ -1,4 +1,4 @@
-//! Errors that classify themselves: which of them count as errors, and the type under which they are counted and logged.
+//! Errors that classify themselves: their outcomes, and the types under which they are counted and logged.
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use tracing::{debug, error, info, info_span, trace, warn};
 
 use crate::support::memory::text;
 
-/// The lines of `run`, in which the time is `T` if it is one.
+/// The lines of `run`, with `T` in place of the time.
 fn lines(logging: LoggingBuilder, run: impl FnOnce()) -> Vec<String> {
     let text = text(logging.filter("trace"), run);
     text.lines().map(without_time).collect()
@@ -22,7 +22,7 @@ fn without_time(line: &str) -> String {
     format!("{name}\":\"T{rest}")
 }
 
-/// The line of an event with everything that has a name of its own somewhere.
+/// The line of an event with every field that one of the systems names differently.
 fn line_under(keys: Keys) -> String {
     let mut lines = lines(Logging::builder().keys(keys), || {
         let _span = info_span!("request", request_id = "r-1", trace_id = "0af7", span_id = "b7ad").entered();
@@ -40,8 +40,9 @@ fn by_default_a_line_has_our_names() {
     assert_eq!(line_under(Keys::default()), expected);
 }
 
-/// <https://docs.datadoghq.com/logs/log_configuration/attributes_naming_convention/>: `status` and `message` are reserved, `timestamp`
-/// is one of the default date attributes, `logger.name`, `error.message` and `error.kind` are standard attributes.
+/// <https://docs.datadoghq.com/logs/log_configuration/attributes_naming_convention/>: `status` and `message` are
+/// reserved, `timestamp` is one of the default date attributes, `logger.name`, `error.message` and `error.kind` are
+/// standard attributes.
 #[test]
 fn datadog_has_its_reserved_and_standard_attributes() {
     let expected = r#"{"timestamp":"T","status":"error","logger.name":"notes","message":"not saved","request_id":"r-1","trace_id":"0af7","span_id":"b7ad","error.message":"disk gone","error.kind":"io","attempt":1}"#;
@@ -64,8 +65,8 @@ fn google_cloud_has_its_special_fields_and_severities() {
     assert_eq!(severities, ["WARNING", "INFO", "DEBUG", "DEBUG"]);
 }
 
-/// <https://www.elastic.co/docs/reference/ecs/ecs-field-reference>: `@timestamp` and `ecs.version` are required, the others are of
-/// the field sets log, error and tracing.
+/// <https://www.elastic.co/docs/reference/ecs/ecs-field-reference>: `@timestamp` and `ecs.version` are required, the
+/// others are in the field sets log, error and tracing.
 #[test]
 fn the_elastic_common_schema_has_its_fields() {
     let expected = r#"{"@timestamp":"T","log.level":"error","ecs.version":"8.11.0","log.logger":"notes","message":"not saved","request_id":"r-1","trace.id":"0af7","span.id":"b7ad","error.message":"disk gone","error.type":"io","attempt":1}"#;

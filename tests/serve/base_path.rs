@@ -1,4 +1,4 @@
-//! Where the monitor's routes are.
+//! The paths of the monitor's routes, with a base path and without one.
 
 use axum::Router;
 use axum::body::Body;

@@ -53,7 +53,7 @@ async fn after_the_drain_delay_only_requests_in_flight_are_served() {
 async fn at_an_interrupt_the_delay_ends_once_nothing_is_in_flight() {
     let _alone = ALONE.lock().await;
     let monitor = Monitor::builder().drain_delay(LONG).grace_period(3 * LONG).build().unwrap();
-    // With nothing in flight, at once.
+    // With nothing in flight, the delay ends at once.
     let (_, server) = serve(&monitor).await;
     signal_self("-INT");
     ended(server).await;

@@ -17,7 +17,7 @@ use tower::{Service, ServiceBuilder, service_fn};
 use crate::support::tcp::eventually;
 use crate::{ALONE, ask, prompt, signal_self};
 
-/// Serves until told to stop, and gives what `path` answers.
+/// Serves `make_service` until a signal stops it, and returns the answer at `path`.
 async fn served<M, S>(monitor: &Monitor, make_service: M, path: &str) -> String
 where
     M: for<'a> Service<IncomingConnection<'a, TcpListener>, Response = S, Error = Infallible>
@@ -81,7 +81,7 @@ async fn a_make_service_with_connect_info_tells_handlers_the_client() {
     assert_eq!(counted("/informed/{id}"), 1, "the layer inside names the route, and counts nothing twice");
 }
 
-/// What an application wants to know of a connection.
+/// The connection info of an application.
 #[derive(Clone)]
 struct Ports {
     own: u16,
@@ -151,11 +151,11 @@ async fn each_connection_has_the_service_that_was_made_for_it() {
             Ok::<_, Infallible>(Router::new().route("/number", get(number)).route("/held", get(held)))
         }
     });
-    // The first was asked for liveness.
+    // The first connection asked for liveness.
     assert!(served(&monitor, make, "/number").await.ends_with("\r\n\r\nconnection 2 true"));
 }
 
-/// `serve` takes the listeners that it took when it took routers alone.
+/// `serve` takes every listener that it took before make-services.
 #[allow(dead_code, reason = "it has to compile, and is not run")]
 async fn listeners_need_not_have_connections_that_are_sync<L>(monitor: Monitor, listener: L)
 where

@@ -1,4 +1,4 @@
-//! The layer, the routes and the stop under servers of other makes, as docs/health.md has them.
+//! The layer, the routes and the stop under other servers, as docs/health.md shows them.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Asserts that a signal lets what is in flight finish, and that the server returns then.
+/// Asserts that after a signal the request in flight finishes, and that the server then returns.
 async fn drains(address: SocketAddr, server: JoinHandle<()>) {
     eventually("it answers", async || {
         ask(address, "/quick").await.is_ok_and(|answer| answer.ends_with("quick"))
@@ -106,7 +106,7 @@ async fn the_graceful_shutdown_of_hyper_util_drains() {
     drains(address, server).await;
 }
 
-/// Serves with hyper alone: no router, and no body of axum.
+/// Serves with hyper alone, without a router or a body of axum.
 async fn serve_alone(layer: HttpLayer) -> SocketAddr {
     let (listener, address) = listen().await;
     let answer = async |request: Request<Incoming>| {

@@ -109,7 +109,7 @@ fn a_stop_that_nobody_waits_for_any_more_hears_no_signals() {
     assert_eq!(events(&lines), expected);
 }
 
-/// What the lines of the server say, with the `signal` that began the stop.
+/// The events of the server's lines, and the `signal` that began the stop.
 fn stopped_by(lines: &[Value]) -> (Vec<&str>, &str) {
     let draining = lines.iter().find(|line| line["event"] == "draining: readiness answers 503").unwrap();
     (events(lines), draining["signal"].as_str().unwrap())
@@ -129,7 +129,7 @@ fn a_stop_from_within_passes_the_stages_of_a_signal() {
             std::thread::spawn(move || handle.stop()).join().unwrap();
             let drains = async || ask(address, "/health/ready").await.unwrap().contains("\"draining\"");
             eventually("readiness answers draining", drains).await;
-            // Told again, it goes on as before.
+            // A further call has no effect.
             monitor.stop();
             refuses_clients(address).await;
             monitor.stop();

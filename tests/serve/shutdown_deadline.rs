@@ -154,7 +154,7 @@ fn an_upgraded_connection_is_in_flight_until_it_ends_and_its_handshake_alone_is_
             let is_counted = async || counted() == (before.0 + 1, before.1 + 1);
             eventually("the handshake is counted", is_counted).await;
             in_flight(1).await;
-            // Its bytes go both ways meanwhile.
+            // Its bytes pass in both directions.
             client.write_all(b"ping").await.unwrap();
             let mut answer = Vec::new();
             while !answer.ends_with(b"ping") {

@@ -56,7 +56,7 @@ async fn send(app: &Router, method: &str, path: &str) {
     response.into_body().collect().await.unwrap();
 }
 
-/// What a line says of the request, by name.
+/// The values of a line's fields of these names.
 fn said(line: &Value, names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| line[name].clone()).collect()
 }
