@@ -12,7 +12,7 @@ const APPLICATION: &str = "tests/older_application";
 /// Each crate with its locked versions.
 type Locked<'l> = BTreeMap<&'l str, BTreeSet<&'l str>>;
 
-/// Adds the library with all its features; fails if that moves a version, or adds a second one of a crate.
+/// Adds the library with all its features; fails if that moves a version, or adds a second version of a crate.
 pub(super) fn check(runner: &Runner, kept: &Path) -> Result {
     let (copy, before) = (kept.join("application"), fs::read_to_string(format!("{APPLICATION}/Cargo.lock"))?);
     fs::create_dir_all(copy.join("src"))?;
@@ -24,7 +24,7 @@ pub(super) fn check(runner: &Runner, kept: &Path) -> Result {
     let (features, library) = (features(&documented)?, library.display());
     let added = format!("{manifest}\n[dependencies.monitor-runtime]\npath = \"{library}\"\n{features}\n");
     fs::write(copy.join("Cargo.toml"), added)?;
-    // It adds what is missing, and moves only what has to move.
+    // Adds missing crates, and moves a version only if a requirement demands it.
     runner.run(runner.cargo(&["update", "--workspace", "--quiet"]).current_dir(&copy))?;
     let after = fs::read_to_string(copy.join("Cargo.lock"))?;
     let changes = changes(&locked(&before), &locked(&after));
@@ -54,7 +54,7 @@ fn quoted<'l>(line: &'l str, key: &str) -> Option<&'l str> {
     line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')
 }
 
-/// What is no longer as it was; crates that were not there are no change.
+/// The crates whose versions changed; a new crate is not a change.
 fn changes(before: &Locked<'_>, after: &Locked<'_>) -> Vec<String> {
     let list = |versions: &BTreeSet<&str>| versions.iter().copied().collect::<Vec<_>>().join(" and ");
     let none = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! The oldest compiler, from Debian's packages.
 //!
-//! They are unpacked beside the machine's own toolchain, and not installed: they would replace it.
+//! The packages are unpacked and not installed, since they would replace the machine's own toolchain.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::packages::{self, find_program};
 use crate::runner::Runner;
 
-/// The packages of one release of Rust, and the libraries of theirs that few machines have.
+/// The packages of one release of Rust, and below those of their libraries that few machines have.
 const RELEASE: [&str; 4] = ["rustc-web", "cargo-web", "libstd-rust-web-dev", "libstd-rust-web-1.85"];
 const LIBRARIES: [&str; 3] = ["libllvm19", "libhttp-parser2.9", "libpcre3"];
 
@@ -30,7 +30,7 @@ impl Compiler {
         Ok(Some(Self { folder: kept }))
     }
 
-    /// Its cargo, which runs its rustc.
+    /// The command of its cargo, which runs its rustc.
     pub(super) fn cargo(&self, runner: &Runner) -> Command {
         let mut cargo = self.command(runner, "cargo");
         for (variable, program) in [("RUSTC", "rustc"), ("RUSTDOC", "rustdoc")] {
@@ -82,7 +82,7 @@ fn version_in<'t>(table: &'t str, rust_version: &str) -> Option<&'t str> {
     versions.find(|version| version.strip_prefix(rust_version).is_some_and(|rest| rest.starts_with('.')))
 }
 
-/// Whether there may be new lists; only root can update them.
+/// Updates the package lists, which only root can do; returns whether that succeeded.
 fn update_lists(runner: &Runner) -> Result<bool> {
     match packages::apt_get(runner, &["update", "-qq"]) {
         Err(signal @ Failure::Signal(_)) => Err(signal),
@@ -90,7 +90,7 @@ fn update_lists(runner: &Runner) -> Result<bool> {
     }
 }
 
-/// Unpacks the packages into a folder, which is there only if all of it is.
+/// Unpacks the packages into a folder, which appears only once it is complete.
 fn fetch(runner: &Runner, version: &str, rust_version: &str, kept: &Path) -> Result {
     println!("unpacking {} {version} below {}", RELEASE.join(" "), kept.display());
     let parent = kept.parent().unwrap_or(kept);

@@ -18,10 +18,10 @@ const PACKAGES: [&str; 2] = ["monitor-macros", "monitor-runtime"];
 /// Features that turn off or bypass code under test.
 const UNTESTED: [&str; 2] = ["off", "__fuzzing"];
 
-/// Builds the library with the oldest Rust and the oldest versions in range: without features, with each, and its unit tests
-/// with all. Then adds it to an application whose lock file is months old.
+/// Adds the library to an application whose lock file is months old. Then checks it with the oldest Rust and the oldest versions
+/// in range, without features and with each one, and runs its unit tests with all features together.
 ///
-/// Everything is kept below the target directory, compiler included.
+/// All files, the compiler included, are kept below the target directory.
 pub(crate) fn check(runner: &Runner) -> Result {
     let library = Library::read(runner)?;
     application::check(runner, &library.folder)?;
@@ -63,10 +63,10 @@ pub(crate) fn update(runner: &Runner) -> Result {
 
 /// The library as its manifests describe it.
 struct Library {
-    /// What is kept between runs.
+    /// The folder of everything that is kept between runs.
     folder: PathBuf,
     rust_version: String,
-    /// All but `default`.
+    /// All features but `default`.
     features: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub(super) fn write(kept: &Path) -> Result<PathBuf> {
     Ok(workspace)
 }
 
-/// What members inherit of the root manifest; debug information would only cost time.
+/// The manifest of the workspace: the tables that members inherit, without debug information, which would only cost time.
 fn manifest(root: &str) -> String {
     let mut is_inherited = false;
     let inherited = root.lines().filter(|line| {
@@ -43,7 +43,7 @@ fn manifest(root: &str) -> String {
     head + &inherited.collect::<Vec<_>>().join("\n") + "\n"
 }
 
-/// Puts the kept lock file into the workspace; fails unless it has the lower bound of each range.
+/// Copies the kept lock file into the workspace; fails unless it has the lower bound of each range.
 pub(super) fn check(runner: &Runner, workspace: &Path) -> Result {
     fs::copy(LOCK, workspace.join("Cargo.lock"))?;
     let host = toolchain::host(runner)?;
@@ -61,7 +61,7 @@ fn outdated(reason: &str) -> Failure {
     Failure::Message(format!("{LOCK}: {reason}; run `cargo xtask msrv --update`"))
 }
 
-/// Locks each crate that a manifest names to the oldest version in range; of the others, to the newest for the oldest Rust.
+/// Locks each crate that a manifest names to the oldest version in range, and all others to the newest for the oldest Rust.
 ///
 /// Cargo offers this to nightly toolchains; `RUSTC_BOOTSTRAP` makes any toolchain one.
 pub(super) fn update(runner: &Runner, workspace: &Path) -> Result {
