@@ -48,7 +48,7 @@ async fn below_a_base_path_every_way_in_answers_and_no_probe_is_counted() {
     }
     let unknown = ask(address, "/internal/v1/health/ready/none").await.unwrap();
     assert!(unknown.starts_with("HTTP/1.1 404 ") && unknown.contains("none"), "{unknown}");
-    // A probe's path that no router matches is not counted either, as without a base path.
+    // A probe's path that no router matches is not counted, as without a base path.
     assert_eq!(count_of_requests(), before);
 
     signal_self("-TERM");

@@ -15,13 +15,13 @@ const PACKAGE: &str = "monitor-runtime";
 /// Each feature, with what it turns on.
 type Features = BTreeMap<String, Vec<String>>;
 
-/// The feature of a dependency that changes the types which `prometheus` shows; another crate of the user's may turn it on.
+/// A feature of a dependency, which changes the types that `prometheus` shows. Another crate of the user's may turn it on.
 const PROTOBUF: &str = "prometheus/protobuf";
 
 /// Checks each set, two at a time.
 ///
-/// A cargo command locks its target directory, so that the second lane has one of its own. Dependencies are built once for
-/// each lane; without the files of an incremental build, a set takes half the time.
+/// A cargo command locks its target directory, so the second lane has its own. Dependencies are built once for each lane. Without
+/// the files of an incremental build, a set takes half the time.
 pub(crate) fn check(runner: &Runner) -> Result {
     let sets = sets_of_manifest(runner)?;
     let next = AtomicUsize::new(0);
@@ -29,7 +29,7 @@ pub(crate) fn check(runner: &Runner) -> Result {
         while let Some(set) = sets.get(next.fetch_add(1, Ordering::Relaxed)) {
             let checked = check_set(runner, &set.join(" "), target);
             if checked.is_err() {
-                // The other lane has no more sets to take.
+                // The other lane then takes no further set.
                 next.store(sets.len(), Ordering::Relaxed);
             }
             checked?;

@@ -39,7 +39,7 @@ impl Recorded {
         self.expect_in_flight(requests, "0");
     }
 
-    /// As [`expect`](Self::expect), with so many requests or upgraded connections in flight.
+    /// Like [`expect`](Self::expect), with this number of requests or upgraded connections in flight.
     #[track_caller]
     pub(crate) fn expect_in_flight(&self, requests: &[&str], connections: &str) {
         assert_eq!(self.requests(), requests);
