@@ -156,7 +156,7 @@ async fn each_connection_has_the_service_that_was_made_for_it() {
 }
 
 /// `serve` takes every listener that it took before make-services.
-#[allow(dead_code, reason = "it has to compile, and is not run")]
+#[allow(dead_code, reason = "the test is that it compiles")]
 async fn listeners_need_not_have_connections_that_are_sync<L>(monitor: Monitor, listener: L)
 where
     L: Listener,

@@ -202,7 +202,7 @@ macro_rules! way {
             );
         }
 
-        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "a receiver by reference comes second in method resolution")]
         impl<'r, $($held: 'r,)? T, E: $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
             by_result!(&Self, Ok(_) => PASSED, None; Err($error) => failed($shown), $shown.map(Shown::untyped));
         }
@@ -228,7 +228,7 @@ macro_rules! judged_way {
 /// Implements a rank for results of which only the error classifies itself.
 macro_rules! judged_variant {
     ($rank:literal, [$($bound:tt)*], $error:ident => $shown:expr) => {
-        #[allow(clippy::trivially_copy_pass_by_ref, reason = "by reference it stands second in the look-up")]
+        #[allow(clippy::trivially_copy_pass_by_ref, reason = "a receiver by reference comes second in method resolution")]
         impl<'r, T, E: Classify + $($bound)*> ClassifyBy<Result<T, E>, Variant, $rank> {
             by_result!(&Self, Ok(_) => PASSED, None; Err($error) => judged($error, $shown), fault_of($error, $shown));
         }
@@ -318,7 +318,7 @@ way!(9, [Debug], error => Some(Shown::Debug(error)));
 way!(10, [Sized], _ => None);
 
 // Any other return value is not an error.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as the other ways")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "like the other ranks")]
 impl<'r, R> ClassifyBy<R, Variant, 11> {
     settle_by!(&Self, R);
 
@@ -402,7 +402,7 @@ mod tests {
     /// Defines error types that classify themselves; a different trait shows each.
     macro_rules! classified {
         ($($error:ident),*) => {$(
-            #[allow(dead_code, reason = "shown by no more than its trait")]
+            #[allow(dead_code, reason = "only its trait shows it")]
             struct $error(Outcome);
 
             impl Classify for $error {

@@ -92,8 +92,9 @@ impl HttpLayer {
 impl HttpLayer {
     /// Writes one log line when a request ends (default: none).
     ///
-    /// The line has the level `info`, the logger `monitor_runtime::access` and the event `request ended`. Beside
-    /// `request_id`, `method` and `endpoint`, which every line of the request carries, it has:
+    /// The line has the level `info`, the logger `monitor_runtime::access` and the event `request ended`. Beside the
+    /// fields of every line of the request (`request_id`, `method` and `endpoint`, unless the layer is
+    /// [`metrics_only`](Self::metrics_only)), it has:
     ///
     /// | field | content |
     /// | --- | --- |

@@ -416,7 +416,7 @@ impl Cut {
         }
         tracing::warn!(
             target: TARGET,
-            reason = reason.unwrap_or("it began after all else had ended"),
+            reason = reason.unwrap_or("it began after the others had ended"),
             requests = total(requests),
             agents = total(agents),
             skills = total(skills),
