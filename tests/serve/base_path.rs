@@ -25,7 +25,7 @@ async fn status(app: Router, path: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn below_a_base_path_every_way_in_answers_and_no_probe_is_counted() {
+async fn below_a_base_path_all_answer_and_no_probe_is_counted() {
     let _alone = ALONE.lock().await;
     let monitor = prompt().base_path("/internal/v1").admin_port(0).build().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,7 +100,7 @@ async fn routes_fit_a_router_with_a_state_and_nest_anywhere() {
 }
 
 #[tokio::test]
-async fn answers_below_a_base_path_are_not_counted_by_the_layer_around_them() {
+async fn the_layer_does_not_count_answers_below_a_base_path() {
     let _alone = ALONE.lock().await;
     let monitor = Monitor::builder().base_path("/internal").build().unwrap();
     let before = count_of_requests();

@@ -123,7 +123,7 @@ async fn a_method_router_and_a_handler_are_served() {
 }
 
 #[tokio::test]
-async fn a_router_behind_a_service_that_changes_the_path_gives_its_templates() {
+async fn a_router_behind_a_rewriting_service_gives_its_templates() {
     let _alone = ALONE.lock().await;
     let monitor = prompt().build().unwrap();
     let trim = |mut request: Request| {

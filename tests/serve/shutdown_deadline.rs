@@ -138,7 +138,7 @@ fn count_of_upgrades(metric: &str, labels: &str) -> u64 {
 }
 
 #[test]
-fn an_upgraded_connection_is_in_flight_until_it_ends_and_its_handshake_alone_is_timed() {
+fn an_upgraded_connection_is_in_flight_until_it_ends() {
     let _alone = ALONE.blocking_lock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let lines = capture_logs(|| {

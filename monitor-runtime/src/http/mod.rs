@@ -32,10 +32,10 @@
 //! | the connection ends while the handler reads the request's body, whatever the handler answers | 499 |
 //!
 //! A response without a body (to `HEAD`, 1xx, 204, 304, a successful `CONNECT`) ends with its head. So does an upgrade,
-//! after which the connection is no longer HTTP: its status is 101 (2xx of a `CONNECT`), and its duration is that of the handshake. Under
-//! [`Monitor::serve`](crate::Monitor::serve), `http_requests_in_flight` counts the connection until it is closed. Under
-//! other servers the layer cannot see when that happens. A body ends with the frame after which it reports its end,
-//! with the last byte of its `content-length`, or with its trailers.
+//! after which the connection is no longer HTTP: its status is 101 (2xx of a `CONNECT`), and its duration is that of
+//! the handshake. Under [`Monitor::serve`](crate::Monitor::serve), `http_requests_in_flight` counts the connection
+//! until it is closed. Under other servers the layer cannot see when that happens. A body ends with the frame after
+//! which it reports its end, with the last byte of its `content-length`, or with its trailers.
 //!
 //! A response counts as sent when the server asks for its last frame. A server asks when it has room. A frame of
 //! `Bytes` over 32 KiB is therefore handed over in pieces, the last of 2 KiB: when the server asks for that piece, it

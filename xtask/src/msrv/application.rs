@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moved_and_second_versions_are_changes_and_new_crates_are_none() {
+    fn only_moved_and_second_versions_are_changes() {
         let file = |crates: &[(&str, &str)]| {
             let entry = |(name, version): &(&str, &str)| {
                 format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n")
