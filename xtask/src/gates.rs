@@ -25,6 +25,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_dependencies(runner)?;
         check_deny(runner)?;
         check_features(runner)?;
+        check_msrv(runner)?;
         check_docs(runner)?;
     }
     runner.stage("databases");
