@@ -197,7 +197,6 @@ impl LoggingBuilder {
     }
 
     /// Sets a layer for the spans of the process, which [`init`](Self::init) installs beside the lines.
-    #[cfg(feature = "otlp")]
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }
     }

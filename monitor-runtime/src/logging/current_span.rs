@@ -51,7 +51,6 @@ pub(crate) fn bind(name: &'static str, value: &dyn Value) -> bool {
 }
 
 /// Notes that `span`, which was just opened, belongs to the trace.
-#[cfg(feature = "http")]
 pub(crate) fn keep_trace_context(span: &tracing::Span, trace: &TraceContext) {
     span.with_subscriber(|(id, dispatch)| store(dispatch).map(|spans| spans.keep_trace(id, trace)));
 }

@@ -155,6 +155,7 @@ fn health_shows_the_errors_of_refused_monitors() {
 fn health_shows_the_errors_of_refused_servers() {
     let (builder, limits) = (Monitor::builder, ConnectionLimits::new());
     let errors = [
+        builder().base_path("internal/"),
         builder().shutdown_timeout(Duration::from_millis(24_500)),
         builder().connection_limits(limits.connections(0)),
         builder().connection_limits(limits.idle_timeout(Duration::ZERO)),

@@ -137,8 +137,20 @@ fn is_method_of_the_builder(setter: &str) -> bool {
 
 #[test]
 fn metrics_shows_a_request_that_is_answered_as_it_says() {
-    Page::open(PAGE)
-        .check(&[("Native histograms", "promql", quantile), ("Forms of a scrape", "sh", open_metrics)]);
+    Page::open(PAGE).check(&[
+        ("Typed errors", "promql", typed_errors),
+        ("Native histograms", "promql", quantile),
+        ("Forms of a scrape", "sh", open_metrics),
+    ]);
+}
+
+/// Whether the metric exists with the labels that the query sums by.
+fn typed_errors(shown: &str) {
+    let metric = shown.split("rate(").nth(1).unwrap().split('[').next().unwrap();
+    let by = shown.split(" by (").nth(1).unwrap().split(')').next().unwrap();
+    let (kind, labels) = &documented()[metric];
+    assert_eq!(kind, "counter");
+    assert_eq!(by.split(", ").collect::<Vec<_>>(), *labels);
 }
 
 /// Whether a real Prometheus takes it is shown where one reads native histograms.

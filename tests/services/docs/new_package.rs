@@ -14,6 +14,7 @@ fn getting_started_compiles_in_a_new_package() {
     let package = NewPackage::with(&block(&page, "Depend on the crate", "toml"));
     package.write("src/main.rs", &block(&page, "Write a service", "rust"));
     package.write("examples/tested.rs", &block(&page, "Test your instrumented code", "rust"));
+    package.write("examples/awaited.rs", &block(&page, "Test asynchronous code", "rust"));
     package.check();
 }
 

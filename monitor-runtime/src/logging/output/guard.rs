@@ -27,7 +27,6 @@ pub(crate) fn flush_all_until(deadline: Instant) {
 }
 
 /// Flushes all outputs of the process. Returns whether that was done in time.
-#[cfg(feature = "http")]
 pub(crate) fn flush_within(timeout: Duration) -> bool {
     let pipelines = PIPELINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let deadline = Instant::now() + timeout;
@@ -39,7 +38,6 @@ pub(crate) fn flush_within(timeout: Duration) -> bool {
 static LAST_FLUSH: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Limits how long dropped guards wait: until `deadline`, and [`POLL_INTERVAL`] more.
-#[cfg(feature = "http")]
 pub(crate) fn end_flushes_by(deadline: Option<Instant>) {
     *LAST_FLUSH.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
 }

@@ -58,7 +58,6 @@ thread_local! {
 }
 
 /// Refuses lines of this thread instead of waiting for room, so that its work never depends on an output.
-#[cfg(feature = "http")]
 pub(crate) fn never_wait_on_this_thread() {
     NEVER_WAITS.set(true);
 }

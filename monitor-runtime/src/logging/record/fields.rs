@@ -265,7 +265,6 @@ impl Fields {
     }
 
     /// Overwrites the value of a field with one of equal length. Returns whether there was such a field.
-    #[cfg(feature = "otlp")]
     pub(crate) fn overwrite(&mut self, key: &[u8], value: &[u8]) -> bool {
         let mut start = 0;
         let at = self.ends.iter().find_map(|ends| {

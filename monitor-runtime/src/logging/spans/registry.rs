@@ -68,7 +68,6 @@ where
 }
 
 /// Binds the span's own ids, if the log layer has seen the span; otherwise [`name_span_as_known`] does it later.
-#[cfg(feature = "otlp")]
 pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &TraceContext) {
     if let Some(bound) = span.extensions_mut().get_mut::<SpanFields>() {
         for (name, id) in [("trace_id", trace.trace_id()), ("span_id", trace.span_id())] {
@@ -78,7 +77,6 @@ pub(crate) fn name_span<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, trace: &Tr
 }
 
 /// Binds the ids that another layer gave to the span before this layer saw it.
-#[cfg(feature = "otlp")]
 pub(crate) fn name_span_as_known<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
     let trace = span.extensions().get::<TraceContext>().cloned();
     if let Some(trace) = trace {

@@ -39,7 +39,6 @@ impl SpanFields {
 
     /// Binds an id of the span itself. It overwrites the parent's id, which has the same length, or is added if there
     /// is none.
-    #[cfg(feature = "otlp")]
     pub(crate) fn bind_id(&mut self, name: &str, id: &str) {
         if !self.0.overwrite(name.as_bytes(), id.as_bytes()) {
             let mut own = Fields::default();

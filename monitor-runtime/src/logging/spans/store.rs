@@ -18,7 +18,6 @@ pub(crate) trait SpanStore {
     fn read(&self, id: &Id, read: &mut dyn FnMut(&Fields));
 
     /// Notes that a span, which was just opened, belongs to the trace.
-    #[cfg(feature = "http")]
     fn keep_trace(&self, id: &Id, trace: &TraceContext);
 
     /// The trace of the thread's current span, or of the nearest enclosing span with one.
