@@ -48,7 +48,9 @@
 //! | `sqlx-postgres` | no | the same, with the PostgreSQL driver | 1.94 |
 //! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver | 1.94 |
 //! | `push` | no | `metrics::push_once`, for jobs that end before they are scraped; brings ureq | 1.87 |
-//! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry` and a blocking HTTP client | 1.87 |
+//! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry`, tokio and hyper | 1.87 |
+//! | `otlp-grpc` | no | the same over gRPC; brings tonic | 1.88 (tonic) |
+//! | `otlp-tls` | no | the same over TLS; brings rustls with ring, which needs a C compiler | 1.87 |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines | 1.87 |
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
 //!
@@ -66,7 +68,8 @@
         feature = "logging",
         feature = "sqlx",
         feature = "push",
-        feature = "otlp",
+        feature = "otlp-grpc",
+        feature = "otlp-tls",
         feature = "testing"
     )),
     allow(dead_code, unused_imports)

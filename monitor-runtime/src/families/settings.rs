@@ -24,9 +24,16 @@ pub(crate) struct Settings {
     pub(crate) native_histograms: Option<NativeHistograms>,
 }
 
-/// What an earlier `init` has set. The lock is held while a configuration is checked and applied, so that of two threads one wins
-/// with all of its settings.
-static IN_USE: Mutex<Option<Settings>> = Mutex::new(None);
+/// What the process has set. The lock is held while a configuration is checked and applied, so that of two threads one wins with
+/// all of its settings.
+static IN_USE: Mutex<InUse> = Mutex::new(InUse { given: None, exports_native: false });
+
+struct InUse {
+    /// What an earlier `init` was given.
+    given: Option<Settings>,
+    /// Whether an export has asked for native histograms, which `init` need not repeat.
+    exports_native: bool,
+}
 
 /// Why a configuration of the metrics was refused; nothing has changed then.
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -101,12 +108,18 @@ impl Settings {
         self.validate()?;
         // A panic leaves the last configuration that was applied whole, so poison says nothing.
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(in_use) = &*in_use {
-            return self.require_equal(in_use);
+        if let Some(given) = &in_use.given {
+            return self.require_equal(given);
         }
-        self.apply()?;
-        *in_use = Some(self);
+        self.with_export(in_use.exports_native).apply()?;
+        in_use.given = Some(self);
         Ok(())
+    }
+
+    /// These settings, with native histograms at their defaults if only an export asks for them.
+    fn with_export(&self, exports_native: bool) -> Self {
+        let of_export = exports_native.then(NativeHistograms::new);
+        Self { native_histograms: self.native_histograms.or(of_export), ..self.clone() }
     }
 
     fn validate(&self) -> Result<(), MetricsError> {
@@ -187,6 +200,17 @@ impl Settings {
         };
         Err(MetricsError::TooLate { setting, in_use, given })
     }
+}
+
+/// Has the process keep native histograms for an export; those that `init` was given stay as they are.
+///
+/// Refused if there are series without them.
+#[cfg(feature = "otlp")]
+pub(crate) fn export_native() -> Result<(), MetricsError> {
+    let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    in_use.given.as_ref().map_or_else(Settings::new, Settings::clone).with_export(true).apply()?;
+    in_use.exports_native = true;
+    Ok(())
 }
 
 /// Native histograms as an error shows them.

@@ -20,7 +20,7 @@ pub(super) enum Answer {
 }
 
 /// The longest `Retry-After` that is respected.
-const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The pause that `Retry-After` asks for, in seconds or as an HTTP date. A date is compared with the answer's own
 /// `date`, so a wrong local clock does no harm. Returns `None` for a date in the past, and for other text.
@@ -45,13 +45,16 @@ impl Answer {
     pub(super) fn of(signal: Signal, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let why = || format!("it answered {status}");
         match status {
-            200..=299 => {
-                let (rejected, said) = partial_success(signal, body);
-                Self::Accepted { rejected: u64::try_from(rejected).unwrap_or_default(), said }
-            }
+            200..=299 => Self::accepted(signal, body),
             429 | 502 | 503 | 504 => Self::Unavailable { why: why(), retry_after },
             _ => Self::Refused { why: why() },
         }
+    }
+
+    /// An answer that the batch was taken, with the collector's message.
+    pub(super) fn accepted(signal: Signal, body: &[u8]) -> Self {
+        let (rejected, said) = partial_success(signal, body);
+        Self::Accepted { rejected: u64::try_from(rejected).unwrap_or_default(), said }
     }
 
     /// The index of the label's value in [`OTLP_OUTCOMES`](crate::families::process::OTLP_OUTCOMES).

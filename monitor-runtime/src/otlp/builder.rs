@@ -1,6 +1,7 @@
 //! Builds and starts the export.
 
 use std::env;
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
@@ -9,16 +10,18 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::choices::{OtlpHistograms, OtlpProtocol, OtlpTemporality};
 use super::control::Control;
 use super::error::OtlpError;
 use super::layer::SpanLayer;
 use super::resource;
-use super::settings::{Given, Settings};
+use super::settings::{EXPONENTIAL, Given, HISTOGRAMS, Settings};
 use super::span::SpanCompletion;
 use super::variables::{Variables, refused};
 use super::worker::{start_metrics, start_traces};
 use crate::call::observer;
 use crate::exposition::scrape_registry::ScrapeRegistry;
+use crate::families::settings::export_native;
 use crate::logging::LoggingBuilder;
 
 /// Maximum time that a flush, or the end of the process, waits for the collector.
@@ -26,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The settings of a process's export of traces and metrics, finished by [`start`](Self::start).
 ///
-/// The variables of OpenTelemetry override the code, so that the operator decides; the [module](super) lists them.
+/// A variable of OpenTelemetry overrides the code, so that the operator decides, and a variable for one signal overrides that for
+/// all; the [module](super) lists them.
 ///
 /// ```no_run
 /// use monitor_runtime::logging::Logging;
@@ -42,6 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[must_use = "settings do nothing before `start`"]
 pub struct OtlpBuilder {
     service: Option<(String, String)>,
+    attributes: Vec<(String, String)>,
     given: Given,
     registry: Option<Registry>,
 }
@@ -53,7 +58,7 @@ pub enum Otlp {}
 impl Otlp {
     /// Returns the defaults: endpoint `http://localhost:4318`, metrics every 60 s, spans within 5 s.
     pub fn builder() -> OtlpBuilder {
-        OtlpBuilder { service: None, given: Given::default(), registry: None }
+        OtlpBuilder { service: None, attributes: Vec::new(), given: Given::default(), registry: None }
     }
 }
 
@@ -64,15 +69,124 @@ impl OtlpBuilder {
         Self { service: Some((name.into(), version.into())), ..self }
     }
 
-    /// Sets the collector's address: `http`, a host, a port and a path, to which `/v1/traces` and `/v1/metrics` are
-    /// appended. `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
-    pub fn endpoint(self, url: impl Into<String>) -> Self {
-        Self { given: Given { endpoint: Some(url.into()), ..self.given }, ..self }
+    /// Adds an attribute to the resource. `OTEL_RESOURCE_ATTRIBUTES` overrides one of the same name.
+    pub fn resource_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.push((name.into(), value.into()));
+        self
     }
 
-    /// Sets the timeout of one request to the collector, 10 s by default. `OTEL_EXPORTER_OTLP_TIMEOUT` overrides it.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        Self { given: Given { timeout: Some(timeout), ..self.given }, ..self }
+    /// Exports nothing if `is_disabled`. `OTEL_SDK_DISABLED` overrides it.
+    pub fn disabled(mut self, is_disabled: bool) -> Self {
+        self.given.is_disabled = is_disabled;
+        self
+    }
+
+    /// Sets the collector's address, `http://localhost:4318` by default, for gRPC `http://localhost:4317`.
+    ///
+    /// Over HTTP, `/v1/traces` and `/v1/metrics` are appended to its path. For gRPC it has no path, and may have no scheme: the
+    /// connection is then TLS, unless [`insecure`](Self::insecure) says otherwise. `https` needs the feature `otlp-tls`.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.given.target.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sets the protocol, [`OtlpProtocol::HttpProtobuf`] by default. `OTEL_EXPORTER_OTLP_PROTOCOL` and its variants override it.
+    pub fn protocol(mut self, protocol: OtlpProtocol) -> Self {
+        self.given.target.protocol = Some(protocol);
+        self
+    }
+
+    /// Adds a header to every request, for gRPC an entry of the metadata. If `OTEL_EXPORTER_OTLP_HEADERS` or its variant for the
+    /// signal is set, its headers are sent in place of all of these.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.given.target.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Compresses requests by gzip if `is_gzipped`; by default they are not. `OTEL_EXPORTER_OTLP_COMPRESSION` and its variants
+    /// override it.
+    pub fn gzip(mut self, is_gzipped: bool) -> Self {
+        self.given.target.gzip = Some(is_gzipped);
+        self
+    }
+
+    /// Sets whether a gRPC endpoint without a scheme is reached without TLS, `false` by default. `OTEL_EXPORTER_OTLP_INSECURE` and
+    /// its variants override it.
+    pub fn insecure(mut self, is_insecure: bool) -> Self {
+        self.given.target.insecure = Some(is_insecure);
+        self
+    }
+
+    /// Sets a PEM file with the certificates to trust, in place of the system's. `OTEL_EXPORTER_OTLP_CERTIFICATE` and its variants
+    /// override it. It needs the feature `otlp-tls`.
+    pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.given.target.certificate = Some(path.into());
+        self
+    }
+
+    /// Sets the PEM files of the client's own certificate, with the chain behind it, and of its private key.
+    /// `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` and their variants override them. It needs the
+    /// feature `otlp-tls`.
+    pub fn client_identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.given.target.client_certificate = Some(certificate.into());
+        self.given.target.client_key = Some(key.into());
+        self
+    }
+
+    /// Sets the timeout of one request to the collector, 10 s by default. `OTEL_EXPORTER_OTLP_TIMEOUT` and its variants override it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.given.target.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what the numbers of metrics count from. `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` overrides it.
+    pub fn temporality(mut self, temporality: OtlpTemporality) -> Self {
+        self.given.temporality = Some(temporality);
+        self
+    }
+
+    /// Sets how durations are exported; by default as exponential histograms if the process keeps native ones, else with explicit
+    /// bounds. `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` overrides it.
+    pub fn histograms(mut self, histograms: OtlpHistograms) -> Self {
+        self.given.histograms = Some(histograms);
+        self
+    }
+
+    /// Sets the time between two pushes of the metrics, 60 s by default. `OTEL_METRIC_EXPORT_INTERVAL` overrides it.
+    pub fn metric_interval(mut self, interval: Duration) -> Self {
+        self.given.metric_interval = Some(interval);
+        self
+    }
+
+    /// Sets the time after which a push of the metrics is given up, 30 s by default. `OTEL_METRIC_EXPORT_TIMEOUT` overrides it.
+    pub fn metric_timeout(mut self, timeout: Duration) -> Self {
+        self.given.metric_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the maximum delay before a span is sent, 5 s by default. `OTEL_BSP_SCHEDULE_DELAY` overrides it.
+    pub fn span_delay(mut self, delay: Duration) -> Self {
+        self.given.span_delay = Some(delay);
+        self
+    }
+
+    /// Sets the maximum number of spans in the queue, 2048 by default. `OTEL_BSP_MAX_QUEUE_SIZE` overrides it.
+    pub fn span_queue(mut self, spans: usize) -> Self {
+        self.given.span_queue = Some(spans);
+        self
+    }
+
+    /// Sets the maximum number of spans in one request, 512 by default. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` overrides it.
+    pub fn span_batch(mut self, spans: usize) -> Self {
+        self.given.span_batch = Some(spans);
+        self
+    }
+
+    /// Sets the time after which a batch of spans is dropped, 30 s by default. `OTEL_BSP_EXPORT_TIMEOUT` overrides it.
+    pub fn span_timeout(mut self, timeout: Duration) -> Self {
+        self.given.span_timeout = Some(timeout);
+        self
     }
 
     /// Sets the registry to export, [`metrics::registry`](crate::metrics::registry) by default. Use it in a process
@@ -96,13 +210,14 @@ impl OtlpBuilder {
     }
 
     fn start_with(self, variables: &dyn Fn(&str) -> Option<String>) -> Result<OtlpGuard, OtlpError> {
-        if self.given.timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(refused("timeout", "0s", "a longer time, such as 10s"));
-        }
         let variables = Variables(variables);
         let settings = Settings::read(&variables, &self.given)?;
-        let resource = resource::read(&variables, self.service.as_ref())?;
+        let resource = resource::read(&variables, self.service.as_ref(), &self.attributes)?;
         let mut guard = OtlpGuard { traces: None, metrics: None, layer: None };
+        let histograms = settings.metrics.as_ref().and_then(|metrics| metrics.histograms);
+        if histograms == Some(OtlpHistograms::Exponential) {
+            keep_exponential(&variables)?;
+        }
         if let Some(spans) = settings.spans {
             let (control, layer) = start_traces(spans, resource.clone())?;
             (guard.traces, guard.layer) = (Some(control), Some(layer));
@@ -115,6 +230,15 @@ impl OtlpBuilder {
         }
         Ok(guard)
     }
+}
+
+/// Has the process keep native histograms, unless it does already.
+fn keep_exponential(variables: &Variables<'_>) -> Result<(), OtlpError> {
+    export_native().map_err(|_| {
+        let setting = if variables.get(HISTOGRAMS).is_some() { HISTOGRAMS } else { "histograms" };
+        let expected = "to be set before the first tracked call or request; start the export before that";
+        refused(setting, EXPONENTIAL, expected)
+    })
 }
 
 /// Makes calls and requests complete their spans when they end, from the first export of the process on.

@@ -28,6 +28,16 @@ pub enum OtlpError {
         /// The invalid member of the list, and the reason.
         wrong: String,
     },
+    /// A file with a certificate or a key is unusable.
+    #[error("{setting} is `{path}`, which {wrong}; expected a PEM file with a certificate or a private key")]
+    File {
+        /// The variable, or the builder's method that was given the path.
+        setting: String,
+        /// The path.
+        path: String,
+        /// The reason.
+        wrong: String,
+    },
     /// The operating system could not start the exporting thread.
     #[error("the thread that exports {signal} could not be started")]
     Thread {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
-use ureq::Agent;
 
-use super::answer::{self, Answer};
+use super::answer::Answer;
 use super::control::Control;
-use super::settings::Target;
+use super::error::OtlpError;
 use super::signal::Signal;
+use super::target::Target;
+use super::transport::Client;
 use crate::address::without_secrets;
 use crate::families::process::{self, OTLP_OUTCOMES};
 
@@ -19,15 +20,13 @@ const TARGET: &str = "monitor_runtime::otlp";
 /// The pause after the first try. It doubles with each try, and is shortened by up to half at random, so that a fleet
 /// does not retry in step.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The maximum number of bytes read of an answer.
-const ANSWER_BYTES: u64 = 64 * 1_024;
 
 /// Sends one signal, on its own thread.
 #[derive(Debug)]
 pub(super) struct Exporter {
     signal: Signal,
     target: Target,
-    agent: Agent,
+    client: Client,
     control: Arc<Control>,
     /// `otlp_exports_total`, by the answer's outcome.
     exports: [IntCounter; 3],
@@ -37,34 +36,68 @@ pub(super) struct Exporter {
     rests_until: Option<Instant>,
     /// Whether the last batch was lost. Only the first loss is logged.
     is_failing: bool,
+    /// How many items have been taken to be sent, and are neither delivered nor counted as dropped.
+    in_hand: usize,
 }
 
 impl Exporter {
-    pub(super) fn new(signal: Signal, target: Target, control: Arc<Control>) -> Self {
+    pub(super) fn new(signal: Signal, target: Target, control: Arc<Control>) -> Result<Self, OtlpError> {
         let metrics = process::metrics();
         let export = |outcome| metrics.otlp_exports.with_label_values(&[outcome, signal.as_str()]);
-        let dropped = dropped(signal);
-        let agent = agent();
         let exports = OTLP_OUTCOMES.map(export);
-        Self { signal, target, agent, control, exports, dropped, rests_until: None, is_failing: false }
+        let client = Client::new(signal, &target);
+        let client = client.map_err(|source| OtlpError::Thread { signal: signal.as_str(), source })?;
+        let dropped = dropped(signal);
+        Ok(Self {
+            signal,
+            target,
+            client,
+            control,
+            exports,
+            dropped,
+            rests_until: None,
+            is_failing: false,
+            in_hand: 0,
+        })
     }
 
-    /// Sends a request with `items` spans or data points, with retries until the batch's deadline.
-    pub(super) fn deliver(&mut self, items: usize, request: &[u8]) {
+    /// Counts what is dropped in that counter.
+    #[cfg(test)]
+    pub(super) fn count_in(&mut self, dropped: IntCounter) {
+        self.dropped = dropped;
+    }
+
+    /// Answers for items from here on: they are delivered, or counted as dropped, also by a panic.
+    pub(super) fn take(&mut self, items: usize) {
+        self.in_hand += items;
+    }
+
+    /// Counts what a panic left in hand as dropped, and says so.
+    pub(super) fn outlive(&mut self) {
+        let lost = std::mem::take(&mut self.in_hand);
+        self.dropped.inc_by(lost as u64);
+        let signal = self.signal.as_str();
+        tracing::error!(target: TARGET, signal, lost, "the export panicked and goes on");
+    }
+
+    /// Sends a request with everything that was taken, with retries until the batch's deadline. Returns whether the collector
+    /// accepted it.
+    pub(super) fn deliver(&mut self, request: Vec<u8>) -> bool {
         let started = Instant::now();
+        let request = self.client.prepare(request);
         let mut pause = FIRST_PAUSE;
         loop {
             let until = self.control.end().unwrap_or_else(|| started + self.target.patience);
             let Some(time) = self.time_for_a_try(until) else {
-                return self.lose(items, "no time is left");
+                return self.lose("no time is left");
             };
-            let answer = self.ask(request, time.min(self.target.timeout));
+            let answer = self.client.ask(&request, time.min(self.target.timeout));
             self.exports[answer.outcome()].inc();
             match answer {
                 Answer::Accepted { rejected, said } => return self.succeed(rejected, &said),
-                Answer::Refused { why } => return self.lose(items, &why),
+                Answer::Refused { why } => return self.lose(&why),
                 Answer::Unavailable { why, .. } if self.control.end().is_some() => {
-                    return self.lose(items, &why);
+                    return self.lose(&why);
                 }
                 Answer::Unavailable { why, retry_after } => {
                     // A `Retry-After` of zero is respected once only, or a collector that repeats it would cause a busy
@@ -72,7 +105,7 @@ impl Exporter {
                     let asked = retry_after.filter(|rest| !rest.is_zero() || pause == FIRST_PAUSE);
                     self.rests_until = Some(Instant::now() + asked.unwrap_or_else(|| shortened(pause)));
                     if self.rests_until >= Some(until) {
-                        return self.lose(items, &why);
+                        return self.lose(&why);
                     }
                     pause *= 2;
                 }
@@ -95,58 +128,35 @@ impl Exporter {
         Some(until.saturating_duration_since(Instant::now())).filter(|time| !time.is_zero())
     }
 
-    /// Sends one request, with `time` as its timeout.
-    fn ask(&self, request: &[u8], time: Duration) -> Answer {
-        let post = self.agent.post(&self.target.url).config().timeout_global(Some(time)).build();
-        let post = post.content_type("application/x-protobuf");
-        let post = self.target.headers.iter().fold(post, |post, (name, value)| post.header(name, value));
-        let unavailable =
-            |error: ureq::Error| Answer::Unavailable { why: error.to_string(), retry_after: None };
-        let mut response = match post.send(request) {
-            Ok(response) => response,
-            Err(error) => return unavailable(error),
-        };
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec().unwrap_or_default();
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header("retry-after").and_then(|after| answer::rest(after, header("date")));
-        Answer::of(self.signal, response.status().as_u16(), retry_after, &body)
-    }
-
-    fn succeed(&mut self, rejected: u64, said: &str) {
+    fn succeed(&mut self, rejected: u64, said: &str) -> bool {
+        self.in_hand = 0;
+        self.dropped.inc_by(rejected);
         let signal = self.signal.as_str();
         if std::mem::take(&mut self.is_failing) {
             let url = without_secrets(&self.target.url);
             tracing::info!(target: TARGET, signal, url, "exporting again");
         }
         if rejected > 0 {
-            self.dropped.inc_by(rejected);
             tracing::warn!(target: TARGET, signal, rejected, said, "the collector rejected a part of the export");
         }
+        true
     }
 
     /// Drops a batch. Only the first of consecutive losses is logged.
-    fn lose(&mut self, items: usize, why: &str) {
-        self.dropped.inc_by(items as u64);
+    fn lose(&mut self, why: &str) -> bool {
+        let lost = std::mem::take(&mut self.in_hand);
+        self.dropped.inc_by(lost as u64);
         if !std::mem::replace(&mut self.is_failing, true) {
             let (signal, url) = (self.signal.as_str(), without_secrets(&self.target.url));
-            tracing::warn!(target: TARGET, signal, url, why, lost = items, "nothing reaches the collector");
+            tracing::warn!(target: TARGET, signal, url, why, lost, "nothing reaches the collector");
         }
+        false
     }
 }
 
 /// `otlp_dropped_total` of that signal.
 pub(super) fn dropped(signal: Signal) -> IntCounter {
     process::metrics().otlp_dropped.with_label_values(&[signal.as_str()])
-}
-
-/// Makes an HTTP client without proxies, redirects and cookies: the collector is reached at its own address.
-fn agent() -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .proxy(None)
-        .user_agent(concat!("monitor-runtime/", env!("CARGO_PKG_VERSION")));
-    config.build().new_agent()
 }
 
 fn shortened(pause: Duration) -> Duration {

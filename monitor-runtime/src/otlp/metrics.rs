@@ -1,6 +1,5 @@
-//! The thread that exports metrics.
+//! The export of metrics.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -8,56 +7,68 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetr
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
-use super::control::{Control, Ending};
+use super::choices::{OtlpHistograms, OtlpTemporality};
 use super::convert::{Converted, Times, convert};
+use super::deltas::Deltas;
 use super::exporter::Exporter;
 use super::resource::scope;
 use super::semconv::SCHEMA_URL;
 use super::span::now;
+use super::work::Work;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
-/// Sends a snapshot of the registry at each interval. All numbers are cumulative, so a lost push loses only its data
-/// points and no counts.
+/// Sends a snapshot of the registry at each interval. A lost push loses only its data points and no counts: the numbers of the
+/// next one count from the start of the process, or from the last push that was accepted.
 pub(super) struct Metrics {
-    control: Arc<Control>,
-    exposed: ScrapeRegistry,
-    exporter: Exporter,
-    resource: Resource,
-    interval: Duration,
-    started: u64,
+    pub(super) exposed: ScrapeRegistry,
+    pub(super) exporter: Exporter,
+    pub(super) resource: Resource,
+    pub(super) interval: Duration,
+    pub(super) temporality: OtlpTemporality,
+    pub(super) histograms: Option<OtlpHistograms>,
+    /// When the export began, in nanoseconds since 1970.
+    pub(super) started: u64,
+    pub(super) deltas: Deltas,
 }
 
-impl Metrics {
-    pub(super) fn new(
-        control: Arc<Control>,
-        exposed: ScrapeRegistry,
-        exporter: Exporter,
-        resource: Resource,
-        interval: Duration,
-    ) -> Self {
-        Self { control, exposed, exporter, resource, interval, started: now() }
+impl Work for Metrics {
+    fn pause(&self) -> Duration {
+        self.interval
     }
 
-    pub(super) fn run(mut self) {
-        let control = Arc::clone(&self.control);
-        let _ending = Ending(&control);
-        loop {
-            let turn = control.next_turn(self.interval);
-            let Converted { metrics, points } = self.read();
-            if points > 0 {
-                self.exporter.deliver(points, &self.request(metrics));
-            }
-            control.answer(turn);
-            if turn.is_last {
-                return;
-            }
+    fn turn(&mut self) {
+        let now = now();
+        let times = Times { fallback_start: self.started, now };
+        let Converted { mut metrics, mut points, own } =
+            convert(&self.exposed.read(), times, self.histograms);
+        let delta = match self.temporality {
+            OtlpTemporality::Cumulative => 0,
+            OtlpTemporality::LowMemory => own,
+            OtlpTemporality::Delta => metrics.len(),
+        };
+        let cumulative = metrics.split_off(delta);
+        points -= self.deltas.apply(&mut metrics, now);
+        metrics.extend(cumulative);
+        if points == 0 {
+            return;
+        }
+        self.exporter.take(points);
+        let request = self.request(metrics);
+        if self.exporter.deliver(request) {
+            self.deltas.commit();
         }
     }
 
-    fn read(&self) -> Converted {
-        convert(&self.exposed.read(), Times { fallback_start: self.started, now: now() })
+    fn has_more(&self) -> bool {
+        false
     }
 
+    fn exporter(&mut self) -> &mut Exporter {
+        &mut self.exporter
+    }
+}
+
+impl Metrics {
     fn request(&self, metrics: Vec<Metric>) -> Vec<u8> {
         let schema_url = SCHEMA_URL.to_owned();
         let scope_metrics =

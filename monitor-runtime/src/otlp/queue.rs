@@ -64,28 +64,14 @@ impl SpanQueue {
     }
 
     /// Drops all queued spans, and every later one.
-    fn close(&self) {
+    pub(super) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
         self.dropped.inc_by(std::mem::take(&mut state.spans).len() as u64);
     }
 
-    /// Closes the queue when the guard is dropped, a panic included, since nothing would read it any more.
-    pub(super) fn close_at_end(&self) -> Closing<'_> {
-        Closing(self)
-    }
-
     /// No user code runs under the lock, so a poisoned state is still consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// See [`SpanQueue::close_at_end`].
-pub(super) struct Closing<'a>(&'a SpanQueue);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }

@@ -14,6 +14,7 @@ use super::variables::Variables;
 pub(super) fn read(
     variables: &Variables<'_>,
     service: Option<&(String, String)>,
+    attributes: &[(String, String)],
 ) -> Result<Resource, OtlpError> {
     let mut pairs = vec![
         (names::SDK_NAME.to_owned(), "monitor-runtime".to_owned()),
@@ -26,6 +27,7 @@ pub(super) fn read(
         pairs.push((names::SERVICE_NAME.to_owned(), name.clone()));
         pairs.push((names::SERVICE_VERSION.to_owned(), version.clone()));
     }
+    pairs.extend_from_slice(attributes);
     pairs.extend(variables.pairs("OTEL_RESOURCE_ATTRIBUTES")?);
     pairs.extend(variables.get("OTEL_SERVICE_NAME").map(|name| (names::SERVICE_NAME.to_owned(), name)));
     Ok(Resource { attributes: last_of_each(pairs), ..Resource::default() })

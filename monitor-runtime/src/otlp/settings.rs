@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
-
+use super::choices::{OtlpHistograms, OtlpTemporality};
 use super::error::OtlpError;
 use super::sampling::Sampling;
 use super::signal::Signal;
+use super::target::{GivenTarget, Target};
 use super::variables::{Variables, refused};
-use crate::address::{below, has_fragment, without_secrets};
 
-const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The destination of a signal.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) url: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The timeout of one request.
-    pub(super) timeout: Duration,
-    /// The deadline of a batch, with all retries and pauses.
-    pub(super) patience: Duration,
-}
 
 /// The settings of traces.
 #[derive(Clone, Debug)]
@@ -40,13 +27,24 @@ pub(super) struct SpanSettings {
 pub(super) struct MetricSettings {
     pub(super) target: Target,
     pub(super) interval: Duration,
+    pub(super) temporality: OtlpTemporality,
+    /// `None` for whatever the process keeps.
+    pub(super) histograms: Option<OtlpHistograms>,
 }
 
 /// The settings given to the builder. The environment overrides them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
-    pub(super) endpoint: Option<String>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) target: GivenTarget,
+    pub(super) is_disabled: bool,
+    pub(super) span_delay: Option<Duration>,
+    pub(super) span_queue: Option<usize>,
+    pub(super) span_batch: Option<usize>,
+    pub(super) span_timeout: Option<Duration>,
+    pub(super) metric_interval: Option<Duration>,
+    pub(super) metric_timeout: Option<Duration>,
+    pub(super) temporality: Option<OtlpTemporality>,
+    pub(super) histograms: Option<OtlpHistograms>,
 }
 
 /// The settings of each signal; `None` if it is not exported.
@@ -59,7 +57,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads all variables, so that an invalid one is an error even if it has no effect.
     pub(super) fn read(variables: &Variables<'_>, given: &Given) -> Result<Self, OtlpError> {
-        let is_disabled = variables.flag("OTEL_SDK_DISABLED")?;
+        let is_disabled = variables.flag("OTEL_SDK_DISABLED", given.is_disabled)?;
         let spans = SpanSettings::read(variables, given)?;
         let metrics = MetricSettings::read(variables, given)?;
         let wants_spans = is_wanted(variables, "OTEL_TRACES_EXPORTER")? && !is_disabled;
@@ -70,17 +68,21 @@ impl Settings {
 
 impl SpanSettings {
     fn read(variables: &Variables<'_>, given: &Given) -> Result<Self, OtlpError> {
-        let queue = variables.count("OTEL_BSP_MAX_QUEUE_SIZE", 2_048)?;
-        let batch = variables.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", queue.min(512))?;
+        let queue = variables.count("OTEL_BSP_MAX_QUEUE_SIZE", "span_queue", given.span_queue, 2_048)?;
+        let name = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+        let batch = variables.count(name, "span_batch", given.span_batch, queue.min(512))?;
         if batch > queue {
+            let setting = if variables.get(name).is_some() { name } else { "span_batch" };
             let expected = "at most OTEL_BSP_MAX_QUEUE_SIZE, 2048 when not set";
-            return Err(refused("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &batch.to_string(), expected));
+            return Err(refused(setting, &batch.to_string(), expected));
         }
-        let patience = variables.millis("OTEL_BSP_EXPORT_TIMEOUT", 30 * SECOND)?;
+        let (name, default) = ("OTEL_BSP_EXPORT_TIMEOUT", 30 * SECOND);
+        let patience = variables.duration(name, "span_timeout", given.span_timeout, default)?;
+        let (name, default) = ("OTEL_BSP_SCHEDULE_DELAY", 5 * SECOND);
         Ok(Self {
-            target: Target::read(variables, Signal::Traces, given, patience)?,
+            target: Target::read(variables, Signal::Traces, &given.target, patience)?,
             sampling: Sampling::read(variables)?,
-            delay: variables.millis("OTEL_BSP_SCHEDULE_DELAY", 5 * SECOND)?,
+            delay: variables.duration(name, "span_delay", given.span_delay, default)?,
             queue,
             batch,
         })
@@ -89,18 +91,41 @@ impl SpanSettings {
 
 impl MetricSettings {
     fn read(variables: &Variables<'_>, given: &Given) -> Result<Self, OtlpError> {
-        let patience = variables.millis("OTEL_METRIC_EXPORT_TIMEOUT", 30 * SECOND)?;
-        variables.read(
-            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-            (),
-            "`cumulative`, the only temporality that is exported",
-            |value| value.eq_ignore_ascii_case("cumulative").then_some(()),
-        )?;
+        let (name, default) = ("OTEL_METRIC_EXPORT_TIMEOUT", 30 * SECOND);
+        let patience = variables.duration(name, "metric_timeout", given.metric_timeout, default)?;
+        let (name, default) = ("OTEL_METRIC_EXPORT_INTERVAL", 60 * SECOND);
         Ok(Self {
-            target: Target::read(variables, Signal::Metrics, given, patience)?,
-            interval: variables.millis("OTEL_METRIC_EXPORT_INTERVAL", 60 * SECOND)?,
+            target: Target::read(variables, Signal::Metrics, &given.target, patience)?,
+            interval: variables.duration(name, "metric_interval", given.metric_interval, default)?,
+            temporality: temporality(variables, given)?,
+            histograms: histograms(variables, given)?,
         })
     }
+}
+
+fn temporality(variables: &Variables<'_>, given: &Given) -> Result<OtlpTemporality, OtlpError> {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    let default = given.temporality.unwrap_or_default();
+    variables.read(name, default, "`cumulative`, `delta` or `lowmemory`", |value| {
+        match &*value.to_ascii_lowercase() {
+            "cumulative" => Some(OtlpTemporality::Cumulative),
+            "delta" => Some(OtlpTemporality::Delta),
+            "lowmemory" => Some(OtlpTemporality::LowMemory),
+            _ => None,
+        }
+    })
+}
+
+pub(super) const HISTOGRAMS: &str = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+pub(super) const EXPONENTIAL: &str = "base2_exponential_bucket_histogram";
+
+fn histograms(variables: &Variables<'_>, given: &Given) -> Result<Option<OtlpHistograms>, OtlpError> {
+    let expected = "`explicit_bucket_histogram` or `base2_exponential_bucket_histogram`";
+    variables.read(HISTOGRAMS, given.histograms, expected, |value| match &*value.to_ascii_lowercase() {
+        "explicit_bucket_histogram" => Some(Some(OtlpHistograms::Explicit)),
+        EXPONENTIAL => Some(Some(OtlpHistograms::Exponential)),
+        _ => None,
+    })
 }
 
 fn is_wanted(variables: &Variables<'_>, name: &str) -> Result<bool, OtlpError> {
@@ -109,74 +134,6 @@ fn is_wanted(variables: &Variables<'_>, name: &str) -> Result<bool, OtlpError> {
         "none" => Some(false),
         _ => None,
     })
-}
-
-impl Target {
-    fn read(
-        variables: &Variables<'_>,
-        signal: Signal,
-        given: &Given,
-        patience: Duration,
-    ) -> Result<Self, OtlpError> {
-        for (setting, only, expected) in [
-            ("PROTOCOL", "http/protobuf", "`http/protobuf`, the only protocol that is spoken"),
-            ("COMPRESSION", "none", "`none`, since nothing is compressed"),
-        ] {
-            let is_only = |value: &str| (value == only).then_some(());
-            variables.read(&variables.name_for(signal, setting), (), expected, is_only)?;
-        }
-        let timeout = given.timeout.unwrap_or(10 * SECOND);
-        Ok(Self {
-            url: url(variables, signal, given)?,
-            headers: headers(variables, signal)?,
-            timeout: variables.millis(&variables.name_for(signal, "TIMEOUT"), timeout)?,
-            patience,
-        })
-    }
-}
-
-/// The URL of a signal: its own endpoint unchanged, or its path appended to the common endpoint.
-fn url(variables: &Variables<'_>, signal: Signal, given: &Given) -> Result<String, OtlpError> {
-    let name = variables.name_for(signal, "ENDPOINT");
-    let is_own = name != "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let (name, value) = match (variables.get(&name), &given.endpoint) {
-        (Some(value), _) => (&*name, value),
-        (None, Some(value)) => ("endpoint", value.clone()),
-        (None, None) => ("endpoint", DEFAULT_ENDPOINT.to_owned()),
-    };
-    let expected = "a URL such as `http://localhost:4318`, without a password, which goes into the headers, and without a fragment \
-                    (`#…`), which is never sent; what speaks TLS is reached through a collector";
-    if !is_http(&value) || has_fragment(&value) {
-        return Err(refused(name, &without_secrets(&value), expected));
-    }
-    Ok(if is_own { value } else { below(&value, &format!("/v1/{}", signal.as_str())) })
-}
-
-fn is_http(url: &str) -> bool {
-    let url = url.parse::<Uri>();
-    url.is_ok_and(|url| {
-        url.scheme_str() == Some("http")
-            && url.authority().is_some_and(|place| is_host(place.as_str(), place.host()))
-    })
-}
-
-/// Whether an authority is a host with an optional port. Without an `@`, a password could pass for a port.
-fn is_host(authority: &str, host: &str) -> bool {
-    let port = authority.strip_prefix(host).unwrap_or(authority);
-    let is_port =
-        matches!(port, "" | ":") || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-    !host.is_empty() && is_port
-}
-
-fn headers(variables: &Variables<'_>, signal: Signal) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {
-    let name = variables.name_for(signal, "HEADERS");
-    let pairs = variables.pairs(&name)?.into_iter().enumerate();
-    let read = pairs.map(|(at, (key, value))| {
-        let header = key.parse().ok().zip(HeaderValue::from_str(&value).ok());
-        let wrong = || format!("member {} is no header that can be sent", at + 1);
-        header.ok_or_else(|| OtlpError::Pairs { variable: name.clone(), wrong: wrong() })
-    });
-    read.collect()
 }
 
 #[cfg(test)]
@@ -188,6 +145,13 @@ mod tests {
     fn read_with(pairs: Pairs<'_>, given: &Given) -> Result<Settings, OtlpError> {
         let find = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
         Settings::read(&Variables(&find), given)
+    }
+
+    /// What a builder is that was given this endpoint.
+    fn at(endpoint: &str) -> Given {
+        let mut given = Given::default();
+        given.target.endpoint = Some(endpoint.to_owned());
+        given
     }
 
     fn read(pairs: Pairs<'_>) -> Settings {
@@ -229,8 +193,7 @@ mod tests {
             ("http://all:1?key=abc", "http://all:1/v1/traces?key=abc"),
         ] {
             assert_eq!(urls(&read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]))[0], traces);
-            let given = Given { endpoint: Some(endpoint.to_owned()), timeout: None };
-            assert_eq!(urls(&read_with(&[], &given).unwrap())[0], traces);
+            assert_eq!(urls(&read_with(&[], &at(endpoint)).unwrap())[0], traces);
             let own = read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)]);
             assert_eq!(urls(&own)[0], endpoint, "an endpoint of a signal was changed");
         }
@@ -249,7 +212,8 @@ mod tests {
 
     #[test]
     fn variables_win_over_the_code() {
-        let given = Given { endpoint: Some("http://code:1".to_owned()), timeout: Some(SECOND) };
+        let mut given = at("http://code:1");
+        given.target.timeout = Some(SECOND);
         assert_eq!(urls(&read_with(&[], &given).unwrap())[0], "http://code:1/v1/traces");
         let set = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://set:2"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "7")];
         let settings = read_with(&set, &given).unwrap();
@@ -270,16 +234,22 @@ mod tests {
             ("OTEL_TRACES_EXPORTER", "zipkin", "`otlp` or `none`"),
             ("OTEL_METRICS_EXPORTER", "prometheus", "`otlp` or `none`"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "a URL such as"),
-            (
-                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-                "https://collector:4318",
-                "what speaks TLS is reached through a collector",
-            ),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://collector:4318", "a URL such as"),
+            ("OTEL_EXPORTER_OTLP_INSECURE", "yes", "`true` or `false`"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "whole milliseconds from 1 on"),
             ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "0", "whole milliseconds from 1 on"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "`http/protobuf`"),
-            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "`none`"),
-            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "`cumulative`"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "`http/protobuf` or `grpc`"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "`gzip` or `none`"),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                "sum",
+                "`cumulative`, `delta` or `lowmemory`",
+            ),
+            (
+                HISTOGRAMS,
+                "exponential",
+                "`explicit_bucket_histogram` or `base2_exponential_bucket_histogram`",
+            ),
             ("OTEL_TRACES_SAMPLER", "sometimes", "`parentbased_traceidratio`"),
             ("OTEL_TRACES_SAMPLER_ARG", "1.1", "a number from 0 to 1"),
             ("OTEL_TRACES_SAMPLER_ARG", "NaN", "a number from 0 to 1"),
@@ -341,6 +311,125 @@ mod tests {
             let said = refused(name, value);
             assert!(said.starts_with(&format!("{name} cannot be read: {wrong};")), "{said}");
             assert!(!said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_chosen_is_chosen_by_the_code_and_then_by_the_variables() {
+        let mut given = Given { temporality: Some(OtlpTemporality::Delta), ..Given::default() };
+        given.histograms = Some(OtlpHistograms::Explicit);
+        given.target.gzip = Some(true);
+        let chosen = |settings: Settings| {
+            let metrics = settings.metrics.unwrap();
+            (metrics.temporality, metrics.histograms, metrics.target.is_gzipped)
+        };
+        let by_code = (OtlpTemporality::Delta, Some(OtlpHistograms::Explicit), true);
+        assert_eq!(chosen(read_with(&[], &given).unwrap()), by_code);
+        let set = [
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "LowMemory"),
+            (HISTOGRAMS, EXPONENTIAL),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
+        ];
+        let by_variables = (OtlpTemporality::LowMemory, Some(OtlpHistograms::Exponential), false);
+        assert_eq!(chosen(read_with(&set, &given).unwrap()), by_variables);
+        assert!(read_with(&set, &given).unwrap().spans.unwrap().target.is_gzipped);
+    }
+
+    #[test]
+    fn what_the_builder_cannot_mean_is_refused_by_its_methods_name() {
+        let refused = |change: fn(&mut Given)| {
+            let mut given = Given::default();
+            change(&mut given);
+            read_with(&[], &given).unwrap_err().to_string()
+        };
+        for (said, expected) in [
+            (
+                refused(|given| given.target.timeout = Some(Duration::ZERO)),
+                "timeout is `0s`; expected a longer",
+            ),
+            (
+                refused(|given| given.span_delay = Some(Duration::ZERO)),
+                "span_delay is `0s`; expected a longer",
+            ),
+            (refused(|given| given.span_queue = Some(0)), "span_queue is `0`; expected a whole number"),
+            (refused(|given| given.span_batch = Some(4_096)), "span_batch is `4096`; expected at most"),
+            (
+                refused(|given| given.target.headers = vec![("a b".to_owned(), "secret".to_owned())]),
+                "header is `a b`; expected a name and a value",
+            ),
+        ] {
+            assert!(said.starts_with(expected) && !said.contains("secret"), "{said}");
+        }
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    #[test]
+    fn over_grpc_an_endpoint_is_a_host_for_both_signals() {
+        let url = |pairs: &[_]| {
+            let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+            let settings = read_with(&[&[grpc], pairs].concat(), &Given::default());
+            settings.map(|settings| {
+                let target = settings.spans.unwrap().target;
+                assert_eq!(target.protocol, crate::otlp::OtlpProtocol::Grpc);
+                target.url
+            })
+        };
+        let at = |endpoint: &'static str| ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", "True");
+        assert_eq!(url(&[]).unwrap(), "http://localhost:4317");
+        assert_eq!(url(&[at("http://all:1/")]).unwrap(), "http://all:1/");
+        assert_eq!(url(&[at("all:1"), insecure]).unwrap(), "http://all:1");
+        assert_eq!(url(&[at("[::1]:1"), insecure]).unwrap(), "http://[::1]:1");
+        for bad in
+            ["http://all:1/otlp", "http://all:1?key=abc", "http://user:secret@all:1", "grpc://all:1", "all:x"]
+        {
+            let said = url(&[at(bad), insecure]).unwrap_err().to_string();
+            assert!(said.contains("expected for `grpc` a URL such as") && !said.contains("secret"), "{said}");
+        }
+    }
+
+    #[cfg(feature = "otlp-tls")]
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_refused_by_its_setting_though_nothing_needs_it() {
+        let folder = std::env::temp_dir();
+        let name = "OTEL_EXPORTER_OTLP_CERTIFICATE";
+        let missing = folder.join("no such file.pem").display().to_string();
+        let said = refused(name, &missing);
+        assert!(said.starts_with(&format!("{name} is `{missing}`, which cannot be read: ")), "{said}");
+        assert!(said.ends_with("; expected a PEM file with a certificate or a private key"), "{said}");
+        let empty = std::env::current_exe().unwrap().with_extension("pem");
+        std::fs::write(&empty, "nothing\n").unwrap();
+        let empty = empty.display().to_string();
+        assert!(refused(name, &empty).contains("which has no certificate"));
+        for (one, other) in [("CERTIFICATE", "CLIENT_KEY"), ("KEY", "CLIENT_CERTIFICATE")] {
+            let name = format!("OTEL_EXPORTER_OTLP_TRACES_CLIENT_{one}");
+            let said = refused(&name, &empty);
+            let expected = format!("in OTEL_EXPORTER_OTLP_{other} or the variable of the signal");
+            assert!(said.starts_with(&format!("{name} is `")) && said.ends_with(&expected), "{said}");
+        }
+    }
+
+    #[cfg(feature = "otlp-tls")]
+    #[test]
+    fn an_endpoint_is_tls_by_its_scheme_and_over_grpc_without_one() {
+        let is_tls = |pairs: &[_]| read(pairs).spans.unwrap().target.tls.is_some();
+        assert!(is_tls(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://all:1")]));
+        assert!(!is_tls(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:1")]));
+        if cfg!(feature = "otlp-grpc") {
+            let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+            assert!(is_tls(&[grpc, ("OTEL_EXPORTER_OTLP_ENDPOINT", "all:1")]));
+        }
+    }
+
+    #[cfg(not(feature = "otlp-tls"))]
+    #[test]
+    fn without_the_feature_tls_is_refused_by_its_name() {
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://all:1/v1/traces"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+        ] {
+            assert!(refused(name, value).contains("has the feature `otlp-tls`"));
         }
     }
 }

@@ -29,20 +29,39 @@ impl Variables<'_> {
         }
     }
 
-    /// Parses a number of at least 1.
-    pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, OtlpError> {
-        self.read(name, default, "a whole number from 1 on", positive)
+    /// Reads a number of at least 1: the variable's, else the builder's by `method`, else `default`.
+    pub(super) fn count(
+        &self,
+        name: &str,
+        method: &str,
+        given: Option<usize>,
+        default: usize,
+    ) -> Result<usize, OtlpError> {
+        const EXPECTED: &str = "a whole number from 1 on";
+        if given == Some(0) {
+            return Err(refused(method, "0", EXPECTED));
+        }
+        self.read(name, given.unwrap_or(default), EXPECTED, positive)
     }
 
-    /// Parses a duration in whole milliseconds, at least 1.
-    pub(super) fn millis(&self, name: &str, default: Duration) -> Result<Duration, OtlpError> {
+    /// Reads a duration: the variable's in whole milliseconds from 1 on, else the builder's by `method`, else `default`.
+    pub(super) fn duration(
+        &self,
+        name: &str,
+        method: &str,
+        given: Option<Duration>,
+        default: Duration,
+    ) -> Result<Duration, OtlpError> {
+        if given.is_some_and(|given| given.is_zero()) {
+            return Err(refused(method, "0s", "a longer time, such as 10s"));
+        }
         let millis = |value: &str| positive(value).map(Duration::from_millis);
-        self.read(name, default, "whole milliseconds from 1 on", millis)
+        self.read(name, given.unwrap_or(default), "whole milliseconds from 1 on", millis)
     }
 
     /// Parses `true` or `false`, in any case.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, OtlpError> {
-        self.read(name, false, "`true` or `false`", |value| value.to_ascii_lowercase().parse().ok())
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, OtlpError> {
+        self.read(name, default, "`true` or `false`", |value| value.to_ascii_lowercase().parse().ok())
     }
 
     /// The variable that holds a setting of a signal: its own if that is set, otherwise the common one.

@@ -6,6 +6,7 @@ use std::thread;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::control::Control;
+use super::deltas::Deltas;
 use super::error::OtlpError;
 use super::exporter::{Exporter, dropped};
 use super::layer::SpanLayer;
@@ -13,7 +14,9 @@ use super::metrics::Metrics;
 use super::queue::SpanQueue;
 use super::settings::{MetricSettings, SpanSettings};
 use super::signal::Signal;
+use super::span::now;
 use super::traces::Traces;
+use super::work::{Work, run};
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
 /// Starts the thread that exports spans, and returns the layer that records them.
@@ -26,9 +29,9 @@ pub(super) fn start_traces(
     let queue = SpanQueue::new(settings.queue, settings.batch, Arc::clone(&control), dropped);
     let queue = Arc::new(queue);
     let layer = SpanLayer::new(settings.sampling, Arc::clone(&queue));
-    let exporter = Exporter::new(Signal::Traces, settings.target, Arc::clone(&control));
+    let exporter = Exporter::new(Signal::Traces, settings.target, Arc::clone(&control))?;
     let traces = Traces { control: Arc::clone(&control), queue, exporter, resource, delay: settings.delay };
-    spawn(Signal::Traces, move || traces.run())?;
+    spawn(Signal::Traces, traces, &control)?;
     Ok((control, layer))
 }
 
@@ -39,14 +42,23 @@ pub(super) fn start_metrics(
     exposed: ScrapeRegistry,
 ) -> Result<Arc<Control>, OtlpError> {
     let control = Arc::new(Control::default());
-    let exporter = Exporter::new(Signal::Metrics, settings.target, Arc::clone(&control));
-    let metrics = Metrics::new(Arc::clone(&control), exposed, exporter, resource, settings.interval);
-    spawn(Signal::Metrics, move || metrics.run())?;
+    let metrics = Metrics {
+        exposed,
+        exporter: Exporter::new(Signal::Metrics, settings.target, Arc::clone(&control))?,
+        resource,
+        interval: settings.interval,
+        temporality: settings.temporality,
+        histograms: settings.histograms,
+        started: now(),
+        deltas: Deltas::default(),
+    };
+    spawn(Signal::Metrics, metrics, &control)?;
     Ok(control)
 }
 
-fn spawn(signal: Signal, run: impl FnOnce() + Send + 'static) -> Result<(), OtlpError> {
+fn spawn(signal: Signal, work: impl Work + Send + 'static, control: &Arc<Control>) -> Result<(), OtlpError> {
+    let control = Arc::clone(control);
     let named = thread::Builder::new().name(signal.thread().to_owned());
-    let spawned = named.spawn(run);
+    let spawned = named.spawn(move || run(work, &control));
     spawned.map(drop).map_err(|source| OtlpError::Thread { signal: signal.as_str(), source })
 }

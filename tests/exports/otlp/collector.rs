@@ -1,6 +1,7 @@
 //! A collector: takes what is pushed, decodes it, and answers as it is told.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use flate2::read::GzDecoder;
 use http::{HeaderMap, StatusCode, Uri};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -17,8 +19,11 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message as _;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio_rustls::rustls::ServerConfig;
+use tonic::{Code, Status};
+
+use crate::otlp::doors;
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -27,6 +32,8 @@ pub(crate) enum Answer {
     Status(u16),
     RetryAfter(u16, &'static str),
     Body(Vec<u8>),
+    /// Over gRPC: a code, with what its details say.
+    Code(Code, Vec<u8>),
     /// Nothing, as long as it lives.
     Never,
 }
@@ -34,12 +41,13 @@ pub(crate) enum Answer {
 /// A collector on a free port, gone when dropped.
 pub(crate) struct Collector {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
     _runtime: Runtime,
 }
 
 #[derive(Default)]
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<Received>,
     arrived: Condvar,
 }
@@ -54,19 +62,38 @@ pub(crate) struct Received {
 }
 
 impl Collector {
+    /// Over HTTP without TLS.
     pub(crate) fn start() -> Self {
+        Self::open(None, false)
+    }
+
+    /// Over HTTP with TLS.
+    pub(crate) fn secure(tls: ServerConfig) -> Self {
+        Self::open(Some(tls), false)
+    }
+
+    /// Over gRPC, with TLS or not.
+    pub(crate) fn grpc(tls: Option<ServerConfig>) -> Self {
+        Self::open(tls, true)
+    }
+
+    fn open(tls: Option<ServerConfig>, is_grpc: bool) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let app = Router::new().fallback(take).with_state(Arc::clone(&shared));
-        runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { address, shared, _runtime: runtime }
+        let grpc = is_grpc.then(|| Arc::clone(&shared));
+        let address = runtime.block_on(doors::open(tls, app, grpc));
+        Self { address, scheme, shared, _runtime: runtime }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Says what to do with the next requests.
@@ -168,8 +195,47 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
+impl Shared {
+    /// What is received over gRPC, and what is answered to it.
+    pub(crate) async fn take(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        keep: impl FnOnce(&mut Received),
+    ) -> Result<Option<Vec<u8>>, Status> {
+        let answer = {
+            let mut received = self.state.lock().unwrap();
+            keep(&mut received);
+            received.requests.push((path.to_owned(), headers));
+            received.answers.pop_front()
+        };
+        self.arrived.notify_all();
+        match answer {
+            None => Ok(None),
+            Some(Answer::Body(body)) => Ok(Some(body)),
+            Some(Answer::Code(code, details)) => Err(Status::with_details(code, "told to", details.into())),
+            Some(Answer::Never) => std::future::pending().await,
+            Some(Answer::Status(_) | Answer::RetryAfter(..)) => panic!("gRPC has no such answer"),
+        }
+    }
+}
+
+/// A body as it was before it was compressed, if it was.
+fn plain(headers: &HeaderMap, body: Bytes) -> Bytes {
+    match headers.get("content-encoding").map(|encoding| encoding.to_str().unwrap()) {
+        None => body,
+        Some("gzip") => {
+            let mut plain = Vec::new();
+            GzDecoder::new(&*body).read_to_end(&mut plain).unwrap();
+            plain.into()
+        }
+        Some(other) => panic!("{other}"),
+    }
+}
+
 async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     assert_eq!(headers["content-type"], "application/x-protobuf");
+    let body = plain(&headers, body);
     let answer = {
         let mut received = shared.state.lock().unwrap();
         match uri.path() {
@@ -189,6 +255,7 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
             (StatusCode::from_u16(status).unwrap(), [("retry-after", after)]).into_response()
         }
         Some(Answer::Body(body)) => body.into_response(),
+        Some(Answer::Code(..)) => panic!("HTTP has no such answer"),
         Some(Answer::Never) => std::future::pending().await,
     }
 }

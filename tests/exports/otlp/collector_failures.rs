@@ -23,7 +23,7 @@ const BATCH: usize = 512;
 #[track_agent("worker")]
 fn work() {}
 
-fn record(otlp: &OtlpGuard, calls: usize) {
+pub(crate) fn record(otlp: &OtlpGuard, calls: usize) {
     with_default(tracing_subscriber::registry().with(otlp.layer()), || (0..calls).for_each(|_| work()));
 }
 
@@ -33,7 +33,7 @@ fn start(url: &str) -> OtlpGuard {
 }
 
 /// The counts of the span export since `recording` began.
-fn counted(recording: &Recording) -> [f64; 4] {
+pub(crate) fn counted(recording: &Recording) -> [f64; 4] {
     let exports =
         |outcome| recording.value("otlp_exports_total", &[("signal", "traces"), ("outcome", outcome)]);
     let dropped = recording.value("otlp_dropped_total", &[("signal", "traces")]);

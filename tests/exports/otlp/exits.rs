@@ -73,14 +73,14 @@ fn service() {
 }
 
 /// A process that makes this number of calls and exports to that collector; [`end`] waits for it.
-fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
+pub(crate) fn process(url: &str, calls: usize, variables: &[(&str, &str)]) -> Child {
     let mut command = SERVICE.command(&calls.to_string());
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url).envs(variables.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 /// Lets it end, waits until it has, and gives what was written.
-fn end(mut child: Child) -> String {
+pub(crate) fn end(mut child: Child) -> String {
     drop(child.stdin.take());
     let started = Instant::now();
     let mut stdout = child.stdout.take().unwrap();

@@ -1,10 +1,16 @@
 //! Traces and metrics pushed by OTLP: what arrives, and what becomes of the process when nothing does.
 
+mod certificates;
 mod collector;
 mod collector_failures;
 mod conventions;
+mod deltas;
+mod doors;
 mod exits;
+mod grpc;
 mod metrics;
+mod proxies;
+mod secure;
 mod traces;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

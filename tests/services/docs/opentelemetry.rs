@@ -15,7 +15,10 @@ const PAGE: &str = "docs/opentelemetry.md";
 fn opentelemetry_shows_settings_that_are_accepted_and_refused() {
     Page::open(PAGE).check(&[
         ("Turn the export on", "toml", dependencies),
-        ("Settings", "text", |shown| assert_eq!(started_with("OTEL_BSP_MAX_QUEUE_SIZE", "many"), shown)),
+        ("Settings", "text", |shown| assert_eq!(started_with(&[("OTEL_BSP_MAX_QUEUE_SIZE", "many")]), shown)),
+        ("Vendors", "sh", accepted),
+        ("Vendors", "sh", accepted),
+        ("Vendors", "sh", accepted),
         ("VictoriaMetrics", "sh", accepted),
     ]);
 }
@@ -26,13 +29,13 @@ fn dependencies(shown: &str) {
 }
 
 fn accepted(setting: &str) {
-    let (variable, value) = setting.trim_end().split_once('=').unwrap();
-    assert_eq!(started_with(variable, value), "");
+    let variables: Vec<_> = setting.lines().map(|line| line.split_once('=').unwrap()).collect();
+    assert_eq!(started_with(&variables), "");
 }
 
-/// The error of a process that starts the export with this variable set, or nothing.
-fn started_with(variable: &str, value: &str) -> String {
-    let ended = STARTS.command("").env(variable, value).output().unwrap();
+/// The error of a process that starts the export with these variables set, or nothing.
+fn started_with(variables: &[(&str, &str)]) -> String {
+    let ended = STARTS.command("").envs(variables.iter().copied()).output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     said.lines().filter_map(|line| line.strip_prefix("refused: ")).flat_map(|line| [line, "\n"]).collect()
 }
@@ -78,7 +81,17 @@ fn the_table_has_every_variable_that_is_read_and_no_other() {
     });
     let mut read: BTreeSet<_> = code.flat_map(|line| variables(&line)).collect();
     // Put together from the prefix, the signal and these.
-    let settings = ["ENDPOINT", "HEADERS", "TIMEOUT", "PROTOCOL", "COMPRESSION"];
+    let settings = [
+        "ENDPOINT",
+        "HEADERS",
+        "TIMEOUT",
+        "PROTOCOL",
+        "COMPRESSION",
+        "INSECURE",
+        "CERTIFICATE",
+        "CLIENT_CERTIFICATE",
+        "CLIENT_KEY",
+    ];
     read.extend(settings.map(|setting| format!("OTEL_EXPORTER_OTLP_{setting}")));
     let rows = Page::open(PAGE).table("variable");
     let shown: BTreeSet<_> = rows.iter().flat_map(|row| variables(&row[0])).collect();

@@ -7,6 +7,7 @@ mod parts;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 
 use crate::exposition::contents::Contents;
+use crate::otlp::choices::OtlpHistograms;
 use own::Points;
 use parts::Span;
 
@@ -14,6 +15,8 @@ use parts::Span;
 pub(super) struct Converted {
     pub(super) metrics: Vec<Metric>,
     pub(super) points: usize,
+    /// How many of the metrics are our own; they come first.
+    pub(super) own: usize,
 }
 
 /// The start of all totals and the time of the snapshot, in nanoseconds since 1970.
@@ -25,15 +28,17 @@ pub(super) struct Times {
 }
 
 /// Converts every metric: counters to cumulative monotonic sums, histograms to cumulative histograms.
-pub(super) fn convert(contents: &Contents, times: Times) -> Converted {
+pub(super) fn convert(contents: &Contents, times: Times, histograms: Option<OtlpHistograms>) -> Converted {
     let start = foreign::process_start(&contents.foreign).unwrap_or(times.fallback_start).min(times.now);
     let span = Span { start, now: times.now };
-    let mut converted = Converted { metrics: Vec::new(), points: 0 };
+    let mut converted = Converted { metrics: Vec::new(), points: 0, own: 0 };
+    let is_explicit = histograms == Some(OtlpHistograms::Explicit);
     for shown in &contents.own {
-        let mut points = Points::new(shown, &contents.around.labels, span);
+        let mut points = Points::new(shown, &contents.around.labels, span, is_explicit);
         shown.encode(&mut points);
         converted.add(points.count, || points.into_metric(shown, &contents.around.prefix));
     }
+    converted.own = converted.metrics.len();
     for family in &contents.foreign {
         converted.add(family.get_metric().len(), || foreign::metric(family, span));
     }

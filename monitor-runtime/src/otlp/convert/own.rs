@@ -26,6 +26,8 @@ pub(super) struct Points<'a> {
     /// The labels that the registry adds.
     registry_labels: &'a [(String, String)],
     span: Span,
+    /// Whether native histograms are left out.
+    is_explicit: bool,
     numbers: Vec<NumberDataPoint>,
     histograms: Vec<HistogramDataPoint>,
     exponential: Vec<ExponentialHistogramDataPoint>,
@@ -41,7 +43,7 @@ impl Sink for Points<'_> {
                 self.number(attributes, Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX)));
             }
             Sample::Decimal(value) => self.number(attributes, Value::AsDouble(value)),
-            Sample::Histogram(reading) => match reading.native() {
+            Sample::Histogram(reading) => match reading.native().filter(|_| !self.is_explicit) {
                 None => self.histograms.push(histogram(attributes, self.span, reading)),
                 Some(native) => {
                     self.exponential.push(exponential_histogram(attributes, self.span, reading, &native));
@@ -52,9 +54,15 @@ impl Sink for Points<'_> {
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(shown: &MetricSnapshot, registry_labels: &'a [(String, String)], span: Span) -> Self {
+    pub(super) fn new(
+        shown: &MetricSnapshot,
+        registry_labels: &'a [(String, String)],
+        span: Span,
+        is_explicit: bool,
+    ) -> Self {
         let (numbers, histograms, exponential) = (Vec::new(), Vec::new(), Vec::new());
-        Self { names: shown.metric.labels, registry_labels, span, numbers, histograms, exponential, count: 0 }
+        let names = shown.metric.labels;
+        Self { names, registry_labels, span, is_explicit, numbers, histograms, exponential, count: 0 }
     }
 
     fn attributes(&self, labels: &Labels, extra: Option<&ExtraLabel>) -> Vec<KeyValue> {

@@ -1,0 +1,118 @@
+//! The loop of an exporting thread, which outlives panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::control::{Control, Ending};
+use super::exporter::Exporter;
+
+/// What one exporting thread does, turn by turn.
+pub(super) trait Work {
+    /// The time between two turns that nobody asked for.
+    fn pause(&self) -> Duration;
+
+    /// Sends what there is.
+    fn turn(&mut self);
+
+    /// Whether a turn that panicked left something that another turn would send.
+    fn has_more(&self) -> bool;
+
+    fn exporter(&mut self) -> &mut Exporter;
+}
+
+/// Works until the export ends.
+///
+/// A panic is that of a log layer, of a collector of the application, or a mistake here. It costs what was in the export's hands,
+/// which is counted as dropped, and no more: a turn takes its batch before anything else can fail, so each turn makes progress.
+pub(super) fn run(work: impl Work, control: &Control) {
+    let _ending = Ending(control);
+    // Dropped before the end is told, since that closes the queue.
+    let mut work = work;
+    loop {
+        let turn = control.next_turn(work.pause());
+        while !is_done(&mut work) && work.has_more() && !is_over(control) {}
+        control.answer(turn);
+        if turn.is_last {
+            return;
+        }
+    }
+}
+
+/// Makes a turn, and returns whether it came to its end.
+fn is_done(work: &mut impl Work) -> bool {
+    let turn = catch_unwind(AssertUnwindSafe(|| work.turn()));
+    if turn.is_err() {
+        // The line may be the very thing that panics.
+        let _ = catch_unwind(AssertUnwindSafe(|| work.exporter().outlive()));
+    }
+    turn.is_ok()
+}
+
+fn is_over(control: &Control) -> bool {
+    control.end().is_some_and(|end| Instant::now() >= end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use prometheus::IntCounter;
+
+    use super::super::signal::Signal;
+    use super::super::target::{GivenTarget, Target};
+    use super::super::variables::Variables;
+    use super::*;
+
+    /// Panics in its first turn, with three items in hand.
+    struct Panics {
+        exporter: Exporter,
+        turns: IntCounter,
+    }
+
+    impl Work for Panics {
+        fn pause(&self) -> Duration {
+            Duration::from_secs(4_000)
+        }
+
+        fn turn(&mut self) {
+            self.turns.inc();
+            if self.turns.get() == 1 {
+                self.exporter.take(3);
+                panic!("told to");
+            }
+        }
+
+        fn has_more(&self) -> bool {
+            false
+        }
+
+        fn exporter(&mut self) -> &mut Exporter {
+            &mut self.exporter
+        }
+    }
+
+    #[test]
+    fn what_was_in_hand_at_a_panic_is_counted_as_dropped_and_the_next_turn_comes() {
+        let control = Arc::new(Control::default());
+        let target = Target::read(
+            &Variables(&|_: &str| None),
+            Signal::Traces,
+            &GivenTarget::default(),
+            Duration::ZERO,
+        );
+        let mut exporter = Exporter::new(Signal::Traces, target.unwrap(), Arc::clone(&control)).unwrap();
+        let [dropped, turns] = ["dropped", "turns"].map(|name| IntCounter::new(name, name).unwrap());
+        exporter.count_in(dropped.clone());
+        let (work, thread_control) = (Panics { exporter, turns: turns.clone() }, Arc::clone(&control));
+        let thread = std::thread::spawn(move || run(work, &thread_control));
+
+        let until = Instant::now() + Duration::from_secs(4_000);
+        assert!(control.wait(control.ask(), until));
+        assert_eq!((turns.get(), dropped.get()), (1, 3));
+        assert!(control.wait(control.ask(), until));
+        assert_eq!((turns.get(), dropped.get()), (2, 3));
+        control.stop(until);
+        thread.join().unwrap();
+        assert_eq!((turns.get(), dropped.get()), (3, 3));
+    }
+}

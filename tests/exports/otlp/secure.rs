@@ -1,0 +1,71 @@
+//! TLS: who is trusted, and who is let in.
+
+use monitor_runtime::otlp::{Otlp, OtlpBuilder};
+use monitor_runtime::testing::Recording;
+
+use crate::otlp::certificates::Authority;
+use crate::otlp::collector::Collector;
+use crate::otlp::collector_failures::{counted, record};
+use crate::otlp::turn;
+
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// Exports three spans so, and gives what the export counted: accepted, rejected and unavailable requests, and dropped spans.
+fn exported(collector: &Collector, change: impl FnOnce(OtlpBuilder) -> OtlpBuilder) -> [f64; 4] {
+    let recording = Recording::start();
+    let otlp = Otlp::builder().endpoint(collector.url()).registry(prometheus::Registry::new());
+    let otlp = change(otlp).start().unwrap();
+    record(&otlp, 3);
+    // The end asks once and does not wait for better times.
+    drop(otlp);
+    counted(&recording)
+}
+
+#[test]
+fn a_collector_with_a_trusted_certificate_gets_the_spans() {
+    let _turn = turn();
+    let authority = Authority::new();
+    let collector = Collector::secure(authority.server(&NAMES, false));
+    let counted = exported(&collector, |otlp| otlp.certificate(authority.certificate()));
+    assert_eq!(counted, [1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(collector.spans().len(), 3);
+}
+
+#[test]
+fn a_collector_without_a_trusted_certificate_gets_nothing() {
+    let _turn = turn();
+    let (authority, other) = (Authority::new(), Authority::new());
+    let collector = Collector::secure(authority.server(&NAMES, false));
+    let counted = exported(&collector, |otlp| otlp.certificate(other.certificate()));
+    assert_eq!(counted, [0.0, 0.0, 1.0, 3.0]);
+    let collector = Collector::secure(authority.server(&["other.test"], false));
+    let counted = exported(&collector, |otlp| otlp.certificate(authority.certificate()));
+    assert_eq!(counted, [0.0, 0.0, 1.0, 3.0], "it has the name of another");
+    assert!(collector.received().requests.is_empty());
+}
+
+#[test]
+fn a_collector_that_asks_for_a_certificate_is_shown_the_clients() {
+    let _turn = turn();
+    let authority = Authority::new();
+    let collector = Collector::secure(authority.server(&NAMES, true));
+    let counted = exported(&collector, |otlp| otlp.certificate(authority.certificate()));
+    assert_eq!(counted, [0.0, 0.0, 1.0, 3.0]);
+    let (certificate, key) = authority.client("service");
+    let counted = exported(&collector, |otlp| {
+        otlp.certificate(authority.certificate()).client_identity(certificate, key)
+    });
+    assert_eq!(counted, [1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(collector.spans().len(), 3);
+}
+
+#[test]
+fn a_key_that_is_of_another_certificate_is_an_error_at_start_up() {
+    let authority = Authority::new();
+    let ((certificate, _), (_, key)) = (authority.client("one"), authority.client("two"));
+    let otlp = Otlp::builder().endpoint("https://127.0.0.1:1").certificate(authority.certificate());
+    let said = otlp.client_identity(certificate, key.clone()).start().unwrap_err().to_string();
+    let expected =
+        format!("client_identity is `{}`, which does not fit the client's certificate: ", key.display());
+    assert!(said.starts_with(&expected), "{said}");
+}
