@@ -6,5 +6,6 @@ mod support;
 mod agent_service;
 mod docs;
 mod log_shipping;
+mod otlp_collector;
 mod promtool;
 mod rules;

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{features, fuzz, msrv, packages, toolchain};
+use crate::{collector, features, fuzz, msrv, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
@@ -19,6 +19,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
     runner.set("TMPDIR", scratch.temporary());
     ServicePolicy::of_this_machine(runner).lift_stale()?;
     packages::install_missing(runner)?;
+    collector::install(runner)?;
     if arguments.is_empty() {
         check_format(runner)?;
         check_lints(runner)?;
@@ -72,7 +73,8 @@ fn check_lints(runner: &mut Runner) -> Result {
 pub(crate) fn check_dependencies(runner: &mut Runner) -> Result {
     runner.stage("dependencies: the core and the attributes stay light");
     let servers = ["axum", "tokio", "sqlx", "sysinfo"];
-    let export = ["opentelemetry", "opentelemetry-proto", "opentelemetry_sdk", "prost", "ureq"];
+    let export =
+        ["opentelemetry", "opentelemetry-proto", "opentelemetry_sdk", "prost", "rustls", "tonic", "ureq"];
     refuse_dependencies(runner, &servers, &["monitor-runtime", "--no-default-features"])?;
     let macros_alone = ["monitor-runtime", "--no-default-features", "--features", "macros"];
     refuse_dependencies(runner, &servers, &macros_alone)?;

@@ -52,6 +52,8 @@ const NEEDS: &[Need] = &[
         is_met: has_prometheus_client,
         packages: &["python3-prometheus-client"],
     },
+    Need { name: "pip", is_met: |runner| imports(runner, "python3", "pip"), packages: &["python3-pip"] },
+    Need { name: "the library of Python", is_met: has_libpython, packages: &["libpython3-dev"] },
 ];
 
 pub(crate) fn install_missing(runner: &Runner) -> Result {
@@ -178,6 +180,12 @@ fn has_botocore(runner: &Runner) -> Result<bool> {
 fn has_prometheus_client(runner: &Runner) -> Result<bool> {
     let module = "prometheus_client";
     Ok(imports(runner, "python3", module)? || imports(runner, "/usr/bin/python3", module)?)
+}
+
+/// What the collector of OTLP is linked against.
+fn has_libpython(runner: &Runner) -> Result<bool> {
+    let load = "import ctypes, sys; ctypes.CDLL('libpython%d.%d.so.1.0' % sys.version_info[:2])";
+    runner.succeeds(runner.command("/usr/bin/python3").args(["-c", load]).stderr(Stdio::null()))
 }
 
 fn imports(runner: &Runner, python: &str, module: &str) -> Result<bool> {
