@@ -80,9 +80,10 @@ impl Exporter {
         tracing::error!(target: TARGET, signal, lost, "the export panicked and goes on");
     }
 
-    /// Sends a request with everything that was taken, with retries until the batch's deadline. Returns whether the collector
-    /// accepted it.
-    pub(super) fn deliver(&mut self, request: Vec<u8>) -> bool {
+    /// Sends a request with everything that was taken, with retries until the batch's deadline.
+    ///
+    /// `on_accepted` runs once if the collector accepts it, before the lines about it, since a line may panic in a log layer.
+    pub(super) fn deliver(&mut self, request: Vec<u8>, on_accepted: impl FnOnce()) {
         let started = Instant::now();
         let request = self.client.prepare(request);
         let mut pause = FIRST_PAUSE;
@@ -94,7 +95,10 @@ impl Exporter {
             let answer = self.client.ask(&request, time.min(self.target.timeout));
             self.exports[answer.outcome()].inc();
             match answer {
-                Answer::Accepted { rejected, said } => return self.succeed(rejected, &said),
+                Answer::Accepted { rejected, said } => {
+                    on_accepted();
+                    return self.succeed(rejected, &said);
+                }
                 Answer::Refused { why } => return self.lose(&why),
                 Answer::Unavailable { why, .. } if self.control.end().is_some() => {
                     return self.lose(&why);
@@ -128,7 +132,7 @@ impl Exporter {
         Some(until.saturating_duration_since(Instant::now())).filter(|time| !time.is_zero())
     }
 
-    fn succeed(&mut self, rejected: u64, said: &str) -> bool {
+    fn succeed(&mut self, rejected: u64, said: &str) {
         self.in_hand = 0;
         self.dropped.inc_by(rejected);
         let signal = self.signal.as_str();
@@ -139,18 +143,16 @@ impl Exporter {
         if rejected > 0 {
             tracing::warn!(target: TARGET, signal, rejected, said, "the collector rejected a part of the export");
         }
-        true
     }
 
     /// Drops a batch. Only the first of consecutive losses is logged.
-    fn lose(&mut self, why: &str) -> bool {
+    fn lose(&mut self, why: &str) {
         let lost = std::mem::take(&mut self.in_hand);
         self.dropped.inc_by(lost as u64);
         if !std::mem::replace(&mut self.is_failing, true) {
             let (signal, url) = (self.signal.as_str(), without_secrets(&self.target.url));
             tracing::warn!(target: TARGET, signal, url, why, lost, "nothing reaches the collector");
         }
-        false
     }
 }
 

@@ -54,9 +54,7 @@ impl Work for Metrics {
         }
         self.exporter.take(points);
         let request = self.request(metrics);
-        if self.exporter.deliver(request) {
-            self.deltas.commit();
-        }
+        self.exporter.deliver(request, || self.deltas.commit());
     }
 
     fn has_more(&self) -> bool {

@@ -38,7 +38,7 @@ impl Work for Traces {
             self.exporter.take(spans.len());
             waiting = waiting.saturating_sub(spans.len());
             let request = self.request(spans);
-            self.exporter.deliver(request);
+            self.exporter.deliver(request, || ());
         }
         if self.queue.has_batch() {
             self.control.hurry();

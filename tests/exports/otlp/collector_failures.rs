@@ -1,5 +1,9 @@
 //! Collectors that refuse, ask for a pause, hang or are absent: a recording thread never waits, and every lost span is counted.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use monitor_runtime::otlp::{Otlp, OtlpGuard};
@@ -143,6 +147,43 @@ fn without_retry_after_a_batch_is_resent_after_our_backoff() {
 
     flush(&otlp);
     assert_eq!(counted(&recording), [1.0, 0.0, 1.0, 0.0]);
+}
+
+/// Reads one request of HTTP/1.1 and accepts it.
+fn accept(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+}
+
+#[test]
+fn a_connection_that_was_closed_between_batches_costs_no_request() {
+    let _turn = turn();
+    let recording = Recording::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (closed, is_closed) = mpsc::channel();
+    let collector = thread::spawn(move || {
+        for stream in listener.incoming().take(2) {
+            accept(stream.unwrap());
+            closed.send(()).unwrap();
+        }
+    });
+    let otlp = start(&url);
+    for _ in 0..2 {
+        record(&otlp, 3);
+        flush(&otlp);
+        is_closed.recv().unwrap();
+    }
+    collector.join().unwrap();
+    assert_eq!(counted(&recording), [2.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]

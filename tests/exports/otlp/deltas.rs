@@ -1,8 +1,8 @@
-//! Delta temporality, over pushes that are accepted and lost, and the choice of histograms.
+//! Delta temporality, over pushes that are accepted and lost.
 
 use std::time::Duration;
 
-use monitor_runtime::otlp::{Otlp, OtlpHistograms, OtlpTemporality};
+use monitor_runtime::otlp::{Otlp, OtlpGuard, OtlpTemporality};
 use monitor_runtime::testing::Recording;
 use monitor_runtime::track_agent;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -12,7 +12,8 @@ use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, Re
 use prometheus::{IntCounter, Registry};
 
 use crate::otlp::collector::{Answer, Collector, attributes};
-use crate::otlp::{flush, turn};
+use crate::otlp::{flush, panics, turn};
+use crate::support::subprocess::in_own_process;
 
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 const DELTA: i32 = AggregationTemporality::Delta as i32;
@@ -20,7 +21,7 @@ const DELTA: i32 = AggregationTemporality::Delta as i32;
 #[track_agent("delta")]
 fn act() {}
 
-fn of_push(push: &ResourceMetrics, name: &str) -> Option<Metric> {
+pub(crate) fn of_push(push: &ResourceMetrics, name: &str) -> Option<Metric> {
     push.scope_metrics.iter().flat_map(|of| &of.metrics).find(|metric| metric.name == name).cloned()
 }
 
@@ -48,21 +49,33 @@ fn calls(push: &ResourceMetrics) -> Option<(i64, u64)> {
     Some((counter, point.count))
 }
 
+fn start(collector: &Collector) -> OtlpGuard {
+    let otlp = Otlp::builder().endpoint(collector.url()).temporality(OtlpTemporality::Delta);
+    // Only when it is told to.
+    otlp.metric_interval(Duration::from_secs(4_000)).start().unwrap()
+}
+
+/// Makes calls and pushes, and gives the calls that the push reported.
+fn pushed(
+    otlp: &OtlpGuard,
+    collector: &Collector,
+    calls_made: usize,
+    answer: Option<Answer>,
+) -> Option<(i64, u64)> {
+    (0..calls_made).for_each(|_| act());
+    collector.will(answer);
+    let earlier = collector.received().metrics.len();
+    flush(otlp);
+    let received = collector.received();
+    calls(&received.metrics[earlier])
+}
+
 #[test]
 fn a_push_has_what_no_accepted_push_had() {
     let _turn = turn();
     let collector = Collector::start();
-    let otlp = Otlp::builder().endpoint(collector.url()).temporality(OtlpTemporality::Delta);
-    // Only when it is told to.
-    let otlp = otlp.metric_interval(Duration::from_secs(4_000)).start().unwrap();
-    let pushed = |calls_made: usize, answer: Option<Answer>| {
-        (0..calls_made).for_each(|_| act());
-        collector.will(answer);
-        let earlier = collector.received().metrics.len();
-        flush(&otlp);
-        let received = collector.received();
-        calls(&received.metrics[earlier])
-    };
+    let otlp = start(&collector);
+    let pushed = |calls_made, answer| pushed(&otlp, &collector, calls_made, answer);
     // Another test may have called it.
     let before = pushed(1, None).unwrap();
     assert!(before.0 >= 1);
@@ -74,6 +87,20 @@ fn a_push_has_what_no_accepted_push_had() {
     assert_eq!(pushed(5, None), Some((9, 9)), "with those that were lost");
     assert_eq!(pushed(0, None), None, "nothing was added");
     assert_eq!(pushed(2, None), Some((2, 2)));
+}
+
+#[test]
+fn a_panic_of_a_log_layer_repeats_no_accepted_delta() {
+    in_own_process(|| {
+        panics::install();
+        let collector = Collector::start();
+        let otlp = start(&collector);
+        let pushed = |calls_made, answer| pushed(&otlp, &collector, calls_made, answer);
+        assert_eq!(pushed(3, Some(Answer::Status(400))), Some((3, 3)), "it is lost");
+        assert_eq!(pushed(4, None), Some((7, 7)), "with those that were lost");
+        assert_eq!(panics::lines(), 4, "the outage and its end, each with the panic");
+        assert_eq!(pushed(2, None), Some((2, 2)));
+    });
 }
 
 #[test]
@@ -104,13 +131,4 @@ fn low_memory_leaves_the_applications_own_metrics_cumulative() {
         );
         assert_eq!(sum("agent_executions_total").aggregation_temporality, DELTA);
     }
-}
-
-#[test]
-fn exponential_histograms_are_refused_once_there_are_others() {
-    let _turn = turn();
-    act();
-    let said = Otlp::builder().histograms(OtlpHistograms::Exponential).start().unwrap_err().to_string();
-    let expected = "histograms is `base2_exponential_bucket_histogram`; expected to be set before the first tracked call";
-    assert!(said.starts_with(expected), "{said}");
 }

@@ -192,6 +192,7 @@ fn variables_say_who_exports_and_what_goes_along() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%2Cb,x-other=1"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=traces"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &own),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
     ];
 
     end(process(&collector.url(), 1, &variables));
@@ -204,6 +205,8 @@ fn variables_say_who_exports_and_what_goes_along() {
     assert_eq!(headers("/v1/metrics")["x-key"], "a,b");
     assert_eq!(headers("/v1/metrics")["x-other"], "1");
     assert_eq!(headers("/tenant/traces")["x-key"], "traces");
+    assert_eq!(headers("/tenant/traces")["content-encoding"], "gzip");
+    assert!(!headers("/v1/metrics").contains_key("content-encoding"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use monitor_runtime::testing::Recording;
 use crate::otlp::certificates::Authority;
 use crate::otlp::collector::Collector;
 use crate::otlp::collector_failures::{counted, record};
+use crate::otlp::exits::{end, process};
 use crate::otlp::turn;
 
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -68,4 +69,33 @@ fn a_key_that_is_of_another_certificate_is_an_error_at_start_up() {
     let expected =
         format!("client_identity is `{}`, which does not fit the client's certificate: ", key.display());
     assert!(said.starts_with(&expected), "{said}");
+}
+
+#[test]
+fn without_a_certificate_of_its_own_the_export_trusts_the_systems() {
+    let authority = Authority::new();
+    let collector = Collector::secure(authority.server(&NAMES, false));
+    let certificate = authority.certificate();
+    end(process(&collector.url(), 3, &[("SSL_CERT_FILE", certificate.to_str().unwrap())]));
+    assert_eq!(collector.spans().len(), 3);
+    assert!(!collector.received().metrics.is_empty());
+}
+
+#[test]
+fn variables_name_the_certificates_of_one_signal() {
+    let authority = Authority::new();
+    let collector = Collector::secure(authority.server(&NAMES, true));
+    let (certificate, key) = authority.client("service");
+    let trusted = authority.certificate();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", trusted.to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", certificate.to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", key.to_str().unwrap()),
+    ];
+    let text = end(process(&collector.url(), 3, &variables));
+    assert_eq!(collector.spans().len(), 3);
+    assert!(collector.received().metrics.is_empty(), "metrics have no certificate to show");
+    let counted = |line: &str| assert!(text.contains(line), "{text}");
+    counted("otlp_exports_total{outcome=\"success\",signal=\"traces\"} 1\n");
+    counted("otlp_exports_total{outcome=\"success\",signal=\"metrics\"} 0\n");
 }
