@@ -54,7 +54,7 @@ fn service() {
     std::process::exit(0);
 }
 
-/// What came through.
+/// The pushes that came through.
 #[derive(Default)]
 struct Received {
     traces: Vec<ResourceSpans>,
@@ -120,7 +120,7 @@ impl Rotel {
         let program = std::env::var_os("MONITOR_TEST_ROTEL");
         let program: PathBuf =
             program.expect("MONITOR_TEST_ROTEL is not set; run scripts/test, which downloads Rotel").into();
-        // It says on no port that it chose. Another process may take one of these first; then the next ones are tried.
+        // It cannot choose ports by itself. Another process may take one of these first; then the next ones are tried.
         for _ in 0..5 {
             let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
             let addresses = free.each_ref().map(|listener| listener.local_addr().unwrap());

@@ -53,9 +53,14 @@ impl Subprocess {
         let (_, test) = path.split_once("::").unwrap();
         command.args(["--exact", test, "--include-ignored", "--nocapture", "--test-threads=1"]);
         command.env(PART, part);
-        let otlp =
-            env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("OTEL_"));
-        for variable in otlp.chain(SETTINGS.map(Into::into)) {
+        let is_of_export = |name: &str| {
+            name.starts_with("OTEL_")
+                || name.starts_with("SSL_CERT_")
+                || name.to_ascii_uppercase().ends_with("_PROXY")
+        };
+        let export =
+            env::vars_os().map(|(name, _)| name).filter(|name| is_of_export(&name.to_string_lossy()));
+        for variable in export.chain(SETTINGS.map(Into::into)) {
             command.env_remove(variable);
         }
         command

@@ -36,6 +36,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_soak(runner)?;
         check_off(runner)?;
         check_metrics_alone(runner)?;
+        check_plain_export(runner)?;
         check_fuzzing(runner)?;
         check_tests(runner)?;
         println!("\nseconds of each gate:");
@@ -177,6 +178,13 @@ fn check_metrics_alone(runner: &mut Runner) -> Result {
     runner.stage("tests: metrics without features");
     let alone = ["test", "--package", "monitor-runtime", "--no-default-features", "--test", "metrics_alone"];
     runner.run(&mut runner.cargo(&alone))
+}
+
+/// Refusals of features that the build lacks need a build without them.
+fn check_plain_export(runner: &mut Runner) -> Result {
+    runner.stage("tests: OTLP without TLS and gRPC");
+    let plain = ["--package", "monitor-runtime", "--no-default-features", "--features", "otlp"];
+    runner.run(runner.cargo(&["test"]).args(plain).args(["--lib", "otlp::"]))
 }
 
 fn check_fuzzing(runner: &mut Runner) -> Result {

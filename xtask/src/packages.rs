@@ -182,7 +182,7 @@ fn has_prometheus_client(runner: &Runner) -> Result<bool> {
     Ok(imports(runner, "python3", module)? || imports(runner, "/usr/bin/python3", module)?)
 }
 
-/// What the collector of OTLP is linked against.
+/// Whether the library is there that the collector of OTLP is linked against.
 fn has_libpython(runner: &Runner) -> Result<bool> {
     let load = "import ctypes, sys; ctypes.CDLL('libpython%d.%d.so.1.0' % sys.version_info[:2])";
     runner.succeeds(runner.command("/usr/bin/python3").args(["-c", load]).stderr(Stdio::null()))

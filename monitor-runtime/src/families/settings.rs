@@ -24,8 +24,8 @@ pub(crate) struct Settings {
     pub(crate) native_histograms: Option<NativeHistograms>,
 }
 
-/// What the process has set. The lock is held while a configuration is checked and applied, so that of two threads one wins with
-/// all of its settings.
+/// What the process has set. The lock is held while a configuration is checked and applied, so that of two threads one
+/// wins with all of its settings.
 static IN_USE: Mutex<InUse> = Mutex::new(InUse { given: None, exports_native: false });
 
 struct InUse {
@@ -202,7 +202,7 @@ impl Settings {
     }
 }
 
-/// Has the process keep native histograms for an export; those that `init` was given stay as they are.
+/// Makes the process keep native histograms for an export; those that `init` was given stay as they are.
 ///
 /// Refused if there are series without them.
 #[cfg(feature = "otlp")]

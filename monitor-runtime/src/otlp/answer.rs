@@ -51,7 +51,7 @@ impl Answer {
         }
     }
 
-    /// An answer that the batch was taken, with the collector's message.
+    /// Reads the body of a positive answer.
     pub(super) fn accepted(signal: Signal, body: &[u8]) -> Self {
         let (rejected, said) = partial_success(signal, body);
         Self::Accepted { rejected: u64::try_from(rejected).unwrap_or_default(), said }

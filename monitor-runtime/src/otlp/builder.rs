@@ -83,71 +83,74 @@ impl OtlpBuilder {
 
     /// Sets the collector's address, `http://localhost:4318` by default, for gRPC `http://localhost:4317`.
     ///
-    /// Over HTTP, `/v1/traces` and `/v1/metrics` are appended to its path. For gRPC it has no path, and may have no scheme: the
-    /// connection is then TLS, unless [`insecure`](Self::insecure) says otherwise. `https` needs the feature `otlp-tls`.
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
+    /// Over HTTP, `/v1/traces` and `/v1/metrics` are appended to its path. For gRPC it has no path, and may have no
+    /// scheme: the connection is then TLS, unless [`insecure`](Self::insecure) says otherwise. `https` needs the
+    /// feature `otlp-tls`. `OTEL_EXPORTER_OTLP_ENDPOINT` and its variants override it.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.given.target.endpoint = Some(url.into());
         self
     }
 
-    /// Sets the protocol, [`OtlpProtocol::HttpProtobuf`] by default. `OTEL_EXPORTER_OTLP_PROTOCOL` and its variants override it.
+    /// Sets the protocol, [`OtlpProtocol::HttpProtobuf`] by default. `OTEL_EXPORTER_OTLP_PROTOCOL` and its variants
+    /// override it.
     pub fn protocol(mut self, protocol: OtlpProtocol) -> Self {
         self.given.target.protocol = Some(protocol);
         self
     }
 
-    /// Adds a header to every request, for gRPC an entry of the metadata. If `OTEL_EXPORTER_OTLP_HEADERS` or its variant for the
-    /// signal is set, its headers are sent in place of all of these.
+    /// Adds a header to every request, for gRPC an entry of the metadata. If `OTEL_EXPORTER_OTLP_HEADERS` or its
+    /// variant for the signal is set, its headers are sent in place of all of these.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.given.target.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Compresses requests by gzip if `is_gzipped`; by default they are not. `OTEL_EXPORTER_OTLP_COMPRESSION` and its variants
-    /// override it.
+    /// Compresses requests by gzip if `is_gzipped`; by default they are not. `OTEL_EXPORTER_OTLP_COMPRESSION` and its
+    /// variants override it.
     pub fn gzip(mut self, is_gzipped: bool) -> Self {
         self.given.target.gzip = Some(is_gzipped);
         self
     }
 
-    /// Sets whether a gRPC endpoint without a scheme is reached without TLS, `false` by default. `OTEL_EXPORTER_OTLP_INSECURE` and
-    /// its variants override it.
+    /// Sets whether a gRPC endpoint without a scheme is reached without TLS, `false` by default.
+    /// `OTEL_EXPORTER_OTLP_INSECURE` and its variants override it.
     pub fn insecure(mut self, is_insecure: bool) -> Self {
         self.given.target.insecure = Some(is_insecure);
         self
     }
 
-    /// Sets a PEM file with the certificates to trust, in place of the system's. `OTEL_EXPORTER_OTLP_CERTIFICATE` and its variants
-    /// override it. It needs the feature `otlp-tls`.
+    /// Sets a PEM file with the certificates to trust, in place of the system's. `OTEL_EXPORTER_OTLP_CERTIFICATE` and
+    /// its variants override it. It needs the feature `otlp-tls`.
     pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
         self.given.target.certificate = Some(path.into());
         self
     }
 
     /// Sets the PEM files of the client's own certificate, with the chain behind it, and of its private key.
-    /// `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` and their variants override them. It needs the
-    /// feature `otlp-tls`.
+    /// `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` and their variants override them. It
+    /// needs the feature `otlp-tls`.
     pub fn client_identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.given.target.client_certificate = Some(certificate.into());
         self.given.target.client_key = Some(key.into());
         self
     }
 
-    /// Sets the timeout of one request to the collector, 10 s by default. `OTEL_EXPORTER_OTLP_TIMEOUT` and its variants override it.
+    /// Sets the timeout of one request to the collector, 10 s by default. `OTEL_EXPORTER_OTLP_TIMEOUT` and its variants
+    /// override it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.given.target.timeout = Some(timeout);
         self
     }
 
-    /// Sets what the numbers of metrics count from. `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` overrides it.
+    /// Sets the temporality of metrics, cumulative by default. `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`
+    /// overrides it.
     pub fn temporality(mut self, temporality: OtlpTemporality) -> Self {
         self.given.temporality = Some(temporality);
         self
     }
 
-    /// Sets how durations are exported; by default as exponential histograms if the process keeps native ones, else with explicit
-    /// bounds. `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` overrides it.
+    /// Sets the form of exported durations; by default exponential histograms if the process keeps native ones, else
+    /// histograms with explicit bounds. `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` overrides it.
     pub fn histograms(mut self, histograms: OtlpHistograms) -> Self {
         self.given.histograms = Some(histograms);
         self
@@ -159,7 +162,8 @@ impl OtlpBuilder {
         self
     }
 
-    /// Sets the time after which a push of the metrics is given up, 30 s by default. `OTEL_METRIC_EXPORT_TIMEOUT` overrides it.
+    /// Sets the time after which a push of the metrics is given up, 30 s by default. `OTEL_METRIC_EXPORT_TIMEOUT`
+    /// overrides it.
     pub fn metric_timeout(mut self, timeout: Duration) -> Self {
         self.given.metric_timeout = Some(timeout);
         self
@@ -232,7 +236,7 @@ impl OtlpBuilder {
     }
 }
 
-/// Has the process keep native histograms, unless it does already.
+/// Makes the process keep native histograms, unless it does already.
 fn keep_exponential(variables: &Variables<'_>) -> Result<(), OtlpError> {
     export_native().map_err(|_| {
         let setting = if variables.get(HISTOGRAMS).is_some() { HISTOGRAMS } else { "histograms" };

@@ -11,7 +11,7 @@ pub enum OtlpProtocol {
     Grpc,
 }
 
-/// What a number of a push counts from; `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`.
+/// The temporality of metrics: the start of the numbers of a push; `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OtlpTemporality {
@@ -20,18 +20,18 @@ pub enum OtlpTemporality {
     Cumulative,
     /// Counters and histograms count from the last push that was accepted.
     Delta,
-    /// The metrics of this crate are delta. Those of the application's own collectors are cumulative, since they are read and not
-    /// recorded.
+    /// The metrics of this crate are delta. Those of the application's own collectors are cumulative, since they are
+    /// read and not recorded.
     LowMemory,
 }
 
-/// How durations are exported; `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
+/// The form of exported durations; `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OtlpHistograms {
     /// Histograms with explicit bounds, even if the process keeps native histograms.
     Explicit,
-    /// Exponential histograms. The process keeps [native histograms](crate::metrics::NativeHistograms) from the start of the export
-    /// on.
+    /// Exponential histograms. The process keeps [native histograms](crate::metrics::NativeHistograms) from the start
+    /// of the export on.
     Exponential,
 }

@@ -1,4 +1,4 @@
-//! Delta temporality: what has been added since the last push that was accepted.
+//! Delta temporality: the increase since the last accepted push.
 
 use std::collections::HashMap;
 
@@ -14,21 +14,21 @@ use prost::Message as _;
 
 const DELTA: i32 = AggregationTemporality::Delta as i32;
 
-/// What the collector knows of each series.
+/// The totals that the collector knows of each series.
 ///
-/// The deltas that a collector accepted add up to the cumulative number: a push that fails changes nothing here, so the next one
-/// has its part too. A number that is smaller than before was reset, and counts from zero.
+/// The accepted deltas add up to the cumulative number: a failed push changes nothing here, so the next one contains
+/// its increase too. A number that is smaller than before was reset, and counts from zero.
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
     accepted: Known,
-    /// What the collector knows once it accepts the last push.
+    /// The totals that the collector knows once it accepts the last push.
     pending: Known,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     series: HashMap<Vec<u8>, Total>,
-    /// When they were read, in nanoseconds since 1970; 0 before the first push.
+    /// The time of the snapshot, in nanoseconds since 1970; 0 before the first push.
     at: u64,
 }
 
@@ -41,8 +41,8 @@ enum Total {
     Exponential { count: u64, sum: Added, scale: i32, zero: u64, buckets: Spread },
 }
 
-/// A total of decimals. Deltas of decimals are rounded, so what the collector adds up may differ from the total in its last digit:
-/// the next delta makes up for that.
+/// A total of decimals. Deltas of decimals are rounded, so the collector's sum may differ from the total in its last
+/// digit. The next delta makes up for that.
 #[derive(Clone, Copy, Debug, Default)]
 struct Added {
     total: f64,
@@ -51,7 +51,7 @@ struct Added {
 }
 
 impl Deltas {
-    /// Makes counters and histograms delta, and leaves those out to which nothing was added. Returns how many points were left out.
+    /// Turns counters and histograms into deltas, and removes unchanged points. Returns the number of removed points.
     pub(super) fn apply(&mut self, metrics: &mut Vec<Metric>, now: u64) -> usize {
         let since = self.accepted.at;
         let mut change = Change { before: &self.accepted.series, after: HashMap::new(), since, left_out: 0 };
@@ -64,7 +64,7 @@ impl Deltas {
         left_out
     }
 
-    /// Says that the last push was accepted.
+    /// Records that the last push was accepted.
     pub(super) fn commit(&mut self) {
         self.accepted = std::mem::take(&mut self.pending);
     }
@@ -113,7 +113,7 @@ impl Change<'_> {
         self.left_out += all - points.len();
     }
 
-    /// The series' total at the last accepted push; the one of now takes its place.
+    /// Returns the series' total of the last accepted push, and records the present one.
     fn replace(&mut self, name: &str, attributes: &[KeyValue], now: Total) -> Option<Total> {
         let key = key(name, attributes);
         let before = self.before.get(&key).cloned();
@@ -185,7 +185,7 @@ impl Change<'_> {
         let key = key(name, &point.attributes);
         let now = Spread::of(point.positive.as_ref());
         let before = self.before.get(&key).and_then(|before| match before {
-            // It becomes coarser with the values, and finer only where it begins anew.
+            // The scale falls while values are added, and rises only after a reset.
             Total::Exponential { count, sum, scale, zero, buckets } if point.scale <= *scale => {
                 let buckets = buckets.coarser(scale.abs_diff(point.scale));
                 let is_part = *zero <= point.zero_count && buckets.is_part_of(&now);
@@ -206,14 +206,14 @@ impl Change<'_> {
         point.count > 0
     }
 
-    /// An exemplar is of the push whose time it fell into.
+    /// Removes the exemplars of earlier pushes.
     fn only_new(&self, exemplars: &mut Vec<Exemplar>) {
         exemplars.retain(|exemplar| exemplar.time_unix_nano > self.since);
     }
 }
 
 impl Added {
-    /// The delta up to that total, and what the collector knows then.
+    /// The delta up to that total, and the state after it.
     fn until(self, total: f64) -> (f64, Self) {
         let delta = (total - self.sent).max(0.0);
         (delta, Self { total, sent: self.sent + delta })
@@ -234,7 +234,7 @@ impl Spread {
         Self(counts.filter(|&(_, count)| count > 0).collect())
     }
 
-    /// The same with neighbours in one, so many times over. The index is of a bucket's lower bound.
+    /// Merges neighbours, `times` times over. The index is that of a bucket's lower bound.
     fn coarser(&self, times: u32) -> Self {
         let mut merged = Vec::<(i32, u64)>::new();
         for &(index, count) in &self.0 {
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_lost_push_had_is_in_the_next_one() {
+    fn a_lost_delta_is_in_the_next_push() {
         let mut deltas = Deltas::default();
         let whole = |value| counters(&[("a", Value::AsInt(value))]);
         assert_eq!(numbers(push(&mut deltas, whole(3), 10)), [(START, Value::AsInt(3))]);
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_change_is_left_out_and_what_was_reset_counts_from_zero() {
+    fn unchanged_series_are_left_out_and_resets_count_from_zero() {
         let mut deltas = Deltas::default();
         let both = |a, b| counters(&[("a", Value::AsInt(a)), ("b", Value::AsInt(b))]);
         assert_eq!(deltas.apply(&mut vec![both(3, 0)], 10), 1);
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_has_what_was_added_to_its_buckets_and_the_exemplars_of_its_time() {
+    fn a_delta_histogram_has_only_new_counts_and_exemplars() {
         let mut deltas = Deltas::default();
         push(&mut deltas, histogram(&[1, 2, 0], 4.0), 20);
         deltas.commit();

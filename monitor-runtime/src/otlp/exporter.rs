@@ -36,7 +36,7 @@ pub(super) struct Exporter {
     rests_until: Option<Instant>,
     /// Whether the last batch was lost. Only the first loss is logged.
     is_failing: bool,
-    /// How many items have been taken to be sent, and are neither delivered nor counted as dropped.
+    /// The number of items that were taken, and are neither delivered nor counted as dropped.
     in_hand: usize,
 }
 
@@ -61,18 +61,18 @@ impl Exporter {
         })
     }
 
-    /// Counts what is dropped in that counter.
+    /// Counts dropped items in that counter.
     #[cfg(test)]
     pub(super) fn count_in(&mut self, dropped: IntCounter) {
         self.dropped = dropped;
     }
 
-    /// Answers for items from here on: they are delivered, or counted as dropped, also by a panic.
+    /// Takes charge of items: from here on they are delivered or counted as dropped, even after a panic.
     pub(super) fn take(&mut self, items: usize) {
         self.in_hand += items;
     }
 
-    /// Counts what a panic left in hand as dropped, and says so.
+    /// Counts the items that a panic left in hand as dropped, and logs the panic.
     pub(super) fn outlive(&mut self) {
         let lost = std::mem::take(&mut self.in_hand);
         self.dropped.inc_by(lost as u64);
@@ -82,7 +82,8 @@ impl Exporter {
 
     /// Sends a request with everything that was taken, with retries until the batch's deadline.
     ///
-    /// `on_accepted` runs once if the collector accepts it, before the lines about it, since a line may panic in a log layer.
+    /// `on_accepted` runs once if the collector accepts it, before the lines about it, since a line may panic in a log
+    /// layer.
     pub(super) fn deliver(&mut self, request: Vec<u8>, on_accepted: impl FnOnce()) {
         let started = Instant::now();
         let request = self.client.prepare(request);

@@ -17,8 +17,8 @@ use super::span::now;
 use super::work::Work;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 
-/// Sends a snapshot of the registry at each interval. A lost push loses only its data points and no counts: the numbers of the
-/// next one count from the start of the process, or from the last push that was accepted.
+/// Sends a snapshot of the registry at each interval. A lost push loses only its data points and no counts: the numbers
+/// of the next one count from the start of the process, or from the last push that was accepted.
 pub(super) struct Metrics {
     pub(super) exposed: ScrapeRegistry,
     pub(super) exporter: Exporter,
@@ -26,7 +26,7 @@ pub(super) struct Metrics {
     pub(super) interval: Duration,
     pub(super) temporality: OtlpTemporality,
     pub(super) histograms: Option<OtlpHistograms>,
-    /// When the export began, in nanoseconds since 1970.
+    /// The start of the export, in nanoseconds since 1970.
     pub(super) started: u64,
     pub(super) deltas: Deltas,
 }

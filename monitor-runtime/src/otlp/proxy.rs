@@ -23,7 +23,7 @@ const EXPECTED: &str = "a proxy such as `http://proxy:3128`, with `user:password
                         to the proxy itself, are not supported";
 
 impl Proxy {
-    /// Reads the proxy for a host. A loopback address has none, whatever the variables are.
+    /// Reads the proxy for a host. A loopback address never has one.
     pub(super) fn read(
         variables: &Variables<'_>,
         is_tls: bool,
@@ -99,8 +99,8 @@ fn is_excepted(variables: &Variables<'_>, host: &str, port: u16) -> bool {
     })
 }
 
-/// Whether a member of `NO_PROXY` fits: `*`, a domain with those below it, an address, or a network such as `10.0.0.0/8`; each but
-/// the first may name a port.
+/// Whether a member of `NO_PROXY` fits: `*`, a domain with those below it, an address, or a network such as
+/// `10.0.0.0/8`; each but the first may name a port.
 fn excepts(member: &str, host: &str, port: u16) -> bool {
     let member = member.to_ascii_lowercase();
     if member == "*" {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_refused_by_its_variable_without_its_password() {
+    fn an_unusable_proxy_is_refused_without_its_password() {
         for (given, shown) in [
             ("socks5://proxy:1080", "socks5://proxy:1080"),
             ("https://proxy:1", "https://proxy:1"),

@@ -28,7 +28,7 @@ pub(super) struct MetricSettings {
     pub(super) target: Target,
     pub(super) interval: Duration,
     pub(super) temporality: OtlpTemporality,
-    /// `None` for whatever the process keeps.
+    /// `None` for the form that the process keeps.
     pub(super) histograms: Option<OtlpHistograms>,
 }
 
@@ -147,7 +147,7 @@ mod tests {
         Settings::read(&Variables(&find), given)
     }
 
-    /// What a builder is that was given this endpoint.
+    /// The settings of a builder that was given this endpoint.
     fn at(endpoint: &str) -> Given {
         let mut given = Given::default();
         given.target.endpoint = Some(endpoint.to_owned());
@@ -307,6 +307,7 @@ mod tests {
             ("a=1,b=%ff-secret", "member 2 is no UTF-8 once it is decoded"),
             ("a b=secret", "member 1 is no header that can be sent"),
             ("a=secret%0A", "member 1 is no header that can be sent"),
+            ("content-length=secret", "member 1 is no header that can be sent"),
         ] {
             let said = refused(name, value);
             assert!(said.starts_with(&format!("{name} cannot be read: {wrong};")), "{said}");
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_chosen_is_chosen_by_the_code_and_then_by_the_variables() {
+    fn variables_override_the_choices_of_the_code() {
         let mut given = Given { temporality: Some(OtlpTemporality::Delta), ..Given::default() };
         given.histograms = Some(OtlpHistograms::Explicit);
         given.target.gzip = Some(true);
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_builder_cannot_mean_is_refused_by_its_methods_name() {
+    fn a_bad_setting_of_the_builder_is_refused_by_its_method() {
         let refused = |change: fn(&mut Given)| {
             let mut given = Given::default();
             change(&mut given);
@@ -391,7 +392,7 @@ mod tests {
 
     #[cfg(feature = "otlp-tls")]
     #[test]
-    fn a_certificate_that_cannot_be_used_is_refused_by_its_setting_though_nothing_needs_it() {
+    fn an_unusable_certificate_is_refused_even_without_tls() {
         let folder = std::env::temp_dir();
         let name = "OTEL_EXPORTER_OTLP_CERTIFICATE";
         let missing = folder.join("no such file.pem").display().to_string();
@@ -420,6 +421,14 @@ mod tests {
             let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
             assert!(is_tls(&[grpc, ("OTEL_EXPORTER_OTLP_ENDPOINT", "all:1")]));
         }
+    }
+
+    #[cfg(not(feature = "otlp-grpc"))]
+    #[test]
+    fn without_the_feature_grpc_is_refused_by_its_name() {
+        let said = refused("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc");
+        assert!(said.starts_with("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is `grpc`; expected "), "{said}");
+        assert!(said.contains("has the feature `otlp-grpc`"), "{said}");
     }
 
     #[cfg(not(feature = "otlp-tls"))]

@@ -1,4 +1,4 @@
-//! Where a signal goes, and how it gets there.
+//! The destination of a signal, and the way to it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const DEFAULT_HTTP: &str = "http://localhost:4318";
 const DEFAULT_GRPC: &str = "http://localhost:4317";
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Where a signal goes.
+/// The destination of a signal.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) protocol: OtlpProtocol,
@@ -31,13 +31,13 @@ pub(super) struct Target {
     /// `None` for a connection without TLS.
     pub(super) tls: Option<Tls>,
     pub(super) proxy: Option<Proxy>,
-    /// How long one request may take.
+    /// The timeout of one request.
     pub(super) timeout: Duration,
-    /// How long a batch is tried for, all requests and the pauses between them included.
+    /// The deadline of a batch, with all retries and pauses.
     pub(super) patience: Duration,
 }
 
-/// What the builder was given for the targets of both signals; the environment wins.
+/// The settings given to the builder for both signals. The environment overrides them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GivenTarget {
     pub(super) endpoint: Option<String>,
@@ -178,7 +178,7 @@ fn http_url(value: &str, signal: Signal, is_own: bool) -> Option<(String, Uri)> 
     Some((url, uri))
 }
 
-/// A host for gRPC, whose paths are those of its services. Without a scheme it is TLS, unless that is turned off.
+/// A host for gRPC, which has no path. Without a scheme the connection is TLS, unless `is_insecure`.
 fn grpc_url(value: &str, is_insecure: bool) -> Option<(String, Uri)> {
     let scheme = if is_insecure { "http" } else { "https" };
     let url = if value.contains("://") { value.to_owned() } else { format!("{scheme}://{value}") };
@@ -202,6 +202,13 @@ fn is_host(authority: &str, host: &str) -> bool {
     !host.is_empty() && is_port
 }
 
+/// Whether a header frames the message or governs the connection: any value but the transport's breaks it.
+fn is_framing(name: &HeaderName) -> bool {
+    const NAMES: [&str; 7] =
+        ["connection", "content-encoding", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
+    NAMES.contains(&name.as_str())
+}
+
 fn headers(
     variables: &Variables<'_>,
     signal: Signal,
@@ -209,10 +216,11 @@ fn headers(
 ) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {
     let name = variables.name_for(signal, "HEADERS");
     let parsed = |key: &str, value: &str| {
+        let key = key.parse().ok().filter(|key| !is_framing(key))?;
         let mut value = HeaderValue::from_str(value).ok()?;
-        // Most are keys.
+        // Most values are secrets.
         value.set_sensitive(true);
-        Some((key.parse().ok()?, value))
+        Some((key, value))
     };
     if variables.get(&name).is_none() {
         let read = given.headers.iter().map(|(key, value)| {

@@ -65,7 +65,7 @@ mod with {
     use super::{NamedFile, OtlpError, OtlpProtocol, TlsFiles};
     use crate::otlp::variables::refused;
 
-    /// How a target's connections are secured.
+    /// The TLS settings of a target's connections.
     #[derive(Clone, Debug)]
     pub(in crate::otlp) struct Tls(pub(in crate::otlp) Arc<ClientConfig>);
 
@@ -120,7 +120,7 @@ mod with {
 
     fn system_roots(endpoint: &str) -> Result<RootCertStore, OtlpError> {
         let mut roots = RootCertStore::empty();
-        // One that is unreadable or of an old form is left out, as other programs leave it out.
+        // Unreadable and outdated certificates are left out, as in other programs.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() { Err(no_roots(endpoint)) } else { Ok(roots) }
     }

@@ -54,7 +54,7 @@ impl Work for Traces {
     }
 }
 
-/// Nothing may wait in a queue that nobody empties.
+/// Closes the queue, since nothing empties it any more.
 impl Drop for Traces {
     fn drop(&mut self) {
         self.queue.close();
@@ -106,7 +106,7 @@ mod tests {
             Target::read(&Variables(&|_: &str| None), Signal::Traces, &given, Duration::ZERO).unwrap();
         let queue = Arc::new(SpanQueue::new(16, batch, Arc::clone(&control), dropped));
         let exporter = Exporter::new(Signal::Traces, target, Arc::clone(&control)).unwrap();
-        Traces { control, queue, exporter, resource: Resource::default(), delay: Duration::from_hours(1) }
+        Traces { control, queue, exporter, resource: Resource::default(), delay: Duration::from_secs(3_600) }
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(layer.clone());
         (0..3).for_each(|_| queue.push(Span::default()));
         let thread = thread::spawn(move || with_default(subscriber, || run(traces, &worker)));
-        let until = Instant::now() + Duration::from_hours(1);
+        let until = Instant::now() + Duration::from_secs(3_600);
 
         assert!(control.wait(control.ask(), until), "the turn with the panic is answered");
         assert_eq!((queue.len(), exported.get()), (0, 3), "the batch of the panic, and that after it");

@@ -44,7 +44,8 @@ impl Variables<'_> {
         self.read(name, given.unwrap_or(default), EXPECTED, positive)
     }
 
-    /// Reads a duration: the variable's in whole milliseconds from 1 on, else the builder's by `method`, else `default`.
+    /// Reads a duration: the variable's in whole milliseconds from 1 on, else the builder's by `method`, else
+    /// `default`.
     pub(super) fn duration(
         &self,
         name: &str,

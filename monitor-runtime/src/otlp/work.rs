@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use super::control::{Control, Ending};
 use super::exporter::Exporter;
 
-/// What one exporting thread does, turn by turn.
+/// The work of an exporting thread, turn by turn.
 pub(super) trait Work {
-    /// The time between two turns that nobody asked for.
+    /// The time between two turns without a flush.
     fn pause(&self) -> Duration;
 
-    /// Sends what there is.
+    /// Sends everything that waits.
     fn turn(&mut self);
 
-    /// Whether a turn that panicked left something that another turn would send.
+    /// Whether a turn that panicked left items for another turn.
     fn has_more(&self) -> bool;
 
     fn exporter(&mut self) -> &mut Exporter;
@@ -22,11 +22,11 @@ pub(super) trait Work {
 
 /// Works until the export ends.
 ///
-/// A panic is that of a log layer, of a collector of the application, or a mistake here. It costs what was in the export's hands,
-/// which is counted as dropped, and no more: a turn takes its batch before anything else can fail, so each turn makes progress.
+/// A panic comes from a log layer, a collector of the application, or a fault here. It drops only the items in hand,
+/// which are counted: a turn takes its batch before anything else can fail, so each turn makes progress.
 pub(super) fn run(work: impl Work, control: &Control) {
     let _ending = Ending(control);
-    // Dropped before the end is told, since that closes the queue.
+    // The work is dropped before `_ending`, since that closes the queue.
     let mut work = work;
     loop {
         let turn = control.next_turn(work.pause());
@@ -42,7 +42,7 @@ pub(super) fn run(work: impl Work, control: &Control) {
 fn is_done(work: &mut impl Work) -> bool {
     let turn = catch_unwind(AssertUnwindSafe(|| work.turn()));
     if turn.is_err() {
-        // The line may be the very thing that panics.
+        // The line itself may panic.
         let _ = catch_unwind(AssertUnwindSafe(|| work.exporter().outlive()));
     }
     turn.is_ok()
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_in_hand_at_a_panic_is_counted_as_dropped_and_the_next_turn_comes() {
+    fn a_panic_drops_the_items_in_hand_and_the_next_turn_comes() {
         let control = Arc::new(Control::default());
         let target = Target::read(
             &Variables(&|_: &str| None),

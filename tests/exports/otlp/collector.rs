@@ -196,7 +196,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Shared {
-    /// What is received over gRPC, and what is answered to it.
+    /// Takes a request over gRPC, and returns its answer.
     pub(crate) async fn take(
         &self,
         path: &str,

@@ -137,6 +137,20 @@ fn requests_keep_the_path_and_query_of_the_collectors_url() {
 }
 
 #[test]
+fn a_given_header_replaces_the_exports_own() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = Otlp::builder().endpoint(collector.url()).registry(prometheus::Registry::new());
+    let otlp = otlp.header("host", "vendor.test").header("user-agent", "ours").start().unwrap();
+    record(&otlp, 1);
+    flush(&otlp);
+    let received = collector.received();
+    let headers = &received.requests[0].1;
+    assert_eq!(headers.get_all("host").iter().collect::<Vec<_>>(), ["vendor.test"]);
+    assert_eq!(headers.get_all("user-agent").iter().collect::<Vec<_>>(), ["ours"]);
+}
+
+#[test]
 fn without_retry_after_a_batch_is_resent_after_our_backoff() {
     let _turn = turn();
     let recording = Recording::start();
@@ -164,7 +178,7 @@ fn accept(mut stream: TcpStream) {
 }
 
 #[test]
-fn a_connection_that_was_closed_between_batches_costs_no_request() {
+fn a_connection_closed_between_batches_costs_no_request() {
     let _turn = turn();
     let recording = Recording::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -203,7 +217,7 @@ fn during_a_long_retry_after_spans_are_dropped() {
 }
 
 #[test]
-fn the_rest_of_a_partial_success_is_counted() {
+fn rejected_spans_of_an_accepted_batch_are_dropped() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::start();

@@ -30,7 +30,7 @@ fn retry_after(seconds: u8) -> Vec<u8> {
 }
 
 #[test]
-fn spans_and_metrics_arrive_over_one_connection_with_their_metadata() {
+fn spans_and_metrics_arrive_over_grpc_with_their_metadata() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::grpc(None);
@@ -72,7 +72,7 @@ fn a_busy_collector_is_asked_again_when_its_retry_info_says_so() {
 }
 
 #[test]
-fn what_the_protocol_does_not_retry_is_dropped_and_not_sent_again() {
+fn a_status_that_is_not_retried_drops_the_batch() {
     for code in [Code::ResourceExhausted, Code::Unauthenticated, Code::InvalidArgument, Code::Unimplemented] {
         let _turn = turn();
         let recording = Recording::start();
@@ -87,7 +87,7 @@ fn what_the_protocol_does_not_retry_is_dropped_and_not_sent_again() {
 }
 
 #[test]
-fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
+fn rejected_spans_of_an_accepted_batch_are_dropped() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::grpc(None);
@@ -101,7 +101,7 @@ fn what_a_collector_takes_only_in_part_is_counted_for_the_rest() {
 }
 
 #[test]
-fn a_collector_that_keeps_silent_counts_as_unavailable_and_is_asked_again() {
+fn a_silent_collector_is_unavailable_and_asked_again() {
     let _turn = turn();
     let recording = Recording::start();
     let collector = Collector::grpc(None);
@@ -115,7 +115,7 @@ fn a_collector_that_keeps_silent_counts_as_unavailable_and_is_asked_again() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_costs_what_was_recorded_and_counts_it() {
+fn spans_for_an_absent_collector_are_counted_as_dropped() {
     let _turn = turn();
     let recording = Recording::start();
     let closed = ClosedPort::take();
@@ -140,7 +140,7 @@ fn a_server_of_http_is_no_collector_of_grpc() {
 }
 
 #[test]
-fn over_tls_a_collector_is_trusted_and_shown_the_clients_certificate() {
+fn over_tls_the_client_shows_its_certificate() {
     let _turn = turn();
     let recording = Recording::start();
     let authority = Authority::new();

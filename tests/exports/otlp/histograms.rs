@@ -58,7 +58,7 @@ fn an_export_leaves_native_histograms_as_the_process_keeps_them() {
 }
 
 #[test]
-fn explicit_histograms_are_pushed_though_the_process_keeps_native_ones() {
+fn explicit_histograms_can_replace_native_ones() {
     in_own_process(|| {
         metrics::builder().native_histograms(NativeHistograms::new()).init().unwrap();
         let data = pushed(OtlpHistograms::Explicit, || ());

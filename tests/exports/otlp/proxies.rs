@@ -12,7 +12,7 @@ use crate::otlp::exits::{end, process};
 /// A proxy for which every host is the collector.
 struct Proxy {
     address: SocketAddr,
-    /// What it was asked first on each connection.
+    /// The head of the first request of each connection.
     heads: Arc<Mutex<Vec<String>>>,
 }
 
@@ -36,7 +36,7 @@ impl Proxy {
         format!("http://user:p%40ss@{}", self.address)
     }
 
-    /// All that it was asked, which names the user each time.
+    /// The first line of each request; every request names the user.
     fn asked(&self) -> Vec<String> {
         let heads = self.heads.lock().unwrap();
         for head in &*heads {
@@ -108,7 +108,7 @@ fn a_collector_of_this_machine_or_of_no_proxy_is_asked_itself() {
     let collector = Collector::start();
     end(process(&collector.url(), 3, &[("ALL_PROXY", "http://127.0.0.1:1"), SPANS_ALONE]));
     assert_eq!(collector.spans().len(), 3);
-    // This is an address of this machine as well, but no loopback address.
+    // This address reaches this machine too, but is no loopback address.
     let url = format!("http://0.0.0.0:{}", collector.port());
     end(process(&url, 3, &[("ALL_PROXY", "http://127.0.0.1:1"), SPANS_ALONE]));
     assert_eq!(collector.spans().len(), 3, "the proxy was asked");

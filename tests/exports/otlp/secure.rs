@@ -1,4 +1,4 @@
-//! TLS: who is trusted, and who is let in.
+//! TLS: the certificates of both sides.
 
 use monitor_runtime::otlp::{Otlp, OtlpBuilder};
 use monitor_runtime::testing::Recording;
@@ -11,13 +11,13 @@ use crate::otlp::turn;
 
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// Exports three spans so, and gives what the export counted: accepted, rejected and unavailable requests, and dropped spans.
+/// Exports three spans, and returns the counts of the export: accepted, rejected and unavailable requests, and dropped spans.
 fn exported(collector: &Collector, change: impl FnOnce(OtlpBuilder) -> OtlpBuilder) -> [f64; 4] {
     let recording = Recording::start();
     let otlp = Otlp::builder().endpoint(collector.url()).registry(prometheus::Registry::new());
     let otlp = change(otlp).start().unwrap();
     record(&otlp, 3);
-    // The end asks once and does not wait for better times.
+    // The end tries once and does not wait.
     drop(otlp);
     counted(&recording)
 }
@@ -72,7 +72,7 @@ fn a_key_that_is_of_another_certificate_is_an_error_at_start_up() {
 }
 
 #[test]
-fn without_a_certificate_of_its_own_the_export_trusts_the_systems() {
+fn the_certificates_of_the_system_are_trusted_by_default() {
     let authority = Authority::new();
     let collector = Collector::secure(authority.server(&NAMES, false));
     let certificate = authority.certificate();

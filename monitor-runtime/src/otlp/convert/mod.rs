@@ -15,7 +15,7 @@ use parts::Span;
 pub(super) struct Converted {
     pub(super) metrics: Vec<Metric>,
     pub(super) points: usize,
-    /// How many of the metrics are our own; they come first.
+    /// The number of our own metrics, which come first.
     pub(super) own: usize,
 }
 

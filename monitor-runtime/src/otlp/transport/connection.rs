@@ -14,12 +14,12 @@ use crate::otlp::choices::OtlpProtocol;
 use crate::otlp::proxy::{Proxy, bare};
 use crate::otlp::target::{Target, port};
 
-/// A stream of bytes, whatever it goes through.
+/// A stream of bytes: TCP, TLS or a tunnel.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-/// As hyper takes it.
+/// A stream in the form that hyper takes.
 pub(super) type Connection = TokioIo<Pin<Box<dyn Stream>>>;
 
 /// Connects to the target, or to the proxy that requests are sent to instead.
@@ -34,7 +34,7 @@ pub(super) async fn connect(target: &Target) -> io::Result<Connection> {
     Ok(TokioIo::new(secured(target, host, stream).await?))
 }
 
-/// Whether the proxy is sent the requests themselves: HTTP without TLS. Anything else goes through a tunnel.
+/// Whether the proxy receives the requests themselves: HTTP without TLS. All else goes through a tunnel.
 pub(super) fn is_forwarded(target: &Target) -> bool {
     target.proxy.is_some() && target.tls.is_none() && target.protocol == OtlpProtocol::HttpProtobuf
 }

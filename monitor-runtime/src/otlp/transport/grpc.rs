@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::connection::connect;
 use super::http1::USER_AGENT;
-use super::{told, unavailable};
+use super::{add, told, unavailable};
 use crate::otlp::answer::{Answer, LONGEST_REST};
 use crate::otlp::signal::Signal;
 use crate::otlp::target::Target;
@@ -39,9 +39,7 @@ impl Grpc {
     pub(super) fn new(signal: Signal, target: &Target) -> Self {
         let mut metadata = HeaderMap::new();
         metadata.insert(header::USER_AGENT, USER_AGENT);
-        for (name, value) in &target.headers {
-            metadata.append(name, value.clone());
-        }
+        add(&mut metadata, &target.headers);
         Self { signal, origin: target.uri.clone(), metadata, target: target.clone(), connection: None }
     }
 
@@ -91,7 +89,7 @@ fn method(signal: Signal) -> PathAndQuery {
 /// Judges a status by the table of the protocol: <https://opentelemetry.io/docs/specs/otlp/#failures>.
 fn judged(status: &Status) -> Answer {
     if let Some(source) = status.source() {
-        // It was made here, of an error of the connection.
+        // tonic made this status from an error of the connection.
         return unavailable(told(source));
     }
     let said = if status.message().is_empty() { "" } else { ": " };
@@ -104,7 +102,7 @@ fn judged(status: &Status) -> Answer {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Answer::Unavailable { why, retry_after },
-        // Without a time it means that a quota is used up, and not that the collector is busy.
+        // Without a time, a quota is used up; the collector is not just busy.
         Code::ResourceExhausted if retry_after.is_some() => Answer::Unavailable { why, retry_after },
         _ => Answer::Refused { why },
     }
@@ -142,7 +140,7 @@ struct Delay {
     nanos: i32,
 }
 
-/// How long the status asks to be left alone. A negative time is none.
+/// The pause that the status asks for. A negative one counts as none.
 fn rest(details: &[u8]) -> Option<Duration> {
     let details = Details::decode(details).ok()?.details;
     let info = details.iter().find(|detail| detail.type_url.ends_with("/google.rpc.RetryInfo"))?;
@@ -151,7 +149,7 @@ fn rest(details: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into())).min(LONGEST_REST))
 }
 
-/// A connection as tonic takes it.
+/// A connection in the form that tonic takes.
 struct Http2(SendRequest<Body>);
 
 impl Service<Request<Body>> for Http2 {
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_obeyed_and_makes_an_exhausted_resource_worth_another_try() {
+    fn a_retry_info_makes_an_exhausted_resource_retried() {
         for code in [Code::Unavailable, Code::ResourceExhausted] {
             let Answer::Unavailable { retry_after, .. } = judged_with(code, details(7, 500_000_000)) else {
                 panic!("{code:?}");

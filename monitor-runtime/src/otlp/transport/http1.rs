@@ -12,12 +12,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 
 use super::connection::{connect, is_forwarded};
-use super::{told, unavailable};
+use super::{add, told, unavailable};
 use crate::otlp::answer::{self, Answer};
 use crate::otlp::signal::Signal;
 use crate::otlp::target::Target;
 
-/// What is read of an answer.
+/// The maximum number of bytes read of an answer.
 const ANSWER_BYTES: usize = 64 * 1_024;
 
 pub(super) const USER_AGENT: HeaderValue =
@@ -28,7 +28,7 @@ pub(super) const USER_AGENT: HeaderValue =
 pub(super) struct Http {
     signal: Signal,
     target: Target,
-    /// What the first line of a request names: a path, or for a proxy the whole address.
+    /// The target in the request line: a path, or the whole address for a proxy.
     line: Uri,
     headers: HeaderMap,
     connection: Option<SendRequest<Full<Bytes>>>,
@@ -51,7 +51,7 @@ impl Http {
     pub(super) async fn ask(&mut self, message: &Bytes) -> Answer {
         let kept = self.connection.take().filter(|kept| !kept.is_closed());
         if let Some(kept) = kept {
-            // The collector may have closed it meanwhile. A request that did not leave can be sent again.
+            // If the collector has closed the connection, an unsent request is sent over a new one.
             match self.send(kept, message).await {
                 Err(error) if error.is_canceled() || error.is_closed() => {}
                 answered => return self.judge(answered),
@@ -101,7 +101,7 @@ impl Http {
     }
 }
 
-/// A body that is too long, or breaks off, says nothing.
+/// Reads the body; one that is too long or incomplete counts as empty.
 async fn read(body: Incoming) -> Bytes {
     let body = Limited::new(body, ANSWER_BYTES).collect().await;
     body.map(http_body_util::Collected::to_bytes).unwrap_or_default()
@@ -121,9 +121,7 @@ fn headers(target: &Target) -> HeaderMap {
     if let Some(proxy) = target.proxy.as_ref().filter(|_| is_forwarded(target)) {
         headers.extend(proxy.authorization.clone().map(|value| (header::PROXY_AUTHORIZATION, value)));
     }
-    for (name, value) in &target.headers {
-        headers.append(name, value.clone());
-    }
+    add(&mut headers, &target.headers);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     if target.is_gzipped {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -9,6 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::runtime::Runtime;
 
 use super::answer::Answer;
@@ -46,7 +47,7 @@ impl Client {
         Ok(Self { runtime: Some(runtime), protocol })
     }
 
-    /// A message as it is sent, again and again if need be.
+    /// Prepares a message once for all its tries.
     pub(super) fn prepare(&self, message: Vec<u8>) -> Bytes {
         match &self.protocol {
             Protocol::Http(http) => http.prepare(message),
@@ -55,12 +56,12 @@ impl Client {
         }
     }
 
-    /// Sends one request, and gives whatever is answered within `time`.
+    /// Sends one request, and returns the answer, or unavailability after `time`.
     pub(super) fn ask(&mut self, request: &Bytes, time: Duration) -> Answer {
         let Some(runtime) = &self.runtime else { return unavailable("it is shut down") };
         let protocol = &mut self.protocol;
         let answered = runtime.block_on(async {
-            // What happened to the connection since the last request is seen only now: it may have been closed.
+            // The runtime stood still since the last request, so only now it sees that the connection was closed.
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
@@ -81,7 +82,7 @@ impl Client {
 }
 
 impl Protocol {
-    /// Gives the connection up: an answer that comes too late would be taken for that to another request.
+    /// Closes the connection, since a late answer would pass for the answer to the next request.
     fn disconnect(&mut self) {
         match self {
             Self::Http(http) => http.disconnect(),
@@ -98,6 +99,14 @@ impl Drop for Client {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Adds the headers of the settings, which replace those of the same name.
+fn add(headers: &mut HeaderMap, given: &[(HeaderName, HeaderValue)]) {
+    for (name, _) in given {
+        headers.remove(name);
+    }
+    headers.extend(given.iter().cloned());
 }
 
 fn unavailable(why: impl Into<String>) -> Answer {
