@@ -51,6 +51,7 @@
 //! | `otlp` | no | traces and metrics pushed by OTLP over HTTP; brings the messages of `opentelemetry`, tokio and hyper | 1.87 |
 //! | `otlp-grpc` | no | the same over gRPC; brings tonic | 1.88 (tonic) |
 //! | `otlp-tls` | no | the same over TLS; brings rustls with ring, which needs a C compiler | 1.87 |
+//! | `tonic` | no | gRPC calls counted by service, method and status; the service `grpc.health.v1.Health`; brings tonic 0.13 or 0.14 | 1.89 (uuid) |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines | 1.87 |
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
 //!
@@ -115,6 +116,8 @@ mod trace_context;
 
 pub use call::Classify;
 pub use families::Outcome;
+#[cfg(feature = "tonic")]
+pub use monitor::GrpcHealth;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 #[cfg(feature = "http")]

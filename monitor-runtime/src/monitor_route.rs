@@ -10,6 +10,18 @@ pub(crate) const METRICS: &str = "/health/metrics";
 #[cfg(feature = "http")]
 pub(crate) const TEMPLATES: [&str; 5] = [LIVE, READY, CHECK, STARTUP, METRICS];
 
+/// The methods of the gRPC health service, which are probes too.
+#[cfg(feature = "tonic")]
+pub(crate) const GRPC_CHECK: &str = "/grpc.health.v1.Health/Check";
+#[cfg(feature = "tonic")]
+pub(crate) const GRPC_WATCH: &str = "/grpc.health.v1.Health/Watch";
+
+/// Whether a path is one of the gRPC health service.
+#[cfg(feature = "tonic")]
+pub(crate) fn is_grpc_health(path: &str) -> bool {
+    matches!(path, GRPC_CHECK | GRPC_WATCH)
+}
+
 /// A route of the monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MonitorRoute<'a> {

@@ -65,7 +65,7 @@ const fn is_name(name: &str) -> bool {
 macro_rules! catalog {
     ($($ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         $(#[cfg_attr(
-            not(all(feature = "http", feature = "sqlx", feature = "otlp")),
+            not(all(feature = "http", feature = "sqlx", feature = "otlp", feature = "tonic")),
             allow(dead_code, reason = "each feature uses its own rows")
         )]
         pub(crate) static $ident: Metric = Metric::new($name, Kind::$kind, &[$($label),*], $help);)*
@@ -134,6 +134,8 @@ catalog! {
         "Time from an HTTP request's arrival to the end of its response body.";
     HTTP_IN_FLIGHT = Gauge "http_requests_in_flight" []
         "HTTP requests that have arrived and not yet ended.";
+    GRPC_REQUESTS = Counter "grpc_requests_total" ["grpc_service", "grpc_method", "grpc_code"]
+        "gRPC calls that ended, by service, method and status code.";
     HTTP_CONNECTIONS = Gauge "http_connections_open" ["listener"]
         "Open connections by listener, including upgraded ones.";
     HTTP_CONNECTIONS_CLOSED = Counter "http_connections_closed_total" ["listener", "reason"]

@@ -9,6 +9,8 @@ pub(crate) mod calls_snapshot;
 pub(crate) mod catalog;
 pub(crate) mod errors;
 pub(crate) mod family;
+#[cfg(feature = "tonic")]
+pub(crate) mod grpc;
 pub(crate) mod health;
 pub(crate) mod in_flight;
 pub(crate) mod method;
@@ -33,6 +35,8 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
     #[cfg(feature = "http")]
     let calls = calls.chain(requests::metrics().read());
+    #[cfg(feature = "tonic")]
+    let calls = calls.chain(grpc::metrics().read());
     #[cfg(feature = "health")]
     let calls = calls.chain(health::read());
     #[cfg(feature = "sqlx")]

@@ -82,6 +82,8 @@ impl<B: Body> ResponseBody<B> {
         let (has_ended, length) = guard.run(|| (body.is_end_stream(), body.size_hint().exact()));
         let remaining = length.or_else(|| content_length(response.headers()));
         guard.set_response_status(status);
+        #[cfg(feature = "tonic")]
+        guard.note_grpc_status(response.headers());
         let ends_here =
             |method: &MethodLabel| has_ended || remaining == Some(0) || is_bodiless(*method, status);
         if let Some(method) = guard.method().filter(ends_here) {
@@ -132,6 +134,10 @@ where
             Poll::Ready(None) => this.guard.settle(),
             Poll::Ready(Some(Err(_))) => this.guard.fail(),
             Poll::Ready(Some(Ok(frame))) => {
+                #[cfg(feature = "tonic")]
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.guard.note_grpc_status(trailers);
+                }
                 if this.guard.is_open() && this.tail.is_none() {
                     *this.tail = frame.data_mut().and_then(cut_tail);
                 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use axum::extract::MatchedPath;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
+#[cfg(feature = "tonic")]
+use crate::monitor_route::is_grpc_health;
 use crate::monitor_route::{MonitorRoute, TEMPLATES};
 
 /// The endpoint of requests whose route is not known.
@@ -97,6 +99,8 @@ impl<'r> RouteMatch<'r> {
             // Without a router that names routes, a probe is known by its exact path.
             None => MonitorRoute::at(request.uri().path()).is_some(),
         };
+        #[cfg(feature = "tonic")]
+        let is_probe = is_probe || is_grpc_health(request.uri().path());
         if is_probe {
             return Self::Probe;
         }

@@ -8,10 +8,14 @@
 //!                                               └─ drop ───► the tentative status
 //! ```
 
+#[cfg(feature = "tonic")]
+use http::HeaderMap;
 use http::{Request, StatusCode};
 use tracing::Span;
 
 use super::access::AccessRecord;
+#[cfg(feature = "tonic")]
+use super::grpc::GrpcCall;
 use super::pending_route::{self, PendingRoute, Resolved};
 use super::request_id::RequestId;
 use super::upload::UploadAborted;
@@ -65,6 +69,26 @@ impl RequestGuard {
     pub(super) fn watch_upload(&mut self, aborted: UploadAborted) {
         if let Some(record) = &mut self.0 {
             record.rare.get_or_insert_default().upload_aborted = Some(aborted);
+        }
+    }
+
+    /// Keeps the gRPC call that the request is, to count its status.
+    #[cfg(feature = "tonic")]
+    #[cold]
+    pub(super) fn keep_grpc(&mut self, mut call: GrpcCall, span: Option<&Span>) {
+        if let Some(record) = &mut self.0 {
+            call.set_span(span);
+            record.rare.get_or_insert_default().grpc = Some(call);
+        }
+    }
+
+    /// Reads the status of a gRPC call from the headers or the trailers of its response.
+    #[cfg(feature = "tonic")]
+    #[inline]
+    pub(super) fn note_grpc_status(&mut self, headers: &HeaderMap) {
+        let rare = self.0.as_mut().and_then(|record| record.rare.as_mut());
+        if let Some(call) = rare.and_then(|rare| rare.grpc.as_mut()) {
+            call.note_status(headers);
         }
     }
 
@@ -251,6 +275,9 @@ struct RareState {
     pending_route: Option<PendingRoute>,
     /// Set if the request has an access line.
     access: Option<AccessRecord>,
+    /// Set if the request is a gRPC call, and its layer knows services.
+    #[cfg(feature = "tonic")]
+    grpc: Option<GrpcCall>,
 }
 
 impl RareState {
@@ -262,6 +289,11 @@ impl RareState {
     #[cold]
     fn finish(self, initial: Route, status: u16, nanos: u64) {
         let Some(route) = self.close_route(initial, status) else { return };
+        #[cfg(feature = "tonic")]
+        if let Some(call) = self.grpc {
+            // First, so that a call that is no longer in flight is counted.
+            call.finish(status == CLIENT_LEFT, status);
+        }
         metrics().finish(route, status, nanos);
         if let Some(identity) = self.identity {
             route.offer_exemplar(nanos, identity);

@@ -1,6 +1,8 @@
 //! The layer, and the service that it makes.
 
 use std::borrow::Cow;
+#[cfg(feature = "tonic")]
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -13,6 +15,8 @@ use super::access::AccessLog;
 use super::body::ResponseBody;
 use super::endpoint::{EndpointNamer, RequestHead, RouteMatch, UNMATCHED};
 use super::future::ResponseFuture;
+#[cfg(feature = "tonic")]
+use super::grpc::{self, GrpcServices};
 use super::guard::RequestGuard;
 use super::pending_route::PendingRoute;
 use super::request_id::RequestId;
@@ -35,6 +39,8 @@ pub struct HttpLayer {
     metrics_only: bool,
     namer: Option<EndpointNamer>,
     access: Option<AccessLog>,
+    #[cfg(feature = "tonic")]
+    grpc: Option<Arc<GrpcServices>>,
 }
 
 impl HttpLayer {
@@ -86,6 +92,21 @@ impl HttpLayer {
         F: Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     {
         Self { namer: Some(EndpointNamer::new(name)), ..self }
+    }
+
+    /// Counts the calls of gRPC services by their status, in `grpc_requests_total`, and names their endpoints
+    /// `/package.Service/Method`.
+    ///
+    /// Calls of other services and methods are `unmatched`. If [`endpoint`](Self::endpoint) returns a name, that name is
+    /// the endpoint. [`MonitorBuilder::grpc`](crate::MonitorBuilder::grpc) sets the services for the layer of a monitor.
+    #[cfg(feature = "tonic")]
+    pub fn grpc(self, services: GrpcServices) -> Self {
+        self.with_grpc(Some(Arc::new(services)))
+    }
+
+    #[cfg(feature = "tonic")]
+    pub(crate) fn with_grpc(self, grpc: Option<Arc<GrpcServices>>) -> Self {
+        Self { grpc, ..self }
     }
 }
 
@@ -143,6 +164,13 @@ where
     fn call(&mut self, mut request: Request<Req>) -> Self::Future {
         let named = self.layer.namer.as_ref().and_then(|namer| namer.name(&request));
         let matched = RouteMatch::of(&request, named.as_deref());
+        #[cfg(feature = "tonic")]
+        let grpc = grpc::call(self.layer.grpc.as_ref(), &request);
+        #[cfg(feature = "tonic")]
+        let matched = match &grpc {
+            Some(call) if named.is_none() => call.route(),
+            _ => matched,
+        };
         if let Some(outer) = PendingRoute::of(request.extensions()) {
             outer.resolve(matched);
         }
@@ -154,7 +182,16 @@ where
             _ => return ResponseFuture::uncounted(self.inner.call(request)),
         };
         let (mut guard, route) = RequestGuard::begin(MethodLabel::of(request.method()), endpoint);
-        let (id, span) = if self.layer.metrics_only { (None, None) } else { span::open(&mut request, route) };
+        #[cfg(feature = "tonic")]
+        let is_grpc = grpc.is_some();
+        #[cfg(not(feature = "tonic"))]
+        let is_grpc = false;
+        let (id, span) =
+            if self.layer.metrics_only { (None, None) } else { span::open(&mut request, route, is_grpc) };
+        #[cfg(feature = "tonic")]
+        if let Some(call) = grpc {
+            guard.keep_grpc(call, span.as_ref());
+        }
         if is_unmatched {
             guard.wait_for_route(&mut request, span.as_ref());
         }

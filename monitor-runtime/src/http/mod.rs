@@ -59,6 +59,14 @@
 //!
 //! By default a request writes no line of its own. [`HttpLayer::access_log`] writes one when a request ends.
 //!
+//! # gRPC
+//!
+//! With the feature `tonic`, a layer that knows the services of the process (by `HttpLayer::grpc` or
+//! `MonitorBuilder::grpc`) counts each gRPC call by its status, in `grpc_requests_total`. The status comes from the
+//! trailers, or from the headers of a response without a body. `endpoint` is the call's path, such as
+//! `/helloworld.Greeter/SayHello`, if the service and its method are known, and `unmatched` otherwise. The span of such
+//! a request has the field `rpc.grpc.status_code`, which is set when the call ends, and which its access line carries.
+//!
 //! # Traces
 //!
 //! A request with a valid `traceparent` header (W3C Trace Context) belongs to its caller's trace. Its log lines carry
@@ -78,6 +86,8 @@ mod access;
 mod body;
 mod endpoint;
 mod future;
+#[cfg(feature = "tonic")]
+mod grpc;
 mod guard;
 mod in_span;
 mod layer;
@@ -92,6 +102,8 @@ pub use access::AccessLog;
 pub use body::ResponseBody;
 pub use endpoint::RequestHead;
 pub use future::ResponseFuture;
+#[cfg(feature = "tonic")]
+pub use grpc::{GrpcDescriptorError, GrpcServices};
 pub use layer::{HttpLayer, HttpService};
 pub(crate) use pending_route::exclude_from_metrics;
 #[cfg(feature = "__fuzzing")]

@@ -16,14 +16,20 @@ pub(super) const TARGET: &str = "monitor_runtime::http";
 /// Decides the request's id, reads its trace, puts both into the extensions, and opens the span that binds them.
 ///
 /// There is no span while no subscriber listens to it.
-pub(super) fn open<B>(request: &mut Request<B>, route: Route) -> (Option<RequestId>, Option<Span>) {
+pub(super) fn open<B>(
+    request: &mut Request<B>,
+    route: Route,
+    is_grpc: bool,
+) -> (Option<RequestId>, Option<Span>) {
     let id = RequestId::assign(request);
     let trace = TraceContext::from_headers(request.headers());
     let _attached = span_descriptor::attach(|| descriptor(request, route, trace.as_ref()));
     let span = match trace {
+        None if is_grpc => of_grpc(&id, route, None),
         None => without_trace(&id, route),
         Some(trace) => {
-            let span = within_trace(&id, route, &trace);
+            let span =
+                if is_grpc { of_grpc(&id, route, Some(&trace)) } else { within_trace(&id, route, &trace) };
             #[cfg(feature = "logging")]
             crate::logging::keep_trace_context(&span, &trace);
             request.extensions_mut().insert(trace);
@@ -47,6 +53,22 @@ fn within_trace(id: &RequestId, route: Route, trace: &TraceContext) -> Span {
     let [method, endpoint] = route.labels();
     let (request_id, trace_id, span_id) = (id.as_str(), trace.trace_id(), trace.span_id());
     tracing::info_span!(target: TARGET, "request", request_id, method, endpoint, trace_id, span_id)
+}
+
+/// The span of a gRPC call, which has room for its status.
+fn of_grpc(id: &RequestId, route: Route, trace: Option<&TraceContext>) -> Span {
+    let [method, endpoint] = route.labels();
+    tracing::info_span!(
+        target: TARGET,
+        "request",
+        request_id = id.as_str(),
+        method,
+        endpoint,
+        trace_id = trace.map(TraceContext::trace_id),
+        span_id = trace.map(TraceContext::span_id),
+        rpc.system = "grpc",
+        rpc.grpc.status_code = tracing::field::Empty,
+    )
 }
 
 fn descriptor<B>(request: &Request<B>, route: Route, caller: Option<&TraceContext>) -> SpanDescriptor {

@@ -301,6 +301,18 @@ impl MonitorBuilder {
     }
 }
 
+#[cfg(feature = "tonic")]
+impl MonitorBuilder {
+    /// Sets the gRPC services whose calls [`layer`](Monitor::layer) and [`serve`](Monitor::serve) count by name and
+    /// status, and which [`grpc_health`](Monitor::grpc_health) knows (default: none).
+    ///
+    /// A second call replaces the services of the first. [`build`](Self::build) refuses names that no request can have.
+    pub fn grpc(mut self, services: crate::http::GrpcServices) -> Self {
+        self.servers.grpc = services;
+        self
+    }
+}
+
 #[cfg(feature = "sqlx")]
 impl MonitorBuilder {
     /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, as long as

@@ -148,6 +148,13 @@ impl Serving {
     pub(super) fn new(stopping: Stopping, limits: ConnectionLimits) -> Self {
         Self { stopping, limits, stop: Mutex::new(None) }
     }
+
+    /// Whether a stop has come so far that servers are not to accept connections any more.
+    #[cfg(feature = "tonic")]
+    pub(super) fn is_stopping(&self) -> bool {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.as_ref().is_some_and(|stop| *stop.stage.borrow() >= Stage::Stopping)
+    }
 }
 
 /// Joins the monitor's stop if its stage `fits`, or else starts a thread that waits for a signal. No signal is lost

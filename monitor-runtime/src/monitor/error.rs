@@ -136,6 +136,14 @@ pub enum BuildError {
         /// The refused name.
         name: String,
     },
+    /// A gRPC service or one of its methods has a name that no request can have.
+    #[error(
+        "invalid gRPC name {name:?}; expected the service as `package.Service` and each method by its name, in letters, digits and `_`"
+    )]
+    GrpcName {
+        /// The refused name, of a service or of a method.
+        name: String,
+    },
     /// The service's version is empty. Prometheus treats an empty label as a missing one.
     #[error("the version of service `{service}` is empty; expected a text such as \"1.4.2\"")]
     EmptyVersion {

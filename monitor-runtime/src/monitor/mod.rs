@@ -7,6 +7,8 @@ mod builder;
 mod drain;
 mod endpoints;
 mod error;
+#[cfg(feature = "tonic")]
+mod grpc_health;
 mod handle;
 mod names;
 #[cfg(feature = "sqlx")]
@@ -22,6 +24,8 @@ mod threads;
 
 pub use builder::MonitorBuilder;
 pub use error::BuildError;
+#[cfg(feature = "tonic")]
+pub use grpc_health::GrpcHealth;
 pub use handle::Monitor;
 #[cfg(feature = "http")]
 pub use server::{ConnectionLimits, IncomingConnection};

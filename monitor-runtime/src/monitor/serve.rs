@@ -50,6 +50,8 @@ impl Monitor {
     /// Returns the tower layer that counts and times requests, and binds their ids to log lines.
     pub fn layer(&self) -> crate::http::HttpLayer {
         let layer = crate::http::HttpLayer::new();
+        #[cfg(feature = "tonic")]
+        let layer = layer.with_grpc(self.servers.grpc.any());
         match self.servers.access_log {
             Some(access) => layer.access_log(access),
             None => layer,

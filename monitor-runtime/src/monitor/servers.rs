@@ -9,6 +9,8 @@ use super::endpoints::Endpoints;
 use super::error::BuildError;
 use super::server::ConnectionLimits;
 use crate::http::AccessLog;
+#[cfg(feature = "tonic")]
+use crate::http::GrpcServices;
 
 /// The settings of [`Monitor::serve`](super::Monitor::serve) and of the admin listener.
 #[derive(Default)]
@@ -17,6 +19,8 @@ pub(super) struct ServerSettings {
     pub(super) limits: ConnectionLimits,
     pub(super) admin: AdminSettings,
     pub(super) access_log: Option<AccessLog>,
+    #[cfg(feature = "tonic")]
+    pub(super) grpc: GrpcServices,
 }
 
 impl ServerSettings {
@@ -28,11 +32,17 @@ impl ServerSettings {
             Some(setting) => return Err(BuildError::ZeroConnectionTimeout { setting }),
             None => {}
         }
+        #[cfg(feature = "tonic")]
+        if let Some(name) = self.grpc.invalid_name() {
+            return Err(BuildError::GrpcName { name: name.to_owned() });
+        }
         let admin = self.admin.bind()?;
         Ok(BoundServers {
             serving: Serving::new(self.stopping, self.limits),
             admin,
             access_log: self.access_log,
+            #[cfg(feature = "tonic")]
+            grpc: self.grpc,
         })
     }
 }
@@ -42,6 +52,8 @@ pub(super) struct BoundServers {
     serving: Serving,
     admin: Option<Bound>,
     access_log: Option<AccessLog>,
+    #[cfg(feature = "tonic")]
+    grpc: GrpcServices,
 }
 
 impl BoundServers {
@@ -52,6 +64,8 @@ impl BoundServers {
             serving: Arc::new(self.serving),
             admin: admin.map(Arc::new),
             access_log: self.access_log,
+            #[cfg(feature = "tonic")]
+            grpc: Arc::new(self.grpc),
         })
     }
 }
@@ -63,6 +77,8 @@ pub(super) struct Servers {
     /// The listener holds the endpoints only, so it ends when the last clone of the monitor is dropped.
     pub(super) admin: Option<Arc<Admin>>,
     pub(super) access_log: Option<AccessLog>,
+    #[cfg(feature = "tonic")]
+    pub(super) grpc: Arc<GrpcServices>,
 }
 
 impl Servers {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use monitor_runtime::health::{CheckError, Policy, check_fn};
+use monitor_runtime::http::GrpcServices;
 use monitor_runtime::{BuildError, Monitor, MonitorBuilder, metrics};
 use sqlx::sqlite::SqlitePool;
 
@@ -167,6 +168,21 @@ async fn pools_without_a_name_of_their_own_are_refused() {
     assert_eq!(
         refusal(Monitor::builder().pool("", &pool)),
         "a pool's name is empty; expected a text such as \"main\""
+    );
+}
+
+#[test]
+fn a_grpc_name_that_no_request_has_is_refused() {
+    let refused = |service: &str, method: &str| {
+        refusal(Monitor::builder().grpc(GrpcServices::new().service(service, [method])))
+    };
+    assert_eq!(
+        refused("/agents.v1.Assistant", "Ask"),
+        "invalid gRPC name \"/agents.v1.Assistant\"; expected the service as `package.Service` and each method by its name, \
+         in letters, digits and `_`"
+    );
+    assert!(
+        refused("agents.v1.Assistant", "Assistant/Ask").starts_with("invalid gRPC name \"Assistant/Ask\";")
     );
 }
 

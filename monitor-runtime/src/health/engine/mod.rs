@@ -95,6 +95,12 @@ impl Engine {
         self.checks.iter().map(|check| check.view()).collect()
     }
 
+    /// Whether readiness answers 200 now. It starts the checks as [`views`](Self::views) does.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining() && self.views().iter().all(View::allows_ready)
+    }
+
     /// The names of the checks, sorted.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.checks.iter().map(|check| check.name()).collect()
