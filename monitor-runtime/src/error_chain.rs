@@ -3,6 +3,7 @@
 //! All code here walks a chain by [`sources`], and formats an error by [`Bounded`]. A text that was cut ends with a
 //! note.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
@@ -29,6 +30,13 @@ const DEEPEST: u8 = 4;
 
 thread_local! {
     static DEPTH: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The message of a panic, if it has one.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message")
 }
 
 /// The sources of an error, at most [`MOST_SOURCES`].

@@ -40,10 +40,10 @@
 //! | --- | --- | --- | --- |
 //! | `macros` | yes | the attributes | 1.87 |
 //! | `logging` | yes | JSON (or pretty) log lines and their writer thread; the functions of `context` | 1.87 |
-//! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, answers as plain `http::Response` values; brings tokio and flate2 | 1.87 |
+//! | `health` | with `http`, `disk` or `sqlx` | `Monitor`, checks, the gauges of connection pools, answers as plain `http::Response` values; brings tokio and flate2 | 1.87 |
 //! | `http` | yes | axum routes, the tower layer, `Monitor::serve`; brings axum | 1.89 (uuid) |
 //! | `disk` | yes | `DiskCheck`; brings sysinfo | 1.95 (sysinfo) |
-//! | `sqlx` | no | `DatabaseCheck` and pool gauges over any sqlx pool whose driver you enable yourself | 1.94 (sqlx) |
+//! | `sqlx` | no | `DatabaseCheck` and `MonitorBuilder::pool` over any sqlx pool whose driver you enable yourself | 1.94 (sqlx) |
 //! | `sqlx-sqlite` | no | the same, with the SQLite driver and a bundled SQLite | 1.94 |
 //! | `sqlx-postgres` | no | the same, with the PostgreSQL driver | 1.94 |
 //! | `sqlx-mysql` | no | the same, with the MySQL and MariaDB driver | 1.94 |
@@ -118,6 +118,8 @@ pub use call::Classify;
 pub use families::Outcome;
 #[cfg(feature = "tonic")]
 pub use monitor::GrpcHealth;
+#[cfg(feature = "health")]
+pub use families::PoolState;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 #[cfg(feature = "http")]

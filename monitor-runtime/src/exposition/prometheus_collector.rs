@@ -1,6 +1,5 @@
 //! Our families in the data model of `prometheus`, for `Registry::gather`.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,6 +9,7 @@ use prometheus::proto::{self, MetricFamily, MetricType};
 
 use crate::cells::histogram::HistogramSnapshot;
 use crate::cells::labels::Labels;
+use crate::error_chain::panic_message;
 use crate::exposition::registry_labels::{MARKER, RegistryLabels, pair};
 use crate::families::catalog::{Kind, Metric};
 use crate::families::errors;
@@ -183,14 +183,8 @@ impl Collector for MarkerCollector {
 /// has no method to list its collectors.
 pub(crate) fn gather(registry: &Registry) -> Result<(Option<RegistryLabels>, Vec<MetricFamily>), String> {
     let gathered = catch_unwind(AssertUnwindSafe(|| in_mode(Mode::Marked, || registry.gather())));
-    let mut families = gathered.map_err(|panic| message(&*panic))?;
+    let mut families = gathered.map_err(|panic| panic_message(&*panic).to_owned())?;
     Ok((RegistryLabels::take_from(&mut families), families))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }
 
 /// Runs `gather` with `MODE` set, and restores it even if a user's collector panics.

@@ -18,6 +18,7 @@ pub(crate) mod objective;
 pub(crate) mod outcome;
 #[cfg(target_os = "linux")]
 pub(crate) mod own_process;
+#[cfg(feature = "health")]
 pub(crate) mod pools;
 pub(crate) mod process;
 pub(crate) mod prometheus_value;
@@ -27,6 +28,8 @@ pub(crate) mod snapshot;
 
 pub use calls::CallKind;
 pub use outcome::Outcome;
+#[cfg(feature = "health")]
+pub use pools::PoolState;
 
 use snapshot::MetricSnapshot;
 
@@ -39,7 +42,7 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = calls.chain(grpc::metrics().read());
     #[cfg(feature = "health")]
     let calls = calls.chain(health::read());
-    #[cfg(feature = "sqlx")]
+    #[cfg(feature = "health")]
     let calls = calls.chain(pools::read());
     let mut all: Vec<_> = calls.chain(process::metrics().read()).collect();
     all.sort_by_key(|shown| shown.metric.name);

@@ -4,7 +4,7 @@
 //! own deadline, and keeps the last result of each. A probe reads the kept results: it does no I/O and does not wait,
 //! so the number of probes does not matter to the database. A result that has become stale is unhealthy.
 //!
-//! * `DatabaseCheck` queries the database of a sqlx pool (feature `sqlx`).
+//! * `DatabaseCheck` queries the database of a sqlx pool (feature `sqlx`), [`check_database`] that of any other client.
 //! * `DiskCheck` requires free space on the disk of a path (feature `disk`).
 //! * [`check_fn`] makes a check from an async function, [`check_blocking`] from a blocking one.
 //! * [`Check`] is the trait that all of them implement.
@@ -22,7 +22,8 @@ pub use checks::DatabaseCheck;
 #[cfg(feature = "disk")]
 pub use checks::DiskCheck;
 pub use checks::{
-    BlockingCheck, BoxFuture, Check, CheckError, CheckResult, FnCheck, Report, check_blocking, check_fn,
+    BlockingCheck, BoxFuture, Check, CheckError, CheckResult, DatabaseFnCheck, FnCheck, Report,
+    check_blocking, check_database, check_fn,
 };
 pub use engine::Policy;
 

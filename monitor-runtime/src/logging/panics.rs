@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::output::{guard, queue};
 use super::record::{line, source};
+use crate::error_chain::panic_message;
 use crate::families::process;
 
 /// The logger of lines about panics.
@@ -64,9 +65,7 @@ fn write_out(log: impl FnOnce()) {
 }
 
 fn log(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload().downcast_ref::<&str>().copied();
-    let message = message.or_else(|| panic.payload().downcast_ref::<String>().map(String::as_str));
-    let error = message.unwrap_or("a panic without a message");
+    let error = panic_message(panic.payload());
     let location =
         panic.location().map(|at| format!("{}:{}:{}", source::path(at.file()), at.line(), at.column()));
     let current = thread::current();

@@ -10,8 +10,10 @@ use super::endpoints::bearer::{self, BearerAuth};
 use super::error::BuildError;
 use super::handle::Monitor;
 use super::names;
+use super::pools::Pools;
 use crate::exposition::scrape_registry::ScrapeRegistry;
 use crate::families::health::HealthSource;
+use crate::families::pools::PoolState;
 use crate::families::process;
 use crate::health::{Check, Engine, Plan, Policy, Rules};
 
@@ -30,8 +32,7 @@ pub struct MonitorBuilder {
     base_path: String,
     #[cfg(feature = "http")]
     servers: super::servers::ServerSettings,
-    #[cfg(feature = "sqlx")]
-    pools: super::pools::Pools,
+    pools: Pools,
     registry: Option<prometheus::Registry>,
 }
 
@@ -52,8 +53,7 @@ impl MonitorBuilder {
             base_path: String::new(),
             #[cfg(feature = "http")]
             servers: super::servers::ServerSettings::default(),
-            #[cfg(feature = "sqlx")]
-            pools: super::pools::Pools::default(),
+            pools: Pools::default(),
             registry: None,
         }
     }
@@ -114,6 +114,40 @@ impl MonitorBuilder {
         self
     }
 
+    /// Shows the connections of any pool as `db_connections_active`, `_idle` and `_max`, as long as the monitor lives.
+    ///
+    /// `read` is called at each scrape, on its thread, so it must not block. If it panics, the scrape leaves the pool
+    /// out and logs a warning. If several monitors use the same name for a pool, the last one built is shown.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use monitor_runtime::{Monitor, PoolState};
+    ///
+    /// // As most pools report themselves.
+    /// struct Pool;
+    /// # impl Pool {
+    /// #     fn size(&self) -> usize { 3 }
+    /// #     fn idle(&self) -> usize { 1 }
+    /// #     fn max_size(&self) -> usize { 8 }
+    /// # }
+    ///
+    /// let pool = Arc::new(Pool);
+    /// let state = move || PoolState::of_open(pool.size(), pool.idle(), pool.max_size());
+    /// let monitor = Monitor::builder().pool_with("main", state).build()?;
+    /// let metrics = monitor.metrics();
+    /// assert!(String::from_utf8_lossy(metrics.body()).contains("db_connections_active{pool=\"main\"} 2\n"));
+    /// # Ok::<(), monitor_runtime::BuildError>(())
+    /// ```
+    pub fn pool_with(
+        mut self,
+        name: impl Into<String>,
+        read: impl Fn() -> PoolState + Send + Sync + 'static,
+    ) -> Self {
+        self.pools.push(name.into(), Arc::new(read));
+        self
+    }
+
     /// Builds the monitor and, inside of a tokio runtime, starts its checks.
     ///
     /// # Errors
@@ -124,12 +158,10 @@ impl MonitorBuilder {
         let checks = self.planned_checks()?;
         let bearer = self.bearer()?;
         let base_path = self.resolve_base_path()?;
-        #[cfg(feature = "sqlx")]
         self.pools.validate()?;
         let exposed = self.exposed()?;
         #[cfg(feature = "http")]
         let servers = self.servers.bind()?;
-        #[cfg(feature = "sqlx")]
         self.pools.register();
         show_build_info(&service);
         let endpoints = Arc::new(Endpoints {
@@ -137,7 +169,6 @@ impl MonitorBuilder {
             base_path,
             bearer,
             exposed,
-            #[cfg(feature = "sqlx")]
             _pools: self.pools.into_sources(),
         });
         let source: Arc<dyn HealthSource> = endpoints.engine.clone();
@@ -318,10 +349,13 @@ impl MonitorBuilder {
     /// Shows a sqlx pool's connections as `db_connections_active`, `_idle` and `_max`, read at each scrape, as long as
     /// the monitor lives.
     ///
-    /// If several monitors use the same name for a pool, the last one built is shown.
-    pub fn pool<DB: sqlx::Database>(mut self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
-        self.pools.push(name.into(), pool.clone());
-        self
+    /// [`pool_with`](Self::pool_with) does the same for any other pool. If several monitors use the same name for a
+    /// pool, the last one built is shown.
+    pub fn pool<DB: sqlx::Database>(self, name: impl Into<String>, pool: &sqlx::Pool<DB>) -> Self {
+        let pool = pool.clone();
+        self.pool_with(name, move || {
+            PoolState::of_open(pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        })
     }
 }
 

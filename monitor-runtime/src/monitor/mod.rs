@@ -11,7 +11,6 @@ mod error;
 mod grpc_health;
 mod handle;
 mod names;
-#[cfg(feature = "sqlx")]
 mod pools;
 #[cfg(feature = "http")]
 mod serve;

@@ -1,6 +1,7 @@
 //! Monitors, their checks and the probes' answers.
 
 mod blocking;
+mod database_fn;
 mod deadlines;
 mod failures;
 mod full_disk;

@@ -5,7 +5,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Database, Executor, Pool, Query
 use tokio::time::{sleep, timeout};
 
 use super::check::{BoxFuture, Check, CheckError, CheckResult, DEFAULT_TIMEOUT, Report};
+use super::degraded::{DegradedLog, SATURATED, TRUST};
 use super::sqlite_file::{self, SqliteFile};
 
 /// The maximum age of the check's session while the pool has idle connections, and so works without a new one.
@@ -25,9 +25,6 @@ const MAX_AGE_IN_NEED: Duration = Duration::from_secs(5);
 /// How long an answer stays valid if its session was not kept. A short interval thus does not open a session at each
 /// run.
 const ANSWER_COUNTS: Duration = Duration::from_secs(1);
-
-/// How long leased connections count as working after one of the pool's connections has last answered.
-const TRUST: Duration = Duration::from_secs(10);
 
 /// How long a run waits for the application to return a connection if nothing else shows whether the pool works.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
@@ -88,7 +85,7 @@ pub struct DatabaseCheck<DB: Database> {
     kept: Mutex<Option<Session<DB::Connection>>>,
     /// When a connection of the pool last answered, if the last run's own session was refused.
     proven: Mutex<Option<Instant>>,
-    is_refused: AtomicBool,
+    log: DegradedLog,
     file: SqliteFile,
 }
 
@@ -107,7 +104,7 @@ impl<DB: Database> DatabaseCheck<DB> {
             pool,
             kept: Mutex::new(None),
             proven: Mutex::new(None),
-            is_refused: AtomicBool::new(false),
+            log: DegradedLog::default(),
             file: SqliteFile::new(),
         }
     }
@@ -284,7 +281,7 @@ where
         let name = &self.name;
         let error = match answer {
             Ok(()) if is_saturated(&self.pool) => {
-                return Ok(self.accepted(Report::warn("pool saturated")));
+                return Ok(self.accepted(Report::warn(SATURATED)));
             }
             Ok(()) => return Ok(self.accepted(format!("{name} answered").into())),
             Err(error) => error,
@@ -300,7 +297,7 @@ where
     }
 
     fn accepted(&self, report: Report) -> Report {
-        self.is_refused.store(false, Ordering::Relaxed);
+        self.log.end();
         report
     }
 
@@ -309,15 +306,7 @@ where
         let (name, end) =
             (&self.name, if is_full { "out of connections" } else { "takes no new connections" });
         let message = format!("{name} {end}");
-        if !self.is_refused.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                target: "monitor_runtime::health",
-                check = %name,
-                reason = %message,
-                error,
-                "health check is degraded"
-            );
-        }
+        self.log.write(name, &message, Some(error));
         Report::warn(message)
     }
 

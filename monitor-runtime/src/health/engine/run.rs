@@ -1,12 +1,12 @@
 //! One run of a check, in its own task.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use crate::error_chain::panic_message;
 use crate::health::checks::{Check, CheckResult};
 
 /// A run in progress; dropping it aborts the run.
@@ -69,17 +69,9 @@ impl Drop for Run {
 
 impl From<JoinError> for Ended {
     fn from(error: JoinError) -> Self {
-        error.try_into_panic().map_or(Self::Aborted, |payload| Self::Panicked(text_of(payload)))
-    }
-}
-
-/// The message of a panic, if it has one.
-fn text_of(payload: Box<dyn Any + Send>) -> String {
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => {
-            payload.downcast_ref::<&str>().copied().unwrap_or("a panic without a message").to_owned()
-        }
+        error
+            .try_into_panic()
+            .map_or(Self::Aborted, |payload| Self::Panicked(panic_message(&*payload).to_owned()))
     }
 }
 

@@ -9,6 +9,7 @@ use super::answer;
 use super::answer::ReadinessQuery;
 use super::bearer::BearerAuth;
 use crate::exposition::scrape_registry::ScrapeRegistry;
+use crate::families::pools::PoolSource;
 use crate::health::Engine;
 use crate::monitor_route::MonitorRoute;
 
@@ -21,8 +22,7 @@ pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) bearer: BearerAuth,
     pub(in crate::monitor) exposed: ScrapeRegistry,
     /// Kept so that the pools' gauges are shown.
-    #[cfg(feature = "sqlx")]
-    pub(in crate::monitor) _pools: Vec<Arc<dyn crate::families::pools::PoolSource>>,
+    pub(in crate::monitor) _pools: Vec<Arc<PoolSource>>,
 }
 
 impl Endpoints {
