@@ -17,6 +17,9 @@ mod pages {
     #[doc = include_str!("../docs/benchmarks.md")]
     mod benchmarks {}
 
+    #[doc = include_str!("../docs/database_clients.md")]
+    mod database_clients {}
+
     #[doc = include_str!("../docs/getting_started.md")]
     mod getting_started {}
 

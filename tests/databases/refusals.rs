@@ -6,7 +6,7 @@ use monitor_runtime::Monitor;
 use monitor_runtime::health::{Check as _, DatabaseCheck, Report};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, MySql, PgConnection, PgPool, Postgres};
+use sqlx::{Connection, Executor, MySql, PgConnection, PgPool, Postgres, QueryBuilder};
 
 use crate::support::closed_port::ClosedPort;
 use crate::support::postgres::Server;
@@ -32,7 +32,9 @@ async fn run<C: Connection>(connection: &mut C, statement: &str)
 where
     for<'c> &'c mut C: Executor<'c, Database = C::Database>,
 {
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.unwrap();
+    // Each version of sqlx takes a statement made at run time as another type.
+    let statement = QueryBuilder::<C::Database>::new(statement);
+    connection.execute(sqlx::raw_sql(statement.sql())).await.unwrap();
 }
 
 /// Ends the sessions of the application.

@@ -56,7 +56,7 @@ fn check_set(runner: &Runner, features: &str, target: Option<&Path>) -> Result {
     runner.run(clippy.args(["--", "-D", "warnings"]).env("CARGO_INCREMENTAL", "0"))
 }
 
-fn metadata(runner: &Runner) -> Result<Value> {
+pub(crate) fn metadata(runner: &Runner) -> Result<Value> {
     let metadata = runner.output(&mut runner.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
     serde_json::from_str(&metadata).map_err(|error| Failure::Message(error.to_string()))
 }

@@ -37,6 +37,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_off(runner)?;
         check_metrics_alone(runner)?;
         check_plain_export(runner)?;
+        check_database_clients(runner)?;
         check_fuzzing(runner)?;
         check_tests(runner)?;
         println!("\nseconds of each gate:");
@@ -185,6 +186,27 @@ fn check_plain_export(runner: &mut Runner) -> Result {
     runner.stage("tests: OTLP without TLS and gRPC");
     let plain = ["--package", "monitor-runtime", "--no-default-features", "--features", "otlp"];
     runner.run(runner.cargo(&["test"]).args(plain).args(["--lib", "otlp::"]))
+}
+
+/// The tests of the databases with sqlx 0.8, and those of other clients, in a workspace with a lock file of its own. Its
+/// builds share the target directory, so crates that both lock files have in one form are built once.
+fn check_database_clients(runner: &mut Runner) -> Result {
+    runner.stage("tests: sqlx 0.8, sea-orm and deadpool-postgres");
+    let metadata = features::metadata(runner)?;
+    let target = metadata["target_directory"].as_str().unwrap_or("target");
+    let mut test = runner.cargo(&["test", "--quiet", "--locked", "--tests", "--manifest-path"]);
+    test.args(["tests/database_clients/Cargo.toml", "--target-dir", target]);
+    runner.run(test.env("CARGO_INCREMENTAL", "0"))
+}
+
+/// That gate alone, with the databases it needs.
+pub(crate) fn test_database_clients(runner: &mut Runner) -> Result {
+    let scratch = Scratch::create()?;
+    runner.set("TMPDIR", scratch.temporary());
+    packages::install_missing(runner)?;
+    runner.stage("databases");
+    let _databases = Databases::start(runner, scratch.path())?;
+    check_database_clients(runner)
 }
 
 fn check_fuzzing(runner: &mut Runner) -> Result {

@@ -28,6 +28,7 @@ use crate::runner::Runner;
 
 const HELP: &str = "\
 cargo xtask test [ARGS…]                    every gate; with ARGS only `cargo test ARGS…`, with the databases it needs
+cargo xtask database-clients                the library with sqlx 0.8, sea-orm and deadpool-postgres, on real databases
 cargo xtask dependencies                    the core and the attributes stay light
 cargo xtask deny                            licences, bans, sources and advisories, by cargo-deny
 cargo xtask features [--list]               monitor-runtime with each set of features that differs; the sets alone
@@ -39,6 +40,7 @@ cargo xtask instructions [--update]         the instructions of the main paths a
 enum Task {
     Help,
     Test(Vec<String>),
+    DatabaseClients,
     Dependencies,
     Deny,
     Features { list: bool },
@@ -72,6 +74,7 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
     };
     match name.as_str() {
         "test" => Ok(Task::Test(parser.raw_args()?.map(lexopt::ValueExt::string).collect::<Parsed<_>>()?)),
+        "database-clients" => end(parser).map(|()| Task::DatabaseClients),
         "dependencies" => end(parser).map(|()| Task::Dependencies),
         "deny" => end(parser).map(|()| Task::Deny),
         "features" => Ok(Task::Features { list: flag(parser, "list")? }),
@@ -115,6 +118,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
     match task {
         Task::Help => print!("{HELP}"),
         Task::Test(arguments) => gates::test(runner, &strs(arguments))?,
+        Task::DatabaseClients => gates::test_database_clients(runner)?,
         Task::Dependencies => gates::check_dependencies(runner)?,
         Task::Deny => gates::check_deny(runner)?,
         Task::Features { list: false } => gates::check_features(runner)?,

@@ -26,11 +26,12 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
     "docs/benchmarks.md",
+    "docs/database_clients.md",
     "docs/getting_started.md",
     "docs/health.md",
     "docs/log_shipping.md",
@@ -65,6 +66,19 @@ fn pages_show_the_code_that_is_run_here_word_for_word() {
         let page = page.unwrap_or_else(|| panic!("{name} belongs to no page"));
         Page::open(page).assert_shows(&fs::read_to_string(&file).unwrap());
     }
+}
+
+/// They are a crate of their own, which is tested with real databases.
+#[test]
+fn database_clients_show_the_code_of_their_crate_word_for_word() {
+    let page = Page::open("docs/database_clients.md");
+    for file in ["deadpool.rs", "orm.rs"] {
+        let file = root().join("tests/database_clients/src").join(file);
+        page.assert_shows(&fs::read_to_string(file).unwrap());
+    }
+    page.check(&[("sqlx 0.8 or 0.9", "sh", |command| {
+        assert_eq!(command, "cargo update sqlx@0.9.0 --precise 0.8.6\n");
+    })]);
 }
 
 fn stem(page: &str) -> String {
