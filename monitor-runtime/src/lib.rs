@@ -23,6 +23,79 @@
 //! inside it carry `agent_id`, and log lines of a request carry `request_id`. The process answers `GET /health/live`,
 //! `/health/ready`, `/health/startup` and `/health/metrics`.
 //!
+//! The crate works with `axum` 0.8, `sqlx` 0.8 and 0.9, `prometheus` 0.14 and `tracing-subscriber` 0.3.
+//!
+//! # Track agents, skills and queries
+//!
+//! Put an attribute on a function, a method or an `impl` block. Sync and async functions, streams and `Result`s need no
+//! further argument; an `Err`, a panic and a dropped future each have a `status` of their own.
+//!
+//! ```
+//! # #[cfg(feature = "sqlx-sqlite")]
+//! # mod shown {
+//! use monitor_runtime::{track_agent, track_query, track_skill};
+//! use sqlx::SqlitePool;
+//!
+//! #[track_agent("researcher", fields(question_len = question.len()))]
+//! async fn research(pool: &SqlitePool, question: &str) -> Result<String, sqlx::Error> {
+//!     Ok(search(pool, question).await?.join("\n"))
+//! }
+//!
+//! #[track_skill]
+//! async fn search(pool: &SqlitePool, words: &str) -> Result<Vec<String>, sqlx::Error> {
+//!     find_notes(pool, &format!("%{words}%")).await
+//! }
+//!
+//! #[track_query] // operation = "select", read from the SQL
+//! async fn find_notes(pool: &SqlitePool, pattern: &str) -> Result<Vec<String>, sqlx::Error> {
+//!     sqlx::query_scalar("SELECT body FROM notes WHERE body LIKE ?").bind(pattern).fetch_all(pool).await
+//! }
+//! # }
+//! ```
+//!
+//! # Add metrics and health endpoints to an axum service
+//!
+//! [`Monitor::serve`] takes the place of `axum::serve` and drains on SIGTERM. If you keep your own server, take the layer
+//! and the routes:
+//!
+//! ```
+//! use axum::Router;
+//! use monitor_runtime::health::{CheckError, DiskCheck, check_fn};
+//! use monitor_runtime::{BuildError, Monitor};
+//!
+//! fn with_monitor(app: Router) -> Result<Router, BuildError> {
+//!     let model = check_fn("model", async || Err::<(), _>(CheckError::new("model is loading")));
+//!     let monitor =
+//!         Monitor::builder().service("notes", "1.4.2").check(DiskCheck::new("/")).check(model).build()?;
+//!     Ok(app.layer(monitor.layer()).merge(monitor.routes()))
+//! }
+//! # with_monitor(Router::new()).unwrap();
+//! ```
+//!
+//! # Test instrumented code
+//!
+//! With the feature `testing`, a test reads what a call counted and logged:
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! use monitor_runtime::testing::{Recording, capture_logs};
+//! use monitor_runtime::track_skill;
+//!
+//! #[track_skill("divide", fields(by))]
+//! fn divide(number: i32, by: i32) -> Option<i32> {
+//!     tracing::info!("dividing");
+//!     number.checked_div(by)
+//! }
+//!
+//! let recording = Recording::start();
+//! let lines = capture_logs(|| divide(6, 3));
+//! assert_eq!(recording.value("skill_executions_total", &[("skill_id", "divide"), ("status", "success")]), 1.0);
+//! assert_eq!(lines[0]["by"], 3);
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
 //! | for | see |
 //! | --- | --- |
 //! | the attributes and their options | [`track_agent`], [`track_skill`], [`track_query`], [`Classify`] |
@@ -62,6 +135,8 @@
 //! A library that only annotates functions uses `default-features = false, features = ["macros"]`. It then depends on
 //! neither tokio nor axum nor sqlx.
 
+// docs.rs builds with nightly and `--cfg docsrs`: each item then shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // With fewer features, parts of the lower modules are unused. The build with all features finds dead code.
 #![cfg_attr(
     not(all(

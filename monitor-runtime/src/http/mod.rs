@@ -70,7 +70,7 @@
 //! # Traces
 //!
 //! A request with a valid `traceparent` header (W3C Trace Context) belongs to its caller's trace. Its log lines carry
-//! `trace_id` and `span_id`, handlers find a [`TraceContext`](crate::TraceContext) in the extensions, and
+//! `trace_id` and `span_id`, handlers find a [`TraceContext`](crate::context::TraceContext) in the extensions, and
 //! [`context::inject`](crate::context::inject) passes it on to the services that the request calls. An invalid header
 //! is ignored. Without a valid header there is no trace, unless spans are exported (feature `otlp`). Then each request
 //! is a span, in its caller's trace or in a new one.
