@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{collector, features, fuzz, msrv, packages, toolchain};
+use crate::{collector, features, fuzz, msrv, package, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
@@ -27,6 +27,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_deny(runner)?;
         check_features(runner)?;
         check_msrv(runner)?;
+        check_package(runner)?;
         check_docs(runner)?;
     }
     runner.stage("databases");
@@ -131,6 +132,11 @@ pub(crate) fn check_features(runner: &mut Runner) -> Result {
         "features: monitor-runtime with none, each, each pair and all, prometheus/protobuf among them",
     );
     features::check(runner)
+}
+
+pub(crate) fn check_package(runner: &mut Runner) -> Result {
+    runner.stage("packages: what a registry would get of the library");
+    package::check(runner)
 }
 
 pub(crate) fn check_msrv(runner: &mut Runner) -> Result {

@@ -11,11 +11,13 @@ mod fuzz;
 mod gates;
 mod instructions;
 mod msrv;
+mod package;
 mod packages;
 mod policy;
 mod runner;
 mod scratch;
 mod toolchain;
+mod weight;
 
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -35,6 +37,8 @@ cargo xtask features [--list]               monitor-runtime with each set of fea
 cargo xtask fuzz [SECONDS [TARGET…]]        the fuzz targets from their kept inputs on, ten seconds each
 cargo xtask msrv [--update]                 the oldest Rust and the oldest versions of other crates, in xtask/oldest.lock
 cargo xtask instructions [--update]         the instructions of the main paths against benches/instructions.txt
+cargo xtask package                         the library's packages: their files, their manifests, a build from them alone
+cargo xtask weight [--count] [--release] [--rounds NUMBER]   crates and seconds of a cold build, beside other crates
 ";
 
 enum Task {
@@ -47,6 +51,8 @@ enum Task {
     Fuzz { seconds: u64, targets: Vec<String> },
     Msrv { update: bool },
     Instructions { update: bool },
+    Package,
+    Weight(weight::Options),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +87,8 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
         "fuzz" => parse_fuzz(parser),
         "msrv" => Ok(Task::Msrv { update: flag(parser, "update")? }),
         "instructions" => Ok(Task::Instructions { update: flag(parser, "update")? }),
+        "package" => end(parser).map(|()| Task::Package),
+        "weight" => parse_weight(parser),
         _ => Err(format!("unknown task `{name}`").into()),
     }
 }
@@ -96,6 +104,19 @@ fn parse_fuzz(mut parser: Parser) -> Parsed<Task> {
         }
     }
     Ok(Task::Fuzz { seconds: seconds.unwrap_or(10), targets })
+}
+
+fn parse_weight(mut parser: Parser) -> Parsed<Task> {
+    let mut options = weight::Options { is_count: false, is_release: false, rounds: 2 };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("count") => options.is_count = true,
+            Arg::Long("release") => options.is_release = true,
+            Arg::Long("rounds") => options.rounds = parser.value()?.parse::<NonZeroU64>()?.get(),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Task::Weight(options))
 }
 
 /// Whether the only option that a task takes is given.
@@ -129,6 +150,8 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
         Task::Msrv { update: false } => gates::check_msrv(runner)?,
         Task::Msrv { update: true } => msrv::update(runner)?,
         Task::Instructions { update } => instructions::run(runner, *update)?,
+        Task::Package => gates::check_package(runner)?,
+        Task::Weight(options) => weight::run(runner, *options)?,
     }
     Ok(())
 }
@@ -176,8 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn weight_takes_rounds() {
+        let Ok(Task::Weight(options)) = parse_line("weight --release --rounds 3") else {
+            panic!("another task")
+        };
+        assert_eq!(options, weight::Options { is_count: false, is_release: true, rounds: 3 });
+        assert!(parse_line("weight --rounds 0").is_err());
+    }
+
+    #[test]
     fn unknown_arguments_are_refused() {
-        for line in ["tests", "features --lists", "instructions --update more", "dependencies x", "--list"] {
+        for line in [
+            "tests",
+            "features --lists",
+            "instructions --update more",
+            "dependencies x",
+            "package x",
+            "--list",
+        ] {
             assert!(parse_line(line).is_err(), "{line}");
         }
     }

@@ -72,6 +72,16 @@ fn in_words(bar: &str) -> String {
 }
 
 #[test]
+fn every_weighed_package_is_in_the_table() {
+    let source = read("xtask/src/weight.rs");
+    let contenders = source.split("CONTENDERS: ").nth(1).unwrap().split("];\n").next().unwrap();
+    let names: Vec<_> =
+        contenders.split("name: \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let table = Page::open(PAGE).table("package");
+    assert_eq!(table.iter().map(|row| &*row[0]).collect::<Vec<_>>(), names);
+}
+
+#[test]
 fn every_section_is_named() {
     let source = fs::read_to_string(root().join("benches/benches/compare/sections.rs")).unwrap();
     let sections = source.split("SECTIONS: ").nth(1).unwrap().split("];\n").next().unwrap();
