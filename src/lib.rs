@@ -8,6 +8,9 @@ mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
 
+    #[doc = include_str!("../monitor-runtime/README.md")]
+    mod readme_of_the_crate {}
+
     #[doc = include_str!("../docs/architecture.md")]
     mod architecture {}
 
@@ -19,6 +22,12 @@ mod pages {
 
     #[doc = include_str!("../docs/database_clients.md")]
     mod database_clients {}
+
+    #[doc = include_str!("../docs/from_autometrics.md")]
+    mod from_autometrics {}
+
+    #[doc = include_str!("../docs/from_tracing_and_metrics.md")]
+    mod from_tracing_and_metrics {}
 
     #[doc = include_str!("../docs/getting_started.md")]
     mod getting_started {}
@@ -43,6 +52,9 @@ mod pages {
 
     #[doc = include_str!("../docs/other_attributes.md")]
     mod other_attributes {}
+
+    #[doc = include_str!("../docs/platforms.md")]
+    mod platforms {}
 
     #[doc = include_str!("../docs/scaling.md")]
     mod scaling {}

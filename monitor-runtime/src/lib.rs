@@ -191,10 +191,10 @@ mod trace_context;
 
 pub use call::Classify;
 pub use families::Outcome;
-#[cfg(feature = "tonic")]
-pub use monitor::GrpcHealth;
 #[cfg(feature = "health")]
 pub use families::PoolState;
+#[cfg(feature = "tonic")]
+pub use monitor::GrpcHealth;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 #[cfg(feature = "http")]

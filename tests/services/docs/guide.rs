@@ -33,10 +33,12 @@ fn monitoring_setup_shows_existing_settings_and_commands() {
 }
 
 #[test]
-fn attributes_and_architecture_show_rust_only() {
+fn attributes_architecture_and_migrations_show_rust_only() {
     Page::open("docs/attributes.md").check(&[]);
     Page::open("docs/other_attributes.md").check(&[]);
     Page::open("docs/architecture.md").check(&[]);
+    Page::open("docs/from_autometrics.md").check(&[]);
+    Page::open("docs/from_tracing_and_metrics.md").check(&[]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod metrics;
 mod new_package;
 mod opentelemetry;
 mod page;
+mod platforms;
 mod project;
 mod readme;
 mod scaling;
@@ -26,12 +27,14 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
     "docs/benchmarks.md",
     "docs/database_clients.md",
+    "docs/from_autometrics.md",
+    "docs/from_tracing_and_metrics.md",
     "docs/getting_started.md",
     "docs/health.md",
     "docs/log_shipping.md",
@@ -40,6 +43,7 @@ const PAGES: [&str; 14] = [
     "docs/monitoring_setup.md",
     "docs/opentelemetry.md",
     "docs/other_attributes.md",
+    "docs/platforms.md",
     "docs/scaling.md",
 ];
 

@@ -22,7 +22,7 @@ fn getting_started_compiles_in_a_new_package() {
 fn the_readme_compiles_in_a_new_package() {
     let page = Page::open("README.md");
     let package = NewPackage::with(&block(&page, "Add it to a package", "toml"));
-    package.write("src/main.rs", &block(&page, "monitor", "rust"));
+    package.write("src/main.rs", &block(&page, "Track and serve", "rust"));
     package.check();
 }
 

@@ -49,6 +49,38 @@ pub(crate) fn features() -> Vec<String> {
     features.map(|(name, _)| name).filter(is_for_users).map(str::to_owned).collect()
 }
 
+/// The packages' own documentation: what docs.rs builds, and the page of the registry.
+#[test]
+fn docs_rs_builds_every_feature_that_has_items() {
+    let manifest = manifest();
+    let documented = manifest.split("[package.metadata.docs.rs]").nth(1).unwrap();
+    let list = documented.split("features = [").nth(1).unwrap().split(']').next().unwrap();
+    let documented: Vec<_> = list.split(',').map(|name| name.trim().trim_matches('"').to_owned()).collect();
+    let mut implied = features();
+    // `http`, `disk` and the drivers imply the first two; the last one turns the attributes off.
+    implied.retain(|name| !["health", "sqlx", "off"].contains(&name.as_str()));
+    assert_eq!(documented, implied);
+}
+
+#[test]
+fn readmes_name_the_same_versions_of_other_crates() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let sentence = "`axum` 0.8, `sqlx` 0.8 and 0.9, `prometheus` 0.14 and `tracing-subscriber` 0.3";
+    assert!(read("monitor-runtime/README.md").contains(sentence));
+    assert!(read("monitor-runtime/src/lib.rs").contains(sentence));
+    let page = read("README.md");
+    let manifest = read("Cargo.toml");
+    for (name, versions, requirement) in [
+        ("axum", "0.8", "{ version = \"0.8."),
+        ("sqlx", "0.8 and 0.9", "{ version = \">=0.8.3, <0.10\""),
+        ("prometheus", "0.14", "{ version = \"0.14."),
+        ("tracing-subscriber", "0.3", "{ version = \"0.3."),
+    ] {
+        assert!(page.contains(&format!("| `{name}` | {versions} |")), "{name}");
+        assert!(manifest.contains(&format!("\n{name} = {requirement}")), "{name}");
+    }
+}
+
 #[test]
 fn the_pages_name_the_rust_version_of_the_manifest() {
     let library = manifest();

@@ -35,9 +35,9 @@ fn readme_shows_what_its_example_really_answers_and_logs() {
         ("Add it to a package", "toml", project::features_exist),
         ("Output of `/health/metrics`", "sh", requests),
         ("Output of `/health/metrics`", "text", scrape),
-        ("Two commands", "sh", project::commands_exist),
         ("Health", "json", readiness),
         ("Logs", "json", lines),
+        ("Two commands", "sh", project::commands_exist),
     ]);
 }
 
