@@ -40,6 +40,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// Queries the database of a pool: `SELECT 1`, or the header of an SQLite file.
 ///
+/// [`check_database`](super::check_database) is for clients other than sqlx.
+///
 /// By default the check is named `database` and has a deadline of 5 seconds. Its messages are `database answered`,
 /// `database unreachable` (refused, reset, login denied, pool closed, file gone; the log has the driver's error) and
 /// `database timed out after 5s`.
