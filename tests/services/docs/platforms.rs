@@ -23,7 +23,9 @@ fn asks(shown: &str, routes: &[&str]) {
         .map(|(at, _)| shown[at..].split(is_end).next().unwrap_or_default())
         .collect();
     assert_eq!(found, routes);
-    routes.iter().for_each(|route| assert_answers(route));
+    for route in routes {
+        assert_answers(route);
+    }
 }
 
 fn nomad(shown: &str) {
