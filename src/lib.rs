@@ -56,6 +56,9 @@ mod pages {
     #[doc = include_str!("../docs/platforms.md")]
     mod platforms {}
 
+    #[doc = include_str!("../docs/runs.md")]
+    mod runs {}
+
     #[doc = include_str!("../docs/scaling.md")]
     mod scaling {}
 }

@@ -125,6 +125,7 @@
 //! | `otlp-grpc` | no | the same over gRPC; brings tonic | 1.88 (tonic) |
 //! | `otlp-tls` | no | the same over TLS; brings rustls with ring, which needs a C compiler | 1.87 |
 //! | `tonic` | no | gRPC calls counted by service, method and status; the service `grpc.health.v1.Health`; brings tonic 0.13 or 0.14 | 1.89 (uuid) |
+//! | `runs` | no | `run`: the tree of all calls inside each agent call, during the call and after its end | 1.87 |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines | 1.87 |
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
 //!
@@ -162,6 +163,8 @@ pub mod http;
 pub mod logging;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+#[cfg(feature = "runs")]
+pub mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
 

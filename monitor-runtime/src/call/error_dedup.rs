@@ -7,7 +7,6 @@
 //! enclosing span, which `in_current_span` carries. The first works even if the span is disabled; the second costs
 //! nothing unless a call fails.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +14,7 @@ use tracing::Span;
 use tracing::span::Id;
 use tracing_core::callsite::Identifier;
 
+use super::call_id::CallId;
 use crate::error_chain::{ErrorText, LoggedText};
 
 /// The maximum number of errors remembered until the enclosing calls have ended. Beyond it, an error may be logged
@@ -22,54 +22,6 @@ use crate::error_chain::{ErrorText, LoggedText};
 const KEPT: usize = 256;
 /// The maximum size of a remembered text in bytes.
 const KEPT_BYTES: usize = 4_096;
-
-thread_local! {
-    static CURRENT: Cell<CallId> = const { Cell::new(CallId::NONE) };
-}
-
-/// Distinguishes calls that run at the same time, by their start in ticks of the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CallId(u64);
-
-impl CallId {
-    pub(super) const NONE: Self = Self(0);
-
-    #[inline]
-    pub(super) fn began_at(ticks: u64) -> Self {
-        Self(ticks)
-    }
-
-    /// The call whose body the thread is in.
-    #[inline]
-    pub(crate) fn current() -> Self {
-        CURRENT.get()
-    }
-
-    /// Makes the call the thread's current one, and returns the previous one.
-    #[inline]
-    pub(super) fn make_current(self) -> Self {
-        CURRENT.replace(self)
-    }
-
-    /// Like [`make_current`](Self::make_current), until the guard is dropped.
-    #[inline]
-    pub(crate) fn enter(self) -> Inside {
-        Inside { before: self.make_current() }
-    }
-}
-
-/// The guard of [`CallId::enter`].
-#[derive(Debug)]
-pub(crate) struct Inside {
-    before: CallId,
-}
-
-impl Drop for Inside {
-    #[inline]
-    fn drop(&mut self) {
-        CURRENT.set(self.before);
-    }
-}
 
 /// The span of a call that encloses another one, which may run on another thread that the span was carried to.
 #[derive(Clone, Debug, PartialEq, Eq)]

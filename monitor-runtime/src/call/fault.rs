@@ -5,6 +5,7 @@ use std::fmt::{self, Debug, Display};
 
 use tracing::Span;
 
+use super::call_id::CallId;
 use super::observer;
 use super::settings::{ErrorLog, Settings};
 use crate::error_chain::ErrorText;
@@ -97,10 +98,10 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
 }
 
 /// Whether an observer wants the error of a call, and the function does not suppress its errors.
-pub(super) fn is_wanted(settings: &Settings, span: Option<&Span>) -> bool {
+pub(super) fn is_wanted(settings: &Settings, call: CallId, span: Option<&Span>) -> bool {
     settings.log_errors != ErrorLog::Off
         && observer::is_observed()
-        && observer::observers().any(|observer| observer.wants_error(span))
+        && observer::observers().any(|observer| observer.wants_error(call, span))
 }
 
 /// Logs the error of a call, inside its span. `unbound_id` is the id if no span binds it to the line.

@@ -20,10 +20,12 @@ use tracing::span::Id;
 use tracing::{Dispatch, Span};
 
 use super::Verdict;
-use super::error_dedup::{self, CallId};
+use super::call_id::CallId;
+use super::error_dedup;
 use super::fault::{self, Fault};
-use super::observer;
+use super::observer::{self, CallBegun, CallEnded};
 use super::settings::{ErrorLog, Settings};
+use crate::cells::clock;
 use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
@@ -36,6 +38,10 @@ pub struct Call {
     /// `None` without a listener.
     span: Option<Span>,
     started: u64,
+    /// The ticks between polls of a followed call. While the body waits, the start of the wait is subtracted already.
+    waited: u64,
+    /// Set when the call begins.
+    id: CallId,
     /// The call in whose body this one began.
     parent: CallId,
     /// The thread's previous call, while this one is polled as the body of an `async fn`.
@@ -43,6 +49,8 @@ pub struct Call {
     stage: Stage,
     /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
+    /// Items that its stream has yielded.
+    items: u32,
     _cells: NoCells,
 }
 
@@ -76,16 +84,20 @@ impl Call {
         series: &'static CallSeries,
         span: Option<Span>,
     ) -> Self {
-        let (started, parent, around) = (0, CallId::NONE, CallId::NONE);
+        let (started, waited) = (0, 0);
+        let [id, parent, around] = [CallId::NONE; 3];
         Self {
             settings,
             series,
             span,
             started,
+            waited,
+            id,
             parent,
             around,
             stage: Stage::Prepared,
             is_failed: false,
+            items: 0,
             _cells: [],
         }
     }
@@ -133,15 +145,30 @@ impl Call {
     /// Begins a prepared call, and enters it.
     pub(super) fn begin(&mut self) -> CallId {
         self.started = self.series.start();
+        self.id = CallId::began_at(self.started);
         self.parent = CallId::current();
+        if observer::is_observed() {
+            self.begin_observed();
+        }
         self.enter()
+    }
+
+    #[inline(never)]
+    fn begin_observed(&mut self) {
+        let Self { settings, series, started, parent, .. } = *self;
+        let begun = CallBegun { kind: settings.kind, series, span: self.span.as_ref(), started, parent };
+        let followed = observer::observers().find_map(|observer| observer.call_begun(&begun));
+        self.id = followed.unwrap_or(self.id);
     }
 
     /// Enters a call that has begun. Returns the thread's previous call.
     #[inline]
     fn enter(&mut self) -> CallId {
+        if self.stage == Stage::Suspended && self.id.is_followed() {
+            self.waited = self.waited.wrapping_add(clock::now());
+        }
         self.stage = Stage::Running;
-        let around = CallId::began_at(self.started).make_current();
+        let around = self.id.make_current();
         if let Some(span) = &self.span {
             tell(span, Dispatch::enter);
         }
@@ -154,6 +181,16 @@ impl Call {
             tell(span, Dispatch::exit);
         }
         around.make_current();
+    }
+
+    /// Leaves the body until its next poll.
+    #[inline]
+    fn wait(&mut self, around: CallId) {
+        self.leave(around);
+        self.stage = Stage::Suspended;
+        if self.id.is_followed() {
+            self.waited = self.waited.wrapping_sub(clock::now());
+        }
     }
 
     /// Leaves the body and ends the call.
@@ -189,7 +226,8 @@ impl Call {
     fn end_observed(&self, outcome: Outcome, nanos: u64) {
         let span = self.span.as_ref();
         self.series.record(outcome, nanos, &|| observer::identify(span));
-        observer::notify(|observer| observer.call_ended(span, outcome, nanos));
+        let ended = CallEnded { id: self.id, span, outcome, nanos, waited: self.waited, items: self.items };
+        observer::notify(|observer| observer.call_ended(&ended));
     }
 
     /// Ends a call whose body has returned, by `verdict`.
@@ -207,15 +245,23 @@ impl Call {
     /// Counts and logs the error that the call returned, if any.
     #[inline]
     pub(super) fn log(&self, verdict: &Verdict<'_>) {
-        if let (Outcome::Error, Some(fault)) = (verdict.outcome, &verdict.fault) {
-            self.fail(fault);
+        if verdict.outcome == Outcome::Error {
+            self.fail(verdict.fault.as_ref());
         }
     }
 
+    /// Counts and logs the error of the call. Without one, its value was judged to be an error.
     #[cold]
-    fn fail(&self, fault: &Fault<'_>) {
-        self.count_type(fault);
-        self.log_fault(fault);
+    fn fail(&self, fault: Option<&Fault<'_>>) {
+        // Also if the `Display` of the error panics.
+        let _conclusion = self.has_ended().then_some(Conclusion(self.id));
+        match fault {
+            Some(fault) => {
+                self.count_type(fault);
+                self.log_fault(fault);
+            }
+            None => observer::notify(|observer| observer.call_judged(self.id)),
+        }
     }
 
     /// Counts the error by its type, if it has one, and notifies the observers.
@@ -233,7 +279,7 @@ impl Call {
             return;
         }
         let span = self.span.as_ref();
-        let is_wanted = fault::is_wanted(self.settings, span);
+        let is_wanted = fault::is_wanted(self.settings, self.id, span);
         let is_heard = match self.settings.log_errors {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
@@ -242,11 +288,11 @@ impl Call {
         if !is_wanted && !is_heard {
             return;
         }
-        let id = CallId::began_at(self.started);
+        let id = self.id;
         // Formatted once, and as part of the call, since a `Display` may log or call tracked functions.
         let text = self.as_part(id, || fault.text());
         if is_wanted {
-            observer::notify(|observer| observer.call_failed(span, &text));
+            observer::notify(|observer| observer.call_failed(id, span, &text));
         }
         if is_heard && !error_dedup::logged_inside(id, self.parent, span, &text) {
             self.as_part(id, || fault::log(self.settings, self.unbound_id(), &text, fault.error_type()));
@@ -268,9 +314,15 @@ impl Call {
         if self.stage != Stage::Suspended {
             self.leave(self.around);
         }
+        if self.stage == Stage::Suspended && self.id.is_followed() {
+            self.waited = self.waited.wrapping_add(clock::now());
+        }
         // None of these outcomes is counted on the fast path.
         self.stage = Stage::Ended;
         self.end_observed(outcome, self.series.nanos_since(self.started));
+        if outcome == Outcome::Error {
+            drop(Conclusion(self.id));
+        }
     }
 
     /// Enters the call for a poll of its body. The call leaves itself when it ends or is dropped, or by
@@ -281,8 +333,7 @@ impl Call {
 
     /// Leaves the body until its next poll. If the call is dropped before that, it ends as cancelled.
     pub(super) fn suspend(&mut self) {
-        self.leave(self.around);
-        self.stage = Stage::Suspended;
+        self.wait(self.around);
     }
 
     /// Enters the call for the drop of its body, unless the call has ended. The call leaves itself when it is dropped.
@@ -314,8 +365,7 @@ impl Running<'_> {
     /// one of its items was an error.
     #[inline]
     pub(super) fn suspend(self) {
-        self.call.leave(self.around);
-        self.call.stage = Stage::Suspended;
+        self.call.wait(self.around);
         std::mem::forget(self);
     }
 
@@ -329,11 +379,12 @@ impl Running<'_> {
 
     /// Notes the verdict on an item of the call's stream.
     pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
+        self.call.items = self.call.items.saturating_add(1);
         if verdict.outcome == Outcome::Error {
             let is_first = !std::mem::replace(&mut self.call.is_failed, true);
             match &verdict.fault {
                 // A stream is one call, so only its first error is counted by type.
-                Some(fault) if is_first => self.call.fail(fault),
+                fault if is_first => self.call.fail(fault.as_ref()),
                 Some(fault) => self.call.log_fault(fault),
                 None => {}
             }
@@ -343,9 +394,9 @@ impl Running<'_> {
     /// Records the time to the first item of the call's stream. There is no such metric for queries.
     pub(super) fn first_item(&self) {
         if self.call.settings.kind != CallKind::Query {
-            let Call { series, started, span, .. } = &*self.call;
+            let Call { series, started, span, id, .. } = &*self.call;
             let nanos = series.first_item(*started, || observer::identify(span.as_ref()));
-            observer::notify(|observer| observer.first_item_yielded(span.as_ref(), nanos));
+            observer::notify(|observer| observer.first_item_yielded(*id, span.as_ref(), nanos));
         }
     }
 
@@ -353,6 +404,9 @@ impl Running<'_> {
     pub(super) fn finish(self) {
         let outcome = if self.call.is_failed { Outcome::Error } else { Outcome::Success };
         self.call.settle(self.around, outcome);
+        if outcome == Outcome::Error {
+            drop(Conclusion(self.call.id));
+        }
         std::mem::forget(self);
     }
 }
@@ -364,6 +418,15 @@ impl Drop for Running<'_> {
             let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Success };
             self.call.settle(self.around, outcome);
         }
+    }
+}
+
+/// Notifies the observers, when dropped, that nothing more comes of a call that ended as an error.
+struct Conclusion(CallId);
+
+impl Drop for Conclusion {
+    fn drop(&mut self) {
+        observer::notify(|observer| observer.call_concluded(self.0));
     }
 }
 
@@ -385,8 +448,10 @@ impl Drop for Call {
 /// Ends a call whose body has ended.
 pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
     call.leave_as(outcome);
-    if let (Outcome::Error, Some(fault)) = (outcome, fault) {
-        call.fail(&fault);
+    match (outcome, fault) {
+        (Outcome::Error, Some(fault)) => call.fail(Some(&fault)),
+        (Outcome::Error, None) => call.fail(None),
+        _ => {}
     }
 }
 

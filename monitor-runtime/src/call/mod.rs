@@ -6,6 +6,7 @@
 
 mod argument;
 mod boxed;
+pub(crate) mod call_id;
 mod classify;
 mod error_dedup;
 mod fault;
@@ -23,9 +24,9 @@ mod typed;
 use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
 pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
-pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 #[cfg(feature = "logging")]
-pub(crate) use error_dedup::CallId;
+pub(crate) use call_id::CallId;
+pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, settle, track};

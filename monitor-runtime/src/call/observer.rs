@@ -10,26 +10,73 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Span;
 
+use super::call_id::CallId;
 use crate::cells::exemplars::Identity;
 use crate::error_chain::ErrorText;
-use crate::families::Outcome;
+use crate::families::calls::CallKind;
+use crate::families::{Outcome, call_series::CallSeries};
+
+/// A call that begins.
+#[derive(Debug)]
+pub(crate) struct CallBegun<'c> {
+    pub(crate) kind: CallKind,
+    pub(crate) series: &'static CallSeries,
+    /// The call's span, if a subscriber listens to it.
+    pub(crate) span: Option<&'c Span>,
+    /// The start, in ticks of the clock.
+    pub(crate) started: u64,
+    /// The enclosing call, on the same thread or carried there.
+    pub(crate) parent: CallId,
+}
+
+/// A call that ended.
+#[derive(Debug)]
+pub(crate) struct CallEnded<'c> {
+    pub(crate) id: CallId,
+    /// The call's span, if a subscriber listens to it.
+    pub(crate) span: Option<&'c Span>,
+    pub(crate) outcome: Outcome,
+    /// The duration.
+    pub(crate) nanos: u64,
+    /// The part of the duration between two polls of its body, in ticks of the clock. 0 unless the call is followed.
+    pub(crate) waited: u64,
+    /// Items that its stream yielded.
+    pub(crate) items: u32,
+}
 
 /// A listener to calls and requests. Each method runs on the thread of the event and must not block.
 pub(crate) trait Observer: Send + Sync {
-    /// A call ended, `nanos` after it began. `span` is the call's span, if a subscriber listens to it.
-    fn call_ended(&self, span: Option<&Span>, outcome: Outcome, nanos: u64);
+    /// A call begins on this thread. The first observer that returns an id follows the call, which has that id from then
+    /// on. Observers after it do not hear of the begin.
+    fn call_begun(&self, call: &CallBegun<'_>) -> Option<CallId> {
+        let _ = call;
+        None
+    }
+
+    /// A call ended. If its outcome is `error`, its error or judgement comes next, and `call_concluded` after that.
+    fn call_ended(&self, call: &CallEnded<'_>);
+
+    /// Nothing more comes of a call that ended as an error.
+    fn call_concluded(&self, call: CallId) {
+        let _ = call;
+    }
 
     /// A call's stream yielded its first item, `nanos` after the call began.
-    fn first_item_yielded(&self, span: Option<&Span>, nanos: u64) {
-        let _ = (span, nanos);
+    fn first_item_yielded(&self, call: CallId, span: Option<&Span>, nanos: u64) {
+        let _ = (call, span, nanos);
     }
 
     /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for
     /// it.
-    fn wants_error(&self, span: Option<&Span>) -> bool;
+    fn wants_error(&self, call: CallId, span: Option<&Span>) -> bool;
 
     /// A call returned an error.
-    fn call_failed(&self, span: Option<&Span>, error: &ErrorText);
+    fn call_failed(&self, call: CallId, span: Option<&Span>, error: &ErrorText);
+
+    /// A call returned a value without an error, and the user's own judgement counts it as one.
+    fn call_judged(&self, call: CallId) {
+        let _ = call;
+    }
 
     /// A call returned an error that has a type, or an item of its stream is one.
     fn error_typed(&self, span: Option<&Span>, error_type: &'static str) {
@@ -60,7 +107,7 @@ pub(crate) fn install(observer: &'static dyn Observer) {
 }
 
 /// Whether a feature of this build can install an observer. If not, events cost nothing.
-const CAN_BE_OBSERVED: bool = cfg!(any(feature = "otlp", test));
+const CAN_BE_OBSERVED: bool = cfg!(any(feature = "otlp", feature = "runs", test));
 
 /// Whether there is an observer.
 #[inline]
@@ -96,6 +143,25 @@ pub(crate) fn identify(span: Option<&Span>) -> Option<Identity> {
     IDENTIFY.get()?(span.unwrap_or(&Span::none()))
 }
 
+/// Finds the id of the trace that a span belongs to.
+#[cfg(feature = "runs")]
+type FindTrace = fn(&Span) -> Option<[u8; 16]>;
+
+#[cfg(feature = "runs")]
+static FIND_TRACE: OnceLock<FindTrace> = OnceLock::new();
+
+/// Sets the function that [`trace`] calls. The first one stays.
+#[cfg(all(feature = "runs", feature = "logging"))]
+pub(crate) fn install_trace(find: FindTrace) {
+    let _ = FIND_TRACE.set(find);
+}
+
+/// The id of the trace of `span`, or of the current span if `span` is missing or disabled.
+#[cfg(feature = "runs")]
+pub(crate) fn trace(span: Option<&Span>) -> Option<[u8; 16]> {
+    FIND_TRACE.get()?(span.unwrap_or(&Span::none()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -115,20 +181,20 @@ mod tests {
     }
 
     impl Observer for Recorder {
-        fn call_ended(&self, _: Option<&Span>, outcome: Outcome, nanos: u64) {
-            assert!(nanos > 0);
-            note(outcome.as_str().to_owned());
+        fn call_ended(&self, call: &CallEnded<'_>) {
+            assert!(call.nanos > 0);
+            note(call.outcome.as_str().to_owned());
         }
 
-        fn first_item_yielded(&self, _: Option<&Span>, _: u64) {
+        fn first_item_yielded(&self, _: CallId, _: Option<&Span>, _: u64) {
             note("first item".to_owned());
         }
 
-        fn wants_error(&self, _: Option<&Span>) -> bool {
+        fn wants_error(&self, _: CallId, _: Option<&Span>) -> bool {
             true
         }
 
-        fn call_failed(&self, _: Option<&Span>, error: &ErrorText) {
+        fn call_failed(&self, _: CallId, _: Option<&Span>, error: &ErrorText) {
             note(error.message.clone());
         }
 

@@ -12,4 +12,4 @@ pub(crate) mod native;
 pub(crate) mod number;
 pub(crate) mod objective;
 pub(crate) mod stripes;
-mod sync;
+pub(crate) mod sync;

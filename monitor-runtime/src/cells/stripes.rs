@@ -76,13 +76,14 @@ impl Stripe {
 
 /// The stripe that a thread adds to.
 #[derive(Clone, Copy, Debug)]
-enum StripeSlot {
+pub(crate) enum StripeSlot {
+    /// No other thread has the stripe of this number at the same time.
     Leased(usize),
     Shared(usize),
 }
 
 impl StripeSlot {
-    fn of_this_thread() -> Self {
+    pub(crate) fn of_this_thread() -> Self {
         match (LEASED.get(), SHARED.get()) {
             (NONE, NONE) => Self::assign(),
             (NONE, shared) => Self::Shared(shared),
@@ -107,6 +108,12 @@ impl StripeSlot {
         SHARED.set(turn);
         (Self::Shared(turn), STRIPES.leased + turn)
     }
+}
+
+/// The number of stripes that threads lease.
+#[cfg(feature = "runs")]
+pub(crate) fn leased() -> usize {
+    STRIPES.leased
 }
 
 shared_static! {

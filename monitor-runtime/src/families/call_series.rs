@@ -1,7 +1,7 @@
 //! The series of one id: all numbers of its calls.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use crate::cells::buckets::Buckets;
 use crate::cells::clock;
@@ -25,6 +25,8 @@ pub(crate) struct CallSeries {
     /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars or
     /// native histograms are kept.
     fast_outcome: AtomicU8,
+    /// Its place in [`NUMBERED`], plus one. 0 until [`number`](Self::number) is first called.
+    number: AtomicU32,
     /// A copy of the reference, so that a call need not check whether the clock is calibrated.
     clock: &'static quanta::Clock,
     pub(crate) labels: Labels,
@@ -55,6 +57,7 @@ impl Series for CallSeries {
             buckets,
             clock: clock::clock(),
             fast_outcome: AtomicU8::new(Outcome::Success as u8),
+            number: AtomicU32::new(0),
             success: Histogram::new(buckets),
             failed: [const { OnceLock::new() }; FAILED],
             first_item: OnceLock::new(),
@@ -73,6 +76,38 @@ impl Series for CallSeries {
 
     fn labels(&self) -> &Labels {
         &self.labels
+    }
+}
+
+/// The series that have a number, so that a record of a few words can name one.
+static NUMBERED: RwLock<Vec<&'static CallSeries>> = RwLock::new(Vec::new());
+
+impl CallSeries {
+    /// The number of the series, never 0.
+    #[inline]
+    pub(crate) fn number(&'static self) -> u32 {
+        match self.number.load(Ordering::Relaxed) {
+            0 => self.assign_number(),
+            number => number,
+        }
+    }
+
+    #[cold]
+    fn assign_number(&'static self) -> u32 {
+        let mut numbered = NUMBERED.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have assigned it in the meantime.
+        if self.number.load(Ordering::Relaxed) == 0 {
+            numbered.push(self);
+            // Families are bounded, so the number fits.
+            self.number.store(u32::try_from(numbered.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
+        }
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// The series of this number.
+    pub(crate) fn numbered(number: u32) -> Option<&'static Self> {
+        let numbered = NUMBERED.read().unwrap_or_else(PoisonError::into_inner);
+        numbered.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
     }
 }
 

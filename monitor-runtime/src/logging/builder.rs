@@ -312,6 +312,8 @@ fn install(
         return set_global_default(tracing_subscriber::registry().with(spans).with(marker).with(lines));
     }
     observer::install_identify(current_span::identify);
+    #[cfg(feature = "runs")]
+    observer::install_trace(current_span::trace_id);
     set_global_default(LogSubscriber::new(lines, filter))
 }
 

@@ -73,6 +73,14 @@ pub(crate) fn bound_text(name: &str) -> Option<String> {
     found?
 }
 
+/// The id of the trace of `span`, or of the current span if `span` is disabled.
+#[cfg(feature = "runs")]
+pub(super) fn trace_id(span: &tracing::Span) -> Option<[u8; 16]> {
+    let current = span.is_disabled().then(tracing::Span::current);
+    let trace = current.as_ref().unwrap_or(span).with_subscriber(|(id, dispatch)| store(dispatch)?.trace(id));
+    u128::from_str_radix(trace??.trace_id(), 16).ok().map(u128::to_be_bytes)
+}
+
 /// The fields that identify a call in logs and traces, the preferred one first.
 const IDENTITIES: [&str; 3] = ["trace_id", "request_id", "run_id"];
 

@@ -21,6 +21,8 @@ pub(crate) struct LogLayer<K>(Lines<K>);
 impl<K: LineSink> LogLayer<K> {
     pub(super) fn new(lines: Lines<K>) -> Self {
         observer::install_identify(current_span::identify);
+        #[cfg(feature = "runs")]
+        observer::install_trace(current_span::trace_id);
         Self(lines)
     }
 

@@ -14,7 +14,8 @@ use super::attributes::text;
 use super::semconv::error;
 use super::semconv::http;
 use crate::Outcome;
-use crate::call::observer::Observer;
+use crate::call::CallId;
+use crate::call::observer::{CallEnded, Observer};
 use crate::error_chain::ErrorText;
 use crate::families::method::OTHER_METHOD;
 
@@ -85,10 +86,10 @@ pub(super) fn now() -> u64 {
 pub(super) struct SpanCompletion;
 
 impl Observer for SpanCompletion {
-    fn call_ended(&self, span: Option<&tracing::Span>, outcome: Outcome, nanos: u64) {
-        change(span, |open| {
-            open.end(nanos);
-            match outcome {
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        change(call.span, |open| {
+            open.end(call.nanos);
+            match call.outcome {
                 Outcome::Success => {}
                 Outcome::Error => open.fail(error::OTHER),
                 Outcome::Panic => open.fail(error::PANIC),
@@ -97,11 +98,11 @@ impl Observer for SpanCompletion {
         });
     }
 
-    fn wants_error(&self, span: Option<&tracing::Span>) -> bool {
+    fn wants_error(&self, _: CallId, span: Option<&tracing::Span>) -> bool {
         span.is_some_and(|span| !span.is_disabled())
     }
 
-    fn call_failed(&self, span: Option<&tracing::Span>, error: &ErrorText) {
+    fn call_failed(&self, _: CallId, span: Option<&tracing::Span>, error: &ErrorText) {
         change(span, |open| open.span.status.get_or_insert_default().message = error.status());
     }
 

@@ -18,6 +18,7 @@ mod page;
 mod platforms;
 mod project;
 mod readme;
+mod runs;
 mod scaling;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
@@ -44,6 +45,7 @@ const PAGES: [&str; 17] = [
     "docs/opentelemetry.md",
     "docs/other_attributes.md",
     "docs/platforms.md",
+    "docs/runs.md",
     "docs/scaling.md",
 ];
 

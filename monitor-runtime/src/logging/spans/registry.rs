@@ -27,9 +27,18 @@ impl SpanStore for Registry {
         }
     }
 
-    fn current_trace(&self) -> Option<TraceContext> {
-        current(self)?.scope().find_map(|span| span.extensions().get::<TraceContext>().cloned())
+    #[cfg(feature = "runs")]
+    fn trace(&self, id: &Id) -> Option<TraceContext> {
+        trace_of(&self.span(id)?)
     }
+
+    fn current_trace(&self) -> Option<TraceContext> {
+        trace_of(&current(self)?)
+    }
+}
+
+fn trace_of(span: &SpanRef<'_, Registry>) -> Option<TraceContext> {
+    span.scope().find_map(|span| span.extensions().get::<TraceContext>().cloned())
 }
 
 fn current(registry: &Registry) -> Option<SpanRef<'_, Registry>> {

@@ -159,6 +159,11 @@ impl SpanStore for Slab {
         }
     }
 
+    #[cfg(feature = "runs")]
+    fn trace(&self, id: &Id) -> Option<TraceContext> {
+        locked(id)?.trace.as_deref().cloned()
+    }
+
     fn current_trace(&self) -> Option<TraceContext> {
         locked(&innermost()?)?.trace.as_deref().cloned()
     }

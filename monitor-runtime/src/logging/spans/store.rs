@@ -20,6 +20,10 @@ pub(crate) trait SpanStore {
     /// Notes that a span, which was just opened, belongs to the trace.
     fn keep_trace(&self, id: &Id, trace: &TraceContext);
 
+    /// The trace of a span, or of the nearest enclosing span with one.
+    #[cfg(feature = "runs")]
+    fn trace(&self, id: &Id) -> Option<TraceContext>;
+
     /// The trace of the thread's current span, or of the nearest enclosing span with one.
     fn current_trace(&self) -> Option<TraceContext>;
 }

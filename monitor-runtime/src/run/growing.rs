@@ -1,0 +1,297 @@
+//! A run that goes on: its events are put into a tree as they come.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime};
+
+use foldhash::fast::RandomState;
+
+use super::id::RunId;
+use super::live;
+use super::tree::{MOST_NODES, Node, RolledUp, Run};
+use crate::call::call_id::CallId;
+use crate::cells::clock;
+use crate::families::calls::CallKind;
+use crate::families::{Outcome, call_series::CallSeries};
+
+/// The maximum number of groups of summed calls under different nodes. Further groups are kept under the root, where there
+/// are at most as many as the families have series.
+const MOST_GROUPS: usize = 1_000;
+
+/// A run that goes on, or whose last events have not been read.
+#[derive(Debug)]
+pub(super) struct GrowingRun {
+    number: NonZeroU32,
+    run: Run,
+    /// The start, in ticks.
+    ticks: u64,
+    /// The place of each call.
+    places: HashMap<u32, Place, RandomState>,
+    /// The place of each group among the summed calls, by parent, kind, and address of the name.
+    groups: HashMap<(u32, u8, usize), u32, RandomState>,
+    /// Summed calls that ended since the last look, and since the one before it.
+    retired: [Vec<u32>; 2],
+    /// Calls whose begin has been read and whose end has not.
+    open: u64,
+    /// Bytes of error texts.
+    text_bytes: usize,
+    /// The slot of the run is free, so no call joins. What was pushed before that is read by the next look.
+    is_closing: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Node(u32),
+    /// Summed with others of its name. Its children are those of the nearest node around it.
+    Group {
+        group: u32,
+        node: u32,
+    },
+}
+
+/// A call that begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begin {
+    pub(super) id: CallId,
+    pub(super) parent: CallId,
+    pub(super) ticks: u64,
+    pub(super) kind: CallKind,
+    pub(super) series: &'static CallSeries,
+}
+
+/// The room that is left for runs that go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    /// Calls are summed by name instead of kept as nodes.
+    Sums,
+    /// Nothing more is kept.
+    None,
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) nanos: u64,
+    pub(super) waited: u64,
+    pub(super) items: u32,
+    pub(super) outcome: Outcome,
+}
+
+/// A place in a list that is always shorter than 2^32.
+fn place_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl GrowingRun {
+    /// Begins a tree with its outermost call.
+    pub(super) fn begin(number: NonZeroU32, begin: &Begin) -> Self {
+        let ago = Duration::from_nanos(clock::nanos_since(begin.ticks));
+        let run = Run {
+            id: RunId::of_run(number),
+            started: SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH),
+            elapsed: Duration::ZERO,
+            nodes: Vec::new(),
+            rolled_up: Vec::new(),
+            has_ended: false,
+            is_incomplete: false,
+        };
+        let mut growing = Self {
+            number,
+            run,
+            ticks: begin.ticks,
+            places: HashMap::default(),
+            groups: HashMap::default(),
+            retired: Default::default(),
+            open: 0,
+            text_bytes: 0,
+            is_closing: false,
+        };
+        growing.push_node(None, begin);
+        growing
+    }
+
+    /// Whether the call is known, so that events of it and of its children find their place.
+    pub(super) fn knows(&self, call: CallId) -> bool {
+        self.places.contains_key(&call.number())
+    }
+
+    /// Adds a call under its parent, or under the root if the parent is unknown.
+    pub(super) fn add(&mut self, begin: &Begin, room: Room) {
+        let parent = match self.places.get(&begin.parent.number()) {
+            Some(Place::Node(node) | Place::Group { node, .. }) => Some(*node),
+            None => None,
+        };
+        // Summed calls are forgotten after their end, although a task that they spawned may go on.
+        self.run.is_incomplete |= parent.is_none() && self.groups.is_empty();
+        let parent = parent.unwrap_or(0);
+        match room {
+            Room::None => self.run.is_incomplete = true,
+            Room::Enough if self.run.nodes.len() < MOST_NODES => self.push_node(Some(parent), begin),
+            _ => self.add_to_group(parent, begin),
+        }
+    }
+
+    fn push_node(&mut self, parent: Option<u32>, begin: &Begin) {
+        let place = place_of(self.run.nodes.len());
+        let [first, second] = begin.series.labels.first_values();
+        let (operation, name) = if begin.kind == CallKind::Query { (first, second) } else { ("", first) };
+        self.run.nodes.push(Node {
+            parent,
+            kind: begin.kind,
+            name,
+            operation,
+            start: self.since_start(begin.ticks),
+            duration: None,
+            waiting: Duration::ZERO,
+            first_item: None,
+            items: 0,
+            outcome: None,
+            error: None,
+            attempt: 1,
+            is_judged: false,
+            is_detached: false,
+        });
+        self.places.insert(begin.id.number(), Place::Node(place));
+        self.open += 1;
+    }
+
+    fn add_to_group(&mut self, node: u32, begin: &Begin) {
+        let name = begin.series.id();
+        let key = |parent| (parent, begin.kind as u8, name.as_ptr().addr());
+        let has_room = self.groups.len() < MOST_GROUPS || self.groups.contains_key(&key(node));
+        let parent = if has_room { node } else { 0 };
+        let groups = &mut self.run.rolled_up;
+        let group = *self.groups.entry(key(parent)).or_insert_with(|| {
+            groups.push(RolledUp::new(parent, begin.kind, name));
+            place_of(groups.len() - 1)
+        });
+        self.run.rolled_up[group as usize].calls += 1;
+        self.places.insert(begin.id.number(), Place::Group { group, node });
+        self.open += 1;
+    }
+
+    fn since_start(&self, ticks: u64) -> Duration {
+        Duration::from_nanos(clock::clock().delta_as_nanos(self.ticks, ticks))
+    }
+
+    /// Adds the end of a call.
+    pub(super) fn end(&mut self, call: CallId, end: &End) {
+        let duration = Duration::from_nanos(end.nanos);
+        match self.places.get(&call.number()) {
+            Some(Place::Node(place)) => {
+                let node = &mut self.run.nodes[*place as usize];
+                node.duration = Some(duration);
+                node.waiting =
+                    Duration::from_nanos(clock::clock().delta_as_nanos(0, end.waited)).min(duration);
+                node.items = end.items;
+                node.outcome = Some(end.outcome);
+                self.run.elapsed = self.run.elapsed.max(node.start + duration);
+            }
+            Some(Place::Group { group, .. }) => {
+                let group = &mut self.run.rolled_up[*group as usize];
+                group.ended += 1;
+                group.failures += u64::from(end.outcome != Outcome::Success);
+                group.total += duration;
+                group.longest = group.longest.max(duration);
+                self.retired[0].push(call.number());
+            }
+            None => return,
+        }
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// Adds the time to the first item of a stream.
+    pub(super) fn first_item(&mut self, call: CallId, nanos: u64) {
+        if let Some(node) = self.node_of(call) {
+            node.first_item = Some(Duration::from_nanos(nanos));
+        }
+    }
+
+    /// Notes that the value of a call was judged to be an error.
+    pub(super) fn judge(&mut self, call: CallId) {
+        if let Some(node) = self.node_of(call) {
+            node.is_judged = true;
+        }
+    }
+
+    /// Adds the error of a call. A stream may have several; the last one stays.
+    pub(super) fn fail(&mut self, call: CallId, error: Box<str>) {
+        let bytes = error.len();
+        if let Some(node) = self.node_of(call) {
+            let before = node.error.replace(error).map_or(0, |before| before.len());
+            self.text_bytes = self.text_bytes + bytes - before;
+        }
+    }
+
+    fn node_of(&mut self, call: CallId) -> Option<&mut Node> {
+        match self.places.get(&call.number())? {
+            Place::Node(place) => self.run.nodes.get_mut(*place as usize),
+            Place::Group { .. } => None,
+        }
+    }
+
+    /// Notes that everything pushed before this look has been read. Returns whether the run is over.
+    pub(super) fn look(&mut self) -> bool {
+        // A call that ended just before a look may have begun others, whose begin only the next look reads.
+        let [new, old] = &mut self.retired;
+        for call in old.drain(..) {
+            self.places.remove(&call);
+        }
+        std::mem::swap(new, old);
+        if self.is_closing {
+            return true;
+        }
+        if let Some(is_lossy) = live::free(self.number) {
+            self.is_closing = true;
+            self.run.is_incomplete |= is_lossy;
+        }
+        false
+    }
+
+    /// Whether no further call can join the run.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// The bytes that the run takes.
+    pub(super) fn bytes(&self) -> usize {
+        // A hash map has a byte for each entry besides the entry.
+        let [new, old] = &self.retired;
+        size_of::<Self>()
+            + self.run.nodes.capacity() * size_of::<Node>()
+            + self.run.rolled_up.capacity() * size_of::<RolledUp>()
+            + self.text_bytes
+            + self.places.capacity() * (size_of::<(u32, Place)>() + 1)
+            + self.groups.capacity() * (size_of::<((u32, u8, usize), u32)>() + 1)
+            + (new.capacity() + old.capacity()) * size_of::<u32>()
+    }
+
+    /// The start in ticks, by which runs that go on are ordered.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    pub(super) fn id(&self) -> RunId {
+        self.run.id
+    }
+
+    /// The run as it is now.
+    pub(super) fn snapshot(&self) -> Run {
+        let mut run = self.run.clone();
+        run.elapsed = self.since_start(clock::now());
+        run.is_incomplete |= live::find(self.number).is_some_and(live::LiveRun::is_lossy);
+        run.derive();
+        run
+    }
+
+    /// The run, which is over.
+    pub(super) fn finish(mut self) -> Run {
+        self.run.has_ended = true;
+        self.run.is_incomplete |= self.open > 0;
+        self.run.nodes.shrink_to_fit();
+        self.run.rolled_up.shrink_to_fit();
+        self.run.derive();
+        self.run
+    }
+}

@@ -1,0 +1,179 @@
+//! The runs that go on, as far as the calls themselves know them: a slot each, found by the run's number.
+//!
+//! A tree is built later, by the recorder's thread. A slot holds the answers that code inside a run may ask for at any moment
+//! (id, start, number of calls), and the count of open calls, which decides the end of the run even if records were lost.
+
+use std::num::NonZeroU32;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::call::call_id::UNRECORDED;
+use crate::families::CallKind;
+
+/// The slots that a new run tries before it counts as lost.
+const PROBED: usize = 64;
+
+/// A run that goes on.
+///
+/// ```text
+/// state   bit 63                62 … 32            31 … 0
+///         a record was lost     number of the run  open calls
+/// ```
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct LiveRun {
+    /// One word, so that a slot is freed only while no call is open, and a call joins only before that. 0 if free.
+    state: AtomicU64,
+    /// The start, in the clock's ticks.
+    started: AtomicU64,
+    /// The trace of the run; 0 if it has none.
+    trace: [AtomicU64; 2],
+    /// Skill calls that have begun.
+    skills: AtomicU32,
+    /// The number of its agent's series.
+    agent: AtomicU32,
+}
+
+const IS_LOSSY: u64 = 1 << 63;
+const OPEN: u64 = u32::MAX as u64;
+
+fn number_of(state: u64) -> u32 {
+    ((state & !IS_LOSSY) >> 32) as u32
+}
+
+static SLOTS: OnceLock<Box<[LiveRun]>> = OnceLock::new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// Bytes of a slot.
+pub(crate) const SLOT_BYTES: usize = size_of::<LiveRun>();
+
+/// Allocates the slots, a power of two. The first call decides their number.
+pub(crate) fn prepare(count: usize) {
+    debug_assert!(count.is_power_of_two());
+    SLOTS.get_or_init(|| (0..count).map(|_| LiveRun::default()).collect());
+}
+
+#[inline]
+fn slot_of(number: u32) -> Option<&'static LiveRun> {
+    let slots = SLOTS.get()?;
+    slots.get(number as usize & slots.len().wrapping_sub(1))
+}
+
+/// Takes a slot for a run that begins, with its first call open. `None` if too many runs go on.
+pub(crate) fn begin(agent: u32, started: u64, trace: Option<[u8; 16]>) -> Option<NonZeroU32> {
+    for _ in 0..PROBED {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed) & UNRECORDED;
+        let Some(run) = NonZeroU32::new(number).filter(|_| number != UNRECORDED) else { continue };
+        let slot = slot_of(number)?;
+        let taken = u64::from(number) << 32 | 1;
+        if slot.state.compare_exchange(0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            slot.reset(agent, started, trace);
+            return Some(run);
+        }
+    }
+    None
+}
+
+/// The slot of a run, if the run goes on.
+#[inline]
+pub(crate) fn find(number: NonZeroU32) -> Option<&'static LiveRun> {
+    let slot = slot_of(number.get())?;
+    (number_of(slot.state.load(Ordering::Acquire)) == number.get()).then_some(slot)
+}
+
+/// Counts a call that begins in a run. Returns `false` if the run is over.
+#[inline]
+pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> bool {
+    let Some(slot) = slot_of(number.get()) else { return false };
+    let more = |state| (number_of(state) == number.get()).then_some(state + 1);
+    let has_joined = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok();
+    if has_joined && kind == CallKind::Skill {
+        slot.skills.fetch_add(1, Ordering::Relaxed);
+    }
+    has_joined
+}
+
+/// Counts the end of a call that joined the run or began it, after its last record was pushed.
+#[inline]
+pub(crate) fn leave(number: NonZeroU32) {
+    // The slot is still the run's: this call keeps it open.
+    if let Some(slot) = slot_of(number.get()) {
+        slot.state.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Notes that a record of the run was lost. The caller's call is open.
+#[cold]
+pub(crate) fn lose(number: NonZeroU32) {
+    if let Some(slot) = slot_of(number.get()) {
+        slot.state.fetch_or(IS_LOSSY, Ordering::AcqRel);
+    }
+}
+
+/// Frees the slot of a run without open calls, which none joins from then on. Returns whether a record was lost; `None` if a
+/// call is open.
+pub(crate) fn free(number: NonZeroU32) -> Option<bool> {
+    let slot = slot_of(number.get())?;
+    let freed = |state| (number_of(state) == number.get() && state & OPEN == 0).then_some(0);
+    let state = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, freed).ok()?;
+    Some(state & IS_LOSSY != 0)
+}
+
+impl LiveRun {
+    fn reset(&self, agent: u32, started: u64, trace: Option<[u8; 16]>) {
+        self.skills.store(0, Ordering::Relaxed);
+        self.started.store(started, Ordering::Relaxed);
+        self.agent.store(agent, Ordering::Relaxed);
+        let trace = u128::from_be_bytes(trace.unwrap_or_default());
+        self.trace[0].store((trace >> 64) as u64, Ordering::Relaxed);
+        self.trace[1].store((trace << 64 >> 64) as u64, Ordering::Relaxed);
+    }
+
+    /// Whether a record of the run was lost so far.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.state.load(Ordering::Acquire) & IS_LOSSY != 0
+    }
+
+    pub(crate) fn skill_calls(&self) -> u32 {
+        self.skills.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn agent(&self) -> u32 {
+        self.agent.load(Ordering::Relaxed)
+    }
+
+    /// The trace of the run, if it has one.
+    pub(crate) fn trace(&self) -> Option<[u8; 16]> {
+        let [high, low] =
+            [&self.trace[0], &self.trace[1]].map(|half| u128::from(half.load(Ordering::Relaxed)));
+        let trace = high << 64 | low;
+        (trace != 0).then(|| trace.to_be_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_freed_once_all_calls_have_left_and_none_joins_then() {
+        prepare(64);
+        let run = begin(1, 2, Some([7; 16])).unwrap();
+        assert!(join(run, CallKind::Skill));
+        leave(run);
+        assert_eq!(free(run), None);
+        lose(run);
+        let live = find(run).unwrap();
+        assert_eq!((live.skill_calls(), live.started(), live.agent()), (1, 2, 1));
+        assert_eq!((live.trace(), live.is_lossy()), (Some([7; 16]), true));
+        leave(run);
+        assert_eq!(free(run), Some(true));
+        assert!(!join(run, CallKind::Skill));
+        assert!(find(run).is_none());
+        assert_eq!(free(run), None);
+    }
+}

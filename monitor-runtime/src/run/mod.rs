@@ -1,0 +1,258 @@
+//! Runs: the tree of all calls inside an agent call, during the call and after its end.
+//!
+//! A *run* is a tracked agent call outside of any tracked agent call. Every tracked call inside it is a node of its tree,
+//! on every thread and task that the context was carried to. The recorder is off until it is started:
+//!
+//! ```
+//! use monitor_runtime::{run, track_agent, track_skill};
+//!
+//! #[track_skill]
+//! fn search(query: &str) -> Result<usize, String> {
+//!     if query.is_empty() { Err("empty query".to_owned()) } else { Ok(3) }
+//! }
+//!
+//! #[track_agent("librarian")]
+//! fn look_up(query: &str) -> Option<usize> {
+//!     search("").or_else(|_| search(query)).ok()
+//! }
+//!
+//! let runs = run::builder().start()?;
+//! look_up("tea");
+//! let newest = &runs.newest()[0];
+//! let tree = "librarian ✓\n├─ skill search ✗ empty query\n└─ skill search ✓ attempt 2";
+//! assert_eq!(newest.to_string(), tree);
+//! # Ok::<(), run::RunsError>(())
+//! ```
+//!
+//! # What is kept
+//!
+//! The runs of each agent are kept by outcome:
+//!
+//! * the newest 50;
+//! * 20 each that ended as `error`, `panic` and `cancelled`;
+//! * 10 that succeeded although a call inside failed;
+//! * 10 of each decade of durations (under 10 ms, under 100 ms, … from 1,000 s on), which ended at least a second apart;
+//! * a random sample of 10;
+//! * 20 [pinned](Runs::pin) ones.
+//!
+//! A run in several of these classes is kept once.
+//! If all runs together take more than the [memory](RunsBuilder::memory), those in the fewest classes are evicted first.
+//! Pinned runs and the last failed run of each agent are evicted last.
+//!
+//! A run has at most 2,000 nodes. Further calls are summed by parent and name, so totals stay exact.
+//!
+//! Arguments and results are not kept. The text of an error is, cut after 1,024 bytes.
+
+mod event;
+mod growing;
+mod id;
+mod live;
+mod recorder;
+mod ring;
+mod store;
+mod tree;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use id::{ParseRunIdError, RunId};
+pub use tree::{Node, RolledUp, Run};
+
+use crate::call::call_id::CallId;
+use crate::cells::clock;
+use crate::families::Outcome;
+use crate::families::call_series::CallSeries;
+use recorder::Recorder;
+use store::Class;
+
+/// The memory of a recorder in bytes, unless set.
+const DEFAULT_MEMORY: usize = 16 << 20;
+
+/// Returns the settings of the recorder of runs, to be changed and started.
+pub fn builder() -> RunsBuilder {
+    RunsBuilder { memory: DEFAULT_MEMORY }
+}
+
+/// The settings of the recorder, made by [`builder`].
+#[derive(Clone, Debug)]
+#[must_use = "the recorder is started by `start`"]
+pub struct RunsBuilder {
+    memory: usize,
+}
+
+/// The error of a recorder that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunsError {
+    /// The memory is too small to be of use.
+    #[error("the recorder of runs was given {given} bytes; give it at least {least}")]
+    TooLittleMemory {
+        /// The memory that was given, in bytes.
+        given: usize,
+        /// The least that is accepted, in bytes.
+        least: usize,
+    },
+    /// The recorder was started before, with another memory.
+    #[error(
+        "the recorder of runs was started with {in_use} bytes and cannot be given {given}; start it once, or with equal settings"
+    )]
+    AlreadyStarted {
+        /// The memory that was given, in bytes.
+        given: usize,
+        /// The memory that it has, in bytes.
+        in_use: usize,
+    },
+    /// The thread of the recorder cannot be started.
+    #[error("the thread of the recorder of runs cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+impl RunsBuilder {
+    /// Sets the maximum memory of everything that the recorder keeps, in bytes. The default is 16 MiB, the minimum 2 MiB.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Starts the recorder and its thread `monitor-runs` for the rest of the process.
+    ///
+    /// Agent calls that began before are not recorded.
+    /// A second start with equal settings returns the recorder of the first.
+    /// A recorded call takes no lock and allocates nothing, unless it fails.
+    ///
+    /// # Errors
+    ///
+    /// If the memory is too small, if the recorder was started with another memory, or if its thread cannot be started.
+    pub fn start(self) -> Result<Runs, RunsError> {
+        let (given, least) = (self.memory, Recorder::LEAST_MEMORY);
+        if given < least {
+            return Err(RunsError::TooLittleMemory { given, least });
+        }
+        let recorder = Recorder::start(given).map_err(RunsError::Thread)?;
+        if recorder.memory() != given {
+            return Err(RunsError::AlreadyStarted { given, in_use: recorder.memory() });
+        }
+        Ok(Runs(recorder))
+    }
+}
+
+/// The recorded runs of the process.
+///
+/// Every method includes all events before its call.
+#[derive(Clone, Copy)]
+pub struct Runs(&'static Recorder);
+
+/// The counts of kept, evicted and lost runs, and their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunFigures {
+    /// Runs that go on.
+    pub running: usize,
+    /// Runs that are kept after their end.
+    pub kept: usize,
+    /// Runs that ended. Each is kept or evicted.
+    pub ended: u64,
+    /// Runs that ended and are no longer kept.
+    pub evicted: u64,
+    /// Runs that were not recorded, since too many went on at once or their memory was used up.
+    pub lost: u64,
+    /// Begins, ends and errors of calls that were not recorded, since too many came at once.
+    pub lost_events: u64,
+    /// The bytes in use, including the room that is reserved for events.
+    pub bytes: usize,
+    /// The maximum of these bytes, as set by [`RunsBuilder::memory`].
+    pub memory: usize,
+}
+
+impl Runs {
+    /// Returns the runs that go on, the oldest first.
+    pub fn running(&self) -> Vec<Run> {
+        self.0.settle().running(usize::MAX)
+    }
+
+    /// Returns all kept runs, the last one to end first.
+    pub fn newest(&self) -> Vec<Arc<Run>> {
+        self.0.settle().store().newest_first()
+    }
+
+    /// Returns the kept runs of an agent that ended as `error`, `panic` or `cancelled`, the last one to end first.
+    pub fn failed(&self, agent: &str) -> Vec<Arc<Run>> {
+        let look = self.0.settle();
+        let outcomes = [Outcome::Error, Outcome::Panic, Outcome::Cancelled].map(Class::Failed);
+        let mut failed: Vec<_> =
+            outcomes.into_iter().flat_map(|class| look.store().of_class(agent, class)).collect();
+        failed.sort_by_key(|run| std::cmp::Reverse(run.started() + run.duration()));
+        failed
+    }
+
+    /// Returns the runs of this id, kept or going on. There are several if several runs belong to one trace.
+    pub fn find(&self, id: RunId) -> Vec<Arc<Run>> {
+        let look = self.0.settle();
+        let running = look.running_of(id).into_iter().map(Arc::new);
+        look.store().find(id).into_iter().chain(running).collect()
+    }
+
+    /// Keeps the ended runs of this id until 20 further runs of their agent are pinned. Returns `false` if none is kept.
+    pub fn pin(&self, id: RunId) -> bool {
+        self.0.settle().store_mut().pin(id)
+    }
+
+    /// Undoes [`pin`](Self::pin). Returns `false` if no run of this id is pinned.
+    pub fn unpin(&self, id: RunId) -> bool {
+        self.0.settle().store_mut().unpin(id)
+    }
+
+    /// Returns the counts of kept, evicted and lost runs, and their memory.
+    pub fn figures(&self) -> RunFigures {
+        let figures = self.0.settle().figures();
+        let recorder::Figures { running, kept, ended, evicted, lost, lost_events, bytes, memory } = figures;
+        RunFigures { running, kept, ended, evicted, lost, lost_events, bytes, memory }
+    }
+}
+
+impl std::fmt::Debug for Runs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runs").field("memory", &self.0.memory()).finish_non_exhaustive()
+    }
+}
+
+/// The run that encloses the calling code, returned by [`current`].
+#[derive(Clone, Copy, Debug)]
+pub struct CurrentRun {
+    id: RunId,
+    live: &'static live::LiveRun,
+    agent: &'static str,
+    started: u64,
+}
+
+/// Returns the run that encloses the calling code, `None` outside of a run and without a recorder.
+///
+/// On other threads and tasks this works wherever the [context](crate::context) was carried to.
+pub fn current() -> Option<CurrentRun> {
+    let call = CallId::current();
+    let live = live::find(call.run()?)?;
+    let agent = CallSeries::numbered(live.agent())?.id();
+    Some(CurrentRun { id: RunId::of_call(call)?, live, agent, started: live.started() })
+}
+
+impl CurrentRun {
+    /// Returns the id of the run.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Returns the `agent_id` of the outermost call.
+    pub fn agent(&self) -> &'static str {
+        self.agent
+    }
+
+    /// Returns the time since the begin of the run.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(clock::nanos_since(self.started))
+    }
+
+    /// Returns the number of skill calls that have begun in the run.
+    pub fn skill_calls(&self) -> u32 {
+        self.live.skill_calls()
+    }
+}

@@ -1,0 +1,565 @@
+//! The recorder: observes every call, and builds the trees of runs.
+//!
+//! ```text
+//! a call's thread          the thread `monitor-runs`, and every reader
+//! ───────────────          ───────────────────────────────────────────
+//! begin, end ──► ring of the thread's stripe ──┐
+//! error ───────► errors, bounded by bytes ─────┴─► runs that go on ──► store of kept runs
+//! ```
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::RandomState;
+use tracing::Span;
+
+use super::event::Event;
+use super::growing::{Begin, End, GrowingRun, Room};
+use super::id::RunId;
+use super::live;
+use super::ring::{Pushed, Record, Ring};
+use super::store::Store;
+use super::tree::{self, Run};
+use crate::call::call_id::{CallId, UNRECORDED};
+use crate::call::observer::{self, CallBegun, CallEnded, Observer};
+use crate::cells::stripes::{self, StripeSlot};
+use crate::error_chain::ErrorText;
+use crate::families::Outcome;
+use crate::families::calls::CallKind;
+
+/// The interval between looks at the rings. A ring that fills wakes the thread earlier.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The numbers that a thread takes at once for its calls.
+const BLOCK: u32 = 1_024;
+
+/// Rings of threads that have no stripe of their own. A thread that finds one in use tries the next.
+const SHARED_RINGS: usize = 8;
+
+/// The bytes of a queued error besides its text.
+const ERROR_BYTES: usize = size_of::<QueuedError>();
+
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
+
+thread_local! {
+    /// The next number for a call of this thread. At a multiple of [`BLOCK`] the thread takes a new block.
+    static NEXT_NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The recorder of the process.
+pub(crate) struct Recorder {
+    /// By number of the leased stripe; the shared ones are last.
+    rings: Box<[OnceLock<Ring>]>,
+    errors: Mutex<Errors>,
+    state: Mutex<State>,
+    budget: Budget,
+    reader: OnceLock<Thread>,
+    /// Agent calls outside of any run that had no room.
+    lost_runs: AtomicU64,
+    /// Records that no shared ring took, and errors that had no room.
+    lost: AtomicU64,
+    began: Instant,
+}
+
+/// The bytes and sizes of everything that is kept, which follow from the memory that is set.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    /// The ceiling, as set.
+    memory: usize,
+    rings: usize,
+    ring_length: usize,
+    live_runs: usize,
+    /// For the texts of errors between two looks.
+    errors: usize,
+    /// For trees.
+    trees: usize,
+}
+
+impl Budget {
+    fn new(memory: usize) -> Self {
+        let rings = stripes::leased() + SHARED_RINGS;
+        // Rings take at most an eighth. As many events may be read at once, and as many be early.
+        let fitting = (memory / 8 / rings / size_of::<Record>()).clamp(64, 4_096);
+        let ring_length = 1 << fitting.ilog2();
+        let live_runs = 1 << (memory / 2_048).clamp(256, 8_192).ilog2();
+        let errors = (memory / 32).min(256 << 10);
+        let records = rings * ring_length;
+        let fixed = records * (size_of::<Record>() + size_of::<Read>() + size_of::<Event>())
+            // Besides the slot, the entry of a run that is not kept.
+            + live_runs * (live::SLOT_BYTES + 2 * size_of::<(NonZeroU32, Growing)>())
+            // Those queued, and those being read.
+            + 2 * errors;
+        Self { memory, rings, ring_length, live_runs, errors, trees: memory.saturating_sub(fixed) }
+    }
+
+    /// The room that is left if the runs that go on take these bytes.
+    fn room(&self, growing: usize) -> Room {
+        if growing < self.trees / 2 {
+            Room::Enough
+        } else if growing < self.trees / 4 * 3 {
+            Room::Sums
+        } else {
+            Room::None
+        }
+    }
+}
+
+type QueuedError = (CallId, Box<str>);
+
+/// An event, and whether an earlier look read it already.
+type Read = (Event, bool);
+
+#[derive(Default)]
+struct Errors {
+    queued: Vec<QueuedError>,
+    bytes: usize,
+}
+
+/// Everything that a look changes.
+#[derive(Default)]
+struct State {
+    growing: HashMap<NonZeroU32, Growing, RandomState>,
+    /// The bytes of all runs that go on.
+    growing_bytes: usize,
+    store: Store,
+    /// Events that were read before the begin of their call or parent. That begin was pushed before them, so the next look
+    /// reads it, unless it was lost.
+    early: Vec<Event>,
+    early_errors: Vec<QueuedError>,
+}
+
+enum Growing {
+    Run(Box<GrowingRun>),
+    /// It began while there was no room. Its events are dropped.
+    Refused(NonZeroU32),
+}
+
+/// The numbers of what the recorder keeps and has lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) running: usize,
+    pub(crate) kept: usize,
+    pub(crate) ended: u64,
+    pub(crate) evicted: u64,
+    /// Runs that had no room from their begin on.
+    pub(crate) lost: u64,
+    pub(crate) lost_events: u64,
+    pub(crate) bytes: usize,
+    pub(crate) memory: usize,
+}
+
+impl Recorder {
+    /// The least memory with which a recorder is of use.
+    pub(crate) const LEAST_MEMORY: usize = 2 << 20;
+
+    /// Starts the recorder, or finds the one that runs.
+    ///
+    /// # Errors
+    ///
+    /// If its thread cannot be started.
+    pub(crate) fn start(memory: usize) -> std::io::Result<&'static Self> {
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recorder) = RECORDER.get() {
+            return Ok(recorder);
+        }
+        let (started, is_started) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("monitor-runs".to_owned()).spawn(move || {
+            // An error means that the start was given up.
+            if is_started.recv().is_ok() {
+                Self::get().into_iter().for_each(Self::run);
+            }
+        })?;
+        let recorder = RECORDER.get_or_init(|| Self::new(memory));
+        live::prepare(recorder.budget.live_runs);
+        let _ = recorder.reader.set(thread.thread().clone());
+        let _ = started.send(());
+        observer::install(&Follower);
+        Ok(recorder)
+    }
+
+    fn new(memory: usize) -> Self {
+        let budget = Budget::new(memory);
+        Self {
+            rings: (0..budget.rings).map(|_| OnceLock::new()).collect(),
+            errors: Mutex::default(),
+            state: Mutex::default(),
+            budget,
+            reader: OnceLock::new(),
+            lost_runs: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            began: Instant::now(),
+        }
+    }
+
+    /// The recorder, if it was started.
+    pub(crate) fn get() -> Option<&'static Self> {
+        RECORDER.get()
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.budget.memory
+    }
+
+    fn run(&self) {
+        loop {
+            std::thread::park_timeout(LOOK);
+            drop(self.look());
+        }
+    }
+
+    /// Pushes the record of an event. Returns `false` if it was lost.
+    #[inline]
+    fn push(&self, event: Event) -> bool {
+        let record = event.encode();
+        let pushed = match StripeSlot::of_this_thread() {
+            StripeSlot::Leased(stripe) => self.ring(stripe).map(|ring| ring.push(&record)),
+            StripeSlot::Shared(turn) => self.push_shared(turn, &record),
+        };
+        match pushed {
+            Some(Pushed::Calm) => true,
+            Some(Pushed::Filling) => {
+                self.wake();
+                true
+            }
+            Some(Pushed::Lost) => false,
+            None => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Pushes into the first shared ring that no other thread is using.
+    fn push_shared(&self, turn: usize, record: &Record) -> Option<Pushed> {
+        let first = self.rings.len() - SHARED_RINGS;
+        (turn..turn + SHARED_RINGS).find_map(|turn| self.ring(first + turn % SHARED_RINGS)?.try_push(record))
+    }
+
+    #[inline]
+    fn ring(&self, slot: usize) -> Option<&Ring> {
+        Some(self.rings.get(slot)?.get_or_init(|| Ring::new(self.budget.ring_length)))
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if let Some(reader) = self.reader.get() {
+            reader.unpark();
+        }
+    }
+
+    /// Pushes a record of a run, and notes in the run if it was lost.
+    #[inline]
+    fn push_of(&self, run: NonZeroU32, event: Event) {
+        if !self.push(event) {
+            live::lose(run);
+        }
+    }
+
+    fn push_error(&self, run: NonZeroU32, call: CallId, error: &ErrorText) {
+        let text = tree::shortened(&error.whole, tree::MOST_ERROR_BYTES);
+        let bytes = text.len() + ERROR_BYTES;
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if errors.bytes + bytes <= self.budget.errors {
+            errors.bytes += bytes;
+            errors.queued.push((call, text));
+        } else {
+            drop(errors);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            live::lose(run);
+        }
+    }
+
+    /// The state with every event that happened before this call, and with the end of every run that was over by then.
+    pub(crate) fn settle(&self) -> Look<'_> {
+        // The first look closes a run without open calls, and the second reads its last events.
+        drop(self.look());
+        self.look()
+    }
+
+    /// Reads all records, and moves the runs that are over to the store.
+    pub(crate) fn look(&self) -> Look<'_> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Errors first: the begins of their calls are in the rings by then.
+        let errors = std::mem::take(&mut *self.errors.lock().unwrap_or_else(PoisonError::into_inner)).queued;
+        let mut events: Vec<Read> =
+            std::mem::take(&mut state.early).into_iter().map(|event| (event, true)).collect();
+        for ring in self.rings.iter().filter_map(OnceLock::get) {
+            ring.drain(|record| events.extend(Event::decode(record).map(|event| (event, false))));
+        }
+        let lost_runs = state.apply(events, errors, &self.budget);
+        self.lost_runs.fetch_add(lost_runs, Ordering::Relaxed);
+        state.finish(self.began.elapsed(), &self.budget);
+        Look { recorder: self, state }
+    }
+}
+
+/// The state right after a look. The recorder reads nothing further until this is dropped.
+pub(crate) struct Look<'r> {
+    recorder: &'r Recorder,
+    state: MutexGuard<'r, State>,
+}
+
+impl Look<'_> {
+    fn growing(&self) -> impl Iterator<Item = &GrowingRun> {
+        self.state.growing.values().filter_map(|growing| match growing {
+            Growing::Run(run) => Some(&**run),
+            Growing::Refused(_) => None,
+        })
+    }
+
+    /// The runs that go on, the oldest first; at most this many.
+    pub(crate) fn running(&self, most: usize) -> Vec<Run> {
+        let mut running: Vec<_> = self.growing().collect();
+        running.sort_unstable_by_key(|run| run.ticks());
+        running.into_iter().take(most).map(GrowingRun::snapshot).collect()
+    }
+
+    /// The runs of this id that go on.
+    pub(crate) fn running_of(&self, id: RunId) -> Vec<Run> {
+        self.growing().filter(|run| run.id() == id).map(GrowingRun::snapshot).collect()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.state.store
+    }
+
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.state.store
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let Recorder { rings, budget, lost_runs, lost, .. } = self.recorder;
+        let counts = self.state.store.counts();
+        let without_room: u64 = rings.iter().filter_map(OnceLock::get).map(Ring::lost).sum();
+        Figures {
+            running: self.growing().count(),
+            kept: self.state.store.len(),
+            ended: counts.ended,
+            evicted: counts.evicted,
+            lost: lost_runs.load(Ordering::Relaxed),
+            lost_events: without_room + lost.load(Ordering::Relaxed),
+            bytes: budget.memory - budget.trees + self.state.growing_bytes + self.state.store.bytes(),
+            memory: budget.memory,
+        }
+    }
+}
+
+impl State {
+    /// Puts events into their trees. Returns the number of runs that had no room.
+    fn apply(&mut self, mut events: Vec<Read>, errors: Vec<QueuedError>, budget: &Budget) -> u64 {
+        // Begins first. That of the enclosing call is earlier, whichever ring it came through.
+        events.sort_unstable_by_key(|(event, _)| event.order());
+        let begins = events.partition_point(|(event, _)| event.begin().is_some());
+        let others = events.split_off(begins);
+        let mut refused = 0;
+        // A second time for calls that began in the same tick as their parent.
+        for _ in 0..2 {
+            events.retain(|(event, _)| match event.begin() {
+                Some(begin) => !self.begin(&begin, budget, &mut refused),
+                None => false,
+            });
+        }
+        for (event, is_second) in events {
+            let Some(begin) = event.begin() else { continue };
+            match begin.id.run().and_then(|run| self.growing.get(&run)) {
+                Some(Growing::Run(run)) if is_second || run.is_closing() => self.add(&begin, budget),
+                _ if !is_second => self.early.push(event),
+                _ => {}
+            }
+        }
+        for (event, is_second) in others {
+            let is_known = self.change(event.id(), |run| put(run, event));
+            if !is_known && !is_second && event.id().run().is_some() {
+                self.early.push(event);
+            }
+        }
+        for (call, text) in std::mem::take(&mut self.early_errors) {
+            self.change(call, |run| run.fail(call, text));
+        }
+        for (call, text) in errors {
+            let mut text = Some(text);
+            self.change(call, |run| text.take().into_iter().for_each(|text| run.fail(call, text)));
+            self.early_errors.extend(text.map(|text| (call, text)));
+        }
+        refused
+    }
+
+    /// Puts in the begin of a call. Returns `false` if its parent is not known.
+    fn begin(&mut self, begin: &Begin, budget: &Budget, refused: &mut u64) -> bool {
+        let Some(number) = begin.id.run() else { return true };
+        match self.growing.get(&number) {
+            Some(Growing::Run(run)) if run.knows(begin.parent) => self.add(begin, budget),
+            Some(Growing::Refused(_)) => {}
+            None if begin.parent.run() == Some(number) => return false,
+            Some(Growing::Run(_)) => return false,
+            None if budget.room(self.growing_bytes) == Room::None => {
+                *refused += 1;
+                self.growing.insert(number, Growing::Refused(number));
+            }
+            None => {
+                let run = GrowingRun::begin(number, begin);
+                self.growing_bytes += run.bytes();
+                self.growing.insert(number, Growing::Run(Box::new(run)));
+            }
+        }
+        true
+    }
+
+    fn add(&mut self, begin: &Begin, budget: &Budget) {
+        let room = budget.room(self.growing_bytes);
+        if let Some(Growing::Run(run)) = begin.id.run().and_then(|run| self.growing.get_mut(&run)) {
+            let before = run.bytes();
+            run.add(begin, room);
+            self.growing_bytes = self.growing_bytes + run.bytes() - before;
+        }
+    }
+
+    /// Changes the run that knows the call. Returns `false` if none does.
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut GrowingRun)) -> bool {
+        match call.run().and_then(|run| self.growing.get_mut(&run)) {
+            Some(Growing::Run(run)) if run.knows(call) => {
+                let before = run.bytes();
+                change(run);
+                self.growing_bytes = self.growing_bytes + run.bytes() - before;
+                true
+            }
+            Some(Growing::Refused(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Moves the runs that are over to the store, and keeps the store inside its room.
+    fn finish(&mut self, at: Duration, budget: &Budget) {
+        let is_over = |growing: &mut Growing| match growing {
+            Growing::Run(run) => run.look(),
+            Growing::Refused(number) => live::free(*number).is_some(),
+        };
+        let over: Vec<_> =
+            self.growing.iter_mut().filter_map(|(run, growing)| is_over(growing).then_some(*run)).collect();
+        let over = over.into_iter().filter_map(|run| self.growing.remove(&run));
+        let mut ended: Vec<_> = over
+            .filter_map(|growing| match growing {
+                Growing::Run(run) => Some(run.finish()),
+                Growing::Refused(_) => None,
+            })
+            .collect();
+        let bytes = |growing: &Growing| match growing {
+            Growing::Run(run) => run.bytes(),
+            Growing::Refused(_) => 0,
+        };
+        self.growing_bytes = self.growing.values().map(bytes).sum();
+        let room = budget.trees.saturating_sub(self.growing_bytes);
+        ended.sort_by_key(|run| run.started() + run.duration());
+        for run in ended {
+            self.store.add(run, at);
+            self.store.shrink(room);
+        }
+        self.store.shrink(room);
+    }
+}
+
+/// Puts an event other than a begin into the tree of its run.
+fn put(run: &mut GrowingRun, event: Event) {
+    match event {
+        Event::FirstItem { id, nanos } => run.first_item(id, nanos),
+        Event::End { id, nanos, waited, items, outcome } => {
+            run.end(id, &End { nanos, waited, items, outcome });
+        }
+        Event::Judged { id } => run.judge(id),
+        Event::Begin { .. } => {}
+    }
+}
+
+/// The recorder as an observer.
+struct Follower;
+
+impl Observer for Follower {
+    fn call_begun(&self, call: &CallBegun<'_>) -> Option<CallId> {
+        let recorder = RECORDER.get()?;
+        let number = next_number();
+        let CallBegun { kind, started: ticks, parent, .. } = *call;
+        let id = |run| CallId::followed(run, number);
+        if parent.is_unrecorded() {
+            return Some(id(UNRECORDED));
+        }
+        let begin = |id| Event::Begin { id, parent, ticks, kind, series: call.series.number() };
+        // Once its run is over, an agent call that was carried out of it begins another.
+        if let Some(run) = parent.run().filter(|run| live::join(*run, kind)) {
+            recorder.push_of(run, begin(id(run.get())));
+            return Some(id(run.get()));
+        }
+        if kind != CallKind::Agent {
+            return Some(id(0));
+        }
+        let run = live::begin(call.series.number(), ticks, observer::trace(call.span));
+        if let Some(run) = run {
+            if recorder.push(begin(id(run.get()))) {
+                return Some(id(run.get()));
+            }
+            live::leave(run);
+            live::free(run);
+        }
+        recorder.lost_runs.fetch_add(1, Ordering::Relaxed);
+        Some(id(UNRECORDED))
+    }
+
+    fn first_item_yielded(&self, id: CallId, _: Option<&Span>, nanos: u64) {
+        if let (Some(run), Some(recorder)) = (id.run(), RECORDER.get()) {
+            recorder.push_of(run, Event::FirstItem { id, nanos });
+        }
+    }
+
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        let CallEnded { id, nanos, waited, items, outcome, .. } = *call;
+        if let (Some(run), Some(recorder)) = (id.run(), RECORDER.get()) {
+            recorder.push_of(run, Event::End { id, nanos, waited, items, outcome });
+            if outcome != Outcome::Error {
+                live::leave(run);
+            }
+        }
+    }
+
+    fn call_concluded(&self, id: CallId) {
+        if let Some(run) = id.run() {
+            live::leave(run);
+        }
+    }
+
+    fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {
+        call.run().is_some()
+    }
+
+    fn call_failed(&self, call: CallId, _: Option<&Span>, error: &ErrorText) {
+        if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
+            recorder.push_error(run, call, error);
+        }
+    }
+
+    fn call_judged(&self, id: CallId) {
+        if let (Some(run), Some(recorder)) = (id.run(), RECORDER.get()) {
+            recorder.push_of(run, Event::Judged { id });
+        }
+    }
+
+    fn request_routed(&self, _: &Span, _: &str, _: &str) {}
+
+    fn request_ended(&self, _: Option<&Span>, _: u16, _: u64) {}
+}
+
+/// A number that no other call of the process has at the same time.
+#[inline]
+fn next_number() -> u32 {
+    static NEXT_BLOCK: AtomicU32 = AtomicU32::new(BLOCK);
+    let mut number = NEXT_NUMBER.get();
+    if number % BLOCK == 0 {
+        number = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+    }
+    NEXT_NUMBER.set(number.wrapping_add(1));
+    number
+}

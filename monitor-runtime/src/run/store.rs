@@ -1,0 +1,428 @@
+//! The runs that are kept after their end, chosen by outcome and bounded by bytes.
+//!
+//! Each agent has classes of runs (the newest, the failed, those of each decade of durations …), and each class has room
+//! for a few. A run is stored once, in however many classes it is, and is evicted when the last of them drops it. If all
+//! runs together take more bytes than their ceiling, those in the fewest classes are evicted first.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState as Random};
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use super::id::RunId;
+use super::tree::Run;
+use crate::families::Outcome;
+
+/// A class of runs, with the number of runs that it keeps for each agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Newest,
+    Failed(Outcome),
+    /// It succeeded although a step of it failed.
+    FailedStep,
+    /// By the decade of its duration: under 10 ms, under 100 ms, … from 1,000 s on.
+    Slow(u8),
+    /// A random sample, so that typical runs are kept.
+    Typical,
+    /// Chosen by a person.
+    Pinned,
+}
+
+/// The classes of an agent: a place for each class without a value, each failure and each decade.
+const CLASSES: usize = 4 + 3 + DECADES;
+const DECADES: usize = 7;
+
+/// The minimum time between the ends of two kept runs of one decade.
+const SLOW_APART: Duration = Duration::from_secs(1);
+
+impl Class {
+    fn place(self) -> usize {
+        match self {
+            Self::Newest => 0,
+            Self::FailedStep => 1,
+            Self::Typical => 2,
+            Self::Pinned => 3,
+            Self::Failed(outcome) => 3 + outcome as usize,
+            Self::Slow(decade) => 7 + usize::from(decade),
+        }
+    }
+
+    fn room(self) -> usize {
+        match self {
+            Self::Newest => 50,
+            Self::Failed(_) | Self::Pinned => 20,
+            Self::FailedStep | Self::Slow(_) | Self::Typical => 10,
+        }
+    }
+}
+
+/// The classes of a run besides [`Class::Typical`].
+fn classes_of(run: &Run) -> impl Iterator<Item = Class> {
+    let failed = run.outcome().filter(|outcome| *outcome != Outcome::Success);
+    let class = match failed {
+        Some(outcome) => Some(Class::Failed(outcome)),
+        None => run.has_failed_step().then_some(Class::FailedStep),
+    };
+    [Class::Newest, Class::Slow(decade_of(run.duration()))].into_iter().chain(class)
+}
+
+fn decade_of(duration: Duration) -> u8 {
+    let limits = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
+    limits.iter().map(|limit| u8::from(duration.as_millis() >= *limit)).sum()
+}
+
+/// Counts of the runs that have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Runs that have ended. Each is kept or evicted.
+    pub(crate) ended: u64,
+    pub(crate) evicted: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    run: Arc<Run>,
+    bytes: usize,
+    /// The number of classes it is in.
+    classes: usize,
+}
+
+/// The kept runs of one agent: by class, the keys of the runs, oldest first.
+#[derive(Debug, Default)]
+struct Shelf {
+    classes: [VecDeque<u64>; CLASSES],
+    /// The end of the last kept run of each decade, since the start of the recorder.
+    slow_at: [Option<Duration>; DECADES],
+    ended: u64,
+}
+
+/// Bytes of a kept run besides the run: its entries in maps and classes, and the counts of its `Arc`.
+const RUN_BYTES: usize = 256;
+
+/// Bytes of a shelf with all its classes full, and of its entry.
+const SHELF_BYTES: usize = 2_400;
+
+/// All kept runs.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// By a key that counts the ended runs.
+    runs: HashMap<u64, Kept, RandomState>,
+    shelves: HashMap<&'static str, Shelf, RandomState>,
+    by_id: HashMap<RunId, Vec<u64>, RandomState>,
+    /// The bytes of all runs.
+    bytes: usize,
+    counts: Counts,
+    random: Random,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            runs: HashMap::default(),
+            shelves: HashMap::default(),
+            by_id: HashMap::default(),
+            bytes: 0,
+            counts: Counts::default(),
+            random: Random::new(),
+        }
+    }
+}
+
+impl Store {
+    /// Adds a run that ended at `now`, since the start of the recorder.
+    pub(crate) fn add(&mut self, run: Run, now: Duration) {
+        let (key, agent) = (self.counts.ended, run.agent());
+        self.counts.ended += 1;
+        let bytes = run.bytes() + RUN_BYTES;
+        let classes: Vec<Class> = classes_of(&run).collect();
+        self.by_id.entry(run.id()).or_default().push(key);
+        // It counts as being in one more class until it has been offered to all.
+        self.runs.insert(key, Kept { run: Arc::new(run), bytes, classes: 1 });
+        self.bytes += bytes;
+        for class in classes {
+            self.offer(agent, class, key, now);
+        }
+        self.sample(agent, key);
+        self.drop_from_class(key);
+    }
+
+    /// Evicts runs if they take more than this many bytes.
+    pub(crate) fn shrink(&mut self, ceiling: usize) {
+        if self.bytes() > ceiling {
+            // More than necessary, since each time all runs are ordered.
+            self.evict(ceiling - ceiling / 16);
+        }
+    }
+
+    /// Keeps the runs of this id until 20 others of their agent are pinned. Returns `false` if none is kept.
+    pub(crate) fn pin(&mut self, id: RunId) -> bool {
+        let keys = self.by_id.get(&id).cloned().unwrap_or_default();
+        for key in &keys {
+            if let Some(agent) = self.runs.get(key).map(|kept| kept.run.agent()) {
+                self.leave_class(agent, Class::Pinned, *key);
+                self.offer(agent, Class::Pinned, *key, Duration::ZERO);
+            }
+        }
+        !keys.is_empty()
+    }
+
+    /// Undoes [`pin`](Self::pin). Returns `false` if no run of this id is pinned.
+    pub(crate) fn unpin(&mut self, id: RunId) -> bool {
+        let keys = self.by_id.get(&id).cloned().unwrap_or_default();
+        let mut is_pinned = false;
+        for key in keys {
+            if let Some(agent) = self.runs.get(&key).map(|kept| kept.run.agent()) {
+                is_pinned |= self.leave_class(agent, Class::Pinned, key);
+            }
+        }
+        is_pinned
+    }
+
+    fn leave_class(&mut self, agent: &str, class: Class, key: u64) -> bool {
+        let keys = self.shelves.get_mut(agent).map(|shelf| &mut shelf.classes[class.place()]);
+        let Some(keys) = keys.filter(|keys| keys.contains(&key)) else { return false };
+        keys.retain(|other| *other != key);
+        self.drop_from_class(key);
+        true
+    }
+
+    fn offer(&mut self, agent: &'static str, class: Class, key: u64, now: Duration) {
+        let kept_of = self.shelves.entry(agent).or_default();
+        if let Class::Slow(decade) = class {
+            let last = &mut kept_of.slow_at[usize::from(decade)];
+            if last.is_some_and(|last| now.saturating_sub(last) < SLOW_APART) {
+                return;
+            }
+            *last = Some(now);
+        }
+        let keys = &mut kept_of.classes[class.place()];
+        keys.push_back(key);
+        let pushed_out = (keys.len() > class.room()).then(|| keys.pop_front()).flatten();
+        self.add_class(key);
+        if let Some(pushed_out) = pushed_out {
+            self.drop_from_class(pushed_out);
+        }
+    }
+
+    /// Algorithm R of Vitter, "Random Sampling with a Reservoir" (1985): each run of the agent is in the sample with the same
+    /// probability.
+    fn sample(&mut self, agent: &'static str, key: u64) {
+        let random = self.random.hash_one(key);
+        let kept_of = self.shelves.entry(agent).or_default();
+        kept_of.ended += 1;
+        let keys = &mut kept_of.classes[Class::Typical.place()];
+        let replaced = if keys.len() < Class::Typical.room() {
+            keys.push_back(key);
+            None
+        } else {
+            let place = usize::try_from(random % kept_of.ended).ok();
+            let Some(slot) = place.and_then(|place| keys.get_mut(place)) else { return };
+            Some(std::mem::replace(slot, key))
+        };
+        self.add_class(key);
+        if let Some(replaced) = replaced {
+            self.drop_from_class(replaced);
+        }
+    }
+
+    fn add_class(&mut self, key: u64) {
+        if let Some(kept) = self.runs.get_mut(&key) {
+            kept.classes += 1;
+        }
+    }
+
+    fn drop_from_class(&mut self, key: u64) {
+        let Some(kept) = self.runs.get_mut(&key) else { return };
+        kept.classes -= 1;
+        if kept.classes == 0 {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: u64) {
+        let Some(kept) = self.runs.remove(&key) else { return };
+        self.bytes -= kept.bytes;
+        self.counts.evicted += 1;
+        if let Some(keys) = self.by_id.get_mut(&kept.run.id()) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
+                self.by_id.remove(&kept.run.id());
+            }
+        }
+    }
+
+    /// Evicts runs until the rest takes at most this many bytes: those in the fewest classes first, among them the oldest;
+    /// pinned runs and the last failed run of each agent last.
+    fn evict(&mut self, bytes: usize) {
+        let last_failed = self.shelves.values().filter_map(Shelf::last_failed);
+        let pinned = self.shelves.values().flat_map(|shelf| &shelf.classes[Class::Pinned.place()]);
+        let precious: HashSet<u64, RandomState> = last_failed.chain(pinned.copied()).collect();
+        let mut order: Vec<_> =
+            self.runs.iter().map(|(key, kept)| (precious.contains(key), kept.classes, *key)).collect();
+        order.sort_unstable();
+        for (_, _, key) in order {
+            if self.bytes() <= bytes {
+                break;
+            }
+            let Some(agent) = self.runs.get(&key).map(|kept| kept.run.agent()) else { continue };
+            if let Some(shelf) = self.shelves.get_mut(agent) {
+                shelf.classes.iter_mut().for_each(|keys| keys.retain(|other| *other != key));
+                if shelf.classes.iter().all(VecDeque::is_empty) {
+                    self.shelves.remove(agent);
+                }
+            }
+            self.remove(key);
+        }
+    }
+
+    /// The kept runs of this id. They are several if several runs belong to one trace.
+    pub(crate) fn find(&self, id: RunId) -> Vec<Arc<Run>> {
+        let keys = self.by_id.get(&id).into_iter().flatten();
+        keys.filter_map(|key| Some(Arc::clone(&self.runs.get(key)?.run))).collect()
+    }
+
+    /// Every kept run, the one that ended last first.
+    pub(crate) fn newest_first(&self) -> Vec<Arc<Run>> {
+        let mut runs: Vec<_> = self.runs.iter().map(|(key, kept)| (*key, &kept.run)).collect();
+        runs.sort_unstable_by_key(|(key, _)| std::cmp::Reverse(*key));
+        runs.into_iter().map(|(_, run)| Arc::clone(run)).collect()
+    }
+
+    /// The kept runs of an agent in one class, the one that ended last first.
+    pub(crate) fn of_class(&self, agent: &str, class: Class) -> Vec<Arc<Run>> {
+        let keys = self.shelves.get(agent).map(|shelf| &shelf.classes[class.place()]);
+        let keys = keys.into_iter().flatten().rev();
+        keys.filter_map(|key| Some(Arc::clone(&self.runs.get(key)?.run))).collect()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The bytes that all of it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.shelves.len() * SHELF_BYTES
+    }
+}
+
+impl Shelf {
+    fn last_failed(&self) -> Option<u64> {
+        let failed = [Outcome::Error, Outcome::Panic, Outcome::Cancelled].map(Class::Failed);
+        failed.iter().filter_map(|class| self.classes[class.place()].back().copied()).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::families::CallKind;
+    use crate::run::tree::Node;
+
+    fn run(id: u128, outcome: Outcome, duration: Duration, error: Option<&str>) -> Run {
+        let node = Node {
+            parent: None,
+            kind: CallKind::Agent,
+            name: "planner",
+            operation: "",
+            start: Duration::ZERO,
+            duration: Some(duration),
+            waiting: Duration::ZERO,
+            first_item: None,
+            items: 0,
+            outcome: Some(outcome),
+            error: error.map(Into::into),
+            attempt: 1,
+            is_judged: false,
+            is_detached: false,
+        };
+        Run {
+            id: self::id(id),
+            started: SystemTime::UNIX_EPOCH,
+            elapsed: duration,
+            nodes: vec![node],
+            rolled_up: Vec::new(),
+            has_ended: true,
+            is_incomplete: false,
+        }
+    }
+
+    const QUICK: Duration = Duration::from_millis(1);
+
+    fn id(id: u128) -> RunId {
+        RunId::from_bytes(id.to_be_bytes())
+    }
+
+    #[test]
+    fn one_failed_and_one_slow_run_among_many_quick_ones_are_kept() {
+        let mut store = Store::default();
+        for id in 1..=100_000 {
+            let at = Duration::from_millis(id);
+            let id = u128::from(id);
+            let run = match id {
+                30_000 => run(id, Outcome::Error, QUICK, Some("disk gone")),
+                60_000 => run(id, Outcome::Success, Duration::from_secs(70), None),
+                _ => run(id, Outcome::Success, QUICK, None),
+            };
+            store.add(run, at);
+        }
+        assert_eq!(store.find(id(30_000))[0].root().error(), Some("disk gone"));
+        assert_eq!(store.find(id(60_000)).len(), 1);
+        let Counts { ended, evicted } = store.counts();
+        assert_eq!(ended, 100_000);
+        assert_eq!(store.len() as u64 + evicted, ended);
+        assert!(store.len() <= 50 + 20 + 2 * 10 + 10, "{}", store.len());
+        let newest = store.newest_first();
+        assert_eq!(newest[0].id(), id(100_000));
+        assert_eq!(store.of_class("planner", Class::Failed(Outcome::Error)).len(), 1);
+    }
+
+    #[test]
+    fn the_ceiling_holds_and_the_last_failed_run_goes_last() {
+        let mut store = Store::default();
+        let ceiling = 64 << 10;
+        let text = "x".repeat(4_000);
+        store.add(run(1, Outcome::Error, QUICK, Some(&text)), Duration::ZERO);
+        store.add(run(2, Outcome::Success, QUICK, Some(&text)), Duration::ZERO);
+        assert!(store.pin(id(2)) && !store.pin(id(5_000)));
+        for id in 3..1_000 {
+            store.add(run(id, Outcome::Success, QUICK, Some(&text)), Duration::ZERO);
+            store.shrink(ceiling);
+            assert!(store.bytes() <= ceiling, "{}", store.bytes());
+        }
+        assert_eq!((store.find(id(1)).len(), store.find(id(2)).len(), store.find(id(3)).len()), (1, 1, 0));
+        let bytes: usize = store.newest_first().iter().map(|run| run.bytes() + RUN_BYTES).sum();
+        assert_eq!(store.bytes(), bytes + SHELF_BYTES);
+        assert_eq!(store.len() as u64 + store.counts().evicted, 999);
+    }
+
+    #[test]
+    fn runs_of_one_trace_share_an_id() {
+        let mut store = Store::default();
+        for _ in 0..2 {
+            store.add(run(7, Outcome::Success, QUICK, None), Duration::ZERO);
+        }
+        assert_eq!(store.find(id(7)).len(), 2);
+    }
+
+    #[test]
+    fn a_pinned_run_leaves_once_it_is_unpinned_and_in_no_class() {
+        let mut store = Store::default();
+        store.add(run(1, Outcome::Success, QUICK, None), Duration::ZERO);
+        assert!(store.pin(id(1)));
+        for id in 2..10_000 {
+            store.add(run(id, Outcome::Success, QUICK, None), Duration::from_millis(1));
+        }
+        assert_eq!(store.of_class("planner", Class::Pinned)[0].id(), id(1));
+        store.shrink(0);
+        assert_eq!((store.len(), store.bytes()), (0, 0));
+        assert!(!store.unpin(id(1)));
+    }
+}

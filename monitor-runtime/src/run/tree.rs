@@ -1,0 +1,413 @@
+//! A run: the outermost agent call and every tracked call inside it, as a tree.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use foldhash::fast::RandomState;
+
+use super::id::RunId;
+use crate::families::{CallKind, Outcome};
+
+/// The maximum number of nodes of a run. Further calls are summed by name.
+pub(crate) const MOST_NODES: usize = 2_000;
+
+/// The maximum size of an error's text in a node, in bytes.
+pub(crate) const MOST_ERROR_BYTES: usize = 1_024;
+
+/// An agent call outside of any agent call, and every tracked call inside it.
+///
+/// It is a snapshot and does not change.
+/// A call on another thread or task belongs to the run if the context was carried there.
+/// [`context`](crate::context) has the functions for that.
+/// The parent of each node is a node of the same run.
+///
+/// Its `Display` is the tree as text without times, which a test can compare. `{:#}` adds the durations.
+///
+/// ```text
+/// research ✓
+/// ├─ skill web_search ✗ timeout
+/// ├─ skill web_search ✓ attempt 2
+/// └─ query find_notes ✓
+/// ```
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub(super) id: RunId,
+    pub(super) started: SystemTime,
+    /// The time from the start to the last end, or to the snapshot.
+    pub(super) elapsed: Duration,
+    pub(super) nodes: Vec<Node>,
+    pub(super) rolled_up: Vec<RolledUp>,
+    pub(super) has_ended: bool,
+    pub(super) is_incomplete: bool,
+}
+
+/// A tracked call of a run.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(super) parent: Option<u32>,
+    pub(super) kind: CallKind,
+    pub(super) name: &'static str,
+    /// The operation of a query.
+    pub(super) operation: &'static str,
+    /// Since the start of the run.
+    pub(super) start: Duration,
+    pub(super) duration: Option<Duration>,
+    pub(super) waiting: Duration,
+    pub(super) first_item: Option<Duration>,
+    pub(super) items: u32,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) error: Option<Box<str>>,
+    pub(super) attempt: u32,
+    pub(super) is_judged: bool,
+    pub(super) is_detached: bool,
+}
+
+/// The sums of all calls of one name under one node for which the run had no room as nodes.
+#[derive(Clone, Debug)]
+pub struct RolledUp {
+    pub(super) parent: u32,
+    pub(super) kind: CallKind,
+    pub(super) name: &'static str,
+    pub(super) calls: u64,
+    pub(super) ended: u64,
+    pub(super) failures: u64,
+    pub(super) total: Duration,
+    pub(super) longest: Duration,
+}
+
+impl Run {
+    /// Returns the id of the run.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Returns the `agent_id` of the outermost call.
+    pub fn agent(&self) -> &'static str {
+        self.root().name
+    }
+
+    /// Returns the time at which the run began.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// Returns the time from the begin of the run to the end of its last call, or to the snapshot if the run goes on.
+    pub fn duration(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Returns the outcome of the outermost call, `None` before its end.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.root().outcome
+    }
+
+    /// Returns whether every call of the run has ended, including those that outlived the outermost one.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Returns whether the recorder lost events of the run, so that nodes, ends or errors are missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
+    }
+
+    /// Returns the outermost call, which is the first node.
+    pub fn root(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// Returns the nodes in the order of their begin. A parent is always before its children.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Returns the calls that are summed by name, since a run has at most 2,000 nodes.
+    pub fn rolled_up(&self) -> &[RolledUp] {
+        &self.rolled_up
+    }
+
+    /// Returns the nodes directly inside the node at `parent`, each with its place among the [nodes](Self::nodes).
+    pub fn children(&self, parent: usize) -> impl Iterator<Item = (usize, &Node)> {
+        self.nodes.iter().enumerate().filter(move |(_, node)| node.parent() == Some(parent))
+    }
+
+    /// Returns whether a call inside the outermost one ended as `error`, `panic` or `cancelled`.
+    pub fn has_failed_step(&self) -> bool {
+        self.nodes.iter().skip(1).any(Node::has_failed)
+            || self.rolled_up.iter().any(|calls| calls.failures > 0)
+    }
+
+    /// The bytes that the run takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let errors: usize = self.nodes.iter().filter_map(|node| Some(node.error.as_ref()?.len())).sum();
+        size_of::<Self>()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.rolled_up.capacity() * size_of::<RolledUp>()
+            + errors
+    }
+
+    /// Numbers the attempts, and marks calls that outlived their parent.
+    pub(super) fn derive(&mut self) {
+        let mut last: HashMap<(Option<u32>, usize), usize, RandomState> = HashMap::default();
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            let key = (node.parent, node.name.as_ptr().addr() ^ node.kind as usize);
+            let before = last.insert(key, at).map(|before| &self.nodes[before]);
+            let failed_before = before
+                .filter(|before| before.has_failed() && before.end().is_some_and(|end| end <= node.start));
+            let attempt = failed_before.map_or(1, |before| before.attempt + 1);
+            let parent = node.parent().and_then(|parent| self.nodes.get(parent));
+            let outlives =
+                parent.and_then(Node::end).is_some_and(|ended| node.end().is_none_or(|end| end > ended));
+            let node = &mut self.nodes[at];
+            node.attempt = attempt;
+            node.is_detached = outlives;
+        }
+    }
+}
+
+impl Node {
+    /// Returns the place of the parent among the [nodes](Run::nodes), `None` for the outermost call.
+    pub fn parent(&self) -> Option<usize> {
+        self.parent.map(|parent| parent as usize)
+    }
+
+    /// Returns the kind of the call: `agent`, `skill` or `query`.
+    pub fn kind(&self) -> &'static str {
+        kind_name(self.kind)
+    }
+
+    /// Returns the `agent_id`, `skill_id` or `query` of the call.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the `operation` of a query, an empty text for other calls.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Returns the time from the begin of the run to the begin of the call.
+    pub fn start(&self) -> Duration {
+        self.start
+    }
+
+    /// Returns the duration of the call, `None` before its end.
+    pub fn duration(&self) -> Option<Duration> {
+        self.duration
+    }
+
+    /// Returns the part of the duration between polls of the call's future or stream.
+    pub fn waiting(&self) -> Duration {
+        self.waiting
+    }
+
+    /// Returns the time from the begin of the call to the first item of its stream.
+    pub fn first_item(&self) -> Option<Duration> {
+        self.first_item
+    }
+
+    /// Returns the number of items that its stream had yielded at its end.
+    pub fn items(&self) -> u32 {
+        self.items
+    }
+
+    /// Returns the outcome of the call, `None` before its end.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// Returns the text of its error with all sources, cut after 1,024 bytes.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// Returns the number of the attempt: one more than that of the previous call of this name under the same parent, if
+    /// that call had failed before this one began, else 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Returns whether the call outlived its parent.
+    pub fn is_detached(&self) -> bool {
+        self.is_detached
+    }
+
+    /// Returns whether the call ended as `error` by the judgement of [`Classify`](crate::Classify), `error_if` or `ok_if`,
+    /// without an error value.
+    pub fn is_judged(&self) -> bool {
+        self.is_judged
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.outcome.is_some_and(|outcome| outcome != Outcome::Success)
+    }
+
+    fn end(&self) -> Option<Duration> {
+        Some(self.start + self.duration?)
+    }
+}
+
+impl RolledUp {
+    pub(super) fn new(parent: u32, kind: CallKind, name: &'static str) -> Self {
+        let (calls, ended, failures) = (0, 0, 0);
+        let [total, longest] = [Duration::ZERO; 2];
+        Self { parent, kind, name, calls, ended, failures, total, longest }
+    }
+
+    /// Returns the place of the enclosing node among the [nodes](Run::nodes).
+    pub fn parent(&self) -> usize {
+        self.parent as usize
+    }
+
+    /// Returns the kind of the calls: `agent`, `skill` or `query`.
+    pub fn kind(&self) -> &'static str {
+        kind_name(self.kind)
+    }
+
+    /// Returns the name of the calls.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the number of calls that began.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Returns the number of calls that ended as `error`, `panic` or `cancelled`.
+    pub fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// Returns the sum of the durations of the ended calls.
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
+    /// Returns the longest duration.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+}
+
+pub(crate) fn kind_name(kind: CallKind) -> &'static str {
+    match kind {
+        CallKind::Agent => "agent",
+        CallKind::Skill => "skill",
+        CallKind::Query => "query",
+    }
+}
+
+/// The text, cut to at most this many bytes.
+pub(super) fn shortened(text: &str, most: usize) -> Box<str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let end = (0..=most - "…".len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end]).into()
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Tree::of(self).write(f)
+    }
+}
+
+/// The text of a run.
+struct Tree<'r> {
+    run: &'r Run,
+    /// Of each node, its children and the rolled-up calls under it.
+    children: Vec<Vec<Child<'r>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Child<'r> {
+    Node(usize),
+    RolledUp(&'r RolledUp),
+}
+
+impl<'r> Tree<'r> {
+    fn of(run: &'r Run) -> Self {
+        let mut children = vec![Vec::new(); run.nodes.len()];
+        for (at, node) in run.nodes.iter().enumerate() {
+            if let Some(siblings) = node.parent().and_then(|parent| children.get_mut(parent)) {
+                siblings.push(Child::Node(at));
+            }
+        }
+        for calls in &run.rolled_up {
+            if let Some(siblings) = children.get_mut(calls.parent()) {
+                siblings.push(Child::RolledUp(calls));
+            }
+        }
+        Self { run, children }
+    }
+
+    /// Writes without recursion, since a tree may be as deep as it has nodes.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut open = vec![(Child::Node(0), String::new(), String::new())];
+        while let Some((child, before, inside)) = open.pop() {
+            if !matches!(child, Child::Node(0)) {
+                f.write_str("\n")?;
+            }
+            f.write_str(&before)?;
+            let Child::Node(at) = child else {
+                self.write_line(f, child)?;
+                continue;
+            };
+            self.write_line(f, child)?;
+            let children = self.children.get(at).map(Vec::as_slice).unwrap_or_default();
+            for (nth, child) in children.iter().enumerate().rev() {
+                let is_last = nth + 1 == children.len();
+                let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+                open.push((*child, format!("{inside}{branch}"), format!("{inside}{below}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_line(&self, f: &mut fmt::Formatter<'_>, child: Child<'_>) -> fmt::Result {
+        match child {
+            Child::Node(at) => write_node(f, &self.run.nodes[at]),
+            Child::RolledUp(calls) => {
+                let RolledUp { kind, name, calls, failures, .. } = calls;
+                write!(f, "{} {name} × {calls}", kind_name(*kind))?;
+                if *failures > 0 { write!(f, ", {failures} failed") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+    if node.parent.is_some() {
+        write!(f, "{} ", node.kind())?;
+    }
+    let mark = match node.outcome {
+        None => "…",
+        Some(Outcome::Success) => "✓",
+        Some(Outcome::Error) => "✗",
+        Some(Outcome::Panic) => "✗ panic",
+        Some(Outcome::Cancelled) => "⊘ cancelled",
+    };
+    write!(f, "{} {mark}", node.name)?;
+    if f.alternate() {
+        match node.duration {
+            Some(duration) => write!(f, " {duration:.1?}")?,
+            None => write!(f, " since {:.1?}", node.start)?,
+        }
+    }
+    if let Some(error) = node.error() {
+        // A node has one line, also if the text has several.
+        write!(f, " {}", error.escape_debug())?;
+    } else if node.is_judged() {
+        f.write_str(" returned Ok")?;
+    }
+    if node.attempt > 1 {
+        write!(f, " attempt {}", node.attempt)?;
+    }
+    if node.items > 0 {
+        write!(f, " {} items", node.items)?;
+    }
+    if node.is_detached { f.write_str(" detached") } else { Ok(()) }
+}
