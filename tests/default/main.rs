@@ -26,6 +26,7 @@ mod objective;
 mod probe;
 mod query;
 mod registry;
+mod runs;
 mod settle_paths;
 mod skill;
 mod streams;

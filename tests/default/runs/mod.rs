@@ -1,0 +1,25 @@
+//! Runs: what an agent did, as a tree.
+
+mod programs;
+mod trees;
+
+use std::sync::Arc;
+
+use monitor_runtime::run::{self, Run, Runs};
+
+/// The recorder of this process.
+fn runs() -> Runs {
+    run::builder().start().unwrap()
+}
+
+/// The kept runs of an agent, the newest first.
+fn runs_of(agent: &str) -> Vec<Arc<Run>> {
+    runs().newest().into_iter().filter(|run| run.agent() == agent).collect()
+}
+
+/// The one kept run of an agent.
+fn run_of(agent: &str) -> Arc<Run> {
+    let mut runs = runs_of(agent);
+    assert_eq!(runs.len(), 1, "{runs:#?}");
+    runs.remove(0)
+}
