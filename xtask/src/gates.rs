@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{collector, features, fuzz, msrv, package, packages, toolchain};
+use crate::{api_docs, collector, features, fuzz, msrv, package, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
@@ -145,9 +145,8 @@ pub(crate) fn check_msrv(runner: &mut Runner) -> Result {
 }
 
 fn check_docs(runner: &mut Runner) -> Result {
-    runner.stage("docs: cargo doc, warnings as errors");
-    let mut doc = runner.cargo(&["doc", "--workspace", "--exclude", "monitor-benches", "--no-deps"]);
-    runner.run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    runner.stage("docs: cargo doc as docs.rs runs it, warnings as errors");
+    api_docs::check(runner)
 }
 
 /// The targets are several times what is measured, so only a machine that stood still misses one: the second try is for

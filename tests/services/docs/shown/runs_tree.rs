@@ -10,7 +10,9 @@ fn save_note(_note: &str) {}
 
 #[track_agent("writer")]
 fn write(found: &[&str]) {
-    found.iter().for_each(|note| save_note(note));
+    for note in found {
+        save_note(note);
+    }
 }
 
 #[track_agent("planner")]
