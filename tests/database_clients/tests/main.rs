@@ -8,6 +8,7 @@ use deadpool_postgres::{Manager, Pool};
 use monitor_runtime::Monitor;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 async fn becomes(monitor: &Monitor, status: u16, message: &str) {
     let mut found = (0, Value::Null);
@@ -22,6 +23,9 @@ async fn becomes(monitor: &Monitor, status: u16, message: &str) {
     }
     panic!("it is {found:?} and not {message:?}");
 }
+
+/// Each test shows a pool of this process under the same name.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// The connections that are leased, idle and possible.
 fn gauges(monitor: &Monitor) -> [String; 3] {
@@ -38,6 +42,7 @@ fn pool_of_two(config: Config) -> Pool {
 
 #[tokio::test]
 async fn deadpool_is_saturated_and_not_down_and_shows_its_connections() {
+    let _alone = ALONE.lock().await;
     let url =
         std::env::var("MONITOR_TEST_POSTGRES_URL").expect("run scripts/test, which starts the databases");
     let pool = pool_of_two(url.parse().unwrap());
@@ -54,6 +59,7 @@ async fn deadpool_is_saturated_and_not_down_and_shows_its_connections() {
 
 #[tokio::test]
 async fn deadpool_with_a_server_that_refuses_is_unreachable() {
+    let _alone = ALONE.lock().await;
     let mut config = Config::new();
     // Nothing listens there.
     config.host("127.0.0.1").port(1).user("nobody");
@@ -62,6 +68,7 @@ async fn deadpool_with_a_server_that_refuses_is_unreachable() {
 
 #[tokio::test]
 async fn sea_orm_gives_the_pool_below_it() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("notes.db").display());
     let mut options = ConnectOptions::new(url);
