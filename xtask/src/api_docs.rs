@@ -64,7 +64,8 @@ fn pages(index: &str) -> impl Iterator<Item = &str> {
     let links = index.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     links.filter(|link| {
         let name = link.rsplit('/').next().unwrap_or_default();
-        !link.starts_with("..") && name.split('.').count() == 3 && name.ends_with(".html")
+        // An item's page is `kind.Name.html`.
+        !link.starts_with("..") && matches!(*name.split('.').collect::<Vec<_>>(), [_, _, "html"])
     })
 }
 
