@@ -26,7 +26,6 @@ mod objective;
 mod probe;
 mod query;
 mod registry;
-mod runs;
 mod settle_paths;
 mod skill;
 mod streams;

@@ -225,7 +225,7 @@ impl Call {
     #[inline(never)]
     fn end_observed(&self, outcome: Outcome, nanos: u64) {
         let span = self.span.as_ref();
-        self.series.record(outcome, nanos, &|| observer::identify(span));
+        self.series.record(outcome, nanos, &|| observer::identify(span, self.id));
         let ended = CallEnded { id: self.id, span, outcome, nanos, waited: self.waited, items: self.items };
         observer::notify(|observer| observer.call_ended(&ended));
     }
@@ -395,7 +395,7 @@ impl Running<'_> {
     pub(super) fn first_item(&self) {
         if self.call.settings.kind != CallKind::Query {
             let Call { series, started, span, id, .. } = &*self.call;
-            let nanos = series.first_item(*started, || observer::identify(span.as_ref()));
+            let nanos = series.first_item(*started, || observer::identify(span.as_ref(), *id));
             observer::notify(|observer| observer.first_item_yielded(*id, span.as_ref(), nanos));
         }
     }

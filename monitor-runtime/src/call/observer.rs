@@ -66,6 +66,12 @@ pub(crate) trait Observer: Send + Sync {
         let _ = (call, span, nanos);
     }
 
+    /// The id of the run that encloses a call, if the observer knows one.
+    fn identify_run(&self, call: CallId) -> Option<Identity> {
+        let _ = call;
+        None
+    }
+
     /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for
     /// it.
     fn wants_error(&self, call: CallId, span: Option<&Span>) -> bool;
@@ -138,9 +144,11 @@ pub(crate) fn install_identify(identify: Identify) {
     let _ = IDENTIFY.set(identify);
 }
 
-/// The preferred id bound in `span`, or in the current span if `span` is missing or disabled.
-pub(crate) fn identify(span: Option<&Span>) -> Option<Identity> {
-    IDENTIFY.get()?(span.unwrap_or(&Span::none()))
+/// The preferred id bound in `span`, or in the current span if `span` is missing or disabled. Without one, the id of the
+/// run that encloses the call.
+pub(crate) fn identify(span: Option<&Span>, call: CallId) -> Option<Identity> {
+    let bound = IDENTIFY.get().and_then(|identify| identify(span.unwrap_or(&Span::none())));
+    bound.or_else(|| observers().find_map(|observer| observer.identify_run(call)))
 }
 
 /// Finds the id of the trace that a span belongs to.

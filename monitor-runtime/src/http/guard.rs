@@ -19,6 +19,7 @@ use super::grpc::GrpcCall;
 use super::pending_route::{self, PendingRoute, Resolved};
 use super::request_id::RequestId;
 use super::upload::UploadAborted;
+use crate::call::call_id::CallId;
 use crate::call::observer;
 use crate::cells::clock;
 use crate::cells::exemplars::{self, Identity};
@@ -111,7 +112,7 @@ impl RequestGuard {
         }
         if let Some(record) = &mut self.0 {
             let own = || Identity::new("request_id", id?.as_str());
-            let bound = observer::identify(span);
+            let bound = observer::identify(span, CallId::NONE);
             if let Some(identity) = bound.or_else(own) {
                 record.rare.get_or_insert_default().identity = Some(identity);
             }

@@ -126,6 +126,15 @@ impl Monitor {
     }
 }
 
+#[cfg(feature = "runs")]
+impl Monitor {
+    /// Returns the recorded runs of the process, for tests and endpoints of your own. `None` before
+    /// [`RunsBuilder::start`](crate::run::RunsBuilder::start).
+    pub fn runs(&self) -> Option<crate::run::Runs> {
+        crate::run::started()
+    }
+}
+
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Monitor").field("checks", &self.endpoints.engine.names()).finish_non_exhaustive()

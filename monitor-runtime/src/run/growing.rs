@@ -23,8 +23,6 @@ const MOST_GROUPS: usize = 1_000;
 pub(super) struct GrowingRun {
     number: NonZeroU32,
     run: Run,
-    /// The start, in ticks.
-    ticks: u64,
     /// The place of each call.
     places: HashMap<u32, Place, RandomState>,
     /// The place of each group among the summed calls, by parent, kind, and address of the name.
@@ -90,6 +88,7 @@ impl GrowingRun {
         let run = Run {
             id: RunId::of_run(number),
             started: SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH),
+            ticks: begin.ticks,
             elapsed: Duration::ZERO,
             nodes: Vec::new(),
             rolled_up: Vec::new(),
@@ -99,7 +98,6 @@ impl GrowingRun {
         let mut growing = Self {
             number,
             run,
-            ticks: begin.ticks,
             places: HashMap::default(),
             groups: HashMap::default(),
             retired: Default::default(),
@@ -172,7 +170,7 @@ impl GrowingRun {
     }
 
     fn since_start(&self, ticks: u64) -> Duration {
-        Duration::from_nanos(clock::clock().delta_as_nanos(self.ticks, ticks))
+        Duration::from_nanos(clock::clock().delta_as_nanos(self.run.ticks, ticks))
     }
 
     /// Adds the end of a call.
@@ -269,7 +267,7 @@ impl GrowingRun {
 
     /// The start in ticks, by which runs that go on are ordered.
     pub(super) fn ticks(&self) -> u64 {
-        self.ticks
+        self.run.ticks
     }
 
     pub(super) fn id(&self) -> RunId {

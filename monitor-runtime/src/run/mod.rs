@@ -165,6 +165,17 @@ pub struct RunFigures {
 }
 
 impl Runs {
+    /// Returns the runs that began since a moment in ticks of the clock, going on or kept, in the order of their begin.
+    #[cfg(feature = "testing")]
+    pub(crate) fn since(self, ticks: u64) -> Vec<Arc<Run>> {
+        let look = self.0.settle();
+        let running = look.running(usize::MAX).into_iter().map(Arc::new);
+        let mut runs: Vec<_> = look.store().newest_first().into_iter().chain(running).collect();
+        runs.retain(|run| run.ticks >= ticks);
+        runs.sort_by_key(|run| run.ticks);
+        runs
+    }
+
     /// Returns the runs that go on, the oldest first.
     pub fn running(&self) -> Vec<Run> {
         self.0.settle().running(usize::MAX)
@@ -223,6 +234,18 @@ pub struct CurrentRun {
     live: &'static live::LiveRun,
     agent: &'static str,
     started: u64,
+}
+
+/// Returns the recorded runs of the process, `None` before a recorder is started.
+pub fn started() -> Option<Runs> {
+    Recorder::get().map(Runs)
+}
+
+/// The id of the run that encloses the calling code.
+#[cfg(feature = "logging")]
+#[inline]
+pub(crate) fn current_id() -> Option<RunId> {
+    RunId::of_call(CallId::current())
 }
 
 /// Returns the run that encloses the calling code, `None` outside of a run and without a recorder.

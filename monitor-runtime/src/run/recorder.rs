@@ -27,6 +27,7 @@ use super::store::Store;
 use super::tree::{self, Run};
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::observer::{self, CallBegun, CallEnded, Observer};
+use crate::cells::exemplars::Identity;
 use crate::cells::stripes::{self, StripeSlot};
 use crate::error_chain::ErrorText;
 use crate::families::Outcome;
@@ -529,6 +530,10 @@ impl Observer for Follower {
         if let Some(run) = id.run() {
             live::leave(run);
         }
+    }
+
+    fn identify_run(&self, call: CallId) -> Option<Identity> {
+        Identity::new("run_id", &RunId::of_call(call)?.to_string())
     }
 
     fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {

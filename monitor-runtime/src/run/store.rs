@@ -346,6 +346,7 @@ mod tests {
         Run {
             id: self::id(id),
             started: SystemTime::UNIX_EPOCH,
+            ticks: 0,
             elapsed: duration,
             nodes: vec![node],
             rolled_up: Vec::new(),

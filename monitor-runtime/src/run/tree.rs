@@ -34,6 +34,8 @@ pub(crate) const MOST_ERROR_BYTES: usize = 1_024;
 pub struct Run {
     pub(super) id: RunId,
     pub(super) started: SystemTime,
+    /// The start in ticks of the clock, which orders runs.
+    pub(super) ticks: u64,
     /// The time from the start to the last end, or to the snapshot.
     pub(super) elapsed: Duration,
     pub(super) nodes: Vec<Node>,

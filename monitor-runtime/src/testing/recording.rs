@@ -3,10 +3,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+#[cfg(feature = "runs")]
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(feature = "runs")]
+use crate::cells::clock;
 use crate::families::catalog;
 use crate::metrics;
+#[cfg(feature = "runs")]
+use crate::run;
 
 /// The changes of the process's metrics from [`start`](Recording::start) on.
 ///
@@ -36,14 +42,80 @@ use crate::metrics;
 #[derive(Debug)]
 pub struct Recording {
     before: Snapshot,
+    #[cfg(feature = "runs")]
+    runs: Option<RecordedRuns>,
     _turn: Rc<Turn>,
+}
+
+/// The recorder of runs, and the start of the recording in ticks of the clock.
+#[cfg(feature = "runs")]
+#[derive(Debug)]
+struct RecordedRuns {
+    all: run::Runs,
+    since: u64,
 }
 
 impl Recording {
     /// Takes a snapshot of every metric, after waiting until no other thread records.
     pub fn start() -> Self {
         let turn = Turn::take();
-        Self { before: Snapshot::take(), _turn: turn }
+        Self {
+            before: Snapshot::take(),
+            #[cfg(feature = "runs")]
+            runs: None,
+            _turn: turn,
+        }
+    }
+
+    /// Starts like [`start`](Self::start), and records [runs](crate::run) too. If no recorder was started yet, one with
+    /// 16 MiB is, for the rest of the process.
+    ///
+    /// ```
+    /// use monitor_runtime::testing::Recording;
+    /// use monitor_runtime::{track_agent, track_skill};
+    ///
+    /// #[track_skill]
+    /// fn search(words: &str) -> Result<usize, String> {
+    ///     if words.is_empty() { Err("no words".to_owned()) } else { Ok(3) }
+    /// }
+    ///
+    /// #[track_agent("librarian")]
+    /// fn look_up(words: &str) -> usize {
+    ///     search("").or_else(|_| search(words)).unwrap_or(0)
+    /// }
+    ///
+    /// let recording = Recording::with_runs();
+    /// look_up("tea");
+    /// let [run] = &recording.runs()[..] else { panic!("one run is expected") };
+    /// let tree = "librarian ✓\n├─ skill search ✗ no words\n└─ skill search ✓ attempt 2";
+    /// assert_eq!(run.to_string(), tree);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the recorder cannot be started.
+    #[cfg(feature = "runs")]
+    pub fn with_runs() -> Self {
+        let started = run::started().map_or_else(|| run::builder().start(), Ok);
+        let all = started.unwrap_or_else(|error| panic!("runs cannot be recorded: {error}"));
+        let recording = Self::start();
+        Self { runs: Some(RecordedRuns { all, since: clock::now() }), ..recording }
+    }
+
+    /// Returns the runs that began since the start, in the order of their begin, including those that go on.
+    ///
+    /// Of an agent with more than 50 runs, some are no longer [kept](crate::run).
+    ///
+    /// # Panics
+    ///
+    /// Panics unless this recording was started by [`with_runs`](Self::with_runs).
+    #[cfg(feature = "runs")]
+    #[track_caller]
+    pub fn runs(&self) -> Vec<Arc<run::Run>> {
+        let Some(RecordedRuns { all, since }) = &self.runs else {
+            panic!("this recording has no runs: start it by `Recording::with_runs()`");
+        };
+        all.since(*since)
     }
 
     /// Returns the change of the metric since the start, summed over all series that have at least these `labels`.

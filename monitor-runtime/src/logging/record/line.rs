@@ -1,6 +1,8 @@
 //! A log line, rendered in buffers that each thread reuses.
 
 use std::cell::Cell;
+#[cfg(feature = "runs")]
+use std::io::Write as _;
 
 use tracing::span::{Attributes, Record};
 use tracing::{Event, Level, Metadata};
@@ -240,6 +242,8 @@ impl Line {
         if !visitor.sink.has_message {
             write_name(&mut self.head, metadata, &mut self.fields);
         }
+        #[cfg(feature = "runs")]
+        add_run_id(&mut self.fields);
         if let Some(rules) = rules {
             rules.apply(&mut self.head, message, &mut self.fields, &mut self.scratch);
         }
@@ -312,4 +316,15 @@ fn write_timestamp(head: &mut Vec<u8>, layout: Layout, timestamps: &mut Timestam
     head.clear();
     head.extend_from_slice(layout.opening());
     timestamps.write_now(head);
+}
+
+/// Adds the id of the run that encloses the event, unless a field has its name.
+#[cfg(feature = "runs")]
+fn add_run_id(fields: &mut Fields) {
+    if let Some(run) = crate::run::current_id().filter(|_| !fields.has(b"run_id")) {
+        fields.add(Key::new("run_id"), |out| {
+            // Writing into memory cannot fail.
+            let _ = write!(out, "\"{run}\"");
+        });
+    }
 }

@@ -1,6 +1,11 @@
-//! Runs: what an agent did, as a tree.
+//! Runs, in a process that records them.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ids;
 mod programs;
+mod recordings;
 mod trees;
 
 use std::sync::Arc;
