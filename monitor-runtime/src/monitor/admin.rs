@@ -102,19 +102,22 @@ fn serve(
         Ok(runtime) => runtime,
         Err(error) => return drop(started.send(Err(error))),
     };
+    #[cfg(feature = "runs")]
+    let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     runtime.block_on(async {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => return drop(started.send(Err(error))),
         };
         let watched = Arc::clone(heartbeat);
+        let app = routes::admin_routes(&endpoints, move || watched.stalled_for().is_some());
+        #[cfg(feature = "runs")]
+        let app = app.merge(super::runs_api::routes(&endpoints, is_loopback));
         let connections = Connections::new("admin", ConnectionLimits::ADMIN);
         let server = Server {
             number: connections.number_server(),
             connections,
-            app: App::<Router>::Shared(routes::admin_routes(&endpoints, move || {
-                watched.stalled_for().is_some()
-            })),
+            app: App::<Router>::Shared(app),
             endpoints,
             reserve,
         };

@@ -12,6 +12,8 @@ mod grpc_health;
 mod handle;
 mod names;
 mod pools;
+#[cfg(all(feature = "http", feature = "runs"))]
+mod runs_api;
 #[cfg(feature = "http")]
 mod serve;
 #[cfg(feature = "http")]

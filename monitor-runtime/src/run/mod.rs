@@ -165,6 +165,27 @@ pub struct RunFigures {
 }
 
 impl Runs {
+    /// Returns at most this many runs that go on, the oldest first, and the number of those left out.
+    #[cfg(feature = "http")]
+    pub(crate) fn running_at_most(self, most: usize) -> (Vec<Run>, usize) {
+        let look = self.0.settle();
+        let running = look.running(most);
+        let left_out = look.figures().running - running.len();
+        (running, left_out)
+    }
+
+    /// Returns at most this many kept runs that match, the last one to end first, each with the cursor that continues
+    /// after it.
+    #[cfg(feature = "http")]
+    pub(crate) fn page(
+        self,
+        cursor: Option<u64>,
+        most: usize,
+        matches: impl Fn(&Run) -> bool,
+    ) -> Vec<(u64, Arc<Run>)> {
+        self.0.settle().store().before(cursor.unwrap_or(u64::MAX), most, matches)
+    }
+
     /// Returns the runs that began since a moment in ticks of the clock, going on or kept, in the order of their begin.
     #[cfg(feature = "testing")]
     pub(crate) fn since(self, ticks: u64) -> Vec<Arc<Run>> {

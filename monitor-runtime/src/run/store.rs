@@ -290,6 +290,20 @@ impl Store {
         runs.into_iter().map(|(_, run)| Arc::clone(run)).collect()
     }
 
+    /// At most this many runs that match, the last one to end first, of those with a smaller key.
+    #[cfg(feature = "http")]
+    pub(crate) fn before(
+        &self,
+        key: u64,
+        most: usize,
+        matches: impl Fn(&Run) -> bool,
+    ) -> Vec<(u64, Arc<Run>)> {
+        let older = self.runs.iter().filter(|(own, kept)| **own < key && matches(&kept.run));
+        let mut found: Vec<_> = older.map(|(key, kept)| (*key, &kept.run)).collect();
+        found.sort_unstable_by_key(|(key, _)| std::cmp::Reverse(*key));
+        found.into_iter().take(most).map(|(key, run)| (key, Arc::clone(run))).collect()
+    }
+
     /// The kept runs of an agent in one class, the one that ended last first.
     pub(crate) fn of_class(&self, agent: &str, class: Class) -> Vec<Arc<Run>> {
         let keys = self.shelves.get(agent).map(|shelf| &shelf.classes[class.place()]);

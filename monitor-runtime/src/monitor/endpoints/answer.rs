@@ -121,11 +121,11 @@ pub(crate) fn runtime_ends() -> Response<Bytes> {
     json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"error":"the runtime shuts down"}"#))
 }
 
-fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {
+pub(in crate::monitor) fn json(code: StatusCode, body: Bytes) -> Response<Bytes> {
     answer(code, HeaderValue::from_static("application/json"), body)
 }
 
-fn lines(code: StatusCode, body: String) -> Response<Bytes> {
+pub(in crate::monitor) fn lines(code: StatusCode, body: String) -> Response<Bytes> {
     let plain = answer(code, HeaderValue::from_static("text/plain; charset=utf-8"), body.into());
     with(plain, X_CONTENT_TYPE_OPTIONS, "nosniff")
 }

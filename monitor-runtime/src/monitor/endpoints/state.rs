@@ -49,7 +49,7 @@ impl Endpoints {
         Some(self.answer_route(route, request.uri().query(), request.headers()))
     }
 
-    pub(super) fn answer_route(
+    pub(in crate::monitor) fn answer_route(
         &self,
         route: MonitorRoute<'_>,
         query: Option<&str>,

@@ -1,0 +1,119 @@
+//! Which requests may read runs.
+//!
+//! A loopback address is no boundary: a page in a browser of this machine may send requests to it, under a name of its own
+//! that resolves to 127.0.0.1. Its requests show that by `Host` and `Sec-Fetch-Site`.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ::http::header::HOST;
+use ::http::{HeaderMap, Method, StatusCode};
+
+use super::refusal::Refusal;
+use crate::monitor::endpoints::bearer::BearerAuth;
+
+/// Refuses a request that may not read runs.
+pub(super) fn check(
+    bearer: &BearerAuth,
+    is_loopback: bool,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    if !is_loopback && !bearer.is_set() {
+        let reason = "other machines reach this listener, so runs are shown only with a bearer token; set `bearer_token`";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+    }
+    if !has_own_host(headers) {
+        let reason = "the host must be an address, `localhost` or below `.localhost`";
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, reason));
+    }
+    if !is_same_site(headers) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from a page of another site"));
+    }
+    if !bearer.admits(headers) {
+        return Err(Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "runs need the header `authorization: Bearer <token>`",
+        ));
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD"));
+    }
+    Ok(())
+}
+
+/// Whether the host is one that no other site's page can have.
+fn has_own_host(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(host) = host.to_str() else { return false };
+    if let Some(rest) = host.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
+        return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || is_port(port));
+    }
+    let (name, port) = host.find(':').map_or((host, ""), |colon| host.split_at(colon));
+    let name = name.to_ascii_lowercase();
+    let is_own = name == "localhost" || name.ends_with(".localhost") || name.parse::<Ipv4Addr>().is_ok();
+    is_own && (port.is_empty() || is_port(port))
+}
+
+fn is_port(text: &str) -> bool {
+    text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
+/// Whether a browser that sent the request did so for a page of this listener, or for a person.
+fn is_same_site(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-fetch-site").iter().all(|site| site == "none" || site == "same-origin")
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::HeaderValue;
+
+    use super::*;
+
+    fn refused(headers: &[(&'static str, &str)], is_loopback: bool, token: Option<&str>) -> Option<u16> {
+        let headers = headers.iter().map(|(name, value)| {
+            (name.parse::<::http::HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+        });
+        let checked = check(&BearerAuth::new(token), is_loopback, &Method::GET, &headers.collect());
+        checked.err().map(|refusal| refusal.status.as_u16())
+    }
+
+    #[test]
+    fn only_addresses_and_localhost_are_hosts() {
+        for host in
+            ["127.0.0.1", "127.0.0.1:8081", "[::1]:8081", "[::1]", "localhost:1", "LOCALHOST", "a.localhost"]
+        {
+            assert_eq!(refused(&[("host", host)], true, None), None, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:80",
+            "[::1",
+            "[x]",
+            "a:b",
+            "localhost:99999",
+            "",
+        ] {
+            assert_eq!(refused(&[("host", host)], true, None), Some(421), "{host}");
+        }
+        assert_eq!(refused(&[], true, None), Some(421));
+        assert_eq!(refused(&[("host", "localhost"), ("host", "localhost")], true, None), Some(421));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let from = |site| refused(&[("host", "localhost"), ("sec-fetch-site", site)], true, None);
+        assert_eq!([from("none"), from("same-origin")], [None; 2]);
+        assert_eq!([from("cross-site"), from("same-site"), from("")], [Some(403); 3]);
+    }
+
+    #[test]
+    fn other_machines_need_a_token() {
+        let host = ("host", "10.0.0.1");
+        assert_eq!(refused(&[host], false, None), Some(403));
+        assert_eq!(refused(&[host], false, Some("s3cret")), Some(401));
+        assert_eq!(refused(&[host, ("authorization", "Bearer s3cret")], false, Some("s3cret")), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! The API of the runs on the admin listener.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+
+use monitor_runtime::run::RunId;
+use monitor_runtime::{Monitor, run, track_agent, track_skill};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::runs;
+
+/// Asks the API of a monitor. Returns status and body.
+fn ask_as(monitor: &Monitor, head: &str, path: &str) -> (u16, String) {
+    let mut connection = TcpStream::connect(monitor.admin_address().unwrap()).unwrap();
+    write!(connection, "GET {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.to_lowercase().contains("cache-control: no-store"), "{head}");
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn ask(monitor: &Monitor, path: &str) -> (u16, String) {
+    ask_as(monitor, "host: localhost\r\n", &format!("/monitor/api/v1/{path}"))
+}
+
+fn json(monitor: &Monitor, path: &str) -> Value {
+    let (status, body) = ask(monitor, path);
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+}
+
+fn monitor() -> Monitor {
+    runs();
+    Monitor::builder().admin_port(0).build().unwrap()
+}
+
+#[track_skill("api_step")]
+fn step(at: u8) -> Result<(), String> {
+    if at == 0 { Err("<b>no\nroad\u{202e}".to_owned()) } else { Ok(()) }
+}
+
+#[track_agent(id = agent)]
+fn walk(agent: &str, at: u8) -> Result<RunId, String> {
+    step(at)?;
+    Ok(run::current().unwrap().id())
+}
+
+#[test]
+fn kept_runs_are_listed_by_filters_page_by_page() {
+    let monitor = monitor();
+    let ids: Vec<_> = (1..=3).map(|at| walk("api_pages", at).unwrap().to_string()).collect();
+    walk("api_pages", 0).unwrap_err();
+    let listed = json(&monitor, "runs?agent=api_pages&status=error");
+    assert_eq!(listed["runs"].as_array().unwrap().len(), 1);
+    let failed = &listed["runs"][0];
+    assert_eq!(
+        (&failed["status"], &failed["steps"], &failed["failed_steps"]),
+        (&"error".into(), &1.into(), &1.into())
+    );
+    assert_eq!(failed["error"], "<b>no\nroad\u{202e}");
+    let first = json(&monitor, "runs?agent=api_pages&status=success&limit=2");
+    let second =
+        json(&monitor, &format!("runs?agent=api_pages&status=success&limit=2&cursor={}", first["cursor"]));
+    let pages = [&first, &second].into_iter().flat_map(|page| page["runs"].as_array().unwrap());
+    let found: Vec<_> = pages.map(|run| run["id"].as_str().unwrap()).collect();
+    assert_eq!(found, [&*ids[2], &*ids[1], &*ids[0]]);
+    assert_eq!(second["cursor"], Value::Null);
+    assert!(json(&monitor, "runs?agent=api_pages&min_ms=60000")["runs"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_run_is_shown_as_a_tree_in_json_and_text() {
+    let monitor = monitor();
+    let id = walk("api_walk", 1).unwrap();
+    let shown = json(&monitor, &format!("runs/{id}"));
+    let nodes = shown["runs"][0]["nodes"].as_array().unwrap();
+    let said: Vec<_> =
+        nodes.iter().map(|node| (&node["parent"], &node["kind"], &node["name"], &node["outcome"])).collect();
+    let (agent, skill) = ("agent".into(), "skill".into());
+    let (walk, step, success) = ("api_walk".into(), "api_step".into(), "success".into());
+    assert_eq!(said, [(&Value::Null, &agent, &walk, &success), (&0.into(), &skill, &step, &success)]);
+    let (status, text) = ask(&monitor, &format!("runs/{id}?format=text"));
+    assert_eq!(status, 200);
+    assert!(
+        text.starts_with(&format!("run {id}\napi_walk ✓ ")) && text.contains("└─ skill api_step ✓ "),
+        "{text}"
+    );
+}
+
+#[track_agent("api_waits")]
+async fn wait(gate: oneshot::Receiver<()>) {
+    gate.await.unwrap();
+}
+
+#[test]
+fn what_goes_on_is_shown_with_its_current_step() {
+    let monitor = monitor();
+    let (open, gate) = oneshot::channel();
+    let waiting = thread::spawn(|| {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(wait(gate));
+    });
+    let text = loop {
+        let (status, text) = ask(&monitor, "now?format=text&limit=1000");
+        assert_eq!(status, 200);
+        if text.contains("api_waits") {
+            break text;
+        }
+    };
+    open.send(()).unwrap();
+    waiting.join().unwrap();
+    let line = text.lines().find(|line| line.contains("api_waits")).unwrap();
+    assert!(line.starts_with("running  ") && line.ends_with("  api_waits"), "{text}");
+    assert!(text.starts_with("STATUS  ") && text.ends_with("\nmore 0\n"), "{text}");
+}
+
+#[test]
+fn hostile_text_stays_on_its_line_in_a_table() {
+    let monitor = monitor();
+    walk("api_hostile", 0).unwrap_err();
+    let (_, text) = ask(&monitor, "runs?format=text&agent=api_hostile&status=error&limit=1");
+    assert!(text.contains(r"<b>no\nroad\u202e"), "{text}");
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[test]
+fn about_and_health_say_what_the_process_knows() {
+    let monitor = monitor();
+    let about = json(&monitor, "about");
+    let [kept, evicted, ended] = ["kept", "evicted", "ended"].map(|name| about[name].as_u64().unwrap());
+    assert_eq!(kept + evicted, ended);
+    assert_eq!(about["memory"], 16 << 20);
+    assert_eq!(json(&monitor, "health")["status"], "ready");
+    assert_eq!(ask(&monitor, "health?format=text"), (200, "ready check passed\n".to_owned()));
+}
+
+#[test]
+fn bad_requests_get_a_reason_in_json() {
+    let monitor = monitor();
+    let unknown = "0123456789abcdef0123456789abcdef";
+    for (path, status, reason) in [
+        ("runs?limit=0", 400, "`limit=0`: expected 1 to 1000"),
+        ("runs?limit=-1", 400, "`limit=-1`: expected 1 to 1000"),
+        ("runs?status=good", 400, "`status=good`: expected success, error, panic or cancelled"),
+        ("runs?cursor=yesterday", 400, "`cursor=yesterday`: expected the `cursor` of an earlier answer"),
+        ("runs?min_ms=x", 400, "`min_ms=x`: expected a number of milliseconds"),
+        ("runs?format=xml", 400, "`format=xml`: expected json or text"),
+        ("now?agent=x", 400, "`agent` is no parameter here; there are limit, format"),
+        ("runs/7", 400, "`7` is not a run id; a run id has 32 hexadecimal digits, not all of them 0"),
+        (
+            &format!("runs/{unknown}"),
+            404,
+            &format!(
+                "run {unknown} is not kept; of each agent, the newest, failed, slow and pinned runs are"
+            ),
+        ),
+        (
+            "nothing",
+            404,
+            "no such route; there are now, runs, runs/{id}, health and about below /monitor/api/v1",
+        ),
+    ] {
+        let (got, body) = ask(&monitor, path);
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((got, body["error"].as_str().unwrap()), (status, reason), "{path}");
+    }
+}
+
+#[test]
+fn every_route_is_guarded() {
+    runs();
+    let open = Monitor::builder().admin_port(0).build().unwrap();
+    let guarded = Monitor::builder().admin_port(0).bearer_token("s3cret").build().unwrap();
+    let others = Monitor::builder().admin_address(([0, 0, 0, 0], 0)).build().unwrap();
+    for path in
+        ["now", "runs", "runs/7", "health", "about", "nothing"].map(|path| format!("/monitor/api/v1/{path}"))
+    {
+        let status = |monitor, head| ask_as(monitor, head, &path).0;
+        assert_eq!(status(&open, "host: evil.example\r\n"), 421, "{path}");
+        assert_eq!(status(&open, "host: localhost\r\nsec-fetch-site: cross-site\r\n"), 403, "{path}");
+        assert_eq!(status(&guarded, "host: localhost\r\n"), 401, "{path}");
+        assert_eq!(status(&others, "host: 127.0.0.1\r\n"), 403, "{path}");
+    }
+    let head = "host: localhost\r\nauthorization: Bearer s3cret\r\n";
+    assert_eq!(ask_as(&guarded, head, "/monitor/api/v1/now").0, 200);
+    assert_eq!(ask_as(&others, "host: evil.example\r\n", "/health/live").0, 200);
+}
