@@ -68,7 +68,7 @@ pub(crate) fn is_escaped(text: &str) -> bool {
 /// Whether a non-ASCII character is escaped. A terminal takes U+009B as the beginning of a command. Some readers end a
 /// line at U+0085, U+2028 or U+2029. Directional marks and overrides change the order in which a text is shown.
 /// Characters without width, and tags, make different texts look the same.
-const fn is_hidden(character: char) -> bool {
+pub(crate) const fn is_hidden(character: char) -> bool {
     matches!(
         character,
         '\u{80}'..='\u{9f}'

@@ -1,13 +1,14 @@
 //! A run: the outermost agent call and every tracked call inside it, as a tree.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 
 use super::id::RunId;
 use crate::families::{CallKind, Outcome};
+use crate::json;
 
 /// The maximum number of nodes of a run. Further calls are summed by name.
 pub(crate) const MOST_NODES: usize = 2_000;
@@ -392,7 +393,8 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         Some(Outcome::Panic) => "✗ panic",
         Some(Outcome::Cancelled) => "⊘ cancelled",
     };
-    write!(f, "{} {mark}", node.name)?;
+    write_on_one_line(f, node.name)?;
+    write!(f, " {mark}")?;
     if f.alternate() {
         match node.duration {
             Some(duration) => write!(f, " {duration:.1?}")?,
@@ -400,8 +402,8 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         }
     }
     if let Some(error) = node.error() {
-        // A node has one line, also if the text has several.
-        write!(f, " {}", error.escape_debug())?;
+        f.write_str(" ")?;
+        write_on_one_line(f, error)?;
     } else if node.is_judged() {
         f.write_str(" returned Ok")?;
     }
@@ -412,4 +414,13 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         write!(f, " {} items", node.items)?;
     }
     if node.is_detached { f.write_str(" detached") } else { Ok(()) }
+}
+
+/// Writes a text on one line: escapes control characters and those that the log lines escape as hidden.
+fn write_on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|char| match char {
+        '\\' => f.write_str("\\\\"),
+        _ if char.is_control() || json::is_hidden(char) => write!(f, "{}", char.escape_debug()),
+        _ => f.write_char(char),
+    })
 }

@@ -77,7 +77,7 @@ impl Query {
                     value.parse().map(Duration::from_millis).map_err(|_| bad("a number of milliseconds"))?;
             }
             "cursor" => {
-                self.cursor = Some(value.parse().map_err(|_| bad("the `cursor` of an earlier answer"))?)
+                self.cursor = Some(value.parse().map_err(|_| bad("the `cursor` of an earlier answer"))?);
             }
             "status" => {
                 let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == value);

@@ -8,9 +8,10 @@ use ::http::{Response, StatusCode};
 use bytes::Bytes;
 
 use super::query::Format;
+use crate::families::Outcome;
 use crate::json;
 use crate::monitor::endpoints::answer;
-use crate::run::{Node, Run, RunFigures};
+use crate::run::{Node, RolledUp, Run, RunFigures};
 
 fn json_answer(body: Vec<u8>) -> Response<Bytes> {
     answer::json(StatusCode::OK, body.into())
@@ -90,11 +91,11 @@ fn status(run: &Run) -> &'static str {
 
 fn failed_steps(run: &Run) -> u64 {
     let nodes = run.nodes().iter().skip(1).filter(|node| node.has_failed()).count() as u64;
-    nodes + run.rolled_up().iter().map(|calls| calls.failures()).sum::<u64>()
+    nodes + run.rolled_up().iter().map(RolledUp::failures).sum::<u64>()
 }
 
 fn steps(run: &Run) -> u64 {
-    (run.nodes().len() - 1) as u64 + run.rolled_up().iter().map(|calls| calls.calls()).sum::<u64>()
+    (run.nodes().len() - 1) as u64 + run.rolled_up().iter().map(RolledUp::calls).sum::<u64>()
 }
 
 /// A table of runs, with a figure beside it.
@@ -120,7 +121,7 @@ pub(super) fn runs<'r>(
 }
 
 fn text_row(run: &Run) -> [String; 7] {
-    let said = run.root().error().map(str::to_owned).unwrap_or_else(|| current_step(run));
+    let said = run.root().error().map_or_else(|| current_step(run), str::to_owned);
     [
         status(run).to_owned(),
         one_line(run.agent()),
@@ -222,7 +223,7 @@ fn write_node(out: &mut Vec<u8>, node: &Node) {
     object.plain("waiting_us", Some(micros(node.waiting())));
     object.plain("first_item_us", node.first_item().map(micros));
     object.plain("items", Some(node.items()));
-    object.maybe("outcome", node.outcome().map(|outcome| outcome.as_str()));
+    object.maybe("outcome", node.outcome().map(Outcome::as_str));
     object.maybe("error", node.error());
     object.plain("attempt", Some(node.attempt()));
     object.plain("judged", Some(node.is_judged()));
