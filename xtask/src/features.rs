@@ -67,9 +67,9 @@ pub(crate) fn sets_of_manifest(runner: &Runner) -> Result<Vec<Vec<String>>> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let package = packages.into_iter().find(|package| package["name"] == PACKAGE);
     let package = package.ok_or_else(|| Failure::message("the workspace has no package monitor-runtime"))?;
-    let mut in_sources = BTreeSet::new();
-    find_named(Path::new(PACKAGE).join("src").as_path(), &mut in_sources)?;
-    Ok(sets(&features_of(package), &in_sources))
+    let mut files = Vec::new();
+    read_module(&Path::new(PACKAGE).join("src"), "lib", &BTreeSet::new(), &mut files)?;
+    Ok(sets(&features_of(package), &files))
 }
 
 fn features_of(package: &Value) -> Features {
@@ -81,32 +81,61 @@ fn features_of(package: &Value) -> Features {
     features.map(|(name, list)| (name.clone(), strings(list))).collect()
 }
 
-/// The features that the sources in a folder name.
-fn find_named(folder: &Path, found: &mut BTreeSet<String>) -> Result {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            find_named(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(path)?;
-            let names = text.split("feature = \"").skip(1).filter_map(|rest| rest.split('"').next());
-            found.extend(names.map(str::to_owned));
+/// Collects the features that decide about each file: those that the file names, and those that its modules are behind.
+fn read_module(
+    folder: &Path,
+    name: &str,
+    behind: &BTreeSet<String>,
+    files: &mut Vec<BTreeSet<String>>,
+) -> Result {
+    let below = folder.join(name);
+    // `lib.rs` and `mod.rs` have their modules beside them, and any other file in the folder of its name.
+    let (file, modules) = match name {
+        "lib" => (folder.join("lib.rs"), folder.to_owned()),
+        _ if below.is_dir() && below.join("mod.rs").exists() => (below.join("mod.rs"), below),
+        _ => (folder.join(format!("{name}.rs")), below),
+    };
+    let text = fs::read_to_string(&file)?;
+    let mut attributes = String::new();
+    for line in text.lines().map(str::trim) {
+        let declaration = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+        if let Some(module) = declaration.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+            let behind = behind.union(&named(&attributes)).cloned().collect();
+            read_module(&modules, module, &behind, files)?;
         }
+        // Attributes may have several lines, and end with the item that they are for.
+        if line.ends_with([';', '{', '}']) {
+            attributes.clear();
+        } else {
+            attributes.push_str(line);
+        }
+    }
+    // The root names every feature, and none for its own sake.
+    if name != "lib" {
+        files.push(behind.union(&named(&text)).cloned().collect());
     }
     Ok(())
 }
 
-/// None, each feature alone, all, and each pair, where `prometheus/protobuf` counts as one more feature.
+/// The features that a text names in conditions.
+fn named(text: &str) -> BTreeSet<String> {
+    let names = text.split("feature = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.map(str::to_owned).collect()
+}
+
+/// None, each feature alone, all, and each pair that decides about one file, where `prometheus/protobuf` counts as one
+/// more feature.
 ///
-/// Pairs that come to the same once what their features imply is added are there once, and so are those that differ in
-/// features which our sources do not name: those change dependencies alone.
-fn sets(features: &Features, in_sources: &BTreeSet<String>) -> Vec<Vec<String>> {
+/// Features that meet in no file cannot break each other's code. Pairs that come to the same once what their features imply
+/// is added are there once.
+fn sets(features: &Features, files: &[BTreeSet<String>]) -> Vec<Vec<String>> {
+    let in_sources: BTreeSet<_> = files.iter().flatten().cloned().collect();
     let comes_to = |set: &[String]| -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         for name in set {
             imply(features, name, &mut all);
         }
-        all.intersection(in_sources).cloned().collect()
+        all.intersection(&in_sources).cloned().collect()
     };
     let names: Vec<_> = features.keys().filter(|name| *name != "default").cloned().collect();
     let mut sets = vec![Vec::new()];
@@ -116,7 +145,9 @@ fn sets(features: &Features, in_sources: &BTreeSet<String>) -> Vec<Vec<String>> 
     let with_protobuf: Vec<_> = with_protobuf.collect();
     let mut seen: BTreeSet<_> = sets.iter().map(|set| comes_to(set)).collect();
     for (at, first) in names.iter().enumerate() {
-        let pairs = names[at + 1..].iter().map(|second| vec![first.clone(), second.clone()]);
+        let meet = |second: &String| files.iter().any(|file| file.contains(first) && file.contains(second));
+        let pairs = names[at + 1..].iter().filter(|second| meet(second));
+        let pairs = pairs.map(|second| vec![first.clone(), second.clone()]);
         sets.extend(pairs.filter(|pair| seen.insert(comes_to(pair))));
     }
     sets.extend(with_protobuf);
@@ -141,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_that_come_to_the_same_are_there_once() {
+    fn pairs_that_meet_in_a_file_are_there_once() {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let features = Features::from([
             ("default".into(), list(&["a"])),
@@ -150,9 +181,9 @@ mod tests {
             ("c".into(), list(&[])),
             ("unnamed".into(), list(&["x/y"])),
         ]);
-        let in_sources = BTreeSet::from_iter(list(&["a", "b", "c"]));
-        let sets: Vec<_> = sets(&features, &in_sources).iter().map(|set| set.join(" ")).collect();
-        // `a b` comes to `b`, and each pair with `unnamed` to the other feature alone.
+        let files = [&["a", "b"][..], &["a", "c"], &[]].map(|names| BTreeSet::from_iter(list(names)));
+        let sets: Vec<_> = sets(&features, &files).iter().map(|set| set.join(" ")).collect();
+        // `a b` comes to `b`, and `b c` meet in no file.
         assert_eq!(
             sets,
             [

@@ -129,7 +129,7 @@ pub(crate) fn check_deny(runner: &mut Runner) -> Result {
 
 pub(crate) fn check_features(runner: &mut Runner) -> Result {
     runner.stage(
-        "features: monitor-runtime with none, each, each pair and all, prometheus/protobuf among them",
+        "features: monitor-runtime with none, each, all and each pair that meets in a file, prometheus/protobuf among them",
     );
     features::check(runner)
 }
