@@ -13,8 +13,12 @@ use crate::runs;
 
 /// Asks the API of a monitor. Returns status and body.
 fn ask_as(monitor: &Monitor, head: &str, path: &str) -> (u16, String) {
+    send(monitor, "GET", head, path)
+}
+
+fn send(monitor: &Monitor, method: &str, head: &str, path: &str) -> (u16, String) {
     let mut connection = TcpStream::connect(monitor.admin_address().unwrap()).unwrap();
-    write!(connection, "GET {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n").unwrap();
+    write!(connection, "{method} {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n").unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -181,6 +185,7 @@ fn every_route_is_guarded() {
         assert_eq!(status(&open, "host: evil.example\r\n"), 421, "{path}");
         assert_eq!(status(&open, "host: localhost\r\nsec-fetch-site: cross-site\r\n"), 403, "{path}");
         assert_eq!(status(&guarded, "host: localhost\r\n"), 401, "{path}");
+        assert_eq!(send(&open, "POST", "host: localhost\r\ncontent-length: 0\r\n", &path).0, 405, "{path}");
         assert_eq!(status(&others, "host: 127.0.0.1\r\n"), 403, "{path}");
     }
     let head = "host: localhost\r\nauthorization: Bearer s3cret\r\n";

@@ -118,7 +118,7 @@ impl RunsBuilder {
     ///
     /// Agent calls that began before are not recorded.
     /// A second start with equal settings returns the recorder of the first.
-    /// A recorded call takes no lock and allocates nothing, unless it fails.
+    /// A recorded call takes no lock and allocates nothing, unless it fails or is the first of its thread.
     ///
     /// # Errors
     ///

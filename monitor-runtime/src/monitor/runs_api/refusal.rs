@@ -25,6 +25,9 @@ impl Refusal {
     }
 
     pub(super) fn into_response(self) -> Response<Bytes> {
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            return answer::method_not_allowed();
+        }
         let mut body = b"{\"error\":".to_vec();
         json::write_str(&mut body, &self.reason);
         body.push(b'}');
