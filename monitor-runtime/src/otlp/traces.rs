@@ -73,6 +73,7 @@ impl Traces {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::PoisonError;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Instant;
@@ -84,7 +85,7 @@ mod tests {
     use super::super::signal::Signal;
     use super::super::target::{GivenTarget, Target};
     use super::super::variables::Variables;
-    use super::super::work::run;
+    use super::super::work::{REPORTS_A_PANIC, run};
     use super::*;
 
     /// A log layer of the user, which panics at each line, and counts them.
@@ -111,6 +112,7 @@ mod tests {
 
     #[test]
     fn the_export_outlives_a_panic_and_counts_its_batch_once() {
+        let _alone = REPORTS_A_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
         let dropped = IntCounter::new("dropped", "Dropped.").unwrap();
         let mut traces = traces(2, dropped.clone());
         let exported = IntCounter::new("exported", "What the exporter counts.").unwrap();

@@ -52,9 +52,16 @@ fn is_over(control: &Control) -> bool {
     control.end().is_some_and(|end| Instant::now() >= end)
 }
 
+/// Held by the tests whose worker reports a panic.
+///
+/// `tracing` asks the subscribers about a callsite when it is first reached. A test without a subscriber that reaches it as
+/// another test installs one could decide for both that nobody listens.
+#[cfg(test)]
+pub(super) static REPORTS_A_PANIC: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, PoisonError};
 
     use prometheus::IntCounter;
 
@@ -93,6 +100,7 @@ mod tests {
 
     #[test]
     fn a_panic_drops_the_items_in_hand_and_the_next_turn_comes() {
+        let _alone = REPORTS_A_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
         let control = Arc::new(Control::default());
         let target = Target::read(
             &Variables(&|_: &str| None),
