@@ -16,6 +16,7 @@ use monitor_runtime::http::RequestId;
 use monitor_runtime::logging::{self, Logging, LoggingError};
 use monitor_runtime::metrics::{self, BucketError, NativeHistogramError, NativeHistograms, push_once};
 use monitor_runtime::otlp::{Otlp, OtlpError};
+use monitor_runtime::run::{self, RunsError};
 
 use crate::support::closed_port::ClosedPort;
 use crate::support::subprocess::{self, Subprocess, in_own_process};
@@ -99,6 +100,7 @@ fn errors() -> Vec<Box<dyn Error>> {
     errors.push(push_once(&nobody, "", &[]).unwrap_err().into());
     errors.extend([BucketError::Empty, BucketError::OutOfRange { bound: f64::NAN }].map(Into::into));
     errors.push(NativeHistogramError::MaxBuckets { max_buckets: 3 }.into());
+    errors.push(run::builder().memory(1).start().unwrap_err().into());
     let (mut parts, ()) = http::Request::new(()).into_parts();
     let id = RequestId::from_request_parts(&mut parts, &()).now_or_never().unwrap();
     errors.push(id.unwrap_err().into());
@@ -141,6 +143,7 @@ fn errors_with_a_source() -> Vec<Box<dyn Error>> {
         LoggingError::SubscriberInstalled(install().unwrap_err()).into(),
         LoggingError::Thread(system()).into(),
         OtlpError::Thread { signal: "traces", source: system() }.into(),
+        RunsError::Thread(system()).into(),
         push_once(&format!("http://{}", closed.address), "job", &[]).unwrap_err().into(),
     ]
 }

@@ -60,6 +60,7 @@ pub use tree::{Node, RolledUp, Run};
 
 use crate::call::call_id::CallId;
 use crate::cells::clock;
+use crate::error_chain::debug_as_text;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
 use recorder::Recorder;
@@ -81,7 +82,7 @@ pub struct RunsBuilder {
 }
 
 /// The error of a recorder that cannot be started.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RunsError {
     /// The memory is too small to be of use.
@@ -106,6 +107,8 @@ pub enum RunsError {
     #[error("the thread of the recorder of runs cannot be started")]
     Thread(#[source] std::io::Error),
 }
+
+debug_as_text!(RunsError);
 
 impl RunsBuilder {
     /// Sets the maximum memory of everything that the recorder keeps, in bytes. The default is 16 MiB, the minimum 2 MiB.
