@@ -254,7 +254,7 @@ impl Call {
     #[cold]
     fn fail(&self, fault: Option<&Fault<'_>>) {
         // Also if the `Display` of the error panics.
-        let _conclusion = self.has_ended().then_some(Conclusion(self.id));
+        let _conclusion = self.has_ended().then(|| Conclusion(self.id));
         match fault {
             Some(fault) => {
                 self.count_type(fault);
