@@ -31,9 +31,7 @@ const CORE: [&str; 12] = [
 pub(crate) fn check(runner: &Runner) -> Result {
     let metadata = features::metadata(runner)?;
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
-    let rustdoc = target.join("rustdoc-as-docs-rs");
-    fs::write(&rustdoc, RUSTDOC)?;
-    fs::set_permissions(&rustdoc, Permissions::from_mode(0o755))?;
+    let rustdoc = rustdoc(&target)?;
     let mut doc = runner.cargo(&["doc", "--workspace", "--exclude", "monitor-benches", "--no-deps"]);
     runner.run(doc.env("RUSTDOC", &rustdoc).env("RUSTDOCFLAGS", "-D warnings --cfg docsrs"))?;
     let found = without_feature(&target.join("doc/monitor_runtime"))?;
@@ -44,6 +42,14 @@ pub(crate) fn check(runner: &Runner) -> Result {
         )
     };
     (found == CORE).then_some(()).ok_or_else(|| Failure::Message(text()))
+}
+
+/// Writes a rustdoc into the target directory that accepts unstable options.
+pub(crate) fn rustdoc(target: &Path) -> Result<PathBuf> {
+    let rustdoc = target.join("rustdoc-as-docs-rs");
+    fs::write(&rustdoc, RUSTDOC)?;
+    fs::set_permissions(&rustdoc, Permissions::from_mode(0o755))?;
+    Ok(rustdoc)
 }
 
 /// The pages of items, of all that the index has, that name no feature.

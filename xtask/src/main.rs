@@ -17,6 +17,7 @@ mod packages;
 mod policy;
 mod runner;
 mod scratch;
+mod semver;
 mod toolchain;
 mod weight;
 
@@ -39,6 +40,7 @@ cargo xtask fuzz [SECONDS [TARGET…]]        the fuzz targets from their kept i
 cargo xtask msrv [--update]                 the oldest Rust and the oldest versions of other crates, in xtask/oldest.lock
 cargo xtask instructions [--update]         the instructions of the main paths against benches/instructions.txt
 cargo xtask package                         the library's packages: their files, their manifests, a build from them alone
+cargo xtask semver [--update]               the public API against that of the commit in xtask/semver.txt, by cargo-semver-checks
 cargo xtask weight [--count] [--release] [--rounds NUMBER]   crates and seconds of a cold build, beside other crates
 ";
 
@@ -53,6 +55,7 @@ enum Task {
     Msrv { update: bool },
     Instructions { update: bool },
     Package,
+    Semver { update: bool },
     Weight(weight::Options),
 }
 
@@ -89,6 +92,7 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
         "msrv" => Ok(Task::Msrv { update: flag(parser, "update")? }),
         "instructions" => Ok(Task::Instructions { update: flag(parser, "update")? }),
         "package" => end(parser).map(|()| Task::Package),
+        "semver" => Ok(Task::Semver { update: flag(parser, "update")? }),
         "weight" => parse_weight(parser),
         _ => Err(format!("unknown task `{name}`").into()),
     }
@@ -152,6 +156,8 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
         Task::Msrv { update: true } => msrv::update(runner)?,
         Task::Instructions { update } => instructions::run(runner, *update)?,
         Task::Package => gates::check_package(runner)?,
+        Task::Semver { update: false } => semver::check(runner)?,
+        Task::Semver { update: true } => semver::update(runner)?,
         Task::Weight(options) => weight::run(runner, *options)?,
     }
     Ok(())
@@ -216,6 +222,7 @@ mod tests {
             "instructions --update more",
             "dependencies x",
             "package x",
+            "semver x",
             "--list",
         ] {
             assert!(parse_line(line).is_err(), "{line}");
