@@ -126,6 +126,19 @@ async fn a_stream_tells_its_items_and_the_first_of_them() {
     assert!(run.root().first_item().unwrap() <= run.duration());
 }
 
+#[track_agent("runs_streams_errors")]
+fn tell_in_vain() -> impl Stream<Item = Result<u8, String>> {
+    stream::iter([Ok(1), Err("out of words".to_owned()), Err("out of ink".to_owned())])
+}
+
+#[tokio::test]
+async fn a_run_ends_whose_stream_yields_errors() {
+    runs();
+    tell_in_vain().collect::<Vec<_>>().await;
+    let run = run_of("runs_streams_errors");
+    assert_eq!((run.has_ended(), run.outcome()), (true, Some(Outcome::Error)));
+}
+
 #[track_agent("runs_shows_step")]
 async fn step(gate: oneshot::Receiver<()>) {
     held(gate).await;
