@@ -67,8 +67,15 @@ pub(crate) fn sets_of_manifest(runner: &Runner) -> Result<Vec<Vec<String>>> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let package = packages.into_iter().find(|package| package["name"] == PACKAGE);
     let package = package.ok_or_else(|| Failure::message("the workspace has no package monitor-runtime"))?;
+    let sources = Path::new(PACKAGE).join("src");
     let mut files = Vec::new();
-    read_module(&Path::new(PACKAGE).join("src"), "lib", &BTreeSet::new(), &mut files)?;
+    read_module(&sources, "lib", &BTreeSet::new(), &mut files)?;
+    // All but the root. The features of a file that no declaration led to would not be checked together.
+    let (read, all) = (files.len(), count_sources(&sources)? - 1);
+    if read != all {
+        let text = format!("the modules of {} lead to {read} of its {all} files", sources.display());
+        return Err(Failure::Message(text));
+    }
     Ok(sets(&features_of(package), &files))
 }
 
@@ -98,8 +105,7 @@ fn read_module(
     let text = fs::read_to_string(&file)?;
     let mut attributes = String::new();
     for line in text.lines().map(str::trim) {
-        let declaration = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
-        if let Some(module) = declaration.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+        if let Some(module) = declared_module(line) {
             let behind = behind.union(&named(&attributes)).cloned().collect();
             read_module(&modules, module, &behind, files)?;
         }
@@ -115,6 +121,29 @@ fn read_module(
         files.push(behind.union(&named(&text)).cloned().collect());
     }
     Ok(())
+}
+
+/// The module in a file of its own that a line declares, whatever its visibility.
+fn declared_module(line: &str) -> Option<&str> {
+    let mut rest = line.strip_prefix("pub").unwrap_or(line);
+    if rest.starts_with('(') {
+        (_, rest) = rest.split_once(')')?;
+    }
+    rest.trim_start().strip_prefix("mod ")?.strip_suffix(';')
+}
+
+/// The number of source files in a folder and below.
+fn count_sources(folder: &Path) -> Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            count += count_sources(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// The features that a text names in conditions.
@@ -170,6 +199,16 @@ fn imply(features: &Features, name: &str, all: &mut BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_is_declared_with_any_visibility() {
+        for line in ["mod a;", "pub mod a;", "pub(crate) mod a;", "pub(in crate::logging) mod a;"] {
+            assert_eq!(declared_module(line), Some("a"), "{line}");
+        }
+        for line in ["mod a {", "use a;", "pub use mod_a;", "modules;"] {
+            assert_eq!(declared_module(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn pairs_that_meet_in_a_file_are_there_once() {
