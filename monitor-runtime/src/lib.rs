@@ -153,6 +153,7 @@
 )]
 
 pub mod context;
+pub mod genai;
 pub mod metrics;
 
 #[cfg(feature = "health")]
@@ -191,6 +192,7 @@ mod push;
 mod rarely;
 mod timestamp;
 mod trace_context;
+mod usage;
 
 pub use call::Classify;
 pub use families::Outcome;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the crate, bottom to top. `docs/architecture.md` shows the same list.
 const FLOORS: [&[&str]; 13] = [
-    &["address", "error_chain", "json", "monitor_route", "rarely", "timestamp", "trace_context"],
+    &["address", "error_chain", "json", "monitor_route", "rarely", "timestamp", "trace_context", "usage"],
     &["cells"],
     &["families"],
     &["call"],
-    &["run"],
+    &["genai", "run"],
     &["logging"],
     &["context"],
     &["exposition", "probe"],

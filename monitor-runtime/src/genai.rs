@@ -1,0 +1,3 @@
+//! Calls of language models: what they used and what they cost.
+
+pub use crate::usage::{Cost, CostSource, PriceDate, Usage};

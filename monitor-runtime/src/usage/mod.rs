@@ -1,0 +1,262 @@
+//! What a model call used: its tokens, and its cost if the provider reports one.
+
+mod cost;
+
+pub use cost::{Cost, CostSource, PriceDate};
+
+pub(crate) use cost::Dollars;
+
+/// The most tokens that one call can use. A greater count is a mistake of its source.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
+/// The tokens that a model call used, as far as they are known.
+///
+/// A count that was not reported is unknown, which is not zero: [`input_tokens`](Self::input_tokens) is then `None`, and
+/// no counter moves.
+///
+/// # The contract
+///
+/// * The input contains the tokens read from the cache and those written to it: `cached + cache_write <= input`.
+/// * The output contains the tokens of reasoning: `reasoning <= output`.
+///
+/// OpenAI, Gemini, rig and genai report the input in that way, which [`new`](Self::new) takes. Anthropic and Amazon
+/// Bedrock report the cache beside the input, which [`beside_cache`](Self::beside_cache) takes:
+///
+/// ```
+/// use monitor_runtime::genai::Usage;
+///
+/// let openai = Usage::new(812, 96).cached(640);
+/// let anthropic = Usage::beside_cache(172, 640, 0, 96);
+/// assert_eq!(openai.input_tokens(), anthropic.input_tokens());
+/// assert_eq!(openai.cached_input_tokens(), anthropic.cached_input_tokens());
+/// ```
+///
+/// If a call's usage breaks the contract, the smaller part is taken to be beside the greater one, and the call is counted
+/// in `model_usage_corrected_total`. A warning names the model, once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    input: Option<u64>,
+    output: Option<u64>,
+    cached: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    cost: Option<Cost>,
+    /// Whether a value was given that cannot be one.
+    is_impossible: bool,
+}
+
+impl Usage {
+    /// Makes the usage of a call whose input contains the tokens of the cache.
+    pub fn new(input: u64, output: u64) -> Self {
+        Self::default().input(input).output(output)
+    }
+
+    /// Makes the usage of a call whose input was reported without the tokens read from the cache and written to it.
+    pub fn beside_cache(uncached_input: u64, cached: u64, cache_write: u64, output: u64) -> Self {
+        let input = uncached_input.saturating_add(cached).saturating_add(cache_write);
+        Self::new(input, output).cached(cached).cache_write(cache_write)
+    }
+
+    /// Sets the tokens of the input, those of the cache included.
+    pub fn input(mut self, tokens: u64) -> Self {
+        self.input = self.possible(tokens);
+        self
+    }
+
+    /// Sets the tokens of the output, those of reasoning included.
+    pub fn output(mut self, tokens: u64) -> Self {
+        self.output = self.possible(tokens);
+        self
+    }
+
+    /// Sets the tokens of the input that were read from the provider's cache.
+    pub fn cached(mut self, tokens: u64) -> Self {
+        self.cached = self.possible(tokens);
+        self
+    }
+
+    /// Sets the tokens of the input that were written to the provider's cache.
+    pub fn cache_write(mut self, tokens: u64) -> Self {
+        self.cache_write = self.possible(tokens);
+        self
+    }
+
+    /// Sets the tokens of the output that the model used for reasoning.
+    pub fn reasoning(mut self, tokens: u64) -> Self {
+        self.reasoning = self.possible(tokens);
+        self
+    }
+
+    /// Sets the cost that the provider reported, in US dollars.
+    ///
+    /// A negative amount, `NaN` or more than a million dollars is no cost; the call is then counted in
+    /// `model_usage_corrected_total`.
+    pub fn cost_usd(mut self, dollars: f64) -> Self {
+        self.cost = Cost::reported(dollars);
+        self.is_impossible |= self.cost.is_none();
+        self
+    }
+
+    /// Returns the tokens of the input, those of the cache included.
+    pub fn input_tokens(&self) -> Option<u64> {
+        self.input
+    }
+
+    /// Returns the tokens of the output, those of reasoning included.
+    pub fn output_tokens(&self) -> Option<u64> {
+        self.output
+    }
+
+    /// Returns the tokens of the input that were read from the cache.
+    pub fn cached_input_tokens(&self) -> Option<u64> {
+        self.cached
+    }
+
+    /// Returns the tokens of the input that were written to the cache.
+    pub fn cache_write_input_tokens(&self) -> Option<u64> {
+        self.cache_write
+    }
+
+    /// Returns the tokens of the output that the model used for reasoning.
+    pub fn reasoning_output_tokens(&self) -> Option<u64> {
+        self.reasoning
+    }
+
+    /// Returns the cost that the provider reported.
+    pub fn cost(&self) -> Option<Cost> {
+        self.cost
+    }
+
+    fn possible(&mut self, tokens: u64) -> Option<u64> {
+        let is_possible = tokens <= MOST_TOKENS;
+        self.is_impossible |= !is_possible;
+        is_possible.then_some(tokens)
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let counts = [self.input, self.output, self.cached, self.cache_write, self.reasoning];
+        counts.iter().all(Option::is_none) && self.cost.is_none()
+    }
+
+    /// Overrides the values by those that `later` knows: providers repeat the counts of a stream, growing, and some report
+    /// the input first and the output last.
+    pub(crate) fn update(&mut self, later: &Self) {
+        let Self { input, output, cached, cache_write, reasoning, cost, is_impossible } = *later;
+        self.input = input.or(self.input);
+        self.output = output.or(self.output);
+        self.cached = cached.or(self.cached);
+        self.cache_write = cache_write.or(self.cache_write);
+        self.reasoning = reasoning.or(self.reasoning);
+        self.cost = cost.or(self.cost);
+        self.is_impossible |= is_impossible;
+    }
+
+    /// The usage by the contract, and whether it had to be corrected.
+    pub(crate) fn corrected(mut self) -> (Self, bool) {
+        let mut is_corrected = std::mem::take(&mut self.is_impossible);
+        let of_cache = self.cached.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
+        for (whole, part) in [(&mut self.input, of_cache), (&mut self.output, self.reasoning.unwrap_or(0))] {
+            if part > whole.unwrap_or(0) {
+                *whole = Some(whole.unwrap_or(0).saturating_add(part));
+                is_corrected = true;
+            }
+        }
+        (self, is_corrected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The normal form: input, output, cached, written to the cache, reasoning.
+    fn normal(usage: Usage) -> [Option<u64>; 5] {
+        let (usage, is_corrected) = usage.corrected();
+        assert!(!is_corrected, "{usage:?}");
+        [usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning]
+    }
+
+    /// `{"input_tokens": 172, "cache_read_input_tokens": 640, "cache_creation_input_tokens": 0, "output_tokens": 96}`
+    #[test]
+    fn anthropic_reports_the_cache_beside_the_input() {
+        assert_eq!(
+            normal(Usage::beside_cache(172, 640, 0, 96)),
+            [Some(812), Some(96), Some(640), Some(0), None]
+        );
+        assert_eq!(
+            normal(Usage::beside_cache(3, 0, 2_048, 5)),
+            [Some(2_051), Some(5), Some(0), Some(2_048), None]
+        );
+    }
+
+    /// `{"inputTokens": 172, "cacheReadInputTokens": 640, "cacheWriteInputTokens": 100, "outputTokens": 96}`
+    #[test]
+    fn bedrock_reports_the_cache_beside_the_input() {
+        assert_eq!(
+            normal(Usage::beside_cache(172, 640, 100, 96)),
+            [Some(912), Some(96), Some(640), Some(100), None]
+        );
+    }
+
+    /// `{"prompt_tokens": 812, "completion_tokens": 96, "prompt_tokens_details": {"cached_tokens": 640},
+    /// "completion_tokens_details": {"reasoning_tokens": 64}}`
+    #[test]
+    fn openai_reports_the_cache_inside_the_input_and_reasoning_inside_the_output() {
+        let usage = Usage::new(812, 96).cached(640).reasoning(64);
+        assert_eq!(normal(usage), [Some(812), Some(96), Some(640), None, Some(64)]);
+    }
+
+    /// `{"promptTokenCount": 812, "cachedContentTokenCount": 640, "candidatesTokenCount": 32, "thoughtsTokenCount": 64}`:
+    /// the thoughts are beside the candidates.
+    #[test]
+    fn gemini_reports_the_cache_inside_the_input() {
+        let (candidates, thoughts) = (32, 64);
+        let usage = Usage::new(812, candidates + thoughts).cached(640).reasoning(thoughts);
+        assert_eq!(normal(usage), [Some(812), Some(96), Some(640), None, Some(64)]);
+    }
+
+    #[test]
+    fn absent_counts_stay_unknown() {
+        assert!(Usage::default().is_unknown());
+        assert_eq!(normal(Usage::default().input(9)), [Some(9), None, None, None, None]);
+        assert!(!Usage::new(0, 0).is_unknown(), "zero is known");
+        assert!(!Usage::default().cost_usd(0.5).is_unknown());
+    }
+
+    #[test]
+    fn a_part_greater_than_its_whole_is_taken_to_be_beside_it() {
+        let (usage, is_corrected) = Usage::new(172, 96).cached(640).cache_write(100).corrected();
+        assert_eq!((usage.input, usage.cached, is_corrected), (Some(912), Some(640), true));
+        let (usage, is_corrected) = Usage::new(812, 32).reasoning(64).corrected();
+        assert_eq!((usage.output, is_corrected), (Some(96), true));
+        let (usage, is_corrected) = Usage::default().output(3).cached(5).corrected();
+        assert_eq!((usage.input, is_corrected), (Some(5), true));
+        assert!(
+            !Usage::new(640, 64).cached(640).reasoning(64).corrected().1,
+            "equal parts keep the contract"
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_unknown_and_noted() {
+        let (usage, is_corrected) = Usage::new(u64::MAX, 96).corrected();
+        assert_eq!((usage.input, usage.output, is_corrected), (None, Some(96), true));
+        let (usage, is_corrected) = Usage::new(1, 2).cost_usd(-0.5).corrected();
+        assert_eq!((usage.cost, is_corrected), (None, true));
+        let (usage, is_corrected) = Usage::beside_cache(u64::MAX, 1, 1, 1).corrected();
+        assert_eq!((usage.input, is_corrected), (Some(2), true), "at least what the cache was part of");
+        assert_eq!(Usage::new(MOST_TOKENS, 0).corrected(), (Usage::new(MOST_TOKENS, 0), false));
+    }
+
+    #[test]
+    fn later_counts_override_earlier_ones_where_they_are_known() {
+        let mut usage = Usage::beside_cache(172, 640, 0, 1);
+        usage.update(&Usage::default().output(40));
+        usage.update(&Usage::default().output(96));
+        assert_eq!(normal(usage), [Some(812), Some(96), Some(640), Some(0), None]);
+        usage.update(&Usage::default());
+        assert_eq!(usage.output, Some(96), "an item without usage changes nothing");
+    }
+}
