@@ -29,7 +29,9 @@ pub fn arguments(input: &[u8]) {
     if text.matches(['(', '[', '{', '<', '&', '*', '-', '!', '|', '=', '.', '?']).count() > DEEPEST {
         return;
     }
-    let (kind, template) = (Kind::ALL[usize::from(choice) % 3], ITEMS[usize::from(choice) / 3 % ITEMS.len()]);
+    let template = ITEMS[usize::from(choice) / 3 % ITEMS.len()];
+    // The upper half is the model's, so that the kept inputs keep their kinds.
+    let kind = if choice < 128 { Kind::ALL[usize::from(choice) % 3] } else { Kind::Model };
     let (Ok(given), Ok(item)) = (text.parse(), template.replace("ARGUMENTS", text).parse()) else { return };
     let is_in_block = template.contains("ARGUMENTS");
     let given = if is_in_block { TokenStream::new() } else { given };

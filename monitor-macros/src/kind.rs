@@ -1,15 +1,16 @@
-//! The three attributes and how they differ.
+//! The four attributes and how they differ.
 
-/// One of the three attributes.
+/// One of the four attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Agent,
     Skill,
     Query,
+    Model,
 }
 
 impl Kind {
-    pub(crate) const ALL: &'static [Self] = &[Self::Agent, Self::Skill, Self::Query];
+    pub(crate) const ALL: &'static [Self] = &[Self::Agent, Self::Skill, Self::Query, Self::Model];
 
     /// The attribute's name.
     pub(crate) const fn attribute_name(self) -> &'static str {
@@ -17,6 +18,7 @@ impl Kind {
             Self::Agent => "track_agent",
             Self::Skill => "track_skill",
             Self::Query => "track_query",
+            Self::Model => "track_model",
         }
     }
 
@@ -26,6 +28,7 @@ impl Kind {
             Self::Agent => "Agent",
             Self::Skill => "Skill",
             Self::Query => "Query",
+            Self::Model => "Model",
         }
     }
 
@@ -35,6 +38,15 @@ impl Kind {
             Self::Agent => "agent_id",
             Self::Skill => "skill_id",
             Self::Query => "query",
+            Self::Model => "model",
+        }
+    }
+
+    /// The option that sets the id.
+    pub(crate) const fn id_option(self) -> &'static str {
+        match self {
+            Self::Agent | Self::Skill | Self::Query => "id",
+            Self::Model => "model",
         }
     }
 }

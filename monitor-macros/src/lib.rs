@@ -215,3 +215,63 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand_attribute(Kind::Query, arguments.into(), item.into()).into()
 }
+
+/// Tracks a call of a language model: as [`macro@track_agent`], with the labels `provider` and `model` and the `model_…`
+/// metrics, and with the tokens and the cost that the reply reports.
+///
+/// ```
+/// use monitor_runtime::genai::{ModelReply, Usage};
+/// use monitor_runtime::track_model;
+///
+/// struct Reply { text: String, prompt_tokens: u64, completion_tokens: u64 }
+///
+/// impl ModelReply for Reply {
+///     fn usage(&self) -> Option<Usage> {
+///         Some(Usage::new(self.prompt_tokens, self.completion_tokens))
+///     }
+/// }
+///
+/// struct Client { model: String }
+///
+/// impl Client {
+///     #[track_model(provider = "openai", model = self.model)]
+///     async fn complete(&self, question: &str) -> Result<Reply, std::io::Error> {
+///         Ok(Reply { text: question.to_uppercase(), prompt_tokens: 812, completion_tokens: 96 })
+///     }
+/// }
+///
+/// fn by_length(text: &String) -> Option<Usage> {
+///     Some(Usage::default().output(text.split_whitespace().count() as u64))
+/// }
+///
+/// #[track_model("composer-1", provider = "local", usage = by_length)]
+/// fn compose(question: &str) -> String {
+///     question.to_lowercase()
+/// }
+/// ```
+///
+/// # Arguments
+///
+/// Those of [`macro@track_agent`], except for `id`, `prefix` and `objective`, and these:
+///
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | a literal first, or `model = expr` | the label `model`, the model that is requested: a literal of 1 to 256 bytes, or any expression over the parameters that is `AsRef<str>` | required |
+/// | `provider = expr` | the label `provider`, such as `openai`, `anthropic`, `aws.bedrock`, `gcp.gemini`: a literal, or an expression as for `model` | required |
+/// | `operation = "embeddings"` | the operation of the exported span: `embeddings`, `generate_content`, `text_completion` or any other literal that is not empty | `chat` |
+/// | `usage = path` | a `fn(&T) -> Option<Usage>` that reads the usage from the value, from its `Ok` or its `Some`, or from each item of a stream likewise | the type's `ModelReply`; without it, the usage is unknown |
+///
+/// An expression whose text is empty gives the label `unknown`.
+/// On an impl block, all of these options apply to every method that does not set them itself.
+///
+/// # Usage
+///
+/// Tokens count once, when the call ends, for the innermost tracked agent around the call's start. The label `agent_id` is
+/// empty outside of any agent. Of a stream, the counts of later items override those of earlier ones. If the stream is dropped
+/// or fails, its last counts before that are the usage.
+///
+/// A call without usage counts in `model_usage_unknown_total`, with the reason `cancelled`, `no_usage` or `stream_cut`.
+#[proc_macro_attribute]
+pub fn track_model(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand_attribute(Kind::Model, arguments.into(), item.into()).into()
+}

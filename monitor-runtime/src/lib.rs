@@ -208,4 +208,4 @@ pub use monitor::{ConnectionLimits, IncomingConnection};
 pub use prometheus;
 
 #[cfg(feature = "macros")]
-pub use monitor_macros::{track_agent, track_query, track_skill};
+pub use monitor_macros::{track_agent, track_model, track_query, track_skill};

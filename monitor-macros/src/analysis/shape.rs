@@ -39,10 +39,21 @@ pub(crate) enum Shape {
     TryStream(StreamType),
 }
 
+/// What the end of a call needs its value for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// `error_if` or `ok_if` judges it.
+    pub(crate) has_predicate: bool,
+    /// The usage of a model is read from it.
+    pub(crate) reads_usage: bool,
+}
+
 impl Shape {
-    /// Chooses the shape. `declares_stream` is the option `stream`, and `has_predicate` is `error_if` or `ok_if`.
-    pub(crate) fn of_function(function: &Function, declares_stream: bool, has_predicate: bool) -> Self {
-        let shape = Self::of_signature(&function.signature, declares_stream, has_predicate);
+    /// Chooses the shape. `declares_stream` is the option `stream`.
+    pub(crate) fn of_function(function: &Function, declares_stream: bool, needs: Needs) -> Self {
+        let shape = Self::of_signature(&function.signature, declares_stream, needs.has_predicate);
+        // A guard sees no value.
+        let needs_value = needs.has_predicate || needs.reads_usage;
         let tracks_caller = has_track_caller(function);
         // The destructors of the parameters run inside the call, for which a closure has to own them. If nobody can see them run,
         // no closure is needed.
@@ -56,9 +67,9 @@ impl Shape {
         };
         match (shape, &function.signature.output) {
             // The bounds of an `impl Trait` reach a body in place only: from `impl Fn(&str)`, a closure infers its argument's type.
-            (Self::Value, output) if !has_predicate && returns_opaque(output) => Self::Guarded,
+            (Self::Value, output) if !needs_value && returns_opaque(output) => Self::Guarded,
             (Self::Value, output)
-                if !has_predicate
+                if !needs_value
                     && may_stay_in_place
                     && cannot_return_error(output)
                     && !may_change_return_type(&function.attributes) =>

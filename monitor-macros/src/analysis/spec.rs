@@ -10,7 +10,7 @@ use syn::{Expr, ReturnType, Signature, Type};
 use super::operation::infer_operation;
 use super::parameters::parameter_names;
 use super::return_type;
-use super::shape::Shape;
+use super::shape::{Needs, Shape};
 use crate::diagnostics::{Diagnostics, locate_at};
 use crate::kind::Kind;
 use crate::parse::field::Field;
@@ -21,6 +21,9 @@ use crate::parse::options::{Id, Options};
 /// The runtime counts a longer id under the overflow value, so a longer literal is a mistake.
 const MAX_ID_BYTES: usize = 256;
 
+/// The model or provider of calls whose expression gives an empty text.
+const UNKNOWN: &str = "unknown";
+
 /// The validated model of one tracked function.
 pub(crate) struct Spec {
     pub(crate) kind: Kind,
@@ -29,8 +32,10 @@ pub(crate) struct Spec {
     pub(crate) id: Id,
     /// The id of the function's site if `id` is an expression, and its calls' id if the expression gives no text.
     pub(crate) default_id: String,
-    /// Empty, except for a query.
+    /// Empty if it is the default of the kind. That of a query is always set.
     pub(crate) operation: String,
+    /// The provider, and the path that reads the usage. Only a model has them.
+    pub(crate) model: Option<ModelSpec>,
     pub(crate) fields: Vec<Field>,
     /// The constant of `Level`.
     pub(crate) level: &'static str,
@@ -50,6 +55,12 @@ pub(crate) struct Spec {
     pub(crate) judged: JudgedType,
     /// Whether the function returns `!`.
     pub(crate) diverges: bool,
+}
+
+/// The options that only a model has.
+pub(crate) struct ModelSpec {
+    pub(crate) provider: Id,
+    pub(crate) usage: Option<Expr>,
 }
 
 /// The output of a future or the item of a stream, as the return type names it.
@@ -82,8 +93,14 @@ impl Spec {
             errors.error(prefix, "`prefix` is an option of an impl block; write the whole id here, as in `id = \"users::find\"`");
         }
         let name = function.signature.ident.unraw().to_string();
-        let default_id = owner.map_or_else(|| name.clone(), |owner| format!("{owner}::{name}"));
-        let id = resolve_id(options, &default_id, function, errors);
+        let default_id = match kind {
+            Kind::Model => UNKNOWN.to_owned(),
+            _ => owner.map_or_else(|| name.clone(), |owner| format!("{owner}::{name}")),
+        };
+        let id = match kind {
+            Kind::Model => resolve_model(options, function, errors),
+            _ => resolve_id(options, &default_id, function, errors),
+        };
         let fields = options.fields.get().cloned().unwrap_or_default();
         check_fields(kind, &fields, errors);
         check_shorthand_fields(&fields, &function.signature, errors);
@@ -93,12 +110,13 @@ impl Spec {
             id,
             default_id,
             operation: resolve_operation(kind, options, function),
+            model: (kind == Kind::Model).then(|| resolve_model_options(options, function, errors)),
             fields,
             level: options.level.get().copied().unwrap_or("INFO"),
             outcome_rule: resolve_outcome_rule(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
             objective: options.objective.get().cloned(),
-            shape: resolve_shape(options, function, errors),
+            shape: resolve_shape(kind, options, function, errors),
             declared_stream: resolve_declared_stream(options, &function.signature.output),
             stream_macro: resolve_stream_macro(&function.signature.output),
             body_type: resolve_body_type(&function.signature),
@@ -153,13 +171,58 @@ fn resolve_id(options: &Options, default_id: &str, function: &Function, errors: 
     id.clone()
 }
 
+/// The model of the calls. There is no default: the function's name in its place would have no price.
+fn resolve_model(options: &Options, function: &Function, errors: &Diagnostics) -> Id {
+    let advice = "write it first, as in `\"gpt-5\"`, or as an expression, as in `model = self.model`";
+    // An `id` is reported already; a second error for the missing model would be noise.
+    resolve_label(options.model.get().or(options.id.get()), "model", advice, function, errors)
+}
+
+fn resolve_model_options(options: &Options, function: &Function, errors: &Diagnostics) -> ModelSpec {
+    let advice = "write `provider = \"openai\"` or an expression";
+    let provider = resolve_label(options.provider.get(), "provider", advice, function, errors);
+    ModelSpec { provider, usage: options.usage.get().cloned() }
+}
+
+/// Resolves a label that has to be set.
+fn resolve_label(
+    given: Option<&Id>,
+    name: &str,
+    advice: &str,
+    function: &Function,
+    errors: &Diagnostics,
+) -> Id {
+    let place = &function.signature.ident;
+    let Some(id) = given else {
+        errors.error(place, format_args!("a model call needs a {name}; {advice}"));
+        return Id::Literal(syn::LitStr::new(UNKNOWN, place.span()));
+    };
+    if let Id::Literal(literal) = id {
+        let length = literal.value().len();
+        if length == 0 {
+            errors.error(literal, format_args!("a {name} cannot be empty; {advice}"));
+        } else if length > MAX_ID_BYTES {
+            errors.error(
+                literal,
+                format_args!(
+                    "a {name} has at most {MAX_ID_BYTES} bytes, and this one has {length}; shorten it"
+                ),
+            );
+        }
+    }
+    id.clone()
+}
+
 fn check_fields(kind: Kind, fields: &[Field], errors: &Diagnostics) {
     for (at, field) in fields.iter().enumerate() {
         let name = &field.name;
         if name == kind.id_field() {
             errors.error(
                 &field.name_tokens,
-                format_args!("the field `{name}` already holds the id; set the id with `id = …`, or give this field another name"),
+                format_args!(
+                    "the field `{name}` already holds the id; set the id with `{} = …`, or give this field another name",
+                    kind.id_option(),
+                ),
             );
         } else if fields[..at].iter().any(|earlier| earlier.name == *name) {
             errors.error(&field.name_tokens, format_args!("duplicate field `{name}`; remove one of the two"));
@@ -194,6 +257,7 @@ fn resolve_operation(kind: Kind, options: &Options, function: &Function) -> Stri
         (Kind::Agent | Kind::Skill, _) => String::new(),
         (Kind::Query, Some(given)) => given.value(),
         (Kind::Query, None) => infer_operation(&function.body).to_owned(),
+        (Kind::Model, given) => given.map(syn::LitStr::value).unwrap_or_default(),
     }
 }
 
@@ -208,9 +272,12 @@ fn resolve_outcome_rule(options: &Options, errors: &Diagnostics) -> OutcomeRule 
     }
 }
 
-fn resolve_shape(options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
-    let has_predicate = options.error_if.get().is_some() || options.ok_if.get().is_some();
-    let shape = Shape::of_function(function, options.stream.get().is_some(), has_predicate);
+fn resolve_shape(kind: Kind, options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
+    let needs = Needs {
+        has_predicate: options.error_if.get().is_some() || options.ok_if.get().is_some(),
+        reads_usage: kind == Kind::Model,
+    };
+    let shape = Shape::of_function(function, options.stream.get().is_some(), needs);
     let gives_no_stream = matches!(
         shape,
         Shape::Value | Shape::InPlace | Shape::Guarded | Shape::Async | Shape::Future | Shape::IntoFuture

@@ -27,17 +27,33 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
             (spec.default_id.to_token_stream(), quote!(enter_as), Some(quote!(, #id, #opening)))
         }
     };
+    // A provider from an expression is looked up together with the model, at each call.
+    let (enter, arguments) = match spec.model.as_ref().map(|model| &model.provider) {
+        Some(Id::Expr(provider)) => {
+            let provider = quote_spanned!(provider.span()=> &(#provider));
+            let id = match &spec.id {
+                Id::Literal(literal) => quote!(#literal),
+                Id::Expr(id) => quote_spanned!(id.span()=> &(#id)),
+            };
+            (quote!(enter_of), Some(quote!(, #provider, #id, #opening)))
+        }
+        _ => (enter, arguments),
+    };
     let settings = emit_settings(spec);
     quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments))
 }
 
 /// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.
 fn emit_settings(spec: &Spec) -> TokenStream {
-    let Spec { kind, runtime, operation, level, error_log, objective, fields, .. } = spec;
+    let Spec { kind, runtime, operation, model, level, error_log, objective, fields, .. } = spec;
     let [error_log, level] = [*error_log, *level].map(mixed_site_ident);
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
     [
         (!operation.is_empty()).then(|| quote!(, operation = #operation)),
+        match model.as_ref().map(|model| &model.provider) {
+            Some(Id::Literal(provider)) => Some(quote!(, provider = #provider)),
+            _ => None,
+        },
         (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
         (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
         objective.as_ref().map(|objective| {

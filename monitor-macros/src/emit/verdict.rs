@@ -26,12 +26,17 @@ fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
     let result = mixed_site_ident("result");
     let outcome = emit_outcome(spec, &quote!(#result)).map(|outcome| quote!(, #outcome));
-    quote!(|#result #declared| #runtime::verdict!(#result #outcome))
+    let verdict = emit_reported(spec, quote!(#runtime::verdict!(#result #outcome)), &quote!(#result));
+    quote!(|#result #declared| #verdict)
 }
 
 /// Emits the end of a call by its result.
 pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
+    if spec.model.is_some() {
+        let verdict = emit_verdict(spec, result);
+        return quote!(#runtime::settle_by(&mut #call, &#verdict););
+    }
     match emit_outcome(spec, &quote!(&#result)) {
         None => quote!(#runtime::classify(&#result).monitor_settle(&#result, &mut #call);),
         Some(outcome) => {
@@ -43,12 +48,30 @@ pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStr
 /// Emits the verdict on the result of a body in place.
 pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
-    match emit_outcome(spec, &quote!(&#result)) {
+    let verdict = match emit_outcome(spec, &quote!(&#result)) {
         None => quote!(#runtime::classify(&#result).monitor_classify(&#result)),
         Some(outcome) => quote! {
             #runtime::Verdict { outcome: #outcome, fault: #runtime::classify(&#result).monitor_fault(&#result) }
         },
-    }
+    };
+    emit_reported(spec, verdict, &quote!(&#result))
+}
+
+/// Emits the verdict on the result of a model, followed by the report of its usage.
+///
+/// The report is the last step before the call ends or goes on, so no other call can come between the two.
+fn emit_reported(spec: &Spec, verdict: TokenStream, result: &TokenStream) -> TokenStream {
+    let Some(model) = &spec.model else { return verdict };
+    let (runtime, name) = (&spec.runtime, mixed_site_ident("verdict"));
+    let report = match &model.usage {
+        None => quote!(#runtime::reply(#result).monitor_report(#result)),
+        Some(usage) => {
+            // The tokens are at the path, where the compiler reports that its type does not fit.
+            let value = quote!(#runtime::content(#result).monitor_content(#result));
+            locate_at(usage.span(), quote!(#runtime::usage_by(#value, #usage)))
+        }
+    };
+    quote!({ let #name = #verdict; #runtime::report(#report); #name })
 }
 
 /// Emits the outcome by a predicate. `None` if the type of the result decides.

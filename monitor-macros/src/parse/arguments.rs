@@ -62,6 +62,14 @@ impl Argument<'_> {
         })
     }
 
+    /// Parses a literal or any other expression that gives a text.
+    fn parse_text(&self, usage: &str) -> syn::Result<Id> {
+        Ok(match self.parse_value(usage)? {
+            Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Id::Literal(literal),
+            expr => Id::Expr(Box::new(expr)),
+        })
+    }
+
     fn parse_string(&self, usage: &str) -> syn::Result<LitStr> {
         match self.parse_value(usage)? {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
@@ -82,11 +90,26 @@ fn ungroup_expr(mut expr: Expr) -> Expr {
 }
 
 pub(crate) fn parse_id(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
-    let id = match argument.parse_value("`id = expr`")? {
-        Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Id::Literal(literal),
-        expr => Id::Expr(Box::new(expr)),
-    };
+    let id = argument.parse_text("`id = expr`")?;
     argument.set(&mut options.id, id);
+    Ok(())
+}
+
+pub(crate) fn parse_provider(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let provider = argument.parse_text("`provider = \"openai\"`")?;
+    argument.set(&mut options.provider, provider);
+    Ok(())
+}
+
+pub(crate) fn parse_model(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let model = argument.parse_text("`model = expr`")?;
+    argument.set(&mut options.model, model);
+    Ok(())
+}
+
+pub(crate) fn parse_usage(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let usage = argument.parse_value("`usage = path`, where `path` is a `fn(&T) -> Option<Usage>`")?;
+    argument.set(&mut options.usage, usage);
     Ok(())
 }
 
@@ -109,6 +132,19 @@ pub(crate) fn parse_operation(options: &mut Options, argument: &Argument<'_>) ->
             &operation,
             "an operation cannot be empty; write \"select\", \"insert\" or a word of your own, or leave `operation` \
              out to have it read from the SQL",
+        );
+    }
+    argument.set(&mut options.operation, operation);
+    Ok(())
+}
+
+pub(crate) fn parse_model_operation(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let operation: LitStr = argument.parse_string("`operation = \"embeddings\"`")?;
+    if operation.value().is_empty() {
+        argument.errors.error(
+            &operation,
+            "an operation cannot be empty; write \"embeddings\", \"text_completion\" or a word of your own, or leave \
+             `operation` out for \"chat\"",
         );
     }
     argument.set(&mut options.operation, operation);

@@ -18,15 +18,33 @@ struct Row {
     parse: fn(&mut Options, &Argument<'_>) -> syn::Result<()>,
 }
 
+/// The kinds whose id is a name of the user's own.
+const NAMED: &[Kind] = &[Kind::Agent, Kind::Skill, Kind::Query];
+
+/// A name may have several rows, for different kinds.
 const GRAMMAR: &[Row] = &[
-    Row { name: "id", kinds: Kind::ALL, usage: "`id = expr`", parse: arguments::parse_id },
-    Row { name: "prefix", kinds: Kind::ALL, usage: "`prefix = \"users\"`", parse: arguments::parse_prefix },
+    Row { name: "id", kinds: NAMED, usage: "`id = expr`", parse: arguments::parse_id },
+    Row { name: "prefix", kinds: NAMED, usage: "`prefix = \"users\"`", parse: arguments::parse_prefix },
+    Row {
+        name: "provider",
+        kinds: &[Kind::Model],
+        usage: "`provider = \"openai\"`",
+        parse: arguments::parse_provider,
+    },
+    Row { name: "model", kinds: &[Kind::Model], usage: "`model = expr`", parse: arguments::parse_model },
     Row {
         name: "operation",
         kinds: &[Kind::Query],
         usage: "`operation = \"select\"`",
         parse: arguments::parse_operation,
     },
+    Row {
+        name: "operation",
+        kinds: &[Kind::Model],
+        usage: "`operation = \"embeddings\"`",
+        parse: arguments::parse_model_operation,
+    },
+    Row { name: "usage", kinds: &[Kind::Model], usage: "`usage = path`", parse: arguments::parse_usage },
     Row {
         name: "fields",
         kinds: Kind::ALL,
@@ -54,7 +72,6 @@ const GRAMMAR: &[Row] = &[
 
 /// Arguments of other crates' attributes, such as `tracing::instrument`, with advice on each.
 const FOREIGN_ARGUMENTS: &[(&[&str], &str)] = &[
-    (&["name"], "did you mean `id`?"),
     (&["properties", "variables", "labels"], "did you mean `fields`?"),
     (&["skip", "skip_all"], "remove it, since only the parameters that `fields(…)` names are recorded"),
     (&["err", "error"], "remove it, since an `Err` is logged by default; `log_errors = …` changes that"),
@@ -100,46 +117,75 @@ fn parse_argument(
     errors: &Diagnostics,
 ) -> syn::Result<()> {
     if input.peek(Lit) {
-        return parse_literal_id(options, input.parse()?, is_first, errors);
+        return parse_literal_id(options, kind, input.parse()?, is_first, errors);
     }
     if !input.peek(Ident::peek_any) {
-        return Err(input.error(format_args!("expected an id or an option: {}", list_usages(kind))));
+        let (id, usages) = (kind.id_option(), list_usages(kind));
+        let article = if id == "id" { "an" } else { "a" };
+        return Err(input.error(format_args!("expected {article} {id} or an option: {usages}")));
     }
     let name = input.call(Ident::parse_any)?;
-    let Some(row) = GRAMMAR.iter().find(|row| name == row.name) else {
+    let rows = || GRAMMAR.iter().filter(|row| name == row.name);
+    let fitting = rows().find(|row| row.kinds.contains(&kind));
+    let Some(row) = fitting.or_else(|| rows().next()) else {
         return Err(syn::Error::new(name.span(), unknown_argument_message(kind, &name.to_string())));
     };
-    if !row.kinds.contains(&kind) {
-        let only: Vec<_> = row.kinds.iter().map(|kind| format!("`{}`", kind.attribute_name())).collect();
-        errors.error(
-            &name,
-            format_args!("`{name}` is an option of {} only; remove it here", only.join(" and ")),
-        );
+    if fitting.is_none() {
+        errors.error(&name, wrong_kind_message(kind, row.name));
     }
     (row.parse)(options, &Argument { name: &name, input, errors })
 }
 
+/// The message for an option of other attributes.
+fn wrong_kind_message(kind: Kind, option: &str) -> String {
+    if option == "id" {
+        return format!(
+            "`id` is not an option of `{}`; write `{} = …`",
+            kind.attribute_name(),
+            kind.id_option()
+        );
+    }
+    let fits = |kind: Kind| GRAMMAR.iter().any(|row| row.name == option && row.kinds.contains(&kind));
+    let fitting = Kind::ALL.iter().copied().filter(|kind| fits(*kind));
+    let only: Vec<_> = fitting.map(|kind| format!("`{}`", kind.attribute_name())).collect();
+    let only = match only.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => only.concat(),
+    };
+    format!("`{option}` is an option of {only} only; remove it here")
+}
+
 fn parse_literal_id(
     options: &mut Options,
+    kind: Kind,
     literal: Lit,
     is_first: bool,
     errors: &Diagnostics,
 ) -> syn::Result<()> {
+    let is_model = kind == Kind::Model;
     let Lit::Str(id) = literal else {
-        return Err(syn::Error::new_spanned(
-            literal,
-            "an id is text; write a string literal, such as \"planner\"",
-        ));
+        let rule = if is_model {
+            "a model is text; write a string literal, such as \"gpt-5\""
+        } else {
+            "an id is text; write a string literal, such as \"planner\""
+        };
+        return Err(syn::Error::new_spanned(literal, rule));
     };
+    let name = kind.id_option();
     if is_first {
-        options.id.set("id", &id, Id::Literal(id.clone()), errors);
+        let slot = if is_model { &mut options.model } else { &mut options.id };
+        slot.set(name, &id, Id::Literal(id.clone()), errors);
         Ok(())
     } else {
-        Err(syn::Error::new_spanned(id, "a literal id comes first; write `id = \"…\"` anywhere else"))
+        let rule = format!("a literal {name} comes first; write `{name} = \"…\"` anywhere else");
+        Err(syn::Error::new_spanned(id, rule))
     }
 }
 
 fn unknown_argument_message(kind: Kind, given: &str) -> String {
+    if given == "name" {
+        return format!("unknown argument `name`; did you mean `{}`?", kind.id_option());
+    }
     let foreign = FOREIGN_ARGUMENTS.iter().find(|(names, _)| names.contains(&given));
     if let Some((_, advice)) = foreign {
         return format!("unknown argument `{given}`; {advice}");
@@ -147,7 +193,10 @@ fn unknown_argument_message(kind: Kind, given: &str) -> String {
     let names = GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.name);
     match find_nearest_name(given, names) {
         Some(name) => format!("unknown argument `{given}`; did you mean `{name}`?"),
-        None => format!("unknown argument `{given}`; expected a literal id, {}", list_usages(kind)),
+        None => {
+            let (id, usages) = (kind.id_option(), list_usages(kind));
+            format!("unknown argument `{given}`; expected a literal {id}, {usages}")
+        }
     }
 }
 

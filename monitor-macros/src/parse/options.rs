@@ -13,6 +13,12 @@ pub(crate) struct Options {
     /// The prefix of the default ids of a block's methods.
     pub(crate) prefix: Slot<LitStr>,
     pub(crate) operation: Slot<LitStr>,
+    /// The provider of a model.
+    pub(crate) provider: Slot<Id>,
+    /// The model, which is the id of its calls.
+    pub(crate) model: Slot<Id>,
+    /// The path that reads the usage from a model's reply.
+    pub(crate) usage: Slot<Expr>,
     pub(crate) fields: Slot<Vec<Field>>,
     /// The constant of `Level`, such as `INFO`.
     pub(crate) level: Slot<&'static str>,
@@ -29,9 +35,12 @@ impl Options {
     /// Copies the block's options that the method does not set itself.
     ///
     /// The id, `stream` and `prefix` stay out. The id and `stream` concern one method; the block itself puts its prefix before
-    /// the ids. `error_if` and `ok_if` exclude each other, so a method with either of them inherits neither.
+    /// the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if` exclude each other, so a method with either of them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);
+        self.provider.inherit(&block.provider);
+        self.model.inherit(&block.model);
+        self.usage.inherit(&block.usage);
         self.fields.inherit(&block.fields);
         self.level.inherit(&block.level);
         self.log_errors.inherit(&block.log_errors);
@@ -44,7 +53,7 @@ impl Options {
     }
 }
 
-/// The source of the id.
+/// The source of an id, or of a provider.
 #[derive(Clone, Debug)]
 pub(crate) enum Id {
     Literal(LitStr),

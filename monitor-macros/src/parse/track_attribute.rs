@@ -43,7 +43,7 @@ impl Tracking {
     }
 }
 
-/// Whether the attribute is one of the three, by any path. It tracks its method itself.
+/// Whether the attribute is one of the four, by any path. It tracks its method itself.
 fn is_kind_attribute(attribute: &Attribute) -> bool {
     let last = attribute.path().segments.last();
     last.is_some_and(|last| Kind::ALL.iter().any(|kind| last.ident == kind.attribute_name()))

@@ -37,7 +37,7 @@ impl SpanId {
     fn current() -> Option<Self> {
         let span = Span::current();
         let first = span.metadata()?.fields().iter().next()?;
-        ["agent_id", "skill_id", "query"].contains(&first.name()).then(|| Self::of(&span)).flatten()
+        ["agent_id", "skill_id", "query", "model"].contains(&first.name()).then(|| Self::of(&span)).flatten()
     }
 }
 

@@ -112,14 +112,15 @@ pub(super) fn log(
     error_type: Option<&'static str>,
 ) {
     let id = |kind| unbound_id.filter(|_| settings.kind == kind);
-    let (agent_id, skill_id, query) = (id(CallKind::Agent), id(CallKind::Skill), id(CallKind::Query));
+    let (agent_id, skill_id) = (id(CallKind::Agent), id(CallKind::Skill));
+    let (query, model) = (id(CallKind::Query), id(CallKind::Model));
     let kind = kind_name(settings.kind);
     let (error, chain) = (text.message.as_str(), text.sources.as_deref());
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
                 target: "monitor_runtime::call",
-                agent_id, skill_id, query, error, error.chain = chain, "error.type" = error_type, "{kind} failed"
+                agent_id, skill_id, query, model, error, error.chain = chain, "error.type" = error_type, "{kind} failed"
             )
         };
     }
@@ -135,5 +136,6 @@ fn kind_name(kind: CallKind) -> &'static str {
         CallKind::Agent => "agent",
         CallKind::Skill => "skill",
         CallKind::Query => "query",
+        CallKind::Model => "model",
     }
 }

@@ -23,7 +23,10 @@ use super::Verdict;
 use super::call_id::CallId;
 use super::error_dedup;
 use super::fault::{self, Fault};
+use super::model_usage;
 use super::observer::{self, CallBegun, CallEnded};
+use super::place;
+use super::reply::{self, Report};
 use super::settings::{ErrorLog, Settings};
 use crate::cells::clock;
 use crate::families::CallKind;
@@ -46,6 +49,10 @@ pub struct Call {
     parent: CallId,
     /// The thread's previous call, while this one is polled as the body of an `async fn`.
     around: CallId,
+    /// The agent in whose body the call began. While the call itself is an agent and runs, the thread's previous agent.
+    agent: Option<&'static CallSeries>,
+    /// What the items of a model's stream have reported.
+    reported: Option<Box<Report>>,
     stage: Stage,
     /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
@@ -95,6 +102,8 @@ impl Call {
             id,
             parent,
             around,
+            agent: None,
+            reported: None,
             stage: Stage::Prepared,
             is_failed: false,
             items: 0,
@@ -147,6 +156,7 @@ impl Call {
         self.started = self.series.start();
         self.id = CallId::began_at(self.started);
         self.parent = CallId::current();
+        self.agent = place::current_agent();
         if observer::is_observed() {
             self.begin_observed();
         }
@@ -169,6 +179,9 @@ impl Call {
         }
         self.stage = Stage::Running;
         let around = self.id.make_current();
+        if self.settings.kind == CallKind::Agent {
+            self.agent = place::replace_agent(Some(self.series));
+        }
         if let Some(span) = &self.span {
             tell(span, Dispatch::enter);
         }
@@ -179,6 +192,9 @@ impl Call {
     fn leave(&self, around: CallId) {
         if let Some(span) = &self.span {
             tell(span, Dispatch::exit);
+        }
+        if self.settings.kind == CallKind::Agent {
+            place::replace_agent(self.agent);
         }
         around.make_current();
     }
@@ -223,11 +239,35 @@ impl Call {
 
     // Separate and last, so that the fast path need not save registers for it.
     #[inline(never)]
-    fn end_observed(&self, outcome: Outcome, nanos: u64) {
+    fn end_observed(&mut self, outcome: Outcome, nanos: u64) {
+        // Before the duration, which takes the call out of flight: a reader that sees the end also sees the usage.
+        if self.settings.kind == CallKind::Model {
+            self.count_usage(outcome);
+        }
         let span = self.span.as_ref();
         self.series.record(outcome, nanos, &|| observer::identify(span, self.id));
         let ended = CallEnded { id: self.id, span, outcome, nanos, waited: self.waited, items: self.items };
         observer::notify(|observer| observer.call_ended(&ended));
+    }
+
+    /// Adds what the judge of a model's reply has just read.
+    fn take_report(&mut self) {
+        if let Some(report) = reply::take_report() {
+            self.add_report(*report);
+        }
+    }
+
+    /// Adds what a model's reply reports.
+    pub(super) fn add_report(&mut self, report: Report) {
+        self.reported.get_or_insert_default().update(report);
+    }
+
+    #[cold]
+    fn count_usage(&mut self, outcome: Outcome) {
+        self.take_report();
+        let report = self.reported.take().map(|report| *report).unwrap_or_default();
+        let ended = model_usage::count(self.series, self.agent, report, outcome, self.items);
+        observer::notify(|observer| observer.model_replied(self.id, self.span.as_ref(), &ended));
     }
 
     /// Ends a call whose body has returned, by `verdict`.
@@ -380,6 +420,9 @@ impl Running<'_> {
     /// Notes the verdict on an item of the call's stream.
     pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
         self.call.items = self.call.items.saturating_add(1);
+        if self.call.settings.kind == CallKind::Model {
+            self.call.take_report();
+        }
         if verdict.outcome == Outcome::Error {
             let is_first = !std::mem::replace(&mut self.call.is_failed, true);
             match &verdict.fault {
@@ -453,6 +496,12 @@ pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
         (Outcome::Error, None) => call.fail(None),
         _ => {}
     }
+}
+
+/// Ends a call whose body has ended, by `verdict`.
+pub fn settle_by(call: &mut Call, verdict: &Verdict<'_>) {
+    call.leave_as(verdict.outcome);
+    call.log(verdict);
 }
 
 /// Runs the body of a synchronous function as a call.

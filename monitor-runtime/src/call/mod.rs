@@ -13,7 +13,10 @@ mod fault;
 mod future;
 mod guard;
 mod in_place;
+mod model_usage;
 pub(crate) mod observer;
+mod place;
+mod reply;
 mod returned;
 mod settings;
 mod site;
@@ -29,8 +32,14 @@ pub(crate) use call_id::CallId;
 pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
-pub use guard::{Call, settle, track};
+pub use guard::{Call, settle, settle_by, track};
 pub use in_place::{Begun, Guard, begin, guard};
+pub(crate) use model_usage::ModelEnded;
+#[cfg(feature = "logging")]
+pub(crate) use place::Place;
+pub use reply::{
+    ContentOf, HasReply, ModelReply, NoReply, ReplyIn, Report, Whole, content, reply, report, usage_by,
+};
 #[cfg(feature = "logging")]
 pub(crate) use site::is_agent;
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Span;
 
 use super::call_id::CallId;
+use super::model_usage::ModelEnded;
 use crate::cells::exemplars::Identity;
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
@@ -55,6 +56,11 @@ pub(crate) trait Observer: Send + Sync {
 
     /// A call ended. If its outcome is `error`, its error or judgement comes next, and `call_concluded` after that.
     fn call_ended(&self, call: &CallEnded<'_>);
+
+    /// A model call is about to end, and has reported its usage. `call_ended` comes next.
+    fn model_replied(&self, call: CallId, span: Option<&Span>, model: &ModelEnded) {
+        let _ = (call, span, model);
+    }
 
     /// Nothing more comes of a call that ended as an error.
     fn call_concluded(&self, call: CallId) {

@@ -21,8 +21,10 @@ pub enum ErrorLog {
 pub struct Settings {
     /// The kind of call, by the attribute.
     pub kind: CallKind,
-    /// The `operation` of a query.
+    /// The `operation` of a query or a model.
     pub operation: &'static str,
+    /// The `provider` of a model, unless an expression gives it.
+    pub provider: &'static str,
     /// The level at which errors are logged.
     pub log_errors: ErrorLog,
     /// The level of the span.
@@ -42,8 +44,11 @@ impl Settings {
     /// The default settings of a query.
     pub const Query: Self = Self::of(CallKind::Query, &["query"]);
 
+    /// The default settings of a model.
+    pub const Model: Self = Self { operation: "chat", ..Self::of(CallKind::Model, &["model"]) };
+
     const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
         let (log_errors, level) = (ErrorLog::Error, Level::INFO);
-        Self { kind, operation: "", log_errors, level, objective: None, fields }
+        Self { kind, operation: "", provider: "", log_errors, level, objective: None, fields }
     }
 }

@@ -67,6 +67,11 @@ impl fmt::Debug for Site {
     }
 }
 
+/// The text of a provider or a model. An empty one is unknown, since Prometheus treats an empty label as a missing one.
+fn or_unknown(given: &str) -> &str {
+    if given.is_empty() { "unknown" } else { given }
+}
+
 const NEVER: u8 = 0;
 const SOMETIMES: u8 = 1;
 const ALWAYS: u8 = 2;
@@ -83,6 +88,19 @@ impl Site {
         self.prepare(series, self.id, fields)
     }
 
+    /// Prepares a call of a model whose provider comes from an expression.
+    #[inline]
+    pub fn enter_of(
+        &'static self,
+        provider: &(impl Id + ?Sized),
+        id: &(impl Id + ?Sized),
+        fields: impl FnOnce(PendingSpan<'_>) -> Span,
+    ) -> Call {
+        let (provider, id) = (or_unknown(provider.text()), or_unknown(id.text()));
+        let (Found::Own(series) | Found::Overflow(series)) = self.look_up_model(provider, id);
+        self.prepare(series, id, fields)
+    }
+
     /// Like [`enter`](Self::enter), for functions without `fields(…)`. Most functions have none, so this is compiled
     /// once for all of them.
     pub fn enter_plain(&'static self) -> Call {
@@ -94,7 +112,7 @@ impl Site {
             Call::prepared(
                 &self.settings,
                 series,
-                Some(without_fields(PendingSpan { site: self, id: &self.id })),
+                Some(without_fields(PendingSpan { site: self, series, id: &self.id })),
             )
         } else {
             Call::prepared(&self.settings, series, None)
@@ -123,7 +141,7 @@ impl Site {
     ) -> Call {
         // Each branch builds the call in place, since moving a call costs more than counting it.
         if self.is_enabled() {
-            Call::prepared(&self.settings, series, Some(fields(PendingSpan { site: self, id: &id })))
+            Call::prepared(&self.settings, series, Some(fields(PendingSpan { site: self, series, id: &id })))
         } else {
             Call::prepared(&self.settings, series, None)
         }
@@ -156,7 +174,16 @@ impl Site {
         match self.settings.kind {
             CallKind::Agent | CallKind::Skill => series.find_with_objective(&[id], self.settings.objective),
             CallKind::Query => series.find(&[self.settings.operation, id]),
+            CallKind::Model => self.look_up_model(self.settings.provider, id),
         }
+    }
+
+    fn look_up_model(&self, provider: &str, model: &str) -> Found<CallSeries> {
+        let found = self.settings.kind.family().series.find(&[provider, model]);
+        // The end of a model call counts its usage.
+        let (Found::Own(series) | Found::Overflow(series)) = &found;
+        series.record_slowly();
+        found
     }
 
     /// Whether the span has a listener; one load if it has none.
@@ -261,6 +288,7 @@ impl Callsite for SiteCallsite {
 #[derive(Clone, Copy, Debug)]
 pub struct PendingSpan<'a> {
     site: &'static Site,
+    series: &'static CallSeries,
     id: &'a &'a str,
 }
 
@@ -281,7 +309,11 @@ impl<'a> PendingSpan<'a> {
 impl PendingSpan<'_> {
     fn descriptor(&self) -> SpanDescriptor {
         let &Settings { kind, operation, .. } = &self.site.settings;
-        SpanDescriptor::Call { callsite: self.site.metadata().callsite(), kind, operation }
+        let provider = match kind {
+            CallKind::Agent | CallKind::Skill | CallKind::Query => "",
+            CallKind::Model => self.series.labels.values().next().unwrap_or_default(),
+        };
+        SpanDescriptor::Call { callsite: self.site.metadata().callsite(), kind, operation, provider }
     }
 }
 

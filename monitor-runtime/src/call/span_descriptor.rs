@@ -21,8 +21,8 @@ thread_local! {
 /// The descriptor of a span.
 #[derive(Debug)]
 pub(crate) enum SpanDescriptor {
-    /// A tracked call; `operation` is set for queries.
-    Call { callsite: Identifier, kind: CallKind, operation: &'static str },
+    /// A tracked call; `operation` is set for queries and models, and `provider` for models.
+    Call { callsite: Identifier, kind: CallKind, operation: &'static str, provider: &'static str },
     /// A request.
     Request(Box<RequestDescriptor>),
 }

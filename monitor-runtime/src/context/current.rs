@@ -7,7 +7,7 @@ use std::task::{self, Poll};
 use pin_project_lite::pin_project;
 use tracing::{Dispatch, Level, Span, Value, dispatcher};
 
-use crate::call::CallId;
+use crate::call::Place;
 use crate::logging;
 use crate::trace_context::TraceContext;
 
@@ -108,7 +108,7 @@ pub fn inject(headers: &mut http::HeaderMap) {
 /// It can be sent to another thread. The span stays open until the last clone of the context is dropped.
 #[derive(Clone, Debug)]
 pub struct Context {
-    call: CallId,
+    place: Place,
     span: Span,
     /// `None` if every thread has it anyway: setting a subscriber for one thread slows all threads down.
     subscriber: Option<Dispatch>,
@@ -137,7 +137,7 @@ pub struct Context {
 /// ```
 pub fn current() -> Context {
     let subscriber = (!logging::is_global_default()).then(|| dispatcher::get_default(Dispatch::clone));
-    Context { call: CallId::current(), span: Span::current(), subscriber }
+    Context { place: Place::current(), span: Span::current(), subscriber }
 }
 
 impl Context {
@@ -145,7 +145,7 @@ impl Context {
     pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
         let _subscriber = self.subscriber.as_ref().map(dispatcher::set_default);
         let _span = self.span.enter();
-        let _call = self.call.enter();
+        let _place = self.place.enter();
         work()
     }
 }

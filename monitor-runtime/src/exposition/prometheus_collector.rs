@@ -13,6 +13,7 @@ use crate::error_chain::panic_message;
 use crate::exposition::registry_labels::{MARKER, RegistryLabels, pair};
 use crate::families::catalog::{Kind, Metric};
 use crate::families::errors;
+use crate::families::models;
 use crate::families::objective::ObjectiveMetrics;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
 
@@ -50,17 +51,20 @@ impl Sink for ProtoSink {
             own.chain(extra.map(|extra| (extra.name, extra.value))).map(pair).collect(),
         );
         match sample {
-            Sample::Counter(value) => {
-                let mut counter = proto::Counter::default();
-                counter.set_value(value as f64);
-                metric.set_counter(counter);
-            }
+            Sample::Counter(value) => metric.set_counter(counter(value as f64)),
+            Sample::Nanos(nanos) => metric.set_counter(counter(nanos as f64 / 1e9)),
             Sample::Gauge(value) => metric.set_gauge(gauge(value as f64)),
             Sample::Decimal(value) => metric.set_gauge(gauge(value)),
             Sample::Histogram(reading) => metric.set_histogram(histogram(reading)),
         }
         self.samples.push(metric);
     }
+}
+
+fn counter(value: f64) -> proto::Counter {
+    let mut counter = proto::Counter::default();
+    counter.set_value(value);
+    counter
 }
 
 fn gauge(value: f64) -> proto::Gauge {
@@ -104,10 +108,11 @@ pub(crate) struct OwnCollector {
 impl OwnCollector {
     /// Describes our families. Their names are valid, since the catalogue checks them at compile time.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        // `read` shows the metrics of objectives and of typed errors only if there is an objective or a typed error.
+        // `read` shows the metrics of objectives, typed errors and the usage of models only once there is one.
         let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
         metrics.extend(errors::ALL);
+        metrics.extend(models::all());
         metrics.sort_by_key(|metric| metric.name);
         metrics.dedup_by_key(|metric| metric.name);
         let descs = metrics.into_iter().map(|&Metric { name, help, labels, .. }| {

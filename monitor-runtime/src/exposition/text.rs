@@ -61,6 +61,11 @@ impl Sink for TextSink<'_> {
                 integer(self.out, value);
                 self.out.push(b'\n');
             }
+            Sample::Nanos(nanos) => {
+                open(self.out, self.name, labels, closed(labels, extra));
+                seconds(self.out, nanos);
+                self.out.push(b'\n');
+            }
             Sample::Decimal(value) => {
                 open(self.out, self.name, labels, closed(labels, extra));
                 self.out.extend_from_slice(plain(value).as_bytes());

@@ -23,7 +23,7 @@ pub(crate) struct CallSeries {
     /// Calls that succeeded; the calls started share its cells.
     pub(crate) success: Histogram,
     /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars or
-    /// native histograms are kept.
+    /// native histograms are kept, or if the calls are of a model.
     fast_outcome: AtomicU8,
     /// Its place in [`NUMBERED`], plus one. 0 until [`number`](Self::number) is first called.
     number: AtomicU32,
@@ -180,6 +180,11 @@ impl CallSeries {
     /// Keeps exemplars from now on.
     pub(crate) fn keep_exemplars(&self) {
         self.exemplars.get_or_init(Box::default);
+        self.fast_outcome.store(NONE, Ordering::Relaxed);
+    }
+
+    /// Records every call on the slow path from now on, since its end is more than a duration.
+    pub(crate) fn record_slowly(&self) {
         self.fast_outcome.store(NONE, Ordering::Relaxed);
     }
 

@@ -1,4 +1,4 @@
-//! The three families of tracked calls: agents, skills and queries.
+//! The four families of tracked calls: agents, skills, queries and model calls.
 
 use std::rc::Rc;
 
@@ -16,6 +16,10 @@ pub(crate) const CALL_BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
 pub(crate) const QUERY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
+/// Doubling from 10 milliseconds, as the OpenTelemetry conventions have it for calls of models.
+pub(crate) const MODEL_BUCKETS: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+
 /// The kind of a tracked call, by its attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
@@ -25,6 +29,8 @@ pub enum CallKind {
     Skill,
     /// `track_query`
     Query,
+    /// `track_model`
+    Model,
 }
 
 /// The metrics of one kind of call, and their series.
@@ -70,8 +76,19 @@ static QUERIES: CallFamily = CallFamily {
     error_series: Family::new(&catalog::DB_ERRORS, &["operation", "query", "error_type"], &QUERY_BUCKETS),
 };
 
+static MODELS: CallFamily = CallFamily {
+    total: &catalog::MODEL_CALLS,
+    duration: &catalog::MODEL_DURATION,
+    active: Some(&catalog::MODEL_ACTIVE),
+    first_item: Some(&catalog::MODEL_FIRST_CHUNK),
+    objective: None,
+    series: Family::new(&catalog::MODEL_CALLS, &["provider", "model"], &MODEL_BUCKETS),
+    errors: &catalog::MODEL_ERRORS,
+    error_series: Family::new(&catalog::MODEL_ERRORS, &["provider", "model", "error_type"], &MODEL_BUCKETS),
+};
+
 impl CallKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Agent, Self::Skill, Self::Query];
+    pub(crate) const ALL: [Self; 4] = [Self::Agent, Self::Skill, Self::Query, Self::Model];
 
     /// The family of this kind of call.
     pub(crate) fn family(self) -> &'static CallFamily {
@@ -79,6 +96,7 @@ impl CallKind {
             Self::Agent => &AGENTS,
             Self::Skill => &SKILLS,
             Self::Query => &QUERIES,
+            Self::Model => &MODELS,
         }
     }
 }

@@ -122,6 +122,36 @@ catalog! {
         "Time from a database query's start to its end, by outcome.";
     DB_ERRORS = Counter "db_query_errors_total" ["operation", "query", "error_type"]
         "Database queries that ended in an error, by the type that the error gives itself.";
+    MODEL_CALLS = Counter "model_calls_total" ["provider", "model", "status"]
+        "Model calls that ended, by outcome.";
+    MODEL_DURATION = Histogram "model_call_duration_seconds" ["provider", "model", "status"]
+        "Time from a model call's start to its end, by outcome.";
+    MODEL_FIRST_CHUNK = Histogram "model_time_to_first_chunk_seconds" ["provider", "model"]
+        "Time from the start of a streaming model call to its first chunk.";
+    MODEL_ACTIVE = Gauge "active_model_calls" ["provider", "model"]
+        "Model calls that have started and not yet ended.";
+    MODEL_ERRORS = Counter "model_errors_total" ["provider", "model", "error_type"]
+        "Model calls that ended in an error, by the type that the error gives itself.";
+    MODEL_INPUT_TOKENS = Counter "model_input_tokens_total" ["agent_id", "provider", "model"]
+        "Input tokens of model calls, those of the cache included, by innermost agent.";
+    MODEL_OUTPUT_TOKENS = Counter "model_output_tokens_total" ["agent_id", "provider", "model"]
+        "Output tokens of model calls, those of reasoning included, by innermost agent.";
+    MODEL_CACHED_TOKENS = Counter "model_cached_input_tokens_total" ["agent_id", "provider", "model"]
+        "Input tokens of model calls that were read from the provider's cache, by innermost agent.";
+    MODEL_CACHE_WRITE_TOKENS = Counter "model_cache_write_input_tokens_total" ["agent_id", "provider", "model"]
+        "Input tokens of model calls that were written to the provider's cache, by innermost agent.";
+    MODEL_REASONING_TOKENS = Counter "model_reasoning_output_tokens_total" ["agent_id", "provider", "model"]
+        "Output tokens of model calls that were used for reasoning, by innermost agent.";
+    MODEL_UNPRICED_TOKENS = Counter "model_unpriced_tokens_total" ["agent_id", "provider", "model"]
+        "Input and output tokens of model calls without a known cost, by innermost agent.";
+    MODEL_COST = Counter "model_cost_usd_total" ["agent_id", "provider", "model"]
+        "Cost of model calls in US dollars, by innermost agent.";
+    MODEL_USAGE_UNKNOWN = Counter "model_usage_unknown_total" ["provider", "model", "reason"]
+        "Model calls that reported no usage, by reason.";
+    MODEL_USAGE_CORRECTED = Counter "model_usage_corrected_total" ["provider", "model"]
+        "Model calls whose reported usage contradicted itself and was corrected.";
+    MODEL_RETRIES = Counter "model_retries_total" ["provider", "model"]
+        "Further attempts of model calls.";
     DB_CONNECTIONS_ACTIVE = Gauge "db_connections_active" ["pool"]
         "Connections of the pool that are leased.";
     DB_CONNECTIONS_IDLE = Gauge "db_connections_idle" ["pool"]

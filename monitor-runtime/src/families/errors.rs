@@ -14,7 +14,8 @@ use crate::families::family::{Family, Found};
 use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
 
 /// All metrics of typed errors.
-pub(crate) static ALL: [&Metric; 3] = [&catalog::AGENT_ERRORS, &catalog::SKILL_ERRORS, &catalog::DB_ERRORS];
+pub(crate) static ALL: [&Metric; 4] =
+    [&catalog::AGENT_ERRORS, &catalog::SKILL_ERRORS, &catalog::DB_ERRORS, &catalog::MODEL_ERRORS];
 
 /// The errors of one id and one type.
 #[derive(Debug)]

@@ -15,6 +15,8 @@ pub(crate) struct InFlight {
     pub(crate) skills: Named<1>,
     /// By operation and query.
     pub(crate) queries: Named<2>,
+    /// By provider and model.
+    pub(crate) models: Named<2>,
 }
 
 impl InFlight {
@@ -24,6 +26,7 @@ impl InFlight {
             agents: CallKind::Agent.family().in_flight(),
             skills: CallKind::Skill.family().in_flight(),
             queries: CallKind::Query.family().in_flight(),
+            models: CallKind::Model.family().in_flight(),
         }
     }
 
@@ -32,5 +35,6 @@ impl InFlight {
             && self.agents.is_empty()
             && self.skills.is_empty()
             && self.queries.is_empty()
+            && self.models.is_empty()
     }
 }

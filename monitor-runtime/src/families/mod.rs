@@ -14,6 +14,7 @@ pub(crate) mod grpc;
 pub(crate) mod health;
 pub(crate) mod in_flight;
 pub(crate) mod method;
+pub(crate) mod models;
 pub(crate) mod objective;
 pub(crate) mod outcome;
 #[cfg(target_os = "linux")]
@@ -36,6 +37,7 @@ use snapshot::MetricSnapshot;
 /// Takes a snapshot of all our metrics, sorted by name. Every exposition format encodes this snapshot.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
+    let calls = calls.chain(models::read());
     #[cfg(feature = "http")]
     let calls = calls.chain(requests::metrics().read());
     #[cfg(feature = "tonic")]

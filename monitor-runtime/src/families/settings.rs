@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::calls::{self, CALL_BUCKETS, CallKind, QUERY_BUCKETS};
+use super::calls::{self, CALL_BUCKETS, CallKind, MODEL_BUCKETS, QUERY_BUCKETS};
 use super::family::{self, DEFAULT_LIMIT, Held};
 use super::requests::{self, HTTP_BUCKETS};
 use crate::cells::buckets::{self, BucketError};
@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) agent_buckets: Vec<f64>,
     pub(crate) skill_buckets: Vec<f64>,
     pub(crate) query_buckets: Vec<f64>,
+    pub(crate) model_buckets: Vec<f64>,
     pub(crate) http_buckets: Vec<f64>,
     pub(crate) series_limit: usize,
     pub(crate) exemplars: bool,
@@ -96,6 +97,7 @@ impl Settings {
             agent_buckets: CALL_BUCKETS.to_vec(),
             skill_buckets: CALL_BUCKETS.to_vec(),
             query_buckets: QUERY_BUCKETS.to_vec(),
+            model_buckets: MODEL_BUCKETS.to_vec(),
             http_buckets: HTTP_BUCKETS.to_vec(),
             series_limit: DEFAULT_LIMIT,
             exemplars: false,
@@ -132,11 +134,12 @@ impl Settings {
         if self.series_limit == 0 { Err(MetricsError::ZeroSeriesLimit) } else { Ok(()) }
     }
 
-    fn buckets(&self) -> [(&'static str, &[f64]); 4] {
+    fn buckets(&self) -> [(&'static str, &[f64]); 5] {
         [
             ("agent_buckets", &self.agent_buckets),
             ("skill_buckets", &self.skill_buckets),
             ("query_buckets", &self.query_buckets),
+            ("model_buckets", &self.model_buckets),
             ("http_buckets", &self.http_buckets),
         ]
     }
@@ -163,12 +166,12 @@ impl Settings {
     fn apply(&self) -> Result<(), MetricsError> {
         let calls = CallKind::ALL.map(|kind| kind.family().series.hold());
         let requests = requests::metrics().durations.hold();
-        let [agents, skills, queries, http] = self.buckets();
-        for (held, setting) in calls.iter().zip([agents, skills, queries]) {
+        let [agents, skills, queries, models, http] = self.buckets();
+        for (held, setting) in calls.iter().zip([agents, skills, queries, models]) {
             self.require_room(held, setting)?;
         }
         self.require_room(&requests, http)?;
-        for (held, (_, seconds)) in calls.into_iter().zip([agents, skills, queries]) {
+        for (held, (_, seconds)) in calls.into_iter().zip([agents, skills, queries, models]) {
             held.set(seconds, self.native_histograms);
         }
         requests.set(http.1, self.native_histograms);

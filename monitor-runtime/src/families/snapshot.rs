@@ -23,6 +23,8 @@ pub(crate) struct ExtraLabel {
 pub(crate) enum Sample<'a> {
     Counter(u64),
     Gauge(u64),
+    /// A counter in billionths, which is exact to the last one.
+    Nanos(u64),
     /// A gauge that need not be an integer.
     Decimal(f64),
     Histogram(HistogramSnapshot<'a>),

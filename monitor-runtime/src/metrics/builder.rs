@@ -49,6 +49,13 @@ impl MetricsBuilder {
         self
     }
 
+    /// Sets the bounds of `model_call_duration_seconds` and `model_time_to_first_chunk_seconds`, as
+    /// [`agent_buckets`](Self::agent_buckets) does; the default doubles from 0.01 to 81.92.
+    pub fn model_buckets(mut self, seconds: impl Into<Vec<f64>>) -> Self {
+        self.settings.model_buckets = seconds.into();
+        self
+    }
+
     /// Sets the bounds of `http_request_duration_seconds`, as [`agent_buckets`](Self::agent_buckets) does; the default reaches
     /// from 0.005 to 10.
     #[cfg(feature = "http")]

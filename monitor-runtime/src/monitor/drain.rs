@@ -273,13 +273,14 @@ impl Drain {
 
     /// Waits until all requests and calls have ended, or returns why the wait was cut short.
     async fn in_flight_ended(&self, signals: &mut StopSignals) -> Option<String> {
-        let InFlight { requests, agents, skills, queries } = InFlight::now();
+        let InFlight { requests, agents, skills, queries, models } = InFlight::now();
         tracing::info!(
             target: TARGET,
             requests = total(&requests),
             agents = total(&agents),
             skills = total(&skills),
             queries = total(&queries),
+            models = nonzero(total(&models)),
             connections = self.stop.connections.open(),
             "stopping: what is in flight may finish"
         );
@@ -397,7 +398,8 @@ impl Cut {
 
     /// Logs how the stop ended: a line for each name that was cut, then a summary. Returns whether anything was cut.
     fn tell(&self, reason: Option<&str>) -> bool {
-        let Self { in_flight: InFlight { requests, agents, skills, queries }, unnamed, upgraded } = self;
+        let Self { in_flight: InFlight { requests, agents, skills, queries, models }, unnamed, upgraded } =
+            self;
         let connections = unnamed + upgraded.values().sum::<u64>();
         if self.in_flight.is_empty() && connections == 0 {
             tracing::info!(target: TARGET, reason, "stopped: nothing was cut");
@@ -415,6 +417,9 @@ impl Cut {
         for ([operation, query], count) in queries {
             tracing::warn!(target: TARGET, query, operation, count, "query cut");
         }
+        for ([provider, model], count) in models {
+            tracing::warn!(target: TARGET, model, provider, count, "model call cut");
+        }
         for (protocol, count) in upgraded {
             tracing::warn!(target: TARGET, protocol = protocol.as_ref(), count, "connection cut");
         }
@@ -428,11 +433,17 @@ impl Cut {
             agents = total(agents),
             skills = total(skills),
             queries = total(queries),
-            connections = (connections > 0).then_some(connections),
+            models = nonzero(total(models)),
+            connections = nonzero(connections),
             "stopped before all was done"
         );
         true
     }
+}
+
+/// The number, unless it is 0: the line then lacks the field.
+fn nonzero(count: u64) -> Option<u64> {
+    (count > 0).then_some(count)
 }
 
 fn total<L>(named: &[(L, u64)]) -> u64 {

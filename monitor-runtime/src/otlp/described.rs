@@ -22,7 +22,7 @@ pub(super) fn caller(descriptor: &SpanDescriptor) -> Option<&TraceContext> {
 pub(super) const fn kind(descriptor: &SpanDescriptor) -> SpanKind {
     match descriptor {
         SpanDescriptor::Call { kind: CallKind::Agent | CallKind::Skill, .. } => SpanKind::Internal,
-        SpanDescriptor::Call { kind: CallKind::Query, .. } => SpanKind::Client,
+        SpanDescriptor::Call { kind: CallKind::Query | CallKind::Model, .. } => SpanKind::Client,
         SpanDescriptor::Request(_) => SpanKind::Server,
     }
 }
@@ -30,10 +30,10 @@ pub(super) const fn kind(descriptor: &SpanDescriptor) -> SpanKind {
 /// Names the span, and converts its fields in `attributes` to the conventions. For a call, the first field is the id.
 pub(super) fn name(descriptor: SpanDescriptor, attributes: &mut Vec<KeyValue>) -> String {
     match descriptor {
-        SpanDescriptor::Call { kind, operation, .. } => {
+        SpanDescriptor::Call { kind, operation, provider, .. } => {
             // The span of every call has an id; without one it gets an empty name.
             let id = if attributes.is_empty() { String::new() } else { shown(attributes.remove(0)) };
-            name_call(kind, operation, id, attributes)
+            name_call(kind, operation, provider, id, attributes)
         }
         SpanDescriptor::Request(request) => name_request(*request, attributes),
     }
@@ -46,7 +46,13 @@ fn shown(attribute: KeyValue) -> String {
     }
 }
 
-fn name_call(kind: CallKind, operation: &'static str, id: String, attributes: &mut Vec<KeyValue>) -> String {
+fn name_call(
+    kind: CallKind,
+    operation: &'static str,
+    provider: &'static str,
+    id: String,
+    attributes: &mut Vec<KeyValue>,
+) -> String {
     match kind {
         CallKind::Agent => name_gen_ai(gen_ai::INVOKE_AGENT, gen_ai::AGENT_NAME, &id, attributes),
         CallKind::Skill => name_gen_ai(gen_ai::EXECUTE_TOOL, gen_ai::TOOL_NAME, &id, attributes),
@@ -55,6 +61,10 @@ fn name_call(kind: CallKind, operation: &'static str, id: String, attributes: &m
             put_default(attributes, db::OPERATION_NAME, operation);
             put_default(attributes, db::QUERY_SUMMARY, &id);
             id
+        }
+        CallKind::Model => {
+            put_default(attributes, gen_ai::PROVIDER_NAME, provider);
+            name_gen_ai(operation, gen_ai::REQUEST_MODEL, &id, attributes)
         }
     }
 }

@@ -7,11 +7,22 @@
 /// The schema of the exported names.
 pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.41.0";
 
-/// Spans of agents, and of tools in the same process: `docs/gen-ai/gen-ai-agent-spans.md`.
+/// Spans of agents, of tools in the same process, and of calls of models: `docs/gen-ai/gen-ai-agent-spans.md` and
+/// `docs/gen-ai/gen-ai-spans.md`.
 pub(super) mod gen_ai {
     pub(crate) const OPERATION_NAME: &str = "gen_ai.operation.name";
     pub(crate) const AGENT_NAME: &str = "gen_ai.agent.name";
     pub(crate) const TOOL_NAME: &str = "gen_ai.tool.name";
+    pub(crate) const PROVIDER_NAME: &str = "gen_ai.provider.name";
+    pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
+    pub(crate) const RESPONSE_MODEL: &str = "gen_ai.response.model";
+    pub(crate) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+    pub(crate) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+    pub(crate) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+    // These three are of the separate conventions for generative AI, 0.1.0, which renamed those of the cache.
+    pub(crate) const CACHED_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+    pub(crate) const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
+    pub(crate) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
     pub(crate) const INVOKE_AGENT: &str = "invoke_agent";
     pub(crate) const EXECUTE_TOOL: &str = "execute_tool";
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
@@ -12,9 +13,11 @@ use tracing_subscriber::registry::{LookupSpan as _, Registry};
 use super::attributes::attribute;
 use super::attributes::text;
 use super::semconv::error;
+use super::semconv::gen_ai;
 use super::semconv::http;
 use crate::Outcome;
 use crate::call::CallId;
+use crate::call::ModelEnded;
 use crate::call::observer::{CallEnded, Observer};
 use crate::error_chain::ErrorText;
 use crate::families::method::OTHER_METHOD;
@@ -95,6 +98,28 @@ impl Observer for SpanCompletion {
                 Outcome::Panic => open.fail(error::PANIC),
                 Outcome::Cancelled => open.fail(error::CANCELLED),
             }
+        });
+    }
+
+    fn model_replied(&self, _: CallId, span: Option<&tracing::Span>, ended: &ModelEnded) {
+        let report = &ended.report;
+        change(span, |open| {
+            let counts = [
+                (gen_ai::INPUT_TOKENS, report.usage.input_tokens()),
+                (gen_ai::OUTPUT_TOKENS, report.usage.output_tokens()),
+                (gen_ai::CACHED_TOKENS, report.usage.cached_input_tokens()),
+                (gen_ai::CACHE_WRITE_TOKENS, report.usage.cache_write_input_tokens()),
+                (gen_ai::REASONING_TOKENS, report.usage.reasoning_output_tokens()),
+            ];
+            let known =
+                counts.into_iter().filter_map(|(key, tokens)| Some((key, i64::try_from(tokens?).ok()?)));
+            let attributes = &mut open.span.attributes;
+            attributes.extend(known.map(|(key, tokens)| attribute(key, Value::IntValue(tokens))));
+            attributes.extend(report.model.as_deref().map(|model| text(gen_ai::RESPONSE_MODEL, model)));
+            attributes.extend(report.finish_reason.as_deref().map(|reason| {
+                let reason = AnyValue { value: Some(Value::StringValue(reason.to_owned())) };
+                attribute(gen_ai::FINISH_REASONS, Value::ArrayValue(ArrayValue { values: vec![reason] }))
+            }));
         });
     }
 

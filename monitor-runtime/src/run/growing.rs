@@ -133,7 +133,11 @@ impl GrowingRun {
     fn push_node(&mut self, parent: Option<u32>, begin: &Begin) {
         let place = place_of(self.run.nodes.len());
         let [first, second] = begin.series.labels.first_values();
-        let (operation, name) = if begin.kind == CallKind::Query { (first, second) } else { ("", first) };
+        let (operation, name) = match begin.kind {
+            CallKind::Agent | CallKind::Skill => ("", first),
+            CallKind::Query => (first, second),
+            CallKind::Model => ("", second),
+        };
         self.run.nodes.push(Node {
             parent,
             kind: begin.kind,

@@ -300,6 +300,7 @@ pub(crate) fn kind_name(kind: CallKind) -> &'static str {
         CallKind::Agent => "agent",
         CallKind::Skill => "skill",
         CallKind::Query => "query",
+        CallKind::Model => "model",
     }
 }
 

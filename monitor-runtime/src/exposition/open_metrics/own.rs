@@ -37,6 +37,11 @@ impl Sink for LineSink<'_> {
     fn push(&mut self, labels: &Labels, extra: Option<&ExtraLabel>, sample: Sample<'_>) {
         match sample {
             Sample::Counter(value) | Sample::Gauge(value) => self.line("", labels, extra, value),
+            Sample::Nanos(nanos) => {
+                self.open("", labels, closed(labels, extra));
+                seconds(self.out, nanos);
+                self.out.push(b'\n');
+            }
             Sample::Decimal(value) => {
                 self.open("", labels, closed(labels, extra));
                 self.out.extend_from_slice(plain(value).as_bytes());

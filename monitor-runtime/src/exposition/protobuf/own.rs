@@ -54,6 +54,7 @@ impl Sink for MessageSink<'_, '_> {
             }
             match sample {
                 Sample::Counter(value) | Sample::Gauge(value) => write_value(metric, self.kind, value as f64),
+                Sample::Nanos(nanos) => write_value(metric, self.kind, seconds(nanos)),
                 Sample::Decimal(value) => write_value(metric, self.kind, value),
                 Sample::Histogram(reading) => metric.nested(7, |message| histogram(message, reading)),
             }

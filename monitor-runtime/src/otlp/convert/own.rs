@@ -42,6 +42,7 @@ impl Sink for Points<'_> {
             Sample::Counter(value) | Sample::Gauge(value) => {
                 self.number(attributes, Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX)));
             }
+            Sample::Nanos(nanos) => self.number(attributes, Value::AsDouble(nanos as f64 / 1e9)),
             Sample::Decimal(value) => self.number(attributes, Value::AsDouble(value)),
             Sample::Histogram(reading) => match reading.native().filter(|_| !self.is_explicit) {
                 None => self.histograms.push(histogram(attributes, self.span, reading)),

@@ -1,0 +1,51 @@
+//! Counts what a model call reported, once, when it ends.
+
+use super::reply::Report;
+use crate::families::Outcome;
+use crate::families::call_series::CallSeries;
+use crate::families::models::{self, UnknownUsage};
+
+/// A model call that ended, as observers see it.
+#[derive(Debug)]
+pub(crate) struct ModelEnded {
+    /// What it reported until then; the usage obeys the contract.
+    pub(crate) report: Report,
+}
+
+/// Counts the usage of a model call for the innermost agent, or the reason why it is not known.
+pub(super) fn count(
+    series: &'static CallSeries,
+    agent: Option<&'static CallSeries>,
+    mut report: Report,
+    outcome: Outcome,
+    items: u32,
+) -> ModelEnded {
+    let labels: [&'static str; 2] = series.labels.first_values();
+    let [provider, model] = labels;
+    let (usage, is_corrected) = report.usage.corrected();
+    report.usage = usage;
+    if is_corrected && models::count_corrected(labels) {
+        tracing::warn!(
+            target: "monitor_runtime::genai",
+            provider,
+            model,
+            "the usage that the model call reported contradicts itself and was corrected; \
+             use `Usage::beside_cache` if the input does not contain the cached tokens"
+        );
+    }
+    if usage.is_unknown() {
+        models::count_unknown(labels, reason(outcome, items));
+    } else {
+        models::count_usage(&[agent.map_or("", CallSeries::id), provider, model], &usage, usage.cost());
+    }
+    ModelEnded { report }
+}
+
+fn reason(outcome: Outcome, items: u32) -> UnknownUsage {
+    match outcome {
+        Outcome::Success => UnknownUsage::NoUsage,
+        _ if items > 0 => UnknownUsage::StreamCut,
+        Outcome::Cancelled => UnknownUsage::Cancelled,
+        Outcome::Error | Outcome::Panic => UnknownUsage::NoUsage,
+    }
+}

@@ -1,0 +1,294 @@
+//! What a model's reply reports: usage, model and the reason of its end.
+//!
+//! The judge of a model call reads the reply after its verdict, and leaves the report for the call, which takes it at once:
+//! at its end, or with each item of its stream.
+//!
+//! Whether a result has a reply in it is chosen by method resolution, as `classify` does it: the method
+//! of [`ReplyIn`] applies if the type tells, else that of [`NoReply`].
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::usage::Usage;
+
+/// Lets the reply of a model, or one item of its stream, report its usage to the call that `#[track_model]` tracks.
+///
+/// It is read from the value that the function returns, from its `Ok` or its `Some`, and from each item of a stream likewise.
+/// Of several items the later ones override the earlier ones, count by count. An attribute's `usage` takes precedence.
+///
+/// ```
+/// use monitor_runtime::genai::{ModelReply, Usage};
+///
+/// struct Reply { model: String, prompt_tokens: u64, completion_tokens: u64 }
+///
+/// impl ModelReply for Reply {
+///     fn usage(&self) -> Option<Usage> {
+///         Some(Usage::new(self.prompt_tokens, self.completion_tokens))
+///     }
+///
+///     fn model(&self) -> Option<&str> {
+///         Some(&self.model)
+///     }
+/// }
+/// ```
+///
+/// # Panics
+///
+/// If a method panics, the call counts as `panic`, and the panic continues to the caller.
+pub trait ModelReply {
+    /// Returns the tokens that the call used so far (default: unknown).
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+
+    /// Returns the model that replied, which may be a version of the requested one (default: unknown). It selects the price.
+    fn model(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the reason why the model stopped, such as `stop` or `length` (default: unknown). It is an attribute of the
+    /// exported span.
+    fn finish_reason(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Implements the trait for pointers to a reply.
+macro_rules! pointers {
+    ($($pointer:ty),*) => {$(
+        impl<T: ModelReply + ?Sized> ModelReply for $pointer {
+            fn usage(&self) -> Option<Usage> {
+                (**self).usage()
+            }
+
+            fn model(&self) -> Option<&str> {
+                (**self).model()
+            }
+
+            fn finish_reason(&self) -> Option<&str> {
+                (**self).finish_reason()
+            }
+        }
+    )*};
+}
+
+pointers!(&T, Box<T>, Arc<T>);
+
+/// What a reply reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub(crate) usage: Usage,
+    pub(crate) model: Option<Box<str>>,
+    pub(crate) finish_reason: Option<Box<str>>,
+}
+
+impl Report {
+    fn of(reply: &impl ModelReply) -> Self {
+        Self {
+            usage: reply.usage().unwrap_or_default(),
+            model: reply.model().map(Box::from),
+            finish_reason: reply.finish_reason().map(Box::from),
+        }
+    }
+
+    /// Overrides what `later` knows better.
+    pub(super) fn update(&mut self, later: Self) {
+        let Self { usage, model, finish_reason } = later;
+        self.usage.update(&usage);
+        self.model = model.or(self.model.take());
+        self.finish_reason = finish_reason.or(self.finish_reason.take());
+    }
+}
+
+thread_local! {
+    /// Passes the report from the judge, a plain function, to the call that it judges.
+    static REPORTED: Cell<Option<Box<Report>>> = const { Cell::new(None) };
+}
+
+/// Leaves a report for the call that is judged.
+pub fn report(report: Report) {
+    if report != Report::default() {
+        // Fails while the thread ends; the usage of such a call is unknown.
+        let _ = REPORTED.try_with(|reported| reported.set(Some(Box::new(report))));
+    }
+}
+
+/// Takes the report that the judge left.
+pub(super) fn take_report() -> Option<Box<Report>> {
+    REPORTED.try_with(Cell::take).ok().flatten()
+}
+
+/// A result that has a reply in it.
+pub trait HasReply {
+    /// Returns the report of the reply, which is empty without one.
+    fn read(&self) -> Report;
+}
+
+impl<R: ModelReply> HasReply for R {
+    fn read(&self) -> Report {
+        Report::of(self)
+    }
+}
+
+// These do not overlap with the implementation above: only this crate could implement `ModelReply` for the two types.
+impl<T: ModelReply, E> HasReply for Result<T, E> {
+    fn read(&self) -> Report {
+        self.as_ref().map(Report::of).unwrap_or_default()
+    }
+}
+
+impl<T: ModelReply> HasReply for Option<T> {
+    fn read(&self) -> Report {
+        self.as_ref().map(Report::of).unwrap_or_default()
+    }
+}
+
+/// The search for a reply in an `R`.
+#[derive(Debug)]
+pub struct ReplyIn<R>(PhantomData<fn() -> R>);
+
+/// The end of the search: an `R` that has no reply in it.
+#[derive(Debug)]
+pub struct NoReply<R>(PhantomData<fn() -> R>);
+
+/// Begins the search: `reply(&result).monitor_report(&result)`.
+pub fn reply<R>(_: &R) -> ReplyIn<R> {
+    ReplyIn(PhantomData)
+}
+
+impl<R: HasReply> ReplyIn<R> {
+    /// Returns the report of the reply.
+    pub fn monitor_report(self, result: &R) -> Report {
+        result.read()
+    }
+}
+
+impl<R> Deref for ReplyIn<R> {
+    type Target = NoReply<R>;
+
+    fn deref(&self) -> &NoReply<R> {
+        &NoReply(PhantomData)
+    }
+}
+
+impl<R> NoReply<R> {
+    /// Returns an empty report.
+    pub fn monitor_report(&self, _: &R) -> Report {
+        Report::default()
+    }
+}
+
+/// The search for the value that `usage = path` reads: what is in a `Result` or an `Option`.
+#[derive(Debug)]
+pub struct ContentOf<R>(PhantomData<fn() -> R>);
+
+/// The end of the search: the value itself.
+#[derive(Debug)]
+pub struct Whole<R>(PhantomData<fn() -> R>);
+
+/// Begins the search: `content(&result).monitor_content(&result)`.
+pub fn content<R>(_: &R) -> ContentOf<R> {
+    ContentOf(PhantomData)
+}
+
+impl<T, E> ContentOf<Result<T, E>> {
+    /// Returns the value of an `Ok`.
+    pub fn monitor_content(self, result: &Result<T, E>) -> Option<&T> {
+        result.as_ref().ok()
+    }
+}
+
+impl<T> ContentOf<Option<T>> {
+    /// Returns the value of a `Some`.
+    pub fn monitor_content(self, result: &Option<T>) -> Option<&T> {
+        result.as_ref()
+    }
+}
+
+impl<R> Deref for ContentOf<R> {
+    type Target = Whole<R>;
+
+    fn deref(&self) -> &Whole<R> {
+        &Whole(PhantomData)
+    }
+}
+
+impl<R> Whole<R> {
+    /// Returns the value.
+    pub fn monitor_content<'r>(&self, result: &'r R) -> Option<&'r R> {
+        Some(result)
+    }
+}
+
+/// Returns the report by an attribute's `usage`.
+pub fn usage_by<T>(value: Option<&T>, usage: impl FnOnce(&T) -> Option<Usage>) -> Report {
+    Report { usage: value.and_then(usage).unwrap_or_default(), ..Report::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Reply(u64);
+
+    impl ModelReply for Reply {
+        fn usage(&self) -> Option<Usage> {
+            Some(Usage::new(self.0, 0))
+        }
+    }
+
+    macro_rules! input {
+        ($result:expr) => {
+            reply(&$result).monitor_report(&$result).usage.input_tokens()
+        };
+    }
+
+    #[test]
+    fn a_reply_is_found_in_results_options_and_pointers() {
+        assert_eq!(input!(Reply(1)), Some(1));
+        assert_eq!(input!(Ok::<_, u8>(Reply(2))), Some(2));
+        assert_eq!(input!(Some(Reply(3))), Some(3));
+        assert_eq!(input!(Ok::<_, u8>(Box::new(Reply(4)))), Some(4));
+        assert_eq!(input!(Arc::new(Reply(5))), Some(5));
+        assert_eq!(input!(Err::<Reply, _>("refused")), None);
+        assert_eq!(input!(None::<Reply>), None);
+    }
+
+    #[test]
+    fn other_types_report_nothing() {
+        assert_eq!(input!("text"), None);
+        assert_eq!(input!(Ok::<u8, u8>(1)), None);
+        assert_eq!(input!(()), None);
+    }
+
+    #[test]
+    fn a_path_reads_the_content_of_a_result() {
+        fn length(text: &String) -> Option<Usage> {
+            Some(Usage::new(text.len() as u64, 0))
+        }
+        macro_rules! input_by_path {
+            ($result:expr) => {
+                usage_by(content(&$result).monitor_content(&$result), length).usage.input_tokens()
+            };
+        }
+        assert_eq!(input_by_path!("four".to_owned()), Some(4));
+        assert_eq!(input_by_path!(Ok::<_, u8>("three".to_owned())), Some(5));
+        assert_eq!(input_by_path!(Some("no".to_owned())), Some(2));
+        assert_eq!(input_by_path!(Err::<String, _>(1)), None);
+    }
+
+    #[test]
+    fn later_reports_override_what_they_know() {
+        let mut whole = Report { model: Some("gpt-5".into()), ..Report::default() };
+        whole.update(Report {
+            usage: Usage::new(1, 2),
+            finish_reason: Some("stop".into()),
+            ..Report::default()
+        });
+        assert_eq!(whole.model.as_deref(), Some("gpt-5"));
+        assert_eq!(whole.finish_reason.as_deref(), Some("stop"));
+        assert_eq!(whole.usage, Usage::new(1, 2));
+    }
+}

@@ -1,0 +1,213 @@
+//! What model calls used: tokens and cost by innermost agent, and the calls whose usage is not known.
+//!
+//! A model call takes milliseconds at least, so these counters are plain atomics and not striped cells.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::cells::buckets::Buckets;
+use crate::cells::index::Series;
+use crate::cells::labels::Labels;
+use crate::families::calls::MODEL_BUCKETS;
+use crate::families::catalog::{self, Metric};
+use crate::families::family::{Family, Found};
+use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
+use crate::usage::{Cost, Usage};
+
+/// The metrics of tokens and cost, in the order of the counters of a [`TokenSeries`]. The last one counts nano-dollars.
+static BY_AGENT: [&Metric; COUNTERS] = [
+    &catalog::MODEL_INPUT_TOKENS,
+    &catalog::MODEL_OUTPUT_TOKENS,
+    &catalog::MODEL_CACHED_TOKENS,
+    &catalog::MODEL_CACHE_WRITE_TOKENS,
+    &catalog::MODEL_REASONING_TOKENS,
+    &catalog::MODEL_UNPRICED_TOKENS,
+    &catalog::MODEL_COST,
+];
+
+const COUNTERS: usize = 7;
+
+/// The places of the last two counters.
+const UNPRICED: usize = 5;
+const COST: usize = 6;
+
+/// All metrics of this file. Each is shown once it has counted something.
+pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
+    BY_AGENT.into_iter().chain([UNKNOWN.metric, CORRECTED.metric, RETRIES.metric])
+}
+
+static TOKENS: Family<TokenSeries> =
+    Family::new(&catalog::MODEL_INPUT_TOKENS, catalog::MODEL_INPUT_TOKENS.labels, &MODEL_BUCKETS);
+
+static UNKNOWN: Counters = Counters::new(&catalog::MODEL_USAGE_UNKNOWN);
+static CORRECTED: Counters = Counters::new(&catalog::MODEL_USAGE_CORRECTED);
+static RETRIES: Counters = Counters::new(&catalog::MODEL_RETRIES);
+
+/// The reason why nothing is known of a call's usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnknownUsage {
+    /// The call was dropped before its reply.
+    Cancelled,
+    /// The call ended without usage.
+    NoUsage,
+    /// The stream ended early, before the item that has the usage.
+    StreamCut,
+}
+
+impl UnknownUsage {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::NoUsage => "no_usage",
+            Self::StreamCut => "stream_cut",
+        }
+    }
+}
+
+/// Counts the tokens of a call by the contract of [`Usage`], and its cost or else its tokens without a price.
+pub(crate) fn count_usage(labels: &[&str; 3], usage: &Usage, cost: Option<Cost>) {
+    let (Found::Own(series) | Found::Overflow(series)) = TOKENS.find(labels);
+    let counts = [
+        usage.input_tokens(),
+        usage.output_tokens(),
+        usage.cached_input_tokens(),
+        usage.cache_write_input_tokens(),
+        usage.reasoning_output_tokens(),
+    ];
+    for (place, tokens) in counts.into_iter().enumerate() {
+        series.add(place, tokens);
+    }
+    match cost {
+        Some(cost) => series.add(COST, Some(cost.nanos())),
+        None => {
+            let tokens = [usage.input_tokens(), usage.output_tokens()];
+            series.add(UNPRICED, tokens.into_iter().flatten().reduce(u64::saturating_add));
+        }
+    }
+}
+
+/// Counts a call without usage.
+pub(crate) fn count_unknown([provider, model]: [&str; 2], reason: UnknownUsage) {
+    UNKNOWN.count(&[provider, model, reason.as_str()]);
+}
+
+/// Counts a call whose usage broke the contract. Returns whether it is the first one of the model.
+pub(crate) fn count_corrected(labels: [&str; 2]) -> bool {
+    CORRECTED.count(&labels) == 0
+}
+
+/// Counts a further attempt of a call.
+pub(crate) fn count_retry(labels: [&str; 2]) {
+    RETRIES.count(&labels);
+}
+
+/// Takes a snapshot of every metric that has counted something.
+pub(crate) fn read() -> Vec<MetricSnapshot> {
+    let series = TOKENS.sorted();
+    let by_agent = BY_AGENT.into_iter().enumerate().filter_map(|(place, metric)| {
+        let read: Vec<_> = series
+            .iter()
+            .filter_map(|series| Some((&series.labels, series.count(place)?)))
+            .map(|(labels, count)| {
+                (labels, if place == COST { Count::Nanos(count) } else { Count::Whole(count) })
+            })
+            .collect();
+        snapshot(metric, read)
+    });
+    let by_model = [&UNKNOWN, &CORRECTED, &RETRIES].into_iter().filter_map(Counters::read);
+    by_agent.chain(by_model).collect()
+}
+
+/// The value of a counter.
+#[derive(Clone, Copy)]
+enum Count {
+    Whole(u64),
+    Nanos(u64),
+}
+
+/// `None` without series, so that the metric is not shown.
+fn snapshot(metric: &'static Metric, read: Vec<(&'static Labels, Count)>) -> Option<MetricSnapshot> {
+    let show = |read: &Vec<(&'static Labels, Count)>, sink: &mut dyn Sink| {
+        for (labels, count) in read {
+            let sample = match *count {
+                Count::Whole(count) => Sample::Counter(count),
+                Count::Nanos(nanos) => Sample::Nanos(nanos),
+            };
+            sink.push(labels, None, sample);
+        }
+    };
+    (!read.is_empty()).then(|| MetricSnapshot::new(metric, Rc::new(read), show))
+}
+
+/// The tokens and the cost of one agent, provider and model.
+struct TokenSeries {
+    labels: Labels,
+    counters: [AtomicU64; COUNTERS],
+    /// A bit for each counter that was ever reported. The others are unknown, which is not 0.
+    known: AtomicU8,
+}
+
+impl TokenSeries {
+    fn add(&self, place: usize, amount: Option<u64>) {
+        if let Some(amount) = amount {
+            self.counters[place].fetch_add(amount, Ordering::Relaxed);
+            self.known.fetch_or(1 << place, Ordering::Release);
+        }
+    }
+
+    fn count(&self, place: usize) -> Option<u64> {
+        let is_known = self.known.load(Ordering::Acquire) >> place & 1 == 1;
+        is_known.then(|| self.counters[place].load(Ordering::Relaxed))
+    }
+}
+
+impl Series for TokenSeries {
+    fn new(labels: Labels, _: &'static Buckets) -> Self {
+        Self { labels, counters: [const { AtomicU64::new(0) }; COUNTERS], known: AtomicU8::new(0) }
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+/// The counters of one metric.
+struct Counters {
+    metric: &'static Metric,
+    series: Family<CountSeries>,
+}
+
+impl Counters {
+    const fn new(metric: &'static Metric) -> Self {
+        Self { metric, series: Family::new(metric, metric.labels, &MODEL_BUCKETS) }
+    }
+
+    /// Adds one, and returns the count before.
+    fn count(&self, labels: &[&str]) -> u64 {
+        let (Found::Own(series) | Found::Overflow(series)) = self.series.find(labels);
+        series.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn read(&'static self) -> Option<MetricSnapshot> {
+        let series = self.series.sorted();
+        let read = |series: &'static CountSeries| {
+            (&series.labels, Count::Whole(series.count.load(Ordering::Relaxed)))
+        };
+        snapshot(self.metric, series.into_iter().map(read).collect())
+    }
+}
+
+struct CountSeries {
+    labels: Labels,
+    count: AtomicU64,
+}
+
+impl Series for CountSeries {
+    fn new(labels: Labels, _: &'static Buckets) -> Self {
+        Self { labels, count: AtomicU64::new(0) }
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
