@@ -250,6 +250,11 @@ impl Call {
         observer::notify(|observer| observer.call_ended(&ended));
     }
 
+    /// The provider and the model, of a call of one.
+    pub(super) fn labels(&self) -> [&'static str; 2] {
+        self.series.labels.first_values()
+    }
+
     /// Adds what the judge of a model's reply has just read.
     fn take_report(&mut self) {
         if let Some(report) = reply::take_report() {

@@ -8,6 +8,7 @@ mod argument;
 mod boxed;
 pub(crate) mod call_id;
 mod classify;
+mod client_call;
 mod error_dedup;
 mod fault;
 mod future;
@@ -30,6 +31,7 @@ pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
 #[cfg(feature = "logging")]
 pub(crate) use call_id::CallId;
 pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
+pub use client_call::{ModelCall, call};
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, settle, settle_by, track};

@@ -1,8 +1,10 @@
 //! Counts what a model call reported, once, when it ends.
 
 use super::reply::Report;
+use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
+use crate::families::family::Found;
 use crate::families::models::{self, UnknownUsage};
 
 /// A model call that ended, as observers see it.
@@ -10,6 +12,16 @@ use crate::families::models::{self, UnknownUsage};
 pub(crate) struct ModelEnded {
     /// What it reported until then; the usage obeys the contract.
     pub(crate) report: Report,
+}
+
+/// Finds the series of a model. An empty text is unknown, since Prometheus treats an empty label as a missing one.
+pub(super) fn find_model(provider: &str, model: &str) -> Found<CallSeries> {
+    let labels = [provider, model].map(|given| if given.is_empty() { "unknown" } else { given });
+    let found = CallKind::Model.family().series.find(&labels);
+    // The end of a model call counts its usage.
+    let (Found::Own(series) | Found::Overflow(series)) = &found;
+    series.record_slowly();
+    found
 }
 
 /// Counts the usage of a model call for the innermost agent, or the reason why it is not known.

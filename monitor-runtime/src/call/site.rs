@@ -15,6 +15,7 @@ use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
 use super::guard::Call;
+use super::model_usage::find_model;
 use super::settings::Settings;
 use super::span_descriptor::{self, SpanDescriptor};
 use crate::families::CallKind;
@@ -67,11 +68,6 @@ impl fmt::Debug for Site {
     }
 }
 
-/// The text of a provider or a model. An empty one is unknown, since Prometheus treats an empty label as a missing one.
-fn or_unknown(given: &str) -> &str {
-    if given.is_empty() { "unknown" } else { given }
-}
-
 const NEVER: u8 = 0;
 const SOMETIMES: u8 = 1;
 const ALWAYS: u8 = 2;
@@ -96,8 +92,9 @@ impl Site {
         id: &(impl Id + ?Sized),
         fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
-        let (provider, id) = (or_unknown(provider.text()), or_unknown(id.text()));
-        let (Found::Own(series) | Found::Overflow(series)) = self.look_up_model(provider, id);
+        let given = id.text();
+        let (Found::Own(series) | Found::Overflow(series)) = find_model(provider.text(), given);
+        let id = if given.is_empty() { self.id } else { given };
         self.prepare(series, id, fields)
     }
 
@@ -174,16 +171,8 @@ impl Site {
         match self.settings.kind {
             CallKind::Agent | CallKind::Skill => series.find_with_objective(&[id], self.settings.objective),
             CallKind::Query => series.find(&[self.settings.operation, id]),
-            CallKind::Model => self.look_up_model(self.settings.provider, id),
+            CallKind::Model => find_model(self.settings.provider, id),
         }
-    }
-
-    fn look_up_model(&self, provider: &str, model: &str) -> Found<CallSeries> {
-        let found = self.settings.kind.family().series.find(&[provider, model]);
-        // The end of a model call counts its usage.
-        let (Found::Own(series) | Found::Overflow(series)) = &found;
-        series.record_slowly();
-        found
     }
 
     /// Whether the span has a listener; one load if it has none.

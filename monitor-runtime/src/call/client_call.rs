@@ -1,0 +1,133 @@
+//! The guard of a model call, for clients that are written by hand.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::Verdict;
+use super::fault::Shown;
+use super::guard::{Call, settle_by};
+use super::model_usage::find_model;
+use super::reply::Report;
+use super::settings::Settings;
+use crate::families::Outcome;
+use crate::families::family::Found;
+use crate::families::models;
+use crate::usage::Usage;
+
+static SETTINGS: Settings = Settings::Model;
+
+/// Begins a model call, which lasts until the returned guard is finished or dropped.
+///
+/// It is the way for clients without one function a call. Any other client is better tracked by `#[track_model]`, which also
+/// opens a span. An empty provider or model counts as `unknown`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use monitor_runtime::genai::{self, Usage};
+///
+/// fn complete(model: &str) -> Result<String, String> {
+///     let mut call = genai::call("openai", model);
+///     let reply = match send(model) {
+///         Err(error) if error == "429" => {
+///             call.retry(&error, Duration::ZERO);
+///             send(model)
+///         }
+///         reply => reply,
+///     };
+///     match reply {
+///         Ok(text) => {
+///             call.usage(Usage::new(812, 96).cached(640));
+///             call.finish("stop");
+///             Ok(text)
+///         }
+///         Err(error) => {
+///             call.fail(&error);
+///             Err(error)
+///         }
+///     }
+/// }
+/// # fn send(_: &str) -> Result<String, String> { Ok("42".to_owned()) }
+/// # assert_eq!(complete("gpt-5").as_deref(), Ok("42"));
+/// ```
+pub fn call(provider: &str, model: &str) -> ModelCall {
+    let (Found::Own(series) | Found::Overflow(series)) = find_model(provider, model);
+    let mut call = Call::prepared(&SETTINGS, series, None);
+    // The thread leaves the call at once, since the guard may be sent to another one.
+    call.resume();
+    call.suspend();
+    ModelCall { call, is_streaming: false, was_panicking: std::thread::panicking() }
+}
+
+/// A model call that a client tracks by hand; made by [`call`].
+///
+/// If it is dropped before its end, the call counts as `cancelled`, or as `panic` while the thread unwinds, with the usage that
+/// it had.
+#[derive(Debug)]
+#[must_use = "a call that is dropped at once counts as cancelled"]
+pub struct ModelCall {
+    call: Call,
+    is_streaming: bool,
+    was_panicking: bool,
+}
+
+impl ModelCall {
+    /// Records the time to the first chunk of a streamed reply. Further chunks change nothing.
+    pub fn first_chunk(&mut self) {
+        if !std::mem::replace(&mut self.is_streaming, true) {
+            let mut running = self.call.run();
+            running.first_item();
+            running.observe(&Verdict { outcome: Outcome::Success, fault: None });
+            running.suspend();
+        }
+    }
+
+    /// Sets the usage. Counts that are set again override the earlier ones, as the items of a stream do.
+    pub fn usage(&mut self, usage: Usage) {
+        self.call.add_report(Report { usage, ..Report::default() });
+    }
+
+    /// Sets the model that replied, which selects the price.
+    pub fn model(&mut self, name: &str) {
+        self.call.add_report(Report { model: Some(name.into()), ..Report::default() });
+    }
+
+    /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.
+    pub fn retry(&mut self, reason: &str, backoff: Duration) {
+        let [provider, model] = self.call.labels();
+        models::count_retry([provider, model]);
+        tracing::debug!(
+            target: "monitor_runtime::genai",
+            provider,
+            model,
+            reason,
+            backoff_seconds = backoff.as_secs_f64(),
+            "model call is tried again"
+        );
+    }
+
+    /// Ends the call as a success. The reason, such as `stop` or `length`, is what the provider calls it.
+    pub fn finish(mut self, reason: &str) {
+        self.call.add_report(Report { finish_reason: Some(reason.into()), ..Report::default() });
+        self.end(&Verdict { outcome: Outcome::Success, fault: None });
+    }
+
+    /// Ends the call as an error, and logs it as a tracked function logs its `Err`.
+    pub fn fail(mut self, error: &dyn Display) {
+        self.end(&Verdict { outcome: Outcome::Error, fault: Some(Shown::Display(error).untyped()) });
+    }
+
+    fn end(&mut self, verdict: &Verdict<'_>) {
+        self.call.resume();
+        settle_by(&mut self.call, verdict);
+    }
+}
+
+impl Drop for ModelCall {
+    fn drop(&mut self) {
+        // If the thread was unwinding before, a destructor made this call, and its drop is no panic of its own.
+        if !self.call.has_ended() && !self.was_panicking && std::thread::panicking() {
+            self.end(&Verdict { outcome: Outcome::Panic, fault: None });
+        }
+    }
+}
