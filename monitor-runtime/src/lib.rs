@@ -185,6 +185,7 @@ mod json;
 #[cfg(feature = "health")]
 mod monitor;
 mod monitor_route;
+mod prices;
 #[cfg(feature = "health")]
 mod probe;
 #[cfg(feature = "push")]

@@ -7,7 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the crate, bottom to top. `docs/architecture.md` shows the same list.
 const FLOORS: [&[&str]; 13] = [
-    &["address", "error_chain", "json", "monitor_route", "rarely", "timestamp", "trace_context", "usage"],
+    &[
+        "address",
+        "error_chain",
+        "json",
+        "monitor_route",
+        "prices",
+        "rarely",
+        "timestamp",
+        "trace_context",
+        "usage",
+    ],
     &["cells"],
     &["families"],
     &["call"],

@@ -1,11 +1,16 @@
 //! Counts what a model call reported, once, when it ends.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use super::reply::Report;
 use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
 use crate::families::family::Found;
 use crate::families::models::{self, UnknownUsage};
+use crate::prices::{self, Priced};
+use crate::usage::Cost;
 
 /// A model call that ended, as observers see it.
 #[derive(Debug)]
@@ -48,9 +53,34 @@ pub(super) fn count(
     if usage.is_unknown() {
         models::count_unknown(labels, reason(outcome, items));
     } else {
-        models::count_usage(&[agent.map_or("", CallSeries::id), provider, model], &usage, usage.cost());
+        let cost = usage.cost().or_else(|| find_price(labels, &report));
+        models::count_usage(&[agent.map_or("", CallSeries::id), provider, model], &usage, cost);
     }
     ModelEnded { report }
+}
+
+/// The cost by the prices of the process. A model that they lack is named once.
+fn find_price(labels: [&'static str; 2], report: &Report) -> Option<Cost> {
+    static NAMED: Mutex<BTreeSet<[&str; 2]>> = Mutex::new(BTreeSet::new());
+    let [provider, model] = labels;
+    match prices::price(provider, model, report.model.as_deref(), report.usage) {
+        Priced::At(cost) => Some(cost),
+        Priced::Without => None,
+        Priced::Missing => {
+            // The labels are those of series, so their number is bounded.
+            let is_first = NAMED.lock().unwrap_or_else(PoisonError::into_inner).insert(labels);
+            if is_first {
+                tracing::warn!(
+                    target: "monitor_runtime::genai",
+                    provider,
+                    model,
+                    response_model = report.model.as_deref(),
+                    "the prices lack a model; its tokens count in model_unpriced_tokens_total"
+                );
+            }
+            None
+        }
+    }
 }
 
 fn reason(outcome: Outcome, items: u32) -> UnknownUsage {

@@ -4,8 +4,6 @@ mod cost;
 
 pub use cost::{Cost, CostSource, PriceDate};
 
-pub(crate) use cost::Dollars;
-
 /// The most tokens that one call can use. A greater count is a mistake of its source.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
