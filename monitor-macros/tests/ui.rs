@@ -44,6 +44,7 @@ fn each_mistake_is_one_error_at_its_token() {
             "fields",
             "item",
             "missing_value",
+            "model",
             "objective",
             "several",
             "stream",

@@ -22,6 +22,7 @@ mod log_hostile;
 mod log_layouts;
 mod log_lines;
 mod log_values;
+mod models;
 mod objective;
 mod probe;
 mod query;

@@ -89,7 +89,7 @@ impl Spec {
         errors: &Diagnostics,
     ) -> Self {
         check_signature(function, errors);
-        if let Some(prefix) = options.prefix.token() {
+        if let Some(prefix) = options.prefix.token().filter(|_| kind != Kind::Model) {
             errors.error(prefix, "`prefix` is an option of an impl block; write the whole id here, as in `id = \"users::find\"`");
         }
         let name = function.signature.ident.unraw().to_string();

@@ -177,6 +177,10 @@ fn parse_literal_id(
         slot.set(name, &id, Id::Literal(id.clone()), errors);
         Ok(())
     } else {
+        // It is set all the same, so that it is not reported as missing too.
+        if is_model && options.model.get().is_none() {
+            options.model.set(name, &id, Id::Literal(id.clone()), errors);
+        }
         let rule = format!("a literal {name} comes first; write `{name} = \"…\"` anywhere else");
         Err(syn::Error::new_spanned(id, rule))
     }

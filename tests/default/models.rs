@@ -1,0 +1,519 @@
+//! `#[track_model]` and the guard of hand-written clients: calls, usage and cost, each counted once.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use futures_util::{FutureExt as _, future};
+use monitor_runtime::genai::{self, ModelReply, Prices, Rate, Usage};
+use monitor_runtime::testing::{Recording, capture_logs};
+use monitor_runtime::{context, track_agent, track_model};
+
+/// A reply, or a chunk of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reply {
+    usage: Option<Usage>,
+}
+
+impl Reply {
+    fn of(input: u64, output: u64) -> Self {
+        Self { usage: Some(Usage::new(input, output)) }
+    }
+}
+
+impl ModelReply for Reply {
+    fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+}
+
+/// The values of one model's metrics.
+struct Counted<'r>(&'r Recording, &'static str);
+
+impl Counted<'_> {
+    fn calls(&self, status: &str) -> f64 {
+        self.0.value("model_calls_total", &[("model", self.1), ("status", status)])
+    }
+
+    fn unknown(&self, reason: &str) -> f64 {
+        self.0.value("model_usage_unknown_total", &[("model", self.1), ("reason", reason)])
+    }
+
+    fn of_model(&self, metric: &str) -> f64 {
+        self.0.value(metric, &[("model", self.1)])
+    }
+
+    fn tokens(&self) -> (f64, f64) {
+        (self.of_model("model_input_tokens_total"), self.of_model("model_output_tokens_total"))
+    }
+
+    fn tokens_of(&self, agent: &str) -> (f64, f64) {
+        let labels = [("agent_id", agent), ("model", self.1)];
+        (
+            self.0.value("model_input_tokens_total", &labels),
+            self.0.value("model_output_tokens_total", &labels),
+        )
+    }
+}
+
+mod values {
+    use super::*;
+
+    #[track_model("value-sync", provider = "openai")]
+    fn at_once(usage: Option<Usage>) -> Reply {
+        Reply { usage }
+    }
+
+    struct Client {
+        provider: &'static str,
+        model: String,
+    }
+
+    impl Client {
+        #[track_model(provider = self.provider, model = self.model)]
+        async fn complete(&self, succeeds: bool) -> Result<Reply, String> {
+            tokio::task::yield_now().await;
+            if succeeds { Ok(Reply::of(812, 96)) } else { Err("overloaded".to_owned()) }
+        }
+    }
+
+    #[track_model("value-future", provider = "openai")]
+    fn opaque() -> impl Future<Output = Option<Reply>> {
+        future::ready(Some(Reply::of(3, 4)))
+    }
+
+    #[track_model("value-boxed", provider = "openai")]
+    fn boxed() -> future::BoxFuture<'static, Result<Reply, String>> {
+        async { Ok(Reply::of(5, 6)) }.boxed()
+    }
+
+    #[test]
+    fn the_usage_of_a_value_counts_once() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "value-sync");
+        at_once(Some(Usage::new(812, 96).cached(640).reasoning(64)));
+        at_once(Some(Usage::beside_cache(172, 640, 100, 96)));
+        assert_eq!(counted.calls("success"), 2.0);
+        assert_eq!(counted.tokens(), (812.0 + 912.0, 192.0));
+        assert_eq!(counted.of_model("model_cached_input_tokens_total"), 1280.0);
+        assert_eq!(counted.of_model("model_cache_write_input_tokens_total"), 100.0);
+        assert_eq!(counted.of_model("model_reasoning_output_tokens_total"), 64.0);
+        assert_eq!(counted.of_model("active_model_calls"), 0.0);
+        assert_eq!(counted.unknown("no_usage"), 0.0);
+    }
+
+    #[test]
+    fn absent_usage_is_unknown_and_not_zero() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "value-sync");
+        at_once(None);
+        assert_eq!((counted.unknown("no_usage"), counted.tokens()), (1.0, (0.0, 0.0)));
+        at_once(Some(Usage::new(0, 0)));
+        assert_eq!(counted.unknown("no_usage"), 1.0, "zero is known");
+    }
+
+    #[tokio::test]
+    async fn provider_and_model_may_be_expressions() {
+        let recording = Recording::start();
+        let client = Client { provider: "anthropic", model: "value-async".to_owned() };
+        client.complete(true).await.unwrap();
+        client.complete(false).await.unwrap_err();
+        let counted = Counted(&recording, "value-async");
+        assert_eq!((counted.calls("success"), counted.calls("error")), (1.0, 1.0));
+        assert_eq!(counted.tokens(), (812.0, 96.0));
+        assert_eq!(counted.unknown("no_usage"), 1.0);
+        let labels = [("provider", "anthropic"), ("model", "value-async")];
+        assert_eq!(recording.value("model_calls_total", &labels), 2.0);
+        assert_eq!(recording.value("model_call_duration_seconds_count", &labels), 2.0);
+    }
+
+    #[tokio::test]
+    async fn an_empty_text_is_unknown() {
+        let recording = Recording::start();
+        Client { provider: "", model: String::new() }.complete(true).await.unwrap();
+        let labels = [("provider", "unknown"), ("model", "unknown"), ("status", "success")];
+        assert_eq!(recording.value("model_calls_total", &labels), 1.0);
+    }
+
+    #[tokio::test]
+    async fn futures_of_every_form_report() {
+        let recording = Recording::start();
+        opaque().await.unwrap();
+        boxed().await.unwrap();
+        assert_eq!(Counted(&recording, "value-future").tokens(), (3.0, 4.0));
+        assert_eq!(Counted(&recording, "value-boxed").tokens(), (5.0, 6.0));
+    }
+
+    #[test]
+    fn a_call_dropped_between_two_polls_is_cancelled_without_usage() {
+        let recording = Recording::start();
+        let client = Client { provider: "openai", model: "value-dropped".to_owned() };
+        assert!(client.complete(true).now_or_never().is_none());
+        let counted = Counted(&recording, "value-dropped");
+        assert_eq!((counted.calls("cancelled"), counted.unknown("cancelled")), (1.0, 1.0));
+    }
+
+    fn characters(text: &String) -> Option<Usage> {
+        Some(Usage::default().output(text.len() as u64))
+    }
+
+    #[track_model("value-path", provider = "local", usage = characters)]
+    fn compose(text: &str) -> Result<String, String> {
+        if text.is_empty() { Err("nothing to say".to_owned()) } else { Ok(text.to_owned()) }
+    }
+
+    #[test]
+    fn a_path_reads_the_usage_of_any_type() {
+        let recording = Recording::start();
+        compose("four").unwrap();
+        compose("").unwrap_err();
+        let counted = Counted(&recording, "value-path");
+        assert_eq!((counted.tokens(), counted.unknown("no_usage")), ((0.0, 4.0), 1.0));
+    }
+
+    #[test]
+    fn a_contradiction_is_corrected_counted_and_named_once() {
+        #[track_model("value-contradiction", provider = "bedrock")]
+        fn contradict() -> Reply {
+            Reply { usage: Some(Usage::new(172, 96).cached(640)) }
+        }
+
+        let recording = Recording::start();
+        let lines = capture_logs(|| {
+            contradict();
+            contradict();
+        });
+        let counted = Counted(&recording, "value-contradiction");
+        assert_eq!(counted.of_model("model_usage_corrected_total"), 2.0);
+        assert_eq!(counted.tokens(), (1624.0, 192.0));
+        let named: Vec<_> = lines.iter().filter(|line| line["level"] == "warn").collect();
+        assert_eq!(named.len(), 1, "{lines:?}");
+        assert_eq!(
+            (&named[0]["provider"], &named[0]["model"]),
+            (&"bedrock".into(), &"value-contradiction".into())
+        );
+    }
+
+    #[test]
+    fn a_failed_call_is_logged_with_its_model() {
+        let lines = capture_logs(|| compose("").unwrap_err());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(lines[0]["event"], "model failed");
+        assert_eq!(lines[0]["model"], "value-path");
+    }
+}
+
+mod streams {
+    use super::*;
+
+    /// Two chunks without usage, then the whole usage.
+    fn chunks() -> [Result<Reply, String>; 3] {
+        [Ok(Reply::default()), Ok(Reply::default()), Ok(Reply::of(812, 96))]
+    }
+
+    #[track_model("stream-whole", provider = "openai")]
+    fn whole() -> impl Stream<Item = Result<Reply, String>> {
+        stream::iter(chunks())
+    }
+
+    #[track_model("stream-boxed", provider = "openai")]
+    async fn boxed() -> Result<BoxStream<'static, Result<Reply, String>>, String> {
+        Ok(stream::iter(chunks()).boxed())
+    }
+
+    #[tokio::test]
+    async fn the_last_item_with_usage_counts_once() {
+        let recording = Recording::start();
+        assert_eq!(whole().count().await, 3);
+        assert_eq!(boxed().await.unwrap().count().await, 3);
+        for model in ["stream-whole", "stream-boxed"] {
+            let counted = Counted(&recording, model);
+            assert_eq!((counted.calls("success"), counted.tokens()), (1.0, (812.0, 96.0)), "{model}");
+            assert_eq!(counted.of_model("model_time_to_first_chunk_seconds_count"), 1.0, "{model}");
+        }
+    }
+
+    #[track_model("stream-growing", provider = "anthropic")]
+    fn growing() -> impl Stream<Item = Reply> {
+        let output = |tokens| Reply { usage: Some(Usage::default().output(tokens)) };
+        stream::iter([Reply { usage: Some(Usage::beside_cache(172, 640, 0, 1)) }, output(40), output(96)])
+    }
+
+    #[tokio::test]
+    async fn counts_that_are_reported_piece_by_piece_are_not_added() {
+        let recording = Recording::start();
+        assert_eq!(growing().count().await, 3);
+        assert_eq!(Counted(&recording, "stream-growing").tokens(), (812.0, 96.0));
+    }
+
+    #[track_model("stream-cut", provider = "openai")]
+    fn cut() -> impl Stream<Item = Result<Reply, String>> + Unpin {
+        stream::iter(chunks())
+    }
+
+    #[tokio::test]
+    async fn a_stream_dropped_before_its_usage_is_unknown() {
+        let recording = Recording::start();
+        let mut stream = cut();
+        stream.next().await.unwrap().unwrap();
+        drop(stream);
+        let counted = Counted(&recording, "stream-cut");
+        assert_eq!((counted.calls("cancelled"), counted.unknown("stream_cut")), (1.0, 1.0));
+        assert_eq!(counted.tokens(), (0.0, 0.0));
+    }
+
+    #[track_model("stream-left", provider = "openai")]
+    fn left() -> impl Stream<Item = Result<Reply, String>> + Unpin {
+        stream::iter(chunks())
+    }
+
+    #[tokio::test]
+    async fn a_stream_dropped_after_its_usage_has_it() {
+        let recording = Recording::start();
+        let mut stream = left();
+        for _ in 0..3 {
+            stream.next().await.unwrap().unwrap();
+        }
+        drop(stream);
+        let counted = Counted(&recording, "stream-left");
+        assert_eq!((counted.calls("cancelled"), counted.tokens()), (1.0, (812.0, 96.0)));
+        assert_eq!(counted.unknown("stream_cut"), 0.0);
+    }
+
+    #[track_model("stream-failed", provider = "openai")]
+    fn failed(has_usage: bool) -> impl Stream<Item = Result<Reply, String>> {
+        let first = if has_usage { Reply::of(5, 7) } else { Reply::default() };
+        stream::iter([Ok(first), Err("connection reset".to_owned())])
+    }
+
+    #[tokio::test]
+    async fn a_failed_stream_counts_what_it_reported_until_then() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "stream-failed");
+        assert_eq!(failed(true).count().await, 2);
+        assert_eq!((counted.calls("error"), counted.tokens()), (1.0, (5.0, 7.0)));
+        assert_eq!(failed(false).count().await, 2);
+        assert_eq!((counted.unknown("stream_cut"), counted.tokens()), (1.0, (5.0, 7.0)));
+    }
+}
+
+mod agents {
+    use super::*;
+
+    #[track_model("agent-leaf", provider = "openai")]
+    async fn leaf() -> Reply {
+        tokio::task::yield_now().await;
+        Reply::of(10, 1)
+    }
+
+    #[track_agent("models_researcher")]
+    async fn research() {
+        for _ in 0..3 {
+            leaf().await;
+        }
+    }
+
+    #[track_agent("models_planner")]
+    async fn plan() {
+        leaf().await;
+        research().await;
+        leaf().await;
+    }
+
+    #[tokio::test]
+    async fn tokens_count_for_the_innermost_agent_only() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "agent-leaf");
+        plan().await;
+        leaf().await;
+        assert_eq!(counted.tokens_of("models_planner"), (20.0, 2.0));
+        assert_eq!(counted.tokens_of("models_researcher"), (30.0, 3.0));
+        assert_eq!(counted.tokens_of(""), (10.0, 1.0));
+        assert_eq!(counted.tokens(), (60.0, 6.0), "the sum of the leaves");
+    }
+
+    #[track_agent("models_left")]
+    async fn concurrent() {
+        future::join(leaf(), research()).await;
+    }
+
+    #[tokio::test]
+    async fn agents_that_are_polled_in_turns_keep_their_tokens() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "agent-leaf");
+        future::join3(concurrent(), leaf(), concurrent()).await;
+        assert_eq!(counted.tokens_of("models_left"), (20.0, 2.0));
+        assert_eq!(counted.tokens_of("models_researcher"), (60.0, 6.0));
+        assert_eq!(counted.tokens_of(""), (10.0, 1.0));
+    }
+
+    #[track_agent("models_spawner")]
+    async fn spawn() {
+        context::spawn(leaf()).await.unwrap();
+        tokio::spawn(leaf()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_keeps_the_agent_if_the_context_is_carried_to_it() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "agent-leaf");
+        spawn().await;
+        assert_eq!((counted.tokens_of("models_spawner"), counted.tokens_of("")), ((10.0, 1.0), (10.0, 1.0)));
+    }
+
+    #[track_model("agent-stream", provider = "openai")]
+    fn stream_reply() -> impl Stream<Item = Reply> + Unpin {
+        stream::iter([Reply::default(), Reply::of(10, 1)])
+    }
+
+    #[track_agent("models_opener")]
+    async fn open() -> impl Stream<Item = Reply> {
+        let mut reply = stream_reply();
+        reply.next().await;
+        reply
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_outlives_the_polls_of_its_agent_counts_for_it() {
+        let recording = Recording::start();
+        let reply = open().await;
+        assert_eq!(reply.count().await, 1);
+        assert_eq!(Counted(&recording, "agent-stream").tokens_of("models_opener"), (10.0, 1.0));
+    }
+
+    #[track_agent("models_panicking")]
+    fn panics() {
+        panic!("asked to");
+    }
+
+    #[test]
+    fn a_panic_leaves_the_agent() {
+        let recording = Recording::start();
+        std::panic::catch_unwind(panics).unwrap_err();
+        leaf_at_once();
+        assert_eq!(Counted(&recording, "agent-after").tokens_of(""), (1.0, 1.0));
+    }
+
+    #[track_model("agent-after", provider = "openai")]
+    fn leaf_at_once() -> Reply {
+        Reply::of(1, 1)
+    }
+}
+
+mod guard {
+    use super::*;
+
+    #[track_agent("models_guarded")]
+    fn guarded(model: &str, end: impl FnOnce(genai::ModelCall)) {
+        end(genai::call("openai", model));
+    }
+
+    #[test]
+    fn a_finished_call_is_a_success_with_its_usage() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "guard-finished");
+        guarded("guard-finished", |mut call| {
+            assert_eq!(counted.of_model("active_model_calls"), 1.0);
+            call.first_chunk();
+            call.first_chunk();
+            call.usage(Usage::new(812, 1).cached(640));
+            call.usage(Usage::default().output(96));
+            call.finish("stop");
+        });
+        assert_eq!((counted.calls("success"), counted.tokens_of("models_guarded")), (1.0, (812.0, 96.0)));
+        assert_eq!(counted.of_model("model_time_to_first_chunk_seconds_count"), 1.0);
+        assert_eq!(counted.of_model("active_model_calls"), 0.0);
+    }
+
+    #[test]
+    fn a_dropped_call_is_cancelled_with_the_usage_it_had() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "guard-dropped");
+        guarded("guard-dropped", drop);
+        assert_eq!((counted.calls("cancelled"), counted.unknown("cancelled")), (1.0, 1.0));
+        guarded("guard-dropped", |mut call| call.first_chunk());
+        assert_eq!(counted.unknown("stream_cut"), 1.0);
+        guarded("guard-dropped", |mut call| call.usage(Usage::new(3, 4)));
+        assert_eq!((counted.calls("cancelled"), counted.tokens()), (3.0, (3.0, 4.0)));
+    }
+
+    #[test]
+    fn a_failed_call_is_an_error_that_is_logged() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "guard-failed");
+        let lines = capture_logs(|| guarded("guard-failed", |call| call.fail(&"overloaded")));
+        assert_eq!((counted.calls("error"), counted.unknown("no_usage")), (1.0, 1.0));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!((&lines[0]["model"], &lines[0]["error"]), (&"guard-failed".into(), &"overloaded".into()));
+        assert_eq!(lines[0]["agent_id"], "models_guarded");
+    }
+
+    #[test]
+    fn a_panic_ends_a_call_as_one() {
+        let recording = Recording::start();
+        std::panic::catch_unwind(|| {
+            guarded("guard-panicked", |call| {
+                let _held = call;
+                panic!("asked to");
+            });
+        })
+        .unwrap_err();
+        assert_eq!(Counted(&recording, "guard-panicked").calls("panic"), 1.0);
+    }
+
+    #[test]
+    fn retries_count_and_stay_one_call() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "guard-retried");
+        guarded("guard-retried", |mut call| {
+            call.retry("429", Duration::from_millis(10));
+            call.retry("503", Duration::from_millis(20));
+            call.finish("stop");
+        });
+        assert_eq!(counted.of_model("model_retries_total"), 2.0);
+        assert_eq!(counted.calls("success"), 1.0);
+    }
+}
+
+mod cost {
+    use super::*;
+
+    #[track_model(model = model, provider = "priced")]
+    fn call(model: &str, usage: Usage) -> Reply {
+        Reply { usage: Some(usage) }
+    }
+
+    /// One test, since the prices are the process's. No other test of this executable sets them.
+    #[test]
+    fn a_cost_is_exact_and_a_missing_one_is_not_zero() {
+        let recording = Recording::start();
+        let cost = |model| recording.value("model_cost_usd_total", &[("model", model)]);
+        let unpriced = |model| recording.value("model_unpriced_tokens_total", &[("model", model)]);
+
+        call("cost-before", Usage::new(812, 96));
+        assert_eq!((cost("cost-before"), unpriced("cost-before")), (0.0, 908.0));
+        assert!(
+            !monitor_runtime::metrics::render().contains("model=\"cost-before\"} 0\n"),
+            "unpriced is not $0"
+        );
+
+        let rate = Rate::io(1.25, 10.0).cached(0.125);
+        genai::set_pricing(
+            Prices::new("2026-11-01").usd_per_million("priced", "cost-known*", rate).build().unwrap(),
+        );
+        call("cost-known-1", Usage::new(812, 96).cached(640));
+        call("cost-known-1", Usage::new(812, 96).cached(640));
+        assert_eq!((cost("cost-known-1"), unpriced("cost-known-1")), (0.002_51, 0.0));
+
+        call("cost-known-2", Usage::new(812, 96).cost_usd(0.5));
+        assert_eq!(cost("cost-known-2"), 0.5, "the provider's own cost comes first");
+
+        let lines = capture_logs(|| {
+            call("cost-missing", Usage::new(812, 96));
+            call("cost-missing", Usage::new(812, 96));
+        });
+        assert_eq!((cost("cost-missing"), unpriced("cost-missing")), (0.0, 1816.0));
+        let named: Vec<_> =
+            lines.iter().filter(|line| line["model"] == "cost-missing" && line["level"] == "warn").collect();
+        assert_eq!(named.len(), 1, "{lines:?}");
+    }
+}

@@ -1,0 +1,8 @@
+use monitor_runtime::track_model;
+
+#[track_model("gpt-5", provider = "openai", usage)]
+fn complete() {}
+
+fn main() {
+    complete();
+}
