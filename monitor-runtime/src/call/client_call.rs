@@ -7,7 +7,7 @@ use super::Verdict;
 use super::fault::Shown;
 use super::guard::{Call, settle_by};
 use super::model_usage::find_model;
-use super::reply::Report;
+use super::reply::{self, Report};
 use super::settings::Settings;
 use crate::families::Outcome;
 use crate::families::family::Found;
@@ -56,7 +56,12 @@ pub fn call(provider: &str, model: &str) -> ModelCall {
     // The thread leaves the call at once, since the guard may be sent to another one.
     call.resume();
     call.suspend();
-    ModelCall { call, is_streaming: false, was_panicking: std::thread::panicking() }
+    ModelCall {
+        call,
+        report: Report::default(),
+        is_streaming: false,
+        was_panicking: std::thread::panicking(),
+    }
 }
 
 /// A model call that a client tracks by hand; made by [`call`].
@@ -67,6 +72,7 @@ pub fn call(provider: &str, model: &str) -> ModelCall {
 #[must_use = "a call that is dropped at once counts as cancelled"]
 pub struct ModelCall {
     call: Call,
+    report: Report,
     is_streaming: bool,
     was_panicking: bool,
 }
@@ -84,12 +90,12 @@ impl ModelCall {
 
     /// Sets the usage. Counts that are set again override the earlier ones, as the items of a stream do.
     pub fn usage(&mut self, usage: Usage) {
-        self.call.add_report(Report { usage, ..Report::default() });
+        self.report.usage.update(&usage);
     }
 
     /// Sets the model that replied, which selects the price.
     pub fn model(&mut self, name: &str) {
-        self.call.add_report(Report { model: Some(name.into()), ..Report::default() });
+        self.report.model = Some(name.into());
     }
 
     /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.
@@ -108,7 +114,7 @@ impl ModelCall {
 
     /// Ends the call as a success. The reason, such as `stop` or `length`, is what the provider calls it.
     pub fn finish(mut self, reason: &str) {
-        self.call.add_report(Report { finish_reason: Some(reason.into()), ..Report::default() });
+        self.report.finish_reason = Some(reason.into());
         self.end(&Verdict { outcome: Outcome::Success, fault: None });
     }
 
@@ -119,6 +125,7 @@ impl ModelCall {
 
     fn end(&mut self, verdict: &Verdict<'_>) {
         self.call.resume();
+        reply::report(std::mem::take(&mut self.report));
         settle_by(&mut self.call, verdict);
     }
 }
@@ -128,6 +135,9 @@ impl Drop for ModelCall {
         // If the thread was unwinding before, a destructor made this call, and its drop is no panic of its own.
         if !self.call.has_ended() && !self.was_panicking && std::thread::panicking() {
             self.end(&Verdict { outcome: Outcome::Panic, fault: None });
+        } else if !self.call.has_ended() {
+            // The call is dropped next, and ends as cancelled.
+            reply::report(std::mem::take(&mut self.report));
         }
     }
 }

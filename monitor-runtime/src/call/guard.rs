@@ -25,8 +25,8 @@ use super::error_dedup;
 use super::fault::{self, Fault};
 use super::model_usage;
 use super::observer::{self, CallBegun, CallEnded};
-use super::place;
-use super::reply::{self, Report};
+use super::place::AgentNumber;
+use super::reply;
 use super::settings::{ErrorLog, Settings};
 use crate::cells::clock;
 use crate::families::CallKind;
@@ -49,11 +49,9 @@ pub struct Call {
     parent: CallId,
     /// The thread's previous call, while this one is polled as the body of an `async fn`.
     around: CallId,
-    /// The agent in whose body the call began. While the call itself is an agent and runs, the thread's previous agent.
-    agent: Option<&'static CallSeries>,
-    /// What the items of a model's stream have reported.
-    reported: Option<Box<Report>>,
     stage: Stage,
+    /// The agent in whose body the call began. While the call itself is an agent and runs, the thread's previous agent.
+    agent: AgentNumber,
     /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
     /// Items that its stream has yielded.
@@ -102,8 +100,7 @@ impl Call {
             id,
             parent,
             around,
-            agent: None,
-            reported: None,
+            agent: AgentNumber::NONE,
             stage: Stage::Prepared,
             is_failed: false,
             items: 0,
@@ -156,7 +153,7 @@ impl Call {
         self.started = self.series.start();
         self.id = CallId::began_at(self.started);
         self.parent = CallId::current();
-        self.agent = place::current_agent();
+        self.agent = AgentNumber::current();
         if observer::is_observed() {
             self.begin_observed();
         }
@@ -180,7 +177,7 @@ impl Call {
         self.stage = Stage::Running;
         let around = self.id.make_current();
         if self.settings.kind == CallKind::Agent {
-            self.agent = place::replace_agent(Some(self.series));
+            self.agent = AgentNumber::of(self.series).make_current();
         }
         if let Some(span) = &self.span {
             tell(span, Dispatch::enter);
@@ -194,7 +191,7 @@ impl Call {
             tell(span, Dispatch::exit);
         }
         if self.settings.kind == CallKind::Agent {
-            place::replace_agent(self.agent);
+            self.agent.make_current();
         }
         around.make_current();
     }
@@ -239,7 +236,7 @@ impl Call {
 
     // Separate and last, so that the fast path need not save registers for it.
     #[inline(never)]
-    fn end_observed(&mut self, outcome: Outcome, nanos: u64) {
+    fn end_observed(&self, outcome: Outcome, nanos: u64) {
         // Before the duration, which takes the call out of flight: a reader that sees the end also sees the usage.
         if self.settings.kind == CallKind::Model {
             self.count_usage(outcome);
@@ -255,22 +252,10 @@ impl Call {
         self.series.labels.first_values()
     }
 
-    /// Adds what the judge of a model's reply has just read.
-    fn take_report(&mut self) {
-        if let Some(report) = reply::take_report() {
-            self.add_report(*report);
-        }
-    }
-
-    /// Adds what a model's reply reports.
-    pub(super) fn add_report(&mut self, report: Report) {
-        self.reported.get_or_insert_default().update(report);
-    }
-
+    /// Counts what the judge of a model's reply, its stream or its client has just left.
     #[cold]
-    fn count_usage(&mut self, outcome: Outcome) {
-        self.take_report();
-        let report = self.reported.take().map(|report| *report).unwrap_or_default();
+    fn count_usage(&self, outcome: Outcome) {
+        let report = reply::take_report().map(|report| *report).unwrap_or_default();
         let ended = model_usage::count(self.series, self.agent, report, outcome, self.items);
         observer::notify(|observer| observer.model_replied(self.id, self.span.as_ref(), &ended));
     }
@@ -422,12 +407,15 @@ impl Running<'_> {
         std::mem::forget(self);
     }
 
+    /// Whether the items of the call's stream may report usage.
+    #[inline]
+    pub(super) fn is_of_model(&self) -> bool {
+        self.call.settings.kind == CallKind::Model
+    }
+
     /// Notes the verdict on an item of the call's stream.
     pub(super) fn observe(&mut self, verdict: &Verdict<'_>) {
         self.call.items = self.call.items.saturating_add(1);
-        if self.call.settings.kind == CallKind::Model {
-            self.call.take_report();
-        }
         if verdict.outcome == Outcome::Error {
             let is_first = !std::mem::replace(&mut self.call.is_failed, true);
             match &verdict.fault {

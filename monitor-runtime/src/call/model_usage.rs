@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use super::place::AgentNumber;
 use super::reply::Report;
 use crate::families::CallKind;
 use crate::families::Outcome;
@@ -32,7 +33,7 @@ pub(super) fn find_model(provider: &str, model: &str) -> Found<CallSeries> {
 /// Counts the usage of a model call for the innermost agent, or the reason why it is not known.
 pub(super) fn count(
     series: &'static CallSeries,
-    agent: Option<&'static CallSeries>,
+    agent: AgentNumber,
     mut report: Report,
     outcome: Outcome,
     items: u32,
@@ -54,7 +55,7 @@ pub(super) fn count(
         models::count_unknown(labels, reason(outcome, items));
     } else {
         let cost = usage.cost().or_else(|| find_price(labels, &report));
-        models::count_usage(&[agent.map_or("", CallSeries::id), provider, model], &usage, cost);
+        models::count_usage(&[agent.id(), provider, model], &usage, cost);
     }
     ModelEnded { report }
 }

@@ -1,7 +1,7 @@
 //! What a model's reply reports: usage, model and the reason of its end.
 //!
-//! The judge of a model call reads the reply after its verdict, and leaves the report for the call, which takes it at once:
-//! at its end, or with each item of its stream.
+//! The judge of a model call reads the reply after its verdict and leaves the report for the call, which takes it at its end,
+//! or for its stream, which takes it with each item.
 //!
 //! Whether a result has a reply in it is chosen by method resolution, as `classify` does it: the method
 //! of [`ReplyIn`] applies if the type tells, else that of [`NoReply`].
@@ -103,7 +103,7 @@ impl Report {
 }
 
 thread_local! {
-    /// Passes the report from the judge, a plain function, to the call that it judges.
+    /// Passes the report from the judge, a plain function, to the call or the stream that it judges.
     static REPORTED: Cell<Option<Box<Report>>> = const { Cell::new(None) };
 }
 
@@ -115,9 +115,56 @@ pub fn report(report: Report) {
     }
 }
 
-/// Takes the report that the judge left.
+/// Takes the report that was left.
 pub(super) fn take_report() -> Option<Box<Report>> {
     REPORTED.try_with(Cell::take).ok().flatten()
+}
+
+/// What the items of a stream have reported, kept by the stream and left for its call right before that ends.
+///
+/// Between two items it cannot stay where the judge leaves it, since other model calls run meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Reports(Option<Box<Report>>);
+
+impl Reports {
+    /// Takes what the judge has read from an item.
+    #[inline]
+    pub(super) fn keep(&mut self) {
+        if let Some(later) = take_report() {
+            self.0.get_or_insert_default().update(*later);
+        }
+    }
+
+    /// Leaves everything for the call, which ends next.
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        if let Some(report) = self.0.take() {
+            let _ = REPORTED.try_with(|reported| reported.set(Some(report)));
+        }
+    }
+
+    /// Leaves everything for the call if the thread unwinds while the guard lives. The guard of the call has to be older.
+    #[inline]
+    pub(super) fn leave_on_panic(&mut self) -> LeaveOnPanic<'_> {
+        let was_panicking = self.0.is_some() && std::thread::panicking();
+        LeaveOnPanic { reports: self, was_panicking }
+    }
+}
+
+/// The guard of [`Reports::leave_on_panic`].
+pub(super) struct LeaveOnPanic<'r> {
+    reports: &'r mut Reports,
+    /// Whether a destructor of an unwinding thread polls the stream, which is no panic of the stream.
+    was_panicking: bool,
+}
+
+impl Drop for LeaveOnPanic<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.reports.0.is_some() && !self.was_panicking && std::thread::panicking() {
+            self.reports.leave();
+        }
+    }
 }
 
 /// A result that has a reply in it.
@@ -265,6 +312,7 @@ mod tests {
 
     #[test]
     fn a_path_reads_the_content_of_a_result() {
+        #[allow(clippy::ptr_arg, reason = "the type of the value")]
         fn length(text: &String) -> Option<Usage> {
             Some(Usage::new(text.len() as u64, 0))
         }

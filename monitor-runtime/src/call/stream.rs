@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Verdict;
 use super::guard::Call;
+use super::reply::Reports;
 
 /// Returns the verdict on one item of a stream.
 pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
@@ -31,6 +32,7 @@ pin_project! {
         call: Call,
         judge: ItemJudge<T>,
         has_items: bool,
+        reports: Reports,
         // Set once the stream has reported to a caller that it is terminated.
         is_over: AtomicBool,
     }
@@ -41,10 +43,15 @@ pin_project! {
             if *this.is_over.get_mut() && this.call.is_suspended() {
                 let running = this.call.run();
                 this.stream.set(None);
+                this.reports.leave();
                 running.finish();
             } else {
                 this.call.begin_drop();
                 this.stream.set(None);
+                if !this.call.has_ended() {
+                    // The call is dropped next, and ends.
+                    this.reports.leave();
+                }
             }
         }
     }
@@ -65,18 +72,18 @@ impl<S, T> TrackedStream<S, T> {
     #[inline]
     pub(super) fn new(call: Call, make: impl FnOnce() -> S, judge: ItemJudge<T>) -> Self {
         let stream = call.in_span(make);
-        Self { stream: Some(stream), call, judge, has_items: false, is_over: AtomicBool::new(false) }
+        Self::around(call, stream, judge)
     }
 
     /// Continues a call that a future began.
     fn running(call: Call, stream: S, judge: ItemJudge<T>) -> Self {
-        Self {
-            stream: Some(stream),
-            call: call.suspended(),
-            judge,
-            has_items: false,
-            is_over: AtomicBool::new(false),
-        }
+        Self::around(call.suspended(), stream, judge)
+    }
+
+    #[inline]
+    fn around(call: Call, stream: S, judge: ItemJudge<T>) -> Self {
+        let (reports, is_over) = (Reports::default(), AtomicBool::new(false));
+        Self { stream: Some(stream), call, judge, has_items: false, reports, is_over }
     }
 }
 
@@ -89,12 +96,21 @@ impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
             return Poll::Ready(None);
         }
         let mut running = this.call.run();
-        match this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx)) {
+        let leaving = this.reports.leave_on_panic();
+        let polled = this.stream.as_mut().as_pin_mut().map(|stream| stream.poll_next(cx));
+        drop(leaving);
+        match polled {
             Some(Poll::Ready(Some(item))) => {
                 if !std::mem::replace(this.has_items, true) {
                     running.first_item();
                 }
-                running.observe(&(this.judge)(&item));
+                let leaving = this.reports.leave_on_panic();
+                let verdict = (this.judge)(&item);
+                drop(leaving);
+                if running.is_of_model() {
+                    this.reports.keep();
+                }
+                running.observe(&verdict);
                 running.suspend();
                 Poll::Ready(Some(item))
             }
@@ -104,6 +120,7 @@ impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
             }
             Some(Poll::Ready(None)) | None => {
                 this.stream.set(None);
+                this.reports.leave();
                 running.finish();
                 Poll::Ready(None)
             }
