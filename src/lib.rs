@@ -44,6 +44,9 @@ mod pages {
     #[doc = include_str!("../docs/metrics.md")]
     mod metrics {}
 
+    #[doc = include_str!("../docs/models.md")]
+    mod models {}
+
     #[doc = include_str!("../docs/monitoring_setup.md")]
     mod monitoring_setup {}
 

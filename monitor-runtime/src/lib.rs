@@ -98,7 +98,8 @@
 //!
 //! | for | see |
 //! | --- | --- |
-//! | the attributes and their options | [`track_agent`], [`track_skill`], [`track_query`], [`Classify`] |
+//! | the attributes and their options | [`track_agent`], [`track_skill`], [`track_query`], [`track_model`], [`Classify`] |
+//! | tokens and cost of model calls | [`genai`] |
 //! | health checks and probes | [`Monitor`], [`health`] |
 //! | HTTP requests | [`http`] |
 //! | log lines and their bound fields | [`logging`], [`context`] |

@@ -35,6 +35,7 @@ fn monitoring_setup_shows_existing_settings_and_commands() {
 #[test]
 fn attributes_architecture_and_migrations_show_rust_only() {
     Page::open("docs/attributes.md").check(&[]);
+    Page::open("docs/models.md").check(&[]);
     Page::open("docs/other_attributes.md").check(&[]);
     Page::open("docs/architecture.md").check(&[]);
     Page::open("docs/from_autometrics.md").check(&[]);

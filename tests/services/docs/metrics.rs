@@ -8,8 +8,9 @@ use axum::body::Body;
 use axum::routing::get;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{Request, header};
+use monitor_runtime::genai::Usage;
 use monitor_runtime::health::DatabaseCheck;
-use monitor_runtime::{Monitor, track_agent, track_query, track_skill};
+use monitor_runtime::{Monitor, track_agent, track_model, track_query, track_skill};
 use sqlx::SqlitePool;
 use tower::ServiceExt as _;
 
@@ -61,6 +62,7 @@ fn every_metric_is_documented_with_its_type_and_labels() {
 #[track_agent("documented_agent")]
 async fn agent(pool: &SqlitePool) -> sqlx::Result<i64> {
     assert_eq!((streaming_agent().count().await, streaming_skill().count().await), (1, 1));
+    assert_eq!(streaming_model().count().await, 1);
     skill();
     query(pool).await
 }
@@ -73,6 +75,16 @@ fn streaming_agent() -> impl Stream<Item = u8> {
 #[track_skill("documented_skill")]
 fn streaming_skill() -> impl Stream<Item = u8> {
     stream::iter([1])
+}
+
+#[track_model("documented_model", provider = "documented", usage = usage)]
+fn streaming_model() -> impl Stream<Item = u64> {
+    stream::iter([1])
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the option `usage` asks for it")]
+fn usage(tokens: &u64) -> Option<Usage> {
+    Some(Usage::new(*tokens, *tokens))
 }
 
 #[track_skill("documented_skill")]

@@ -28,7 +28,7 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
@@ -41,6 +41,7 @@ const PAGES: [&str; 18] = [
     "docs/log_shipping.md",
     "docs/logging.md",
     "docs/metrics.md",
+    "docs/models.md",
     "docs/monitoring_setup.md",
     "docs/opentelemetry.md",
     "docs/other_attributes.md",
