@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
@@ -69,6 +69,13 @@ impl OpenSpan {
 }
 
 impl OpenSpan {
+    /// Adds an attribute that is known, unless the code itself has set one of that name.
+    fn put(&mut self, attribute: Option<KeyValue>) {
+        let attributes = &mut self.span.attributes;
+        let attribute = attribute.filter(|new| attributes.iter().all(|known| known.key != new.key));
+        attributes.extend(attribute);
+    }
+
     fn name_type(&mut self, kind: impl Into<String>) {
         self.span.attributes.retain(|attribute| attribute.key != error::TYPE);
         self.span.attributes.push(text(error::TYPE, kind));
@@ -111,12 +118,12 @@ impl Observer for SpanCompletion {
                 (gen_ai::CACHE_WRITE_TOKENS, report.usage.cache_write_input_tokens()),
                 (gen_ai::REASONING_TOKENS, report.usage.reasoning_output_tokens()),
             ];
-            let known =
-                counts.into_iter().filter_map(|(key, tokens)| Some((key, i64::try_from(tokens?).ok()?)));
-            let attributes = &mut open.span.attributes;
-            attributes.extend(known.map(|(key, tokens)| attribute(key, Value::IntValue(tokens))));
-            attributes.extend(report.model.as_deref().map(|model| text(gen_ai::RESPONSE_MODEL, model)));
-            attributes.extend(report.finish_reason.as_deref().map(|reason| {
+            for (key, tokens) in counts {
+                let tokens = tokens.and_then(|tokens| i64::try_from(tokens).ok());
+                open.put(tokens.map(|tokens| attribute(key, Value::IntValue(tokens))));
+            }
+            open.put(report.model.as_deref().map(|model| text(gen_ai::RESPONSE_MODEL, model)));
+            open.put(report.finish_reason.as_deref().map(|reason| {
                 let reason = AnyValue { value: Some(Value::StringValue(reason.to_owned())) };
                 attribute(gen_ai::FINISH_REASONS, Value::ArrayValue(ArrayValue { values: vec![reason] }))
             }));

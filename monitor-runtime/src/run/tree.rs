@@ -176,12 +176,12 @@ impl Node {
         self.parent.map(|parent| parent as usize)
     }
 
-    /// Returns the kind of the call: `agent`, `skill` or `query`.
+    /// Returns the kind of the call: `agent`, `skill`, `query` or `model`.
     pub fn kind(&self) -> &'static str {
         kind_name(self.kind)
     }
 
-    /// Returns the `agent_id`, `skill_id` or `query` of the call.
+    /// Returns the `agent_id`, `skill_id`, `query` or `model` of the call.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -264,7 +264,7 @@ impl RolledUp {
         self.parent as usize
     }
 
-    /// Returns the kind of the calls: `agent`, `skill` or `query`.
+    /// Returns the kind of the calls: `agent`, `skill`, `query` or `model`.
     pub fn kind(&self) -> &'static str {
         kind_name(self.kind)
     }

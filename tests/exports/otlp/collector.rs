@@ -187,6 +187,10 @@ fn shown(value: Option<&AnyValue>) -> String {
         Some(Value::IntValue(number)) => number.to_string(),
         Some(Value::DoubleValue(number)) => number.to_string(),
         Some(Value::BoolValue(flag)) => flag.to_string(),
+        Some(Value::ArrayValue(list)) => {
+            let values: Vec<_> = list.values.iter().map(|value| shown(Some(value))).collect();
+            format!("[{}]", values.join(", "))
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,5 @@
-//! The names that leave the process are those of the semantic conventions 1.41.0, word for word: dashboards are built on them.
+//! The names that leave the process are those of the semantic conventions 1.41.0, word for word (that of the cache
+//! from the separate ones for generative AI, 0.1.0): dashboards are built on them.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, StatusCode};
+use monitor_runtime::genai::{ModelReply, Usage};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::otlp::Otlp;
-use monitor_runtime::{track_agent, track_query, track_skill};
+use monitor_runtime::{track_agent, track_model, track_query, track_skill};
 use tower::ServiceExt as _;
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -23,7 +25,7 @@ const CLIENT: i32 = 3;
 /// A span as the conventions have it: its name, its kind, its attributes.
 type Row = (&'static str, i32, &'static [(&'static str, &'static str)]);
 
-const TABLE: [Row; 5] = [
+const TABLE: [Row; 6] = [
     (
         "invoke_agent planner",
         INTERNAL,
@@ -66,11 +68,47 @@ const TABLE: [Row; 5] = [
             ("url.scheme", "http"),
         ],
     ),
+    (
+        "chat gpt-5",
+        CLIENT,
+        &[
+            ("gen_ai.operation.name", "chat"),
+            ("gen_ai.provider.name", "openai"),
+            ("gen_ai.request.model", "gpt-5"),
+            ("gen_ai.response.finish_reasons", "[stop]"),
+            ("gen_ai.response.model", "gpt-5-2025-08-07"),
+            ("gen_ai.usage.cache_read.input_tokens", "640"),
+            ("gen_ai.usage.input_tokens", "812"),
+            ("gen_ai.usage.output_tokens", "96"),
+        ],
+    ),
 ];
 
 #[track_agent("planner")]
 fn plan() {
     search();
+    complete();
+}
+
+struct Reply;
+
+impl ModelReply for Reply {
+    fn usage(&self) -> Option<Usage> {
+        Some(Usage::new(812, 96).cached(640))
+    }
+
+    fn model(&self) -> Option<&str> {
+        Some("gpt-5-2025-08-07")
+    }
+
+    fn finish_reason(&self) -> Option<&str> {
+        Some("stop")
+    }
+}
+
+#[track_model("gpt-5", provider = "openai")]
+fn complete() -> Reply {
+    Reply
 }
 
 #[track_skill("web_search")]
