@@ -1,7 +1,8 @@
 //! Families are bounded: what has no room is recorded under `__overflow__`, counted and warned of.
 
+use monitor_runtime::genai::Usage;
 use monitor_runtime::testing::{Recording, capture_logs};
-use monitor_runtime::{metrics, track_agent, track_query};
+use monitor_runtime::{metrics, track_agent, track_model, track_query};
 
 use crate::support::subprocess::in_own_process;
 
@@ -40,5 +41,32 @@ fn a_family_past_its_limit_uses_overflow_and_warns_once() {
         let labels = [("operation", "__overflow__"), ("query", "__overflow__"), ("status", "success")];
         assert_eq!(recording.value("db_queries_total", &labels), 1.0);
         assert_eq!(recording.value("db_queries_total", &[("query", "a")]), 1.0);
+    });
+}
+
+#[track_model(model = model, provider = "openai", usage = usage)]
+fn complete(model: &str) -> u64 {
+    model.len() as u64
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the option `usage` asks for it")]
+fn usage(tokens: &u64) -> Option<Usage> {
+    Some(Usage::new(*tokens, 1))
+}
+
+#[test]
+fn models_made_up_at_run_time_are_bounded_and_their_tokens_kept() {
+    in_own_process(|| {
+        metrics::builder().series_limit(2).init().unwrap();
+        let recording = Recording::start();
+        for model in ["a", "b", "c", "d"] {
+            complete(model);
+        }
+        let of = |metric, model| recording.value(metric, &[("model", model)]);
+        assert_eq!(of("model_calls_total", "a"), 1.0);
+        assert_eq!(of("model_calls_total", "__overflow__"), 2.0);
+        assert_eq!(of("model_input_tokens_total", "a"), 1.0);
+        assert_eq!(of("model_input_tokens_total", "__overflow__"), 2.0);
+        assert_eq!(recording.value("model_input_tokens_total", &[]), 4.0);
     });
 }

@@ -39,7 +39,7 @@ pub use in_place::{Begun, Guard, begin, guard};
 pub(crate) use model_usage::ModelEnded;
 #[cfg(feature = "logging")]
 pub(crate) use place::Place;
-pub use reply::{ModelReply, Report, content, reply, report, usage_by};
+pub use reply::{ContentOf, ModelReply, NoReply, ReplyIn, Report, Whole, content, reply, report, usage_by};
 #[cfg(feature = "logging")]
 pub(crate) use site::is_agent;
 

@@ -249,6 +249,7 @@ impl<T, E> ContentOf<Result<T, E>> {
 
 impl<T> ContentOf<Option<T>> {
     /// Returns the value of a `Some`.
+    #[allow(clippy::ref_option, reason = "emitted code has the whole result by reference")]
     pub fn monitor_content(self, result: &Option<T>) -> Option<&T> {
         result.as_ref()
     }

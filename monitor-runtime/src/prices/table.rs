@@ -124,7 +124,7 @@ impl Pricing for Prices {
         let entry = by_reply.or_else(|| self.find(call.provider, call.request_model))?;
         let input = call.usage.input_tokens().unwrap_or(0);
         let (_, rate) = entry.rates.iter().rev().find(|(above, _)| *above == 0 || input > *above)?;
-        Some(rate.cost(&call.usage)?.as_of(self.as_of))
+        Some(rate.cost(&call.usage)?.dated(self.as_of))
     }
 }
 

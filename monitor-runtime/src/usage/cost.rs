@@ -52,7 +52,7 @@ impl Cost {
 
     /// Returns the cost with the day that its prices are of. A cost that the provider reported has none and stays as it
     /// is.
-    pub const fn as_of(mut self, day: PriceDate) -> Self {
+    pub const fn dated(mut self, day: PriceDate) -> Self {
         if let CostSource::Local { .. } = self.source {
             self.source = CostSource::Local { as_of: Some(day) };
         }
