@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
+use monitor_runtime::genai;
 use monitor_runtime::run::{self, RunsError};
-use monitor_runtime::{Classify, Outcome, context, track_agent, track_query, track_skill};
+use monitor_runtime::{Classify, Outcome, context, track_agent, track_model, track_query, track_skill};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -51,6 +52,29 @@ runs_planner ✓
     assert_eq!(run.nodes()[4].operation(), "select");
     assert!(run.nodes().iter().all(|node| node.start() + node.duration().unwrap() <= run.duration()));
     assert!(runs_of("runs_helper").is_empty(), "an agent inside another is a node, not a run");
+}
+
+#[track_model("runs-gpt", provider = "openai")]
+async fn ask() -> u8 {
+    tokio::task::yield_now().await;
+    1
+}
+
+#[track_agent("runs_asker")]
+async fn ask_twice() {
+    ask().await;
+    genai::call("openai", "runs-guarded").finish("stop");
+}
+
+#[tokio::test]
+async fn model_calls_are_nodes_named_by_their_model() {
+    runs();
+    ask_twice().await;
+    let tree = "\
+runs_asker ✓
+├─ model runs-gpt ✓
+└─ model runs-guarded ✓";
+    assert_eq!(run_of("runs_asker").to_string(), tree);
 }
 
 #[track_agent("runs_panics")]
