@@ -1,0 +1,430 @@
+// Run: its tree with a waterfall, the chosen call, its log lines.
+import { API, address, clock, cost, count, cut, duration, fullTime, html, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where } from "./base.js";
+import { post, useFollowed, useTicking } from "./live.js";
+import { Chips, Cost, Empty, Fault, Head, Length, Lines, Loading, Status, Table, Time, Tokens, callAddress, num } from "./parts.js";
+
+const ROW = 26; // The height of a row in the style sheet.
+
+export function Run({ id, query }) {
+	const answer = useFollowed(`runs/${encodeURIComponent(id)}`, `run:${id}`, (last, name, change) =>
+		name === "run" && change.id === id ? { ...last, runs: last.runs.map((run, at) => (at === (change.nth ?? 0) ? changedRun(run, change) : run)) } : last);
+	const runs = answer.data?.runs;
+	const nth = Math.min(Number(query.nth) || 0, (runs?.length ?? 1) - 1);
+	const run = runs?.[nth];
+	return html`
+		<${Head} title=${html`<span class="dim">Run of</span> ${run ? cut(run.agent, 60) : "…"}`} text="runs/${encodeURIComponent(id)}">
+			${runs?.length > 1 && html`<${Chips} label="Runs of this trace" choices=${runs.map((run, at) => [at, `${at + 1}. ${cut(run.agent, 30)}`])} chosen=${nth} to=${(nth) => address(["runs", id], { nth })} />`}
+		<//>
+		${answer.error?.status === 404
+			? html`<${Empty} title=${visible(answer.error.message)}>Of each agent, the newest 50, the failed, the slow, the dear and the pinned runs are kept. <a href=${address(["runs"])}>See the kept ones</a>.<//>`
+			: html`<${Fault} error=${answer.error} />`}
+		${run ? html`<${Tree} run=${run} id=${id} query=${query} />` : !answer.error && html`<${Loading} />`}`;
+}
+
+// A change has nodes with their place, new or changed, log lines, and fields of the run.
+function changedRun(run, { nodes, lines, id, nth, ...fields }) {
+	const next = { ...run, ...fields, nodes: [...run.nodes], lines: lines ? [...(run.lines ?? []).filter((line) => line.time_us < lines[0]?.time_us), ...lines] : run.lines };
+	for (const { at, ...node } of nodes ?? []) next.nodes[at] = { ...next.nodes[at], ...node };
+	return next;
+}
+
+function Tree({ run, id, query }) {
+	const goesOn = run.status === "running";
+	useTicking(200, goesOn);
+	const until = goesOn ? Math.max(run.duration_us ?? 0, now() - run.started_us) : Math.max(run.duration_us, 1);
+	const [opened, setOpened] = useState(new Set());
+	const children = useMemo(() => family(run.nodes), [run.nodes]);
+	const rows = useMemo(() => rowsOf(run, children, opened), [run.nodes, run.rolled_up, opened]);
+	const folds = query.fold !== "0";
+	// While the run goes on, the axis grows in steps, so that bars that have ended rest.
+	const axis = goesOn ? 1.3 ** Math.ceil(Math.log(Math.max(until, 1)) / Math.log(1.3)) : until;
+	const { scale, gaps } = scaleOf(run.nodes, children, axis, folds && !goesOn);
+	const critical = query.critical ? criticalPath(run.nodes, children, until) : null;
+	const first = firstError(run.nodes, children);
+	const chosen = query.node != null && run.nodes[query.node] ? Number(query.node) : 0;
+	const toggle = (key) => setOpened((last) => new Set(last.has(key) ? [...last].filter((other) => other !== key) : [...last, key]));
+	const show = (at) => {
+		const hides = rows.length && !rows.some((row) => row.at === at);
+		if (hides) setOpened(new Set([...opened, `${run.nodes[at].parent} ${run.nodes[at].kind} ${run.nodes[at].name}`]));
+		setQuery({ node: at });
+	};
+	return html`
+		<div class="facts">
+			<${Status} of=${run.status} /><span class="num big">${goesOn ? ticking(until) : duration(run.duration_us)}</span>
+			<span>began <${Time} us=${run.started_us} /></span><span class="num">${count(run.steps)} steps${run.failed_steps ? html`, <b class="bad">${count(run.failed_steps)} failed</b>` : ""}</span>
+			${run.tokens && html`<span><${Tokens} of=${run.tokens} /> tokens</span>`}${run.cost && html`<span><${Cost} of=${run.cost} /></span>`}
+			${run.incomplete && html`<span class="badge warn" title="The recorder lost events of this run">incomplete</span>`}${run.budget && html`<span class="badge warn">${run.budget} budget</span>`}
+			${Object.entries(run.tags ?? {}).map(([name, value]) => html`<span class="badge">${cut(name, 60)}=${cut(value, 128)}</span>`)}
+			<span class="dim mono" title="run id, as in log lines and traces">${id}</span>
+			<${Actions} id=${id} run=${run} />
+		</div>
+		<div class="tools">
+			<button class="chip" aria-pressed=${Boolean(critical)} onClick=${() => setQuery({ critical: critical ? "" : "1" })} title="The calls that decided when the run ended">critical path</button>
+			${gaps.length || !folds ? html`<button class="chip" aria-pressed=${folds} onClick=${() => setQuery({ fold: folds ? "0" : "" })}>fold idle time</button>` : ""}
+			${first != null && html`<button class="chip bad" onClick=${() => show(first)}>first error: ${cut(run.nodes[first].name, 40)} ✗ ${cut(run.nodes[first].error ?? run.nodes[first].outcome, 60)}</button>`}
+			<span class="legend dim"><i class="own"></i> own time <i class="inside"></i> in calls inside <i class="waits"></i> share not polled</span>
+		</div>
+		<div class="both">
+			<${Waterfall} ...${{ run, rows, children, until, axis, scale, gaps, critical, chosen, opened, toggle }} />
+			<${Details} run=${run} at=${chosen} children=${children} until=${until} />
+		</div>
+		<div class="split">
+			<${RunLines} run=${run} chosen=${query.node == null ? null : chosen} all=${query.lines !== "node"} />
+			<${Names} run=${run} children=${children} until=${until} />
+		</div>`;
+}
+
+// Only the rows in sight are elements, so 2,000 nodes scroll as 20 do.
+function Waterfall({ run, rows, children, until, axis, scale, gaps, critical, chosen, opened, toggle }) {
+	const box = useRef();
+	const [view, setView] = useState({ top: 0, height: 500 });
+	useLayoutEffect(() => {
+		const measured = () => setView({ top: box.current.scrollTop, height: box.current.clientHeight });
+		const resized = new ResizeObserver(measured);
+		resized.observe(box.current);
+		return () => resized.disconnect();
+	}, []);
+	useEffect(() => {
+		const at = rows.findIndex((row) => row.at === chosen);
+		const { scrollTop, clientHeight } = box.current;
+		if (at >= 0 && (at * ROW < scrollTop || (at + 2) * ROW > scrollTop + clientHeight)) box.current.scrollTop = at * ROW - clientHeight / 2;
+	}, [chosen, opened]);
+	const step = (event) => {
+		const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+		if (!by) return;
+		event.preventDefault();
+		let at = rows.findIndex((row) => row.at === chosen) + by;
+		while (rows[at] && rows[at].at == null) at += by;
+		if (rows[at]) setQuery({ node: rows[at].at });
+	};
+	const from = Math.max(0, Math.floor(view.top / ROW) - 8);
+	const shown = rows.slice(from, Math.ceil((view.top + view.height) / ROW) + 8);
+	return html`<div class="waterfall">
+		<div class="axis num dim"><span></span><span class="ticks">
+			${[0, 0.25, 0.5, 0.75].map((part) => html`<i style=${{ left: `${part * 100}%` }}>${gaps.length ? "" : duration(axis * part).replace("0 µs", "0")}</i>`)}
+			${gaps.map(([from, to]) => html`<b title="idle for ${duration(to - from)}" style=${{ left: `${scale(from) * 100}%` }}>⋯ ${duration(to - from)}</b>`)}
+			${!gaps.length && html`<i class="end">${duration(axis)}</i>`}</span></div>
+		<div class="rows" ref=${box} role="tree" aria-label="Calls of the run" tabindex="0" onKeyDown=${step} aria-activedescendant="node-${chosen}"
+				onScroll=${() => setView({ top: box.current.scrollTop, height: box.current.clientHeight })}>
+			<div class="all" role="none" style=${{ height: `${rows.length * ROW}px` }}>
+				${shown.map((row, nth) => {
+					const props = { key: row.key ?? (row.sum ? `sum ${row.sum.parent} ${row.sum.name}` : row.at), row, top: (from + nth) * ROW };
+					if (row.sum) return html`<${SumRow} ...${props} />`;
+					if (row.members) return html`<${GroupRow} ...${props} nodes=${run.nodes} scale=${scale} until=${until} isOpen=${opened.has(row.key)} toggle=${toggle} />`;
+					return html`<${NodeRow} ...${props} run=${run} children=${children} scale=${scale} until=${until} isChosen=${row.at === chosen} fades=${critical && !critical.has(row.at)} />`;
+				})}
+			</div>
+		</div>
+	</div>`;
+}
+
+const place = (top, depth) => ({ transform: `translateY(${top}px)`, "--depth": Math.min(depth, 24) });
+
+function NodeRow({ row, top, run, children, scale, until, isChosen, fades }) {
+	const node = run.nodes[row.at];
+	const goesOn = node.outcome == null;
+	const left = scale(node.start_us);
+	const right = scale(endOf(node, until));
+	const width = Math.max(right - left, 0.001);
+	const part = (us) => `${((scale(us) - left) / width) * 100}%`;
+	const inside = covered(run.nodes, children[row.at], until).filter(([from, to]) => scale(to) - scale(from) > 0.001).slice(0, 200);
+	const waits = node.duration_us ? (node.waiting_us ?? 0) / node.duration_us : 0;
+	const tone = goesOn ? "run" : node.outcome === "success" ? "ok" : node.outcome === "cancelled" ? "warn" : "bad";
+	const [glyph] = goesOn ? ["●"] : [{ success: "✓", cancelled: "⊘" }[node.outcome] ?? "✗"];
+	return html`<a id="node-${row.at}" role="treeitem" tabindex="-1" aria-level=${row.depth + 1} aria-selected=${isChosen} class="line ${tone} ${fades ? "fades" : ""}" style=${place(top, row.depth)}
+			href=${address(["runs", where().parts[1]], { ...where().query, node: row.at })} onClick=${(event) => !event.metaKey && !event.ctrlKey && (event.preventDefault(), setQuery({ node: row.at }))}>
+		<span class="name"><i aria-hidden="true">${glyph}</i> <small>${row.depth ? node.kind : "run"}</small> ${cut(node.name, 80)} <${Badges} node=${node} /></span>
+		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${width * 100}%` }}>
+			${inside.map(([from, to]) => html`<i class="inside" style=${{ left: part(from), width: `${((scale(to) - scale(from)) / width) * 100}%` }}></i>`)}
+			${waits > 0.05 && html`<i class="waits" style=${{ width: `${waits * 100}%` }}></i>`}
+			${node.first_item_us != null && html`<i class="first" style=${{ left: part(node.start_us + node.first_item_us) }}></i>`}
+		</span><${Label} left=${left} right=${left + width} rests=${goesOn}>${goesOn ? ticking(until - node.start_us) : duration(node.duration_us)}<//></span>
+	</a>`;
+}
+
+// Behind the bar, else before it, else on it. That of a bar that grows rests.
+function Label({ left, right, rests, children }) {
+	const [side, style] = !rests && right < 0.8 ? ["", { left: `${right * 100}%` }] : left > 0.2 ? ["", { right: `${(1 - left) * 100}%` }] : ["on", { right: rests ? 0 : `${(1 - right) * 100}%` }];
+	return html`<b class="num ${side}" style=${style}>${children}</b>`;
+}
+
+function Badges({ node }) {
+	const badges = [];
+	if (node.outcome === "panic") badges.push(["panic", "bad"]);
+	if (node.judged) badges.push(["returned Ok", "bad"]);
+	if (node.attempt > 1) badges.push([`attempt ${node.attempt}`]);
+	if (node.repeat > 1) badges.push([`×${node.repeat} identical`, "warn"]);
+	if (node.items) badges.push([`${node.first_item_us == null ? "" : `first ${duration(node.first_item_us)} · `}${count(node.items)} items`]);
+	if (node.over_budget) badges.push(["over budget", "warn"]);
+	if (node.detached) badges.push(["detached"]);
+	return badges.map(([text, tone = ""]) => html`<span class="badge ${tone}">${text}</span> `);
+}
+
+function GroupRow({ row, top, nodes, scale, until, isOpen, toggle }) {
+	const { failures, least, median, most, tokens } = groupFigures(nodes, row.members);
+	const [left, right] = [Math.min(...row.members.map((at) => scale(nodes[at].start_us))), Math.max(...row.members.map((at) => scale(endOf(nodes[at], until))))];
+	const { kind, name } = nodes[row.members[0]];
+	return html`<button role="treeitem" aria-level=${row.depth + 1} aria-expanded=${isOpen} class="line group" style=${place(top, row.depth)} onClick=${() => toggle(row.key)}
+			title="least ${duration(least)}, median ${duration(median)}, most ${duration(most)}">
+		<span class="name"><i aria-hidden="true">${isOpen ? "▾" : "▸"}</i> <small>${kind}</small> ${cut(name, 80)} <span class="badge">× ${count(row.members.length)}</span>
+			${failures > 0 && html` <span class="badge bad">✗ ${count(failures)}</span>`}${tokens != null && html` <span class="badge">${count(tokens)} tokens</span>`}</span>
+		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${Math.max(right - left, 0.001) * 100}%` }}></span>
+		<${Label} left=${left} right=${right}>median ${duration(median)}<//></span></button>`;
+}
+
+const SumRow = ({ row: { sum, depth }, top }) => html`<div role="treeitem" aria-level=${depth + 1} class="line group" style=${place(top, depth)} title="The run had no room for these calls as nodes; their sums are exact">
+	<span class="name"><i aria-hidden="true">Σ</i> <small>${sum.kind}</small> ${cut(sum.name, 80)} <span class="badge">× ${count(sum.calls)} rolled up</span>${sum.failures > 0 && html` <span class="badge bad">✗ ${count(sum.failures)}</span>`}</span>
+	<span class="track dim num">total ${duration(sum.total_us)}, longest ${duration(sum.longest_us)}</span></div>`;
+
+function Details({ run, at, children, until }) {
+	const node = run.nodes[at];
+	const { model } = node;
+	const self = selfTime(run.nodes, children, at, until);
+	const fields = [
+		["outcome", html`<${Status} of=${node.outcome ?? "running"} judged=${node.judged} />`],
+		["began", html`<span title=${fullTime(run.started_us + node.start_us)}>${clock(run.started_us + node.start_us)}, ${duration(node.start_us)} into the run</span>`],
+		["duration", node.duration_us == null ? ticking(until - node.start_us) : duration(node.duration_us)],
+		["own time", duration(self)],
+		["not polled", node.waiting_us ? duration(node.waiting_us) : null],
+		["first item", node.first_item_us == null ? null : duration(node.first_item_us)],
+		["items", node.items ? count(node.items) : null],
+		["operation", node.operation && cut(node.operation)],
+		["attempt", node.attempt > 1 ? node.attempt : null],
+		["repeats", node.repeat > 1 ? `${node.repeat} calls with these arguments` : null],
+		["calls inside", children[at].length ? count(children[at].length) : null],
+		["site", node.site && html`<span class="mono">${cut(node.site)}</span>`],
+		["model", model && cut(`${model.provider} ${model.request_model}${model.response_model && model.response_model !== model.request_model ? ` → ${model.response_model}` : ""}`)],
+		["first chunk", model?.first_chunk_us == null ? null : duration(model.first_chunk_us)],
+		...["input", "cached_input", "cache_write", "output", "reasoning"].map((part) => [`${part.replace("_", " ")} tokens`, model ? count(model.tokens?.[part]) : null]),
+		["cost", model && html`<${Cost} of=${model.cost} />`],
+		["finish", model?.finish && cut(model.finish)],
+		["backoff", model?.backoff_us ? `${duration(model.backoff_us)} in ${model.attempts} attempts` : null],
+	].filter(([, value]) => value != null && value !== "" && value !== false);
+	return html`<aside class="details" aria-label="The chosen call">
+		<h2><small>${node.kind}</small> <a href=${callAddress(node.kind, node.name)}>${cut(node.name)}</a></h2>
+		${node.error && html`<pre class="error" tabindex="0">${visible(node.error)}</pre>`}
+		<dl>${fields.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value}</dd></div>`)}</dl>
+		${node.parent != null && html`<button onClick=${() => setQuery({ node: node.parent })}>to ${cut(run.nodes[node.parent].name, 40)}</button>`}
+	</aside>`;
+}
+
+function RunLines({ run, chosen, all }) {
+	const lines = (run.lines ?? []).filter((line) => all || chosen == null || line.node === chosen);
+	return html`<section><header><h2>Log lines <small class="num">${count(lines.length)}</small></h2>
+		${chosen != null && html`<button class="chip" aria-pressed=${!all} onClick=${() => setQuery({ lines: all ? "node" : "" })}>of the chosen call only</button>`}</header>
+		${lines.length ? html`<${Lines} lines=${lines} />` : html`<${Empty} title="No log line is kept.">Lines are kept only through <code>logging::init</code> or <code>Logging::layer</code>.<//>`}
+	</section>`;
+}
+
+function Names({ run, children, until }) {
+	const rows = useMemo(() => byName(run, children, until), [run.nodes, run.status === "running" ? Math.floor(until / 1e6) : until]);
+	const total = rows.reduce((sum, row) => sum + row.self_us, 0) || 1;
+	const columns = [
+		["name", "Own time by name", { cell: (row) => html`<small class="dim">${row.kind}</small> ${cut(row.name)}` }],
+		num("calls", "Calls", 8, "", (row) => count(row.calls)),
+		num("failures", "Failed", 8, "p1", (row) => count(row.failures)),
+		["self", "Own time", { w: 20, vw: 26, num: true, cell: (row) => html`<${Length} part=${row.self_us / total}>${duration(row.self_us)}<//>` }],
+		num("cost", "Cost", 11, "p1", (row) => (row.of ? cost(row) : "–")),
+	];
+	return html`<section><header><h2>Where the time went</h2></header>
+		<${Table} name="Own time by name" columns=${columns} rows=${rows} href=${(row) => callAddress(row.kind, row.name)} /></section>`;
+}
+
+function Actions({ id, run }) {
+	const [said, setSaid] = useState("");
+	const tell = (text) => {
+		setSaid(text);
+		setTimeout(() => setSaid(""), 2000);
+	};
+	const copy = async (text) => {
+		try {
+			await navigator.clipboard.writeText(text);
+			tell("copied");
+		} catch {
+			tell("the browser refused");
+		}
+	};
+	const api = `${API}runs/${encodeURIComponent(id)}`;
+	const copyTree = async () => copy(await (await fetch(`${api}?format=text`)).text());
+	const pin = async () => {
+		const response = await post(`${api}/${run.pinned ? "unpin" : "pin"}`);
+		run.pinned = response.ok ? !run.pinned : run.pinned;
+		tell(response.ok ? (run.pinned ? "pinned" : "unpinned") : "not pinned");
+	};
+	return html`<span class="actions">
+		<button onClick=${() => copy(location.href)}>copy link</button><button onClick=${copyTree}>copy as text</button>
+		<a class="button" href=${api} download="run-${id}.json">JSON</a>
+		${run.status !== "running" && html`<button aria-pressed=${Boolean(run.pinned)} onClick=${pin}>pin</button>`}
+		<span class="said dim" role="status">${said}</span></span>`;
+}
+
+// ---- The tree as rows, and the times of its bars. Nothing below touches the page.
+
+const GROUP_FROM = 9; // More siblings of one name fold into one row.
+const FOLD_FROM = 0.2; // An idle gap longer than this part of the axis is folded.
+const FOLD_TO = 0.03; // The part of the axis that a folded gap takes.
+
+const endOf = (node, until) => node.start_us + (node.duration_us ?? Math.max(0, until - node.start_us));
+const failed = (node) => node.outcome != null && node.outcome !== "success";
+
+// Of each node its children, and of each its depth. A parent is always before its children.
+function family(nodes) {
+	const children = nodes.map(() => []);
+	nodes.forEach((node, at) => node.parent != null && children[node.parent]?.push(at));
+	return children;
+}
+
+// Rows from the top: nodes, groups of like siblings, and calls that are summed since the run had no room for them.
+function rowsOf(run, children, opened) {
+	const rows = [];
+	const sums = new Map();
+	for (const calls of run.rolled_up ?? []) sums.set(calls.parent, [...(sums.get(calls.parent) ?? []), calls]);
+	const pending = [{ at: 0, depth: 0 }];
+	while (pending.length) {
+		const row = pending.pop();
+		rows.push(row);
+		if (row.sum || (row.members && !opened.has(row.key))) continue;
+		const below = row.members ? row.members.map((at) => ({ at, depth: row.depth + 1 })) : childRows(run.nodes, children[row.at], row, opened);
+		if (!row.members) for (const sum of sums.get(row.at) ?? []) below.push({ sum, depth: row.depth + 1 });
+		pending.push(...below.reverse());
+	}
+	return rows;
+}
+
+function childRows(nodes, children, { at: parent, depth }) {
+	const byName = new Map();
+	for (const at of children) {
+		const name = `${nodes[at].kind} ${nodes[at].name}`;
+		byName.set(name, [...(byName.get(name) ?? []), at]);
+	}
+	const rows = [];
+	const grouped = new Set();
+	for (const at of children) {
+		const name = `${nodes[at].kind} ${nodes[at].name}`;
+		const members = byName.get(name);
+		if (members.length < GROUP_FROM) rows.push({ at, depth: depth + 1 });
+		else if (!grouped.has(name)) {
+			grouped.add(name);
+			rows.push({ members, key: `${parent} ${name}`, depth: depth + 1 });
+		}
+	}
+	return rows;
+}
+
+function groupFigures(nodes, members) {
+	const durations = members.map((at) => nodes[at].duration_us).filter((us) => us != null).sort((a, b) => a - b);
+	const all = members.map((at) => tokens(nodes[at].model?.tokens)).filter((n) => n != null);
+	return {
+		failures: members.filter((at) => failed(nodes[at])).length,
+		least: durations[0],
+		median: durations[durations.length >> 1],
+		most: durations.at(-1),
+		tokens: all.length ? all.reduce((a, b) => a + b) : null,
+	};
+}
+
+// The times that the children of a node cover, as intervals in order.
+function covered(nodes, children, until) {
+	const spans = children.map((at) => [nodes[at].start_us, endOf(nodes[at], until)]).sort((a, b) => a[0] - b[0]);
+	const union = [];
+	for (const [from, to] of spans) {
+		const last = union.at(-1);
+		if (last && from <= last[1]) last[1] = Math.max(last[1], to);
+		else union.push([from, to]);
+	}
+	return union;
+}
+
+function selfTime(nodes, children, at, until) {
+	const node = nodes[at];
+	const end = endOf(node, until);
+	const inside = covered(nodes, children[at], until).reduce((sum, [from, to]) => sum + Math.max(0, Math.min(to, end) - Math.max(from, node.start_us)), 0);
+	return Math.max(0, end - node.start_us - inside);
+}
+
+// Maps times to 0 … 1. Gaps in which no innermost call is open are folded, so a run that waited two hours for a person can be read.
+function scaleOf(nodes, children, until, folds) {
+	const total = Math.max(until, 1);
+	const gaps = [];
+	if (folds) {
+		const leaves = nodes.map((_, at) => at).filter((at) => !children[at].length);
+		let last = 0;
+		for (const [from, to] of [...covered(nodes, leaves, until), [total, total]]) {
+			if (from - last > total * FOLD_FROM) gaps.push([last, from]);
+			last = to;
+		}
+	}
+	const shown = total - gaps.reduce((sum, [from, to]) => sum + to - from, 0);
+	const room = 1 - gaps.length * FOLD_TO;
+	const scale = (us) => {
+		let folded = 0;
+		let whole = Math.min(Math.max(us, 0), total);
+		let hidden = 0;
+		for (const [from, to] of gaps) {
+			if (us >= to) {
+				folded += FOLD_TO;
+				hidden += to - from;
+			} else if (us > from) {
+				folded += FOLD_TO * ((us - from) / (to - from));
+				hidden += us - from;
+			}
+		}
+		whole -= hidden;
+		return shown > 0 ? (whole / shown) * room + folded : folded;
+	};
+	return { scale, gaps };
+}
+
+// The calls that decided when the run ended: back from its end, the child that ended last before that moment.
+function criticalPath(nodes, children, until) {
+	const path = new Set();
+	const pending = [[0, endOf(nodes[0], until)]];
+	while (pending.length) {
+		const [at, end] = pending.pop();
+		path.add(at);
+		let moment = end;
+		const byEnd = children[at].filter((child) => !nodes[child].detached).sort((a, b) => endOf(nodes[b], until) - endOf(nodes[a], until));
+		for (const child of byEnd) {
+			const childEnd = endOf(nodes[child], until);
+			if (childEnd <= moment + 1 && nodes[child].start_us < moment) {
+				pending.push([child, childEnd]);
+				moment = nodes[child].start_us;
+			}
+		}
+	}
+	return path;
+}
+
+// The first error: the failed call without a failed call inside that ended first.
+function firstError(nodes, children) {
+	let first = null;
+	nodes.forEach((node, at) => {
+		if (!failed(node) || children[at].some((child) => failed(nodes[child]))) return;
+		if (first == null || endOf(node, 0) < endOf(nodes[first], 0)) first = at;
+	});
+	return first;
+}
+
+// Where the time went: own time by name.
+function byName(run, children, until) {
+	const sums = new Map();
+	const sum = (kind, name) => {
+		const key = `${kind} ${name}`;
+		if (!sums.has(key)) sums.set(key, { key, kind, name, calls: 0, failures: 0, self_us: 0, nano_usd: 0, priced: 0, of: 0 });
+		return sums.get(key);
+	};
+	run.nodes.forEach((node, at) => {
+		const row = sum(node.kind, node.name);
+		row.calls += 1;
+		row.failures += failed(node) ? 1 : 0;
+		row.self_us += selfTime(run.nodes, children, at, until);
+		for (const part of ["nano_usd", "priced", "of"]) row[part] += node.model?.cost?.[part] ?? 0;
+	});
+	for (const calls of run.rolled_up ?? []) {
+		const row = sum(calls.kind, calls.name);
+		row.calls += calls.calls;
+		row.failures += calls.failures;
+		row.self_us += calls.total_us;
+	}
+	return [...sums.values()].sort((a, b) => b.self_us - a.self_us);
+}
