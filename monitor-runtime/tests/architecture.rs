@@ -25,7 +25,7 @@ const FLOORS: [&[&str]; 13] = [
     &["logging"],
     &["context"],
     &["exposition", "probe"],
-    &["health", "push"],
+    &["dashboard", "health", "push"],
     &["http", "metrics"],
     &["monitor"],
     &["otlp"],

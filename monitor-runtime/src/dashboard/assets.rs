@@ -1,0 +1,219 @@
+//! The files of the live page, which are part of the program.
+//!
+//! Every screen is the same HTML file; its script reads the path. The files have strong entity tags and are asked for again at
+//! each load (`no-cache`), so a page never mixes files of two versions of the program.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{self, Write as _};
+use std::sync::LazyLock;
+
+use ::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::exposition::negotiate::takes_gzip;
+
+/// The policy of the page: its own files and nothing else, no inline code, and no text that becomes markup or code.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// A file of the page.
+struct Asset {
+    /// Its path below `assets/`.
+    path: &'static str,
+    media_type: &'static str,
+    plain: &'static [u8],
+    packed: LazyLock<Packed>,
+}
+
+/// What is made of a file at its first request.
+struct Packed {
+    /// Nothing if compression fails, which writing into memory does not.
+    gzip: Option<Bytes>,
+    /// The entity tags of both forms, which must differ: <https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.3>.
+    tag: HeaderValue,
+    gzip_tag: HeaderValue,
+}
+
+macro_rules! assets {
+    ($($path:literal: $media_type:expr),+ $(,)?) => {
+        [$(Asset {
+            path: $path,
+            media_type: $media_type,
+            plain: include_bytes!(concat!("assets/", $path)),
+            packed: LazyLock::new(|| Packed::of(include_bytes!(concat!("assets/", $path)))),
+        }),+]
+    };
+}
+
+/// The file of every screen.
+static PAGE: [Asset; 1] = assets!["index.html": HTML];
+
+static ASSETS: [Asset; 14] = assets![
+    "app.css": STYLE,
+    "app.js": SCRIPT,
+    "base.js": SCRIPT,
+    "errors.js": SCRIPT,
+    "live.js": SCRIPT,
+    "parts.js": SCRIPT,
+    "plot.js": SCRIPT,
+    "run.js": SCRIPT,
+    "screens.js": SCRIPT,
+    "vendor/hooks.js": SCRIPT,
+    "vendor/htm.js": SCRIPT,
+    "vendor/preact.js": SCRIPT,
+    "vendor/htm.LICENSE": TEXT,
+    "vendor/preact.LICENSE": TEXT,
+];
+
+/// Returns the HTML file of every screen. The page itself says if a path is no screen.
+pub(crate) fn page(headers: &HeaderMap) -> Response<Bytes> {
+    PAGE[0].answer(headers)
+}
+
+/// Returns the file at a path below `assets/`, `None` if there is none.
+pub(crate) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
+    let asset = ASSETS.iter().find(|asset| asset.path == path)?;
+    Some(asset.answer(headers))
+}
+
+impl Asset {
+    fn answer(&self, headers: &HeaderMap) -> Response<Bytes> {
+        let Packed { gzip, tag, gzip_tag } = &*self.packed;
+        let gzip = gzip.as_ref().filter(|_| takes_gzip(headers));
+        let tag = if gzip.is_some() { gzip_tag } else { tag };
+        let mut response = Response::new(Bytes::new());
+        let sent = response.headers_mut();
+        secure(sent);
+        sent.insert(ETAG, tag.clone());
+        sent.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        sent.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if names(headers, tag) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        sent.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        if gzip.is_some() {
+            sent.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        *response.body_mut() = gzip.cloned().unwrap_or(Bytes::from_static(self.plain));
+        response
+    }
+}
+
+impl Packed {
+    fn of(plain: &[u8]) -> Self {
+        // The hash of the standard library has fixed keys, so every instance of a program has the same tags.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(plain);
+        let hash = hasher.finish();
+        let tag = |suffix: &str| HeaderValue::try_from(format!("\"{hash:016x}{suffix}\""));
+        let [tag, gzip_tag] =
+            [tag(""), tag("-gz")].map(|tag| tag.unwrap_or(HeaderValue::from_static("\"\"")));
+        Self { gzip: compress(plain).ok().map(Bytes::from), tag, gzip_tag }
+    }
+}
+
+fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 2), Compression::best());
+    encoder.write_all(plain)?;
+    encoder.finish()
+}
+
+/// Whether the client has the form with this tag: <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>.
+fn names(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).any(|one| {
+        let one = one.trim();
+        one == "*" || one.trim_start_matches("W/").as_bytes() == tag.as_bytes()
+    })
+}
+
+/// Sets the headers that keep the page to its own files, and other sites from it.
+fn secure(headers: &mut HeaderMap) {
+    let set: [(HeaderName, &'static str); 5] = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in set {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::header::ACCEPT_ENCODING;
+
+    use super::*;
+
+    /// The most that a browser loads for all screens, in bytes, and by gzip.
+    const MOST: usize = 135_000;
+    const MOST_GZIP: usize = 48_000;
+
+    fn loaded() -> impl Iterator<Item = &'static Asset> {
+        PAGE.iter().chain(&ASSETS).filter(|asset| asset.media_type != TEXT)
+    }
+
+    fn asking(name: HeaderName, value: &HeaderValue) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.clone())])
+    }
+
+    #[test]
+    fn the_page_keeps_its_budget() {
+        let plain: usize = loaded().map(|asset| asset.plain.len()).sum();
+        let gzip: usize = loaded().filter_map(|asset| Some(asset.packed.gzip.as_ref()?.len())).sum();
+        assert!(plain <= MOST, "{plain} bytes");
+        assert!((1..=MOST_GZIP).contains(&gzip), "{gzip} bytes by gzip");
+    }
+
+    #[test]
+    fn no_file_loads_from_elsewhere() {
+        for asset in loaded() {
+            let text = std::str::from_utf8(asset.plain).expect("UTF-8");
+            // Namespaces of markup are names, and nothing is loaded from them.
+            let foreign: Vec<_> =
+                text.split("://").skip(1).filter(|rest| !rest.starts_with("www.w3.org/")).collect();
+            assert!(foreign.is_empty(), "{}: {foreign:?}", asset.path);
+        }
+    }
+
+    #[test]
+    fn a_known_tag_is_answered_without_the_file() {
+        let first = asset("app.js", &HeaderMap::new()).expect("app.js");
+        assert_eq!((first.status(), first.body().is_empty()), (StatusCode::OK, false));
+        let again = asset("app.js", &asking(IF_NONE_MATCH, &first.headers()[ETAG])).expect("app.js");
+        assert_eq!((again.status(), again.body().is_empty()), (StatusCode::NOT_MODIFIED, true));
+        let other = asset("app.css", &asking(IF_NONE_MATCH, &first.headers()[ETAG])).expect("app.css");
+        assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn gzip_has_a_tag_of_its_own() {
+        let packed = page(&asking(ACCEPT_ENCODING, &HeaderValue::from_static("gzip")));
+        let plain = page(&HeaderMap::new());
+        assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
+        assert!(!plain.headers().contains_key(CONTENT_ENCODING));
+        assert_ne!(packed.headers()[ETAG], plain.headers()[ETAG]);
+        assert!(packed.body().len() < plain.body().len());
+    }
+
+    #[test]
+    fn unknown_paths_have_no_file() {
+        for path in ["", "index.html", "../assets.rs", "vendor/../app.js", "app.js/"] {
+            assert!(asset(path, &HeaderMap::new()).is_none(), "{path}");
+        }
+    }
+}
