@@ -195,13 +195,11 @@ fn unknown_argument_message(kind: Kind, given: &str) -> String {
         return format!("unknown argument `{given}`; {advice}");
     }
     let names = GRAMMAR.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.name);
-    match find_nearest_name(given, names) {
-        Some(name) => format!("unknown argument `{given}`; did you mean `{name}`?"),
-        None => {
-            let (id, usages) = (kind.id_option(), list_usages(kind));
-            format!("unknown argument `{given}`; expected a literal {id}, {usages}")
-        }
+    if let Some(name) = find_nearest_name(given, names) {
+        return format!("unknown argument `{given}`; did you mean `{name}`?");
     }
+    let (id, usages) = (kind.id_option(), list_usages(kind));
+    format!("unknown argument `{given}`; expected a literal {id}, {usages}")
 }
 
 /// Lists the options of an attribute in the order of the table.

@@ -35,7 +35,8 @@ impl Options {
     /// Copies the block's options that the method does not set itself.
     ///
     /// The id, `stream` and `prefix` stay out. The id and `stream` concern one method; the block itself puts its prefix before
-    /// the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if` exclude each other, so a method with either of them inherits neither.
+    /// the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if` exclude each other,
+    /// so a method with either of them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);
         self.provider.inherit(&block.provider);

@@ -69,8 +69,9 @@ pub trait Classify {
     /// Returns the type of the error: one name of a small set, such as `timeout` (default: none).
     ///
     /// It is called at most once for each result, and has an effect only if the call is an error. The type is the label
-    /// `error_type` of `agent_errors_total`, `skill_errors_total`, `db_query_errors_total` and `model_errors_total`, the field `error.type`
-    /// of the error's log line, and the attribute `error.type` of an exported span. An empty name counts as none.
+    /// `error_type` of `agent_errors_total`, `skill_errors_total`, `db_query_errors_total` and `model_errors_total`, the
+    /// field `error.type` of the error's log line, and the attribute `error.type` of an exported span. An empty name counts
+    /// as none.
     ///
     /// # Panics
     ///
