@@ -155,7 +155,7 @@ mod values {
 
     #[allow(clippy::ptr_arg, reason = "the value of the function is a `String`")]
     fn characters(text: &String) -> Option<Usage> {
-        Some(Usage::default().output(text.len() as u64))
+        (!text.is_empty()).then(|| Usage::default().output(text.len() as u64))
     }
 
     #[track_model("value-path", provider = "local", usage = characters)]
@@ -529,7 +529,7 @@ mod cost {
 
         let rate = Rate::io(1.25, 10.0).cached(0.125);
         genai::set_pricing(
-            Prices::new("2026-11-01").usd_per_million("priced", "cost-known*", rate).build().unwrap(),
+            Prices::builder("2026-11-01").usd_per_million("priced", "cost-known*", rate).build().unwrap(),
         );
         call("cost-known-1", Usage::new(812, 96).cached(640));
         call("cost-known-1", Usage::new(812, 96).cached(640));

@@ -49,7 +49,11 @@ fn complete(model: &str) -> u64 {
     model.len() as u64
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the option `usage` asks for it")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    reason = "the option `usage` asks for it"
+)]
 fn usage(tokens: &u64) -> Option<Usage> {
     Some(Usage::new(*tokens, 1))
 }

@@ -77,12 +77,11 @@ pub(crate) fn count_usage(labels: &[&str; 3], usage: &Usage, cost: Option<Cost>)
     for (place, tokens) in counts.into_iter().enumerate() {
         series.add(place, tokens);
     }
-    match cost {
-        Some(cost) => series.add(COST, Some(cost.nanos())),
-        None => {
-            let tokens = [usage.input_tokens(), usage.output_tokens()];
-            series.add(UNPRICED, tokens.into_iter().flatten().reduce(u64::saturating_add));
-        }
+    if let Some(cost) = cost {
+        series.add(COST, Some(cost.nanos()));
+    } else {
+        let tokens = [usage.input_tokens(), usage.output_tokens()];
+        series.add(UNPRICED, tokens.into_iter().flatten().reduce(u64::saturating_add));
     }
 }
 

@@ -121,7 +121,7 @@ impl Reader<'_> {
             is_end
         });
         let end = end.ok_or_else(|| self.expected("the end of the string"))? + 2;
-        let text = read_str(rest[..end].as_bytes()).ok_or_else(|| self.expected("a string"))?;
+        let text = read_str(&rest.as_bytes()[..end]).ok_or_else(|| self.expected("a string"))?;
         self.at += end;
         Ok(text)
     }

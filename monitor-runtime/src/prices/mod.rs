@@ -56,7 +56,7 @@ static PRICING: RwLock<Option<Arc<dyn Pricing>>> = RwLock::new(None);
 /// ```
 /// use monitor_runtime::genai::{self, Prices, PricesError, Rate};
 ///
-/// let prices = Prices::new("2026-11-01").usd_per_million("openai", "gpt-5*", Rate::io(1.25, 10.0).cached(0.125)).build()?;
+/// let prices = Prices::builder("2026-11-01").usd_per_million("openai", "gpt-5*", Rate::io(1.25, 10.0).cached(0.125)).build()?;
 /// genai::set_pricing(prices);
 /// # Ok::<(), PricesError>(())
 /// ```

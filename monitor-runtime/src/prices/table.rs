@@ -17,7 +17,7 @@ use crate::usage::{Cost, PriceDate};
 /// ```
 /// use monitor_runtime::genai::{Prices, PricesError, Rate};
 ///
-/// let prices = Prices::new("2026-11-01")
+/// let prices = Prices::builder("2026-11-01")
 ///     .usd_per_million("openai", "gpt-5*", Rate::io(1.25, 10.0).cached(0.125))
 ///     .usd_per_million("gcp.gemini", "gemini-2.5-pro", Rate::io(1.25, 10.0))
 ///     .above(200_000, Rate::io(2.5, 15.0))
@@ -31,7 +31,7 @@ pub struct Prices {
     entries: Vec<Entry>,
 }
 
-/// A table that is being made, by [`Prices::new`].
+/// A table that is being made, by [`Prices::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "the table is made by `build`"]
 pub struct PricesBuilder {
@@ -64,7 +64,7 @@ struct Entry {
 
 impl Prices {
     /// Begins a table with the day that its prices are of, such as `2026-11-01`.
-    pub fn new(as_of: &str) -> PricesBuilder {
+    pub fn builder(as_of: &str) -> PricesBuilder {
         PricesBuilder { as_of: as_of.to_owned(), given: Vec::new(), misplaced: None }
     }
 
@@ -93,7 +93,7 @@ impl Prices {
     pub fn from_json(text: &str) -> Result<Self, PricesError> {
         let json = Json::read(text)?;
         let table = Object::new(&json, "the table".to_owned(), &["as_of", "prices"])?;
-        let mut builder = Self::new(table.text("as_of")?);
+        let mut builder = Self::builder(table.text("as_of")?);
         for (at, price) in table.list("prices")?.iter().enumerate() {
             let place = format!("prices[{at}]");
             let price = Object::new(price, place.clone(), &PRICE_FIELDS)?;
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_longest_name_of_the_own_provider_applies() {
-        let prices = Prices::new("2026-11-01")
+        let prices = Prices::builder("2026-11-01")
             .usd_per_million("*", "gpt-5-mini-long-name", Rate::io(9.0, 0.0))
             .usd_per_million("openai", "gpt*", Rate::io(1.0, 0.0))
             .usd_per_million("openai", "gpt-5*", Rate::io(2.0, 0.0))
@@ -332,15 +332,17 @@ mod tests {
 
     #[test]
     fn an_unknown_model_has_no_price() {
-        let prices =
-            Prices::new("2026-11-01").usd_per_million("openai", "gpt-5", Rate::io(1.0, 1.0)).build().unwrap();
+        let prices = Prices::builder("2026-11-01")
+            .usd_per_million("openai", "gpt-5", Rate::io(1.0, 1.0))
+            .build()
+            .unwrap();
         assert_eq!(input_price(&prices, "openai", "gpt-50"), None);
         assert_eq!(input_price(&prices, "anthropic", "gpt-5"), None);
     }
 
     #[test]
     fn the_model_that_replied_comes_first() {
-        let prices = Prices::new("2026-11-01")
+        let prices = Prices::builder("2026-11-01")
             .usd_per_million("openai", "router", Rate::io(1.0, 0.0))
             .usd_per_million("openai", "gpt-5*", Rate::io(2.0, 0.0))
             .build()
@@ -351,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_long_input_has_its_own_price_for_all_tokens() {
-        let prices = Prices::new("2026-11-01")
+        let prices = Prices::builder("2026-11-01")
             .usd_per_million("gcp.gemini", "gemini-2.5-pro", Rate::io(1.25, 10.0))
             .above(200_000, Rate::io(2.5, 15.0))
             .above(1_000_000, Rate::io(5.0, 30.0))
@@ -368,7 +370,8 @@ mod tests {
 
     #[test]
     fn a_cost_tells_the_day_of_its_prices() {
-        let prices = Prices::new("2026-11-01").usd_per_million("*", "*", Rate::io(1.0, 1.0)).build().unwrap();
+        let prices =
+            Prices::builder("2026-11-01").usd_per_million("*", "*", Rate::io(1.0, 1.0)).build().unwrap();
         let cost = cost(&prices, "openai", ("gpt-5", None), Usage::new(1, 1)).unwrap();
         assert_eq!(cost.source(), CostSource::Local { as_of: PriceDate::parse("2026-11-01") });
     }
@@ -379,7 +382,7 @@ mod tests {
             {"provider": "openai", "model": "gpt-5*", "input": 1.25, "output": 10, "cached": 0.125},
             {"provider": "anthropic", "model": "claude*", "input": 3, "output": 15, "cache_write": 3.75, "reasoning": 12,
              "above": [{"tokens": 200000, "input": 6, "output": 22.5}]}]}"#;
-        let built = Prices::new("2026-11-01")
+        let built = Prices::builder("2026-11-01")
             .usd_per_million("openai", "gpt-5*", Rate::io(1.25, 10.0).cached(0.125))
             .usd_per_million("anthropic", "claude*", Rate::io(3.0, 15.0).cache_write(3.75).reasoning(12.0))
             .above(200_000, Rate::io(6.0, 22.5))
@@ -390,11 +393,12 @@ mod tests {
 
     #[test]
     fn a_wrong_table_is_refused_with_its_mistake() {
-        let price = |provider, model, rate| Prices::new("2026-11-01").usd_per_million(provider, model, rate);
+        let price =
+            |provider, model, rate| Prices::builder("2026-11-01").usd_per_million(provider, model, rate);
         let fine = Rate::io(1.0, 1.0);
         for (wrong, message) in [
             (
-                Prices::new("yesterday"),
+                Prices::builder("yesterday"),
                 "`yesterday` is not a day; expected the day that the prices are of, as in `2026-11-01`",
             ),
             (
@@ -422,7 +426,7 @@ mod tests {
                 "the price above 9 tokens is out of order; expected it behind a model's price, with the lowest first",
             ),
             (
-                Prices::new("2026-11-01").above(7, fine),
+                Prices::builder("2026-11-01").above(7, fine),
                 "the price above 7 tokens is out of order; expected it behind a model's price, with the lowest first",
             ),
         ] {

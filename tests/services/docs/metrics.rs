@@ -84,7 +84,7 @@ fn streaming_model() -> impl Stream<Item = u64> {
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the option `usage` asks for it")]
 fn usage(tokens: &u64) -> Option<Usage> {
-    Some(Usage::new(*tokens, *tokens))
+    (*tokens > 0).then(|| Usage::new(*tokens, *tokens))
 }
 
 #[track_skill("documented_skill")]
