@@ -16,7 +16,7 @@ fn ask_as(monitor: &Monitor, head: &str, path: &str) -> (u16, String) {
     send(monitor, "GET", head, path)
 }
 
-fn send(monitor: &Monitor, method: &str, head: &str, path: &str) -> (u16, String) {
+pub(crate) fn send(monitor: &Monitor, method: &str, head: &str, path: &str) -> (u16, String) {
     let mut connection = TcpStream::connect(monitor.admin_address().unwrap()).unwrap();
     write!(connection, "{method} {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n").unwrap();
     let mut answer = String::new();
@@ -26,17 +26,17 @@ fn send(monitor: &Monitor, method: &str, head: &str, path: &str) -> (u16, String
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-fn ask(monitor: &Monitor, path: &str) -> (u16, String) {
+pub(crate) fn ask(monitor: &Monitor, path: &str) -> (u16, String) {
     ask_as(monitor, "host: localhost\r\n", &format!("/monitor/api/v1/{path}"))
 }
 
-fn json(monitor: &Monitor, path: &str) -> Value {
+pub(crate) fn json(monitor: &Monitor, path: &str) -> Value {
     let (status, body) = ask(monitor, path);
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
 }
 
-fn monitor() -> Monitor {
+pub(crate) fn monitor() -> Monitor {
     runs();
     Monitor::builder().admin_port(0).build().unwrap()
 }
@@ -130,6 +130,46 @@ fn hostile_text_stays_on_its_line_in_a_table() {
 }
 
 #[test]
+fn sorted_pages_continue_and_a_pinned_run_is_found() {
+    let monitor = monitor();
+    let ids: Vec<_> = (1..=3).map(|at| walk("api_sorted", at).unwrap().to_string()).collect();
+    let path = "runs?agent=api_sorted&sort=duration&limit=2";
+    let first = json(&monitor, path);
+    let second = json(&monitor, &format!("{path}&cursor={}", first["cursor"].as_str().unwrap()));
+    let pages: Vec<_> =
+        [&first, &second].into_iter().flat_map(|page| page["runs"].as_array().unwrap()).collect();
+    let durations: Vec<_> = pages.iter().map(|run| run["duration_us"].as_u64().unwrap()).collect();
+    assert!(durations.is_sorted_by(|a, b| a >= b), "{durations:?}");
+    let mut found: Vec<_> = pages.iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect();
+    found.sort();
+    let mut expected = ids.clone();
+    expected.sort();
+    assert_eq!((found, &second["cursor"]), (expected, &Value::Null));
+
+    let change = |name: &str| {
+        let path = format!("/monitor/api/v1/runs/{}/{name}", ids[1]);
+        send(&monitor, "POST", "host: localhost\r\ncontent-length: 0\r\n", &path)
+    };
+    let pinned = || json(&monitor, "runs?agent=api_sorted&pinned=true")["runs"].as_array().unwrap().len();
+    assert_eq!(change("pin"), (200, "{\"pinned\":true}".to_owned()));
+    assert_eq!(pinned(), 1);
+    assert_eq!(change("unpin"), (200, "{\"pinned\":false}".to_owned()));
+    assert_eq!(pinned(), 0);
+}
+
+#[test]
+fn a_text_is_found_in_the_errors_of_steps() {
+    let monitor = monitor();
+    walk("api_search", 0).unwrap_err();
+    walk("api_search", 1).unwrap();
+    let found = |text: &str| {
+        let path = format!("runs?agent=api_search&q={text}");
+        json(&monitor, &path)["runs"].as_array().unwrap().len()
+    };
+    assert_eq!((found("NO%0AROAD"), found("nowhere"), found("")), (1, 0, 2));
+}
+
+#[test]
 fn about_and_health_say_what_the_process_knows() {
     let monitor = monitor();
     let about = json(&monitor, "about");
@@ -147,10 +187,31 @@ fn bad_requests_get_a_reason_in_json() {
     for (path, status, reason) in [
         ("runs?limit=0", 400, "`limit=0`: expected 1 to 1000"),
         ("runs?limit=-1", 400, "`limit=-1`: expected 1 to 1000"),
-        ("runs?status=good", 400, "`status=good`: expected success, error, panic or cancelled"),
+        (
+            "runs?status=good",
+            400,
+            "`status=good`: expected running, failed, success, error, panic or cancelled",
+        ),
         ("runs?cursor=yesterday", 400, "`cursor=yesterday`: expected the `cursor` of an earlier answer"),
         ("runs?min_ms=x", 400, "`min_ms=x`: expected a number of milliseconds"),
         ("runs?format=xml", 400, "`format=xml`: expected json or text"),
+        (
+            "runs?sort=size",
+            400,
+            "`sort=size`: expected started, duration, steps, failed_steps, retries, tokens or cost",
+        ),
+        ("runs?min_cost=-1", 400, "`min_cost=-1`: expected a number of US dollars, such as 0.05"),
+        ("runs?pinned=yes", 400, "`pinned=yes`: expected true or false"),
+        ("runs?cursor=1", 400, "the cursor is of another process; begin without one"),
+        ("runs?status=running&cursor=1", 400, "runs that go on have no cursor; ask for a larger limit"),
+        ("history?range=61", 400, "`range=61`: expected 60, 300, 900 or 3600"),
+        ("logs?level=loud", 400, "`level=loud`: expected error, warn, info, debug or trace"),
+        ("logs?run=7", 400, "`run=7`: expected a run id of 32 hexadecimal digits"),
+        ("logs?limit=2001", 400, "`limit=2001`: expected 1 to 2000"),
+        ("calls/skill/api_step?decade=7", 400, "`decade=7`: expected 0 to 6"),
+        ("calls/skill/api_step?outcome=good", 400, "`outcome=good`: expected failed or cancelled"),
+        ("calls/tool/x", 404, "`tool` is no kind of calls; there are agent, skill, model, query and route"),
+        ("calls/skill/api_never", 404, "no skill `api_never` has been called; `calls` has all names"),
         ("now?agent=x", 400, "`agent` is no parameter here; there are limit, format"),
         ("runs/7", 400, "`7` is not a run id; a run id has 32 hexadecimal digits, not all of them 0"),
         (
@@ -163,7 +224,8 @@ fn bad_requests_get_a_reason_in_json() {
         (
             "nothing",
             404,
-            "no such route; there are now, runs, runs/{id}, health and about below /monitor/api/v1",
+            "no such route; there are now, history, runs, runs/{id}, calls, calls/{kind}/{id}, models, health, logs, \
+             about and schema below /monitor/api/v1",
         ),
     ] {
         let (got, body) = ask(&monitor, path);
@@ -178,15 +240,35 @@ fn every_route_is_guarded() {
     let open = Monitor::builder().admin_port(0).build().unwrap();
     let guarded = Monitor::builder().admin_port(0).bearer_token("s3cret").build().unwrap();
     let others = Monitor::builder().admin_address(([0, 0, 0, 0], 0)).build().unwrap();
-    for path in
-        ["now", "runs", "runs/7", "health", "about", "nothing"].map(|path| format!("/monitor/api/v1/{path}"))
-    {
+    let routes = [
+        "now",
+        "history",
+        "runs",
+        "runs/7",
+        "calls",
+        "calls/skill/x",
+        "models",
+        "health",
+        "logs",
+        "about",
+        "schema",
+        "nothing",
+    ];
+    for path in routes.map(|path| format!("/monitor/api/v1/{path}")) {
         let status = |monitor, head| ask_as(monitor, head, &path).0;
         assert_eq!(status(&open, "host: evil.example\r\n"), 421, "{path}");
         assert_eq!(status(&open, "host: localhost\r\nsec-fetch-site: cross-site\r\n"), 403, "{path}");
         assert_eq!(status(&guarded, "host: localhost\r\n"), 401, "{path}");
         assert_eq!(send(&open, "POST", "host: localhost\r\ncontent-length: 0\r\n", &path).0, 405, "{path}");
         assert_eq!(status(&others, "host: 127.0.0.1\r\n"), 403, "{path}");
+    }
+    for path in ["runs/7/pin", "runs/7/unpin"].map(|path| format!("/monitor/api/v1/{path}")) {
+        let post =
+            |monitor, head: &str| send(monitor, "POST", &format!("{head}content-length: 0\r\n"), &path).0;
+        assert_eq!(post(&open, "host: evil.example\r\n"), 421, "{path}");
+        assert_eq!(post(&open, "host: localhost\r\nsec-fetch-site: same-site\r\n"), 403, "{path}");
+        assert_eq!(post(&guarded, "host: localhost\r\n"), 401, "{path}");
+        assert_eq!(ask_as(&open, "host: localhost\r\n", &path).0, 405, "{path}");
     }
     let head = "host: localhost\r\nauthorization: Bearer s3cret\r\n";
     assert_eq!(ask_as(&guarded, head, "/monitor/api/v1/now").0, 200);

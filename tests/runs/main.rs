@@ -4,9 +4,13 @@
 mod support;
 
 mod api;
+mod calls;
+mod ceiling;
 mod ids;
+mod lines;
 mod programs;
 mod recordings;
+mod schema;
 mod trees;
 
 use std::sync::Arc;

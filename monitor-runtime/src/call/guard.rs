@@ -243,7 +243,8 @@ impl Call {
         }
         let span = self.span.as_ref();
         self.series.record(outcome, nanos, &|| observer::identify(span, self.id));
-        let ended = CallEnded { id: self.id, span, outcome, nanos, waited: self.waited, items: self.items };
+        let Self { id, series, waited, items, .. } = *self;
+        let ended = CallEnded { id, series, span, outcome, nanos, waited, items };
         observer::notify(|observer| observer.call_ended(&ended));
     }
 

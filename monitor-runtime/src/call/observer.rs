@@ -34,6 +34,7 @@ pub(crate) struct CallBegun<'c> {
 #[derive(Debug)]
 pub(crate) struct CallEnded<'c> {
     pub(crate) id: CallId,
+    pub(crate) series: &'static CallSeries,
     /// The call's span, if a subscriber listens to it.
     pub(crate) span: Option<&'c Span>,
     pub(crate) outcome: Outcome,

@@ -23,6 +23,8 @@ pub(crate) mod own_process;
 pub(crate) mod pools;
 pub(crate) mod process;
 pub(crate) mod prometheus_value;
+#[cfg(feature = "runs")]
+pub(crate) mod readings;
 pub(crate) mod requests;
 pub(crate) mod settings;
 pub(crate) mod snapshot;

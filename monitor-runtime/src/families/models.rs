@@ -77,6 +77,7 @@ pub(crate) fn count_usage(labels: &[&str; 3], usage: &Usage, cost: Option<Cost>)
     for (place, tokens) in counts.into_iter().enumerate() {
         series.add(place, tokens);
     }
+    series.calls[usize::from(cost.is_none())].fetch_add(1, Ordering::Relaxed);
     if let Some(cost) = cost {
         series.add(COST, Some(cost.nanos()));
     } else {
@@ -117,6 +118,73 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     by_agent.chain(by_model).collect()
 }
 
+/// What model calls used and cost since the start.
+#[cfg(feature = "runs")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    pub(crate) cached_input: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
+    pub(crate) reasoning: Option<u64>,
+    /// Tokens without a price.
+    pub(crate) unpriced: Option<u64>,
+    /// Nano-dollars.
+    pub(crate) cost: Option<u64>,
+    /// Calls with usage that have a price, and those that have none.
+    pub(crate) calls: [u64; 2],
+}
+
+#[cfg(feature = "runs")]
+impl Totals {
+    /// Adds another sum. A part that neither knows stays unknown.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sum = |own: &mut Option<u64>, other: Option<u64>| {
+            *own = [*own, other].into_iter().flatten().reduce(u64::saturating_add);
+        };
+        sum(&mut self.input, other.input);
+        sum(&mut self.output, other.output);
+        sum(&mut self.cached_input, other.cached_input);
+        sum(&mut self.cache_write, other.cache_write);
+        sum(&mut self.reasoning, other.reasoning);
+        sum(&mut self.unpriced, other.unpriced);
+        sum(&mut self.cost, other.cost);
+        self.calls.iter_mut().zip(other.calls).for_each(|(own, other)| *own += other);
+    }
+}
+
+/// Reads what the model calls of each agent, provider and model used. The agent is empty outside of any.
+#[cfg(feature = "runs")]
+pub(crate) fn each_used(mut look: impl FnMut([&'static str; 3], &Totals)) {
+    for series in TOKENS.sorted() {
+        let [input, output, cached_input, cache_write, reasoning, unpriced, cost] =
+            std::array::from_fn(|place| series.count(place));
+        let calls = std::array::from_fn(|place| series.calls[place].load(Ordering::Relaxed));
+        let totals = Totals { input, output, cached_input, cache_write, reasoning, unpriced, cost, calls };
+        look(series.labels.first_values(), &totals);
+    }
+}
+
+/// The sum over all model calls.
+#[cfg(feature = "runs")]
+pub(crate) fn totals() -> Totals {
+    let mut sum = Totals::default();
+    each_used(|_, totals| sum.add(totals));
+    sum
+}
+
+/// Reads the calls without usage of each provider and model.
+#[cfg(feature = "runs")]
+pub(crate) fn each_unknown(look: impl FnMut([&'static str; 2], u64)) {
+    UNKNOWN.each(look);
+}
+
+/// Reads the further attempts of each provider and model.
+#[cfg(feature = "runs")]
+pub(crate) fn each_retried(look: impl FnMut([&'static str; 2], u64)) {
+    RETRIES.each(look);
+}
+
 /// The value of a counter.
 #[derive(Clone, Copy)]
 enum Count {
@@ -144,6 +212,8 @@ struct TokenSeries {
     counters: [AtomicU64; COUNTERS],
     /// A bit for each counter that was ever reported. The others are unknown, which is not 0.
     known: AtomicU8,
+    /// Calls that have a price, and those that have none. They are not metrics.
+    calls: [AtomicU64; 2],
 }
 
 impl TokenSeries {
@@ -162,7 +232,12 @@ impl TokenSeries {
 
 impl Series for TokenSeries {
     fn new(labels: Labels, _: &'static Buckets) -> Self {
-        Self { labels, counters: [const { AtomicU64::new(0) }; COUNTERS], known: AtomicU8::new(0) }
+        Self {
+            labels,
+            counters: [const { AtomicU64::new(0) }; COUNTERS],
+            known: AtomicU8::new(0),
+            calls: [const { AtomicU64::new(0) }; 2],
+        }
     }
 
     fn labels(&self) -> &Labels {
@@ -185,6 +260,14 @@ impl Counters {
     fn count(&self, labels: &[&str]) -> u64 {
         let (Found::Own(series) | Found::Overflow(series)) = self.series.find(labels);
         series.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Reads the count of each provider and model, which are the first two labels of these metrics by name.
+    #[cfg(feature = "runs")]
+    fn each(&'static self, mut look: impl FnMut([&'static str; 2], u64)) {
+        for series in self.series.sorted() {
+            look(series.labels.first_values(), series.count.load(Ordering::Relaxed));
+        }
     }
 
     fn read(&'static self) -> Option<MetricSnapshot> {

@@ -74,6 +74,16 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     ]
 }
 
+/// The pools at this moment, sorted by name.
+#[cfg(feature = "runs")]
+pub(crate) fn states() -> Vec<(String, PoolState)> {
+    let read = |(name, source): (String, Arc<PoolSource>)| {
+        let state = read_one(&name, &source)?;
+        Some((name, state))
+    };
+    living().into_iter().filter_map(read).collect()
+}
+
 /// Reads one pool. The source may be the user's own: its panic costs its gauges and not the scrape.
 fn read_one(pool: &str, source: &Arc<PoolSource>) -> Option<PoolState> {
     let state = catch_unwind(AssertUnwindSafe(|| source()));

@@ -140,6 +140,17 @@ fn whole(value: f64) -> u64 {
     value as u64
 }
 
+/// The sum over all series of counters.
+#[cfg(feature = "runs")]
+pub(crate) fn sum(counters: &IntCounterVec) -> u64 {
+    let families = counters.collect();
+    let metrics = families.iter().flat_map(|family| {
+        let kind = family.get_field_type();
+        family.get_metric().iter().map(move |sample| whole(value(kind, sample)))
+    });
+    metrics.sum()
+}
+
 /// Reads a metric of a `prometheus` type, its series sorted by label values.
 fn read_from(
     metric: &'static Metric,

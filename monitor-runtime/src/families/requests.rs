@@ -23,7 +23,7 @@ pub(crate) const HTTP_BUCKETS: [f64; 14] =
 pub(crate) struct HttpMetrics {
     /// The labels of the gauge, which has none.
     no_labels: OnceLock<Labels>,
-    requests: Family<RequestCount>,
+    pub(crate) requests: Family<RequestCount>,
     pub(crate) durations: Family<RequestDuration>,
 }
 
@@ -208,9 +208,21 @@ impl HttpMetrics {
 }
 
 /// The number of requests of one method, endpoint and status.
-struct RequestCount {
-    labels: Labels,
-    count: Cells,
+pub(crate) struct RequestCount {
+    pub(crate) labels: Labels,
+    pub(crate) count: Cells,
+}
+
+impl RequestCount {
+    /// Whether its status is one of a failure of the service: from 500 on.
+    #[cfg(feature = "runs")]
+    pub(crate) fn is_of_failures(&self) -> bool {
+        self.labels
+            .values()
+            .last()
+            .and_then(|status| status.parse::<u16>().ok())
+            .is_some_and(|status| status >= 500)
+    }
 }
 
 impl Series for RequestCount {
@@ -225,10 +237,10 @@ impl Series for RequestCount {
 
 /// The durations of the requests of one method and endpoint.
 pub(crate) struct RequestDuration {
-    labels: Labels,
-    buckets: &'static Buckets,
+    pub(crate) labels: Labels,
+    pub(crate) buckets: &'static Buckets,
     /// Requests that ended; the requests started share its cells.
-    histogram: Histogram,
+    pub(crate) histogram: Histogram,
     exemplars: OnceLock<Exemplars>,
     /// The counts of the first statuses that occurred, which saves a look-up.
     counts: [OnceLock<(u16, &'static RequestCount)>; REMEMBERED],

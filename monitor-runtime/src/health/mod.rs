@@ -28,5 +28,7 @@ pub use checks::{
 pub use engine::Policy;
 
 pub(crate) use engine::{Engine, Health, Plan, Rules, View};
+#[cfg(feature = "runs")]
+pub(crate) use engine::{Past, Turn};
 #[cfg(test)]
 pub(crate) use engine::{Severity, Status};

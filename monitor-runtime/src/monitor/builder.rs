@@ -169,6 +169,8 @@ impl MonitorBuilder {
             base_path,
             bearer,
             exposed,
+            #[cfg(feature = "runs")]
+            service,
             _pools: self.pools.into_sources(),
         });
         let source: Arc<dyn HealthSource> = endpoints.engine.clone();

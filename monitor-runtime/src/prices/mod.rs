@@ -64,6 +64,12 @@ pub fn set_pricing(pricing: impl Pricing + 'static) {
     *PRICING.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pricing));
 }
 
+/// Whether the process has prices.
+#[cfg(feature = "runs")]
+pub(crate) fn are_set() -> bool {
+    PRICING.read().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
 /// The price of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priced {

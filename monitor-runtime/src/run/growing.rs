@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use foldhash::fast::RandomState;
 
 use super::id::RunId;
+use super::lines::{Line, RunLines};
 use super::live;
 use super::tree::{MOST_NODES, Node, RolledUp, Run};
 use crate::call::call_id::CallId;
@@ -33,6 +34,7 @@ pub(super) struct GrowingRun {
     open: u64,
     /// Bytes of error texts.
     text_bytes: usize,
+    lines: RunLines,
     /// The slot of the run is free, so no call joins. What was pushed before that is read by the next look.
     is_closing: bool,
 }
@@ -92,6 +94,8 @@ impl GrowingRun {
             elapsed: Duration::ZERO,
             nodes: Vec::new(),
             rolled_up: Vec::new(),
+            lines: Vec::new(),
+            left_out_lines: 0,
             has_ended: false,
             is_incomplete: false,
         };
@@ -103,6 +107,7 @@ impl GrowingRun {
             retired: Default::default(),
             open: 0,
             text_bytes: 0,
+            lines: RunLines::default(),
             is_closing: false,
         };
         growing.push_node(None, begin);
@@ -226,6 +231,22 @@ impl GrowingRun {
         }
     }
 
+    /// Adds a log line, if there is room.
+    pub(super) fn add_line(&mut self, line: Line, room: Room) {
+        match room {
+            Room::Enough => self.lines.add(line),
+            Room::Sums | Room::None => self.lines.refuse(),
+        }
+    }
+
+    /// The place of the node of a call. `None` for one that is summed with others.
+    pub(super) fn node_at(&self, call: CallId) -> Option<u32> {
+        match self.places.get(&call.number())? {
+            Place::Node(place) => Some(*place),
+            Place::Group { .. } => None,
+        }
+    }
+
     fn node_of(&mut self, call: CallId) -> Option<&mut Node> {
         match self.places.get(&call.number())? {
             Place::Node(place) => self.run.nodes.get_mut(*place as usize),
@@ -264,6 +285,7 @@ impl GrowingRun {
             + self.run.nodes.capacity() * size_of::<Node>()
             + self.run.rolled_up.capacity() * size_of::<RolledUp>()
             + self.text_bytes
+            + self.lines.bytes()
             + self.places.capacity() * (size_of::<(u32, Place)>() + 1)
             + self.groups.capacity() * (size_of::<((u32, u8, usize), u32)>() + 1)
             + (new.capacity() + old.capacity()) * size_of::<u32>()
@@ -281,6 +303,7 @@ impl GrowingRun {
     /// The run as it is now.
     pub(super) fn snapshot(&self) -> Run {
         let mut run = self.run.clone();
+        (run.lines, run.left_out_lines) = self.lines.clone().into_parts();
         run.elapsed = self.since_start(clock::now());
         run.is_incomplete |= live::find(self.number).is_some_and(live::LiveRun::is_lossy);
         run.derive();
@@ -293,6 +316,7 @@ impl GrowingRun {
         self.run.is_incomplete |= self.open > 0;
         self.run.nodes.shrink_to_fit();
         self.run.rolled_up.shrink_to_fit();
+        (self.run.lines, self.run.left_out_lines) = self.lines.into_parts();
         self.run.derive();
         self.run
     }

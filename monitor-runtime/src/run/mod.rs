@@ -41,28 +41,47 @@
 //!
 //! A run has at most 2,000 nodes. Further calls are summed by parent and name, so totals stay exact.
 //!
-//! Arguments and results are not kept. The text of an error is, cut after 1,024 bytes.
+//! Arguments and results are not kept. The text of an error is, cut after 1,024 bytes, and so are log lines, as the output of
+//! [`logging`](crate::logging) had them: after its redaction.
 
 mod event;
 mod growing;
+mod history;
 mod id;
+mod lines;
 mod live;
+mod lone;
 mod recorder;
 mod ring;
 mod store;
+mod text;
 mod tree;
 
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "http")]
+use std::time::SystemTime;
 
+#[cfg(feature = "http")]
+pub(crate) use history::{Faults, Point, Points, Recent, SERIES};
 pub use id::{ParseRunIdError, RunId};
+pub use lines::Line;
+pub(crate) use lines::LogLine;
+#[cfg(feature = "http")]
+pub(crate) use lone::LoneCall;
+#[cfg(feature = "http")]
+pub(crate) use store::KeptRun;
 pub use tree::{Node, RolledUp, Run};
 
 use crate::call::call_id::CallId;
 use crate::cells::clock;
 use crate::error_chain::debug_as_text;
+#[cfg(feature = "http")]
+use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
+#[cfg(feature = "http")]
+use crate::families::readings::{CountedKind, Reading};
 use recorder::Recorder;
 use store::Class;
 
@@ -177,16 +196,80 @@ impl Runs {
         (running, left_out)
     }
 
-    /// Returns at most this many kept runs that match, the last one to end first, each with the cursor that continues
-    /// after it.
+    /// Returns every kept run, the last one to end first, and the number of runs that ended.
     #[cfg(feature = "http")]
-    pub(crate) fn page(
+    pub(crate) fn kept(self) -> (Vec<KeptRun>, u64) {
+        let look = self.0.settle();
+        (look.store().all(), look.store().counts().ended)
+    }
+
+    /// Returns the kept runs of this id, and those that go on.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_id(self, id: RunId) -> (Vec<KeptRun>, Vec<Run>) {
+        let look = self.0.settle();
+        (look.store().of_id(id), look.running_of(id))
+    }
+
+    /// Returns the end of the oldest kept run.
+    #[cfg(feature = "http")]
+    pub(crate) fn oldest_end(self) -> Option<SystemTime> {
+        let look = self.0.look();
+        let oldest = look.store().oldest()?;
+        Some(oldest.started() + oldest.duration())
+    }
+
+    /// Returns the points of the last seconds.
+    #[cfg(feature = "http")]
+    pub(crate) fn points(self, seconds: u64) -> Points {
+        self.0.history().points(seconds)
+    }
+
+    /// Reads every id of a kind, with what it did in the last minutes, if that is kept.
+    #[cfg(feature = "http")]
+    pub(crate) fn each_id(self, kind: CountedKind, mut look: impl FnMut(&Reading<'_>, Option<Recent>)) {
+        kind.each(&mut |reading| {
+            let recent = self.0.history().recent(kind, reading);
+            look(reading, recent);
+        });
+    }
+
+    /// Returns what went wrong in the last five minutes.
+    #[cfg(feature = "http")]
+    pub(crate) fn faults(self) -> Faults {
+        let lost = self.0.look().lost();
+        self.0.history().faults(lost)
+    }
+
+    /// Returns the last log lines after this number that match, the newest last; at most this many.
+    #[cfg(feature = "http")]
+    pub(crate) fn log_tail(
         self,
-        cursor: Option<u64>,
+        after: u64,
         most: usize,
-        matches: impl Fn(&Run) -> bool,
-    ) -> Vec<(u64, Arc<Run>)> {
-        self.0.settle().store().before(cursor.unwrap_or(u64::MAX), most, matches)
+        takes: impl Fn(&LogLine) -> bool,
+    ) -> Vec<Arc<LogLine>> {
+        self.0.lines().tail(after, most, takes)
+    }
+
+    /// Returns the samples of an id outside of any run.
+    #[cfg(feature = "http")]
+    pub(crate) fn lone_calls(self, kind: CallKind, labels: &[&str]) -> Vec<LoneCall> {
+        let series = kind.family().series.sorted().into_iter().find(|series| series.labels.are(labels));
+        series.map(|series| self.0.lone().of(series.number())).unwrap_or_default()
+    }
+
+    /// Returns what is kept besides runs: name, bytes, entries.
+    #[cfg(feature = "http")]
+    pub(crate) fn sizes(self) -> [(&'static str, usize, usize); 4] {
+        let (lines, line_bytes, lost_lines) = self.0.lines().figures();
+        let lone = self.0.lone();
+        let history = self.0.history();
+        [
+            ("log lines", line_bytes, lines),
+            ("log lines of runs that found no room", 0, usize::try_from(lost_lines).unwrap_or(usize::MAX)),
+            ("samples of calls outside of runs", lone.bytes(), lone.count()),
+            ("history", history.bytes(), history.ids()),
+        ]
     }
 
     /// Returns the runs that began since a moment in ticks of the clock, going on or kept, in the order of their begin.
@@ -263,6 +346,21 @@ pub struct CurrentRun {
 /// Returns the recorded runs of the process, `None` before a recorder is started.
 pub fn started() -> Option<Runs> {
     Recorder::get().map(Runs)
+}
+
+/// Whether log lines are kept.
+#[cfg(feature = "logging")]
+#[inline]
+pub(crate) fn keeps_lines() -> bool {
+    Recorder::get().is_some()
+}
+
+/// Keeps a log line, which [`LogLine::new`] made.
+#[cfg(feature = "logging")]
+pub(crate) fn keep_line(line: LogLine) {
+    if let Some(recorder) = Recorder::get() {
+        recorder.keep_line(line);
+    }
 }
 
 /// The id of the run that encloses the calling code.

@@ -4,14 +4,17 @@
 //! a call's thread          the thread `monitor-runs`, and every reader
 //! ───────────────          ───────────────────────────────────────────
 //! begin, end ──► ring of the thread's stripe ──┐
-//! error ───────► errors, bounded by bytes ─────┴─► runs that go on ──► store of kept runs
+//! error ───────► errors, bounded by bytes ─────┼─► runs that go on ──► store of kept runs
+//! log line ────► lines, bounded by bytes ──────┘
 //! ```
+//!
+//! Once a second the thread also reads the registry for the history.
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -20,13 +23,18 @@ use tracing::Span;
 
 use super::event::Event;
 use super::growing::{Begin, End, GrowingRun, Room};
+use super::history::History;
 use super::id::RunId;
+use super::lines::{Line, Lines, LogLine};
 use super::live;
+use super::lone::LoneCalls;
 use super::ring::{Pushed, Record, Ring};
 use super::store::Store;
-use super::tree::{self, Run};
+use super::text::{MOST_ERROR_BYTES, shortened};
+use super::tree::Run;
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::observer::{self, CallBegun, CallEnded, Observer};
+use crate::cells::clock;
 use crate::cells::exemplars::Identity;
 use crate::cells::stripes::{self, StripeSlot};
 use crate::error_chain::ErrorText;
@@ -58,6 +66,11 @@ pub(crate) struct Recorder {
     rings: Box<[OnceLock<Ring>]>,
     errors: Mutex<Errors>,
     state: Mutex<State>,
+    lines: Lines,
+    lone: LoneCalls,
+    history: Mutex<History>,
+    /// The bytes of the history.
+    history_bytes: AtomicUsize,
     budget: Budget,
     reader: OnceLock<Thread>,
     /// Agent calls outside of any run that had no room.
@@ -65,6 +78,8 @@ pub(crate) struct Recorder {
     /// Records that no shared ring took, and errors that had no room.
     lost: AtomicU64,
     began: Instant,
+    /// The same moment in ticks of the clock.
+    began_ticks: u64,
 }
 
 /// The bytes and sizes of everything that is kept, which follow from the memory that is set.
@@ -77,7 +92,15 @@ struct Budget {
     live_runs: usize,
     /// For the texts of errors between two looks.
     errors: usize,
-    /// For trees.
+    /// For log lines of runs between two looks.
+    lines: usize,
+    /// For the tail of all log lines, once there is one.
+    tail: usize,
+    /// At most, for samples of lone calls.
+    lone: usize,
+    /// At most, for the history.
+    history: usize,
+    /// For trees, and for the tail, the samples and the history.
     trees: usize,
 }
 
@@ -89,13 +112,21 @@ impl Budget {
         let ring_length = 1 << fitting.ilog2();
         let live_runs = 1 << (memory / 2_048).clamp(256, 8_192).ilog2();
         let errors = (memory / 32).min(256 << 10);
+        let lines = (memory / 32).min(256 << 10);
+        let (tail, lone, history) = ((memory / 8).min(2 << 20), memory / 32, memory / 8);
         let records = rings * ring_length;
         let fixed = records * (size_of::<Record>() + size_of::<Read>() + size_of::<Event>())
             // Besides the slot, the entry of a run that is not kept.
             + live_runs * (live::SLOT_BYTES + 2 * size_of::<(NonZeroU32, Growing)>())
             // Those queued, and those being read.
-            + 2 * errors;
-        Self { memory, rings, ring_length, live_runs, errors, trees: memory.saturating_sub(fixed) }
+            + 2 * (errors + lines);
+        let trees = memory.saturating_sub(fixed);
+        Self { memory, rings, ring_length, live_runs, errors, lines, tail, lone, history, trees }
+    }
+
+    /// The budget if other things than trees take these bytes.
+    fn less(self, others: usize) -> Self {
+        Self { trees: self.trees.saturating_sub(others), ..self }
     }
 
     /// The room that is left if the runs that go on take these bytes.
@@ -115,6 +146,9 @@ type QueuedError = (CallId, Box<str>);
 /// An event, and whether an earlier look read it already.
 type Read = (Event, bool);
 
+/// Takes the place of a begin that has been put into its tree.
+const DONE: Event = Event::Judged { id: CallId::NONE };
+
 #[derive(Default)]
 struct Errors {
     queued: Vec<QueuedError>,
@@ -128,10 +162,13 @@ struct State {
     /// The bytes of all runs that go on.
     growing_bytes: usize,
     store: Store,
+    /// The buffer of the events that a look reads, which stays allocated.
+    events: Vec<Read>,
     /// Events that were read before the begin of their call or parent. That begin was pushed before them, so the next look
     /// reads it, unless it was lost.
     early: Vec<Event>,
     early_errors: Vec<QueuedError>,
+    early_lines: Vec<Arc<LogLine>>,
 }
 
 enum Growing {
@@ -190,11 +227,16 @@ impl Recorder {
             rings: (0..budget.rings).map(|_| OnceLock::new()).collect(),
             errors: Mutex::default(),
             state: Mutex::default(),
+            lines: Lines::new(budget.tail, budget.lines),
+            lone: LoneCalls::new(budget.lone),
+            history: Mutex::new(History::new(budget.history)),
+            history_bytes: AtomicUsize::new(0),
             budget,
             reader: OnceLock::new(),
             lost_runs: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             began: Instant::now(),
+            began_ticks: clock::now(),
         }
     }
 
@@ -208,10 +250,53 @@ impl Recorder {
     }
 
     fn run(&self) {
+        let mut ticks = 0;
+        self.tick(0);
         loop {
             std::thread::park_timeout(LOOK);
             drop(self.look());
+            let second = self.began.elapsed().as_secs();
+            if second > ticks {
+                self.tick(second - ticks - 1);
+                ticks = second;
+            }
         }
+    }
+
+    /// Reads the registry for the history. `skipped` seconds before this one had no reading.
+    fn tick(&self, skipped: u64) {
+        let (runs, lost) = {
+            let look = self.look();
+            (look.store().outcomes(), look.lost())
+        };
+        let mut history = self.history();
+        history.tick(skipped, runs, lost);
+        self.history_bytes.store(history.bytes(), Ordering::Relaxed);
+    }
+
+    /// The history. The recorder's thread waits while it is read.
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    pub(super) fn lone(&self) -> &LoneCalls {
+        &self.lone
+    }
+
+    /// Keeps a log line.
+    pub(crate) fn keep_line(&self, line: LogLine) {
+        if self.lines.keep(line) {
+            self.wake();
+        }
+    }
+
+    /// The bytes of everything besides rings and trees.
+    fn others(&self) -> usize {
+        self.lines.reserved() + self.lone.bytes() + self.history_bytes.load(Ordering::Relaxed)
     }
 
     /// Pushes the record of an event. Returns `false` if it was lost.
@@ -263,7 +348,7 @@ impl Recorder {
     }
 
     fn push_error(&self, run: NonZeroU32, call: CallId, error: &ErrorText) {
-        let text = tree::shortened(&error.whole, tree::MOST_ERROR_BYTES);
+        let text = shortened(&error.whole, MOST_ERROR_BYTES);
         let bytes = text.len() + ERROR_BYTES;
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         if errors.bytes + bytes <= self.budget.errors {
@@ -286,17 +371,22 @@ impl Recorder {
     /// Reads all records, and moves the runs that are over to the store.
     pub(crate) fn look(&self) -> Look<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Errors first: the begins of their calls are in the rings by then.
+        // Errors and lines first: the begins of their calls are in the rings by then.
         let errors = std::mem::take(&mut *self.errors.lock().unwrap_or_else(PoisonError::into_inner)).queued;
-        let mut events: Vec<Read> =
-            std::mem::take(&mut state.early).into_iter().map(|event| (event, true)).collect();
+        let lines = self.lines.take();
+        let budget = self.budget.less(self.others());
+        let mut events = std::mem::take(&mut state.events);
+        events.extend(state.early.drain(..).map(|event| (event, true)));
         for ring in self.rings.iter().filter_map(OnceLock::get) {
             ring.drain(|record| events.extend(Event::decode(record).map(|event| (event, false))));
         }
-        let lost_runs = state.apply(events, errors, &self.budget);
+        let lost_runs = state.apply(&mut events, errors, &budget);
+        events.clear();
+        state.events = events;
+        state.add_lines(lines, &budget);
         self.lost_runs.fetch_add(lost_runs, Ordering::Relaxed);
-        state.finish(self.began.elapsed(), &self.budget);
-        Look { recorder: self, state }
+        state.finish(self.began.elapsed(), &budget);
+        Look { recorder: self, state, trees: budget.trees }
     }
 }
 
@@ -304,6 +394,8 @@ impl Recorder {
 pub(crate) struct Look<'r> {
     recorder: &'r Recorder,
     state: MutexGuard<'r, State>,
+    /// The room for trees.
+    trees: usize,
 }
 
 impl Look<'_> {
@@ -334,18 +426,25 @@ impl Look<'_> {
         &mut self.state.store
     }
 
-    pub(crate) fn figures(&self) -> Figures {
-        let Recorder { rings, budget, lost_runs, lost, .. } = self.recorder;
-        let counts = self.state.store.counts();
+    /// The runs and the events that were not recorded.
+    pub(crate) fn lost(&self) -> [u64; 2] {
+        let Recorder { rings, lost_runs, lost, .. } = self.recorder;
         let without_room: u64 = rings.iter().filter_map(OnceLock::get).map(Ring::lost).sum();
+        [lost_runs.load(Ordering::Relaxed), without_room + lost.load(Ordering::Relaxed)]
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let Recorder { budget, .. } = self.recorder;
+        let counts = self.state.store.counts();
+        let [lost, lost_events] = self.lost();
         Figures {
             running: self.growing().count(),
             kept: self.state.store.len(),
             ended: counts.ended,
             evicted: counts.evicted,
-            lost: lost_runs.load(Ordering::Relaxed),
-            lost_events: without_room + lost.load(Ordering::Relaxed),
-            bytes: budget.memory - budget.trees + self.state.growing_bytes + self.state.store.bytes(),
+            lost,
+            lost_events,
+            bytes: budget.memory - self.trees + self.state.growing_bytes + self.state.store.bytes(),
             memory: budget.memory,
         }
     }
@@ -353,42 +452,65 @@ impl Look<'_> {
 
 impl State {
     /// Puts events into their trees. Returns the number of runs that had no room.
-    fn apply(&mut self, mut events: Vec<Read>, errors: Vec<QueuedError>, budget: &Budget) -> u64 {
+    fn apply(&mut self, events: &mut [Read], errors: Vec<QueuedError>, budget: &Budget) -> u64 {
         // Begins first. That of the enclosing call is earlier, whichever ring it came through.
         events.sort_unstable_by_key(|(event, _)| event.order());
         let begins = events.partition_point(|(event, _)| event.begin().is_some());
-        let others = events.split_off(begins);
+        let (begins, others) = events.split_at_mut(begins);
         let mut refused = 0;
         // A second time for calls that began in the same tick as their parent.
         for _ in 0..2 {
-            events.retain(|(event, _)| match event.begin() {
-                Some(begin) => !self.begin(&begin, budget, &mut refused),
-                None => false,
-            });
+            for (event, _) in &mut *begins {
+                if event.begin().is_some_and(|begin| self.begin(&begin, budget, &mut refused)) {
+                    *event = DONE;
+                }
+            }
         }
-        for (event, is_second) in events {
+        for (event, is_second) in &*begins {
             let Some(begin) = event.begin() else { continue };
             match begin.id.run().and_then(|run| self.growing.get(&run)) {
-                Some(Growing::Run(run)) if is_second || run.is_closing() => self.add(&begin, budget),
-                _ if !is_second => self.early.push(event),
+                Some(Growing::Run(run)) if *is_second || run.is_closing() => self.add(&begin, budget),
+                _ if !is_second => self.early.push(*event),
                 _ => {}
             }
         }
-        for (event, is_second) in others {
-            let is_known = self.change(event.id(), |run| put(run, event));
+        for (event, is_second) in &*others {
+            let is_known = self.change(event.id(), |run| put(run, *event));
             if !is_known && !is_second && event.id().run().is_some() {
-                self.early.push(event);
+                self.early.push(*event);
             }
         }
         for (call, text) in std::mem::take(&mut self.early_errors) {
             self.change(call, |run| run.fail(call, text));
         }
         for (call, text) in errors {
-            let mut text = Some(text);
-            self.change(call, |run| text.take().into_iter().for_each(|text| run.fail(call, text)));
-            self.early_errors.extend(text.map(|text| (call, text)));
+            // A copy: what a thread allocates and another keeps would stop the allocator from giving back the rest.
+            if !self.change(call, |run| run.fail(call, Box::from(&*text))) {
+                self.early_errors.push((call, text));
+            }
         }
         refused
+    }
+
+    /// Puts log lines into their runs.
+    fn add_lines(&mut self, lines: Vec<Arc<LogLine>>, budget: &Budget) {
+        for line in std::mem::take(&mut self.early_lines) {
+            self.add_line(&line, budget);
+        }
+        for line in lines {
+            if !self.add_line(&line, budget) {
+                self.early_lines.push(line);
+            }
+        }
+    }
+
+    /// Puts a log line into its run. Returns `false` if the begin of its call is not known.
+    fn add_line(&mut self, line: &Arc<LogLine>, budget: &Budget) -> bool {
+        let room = budget.room(self.growing_bytes);
+        let call = line.call();
+        self.change(call, |run| {
+            run.add_line(Line { node: run.node_at(call), line: Arc::clone(line) }, room);
+        })
     }
 
     /// Puts in the begin of a call. Returns `false` if its parent is not known.
@@ -517,12 +639,15 @@ impl Observer for Follower {
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
-        let CallEnded { id, nanos, waited, items, outcome, .. } = *call;
-        if let (Some(run), Some(recorder)) = (id.run(), RECORDER.get()) {
+        let CallEnded { id, nanos, waited, items, outcome, series, .. } = *call;
+        let Some(recorder) = RECORDER.get() else { return };
+        if let Some(run) = id.run() {
             recorder.push_of(run, Event::End { id, nanos, waited, items, outcome });
             if outcome != Outcome::Error {
                 live::leave(run);
             }
+        } else if id.is_followed() && !id.is_unrecorded() {
+            recorder.lone.offer(id, series, outcome, nanos, clock::nanos_since(recorder.began_ticks));
         }
     }
 
@@ -537,12 +662,15 @@ impl Observer for Follower {
     }
 
     fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {
-        call.run().is_some()
+        call.run().is_some() || LoneCalls::wants_error(call)
     }
 
     fn call_failed(&self, call: CallId, _: Option<&Span>, error: &ErrorText) {
-        if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
-            recorder.push_error(run, call, error);
+        let Some(recorder) = RECORDER.get() else { return };
+        match call.run() {
+            Some(run) => recorder.push_error(run, call, error),
+            None if LoneCalls::wants_error(call) => recorder.lone.fail(call, &error.whole),
+            None => {}
         }
     }
 

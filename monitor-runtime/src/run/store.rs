@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 use super::id::RunId;
 use super::tree::Run;
 use crate::families::Outcome;
+use crate::families::readings::{DECADES, decade_of};
 
 /// A class of runs, with the number of runs that it keeps for each agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) enum Class {
     /// It succeeded although a step of it failed.
     FailedStep,
     /// By the decade of its duration: under 10 ms, under 100 ms, … from 1,000 s on.
-    Slow(u8),
+    Slow(usize),
     /// A random sample, so that typical runs are kept.
     Typical,
     /// Chosen by a person.
@@ -32,7 +33,6 @@ pub(crate) enum Class {
 
 /// The classes of an agent: a place for each class without a value, each failure and each decade.
 const CLASSES: usize = 4 + 3 + DECADES;
-const DECADES: usize = 7;
 
 /// The minimum time between the ends of two kept runs of one decade.
 const SLOW_APART: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ impl Class {
             Self::Typical => 2,
             Self::Pinned => 3,
             Self::Failed(outcome) => 3 + outcome as usize,
-            Self::Slow(decade) => 7 + usize::from(decade),
+            Self::Slow(decade) => 7 + decade,
         }
     }
 
@@ -68,11 +68,6 @@ fn classes_of(run: &Run) -> impl Iterator<Item = Class> {
     [Class::Newest, Class::Slow(decade_of(run.duration()))].into_iter().chain(class)
 }
 
-fn decade_of(duration: Duration) -> u8 {
-    let limits = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
-    limits.iter().map(|limit| u8::from(duration.as_millis() >= *limit)).sum()
-}
-
 /// Counts of the runs that have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -87,6 +82,12 @@ struct Kept {
     bytes: usize,
     /// The number of classes it is in.
     classes: usize,
+}
+
+impl Kept {
+    fn shown(&self, key: u64, pinned: &HashSet<u64, RandomState>) -> KeptRun {
+        KeptRun { key, run: Arc::clone(&self.run), is_pinned: pinned.contains(&key) }
+    }
 }
 
 /// The kept runs of one agent: by class, the keys of the runs, oldest first.
@@ -114,7 +115,18 @@ pub(crate) struct Store {
     /// The bytes of all runs.
     bytes: usize,
     counts: Counts,
+    /// Runs that have ended, by the outcome of their outermost call.
+    outcomes: [u64; Outcome::ALL.len()],
     random: Random,
+}
+
+/// A kept run, as a reader gets it.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptRun {
+    /// Its place among all runs that ended.
+    pub(crate) key: u64,
+    pub(crate) run: Arc<Run>,
+    pub(crate) is_pinned: bool,
 }
 
 impl Default for Store {
@@ -125,6 +137,7 @@ impl Default for Store {
             by_id: HashMap::default(),
             bytes: 0,
             counts: Counts::default(),
+            outcomes: Default::default(),
             random: Random::new(),
         }
     }
@@ -135,6 +148,9 @@ impl Store {
     pub(crate) fn add(&mut self, run: Run, now: Duration) {
         let (key, agent) = (self.counts.ended, run.agent());
         self.counts.ended += 1;
+        if let Some(outcome) = run.outcome() {
+            self.outcomes[outcome as usize] += 1;
+        }
         let bytes = run.bytes() + RUN_BYTES;
         let classes: Vec<Class> = classes_of(&run).collect();
         self.by_id.entry(run.id()).or_default().push(key);
@@ -191,7 +207,7 @@ impl Store {
     fn offer(&mut self, agent: &'static str, class: Class, key: u64, now: Duration) {
         let kept_of = self.shelves.entry(agent).or_default();
         if let Class::Slow(decade) = class {
-            let last = &mut kept_of.slow_at[usize::from(decade)];
+            let last = &mut kept_of.slow_at[decade];
             if last.is_some_and(|last| now.saturating_sub(last) < SLOW_APART) {
                 return;
             }
@@ -257,8 +273,7 @@ impl Store {
     /// pinned runs and the last failed run of each agent last.
     fn evict(&mut self, bytes: usize) {
         let last_failed = self.shelves.values().filter_map(Shelf::last_failed);
-        let pinned = self.shelves.values().flat_map(|shelf| &shelf.classes[Class::Pinned.place()]);
-        let precious: HashSet<u64, RandomState> = last_failed.chain(pinned.copied()).collect();
+        let precious: HashSet<u64, RandomState> = last_failed.chain(self.pinned()).collect();
         let mut order: Vec<_> =
             self.runs.iter().map(|(key, kept)| (precious.contains(key), kept.classes, *key)).collect();
         order.sort_unstable();
@@ -290,18 +305,34 @@ impl Store {
         runs.into_iter().map(|(_, run)| Arc::clone(run)).collect()
     }
 
-    /// At most this many runs that match, the last one to end first, of those with a smaller key.
-    #[cfg(feature = "http")]
-    pub(crate) fn before(
-        &self,
-        key: u64,
-        most: usize,
-        matches: impl Fn(&Run) -> bool,
-    ) -> Vec<(u64, Arc<Run>)> {
-        let older = self.runs.iter().filter(|(own, kept)| **own < key && matches(&kept.run));
-        let mut found: Vec<_> = older.map(|(key, kept)| (*key, &kept.run)).collect();
-        found.sort_unstable_by_key(|(key, _)| std::cmp::Reverse(*key));
-        found.into_iter().take(most).map(|(key, run)| (key, Arc::clone(run))).collect()
+    /// Every kept run, the last one to end first.
+    pub(crate) fn all(&self) -> Vec<KeptRun> {
+        let pinned = self.pinned();
+        let mut all: Vec<_> = self.runs.iter().map(|(key, kept)| kept.shown(*key, &pinned)).collect();
+        all.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.key));
+        all
+    }
+
+    /// The kept runs of this id, each with whether it is pinned.
+    pub(crate) fn of_id(&self, id: RunId) -> Vec<KeptRun> {
+        let pinned = self.pinned();
+        let keys = self.by_id.get(&id).into_iter().flatten();
+        keys.filter_map(|key| Some(self.runs.get(key)?.shown(*key, &pinned))).collect()
+    }
+
+    fn pinned(&self) -> HashSet<u64, RandomState> {
+        self.shelves.values().flat_map(|shelf| &shelf.classes[Class::Pinned.place()]).copied().collect()
+    }
+
+    /// Runs that have ended, by the outcome of their outermost call.
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        self.outcomes
+    }
+
+    /// The kept run that ended before all others.
+    pub(crate) fn oldest(&self) -> Option<&Run> {
+        let oldest = self.runs.iter().min_by_key(|(key, _)| **key)?;
+        Some(&oldest.1.run)
     }
 
     /// The kept runs of an agent in one class, the one that ended last first.
@@ -364,6 +395,8 @@ mod tests {
             elapsed: duration,
             nodes: vec![node],
             rolled_up: Vec::new(),
+            lines: Vec::new(),
+            left_out_lines: 0,
             has_ended: true,
             is_incomplete: false,
         }

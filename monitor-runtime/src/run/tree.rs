@@ -7,14 +7,12 @@ use std::time::{Duration, SystemTime};
 use foldhash::fast::RandomState;
 
 use super::id::RunId;
+use super::lines::{self, Line};
 use crate::families::{CallKind, Outcome};
 use crate::json;
 
 /// The maximum number of nodes of a run. Further calls are summed by name.
 pub(crate) const MOST_NODES: usize = 2_000;
-
-/// The maximum size of an error's text in a node, in bytes.
-pub(crate) const MOST_ERROR_BYTES: usize = 1_024;
 
 /// An agent call outside of any agent call, and every tracked call inside it.
 ///
@@ -41,6 +39,8 @@ pub struct Run {
     pub(super) elapsed: Duration,
     pub(super) nodes: Vec<Node>,
     pub(super) rolled_up: Vec<RolledUp>,
+    pub(super) lines: Vec<Line>,
+    pub(super) left_out_lines: u64,
     pub(super) has_ended: bool,
     pub(super) is_incomplete: bool,
 }
@@ -130,6 +130,19 @@ impl Run {
         &self.rolled_up
     }
 
+    /// Returns log lines that were written inside the run, in the order of their time: the first 20, the last 100, and 80 of
+    /// the levels `warn` and `error` between; at most 64 KiB.
+    ///
+    /// They are those of [`logging::init`](crate::logging::init) or `Logging::layer`, after its filter and its redaction.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Returns the number of further log lines, for which the run had no room.
+    pub fn left_out_lines(&self) -> u64 {
+        self.left_out_lines
+    }
+
     /// Returns the nodes directly inside the node at `parent`, each with its place among the [nodes](Self::nodes).
     pub fn children(&self, parent: usize) -> impl Iterator<Item = (usize, &Node)> {
         self.nodes.iter().enumerate().filter(move |(_, node)| node.parent() == Some(parent))
@@ -148,6 +161,7 @@ impl Run {
             + self.nodes.capacity() * size_of::<Node>()
             + self.rolled_up.capacity() * size_of::<RolledUp>()
             + errors
+            + lines::bytes_of(&self.lines)
     }
 
     /// Numbers the attempts, and marks calls that outlived their parent.
@@ -302,15 +316,6 @@ pub(crate) fn kind_name(kind: CallKind) -> &'static str {
         CallKind::Query => "query",
         CallKind::Model => "model",
     }
-}
-
-/// The text, cut to at most this many bytes.
-pub(super) fn shortened(text: &str, most: usize) -> Box<str> {
-    if text.len() <= most {
-        return text.into();
-    }
-    let end = (0..=most - "…".len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}…", &text[..end]).into()
 }
 
 impl fmt::Display for Run {

@@ -101,7 +101,7 @@ function greet(hello) {
 	if (hello.schema !== SCHEMA) return stop("the service speaks another version of this page; load it again");
 	if (instance && hello.instance.service !== instance.service) return stop(`another service answers now: ${hello.instance.service}`);
 	// After a restart, old positions in the stream mean nothing.
-	const restarted = instance && hello.instance.id !== instance.id;
+	const restarted = instance && (hello.instance.id !== instance.id || hello.instance.started_us !== instance.started_us);
 	instance = hello.instance;
 	noteServerTime(hello.server_time_us);
 	frame.instance = hello.instance;

@@ -1,5 +1,7 @@
 //! The checks of one monitor, and their supervision.
 
+#[cfg(feature = "runs")]
+mod past;
 mod policy;
 mod reporter;
 mod run;
@@ -16,6 +18,8 @@ use tokio::task::JoinSet;
 use crate::families::health::{CheckReading, HealthReading, HealthSource};
 use supervisor::Supervised;
 
+#[cfg(feature = "runs")]
+pub(crate) use past::{Past, Turn};
 pub use policy::Policy;
 pub(crate) use policy::Rules;
 #[cfg(test)]
@@ -29,6 +33,9 @@ pub(crate) struct Engine {
     checks: Box<[Arc<Supervised>]>,
     supervisors: OnceLock<JoinSet<()>>,
     draining: AtomicBool,
+    /// The readiness as it was seen to change.
+    #[cfg(feature = "runs")]
+    turns: past::Turns,
 }
 
 thread_local! {
@@ -51,6 +58,8 @@ impl Engine {
             checks: plans.into_iter().map(Supervised::new).map(Arc::new).collect(),
             supervisors: OnceLock::new(),
             draining: AtomicBool::new(false),
+            #[cfg(feature = "runs")]
+            turns: past::Turns::default(),
         }
     }
 
@@ -85,7 +94,28 @@ impl Engine {
 
     /// Everything that readiness depends on.
     pub(crate) fn health(&self) -> Health<'_> {
-        Health { draining: self.is_draining(), checks: self.views() }
+        let health = Health { draining: self.is_draining(), checks: self.views() };
+        #[cfg(feature = "runs")]
+        self.turns.note(health.status(), || health.reason());
+        health
+    }
+
+    /// The turns of the readiness as far as somebody asked for it, the newest first.
+    #[cfg(feature = "runs")]
+    pub(crate) fn turns(&self) -> Vec<Turn> {
+        self.turns.newest_first()
+    }
+
+    /// What each check did before, in the order of [`views`](Self::views).
+    #[cfg(feature = "runs")]
+    pub(crate) fn past(&self) -> Vec<Past> {
+        self.checks.iter().map(|check| check.past()).collect()
+    }
+
+    /// The rules of each check, in the order of [`views`](Self::views).
+    #[cfg(feature = "runs")]
+    pub(crate) fn rules(&self) -> Vec<&Rules> {
+        self.checks.iter().map(|check| check.rules()).collect()
     }
 
     /// The state of every check, sorted by name. It also starts the checks if that was not possible before, and never
@@ -109,6 +139,25 @@ impl Engine {
     /// Whether every critical check has passed at least once.
     pub(crate) fn is_started(&self) -> bool {
         self.checks.iter().all(|check| check.allows_started())
+    }
+}
+
+#[cfg(feature = "runs")]
+impl Health<'_> {
+    /// The readiness: `ready`, `not_ready` or `draining`.
+    pub(crate) fn status(&self) -> &'static str {
+        match (self.draining, self.checks.iter().all(View::allows_ready)) {
+            (true, _) => "draining",
+            (false, true) => "ready",
+            (false, false) => "not_ready",
+        }
+    }
+
+    /// Why it is not ready: the checks that forbid it.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let failed = self.checks.iter().filter(|check| !check.allows_ready());
+        let reasons: Vec<_> = failed.map(|check| format!("{}: {}", check.name, check.message)).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
 

@@ -28,12 +28,37 @@ pub(crate) struct Supervised {
     /// Locked only while the pointer is copied. Only the supervisor writes.
     snapshot: RwLock<Arc<Snapshot>>,
     reporter: CheckReporter,
+    #[cfg(feature = "runs")]
+    past: super::past::PastRuns,
+    #[cfg(feature = "runs")]
+    turns: super::past::Turns,
 }
 
 impl Supervised {
     pub(crate) fn new(Plan { name, rules, check }: Plan) -> Self {
         let reporter = CheckReporter::new(&name, rules.severity);
-        Self { name, rules, check, snapshot: RwLock::default(), reporter }
+        Self {
+            name,
+            rules,
+            check,
+            snapshot: RwLock::default(),
+            reporter,
+            #[cfg(feature = "runs")]
+            past: super::past::PastRuns::default(),
+            #[cfg(feature = "runs")]
+            turns: super::past::Turns::default(),
+        }
+    }
+
+    /// What the check did before.
+    #[cfg(feature = "runs")]
+    pub(crate) fn past(&self) -> super::Past {
+        super::Past { turns: self.turns.newest_first(), ..self.past.copy() }
+    }
+
+    #[cfg(feature = "runs")]
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -56,8 +81,14 @@ impl Supervised {
     /// The current state. The first observer of a transition counts and logs it.
     pub(crate) fn view(&self) -> View<'_> {
         let view = self.look();
-        self.reporter.note_transition(view.status, None, || self.look());
+        self.note_transition(&view, None);
         view
+    }
+
+    fn note_transition(&self, view: &View<'_>, detail: Option<&BoxError>) {
+        #[cfg(feature = "runs")]
+        self.turns.note(view.status.as_str(), || Some(view.message.clone().into_owned()));
+        self.reporter.note_transition(view.status, detail, || self.look());
     }
 
     fn look(&self) -> View<'_> {
@@ -129,6 +160,8 @@ impl Supervised {
 
     fn settle(&self, verdict: Verdict) {
         let Verdict { outcome, is_warning, message, detail, took } = verdict;
+        #[cfg(feature = "runs")]
+        self.past.note(outcome, is_warning, took);
         let before = self.snapshot();
         let hysteresis = before.hysteresis.after(outcome, &self.rules);
         let message = hysteresis.explain(message, &self.rules);
@@ -139,7 +172,7 @@ impl Supervised {
             passed_once: before.passed_once || outcome == Outcome::Passed,
         });
         let view = self.look();
-        self.reporter.note_transition(view.status, detail.as_ref(), || self.look());
+        self.note_transition(&view, detail.as_ref());
     }
 
     /// Evaluates a run that returned. After a blocked thread, a result can arrive after its deadline.

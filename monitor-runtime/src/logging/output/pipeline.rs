@@ -86,11 +86,17 @@ fn write_callsite(callsite: &Callsite, mut write: impl FnMut(&str, &str)) {
 #[derive(Debug)]
 pub(crate) struct Producer {
     pipeline: Arc<Pipeline>,
+    #[cfg(feature = "runs")]
+    number: u64,
 }
 
 impl Producer {
     pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
-        Self { pipeline }
+        Self {
+            pipeline,
+            #[cfg(feature = "runs")]
+            number: kept::number(),
+        }
     }
 }
 
@@ -108,10 +114,48 @@ impl LineSink for Producer {
     fn refuse(&self) {
         self.pipeline.queue.refuse();
     }
+
+    #[cfg(feature = "runs")]
+    #[inline]
+    fn is_kept(&self) -> bool {
+        crate::run::keeps_lines() && kept::is_of(self.number)
+    }
+}
+
+/// The output whose lines the recorder of runs keeps: the first one, so that no line is kept twice.
+#[cfg(feature = "runs")]
+mod kept {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    /// The number of the output; 0 if there is none.
+    static OUTPUT: AtomicU64 = AtomicU64::new(0);
+
+    /// A number for an output, which is the one whose lines are kept if there is no other.
+    pub(super) fn number() -> u64 {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let _ = OUTPUT.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        number
+    }
+
+    /// Whether it is the output of this number. The next one that asks takes the place of one that has ended.
+    #[inline]
+    pub(super) fn is_of(number: u64) -> bool {
+        match OUTPUT.load(Ordering::Relaxed) {
+            0 => OUTPUT.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok(),
+            output => output == number,
+        }
+    }
+
+    pub(super) fn end(number: u64) {
+        let _ = OUTPUT.compare_exchange(number, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Producer {
     fn drop(&mut self) {
+        #[cfg(feature = "runs")]
+        kept::end(self.number);
         self.pipeline.report_suppressed(&mut Line::default(), None);
         self.pipeline.queue.close();
     }

@@ -23,6 +23,12 @@ pub(crate) trait LineSink: Debug + Send + Sync + 'static {
 
     /// Counts an event whose line is lost.
     fn refuse(&self) {}
+
+    /// Whether the recorder of runs keeps the lines of this sink.
+    #[cfg(feature = "runs")]
+    fn is_kept(&self) -> bool {
+        false
+    }
 }
 
 /// Renders events to lines, counts them, and passes them on.
@@ -50,6 +56,8 @@ impl<K: LineSink> Lines<K> {
             if !self.sink.admits(event) {
                 return;
             }
+            #[cfg(feature = "runs")]
+            line.keep_if(self.sink.is_kept());
             let rendered = line.render(self.format, self.rules.as_ref(), event, copy_bound);
             // Counted only now, when rendering can no longer panic: emitted lines equal written plus dropped ones.
             self.events[rank(*event.metadata().level())].inc();

@@ -148,6 +148,12 @@ impl<'a> Field<'a> {
         self.key
     }
 
+    /// The whole field: `,"key":value`.
+    #[cfg(feature = "runs")]
+    pub(crate) fn whole(&self) -> &'a [u8] {
+        self.whole
+    }
+
     /// The rendered value.
     pub(crate) fn value(&self) -> &'a [u8] {
         // After the comma, the quoted key and the colon.

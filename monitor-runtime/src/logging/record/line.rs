@@ -64,6 +64,9 @@ pub(crate) struct Line {
     muted: Option<Muted>,
     /// The fields after the value rules, if there are any.
     scratch: Fields,
+    /// Whether the recorder of runs keeps the next line.
+    #[cfg(feature = "runs")]
+    is_kept: bool,
 }
 
 /// Why a line is not written.
@@ -247,8 +250,19 @@ impl Line {
         if let Some(rules) = rules {
             rules.apply(&mut self.head, message, &mut self.fields, &mut self.scratch);
         }
+        #[cfg(feature = "runs")]
+        if std::mem::take(&mut self.is_kept) {
+            let logger = log.as_ref().map_or(metadata.target(), Metadata::target);
+            keep(level, logger, self.head.get(message..).unwrap_or_default(), &self.fields);
+        }
         format.layout().rename(&mut self.fields, &mut self.scratch);
         self.end(format)
+    }
+
+    /// Sets whether the recorder of runs keeps the next line.
+    #[cfg(feature = "runs")]
+    pub(crate) fn keep_if(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
     }
 
     /// Renders a line about logging itself.
@@ -316,6 +330,15 @@ fn write_timestamp(head: &mut Vec<u8>, layout: Layout, timestamps: &mut Timestam
     head.clear();
     head.extend_from_slice(layout.opening());
     timestamps.write_now(head);
+}
+
+/// Hands a line to the recorder of runs, as the rules of its output left it.
+#[cfg(feature = "runs")]
+#[inline(never)]
+fn keep(level: Level, logger: &str, message: &[u8], fields: &Fields) {
+    let message = json::read_str(message).unwrap_or_default();
+    let fields = fields.iter().map(|field| field.whole());
+    crate::run::keep_line(crate::run::LogLine::new(rank(level), logger, &message, fields));
 }
 
 /// Adds the id of the run that encloses the event, unless a field has its name.

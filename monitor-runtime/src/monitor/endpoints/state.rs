@@ -21,6 +21,9 @@ pub(in crate::monitor) struct Endpoints {
     pub(in crate::monitor) base_path: Box<str>,
     pub(in crate::monitor) bearer: BearerAuth,
     pub(in crate::monitor) exposed: ScrapeRegistry,
+    /// The name and the version of the service.
+    #[cfg(feature = "runs")]
+    pub(in crate::monitor) service: (String, String),
     /// Kept so that the pools' gauges are shown.
     pub(in crate::monitor) _pools: Vec<Arc<PoolSource>>,
 }

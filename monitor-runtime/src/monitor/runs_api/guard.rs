@@ -11,10 +11,11 @@ use ::http::{HeaderMap, Method, StatusCode};
 use super::refusal::Refusal;
 use crate::monitor::endpoints::bearer::BearerAuth;
 
-/// Refuses a request that may not read runs.
+/// Refuses a request that may not read runs, or change one.
 pub(super) fn check(
     bearer: &BearerAuth,
     is_loopback: bool,
+    is_change: bool,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
@@ -35,8 +36,12 @@ pub(super) fn check(
             "runs need the header `authorization: Bearer <token>`",
         ));
     }
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD"));
+    let is_allowed =
+        if is_change { *method == Method::POST } else { matches!(*method, Method::GET | Method::HEAD) };
+    if !is_allowed {
+        let [expected, methods] =
+            if is_change { ["expected POST", "POST"] } else { ["expected GET or HEAD", "GET,HEAD"] };
+        return Err(Refusal::method(expected, methods));
     }
     Ok(())
 }
@@ -75,7 +80,7 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse::<::http::HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         });
-        let checked = check(&BearerAuth::new(token), is_loopback, &Method::GET, &headers.collect());
+        let checked = check(&BearerAuth::new(token), is_loopback, false, &Method::GET, &headers.collect());
         checked.err().map(|refusal| refusal.status.as_u16())
     }
 

@@ -1,10 +1,19 @@
 //! The API of the runs on the admin listener: JSON, or aligned text for a terminal.
 //!
-//! Every answer is cut to its limit before anything is written.
+//! `api.schema.json` describes the JSON. Every answer is cut to its limit before anything is written.
 
+mod about;
+mod calls;
+mod frame;
 mod guard;
+mod health;
+mod logs;
+mod models;
+mod object;
+mod plots;
 mod query;
 mod refusal;
+mod runs;
 mod write;
 
 use std::sync::Arc;
@@ -18,10 +27,13 @@ use axum::routing::any;
 use bytes::Bytes;
 
 use super::endpoints::Endpoints;
-use crate::monitor_route::MonitorRoute;
-use crate::run::{self, ParseRunIdError, RunId, Runs};
+use crate::run::{self, Runs};
+use object::{Object, json_answer, text_answer};
 use query::{Format, Query};
 use refusal::Refusal;
+
+/// The schema of every answer.
+const SCHEMA: &str = include_str!("api.schema.json");
 
 /// The prefix of all routes of the API.
 const PREFIX: &str = "/monitor/api/v1";
@@ -36,34 +48,71 @@ struct Api {
 
 type Answer = Result<Response<Bytes>, Refusal>;
 
+/// An answer without parameters in its path.
+type Plain = fn(&Api, &Request) -> Answer;
+
 /// The routes of the API.
 pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
+    frame::note_start();
     let api = Api { endpoints: Arc::clone(endpoints), is_loopback };
-    let routes = Router::new()
-        .route("/now", any(async |request: Request| answered(now(&request))))
-        .route("/runs", any(async |request: Request| answered(list(&request))))
+    let plain: [(&str, Plain); 9] = [
+        ("/now", runs::now),
+        ("/history", plots::history),
+        ("/runs", runs::list),
+        ("/calls", calls::list),
+        ("/models", models::list),
+        ("/health", health::checks),
+        ("/logs", logs::tail),
+        ("/about", about::about),
+        ("/schema", schema),
+    ];
+    let routes = plain.into_iter().fold(Router::new(), |routes, (path, answer)| {
+        routes.route(
+            path,
+            any(async move |State(api): State<Api>, request: Request| answered(answer(&api, &request))),
+        )
+    });
+    let routes = routes
         .route(
             "/runs/{id}",
-            any(async |Path(id): Path<String>, request: Request| answered(one(&id, &request))),
+            any(async |State(api): State<Api>, Path(id): Path<String>, request: Request| {
+                answered(runs::one(&api, &id, &request))
+            }),
         )
+        .route("/runs/{id}/pin", any(async |Path(id): Path<String>| answered(runs::pin(&id, true))))
+        .route("/runs/{id}/unpin", any(async |Path(id): Path<String>| answered(runs::pin(&id, false))))
         .route(
-            "/health",
-            any(async |State(api): State<Api>, request: Request| answered(health(&api, &request))),
+            "/calls/{kind}/{id}",
+            any(
+                async |State(api): State<Api>, Path((kind, id)): Path<(String, String)>, request: Request| {
+                    answered(calls::one(&api, &kind, &id, &request))
+                },
+            ),
         )
-        .route("/about", any(async |request: Request| answered(about(&request))))
         .fallback(async || answered(Err(no_such_route())))
         .layer(from_fn_with_state(api.clone(), guarded))
         .with_state(api);
     Router::new().nest(PREFIX, routes)
 }
 
+/// The schema of every answer.
+fn schema(_: &Api, request: &Request) -> Answer {
+    Query::parse(request, &[])?;
+    Ok(super::endpoints::answer::json(StatusCode::OK, Bytes::from_static(SCHEMA.as_bytes())))
+}
+
 fn no_such_route() -> Refusal {
-    let text = "no such route; there are now, runs, runs/{id}, health and about below /monitor/api/v1";
+    let text = "no such route; there are now, history, runs, runs/{id}, calls, calls/{kind}/{id}, models, health, logs, \
+                about and schema below /monitor/api/v1";
     Refusal::new(StatusCode::NOT_FOUND, text)
 }
 
 async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
-    match guard::check(&api.endpoints.bearer, api.is_loopback, request.method(), request.headers()) {
+    // Nothing but a pin changes anything.
+    let path = request.uri().path();
+    let is_change = path.ends_with("/pin") || path.ends_with("/unpin");
+    let bearer = &api.endpoints.bearer;
+    match guard::check(bearer, api.is_loopback, is_change, request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => answered(Err(refusal)),
     }
@@ -80,43 +129,21 @@ fn recorded() -> Result<Runs, Refusal> {
     })
 }
 
-/// The runs that go on, the oldest first.
-fn now(request: &Request) -> Answer {
-    let query = Query::parse(request, &["limit"])?;
-    let (running, more) = recorded()?.running_at_most(query.limit);
-    Ok(write::runs("running", running.iter(), ("more", Some(more as u64)), query.format))
-}
-
-/// The kept runs that match, the last one to end first.
-fn list(request: &Request) -> Answer {
-    let query = Query::parse(request, &["limit", "status", "agent", "min_ms", "cursor"])?;
-    let page = recorded()?.page(query.cursor, query.limit, |run| query.takes(run));
-    let cursor = page.last().filter(|_| page.len() == query.limit).map(|(cursor, _)| *cursor);
-    Ok(write::runs("runs", page.iter().map(|(_, run)| &**run), ("cursor", cursor), query.format))
-}
-
-/// The trees of one id.
-fn one(id: &str, request: &Request) -> Answer {
-    let query = Query::parse(request, &[])?;
-    let id: RunId = id.parse().map_err(|error: ParseRunIdError| Refusal::bad(&error.to_string()))?;
-    let found = recorded()?.find(id);
-    if found.is_empty() {
-        let text =
-            format!("run {id} is not kept; of each agent, the newest, failed, slow and pinned runs are");
-        return Err(Refusal::new(StatusCode::NOT_FOUND, &text));
+/// Answers in the form that is asked for: a JSON object with the parts of every answer, or a text.
+fn formed(
+    api: &Api,
+    runs: Runs,
+    format: Format,
+    write: impl FnOnce(&mut Object<'_>),
+    text: impl FnOnce() -> String,
+) -> Response<Bytes> {
+    if format == Format::Text {
+        return text_answer(text());
     }
-    Ok(write::trees(&found, query.format))
-}
-
-/// The readiness, as the probe answers it.
-fn health(api: &Api, request: &Request) -> Answer {
-    let query = Query::parse(request, &[])?;
-    let verbose = (query.format == Format::Text).then_some("verbose");
-    Ok(api.endpoints.answer_route(MonitorRoute::Ready, verbose, request.headers()))
-}
-
-/// What the recorder keeps and has lost.
-fn about(request: &Request) -> Answer {
-    let query = Query::parse(request, &[])?;
-    Ok(write::figures(&recorded()?.figures(), query.format))
+    let mut body = Vec::new();
+    let mut object = Object::open(&mut body);
+    write(&mut object);
+    frame::write(&mut object, api, runs);
+    object.close();
+    json_answer(body)
 }

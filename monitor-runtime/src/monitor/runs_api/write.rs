@@ -1,140 +1,119 @@
-//! The bodies of the answers.
+//! Runs in answers: as rows, and as trees.
 
-use std::fmt::{Display, Write as _};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::fmt::Write as _;
 
-use ::http::{Response, StatusCode};
-use bytes::Bytes;
-
-use super::query::Format;
+use super::object::{Object, Table, epoch_micros, micros, one_line};
 use crate::families::Outcome;
-use crate::json;
-use crate::monitor::endpoints::answer;
-use crate::run::{Node, RolledUp, Run, RunFigures};
+use crate::run::{Line, LogLine, Node, RolledUp, Run};
 
-fn json_answer(body: Vec<u8>) -> Response<Bytes> {
-    answer::json(StatusCode::OK, body.into())
-}
-
-fn text_answer(body: String) -> Response<Bytes> {
-    answer::lines(StatusCode::OK, body)
-}
-
-/// A JSON object in the making.
-struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    is_empty: bool,
-}
-
-impl<'o> Object<'o> {
-    fn open(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, is_empty: true }
-    }
-
-    fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        if !std::mem::replace(&mut self.is_empty, false) {
-            self.out.push(b',');
-        }
-        json::write_str(self.out, name);
-        self.out.push(b':');
-        self.out
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        json::write_str(self.key(name), value);
-    }
-
-    /// A number or a truth value, which is JSON as it is displayed; `null` if there is none.
-    fn plain(&mut self, name: &str, value: Option<impl Display>) {
-        let text = value.map_or_else(|| "null".to_owned(), |value| value.to_string());
-        self.key(name).extend_from_slice(text.as_bytes());
-    }
-
-    /// A text, or `null`.
-    fn maybe(&mut self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.text(name, value),
-            None => self.plain(name, None::<u8>),
-        }
-    }
-
-    fn list<T>(&mut self, name: &str, items: impl Iterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) {
-        let out = self.key(name);
-        out.push(b'[');
-        for (at, item) in items.enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            write(out, item);
-        }
-        out.push(b']');
-    }
-
-    fn close(self) {
-        self.out.push(b'}');
-    }
-}
-
-fn micros(duration: Duration) -> u128 {
-    duration.as_micros()
-}
-
-fn epoch_micros(time: SystemTime) -> u128 {
-    micros(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
-}
-
-fn status(run: &Run) -> &'static str {
+pub(super) fn status(run: &Run) -> &'static str {
     if run.has_ended() { run.outcome().map_or("unknown", |outcome| outcome.as_str()) } else { "running" }
 }
 
-fn failed_steps(run: &Run) -> u64 {
+pub(super) fn failed_steps(run: &Run) -> u64 {
     let nodes = run.nodes().iter().skip(1).filter(|node| node.has_failed()).count() as u64;
     nodes + run.rolled_up().iter().map(RolledUp::failures).sum::<u64>()
 }
 
-fn steps(run: &Run) -> u64 {
+pub(super) fn steps(run: &Run) -> u64 {
     (run.nodes().len() - 1) as u64 + run.rolled_up().iter().map(RolledUp::calls).sum::<u64>()
 }
 
-/// A table of runs, with a figure beside it.
-pub(super) fn runs<'r>(
-    name: &str,
-    runs: impl Iterator<Item = &'r Run>,
-    (beside, figure): (&str, Option<u64>),
-    format: Format,
-) -> Response<Bytes> {
-    if format == Format::Text {
-        let mut rows =
-            vec![["STATUS", "AGENT", "MS", "STEPS", "FAILED", "RUN", "STEP OR ERROR"].map(str::to_owned)];
-        rows.extend(runs.map(text_row));
-        let rest = figure.map(|figure| format!("{beside} {figure}\n"));
-        return text_answer(aligned(&rows) + &rest.unwrap_or_default());
-    }
-    let mut body = Vec::new();
-    let mut object = Object::open(&mut body);
-    object.list(name, runs, |out, run| summary(out, run).close());
-    object.plain(beside, figure);
-    object.close();
-    json_answer(body)
+/// The calls of a kind inside the outermost one.
+fn calls_of(run: &Run, kind: &str) -> u64 {
+    let nodes = run.nodes().iter().skip(1).filter(|node| node.kind() == kind).count() as u64;
+    nodes + run.rolled_up().iter().filter(|calls| calls.kind() == kind).map(RolledUp::calls).sum::<u64>()
 }
 
-fn text_row(run: &Run) -> [String; 7] {
+/// Calls that are a further attempt.
+pub(super) fn retries(run: &Run) -> u64 {
+    run.nodes().iter().filter(|node| node.attempt() > 1).count() as u64
+}
+
+/// What the run cost in nano-dollars; `None` if that is not known.
+pub(super) fn cost_of(_run: &Run) -> Option<u64> {
+    None
+}
+
+/// The tokens of the run; `None` if they are not known.
+pub(super) fn tokens_of(_run: &Run) -> Option<u64> {
+    None
+}
+
+/// A run of an answer, with what the run itself does not know.
+pub(super) struct Row<'r> {
+    pub(super) run: &'r Run,
+    pub(super) is_pinned: bool,
+    /// The 95th percentile of its agent, of a run that goes on.
+    pub(super) p95_us: Option<u64>,
+}
+
+impl<'r> Row<'r> {
+    pub(super) fn of(run: &'r Run) -> Self {
+        Self { run, is_pinned: false, p95_us: None }
+    }
+}
+
+/// Writes a run as a row of JSON.
+pub(super) fn write_row(out: &mut Vec<u8>, row: &Row<'_>) {
+    summary(out, row).close();
+}
+
+/// The columns of a table of runs.
+const COLUMNS: [&str; 14] = [
+    "STATUS",
+    "AGENT",
+    "STARTED_US",
+    "US",
+    "STEPS",
+    "FAILED",
+    "MODELS",
+    "SKILLS",
+    "QUERIES",
+    "RETRIES",
+    "MARKS",
+    "P95_US",
+    "RUN",
+    "STEP OR ERROR",
+];
+
+/// A table of runs.
+pub(super) fn table<'r>(rows: impl Iterator<Item = Row<'r>>) -> Table {
+    let mut table = Table::new(&COLUMNS);
+    for row in rows {
+        table.row(text_row(&row));
+    }
+    table
+}
+
+fn text_row(row: &Row<'_>) -> [String; COLUMNS.len()] {
+    let run = row.run;
     let said = run.root().error().map_or_else(|| current_step(run), str::to_owned);
+    let marks: Vec<_> = [(row.is_pinned, "pinned"), (run.is_incomplete(), "incomplete")]
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .collect();
+    let marks: Vec<_> = marks.into_iter().map(|(_, mark)| mark).collect();
     [
         status(run).to_owned(),
         one_line(run.agent()),
-        run.duration().as_millis().to_string(),
+        epoch_micros(run.started()).to_string(),
+        micros(run.duration()).to_string(),
         steps(run).to_string(),
         failed_steps(run).to_string(),
+        calls_of(run, "model").to_string(),
+        calls_of(run, "skill").to_string(),
+        calls_of(run, "query").to_string(),
+        retries(run).to_string(),
+        if marks.is_empty() { "-".to_owned() } else { marks.join(",") },
+        super::object::cell(row.p95_us),
         run.id().to_string(),
         one_line(&said),
     ]
 }
 
 /// The names of the open calls from the outermost to the one that began last.
-fn current_step(run: &Run) -> String {
+pub(super) fn current_step(run: &Run) -> String {
     let nodes = run.nodes();
     let mut at = nodes.iter().rposition(|node| node.outcome().is_none());
     let mut names = Vec::new();
@@ -146,31 +125,8 @@ fn current_step(run: &Run) -> String {
     names.join(" › ")
 }
 
-/// Text of others on one line, without characters that change a terminal.
-fn one_line(text: &str) -> String {
-    let mut out = Vec::new();
-    json::write_escaped(&mut out, text);
-    String::from_utf8(out).unwrap_or_default()
-}
-
-/// Columns as wide as their widest cell, two spaces apart.
-fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            // Writing into memory cannot fail.
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
-}
-
-fn summary<'o>(out: &'o mut Vec<u8>, run: &Run) -> Object<'o> {
+fn summary<'o>(out: &'o mut Vec<u8>, row: &Row<'_>) -> Object<'o> {
+    let run = row.run;
     let mut object = Object::open(out);
     object.text("id", &run.id().to_string());
     object.text("agent", run.agent());
@@ -181,35 +137,86 @@ fn summary<'o>(out: &'o mut Vec<u8>, run: &Run) -> Object<'o> {
     object.plain("failed_steps", Some(failed_steps(run)));
     object.plain("incomplete", Some(run.is_incomplete()));
     object.maybe("error", run.root().error());
+    object.plain("model_calls", Some(calls_of(run, "model")));
+    object.plain("skill_calls", Some(calls_of(run, "skill")));
+    object.plain("query_calls", Some(calls_of(run, "query")));
+    object.plain("retries", Some(retries(run)));
+    object.plain("pinned", Some(row.is_pinned));
+    if !run.has_ended() {
+        object.text("step", &current_step(run));
+        object.plain("p95_us", row.p95_us);
+        object.maybe("last_line", run.lines().last().map(Line::message));
+    }
     object
 }
 
-/// The trees of one id.
-pub(super) fn trees(runs: &[Arc<Run>], format: Format) -> Response<Bytes> {
-    if format == Format::Text {
-        let trees: Vec<_> = runs.iter().map(|run| format!("run {}\n{run:#}\n", run.id())).collect();
-        return text_answer(trees.join("\n"));
-    }
-    let mut body = Vec::new();
-    let mut object = Object::open(&mut body);
-    object.list("runs", runs.iter(), |out, run| {
-        let mut object = summary(out, run);
-        object.list("nodes", run.nodes().iter(), write_node);
-        object.list("rolled_up", run.rolled_up().iter(), |out, calls| {
-            let mut object = Object::open(out);
-            object.plain("parent", Some(calls.parent()));
-            object.text("kind", calls.kind());
-            object.text("name", calls.name());
-            object.plain("calls", Some(calls.calls()));
-            object.plain("failures", Some(calls.failures()));
-            object.plain("total_us", Some(micros(calls.total())));
-            object.plain("longest_us", Some(micros(calls.longest())));
-            object.close();
-        });
+/// The trees of one id as text, with their log lines if they are asked for.
+pub(super) fn trees(rows: &[Row<'_>], has_lines: bool) -> String {
+    let tree = |row: &Row<'_>| {
+        let run = row.run;
+        let mut text = format!("run {}\n{run:#}\n", run.id());
+        for line in run.lines().iter().filter(|_| has_lines) {
+            text.push_str(&line_text(line.line()));
+        }
+        if has_lines && run.left_out_lines() > 0 {
+            // Writing into memory cannot fail.
+            let _ = writeln!(text, "{} further lines were left out", run.left_out_lines());
+        }
+        text
+    };
+    rows.iter().map(tree).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes a run with its tree.
+pub(super) fn write_tree(out: &mut Vec<u8>, row: &Row<'_>) {
+    let run = row.run;
+    let mut object = summary(out, row);
+    object.list("nodes", run.nodes().iter(), write_node);
+    object.list("rolled_up", run.rolled_up().iter(), write_rolled_up);
+    object.list("lines", run.lines().iter(), |out, line| {
+        let mut object = line_object(out, line.line());
+        object.plain("node", line.node());
         object.close();
     });
+    object.plain("left_out_lines", Some(run.left_out_lines()));
     object.close();
-    json_answer(body)
+}
+
+fn write_rolled_up(out: &mut Vec<u8>, calls: &RolledUp) {
+    let mut object = Object::open(out);
+    object.plain("parent", Some(calls.parent()));
+    object.text("kind", calls.kind());
+    object.text("name", calls.name());
+    object.plain("calls", Some(calls.calls()));
+    object.plain("failures", Some(calls.failures()));
+    object.plain("total_us", Some(micros(calls.total())));
+    object.plain("longest_us", Some(micros(calls.longest())));
+    object.close();
+}
+
+/// Writes a log line.
+pub(super) fn write_line(out: &mut Vec<u8>, line: &LogLine) {
+    line_object(out, line).close();
+}
+
+fn line_object<'o>(out: &'o mut Vec<u8>, line: &LogLine) -> Object<'o> {
+    let mut object = Object::open(out);
+    object.plain("seq", Some(line.number()));
+    object.plain("time_us", Some(epoch_micros(line.time())));
+    object.text("level", line.level());
+    object.text("logger", line.logger());
+    object.text("text", line.message());
+    object.key("fields").extend_from_slice(line.fields().as_bytes());
+    object.maybe("run", line.run().map(|run| run.to_string()).as_deref());
+    object
+}
+
+/// A log line as a line of text: time, level, logger, message, fields, run.
+pub(super) fn line_text(line: &LogLine) -> String {
+    let (time, level) = (epoch_micros(line.time()), line.level());
+    let run = line.run().map_or_else(|| "-".to_owned(), |run| run.to_string());
+    let [logger, message] = [line.logger(), line.message()].map(one_line);
+    format!("{time} {level:<5} {logger} {message} {} {run}\n", line.fields())
 }
 
 fn write_node(out: &mut Vec<u8>, node: &Node) {
@@ -229,34 +236,4 @@ fn write_node(out: &mut Vec<u8>, node: &Node) {
     object.plain("judged", Some(node.is_judged()));
     object.plain("detached", Some(node.is_detached()));
     object.close();
-}
-
-/// The counts and the memory of the recorder.
-pub(super) fn figures(figures: &RunFigures, format: Format) -> Response<Bytes> {
-    let RunFigures { running, kept, ended, evicted, lost, lost_events, bytes, memory } = *figures;
-    let rows = [
-        ("running", running as u64),
-        ("kept", kept as u64),
-        ("ended", ended),
-        ("evicted", evicted),
-        ("lost", lost),
-        ("lost_events", lost_events),
-        ("bytes", bytes as u64),
-        ("memory", memory as u64),
-    ];
-    let version = env!("CARGO_PKG_VERSION");
-    if format == Format::Text {
-        let head = ["version".to_owned(), version.to_owned()];
-        let rows: Vec<_> =
-            rows.iter().map(|(name, figure)| [(*name).to_owned(), figure.to_string()]).collect();
-        return text_answer(aligned(&[vec![head], rows].concat()));
-    }
-    let mut body = Vec::new();
-    let mut object = Object::open(&mut body);
-    object.text("version", version);
-    for (name, figure) in rows {
-        object.plain(name, Some(figure));
-    }
-    object.close();
-    json_answer(body)
 }

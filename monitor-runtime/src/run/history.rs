@@ -1,0 +1,485 @@
+//! What the registry counted in the last minutes: the points of plots, and what each id did in the last minute and in the last
+//! five.
+//!
+//! Once a second the recorder's thread reads every id. Totals become points: 300 of a second, and 360 of ten seconds. Of at
+//! most 64 ids a kind, the number of ended calls is kept for each of the last 60 seconds, and the buckets for each of the
+//! last 30 times ten seconds, so a quantile of the last five minutes is that of a difference between two readings.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, SystemTime};
+
+use foldhash::fast::RandomState;
+
+use crate::families::readings::{CountedKind, OUTCOMES, Reading, quantile};
+use crate::families::{CallKind, Outcome, models, process};
+
+/// The points that are kept, a second apart.
+const SECONDS: usize = 300;
+/// The points that are kept, ten seconds apart.
+const TENS: usize = 360;
+const TEN: u64 = 10;
+
+/// The ids of a kind whose last minutes are kept: those with the most calls.
+const MOST_IDS: usize = 64;
+
+/// The readings of buckets of an id, ten seconds apart.
+const WINDOW: usize = 30;
+const MINUTE: usize = 60;
+
+/// The series of the plots, in the order of a [`Point`].
+pub(crate) const SERIES: [&str; PLOTTED] = [
+    "runs.success",
+    "runs.error",
+    "runs.panic",
+    "runs.cancelled",
+    "agents.p50_us",
+    "agents.p95_us",
+    "in_flight.agent",
+    "in_flight.skill",
+    "in_flight.model",
+    "in_flight.query",
+    "tokens.cached_input",
+    "tokens.uncached_input",
+    "tokens.output",
+    "cost.usd_per_hour",
+];
+const PLOTTED: usize = 14;
+
+/// The values of one moment; NaN where there is none.
+pub(crate) type Point = [f32; PLOTTED];
+
+/// Counters of what goes wrong in the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    pub(crate) log_dropped: u64,
+    pub(crate) overflows: u64,
+    pub(crate) otlp_dropped: u64,
+    pub(crate) runs_lost: u64,
+    pub(crate) events_lost: u64,
+}
+
+/// What an id did in the last minutes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Recent {
+    /// Calls that ended, a second, over the last minute.
+    pub(crate) calls_per_s: f64,
+    /// The quantiles of the last five minutes in seconds; `None` without calls.
+    pub(crate) p50: Option<f64>,
+    pub(crate) p95: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    /// Calls that ended in the last five minutes, by outcome.
+    pub(crate) ended: [u64; OUTCOMES],
+    /// Calls that ended in each of the last 60 seconds, the newest last.
+    pub(crate) spark: Vec<u32>,
+}
+
+impl Recent {
+    /// The part of the calls of the last five minutes that ended so; `None` without calls.
+    pub(crate) fn part(&self, outcomes: &[Outcome]) -> Option<f64> {
+        let total: u64 = self.ended.iter().sum();
+        let of: u64 = outcomes.iter().map(|outcome| self.ended[*outcome as usize]).sum();
+        (total > 0).then(|| of as f64 / total as f64)
+    }
+}
+
+/// Points at equal distances.
+#[derive(Debug, Default)]
+pub(crate) struct Points {
+    pub(crate) from: Duration,
+    pub(crate) step: Duration,
+    pub(crate) values: Vec<Point>,
+}
+
+/// Sums over all ids at one moment.
+#[derive(Clone, Debug, Default)]
+struct Totals {
+    runs: [u64; OUTCOMES],
+    agents: Vec<u64>,
+    in_flight: [u64; 4],
+    models: models::Totals,
+}
+
+/// The history of the process since the recorder was started.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Ticks so far, one a second.
+    ticks: u64,
+    /// The time of the last tick since 1970.
+    at: Duration,
+    seconds: VecDeque<Point>,
+    tens: VecDeque<Point>,
+    last: [Totals; 2],
+    /// The upper bounds of the agents' buckets.
+    bounds: &'static [f64],
+    ids: HashMap<(CountedKind, usize), Id, RandomState>,
+    faults: VecDeque<Faults>,
+    /// The maximum of [`bytes`](Self::bytes).
+    most_bytes: usize,
+    id_bytes: usize,
+}
+
+impl History {
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        Self { most_bytes, ..Self::default() }
+    }
+
+    /// The number of ids whose last minutes are kept.
+    pub(crate) fn ids(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The bytes of all points and ids.
+    pub(crate) fn bytes(&self) -> usize {
+        (SECONDS + TENS) * size_of::<Point>() + WINDOW * size_of::<Faults>() + self.id_bytes
+    }
+
+    /// Reads the registry, one second after the last time. `runs` are the ended ones by outcome.
+    ///
+    /// `skipped` seconds before this one had no reading.
+    pub(crate) fn tick(&mut self, skipped: u64, runs: [u64; OUTCOMES], lost: [u64; 2]) {
+        self.at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for _ in 0..skipped.min(SECONDS as u64) {
+            push(&mut self.seconds, SECONDS, [f32::NAN; PLOTTED]);
+        }
+        let before = self.ticks;
+        self.ticks += skipped + 1;
+        // The first reading is the zero of all differences.
+        let is_first = before == 0;
+        let is_tenth = is_first || self.ticks / TEN != before / TEN;
+        let now = self.read(runs, is_first, is_tenth, skipped);
+        if !is_first {
+            push(&mut self.seconds, SECONDS, point(&self.last[0], &now, self.bounds, skipped + 1));
+            if is_tenth {
+                push(&mut self.tens, TENS, point(&self.last[1], &now, self.bounds, TEN.max(skipped + 1)));
+            }
+        }
+        if is_tenth {
+            push(&mut self.faults, WINDOW, faults(lost));
+            self.last[1] = now.clone();
+            self.drop_small_ids();
+        }
+        self.last[0] = now;
+    }
+
+    fn read(&mut self, runs: [u64; OUTCOMES], is_first: bool, is_tenth: bool, skipped: u64) -> Totals {
+        let mut totals = Totals { runs, models: models::totals(), ..Totals::default() };
+        for kind in CountedKind::ALL {
+            let mut ids = self.ids.keys().filter(|(of, _)| *of == kind).count();
+            kind.each(&mut |reading| {
+                if let CountedKind::Call(call) = kind {
+                    totals.in_flight[call as usize] += reading.running;
+                }
+                if kind == CountedKind::Call(CallKind::Agent) {
+                    self.bounds = reading.bounds;
+                    add(&mut totals.agents, reading.all);
+                }
+                ids += usize::from(self.note(kind, reading, ids, [is_first, is_tenth], skipped));
+            });
+        }
+        totals
+    }
+
+    /// Keeps the reading of an id. Returns whether the id is new.
+    fn note(
+        &mut self,
+        kind: CountedKind,
+        reading: &Reading<'_>,
+        ids: usize,
+        [is_first, is_tenth]: [bool; 2],
+        skipped: u64,
+    ) -> bool {
+        let key = (kind, std::ptr::from_ref(reading.labels).addr());
+        if let Some(id) = self.ids.get_mut(&key) {
+            id.note(reading, is_tenth, skipped);
+            return false;
+        }
+        let bytes = Id::bytes(reading.all.len());
+        // Once in a while more are let in than stay, so that a busy id replaces one that has become quiet.
+        let most = if is_tenth { 2 * MOST_IDS } else { MOST_IDS };
+        let is_unused = reading.running == 0 && reading.ended.iter().all(|count| *count == 0);
+        if ids >= most || is_unused || self.bytes() + bytes > self.most_bytes {
+            return false;
+        }
+        self.id_bytes += bytes;
+        let mut id = Id::default();
+        // What was counted before the recorder was started is older than five minutes, as far as anybody knows.
+        if is_first || ids >= MOST_IDS {
+            id.begin_at(reading);
+        }
+        id.note(reading, true, 0);
+        self.ids.insert(key, id);
+        true
+    }
+
+    /// Drops the ids with the fewest calls, if there are too many of a kind.
+    fn drop_small_ids(&mut self) {
+        for kind in CountedKind::ALL {
+            let mut ids: Vec<_> = self.ids.iter().filter(|((of, _), _)| *of == kind).collect();
+            if ids.len() <= MOST_IDS {
+                continue;
+            }
+            ids.sort_by_key(|(_, id)| std::cmp::Reverse(id.ended()));
+            let small: Vec<_> = ids.iter().skip(MOST_IDS).map(|(key, id)| (**key, id.buckets)).collect();
+            for (key, buckets) in small {
+                self.ids.remove(&key);
+                self.id_bytes -= Id::bytes(buckets);
+            }
+        }
+    }
+
+    /// The points of the last seconds: a second apart up to 300 seconds, else ten.
+    pub(crate) fn points(&self, seconds: u64) -> Points {
+        let (kept, step, last) = if seconds <= SECONDS as u64 {
+            (&self.seconds, 1, self.at)
+        } else {
+            (&self.tens, TEN, self.at.saturating_sub(Duration::from_secs(self.ticks % TEN)))
+        };
+        let wanted = usize::try_from(seconds / step).unwrap_or(usize::MAX).min(kept.len());
+        let values: Vec<_> = kept.iter().skip(kept.len() - wanted).copied().collect();
+        let step = Duration::from_secs(step);
+        let back = u32::try_from(values.len().saturating_sub(1)).unwrap_or(0);
+        Points { from: last.saturating_sub(step * back), step, values }
+    }
+
+    /// What an id did in the last minutes; `None` if that is not kept.
+    pub(crate) fn recent(&self, kind: CountedKind, reading: &Reading<'_>) -> Option<Recent> {
+        let key = (kind, std::ptr::from_ref(reading.labels).addr());
+        Some(self.ids.get(&key)?.recent(reading))
+    }
+
+    /// What went wrong in the last five minutes.
+    pub(crate) fn faults(&self, lost: [u64; 2]) -> Faults {
+        let (now, before) = (faults(lost), self.faults.front().copied().unwrap_or_default());
+        Faults {
+            log_dropped: now.log_dropped.saturating_sub(before.log_dropped),
+            overflows: now.overflows.saturating_sub(before.overflows),
+            otlp_dropped: now.otlp_dropped.saturating_sub(before.otlp_dropped),
+            runs_lost: now.runs_lost.saturating_sub(before.runs_lost),
+            events_lost: now.events_lost.saturating_sub(before.events_lost),
+        }
+    }
+}
+
+fn push<T>(ring: &mut VecDeque<T>, most: usize, value: T) {
+    if ring.len() >= most {
+        ring.pop_front();
+    }
+    ring.push_back(value);
+}
+
+fn add(sums: &mut Vec<u64>, counts: &[u64]) {
+    sums.resize(counts.len().max(sums.len()), 0);
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
+/// Reads the counters of what goes wrong.
+fn faults([runs_lost, events_lost]: [u64; 2]) -> Faults {
+    let metrics = process::metrics();
+    Faults {
+        log_dropped: metrics.log_dropped.get(),
+        overflows: process::sum(&metrics.series_overflow),
+        otlp_dropped: process::sum(&metrics.otlp_dropped),
+        runs_lost,
+        events_lost,
+    }
+}
+
+/// The point between two readings.
+#[expect(clippy::cast_possible_truncation, reason = "a plot needs no more than seven digits")]
+fn point(before: &Totals, now: &Totals, bounds: &[f64], seconds: u64) -> Point {
+    let a_second = |now: u64, before: u64| (now.saturating_sub(before) as f64 / seconds as f64) as f32;
+    let runs = |outcome: Outcome| a_second(now.runs[outcome as usize], before.runs[outcome as usize]);
+    let earlier = before.agents.iter().copied().chain(std::iter::repeat(0));
+    let agents: Vec<_> =
+        now.agents.iter().zip(earlier).map(|(now, before)| now.saturating_sub(before)).collect();
+    let micros = |part| quantile(part, bounds, &agents).map_or(f32::NAN, |seconds| (seconds * 1e6) as f32);
+    let used = |of: fn(&models::Totals) -> Option<u64>| {
+        a_second(of(&now.models).unwrap_or(0), of(&before.models).unwrap_or(0))
+    };
+    let cached = used(|totals| totals.cached_input);
+    let in_flight = |kind: CallKind| now.in_flight[kind as usize] as f32;
+    [
+        runs(Outcome::Success),
+        runs(Outcome::Error),
+        runs(Outcome::Panic),
+        runs(Outcome::Cancelled),
+        micros(0.5),
+        micros(0.95),
+        in_flight(CallKind::Agent),
+        in_flight(CallKind::Skill),
+        in_flight(CallKind::Model),
+        in_flight(CallKind::Query),
+        cached,
+        (used(|totals| totals.input) - cached).max(0.0),
+        used(|totals| totals.output),
+        // Nano-dollars a second.
+        used(|totals| totals.cost) * (3_600.0 / 1e9),
+    ]
+}
+
+/// The last minutes of an id. Counts are modulo 2^32, of which differences are exact.
+#[derive(Debug, Default)]
+struct Id {
+    buckets: usize,
+    /// Ended calls after each second.
+    seconds: VecDeque<u32>,
+    /// Readings ten seconds apart: ended calls by outcome, then those up to each bound.
+    tens: VecDeque<Box<[u32]>>,
+    ended: u64,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the counts are modulo 2^32")]
+fn modulo(count: u64) -> u32 {
+    count as u32
+}
+
+impl Id {
+    /// The bytes of an id with this number of buckets, when full.
+    fn bytes(buckets: usize) -> usize {
+        let reading = (OUTCOMES + buckets) * size_of::<u32>() + size_of::<Box<[u32]>>();
+        size_of::<Self>() + 64 + (MINUTE + 4) * size_of::<u32>() + (WINDOW + 2) * (reading + 16)
+    }
+
+    /// Takes the reading as the one before the first.
+    fn begin_at(&mut self, reading: &Reading<'_>) {
+        self.seconds.push_back(modulo(reading.ended.iter().sum()));
+        self.tens.push_back(words(reading).collect());
+    }
+
+    fn note(&mut self, reading: &Reading<'_>, is_tenth: bool, skipped: u64) {
+        self.buckets = reading.all.len();
+        self.ended = reading.ended.iter().sum();
+        if self.seconds.is_empty() {
+            self.seconds.push_back(0);
+            self.tens.push_back(vec![0; OUTCOMES + self.buckets].into());
+        }
+        for _ in 0..=skipped.min(MINUTE as u64) {
+            push(&mut self.seconds, MINUTE + 1, modulo(self.ended));
+        }
+        if is_tenth {
+            push(&mut self.tens, WINDOW, words(reading).collect());
+        }
+    }
+
+    fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    fn recent(&self, reading: &Reading<'_>) -> Recent {
+        let now = modulo(reading.ended.iter().sum());
+        let seconds = self.seconds.len().saturating_sub(1).max(1);
+        let first = self.seconds.front().copied().unwrap_or(now);
+        let each = self.seconds.iter().zip(self.seconds.iter().skip(1));
+        let empty: Box<[u32]> = vec![0; OUTCOMES + reading.all.len()].into();
+        let before = self.tens.front().unwrap_or(&empty);
+        let between: Vec<u64> =
+            words(reading).zip(before).map(|(now, before)| u64::from(now.wrapping_sub(*before))).collect();
+        let (outcomes, counts) = between.split_at(OUTCOMES.min(between.len()));
+        let mut ended = [0; OUTCOMES];
+        ended.iter_mut().zip(outcomes).for_each(|(ended, count)| *ended = *count);
+        let quantile = |part| quantile(part, reading.bounds, counts);
+        Recent {
+            calls_per_s: f64::from(now.wrapping_sub(first)) / seconds as f64,
+            p50: quantile(0.5),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            ended,
+            spark: each.map(|(before, now)| now.wrapping_sub(*before)).collect(),
+        }
+    }
+}
+
+fn words<'r>(reading: &'r Reading<'_>) -> impl Iterator<Item = u32> + 'r {
+    reading.ended.iter().chain(reading.all).map(|count| modulo(*count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::labels::Labels;
+
+    fn labels() -> &'static Labels {
+        Box::leak(Box::new(Labels::new(&["agent_id"], &["a"])))
+    }
+
+    const BOUNDS: &[f64] = &[0.1, 1.0];
+
+    fn reading(
+        labels: &'static Labels,
+        fast: u64,
+        slow: u64,
+        failed: u64,
+        look: &mut dyn FnMut(&Reading<'_>),
+    ) {
+        let all = [fast, fast + slow, fast + slow + failed];
+        let ended = [fast + slow, failed, 0, 0];
+        look(&Reading {
+            labels,
+            bounds: BOUNDS,
+            objective: None,
+            running: 0,
+            ended,
+            all: &all,
+            succeeded: &all,
+        });
+    }
+
+    #[test]
+    fn an_id_shows_the_last_minute_and_the_last_five() {
+        let (labels, mut id) = (labels(), Id::default());
+        reading(labels, 1_000, 0, 0, &mut |reading| id.begin_at(reading));
+        for second in 1..=400_u64 {
+            // A call a second, and in the last ten seconds a slow one too.
+            let slow = second.saturating_sub(390);
+            reading(labels, 1_000 + second, slow, 0, &mut |reading| id.note(reading, second % 10 == 0, 0));
+        }
+        reading(labels, 1_400, 10, 0, &mut |reading| {
+            let recent = id.recent(reading);
+            assert_eq!(recent.spark.len(), MINUTE);
+            assert_eq!((recent.spark[0], recent.spark[MINUTE - 1]), (1, 2));
+            assert!((recent.calls_per_s - 70.0 / 60.0).abs() < 1e-9, "{recent:?}");
+            let total: u64 = recent.ended.iter().sum();
+            assert!((290..=300).contains(&(total - 10)), "{recent:?}");
+            assert!(recent.p50.unwrap() < 0.1 && recent.p99.unwrap() > 0.1, "{recent:?}");
+        });
+    }
+
+    #[test]
+    fn an_id_whose_count_wraps_has_the_right_difference() {
+        let (labels, mut id) = (labels(), Id::default());
+        let near = u64::from(u32::MAX) - 3;
+        reading(labels, near, 0, 0, &mut |reading| id.begin_at(reading));
+        reading(labels, near + 10, 0, 5, &mut |reading| {
+            id.note(reading, true, 0);
+            let recent = id.recent(reading);
+            assert_eq!((recent.ended, &recent.spark), ([10, 5, 0, 0], &vec![15]));
+            assert_eq!(recent.part(&[Outcome::Error, Outcome::Panic]), Some(1.0 / 3.0));
+        });
+    }
+
+    #[test]
+    fn points_have_one_distance_and_the_ceiling_holds() {
+        let mut history = History::new(1 << 20);
+        for second in 0..700 {
+            history.tick(0, [second, 0, 0, 0], [0; 2]);
+        }
+        let points = history.points(300);
+        assert_eq!((points.values.len(), points.step), (300, Duration::from_secs(1)));
+        assert!(points.values.iter().all(|point| point[0] == 1.0));
+        let tens = history.points(3_600);
+        assert_eq!((tens.values.len(), tens.step), (70, Duration::from_secs(10)));
+        assert_eq!(tens.values[69][0], 1.0);
+        assert!(history.bytes() <= 1 << 20);
+    }
+
+    #[test]
+    fn seconds_without_a_reading_have_no_point() {
+        let mut history = History::new(1 << 20);
+        history.tick(0, [0; 4], [0; 2]);
+        history.tick(4, [10, 0, 0, 0], [0; 2]);
+        let points = history.points(60).values;
+        assert_eq!(points.len(), 5);
+        assert!(points[..4].iter().all(|point| point[0].is_nan()));
+        assert_eq!(points[4][0], 2.0);
+    }
+}

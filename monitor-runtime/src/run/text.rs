@@ -1,0 +1,13 @@
+//! Texts of others, cut to a size.
+
+/// The maximum size of an error's text in a node, in bytes.
+pub(super) const MOST_ERROR_BYTES: usize = 1_024;
+
+/// The text, cut to at most this many bytes.
+pub(super) fn shortened(text: &str, most: usize) -> Box<str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let end = (0..=most - "…".len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end]).into()
+}
