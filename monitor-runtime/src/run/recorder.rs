@@ -376,6 +376,8 @@ impl Recorder {
         let lines = self.lines.take();
         let budget = self.budget.less(self.others());
         let mut events = std::mem::take(&mut state.events);
+        // Exactly, since a vector that doubles would take more than is reserved.
+        events.reserve_exact(self.budget.rings * self.budget.ring_length + state.early.len());
         events.extend(state.early.drain(..).map(|event| (event, true)));
         for ring in self.rings.iter().filter_map(OnceLock::get) {
             ring.drain(|record| events.extend(Event::decode(record).map(|event| (event, false))));

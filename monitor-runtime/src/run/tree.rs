@@ -14,6 +14,9 @@ use crate::json;
 /// The maximum number of nodes of a run. Further calls are summed by name.
 pub(crate) const MOST_NODES: usize = 2_000;
 
+/// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
+const ALLOCATION_BYTES: usize = 16;
+
 /// An agent call outside of any agent call, and every tracked call inside it.
 ///
 /// It is a snapshot and does not change.
@@ -156,8 +159,10 @@ impl Run {
 
     /// The bytes that the run takes.
     pub(crate) fn bytes(&self) -> usize {
-        let errors: usize = self.nodes.iter().filter_map(|node| Some(node.error.as_ref()?.len())).sum();
+        let errors = self.nodes.iter().filter_map(|node| Some(node.error.as_ref()?.len() + ALLOCATION_BYTES));
+        let errors: usize = errors.sum();
         size_of::<Self>()
+            + 3 * ALLOCATION_BYTES
             + self.nodes.capacity() * size_of::<Node>()
             + self.rolled_up.capacity() * size_of::<RolledUp>()
             + errors
