@@ -20,6 +20,9 @@ mod pages {
     #[doc = include_str!("../docs/benchmarks.md")]
     mod benchmarks {}
 
+    #[doc = include_str!("../docs/dashboard.md")]
+    mod dashboard {}
+
     #[doc = include_str!("../docs/database_clients.md")]
     mod database_clients {}
 

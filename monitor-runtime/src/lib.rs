@@ -127,6 +127,7 @@
 //! | `otlp-tls` | no | the same over TLS; brings rustls with ring, which needs a C compiler | 1.87 |
 //! | `tonic` | no | gRPC calls counted by service, method and status; the service `grpc.health.v1.Health`; brings tonic 0.13 or 0.14 | 1.89 (uuid) |
 //! | `runs` | no | `run`: the tree of all calls inside each agent call, during the call and after its end | 1.87 |
+//! | `dashboard` | no | the live page of the process on the admin listener, and `Dashboard`; brings `http`, `runs`, hmac and sha2 | 1.89 (uuid) |
 //! | `testing` | no | `testing`: recordings of metric changes and captured log lines | 1.87 |
 //! | `off` | no | every attribute checks its arguments and returns its item unchanged | 1.87 |
 //!
@@ -179,6 +180,8 @@ pub mod private;
 mod address;
 mod call;
 mod cells;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod error_chain;
 mod exposition;
 mod families;
@@ -200,6 +203,8 @@ pub use call::Classify;
 pub use families::Outcome;
 #[cfg(feature = "health")]
 pub use families::PoolState;
+#[cfg(feature = "dashboard")]
+pub use monitor::Dashboard;
 #[cfg(feature = "tonic")]
 pub use monitor::GrpcHealth;
 #[cfg(feature = "health")]

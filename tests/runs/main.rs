@@ -8,6 +8,7 @@ mod calls;
 mod ceiling;
 mod ids;
 mod lines;
+mod page;
 mod programs;
 mod recordings;
 mod schema;

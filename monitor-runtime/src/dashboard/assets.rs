@@ -94,7 +94,6 @@ impl Asset {
         let tag = if gzip.is_some() { gzip_tag } else { tag };
         let mut response = Response::new(Bytes::new());
         let sent = response.headers_mut();
-        secure(sent);
         sent.insert(ETAG, tag.clone());
         sent.insert(VARY, HeaderValue::from_static("accept-encoding"));
         sent.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -140,7 +139,7 @@ fn names(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 /// Sets the headers that keep the page to its own files, and other sites from it.
-fn secure(headers: &mut HeaderMap) {
+pub(crate) fn secure(headers: &mut HeaderMap) {
     let set: [(HeaderName, &'static str); 5] = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

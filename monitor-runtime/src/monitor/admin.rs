@@ -68,12 +68,19 @@ impl Bound {
             let address = self.address;
             tracing::warn!(target: TARGET, %address, "the admin listener is open to other machines and has no bearer token");
         }
+        #[cfg(feature = "dashboard")]
+        let has_page = endpoints.dashboard.is_some();
         let (stop, stopped) = oneshot::channel();
         let (started, has_started) = mpsc::channel();
         let watched = Arc::clone(&heartbeat);
         threads::spawn("monitor-admin", move || serve(self.listener, endpoints, &watched, stopped, &started))
             .and_then(|()| has_started.recv().unwrap_or_else(|_| Err(io::Error::other("its thread ended"))))
             .map_err(|reason| BuildError::AdminThread { reason })?;
+        #[cfg(feature = "dashboard")]
+        if has_page {
+            let url = super::dashboard::url(self.address);
+            tracing::info!(target: TARGET, %url, "the live page is served");
+        }
         Ok(Admin { address: self.address, heartbeat, _stop: stop })
     }
 }
@@ -112,7 +119,7 @@ fn serve(
         let watched = Arc::clone(heartbeat);
         let app = routes::admin_routes(&endpoints, move || watched.stalled_for().is_some());
         #[cfg(feature = "runs")]
-        let app = app.merge(super::runs_api::routes(&endpoints, is_loopback));
+        let app = app.merge(with_page(&endpoints, is_loopback));
         let connections = Connections::new("admin", ConnectionLimits::ADMIN);
         let server = Server {
             number: connections.number_server(),
@@ -131,6 +138,17 @@ fn serve(
     });
     // Requests in progress are cut: the monitor is gone, so no answer would be true.
     runtime.shutdown_background();
+}
+
+/// The API of the runs, with the live page if it is switched on.
+#[cfg(feature = "runs")]
+fn with_page(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
+    let api = super::runs_api::routes(endpoints, is_loopback);
+    #[cfg(feature = "dashboard")]
+    if endpoints.dashboard.is_some() {
+        return super::page::routes(endpoints, is_loopback, api);
+    }
+    api
 }
 
 /// Asks for beats, and logs when the runtime stalls and when it recovers.

@@ -32,6 +32,8 @@ pub struct MonitorBuilder {
     base_path: String,
     #[cfg(feature = "http")]
     servers: super::servers::ServerSettings,
+    #[cfg(feature = "dashboard")]
+    dashboard: Option<super::dashboard::Dashboard>,
     pools: Pools,
     registry: Option<prometheus::Registry>,
 }
@@ -53,6 +55,8 @@ impl MonitorBuilder {
             base_path: String::new(),
             #[cfg(feature = "http")]
             servers: super::servers::ServerSettings::default(),
+            #[cfg(feature = "dashboard")]
+            dashboard: None,
             pools: Pools::default(),
             registry: None,
         }
@@ -160,8 +164,12 @@ impl MonitorBuilder {
         let base_path = self.resolve_base_path()?;
         self.pools.validate()?;
         let exposed = self.exposed()?;
+        #[cfg(feature = "dashboard")]
+        self.check_dashboard()?;
         #[cfg(feature = "http")]
         let servers = self.servers.bind()?;
+        #[cfg(feature = "dashboard")]
+        self.dashboard.as_ref().map_or(Ok(()), super::dashboard::Dashboard::start_recorder)?;
         self.pools.register();
         show_build_info(&service);
         let endpoints = Arc::new(Endpoints {
@@ -171,6 +179,8 @@ impl MonitorBuilder {
             exposed,
             #[cfg(feature = "runs")]
             service,
+            #[cfg(feature = "dashboard")]
+            dashboard: self.dashboard,
             _pools: self.pools.into_sources(),
         });
         let source: Arc<dyn HealthSource> = endpoints.engine.clone();
@@ -331,6 +341,27 @@ impl MonitorBuilder {
     pub fn connection_limits(mut self, limits: super::server::ConnectionLimits) -> Self {
         self.servers.limits = limits;
         self
+    }
+}
+
+#[cfg(feature = "dashboard")]
+impl MonitorBuilder {
+    /// Serves the live page at `/monitor/` of the admin listener, and starts the recorder of runs, which it shows.
+    ///
+    /// The page is for browsers: what runs now, kept runs as trees, every call by name, models and cost, checks, log lines.
+    /// It needs an [`admin_port`](Self::admin_port) or an [`admin_address`](Self::admin_address). If other machines reach
+    /// that, the page is shown only with a [`bearer_token`](Self::bearer_token), for which a browser asks once. Its address
+    /// is logged when the listener starts.
+    pub fn dashboard(mut self, dashboard: super::dashboard::Dashboard) -> Self {
+        self.dashboard = Some(dashboard);
+        self
+    }
+
+    fn check_dashboard(&self) -> Result<(), BuildError> {
+        if self.dashboard.is_some() && self.servers.admin.place.is_none() {
+            return Err(BuildError::DashboardListener);
+        }
+        Ok(())
     }
 }
 

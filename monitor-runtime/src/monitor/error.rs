@@ -128,6 +128,17 @@ pub enum BuildError {
         /// The error of the operating system.
         reason: io::Error,
     },
+    /// There is a live page and no admin listener to serve it.
+    #[cfg(feature = "dashboard")]
+    #[error("the live page has no listener; set `admin_port` or `admin_address`, which serves it")]
+    DashboardListener,
+    /// The recorder of runs, which the live page shows, cannot be started.
+    #[cfg(feature = "dashboard")]
+    #[error("the live page has no runs to show: {reason}")]
+    Recorder {
+        /// The error of the recorder.
+        reason: crate::run::RunsError,
+    },
     /// The service's name is not a valid Kubernetes label value.
     #[error(
         "invalid service name {name:?}; expected 1 to 63 letters, digits, `-`, `_` or `.`, the first and the last a letter or digit"

@@ -135,6 +135,15 @@ impl Monitor {
     }
 }
 
+#[cfg(feature = "dashboard")]
+impl Monitor {
+    /// Returns the URL of the live page, if [`dashboard`](super::MonitorBuilder::dashboard) switched it on.
+    pub fn dashboard_url(&self) -> Option<String> {
+        self.endpoints.dashboard.as_ref()?;
+        self.servers.admin_address().map(super::dashboard::url)
+    }
+}
+
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Monitor").field("checks", &self.endpoints.engine.names()).finish_non_exhaustive()

@@ -3,6 +3,8 @@
 #[cfg(feature = "http")]
 mod admin;
 mod builder;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 #[cfg(feature = "http")]
 mod drain;
 mod endpoints;
@@ -11,6 +13,8 @@ mod error;
 mod grpc_health;
 mod handle;
 mod names;
+#[cfg(feature = "dashboard")]
+mod page;
 mod pools;
 #[cfg(all(feature = "http", feature = "runs"))]
 mod runs_api;
@@ -24,6 +28,8 @@ mod servers;
 mod threads;
 
 pub use builder::MonitorBuilder;
+#[cfg(feature = "dashboard")]
+pub use dashboard::Dashboard;
 pub use error::BuildError;
 #[cfg(feature = "tonic")]
 pub use grpc_health::GrpcHealth;

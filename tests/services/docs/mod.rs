@@ -28,11 +28,12 @@ use std::path::Path;
 use page::{Page, anchor, root};
 
 /// Every page, the README first.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
     "docs/architecture.md",
     "docs/attributes.md",
     "docs/benchmarks.md",
+    "docs/dashboard.md",
     "docs/database_clients.md",
     "docs/from_autometrics.md",
     "docs/from_tracing_and_metrics.md",

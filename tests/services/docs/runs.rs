@@ -23,3 +23,8 @@ fn runs_shows_the_tree_of_its_example() {
         ("Record runs", "toml", project::features_exist),
     ]);
 }
+
+#[test]
+fn dashboard_names_a_feature_that_exists() {
+    Page::open("docs/dashboard.md").check(&[("Switch it on", "toml", project::features_exist)]);
+}

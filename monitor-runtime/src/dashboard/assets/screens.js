@@ -358,9 +358,9 @@ export function Models() {
 		<${Head} title="Models" text="models" />
 		<${Fault} error=${answer.error} />
 		${!answer.data ? !answer.error && html`<${Loading} />` : !models.length
-			? html`<${Empty} title="No model has been called yet." code=${EXAMPLE}>Annotate the function that asks the model. The crates rig, genai and adk are read without annotation while the level of their spans is on.<//>`
+			? html`<${Empty} title="No model has been called yet." code=${EXAMPLE}>Annotate the function that asks the model.<//>`
 			: html`
-				${!hasPrices && html`<p class="hint">No prices are set, so costs are unpriced. Give a table by <code>Dashboard::prices</code>.</p>`}
+				${!hasPrices && html`<p class="hint">No prices are set, so costs are unpriced. Set them by <code>genai::set_pricing</code>.</p>`}
 				${silent && html`<p class="hint">Some calls came without usage. The provider reported none; for OpenAI streams ask for it by <code>stream_options.include_usage</code>.</p>`}
 				<section><header><h2>By model</h2></header><${Table} name="By model" columns=${[...MODEL, ...SUMS, ...PRICE]} rows=${models.map((row) => ({ ...row, key: `${row.provider} ${row.model}` }))} href=${(row) => callAddress("model", row.model)} /></section>
 				<section><header><h2>By agent <small>its own model calls</small></h2></header>${agents.length
@@ -421,7 +421,7 @@ export function Health() {
 		<${Fault} error=${answer.error} />
 		${!checks ? !answer.error && html`<${Loading} />` : checks.length
 			? html`<div class="checks">${checks.map((check) => html`<${Check} key=${check.name} check=${check} />`)}</div>`
-			: html`<${Empty} title="No check is registered." code=${'Monitor::builder().check("index", || async { index.ping().await })'}>The service is ready as soon as it listens.<//>`}
+			: html`<${Empty} title="No check is registered." code=${'Monitor::builder().check(check_fn("index", async || index.ping().await))'}>The service is ready as soon as it listens.<//>`}
 		${checks && html`<section><header><h2>Readiness of this process</h2></header>${history.length
 			? html`<${Table} name="Readiness of this process" rows=${history.map((turn, at) => ({ ...turn, key: `${turn.time_us} ${at}` }))} columns=${[
 					["time", "Time", { w: 11, cell: (turn) => html`<${Time} us=${turn.time_us} />` }],
@@ -477,14 +477,16 @@ export function Logs({ query }) {
 	const timer = useRef(0);
 	useEffect(() => answer.data && (setLines(answer.data.lines), setWaiting([])), [answer.data]);
 	// While the pointer rests on the lines, further ones wait, so nothing moves under it.
+	// Lines may be told twice, and are known by their numbers.
+	const after = (last, more) => [...(last ?? []), ...more.filter((line) => !(line.seq <= last?.at(-1)?.seq))].slice(-MOST);
 	useStream("logs", (name, data) => {
 		if (name !== "log") return;
-		if (held.current) setWaiting((last) => [...last, ...data.lines].slice(-MOST));
-		else setLines((last) => [...(last ?? []), ...data.lines].slice(-MOST));
+		if (held.current) setWaiting((last) => after(last, data.lines));
+		else setLines((last) => after(last, data.lines));
 	});
 	const release = () => {
 		held.current = false;
-		setLines((last) => [...(last ?? []), ...waiting].slice(-MOST));
+		setLines((last) => after(last, waiting));
 		setWaiting([]);
 	};
 	const level = query.level ?? "trace";
@@ -504,7 +506,7 @@ export function Logs({ query }) {
 		${answer.data && (answer.data.dropped > 0 || answer.data.suppressed > 0) && html`<p class="hint">⚠ ${count(answer.data.dropped)} lines were dropped and ${count(answer.data.suppressed)} suppressed as repetitions since the start.</p>`}
 		${!lines ? !answer.error && html`<${Loading} />` : shown.length
 			? html`<div class="log" onPointerEnter=${() => (held.current = true)} onPointerLeave=${release}><${Lines} lines=${[...shown].reverse()} linked /></div>`
-			: lines.length ? html`<${Empty} title="No line matches." />` : html`<${Empty} title="No log line is kept." code="monitor_runtime::logging::init();">Lines are kept only through <code>logging::init</code> or <code>Logging::layer</code>.<//>`}`;
+			: lines.length ? html`<${Empty} title="No line matches." />` : html`<${Empty} title="No log line is kept." code="monitor_runtime::logging::init();">Lines are kept only through <code>logging::init</code> or the layer of <code>logging::builder</code>.<//>`}`;
 }
 
 // ---- About: what this is, what it keeps, what it lost.

@@ -4,25 +4,57 @@ use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
 
+#[cfg(feature = "dashboard")]
+use super::session::{Sessions, SignIn};
+
 /// The bearer token for bodies and metrics, if one is set.
 #[derive(Default)]
-pub(crate) struct BearerAuth(Option<Box<str>>);
+pub(crate) struct BearerAuth {
+    token: Option<Box<str>>,
+    #[cfg(feature = "dashboard")]
+    sessions: Sessions,
+}
 
 impl BearerAuth {
     pub(crate) fn new(token: Option<&str>) -> Self {
-        Self(token.map(Into::into))
+        Self { token: token.map(Into::into), ..Self::default() }
     }
 
     /// Whether a token is set.
     #[cfg(feature = "http")]
     pub(crate) fn is_set(&self) -> bool {
-        self.0.is_some()
+        self.token.is_some()
     }
 
     /// Whether the request may see everything. The time of the comparison reveals only the length of the token.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.0 else { return true };
+        let Some(token) = &self.token else { return true };
         bearer(headers).is_some_and(|given| given.ct_eq(token.as_bytes()).into())
+    }
+
+    /// Whether the request may see the live page: by the token, or by the cookie of a sign-in.
+    #[cfg(feature = "runs")]
+    pub(crate) fn admits_to_page(&self, headers: &HeaderMap) -> bool {
+        #[cfg(feature = "dashboard")]
+        if self.sessions.admit(headers) {
+            return true;
+        }
+        self.admits(headers)
+    }
+}
+
+#[cfg(feature = "dashboard")]
+impl BearerAuth {
+    /// Signs a browser in that sent this token.
+    pub(in crate::monitor) fn sign_in(&self, given: &str) -> SignIn {
+        let is_right =
+            || self.token.as_ref().is_none_or(|token| given.as_bytes().ct_eq(token.as_bytes()).into());
+        self.sessions.sign_in(is_right)
+    }
+
+    /// The value of `set-cookie` that signs a browser out.
+    pub(in crate::monitor) fn sign_out() -> String {
+        Sessions::sign_out()
     }
 }
 

@@ -6,6 +6,8 @@ pub(super) mod bearer;
 mod held_scrapes;
 #[cfg(feature = "http")]
 pub(super) mod routes;
+#[cfg(feature = "dashboard")]
+pub(super) mod session;
 mod state;
 
 pub(super) use state::Endpoints;

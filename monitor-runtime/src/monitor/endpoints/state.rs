@@ -24,6 +24,9 @@ pub(in crate::monitor) struct Endpoints {
     /// The name and the version of the service.
     #[cfg(feature = "runs")]
     pub(in crate::monitor) service: (String, String),
+    /// The live page, if it is switched on.
+    #[cfg(feature = "dashboard")]
+    pub(in crate::monitor) dashboard: Option<crate::monitor::dashboard::Dashboard>,
     /// Kept so that the pools' gauges are shown.
     pub(in crate::monitor) _pools: Vec<Arc<PoolSource>>,
 }

@@ -8,7 +8,7 @@ use super::{Answer, Api, formed, frame, recorded};
 use crate::families::process::{self, OTLP_SIGNALS};
 
 /// The features of this build.
-const FEATURES: [(&str, bool); 9] = [
+const FEATURES: [(&str, bool); 10] = [
     ("macros", cfg!(feature = "macros")),
     ("logging", cfg!(feature = "logging")),
     ("http", cfg!(feature = "http")),
@@ -18,6 +18,7 @@ const FEATURES: [(&str, bool); 9] = [
     ("otlp", cfg!(feature = "otlp")),
     ("tonic", cfg!(feature = "tonic")),
     ("runs", true),
+    ("dashboard", cfg!(feature = "dashboard")),
 ];
 
 /// What the recorder keeps and has lost, and what the process is.
@@ -48,6 +49,10 @@ pub(super) fn about(api: &Api, request: &Request) -> Answer {
             object.plain("count", Some(count));
             object.close();
         });
+        #[cfg(feature = "dashboard")]
+        for (name, count) in clients(api) {
+            object.plain(name, Some(count));
+        }
         object.list("exports", exports().iter(), Export::write);
     };
     let text = || {
@@ -69,6 +74,10 @@ pub(super) fn about(api: &Api, request: &Request) -> Answer {
         }
         for (name, bytes, count) in sizes {
             row(name, format!("{bytes} bytes, {count}"));
+        }
+        #[cfg(feature = "dashboard")]
+        for (name, count) in clients(api) {
+            row(name, count.to_string());
         }
         for Export { name, ok, failed } in exports() {
             row(&name, format!("{ok} done, {failed} failed"));
@@ -149,4 +158,10 @@ fn exports() -> Vec<Export> {
         failed: count("rejected", signal) + count("unavailable", signal),
     };
     if cfg!(feature = "otlp") { OTLP_SIGNALS.iter().map(export).collect() } else { Vec::new() }
+}
+
+/// The pages that follow this process, and the most that may.
+#[cfg(feature = "dashboard")]
+fn clients(api: &Api) -> [(&'static str, usize); 2] {
+    [("clients", api.clients.count()), ("most_clients", super::clients::MOST)]
 }

@@ -52,7 +52,7 @@ pub(super) fn write(object: &mut Object<'_>, api: &Api, runs: Runs) {
     });
 }
 
-fn write_instance(object: &mut Object<'_>, api: &Api) {
+pub(super) fn write_instance(object: &mut Object<'_>, api: &Api) {
     let (service, version) = &api.endpoints.service;
     let mut instance = Object::open(object.key("instance"));
     instance.text("service", service);

@@ -9,28 +9,60 @@ use ::http::header::HOST;
 use ::http::{HeaderMap, Method, StatusCode};
 
 use super::refusal::Refusal;
+use crate::monitor::endpoints::Endpoints;
 use crate::monitor::endpoints::bearer::BearerAuth;
+
+/// Who may read runs, and under which names of the listener.
+#[derive(Clone, Copy)]
+pub(in crate::monitor) struct Gate<'g> {
+    pub(in crate::monitor) bearer: &'g BearerAuth,
+    /// Whether only this machine reaches the listener.
+    pub(in crate::monitor) is_loopback: bool,
+    /// Further names of the listener, in lower case.
+    pub(in crate::monitor) hosts: &'g [String],
+}
+
+impl<'g> Gate<'g> {
+    pub(in crate::monitor) fn of(endpoints: &'g Endpoints, is_loopback: bool) -> Self {
+        #[cfg(feature = "dashboard")]
+        let hosts = endpoints.dashboard.as_ref().map_or(&[][..], |dashboard| &dashboard.hosts);
+        #[cfg(not(feature = "dashboard"))]
+        let hosts = &[];
+        Self { bearer: &endpoints.bearer, is_loopback, hosts }
+    }
+}
+
+/// Refuses a request to a listener that may show nothing, or under a name that it does not have.
+pub(in crate::monitor) fn check_place(gate: Gate<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
+    if !gate.is_loopback && !gate.bearer.is_set() {
+        let reason = "other machines reach this listener, so runs are shown only with a bearer token; set `bearer_token`";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+    }
+    if !has_own_host(headers, gate.hosts) {
+        let reason = "the host must be an address, `localhost` or below `.localhost`";
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, reason));
+    }
+    Ok(())
+}
+
+/// Refuses a request that a page of another site made.
+pub(in crate::monitor) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
+    if !is_same_site(headers) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from a page of another site"));
+    }
+    Ok(())
+}
 
 /// Refuses a request that may not read runs, or change one.
 pub(super) fn check(
-    bearer: &BearerAuth,
-    is_loopback: bool,
+    gate: Gate<'_>,
     is_change: bool,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
-    if !is_loopback && !bearer.is_set() {
-        let reason = "other machines reach this listener, so runs are shown only with a bearer token; set `bearer_token`";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
-    }
-    if !has_own_host(headers) {
-        let reason = "the host must be an address, `localhost` or below `.localhost`";
-        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, reason));
-    }
-    if !is_same_site(headers) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from a page of another site"));
-    }
-    if !bearer.admits(headers) {
+    check_place(gate, headers)?;
+    check_site(headers)?;
+    if !gate.bearer.admits_to_page(headers) {
         return Err(Refusal::new(
             StatusCode::UNAUTHORIZED,
             "runs need the header `authorization: Bearer <token>`",
@@ -46,8 +78,8 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Whether the host is one that no other site's page can have.
-fn has_own_host(headers: &HeaderMap) -> bool {
+/// Whether the host is one that no other site's page can have, or one of these.
+fn has_own_host(headers: &HeaderMap, names: &[String]) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Ok(host) = host.to_str() else { return false };
@@ -57,7 +89,10 @@ fn has_own_host(headers: &HeaderMap) -> bool {
     }
     let (name, port) = host.find(':').map_or((host, ""), |colon| host.split_at(colon));
     let name = name.to_ascii_lowercase();
-    let is_own = name == "localhost" || name.ends_with(".localhost") || name.parse::<Ipv4Addr>().is_ok();
+    let is_own = name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<Ipv4Addr>().is_ok()
+        || names.contains(&name);
     is_own && (port.is_empty() || is_port(port))
 }
 
@@ -80,21 +115,31 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse::<::http::HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         });
-        let checked = check(&BearerAuth::new(token), is_loopback, false, &Method::GET, &headers.collect());
+        let bearer = BearerAuth::new(token);
+        let gate = Gate { bearer: &bearer, is_loopback, hosts: &["ops.example.com".to_owned()] };
+        let checked = check(gate, false, &Method::GET, &headers.collect());
         checked.err().map(|refusal| refusal.status.as_u16())
     }
 
     #[test]
-    fn only_addresses_and_localhost_are_hosts() {
-        for host in
-            ["127.0.0.1", "127.0.0.1:8081", "[::1]:8081", "[::1]", "localhost:1", "LOCALHOST", "a.localhost"]
-        {
+    fn only_addresses_and_localhost_and_given_names_are_hosts() {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:8081",
+            "[::1]:8081",
+            "[::1]",
+            "localhost:1",
+            "LOCALHOST",
+            "a.localhost",
+            "Ops.example.com:8081",
+        ] {
             assert_eq!(refused(&[("host", host)], true, None), None, "{host}");
         }
         for host in [
             "evil.example",
             "localhost.evil.example",
             "127.0.0.1.evil.example:80",
+            "a.ops.example.com",
             "[::1",
             "[x]",
             "a:b",

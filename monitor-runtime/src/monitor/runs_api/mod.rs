@@ -4,8 +4,16 @@
 
 mod about;
 mod calls;
+#[cfg(feature = "dashboard")]
+mod clients;
+#[cfg(feature = "dashboard")]
+mod events;
+#[cfg(feature = "dashboard")]
+mod feed;
+#[cfg(feature = "dashboard")]
+mod followed;
 mod frame;
-mod guard;
+pub(super) mod guard;
 mod health;
 mod logs;
 mod models;
@@ -14,6 +22,8 @@ mod plots;
 mod query;
 mod refusal;
 mod runs;
+#[cfg(feature = "dashboard")]
+mod stream;
 mod write;
 
 use std::sync::Arc;
@@ -28,9 +38,10 @@ use bytes::Bytes;
 
 use super::endpoints::Endpoints;
 use crate::run::{self, Runs};
+use guard::Gate;
 use object::{Object, json_answer, text_answer};
 use query::{Format, Query};
-use refusal::Refusal;
+pub(super) use refusal::Refusal;
 
 /// The schema of every answer.
 const SCHEMA: &str = include_str!("api.schema.json");
@@ -44,6 +55,9 @@ struct Api {
     endpoints: Arc<Endpoints>,
     /// Whether only this machine reaches the listener.
     is_loopback: bool,
+    /// Those who follow the live page.
+    #[cfg(feature = "dashboard")]
+    clients: Arc<clients::Clients>,
 }
 
 type Answer = Result<Response<Bytes>, Refusal>;
@@ -54,7 +68,12 @@ type Plain = fn(&Api, &Request) -> Answer;
 /// The routes of the API.
 pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
     frame::note_start();
-    let api = Api { endpoints: Arc::clone(endpoints), is_loopback };
+    let api = Api {
+        endpoints: Arc::clone(endpoints),
+        is_loopback,
+        #[cfg(feature = "dashboard")]
+        clients: Arc::default(),
+    };
     let plain: [(&str, Plain); 9] = [
         ("/now", runs::now),
         ("/history", plots::history),
@@ -89,9 +108,17 @@ pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
                 },
             ),
         )
-        .fallback(async || answered(Err(no_such_route())))
-        .layer(from_fn_with_state(api.clone(), guarded))
-        .with_state(api);
+        .fallback(async || answered(Err(no_such_route())));
+    #[cfg(feature = "dashboard")]
+    let routes = if api.endpoints.dashboard.is_some() {
+        let follow = async |State(api): State<Api>, request: Request| {
+            stream::follow(&api, &request).unwrap_or_else(|refusal| answered(Err(refusal)))
+        };
+        routes.route("/stream", any(follow))
+    } else {
+        routes
+    };
+    let routes = routes.layer(from_fn_with_state(api.clone(), guarded)).with_state(api);
     Router::new().nest(PREFIX, routes)
 }
 
@@ -111,8 +138,8 @@ async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Respon
     // Nothing but a pin changes anything.
     let path = request.uri().path();
     let is_change = path.ends_with("/pin") || path.ends_with("/unpin");
-    let bearer = &api.endpoints.bearer;
-    match guard::check(bearer, api.is_loopback, is_change, request.method(), request.headers()) {
+    let gate = Gate::of(&api.endpoints, api.is_loopback);
+    match guard::check(gate, is_change, request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => answered(Err(refusal)),
     }

@@ -37,6 +37,14 @@ pub(super) fn history(api: &Api, request: &Request) -> Answer {
     Ok(formed(api, runs, query.format, write, text))
 }
 
+/// Writes every series of a point.
+#[cfg(feature = "dashboard")]
+pub(super) fn write_point(object: &mut Object<'_>, point: &Point) {
+    for (at, name) in SERIES.iter().enumerate() {
+        object.decimal(name, value(point, at));
+    }
+}
+
 /// A value of a point; `None` where there is none.
 fn value(point: &Point, at: usize) -> Option<f64> {
     let value = point.get(at).copied()?;

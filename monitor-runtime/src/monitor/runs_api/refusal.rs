@@ -9,7 +9,7 @@ use crate::monitor::endpoints::answer;
 
 /// A status and its reason.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(in crate::monitor) struct Refusal {
     pub(super) status: StatusCode,
     reason: String,
     /// Of a method that is not allowed, those that are.
@@ -17,21 +17,21 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, reason: &str) -> Self {
+    pub(in crate::monitor) fn new(status: StatusCode, reason: &str) -> Self {
         Self { status, reason: reason.to_owned(), allowed: None }
     }
 
     /// 405: the route has other methods.
-    pub(super) fn method(reason: &str, allowed: &'static str) -> Self {
+    pub(in crate::monitor) fn method(reason: &str, allowed: &'static str) -> Self {
         Self { allowed: Some(allowed), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, reason) }
     }
 
     /// 400: a parameter cannot be read.
-    pub(super) fn bad(reason: &str) -> Self {
+    pub(in crate::monitor) fn bad(reason: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
 
-    pub(super) fn into_response(self) -> Response<Bytes> {
+    pub(in crate::monitor) fn into_response(self) -> Response<Bytes> {
         let mut body = b"{\"error\":".to_vec();
         json::write_str(&mut body, &self.reason);
         body.push(b'}');

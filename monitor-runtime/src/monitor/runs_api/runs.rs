@@ -42,7 +42,7 @@ pub(super) fn now(api: &Api, request: &Request) -> Answer {
 }
 
 /// Runs that go on, with the 95th percentile of their agent.
-fn running_rows<'r>(running: &'r [Run], agents: &[AgentRow]) -> impl Iterator<Item = Row<'r>> {
+pub(super) fn running_rows<'r>(running: &'r [Run], agents: &[AgentRow]) -> impl Iterator<Item = Row<'r>> {
     let p95: HashMap<_, _> =
         agents.iter().filter_map(|agent| Some((agent.name(), agent.p95_us()?))).collect();
     let rows = running.iter().map(|run| Row { p95_us: p95.get(run.agent()).copied(), ..Row::of(run) });
@@ -50,13 +50,13 @@ fn running_rows<'r>(running: &'r [Run], agents: &[AgentRow]) -> impl Iterator<It
 }
 
 /// The last kept runs that failed or were cancelled, the newest first.
-fn last_failures(runs: Runs) -> Vec<Arc<Run>> {
+pub(super) fn last_failures(runs: Runs) -> Vec<Arc<Run>> {
     let failed = |run: &Run| run.outcome().is_some_and(|outcome| outcome != Outcome::Success);
     let kept = runs.kept().0.into_iter().map(|kept| kept.run);
     kept.filter(|run| failed(run)).take(MOST_FAILURES).collect()
 }
 
-fn write_failure(out: &mut Vec<u8>, run: &Run) {
+pub(super) fn write_failure(out: &mut Vec<u8>, run: &Run) {
     let mut object = Object::open(out);
     object.text("run", &run.id().to_string());
     object.text("agent", run.agent());

@@ -46,11 +46,13 @@ pub(super) struct Row<'r> {
     pub(super) is_pinned: bool,
     /// The 95th percentile of its agent, of a run that goes on.
     pub(super) p95_us: Option<u64>,
+    /// Whether the row tells the duration. That of a run that goes on changes all the time, and a reader knows its begin.
+    pub(super) is_timed: bool,
 }
 
 impl<'r> Row<'r> {
     pub(super) fn of(run: &'r Run) -> Self {
-        Self { run, is_pinned: false, p95_us: None }
+        Self { run, is_pinned: false, p95_us: None, is_timed: true }
     }
 }
 
@@ -125,14 +127,22 @@ pub(super) fn current_step(run: &Run) -> String {
     names.join(" › ")
 }
 
-fn summary<'o>(out: &'o mut Vec<u8>, row: &Row<'_>) -> Object<'o> {
-    let run = row.run;
+pub(super) fn summary<'o>(out: &'o mut Vec<u8>, row: &Row<'_>) -> Object<'o> {
     let mut object = Object::open(out);
+    write_summary(&mut object, row);
+    object
+}
+
+/// Writes the fields of a row.
+pub(super) fn write_summary(object: &mut Object<'_>, row: &Row<'_>) {
+    let run = row.run;
     object.text("id", &run.id().to_string());
     object.text("agent", run.agent());
     object.text("status", status(run));
     object.plain("started_us", Some(epoch_micros(run.started())));
-    object.plain("duration_us", Some(micros(run.duration())));
+    if row.is_timed {
+        object.plain("duration_us", Some(micros(run.duration())));
+    }
     object.plain("steps", Some(steps(run)));
     object.plain("failed_steps", Some(failed_steps(run)));
     object.plain("incomplete", Some(run.is_incomplete()));
@@ -147,7 +157,6 @@ fn summary<'o>(out: &'o mut Vec<u8>, row: &Row<'_>) -> Object<'o> {
         object.plain("p95_us", row.p95_us);
         object.maybe("last_line", run.lines().last().map(Line::message));
     }
-    object
 }
 
 /// The trees of one id as text, with their log lines if they are asked for.
@@ -173,16 +182,19 @@ pub(super) fn write_tree(out: &mut Vec<u8>, row: &Row<'_>) {
     let mut object = summary(out, row);
     object.list("nodes", run.nodes().iter(), write_node);
     object.list("rolled_up", run.rolled_up().iter(), write_rolled_up);
-    object.list("lines", run.lines().iter(), |out, line| {
-        let mut object = line_object(out, line.line());
-        object.plain("node", line.node());
-        object.close();
-    });
+    object.list("lines", run.lines().iter(), write_own_line);
     object.plain("left_out_lines", Some(run.left_out_lines()));
     object.close();
 }
 
-fn write_rolled_up(out: &mut Vec<u8>, calls: &RolledUp) {
+/// Writes a log line of a run, with its node.
+pub(super) fn write_own_line(out: &mut Vec<u8>, line: &Line) {
+    let mut object = line_object(out, line.line());
+    object.plain("node", line.node());
+    object.close();
+}
+
+pub(super) fn write_rolled_up(out: &mut Vec<u8>, calls: &RolledUp) {
     let mut object = Object::open(out);
     object.plain("parent", Some(calls.parent()));
     object.text("kind", calls.kind());
@@ -221,6 +233,19 @@ pub(super) fn line_text(line: &LogLine) -> String {
 
 fn write_node(out: &mut Vec<u8>, node: &Node) {
     let mut object = Object::open(out);
+    write_fields(&mut object, node);
+    object.close();
+}
+
+/// Writes a node with its place.
+pub(super) fn write_node_at(out: &mut Vec<u8>, (at, node): (usize, &Node)) {
+    let mut object = Object::open(out);
+    object.plain("at", Some(at));
+    write_fields(&mut object, node);
+    object.close();
+}
+
+fn write_fields(object: &mut Object<'_>, node: &Node) {
     object.plain("parent", node.parent());
     object.text("kind", node.kind());
     object.text("name", node.name());
@@ -235,5 +260,4 @@ fn write_node(out: &mut Vec<u8>, node: &Node) {
     object.plain("attempt", Some(node.attempt()));
     object.plain("judged", Some(node.is_judged()));
     object.plain("detached", Some(node.is_detached()));
-    object.close();
 }

@@ -1,0 +1,70 @@
+//! The settings of the live page.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::error::BuildError;
+use crate::run;
+
+/// The live page of a process: its runs, calls, checks and log lines, in a browser.
+///
+/// [`MonitorBuilder::dashboard`](crate::MonitorBuilder::dashboard) switches it on.
+///
+/// ```
+/// use monitor_runtime::{Dashboard, Monitor};
+///
+/// let monitor = Monitor::builder().admin_port(0).dashboard(Dashboard::new()).build()?;
+/// let address = monitor.admin_address().ok_or("no admin listener")?;
+/// assert_eq!(monitor.dashboard_url(), Some(format!("http://{address}/monitor/")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "the page is served once a monitor is built with it"]
+pub struct Dashboard {
+    memory: Option<usize>,
+    pub(super) hosts: Vec<String>,
+}
+
+impl Dashboard {
+    /// Returns the settings of a page that shows everything the recorder of runs keeps.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the maximum memory of everything that the recorder of runs keeps, in bytes (default 16 MiB, at least 2 MiB).
+    ///
+    /// It is that of [`RunsBuilder::memory`](crate::run::RunsBuilder::memory). Without it, a recorder that has been
+    /// started keeps its own.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Adds a name under which browsers reach the admin listener, without a port.
+    ///
+    /// Addresses, `localhost` and names below `.localhost` need not be added. A request under any other name gets 421,
+    /// since a page of another site could have sent it.
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Starts the recorder of runs, unless it is running.
+    pub(super) fn start_recorder(&self) -> Result<(), BuildError> {
+        let builder = match self.memory {
+            None if run::started().is_some() => return Ok(()),
+            None => run::builder(),
+            Some(memory) => run::builder().memory(memory),
+        };
+        builder.start().map(drop).map_err(|reason| BuildError::Recorder { reason })
+    }
+}
+
+/// The URL of the page on a listener. One that listens on all addresses is shown by the loopback one.
+pub(super) fn url(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}/monitor/")
+}

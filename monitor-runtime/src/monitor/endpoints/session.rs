@@ -1,0 +1,211 @@
+//! The sign-in of a browser, which cannot send the bearer token with each request: a cookie that only this process can make.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::http::HeaderMap;
+use ::http::header::COOKIE;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+/// The name of the cookie.
+const NAME: &str = "monitor_session";
+
+/// How long a sign-in lasts.
+const LASTS: Duration = Duration::from_secs(43_200);
+
+/// Wrong tokens that are answered in one second. Beyond them no token is compared.
+const MOST_FAILURES: u32 = 5;
+
+/// The sign-ins of a process: a cookie holds when it expires, and an authentication code of that with a key of the process.
+/// Nothing is kept for each, and a restart ends all.
+#[derive(Default)]
+pub(super) struct Sessions {
+    /// Made at the first use; `None` if the system has no randomness.
+    key: OnceLock<Option<Key>>,
+    failures: Mutex<Failures>,
+}
+
+struct Key {
+    bytes: [u8; 32],
+    /// Expiries count from here, so that a change of the system's clock moves none.
+    begun: Instant,
+}
+
+/// The failures of the current second.
+#[derive(Default)]
+struct Failures {
+    since: Option<Instant>,
+    count: u32,
+}
+
+/// The answer to a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::monitor) enum SignIn {
+    /// The value for `set-cookie`.
+    Admitted(String),
+    Wrong,
+    TooMany,
+    /// The system has no randomness for a key.
+    NoKey,
+}
+
+impl Sessions {
+    /// Answers a token, which `is_right` compares.
+    pub(super) fn sign_in(&self, is_right: impl FnOnce() -> bool) -> SignIn {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.are_too_many(Instant::now()) {
+            return SignIn::TooMany;
+        }
+        if !is_right() {
+            failures.count += 1;
+            return SignIn::Wrong;
+        }
+        let Some(key) = self.key() else { return SignIn::NoKey };
+        let value = key.cookie(key.begun.elapsed() + LASTS);
+        let (path, age) = ("/monitor", LASTS.as_secs());
+        SignIn::Admitted(format!("{NAME}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict"))
+    }
+
+    /// The value of `set-cookie` that ends a sign-in.
+    pub(super) fn sign_out() -> String {
+        format!("{NAME}=; Path=/monitor; Max-Age=0; HttpOnly; SameSite=Strict")
+    }
+
+    /// Whether one of the cookies is that of a sign-in that lasts.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> bool {
+        let Some(Some(key)) = self.key.get() else { return false };
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs =
+            cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let now = key.begun.elapsed();
+        pairs.filter(|(name, _)| *name == NAME).any(|(_, value)| key.holds(value, now))
+    }
+
+    fn key(&self) -> Option<&Key> {
+        let make = || {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).ok()?;
+            Some(Key { bytes, begun: Instant::now() })
+        };
+        self.key.get_or_init(make).as_ref()
+    }
+}
+
+impl Failures {
+    /// Whether the second has as many failures as are answered. Begins another second if the last is over.
+    fn are_too_many(&mut self, now: Instant) -> bool {
+        let is_over = self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1));
+        if is_over {
+            *self = Self { since: Some(now), count: 0 };
+        }
+        self.count >= MOST_FAILURES
+    }
+}
+
+impl Key {
+    /// The value of a cookie: the second of its expiry, and the code of that.
+    fn cookie(&self, expires: Duration) -> String {
+        let expires = expires.as_secs().to_string();
+        let code = self.code(&expires).finalize().into_bytes();
+        let mut cookie = format!("{expires}.");
+        for byte in code {
+            // Writing into memory cannot fail.
+            let _ = write!(cookie, "{byte:02x}");
+        }
+        cookie
+    }
+
+    /// Whether the code is ours, compared in constant time, and the expiry is to come.
+    fn holds(&self, value: &str, now: Duration) -> bool {
+        let Some((expires, code)) = value.split_once('.') else { return false };
+        let Some(code) = bytes_of(code) else { return false };
+        self.code(expires).verify_slice(&code).is_ok()
+            && expires.parse().is_ok_and(|expires| Duration::from_secs(expires) > now)
+    }
+
+    fn code(&self, text: &str) -> Hmac<Sha256> {
+        // A key of any length is taken.
+        let mut code = <Hmac<Sha256> as hmac::Mac>::new_from_slice(&self.bytes)
+            .unwrap_or_else(|_| unreachable!("a key of any length is taken"));
+        code.update(text.as_bytes());
+        code
+    }
+}
+
+/// The bytes of 64 hexadecimal digits.
+fn bytes_of(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len()
+        || !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::HeaderValue;
+
+    use super::*;
+
+    fn signed_in(sessions: &Sessions) -> String {
+        let SignIn::Admitted(cookie) = sessions.sign_in(|| true) else { panic!("refused") };
+        cookie
+    }
+
+    fn admitted(sessions: &Sessions, cookie: &str) -> bool {
+        sessions.admit(&HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())]))
+    }
+
+    #[test]
+    fn a_cookie_is_admitted_by_the_process_that_made_it() {
+        let (sessions, others) = (Sessions::default(), Sessions::default());
+        signed_in(&others);
+        let cookie = signed_in(&sessions);
+        assert!(cookie.ends_with("; Path=/monitor; Max-Age=43200; HttpOnly; SameSite=Strict"), "{cookie}");
+        let pair = cookie.split(';').next().unwrap();
+        assert!(admitted(&sessions, pair) && admitted(&sessions, &format!("a=b; {pair}; c")));
+        assert!(!admitted(&others, pair), "the key of another process");
+        let (name, value) = pair.split_once('=').unwrap();
+        let (expires, code) = value.split_once('.').unwrap();
+        for wrong in [
+            format!("{name}=9{expires}.{code}"),
+            format!("{name}={expires}."),
+            format!("{name}={expires}.{}", &code[1..]),
+            format!("{name}={expires}.{}", code.to_uppercase() + "x"),
+            format!("{name}={expires}"),
+            format!("other={value}"),
+            Sessions::sign_out().split(';').next().unwrap().to_owned(),
+        ] {
+            assert!(!admitted(&sessions, &wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_expires() {
+        let key = Key { bytes: [7; 32], begun: Instant::now() };
+        let value = key.cookie(LASTS);
+        assert!(key.holds(&value, LASTS - Duration::from_secs(1)));
+        assert!(!key.holds(&value, LASTS));
+    }
+
+    #[test]
+    fn five_wrong_tokens_a_second_are_answered() {
+        let sessions = Sessions::default();
+        let begun = Instant::now();
+        let answers: Vec<_> = (0..6).map(|_| sessions.sign_in(|| false)).collect();
+        assert_eq!(answers[..5], [const { SignIn::Wrong }; 5]);
+        assert_eq!(answers[5], SignIn::TooMany);
+        assert_eq!(sessions.sign_in(|| panic!("no token is compared")), SignIn::TooMany);
+        let mut failures = Failures { since: Some(begun), count: MOST_FAILURES };
+        assert!(failures.are_too_many(begun + Duration::from_millis(999)));
+        assert!(!failures.are_too_many(begun + Duration::from_secs(1)));
+    }
+}

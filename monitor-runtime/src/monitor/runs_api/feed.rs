@@ -1,0 +1,270 @@
+//! What the pages that are open are told: one task for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::clients::{Client, Clients, Topic};
+use super::events::{bye, event};
+use super::followed::Followed;
+use super::object::Object;
+use super::write::{self, Row};
+use super::{Api, calls, frame, plots, runs as lists};
+use crate::run::{LogLine, Point, RunId, Runs};
+
+/// How often runs that somebody watches are looked at.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
+
+/// How often everything else is.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// The runs that go on, of which a page shows rows.
+const MOST_RUNNING: usize = 100;
+
+/// The log lines of an event.
+const MOST_LINES: usize = 200;
+
+/// Feeds the clients until the last has left.
+pub(super) async fn feed(api: Api, clients: Arc<Clients>, runs: Runs) {
+    let mut feed = Feed::new(runs);
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let open = clients.to_feed();
+        if open.is_empty() {
+            return;
+        }
+        if api.endpoints.engine.is_draining() {
+            let bye = bye();
+            for client in &open {
+                client.end(&bye);
+            }
+        } else {
+            feed.look(&api, &open);
+        }
+    }
+}
+
+/// What was told last.
+struct Feed {
+    runs: Runs,
+    ticked: Option<Instant>,
+    rows: Rows,
+    /// The runs that had ended.
+    ended: u64,
+    /// The number of the last log line.
+    line: u64,
+    /// When a check ran last.
+    checked: Option<SystemTime>,
+    followed: BTreeMap<RunId, Followed>,
+}
+
+/// The rows of the first screen, as JSON.
+#[derive(Default)]
+struct Rows {
+    running: BTreeMap<RunId, Vec<u8>>,
+    more: usize,
+    agents: BTreeMap<String, Vec<u8>>,
+    /// The newest first.
+    failures: Vec<(RunId, Vec<u8>)>,
+    point: Option<Point>,
+}
+
+impl Feed {
+    fn new(runs: Runs) -> Self {
+        let line = runs.log_tail(0, 1, |_| true).last().map_or(0, |line| line.number());
+        let (_, ended) = runs.kept();
+        Self {
+            runs,
+            ticked: None,
+            rows: Rows::default(),
+            ended,
+            line,
+            checked: None,
+            followed: BTreeMap::new(),
+        }
+    }
+
+    fn look(&mut self, api: &Api, open: &[Arc<Client>]) {
+        let (behind, others): (Vec<_>, Vec<_>) = open.iter().partition(|client| client.catch_up());
+        let is_due = self.ticked.is_none_or(|ticked| ticked.elapsed() >= TICK);
+        if is_due {
+            self.ticked = Some(Instant::now());
+        }
+        self.tell_now(api, &behind, &others, is_due);
+        self.tell_runs(&behind, &others);
+        self.tell_lines(&behind, &others);
+        if is_due {
+            self.tell_ended(open);
+            self.tell_health(api, open);
+        }
+    }
+
+    /// Tells the first screen: everything to those behind, once a second the changes to the others.
+    fn tell_now(&mut self, api: &Api, behind: &[&Arc<Client>], others: &[&Arc<Client>], is_due: bool) {
+        let told = others.iter().filter(|_| is_due);
+        if behind.iter().chain(told.clone()).any(|client| client.follows(Topic::Now)) {
+            let rows = Rows::read(self.runs);
+            let everything = || self.tick(api, |object| rows.write(object, &Rows::default(), self.runs));
+            send(behind, |client| client.follows(Topic::Now), everything);
+            if is_due {
+                let changes = || self.tick(api, |object| rows.write(object, &self.rows, self.runs));
+                send(others, |client| client.follows(Topic::Now), changes);
+                self.rows = rows;
+            } else {
+                // Runs that only those behind have seen are told as ended to them too.
+                for id in rows.running.into_keys() {
+                    self.rows.running.entry(id).or_default();
+                }
+            }
+        }
+        let frame = || self.tick(api, |_| {});
+        send(behind, |client| !client.follows(Topic::Now), frame);
+        if is_due {
+            send(others, |client| !client.follows(Topic::Now), frame);
+        }
+    }
+
+    fn tick(&self, api: &Api, write: impl FnOnce(&mut Object<'_>)) -> Bytes {
+        event("tick", |object| {
+            frame::write(object, api, self.runs);
+            write(object);
+        })
+    }
+
+    /// Tells the runs that somebody watches.
+    fn tell_runs(&mut self, behind: &[&Arc<Client>], others: &[&Arc<Client>]) {
+        let ids: BTreeSet<_> = behind.iter().chain(others).filter_map(|client| client.topics.run).collect();
+        self.followed.retain(|id, _| ids.contains(id));
+        for id in ids {
+            let watches = |client: &Client| client.topics.run == Some(id);
+            let wants_everything = behind.iter().any(|client| watches(client));
+            let found = self.followed.entry(id).or_default().look(self.runs, id, wants_everything);
+            if found.has_moved {
+                send(others, watches, || event("resync", |_| {}));
+            }
+            found.everything.iter().for_each(|told| send(behind, watches, || told.clone()));
+            found.news.iter().for_each(|told| send(others, watches, || told.clone()));
+        }
+    }
+
+    /// Tells log lines. Those behind get the last ones again, and know them by their numbers.
+    fn tell_lines(&mut self, behind: &[&Arc<Client>], others: &[&Arc<Client>]) {
+        if !behind.iter().chain(others).any(|client| client.follows(Topic::Logs)) {
+            return;
+        }
+        let follows = |client: &Client| client.follows(Topic::Logs);
+        let lines = |after| self.runs.log_tail(after, MOST_LINES, |_| true);
+        send(behind, follows, || log(&lines(0)));
+        let new = lines(self.line);
+        if let Some(last) = new.last() {
+            self.line = last.number();
+            send(others, follows, || log(&new));
+        }
+    }
+
+    /// Tells the runs that have ended.
+    fn tell_ended(&mut self, open: &[Arc<Client>]) {
+        let open: Vec<_> = open.iter().collect();
+        if !open.iter().any(|client| client.follows(Topic::Runs)) {
+            return;
+        }
+        let (kept, ended) = self.runs.kept();
+        let new: Vec<_> = kept.iter().filter(|kept| kept.key >= self.ended).take(MOST_RUNNING).collect();
+        self.ended = ended;
+        if new.is_empty() {
+            return;
+        }
+        let rows = || new.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
+        let told =
+            || event("runs", |object| object.list("runs", rows(), |out, row| write::write_row(out, &row)));
+        send(&open, |client| client.follows(Topic::Runs), told);
+    }
+
+    /// Tells that a check ran.
+    fn tell_health(&mut self, api: &Api, open: &[Arc<Client>]) {
+        let open: Vec<_> = open.iter().collect();
+        if !open.iter().any(|client| client.follows(Topic::Health)) {
+            return;
+        }
+        let checked = api.endpoints.engine.past().iter().filter_map(|past| past.read).max();
+        if std::mem::replace(&mut self.checked, checked) != checked {
+            send(&open, |client| client.follows(Topic::Health), || event("health", |_| {}));
+        }
+    }
+}
+
+impl Rows {
+    fn read(runs: Runs) -> Self {
+        let (running, more) = runs.running_at_most(MOST_RUNNING);
+        let agents = calls::agents(runs);
+        let written = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            out
+        };
+        let rows = lists::running_rows(&running, &agents).map(|row| {
+            let row = Row { is_timed: false, ..row };
+            (row.run.id(), written(&|out| write::write_row(out, &row)))
+        });
+        let failures = lists::last_failures(runs);
+        let failures = failures.iter().map(|run| (run.id(), written(&|out| lists::write_failure(out, run))));
+        Self {
+            running: rows.collect(),
+            more,
+            failures: failures.collect(),
+            agents: agents
+                .iter()
+                .map(|row| (row.name().to_owned(), written(&|out| row.write(out))))
+                .collect(),
+            point: runs.points(60).points.last().copied(),
+        }
+    }
+
+    /// Writes the rows that differ from those before.
+    fn write(&self, object: &mut Object<'_>, before: &Self, runs: Runs) {
+        let as_is = |out: &mut Vec<u8>, row: &Vec<u8>| out.extend_from_slice(row);
+        let running = self.running.iter().filter(|(id, row)| before.running.get(id) != Some(*row));
+        object.list("running", running.map(|(_, row)| row), as_is);
+        let ended = before.running.keys().filter(|id| !self.running.contains_key(id));
+        object.list("ended", ended, |out, id| write_end(out, *id, runs));
+        object.plain("more", Some(self.more));
+        let agents = self.agents.iter().filter(|(name, row)| before.agents.get(*name) != Some(*row));
+        object.list("agents", agents.map(|(_, row)| row), as_is);
+        let failures = self.failures.iter().filter(|failure| !before.failures.contains(failure));
+        object.list("failures", failures.map(|(_, row)| row), as_is);
+        if let Some(point) = &self.point {
+            let mut points = Object::open(object.key("points"));
+            plots::write_point(&mut points, point);
+            points.close();
+        }
+    }
+}
+
+/// Writes how a run ended; one that is not kept ended in an unknown way.
+fn write_end(out: &mut Vec<u8>, id: RunId, runs: Runs) {
+    let (kept, _) = runs.of_id(id);
+    let last = kept.last().map(|kept| &*kept.run);
+    let mut object = Object::open(out);
+    object.text("id", &id.to_string());
+    object.text("status", last.map_or("unknown", write::status));
+    object.plain("duration_us", last.map(|run| run.duration().as_micros()));
+    object.close();
+}
+
+fn log(lines: &[Arc<LogLine>]) -> Bytes {
+    event("log", |object| object.list("lines", lines.iter(), |out, line| write::write_line(out, line)))
+}
+
+/// Sends an event, which is made if there is somebody to take it.
+fn send(clients: &[&Arc<Client>], takes: impl Fn(&Client) -> bool, make: impl FnOnce() -> Bytes) {
+    let mut those = clients.iter().filter(|client| takes(client)).peekable();
+    if those.peek().is_some() {
+        let event = make();
+        those.for_each(|client| client.send(&event));
+    }
+}

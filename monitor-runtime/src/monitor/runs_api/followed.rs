@@ -1,0 +1,129 @@
+//! The changes of a run that somebody watches.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::events::event;
+use super::object::Object;
+use super::write::{self, Row};
+use crate::families::Outcome;
+use crate::run::{Line, Node, Run, RunId, Runs};
+
+/// The runs of an id, as they were told.
+#[derive(Default)]
+pub(super) struct Followed(Vec<Told>);
+
+/// A run as it was told.
+#[derive(Default, PartialEq)]
+struct Told {
+    summary: Vec<u8>,
+    nodes: Vec<ToldNode>,
+    rolled_up: Vec<u8>,
+    /// The number of the last log line.
+    line: Option<u64>,
+}
+
+/// What changes in a node while its run goes on.
+#[derive(PartialEq)]
+struct ToldNode {
+    duration: Option<Duration>,
+    first_item: Option<Duration>,
+    waiting: Duration,
+    items: u64,
+    outcome: Option<Outcome>,
+    attempt: u64,
+    is_detached: bool,
+    has_error: bool,
+}
+
+/// What there is to tell of the runs of an id.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// To those who have seen the runs.
+    pub(super) news: Vec<Bytes>,
+    /// To those who have not.
+    pub(super) everything: Vec<Bytes>,
+    /// Whether the runs have other places than they had, so the page has to read them again.
+    pub(super) has_moved: bool,
+}
+
+impl Followed {
+    /// Looks at the runs of an id. `wants_everything` says whether anybody has not seen them.
+    pub(super) fn look(&mut self, runs: Runs, id: RunId, wants_everything: bool) -> Changes {
+        let (kept, running) = runs.of_id(id);
+        let kept = kept.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
+        let rows: Vec<_> = kept.chain(running.iter().map(Row::of)).collect();
+        let mut found = Changes::default();
+        let (mut told, nothing) = (Vec::new(), Told::default());
+        for (nth, row) in rows.iter().enumerate() {
+            let row = Row { is_timed: row.run.has_ended(), ..*row };
+            let now = Told::of(&row);
+            let before = self.0.get(nth);
+            found.has_moved |= before.is_some_and(|before| before.nodes.len() > now.nodes.len());
+            if before != Some(&now) {
+                let before = before.unwrap_or(&nothing);
+                found.news.push(event("run", |object| write_change(object, nth, &row, before, &now)));
+            }
+            if wants_everything {
+                let write = |object: &mut Object<'_>| write_change(object, nth, &row, &nothing, &now);
+                found.everything.push(event("run", write));
+            }
+            told.push(now);
+        }
+        found.has_moved |= self.0.len() > told.len();
+        self.0 = told;
+        found
+    }
+}
+
+impl Told {
+    fn of(row: &Row<'_>) -> Self {
+        let run = row.run;
+        let (mut summary, mut rolled_up) = (Vec::new(), Vec::new());
+        write::summary(&mut summary, row).close();
+        run.rolled_up().iter().for_each(|calls| write::write_rolled_up(&mut rolled_up, calls));
+        let line = run.lines().iter().map(|line| line.line().number()).max();
+        Self { summary, nodes: run.nodes().iter().map(ToldNode::of).collect(), rolled_up, line }
+    }
+}
+
+impl ToldNode {
+    fn of(node: &Node) -> Self {
+        Self {
+            duration: node.duration(),
+            first_item: node.first_item(),
+            waiting: node.waiting(),
+            items: node.items().into(),
+            outcome: node.outcome(),
+            attempt: node.attempt().into(),
+            is_detached: node.is_detached(),
+            has_error: node.error().is_some(),
+        }
+    }
+}
+
+/// Writes the fields of the run, and its nodes and lines that are new or changed.
+fn write_change(object: &mut Object<'_>, nth: usize, row: &Row<'_>, before: &Told, now: &Told) {
+    let run = row.run;
+    if nth > 0 {
+        object.plain("nth", Some(nth));
+    }
+    write::write_summary(object, row);
+    let nodes = run.nodes().iter().enumerate();
+    let changed = nodes.filter(|(at, _)| before.nodes.get(*at) != now.nodes.get(*at));
+    object.list("nodes", changed, write::write_node_at);
+    if before.rolled_up != now.rolled_up {
+        object.list("rolled_up", run.rolled_up().iter(), write::write_rolled_up);
+    }
+    if let Some(since) = first_new_line(run, before.line) {
+        let lines = run.lines().iter().filter(|line| line.time() >= since);
+        object.list("lines", lines, write::write_own_line);
+    }
+}
+
+/// The time of the earliest line that is new. Lines from then on are told, since threads write at the same time.
+fn first_new_line(run: &Run, told: Option<u64>) -> Option<SystemTime> {
+    let new = |line: &&Line| told.is_none_or(|told| line.line().number() > told);
+    run.lines().iter().filter(new).map(Line::time).min()
+}
