@@ -1,6 +1,7 @@
 //! The HTTP interface.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -17,6 +18,7 @@ use crate::question::{InvalidQuestion, Question};
 use crate::run::{self, Reply, RunError};
 use crate::skills::Source;
 use crate::store::{ListedRun, Store};
+use crate::web;
 
 /// Size limit of a request body: it fits the longest question, however it is escaped.
 const LONGEST_BODY: usize = 16 * 1024;
@@ -24,26 +26,32 @@ const LONGEST_BODY: usize = 16 * 1024;
 const LISTED_RUNS: i64 = 50;
 
 /// The routes of the service.
-pub(crate) fn routes(store: Store, time_limit: Duration) -> Router {
+pub(crate) fn routes(store: Store, time_limit: Duration, live_page: Option<String>) -> Router {
     Router::new()
+        .route("/", get(web::form).post(web::ask).fallback(not_found))
         .route("/ask", post(ask))
         .route("/runs", get(runs))
-        .fallback(async || {
-            ApiError::new(StatusCode::NOT_FOUND, "there are POST /ask, GET /runs and GET /health/…")
-        })
+        .fallback(not_found)
         .method_not_allowed_fallback(async || {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "there are POST /ask and GET /runs")
         })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .with_state(Service { store, time_limit })
+        .with_state(Service { store, time_limit, live_page: live_page.map(Into::into) })
+}
+
+/// The response to an unknown path, and to `/` for anything but a browser.
+pub(crate) async fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "there are POST /ask, GET /runs and GET /health/…")
 }
 
 /// State of the handlers.
 #[derive(Clone)]
-struct Service {
-    store: Store,
+pub(crate) struct Service {
+    pub(crate) store: Store,
     /// Maximum time for an answer.
-    time_limit: Duration,
+    pub(crate) time_limit: Duration,
+    /// The URL of the live page.
+    pub(crate) live_page: Option<Arc<str>>,
 }
 
 impl FromRef<Service> for Store {
@@ -74,7 +82,7 @@ struct Runs {
 
 /// Accepts JSON with any content type, so that a plain `curl -d` works.
 async fn ask(
-    State(Service { store, time_limit }): State<Service>,
+    State(Service { store, time_limit, .. }): State<Service>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Answered>, ApiError> {
     let Asked { question, timeout_ms } = serde_json::from_slice(&body?)?;
@@ -90,9 +98,9 @@ async fn runs(State(store): State<Store>) -> Result<Json<Runs>, ApiError> {
 
 /// An error response: a status, and the problem in one sentence.
 #[derive(Debug)]
-struct ApiError {
-    status: StatusCode,
-    message: String,
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
 }
 
 impl ApiError {

@@ -24,7 +24,8 @@ Options:
                  how long a question may take, in milliseconds, 1 to 600000 (default: 10000)
   --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail or time out
   --admin-port PORT
-                 answer the probes at this port of 127.0.0.1 as well, apart from all else; 0 takes a free one
+                 show the live page at this port of 127.0.0.1, and answer the probes there apart from all else; 0 takes
+                 a free one (default: 8081, or a free one if that is taken or --port is 0)
   --drain-delay MS
                  how long to serve on once told to stop, while readiness says so, 0 to 600000 (default: 5000)
   --probe [URL]  ask a running service instead, and end with 0 if it answers 200, else with 1
@@ -59,6 +60,7 @@ pub(crate) struct Args {
     pub(crate) time_limit: Duration,
     /// Questions per second.
     pub(crate) traffic: Option<u32>,
+    /// The port of the live page and of further probes; by default any will do.
     pub(crate) admin_port: Option<u16>,
     /// Drain delay: time to keep serving after the signal to stop.
     pub(crate) drain_delay: Duration,

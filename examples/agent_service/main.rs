@@ -5,6 +5,8 @@
 //! curl -d '{"question": "what is a skill?"}' http://127.0.0.1:8080/ask
 //! ```
 //!
+//! Its address in a browser asks the same by a form, and leads to the live page of what it does.
+//!
 //! A question goes from [`api`] to a [`run`]. There the [`agents`] use their [`skills`] on the notes that the [`indexer`] has put
 //! into the [`store`]. There is no language model: answers are quotes, found by full-text search.
 
@@ -24,6 +26,7 @@ mod stop;
 mod store;
 mod text;
 mod traffic;
+mod web;
 mod welcome;
 
 use std::env;
@@ -34,7 +37,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use monitor_runtime::health::{self, DatabaseCheck, DiskCheck};
-use monitor_runtime::{BuildError, Monitor, logging};
+use monitor_runtime::{BuildError, Dashboard, Monitor, logging};
 
 use args::{Args, Command, HELP};
 use client::Client;
@@ -46,6 +49,9 @@ use store::Store;
 
 /// Shutdown timeout after the drain delay: requests in flight have 20 seconds, and closing the database has a few.
 const REST_OF_A_STOP: Duration = Duration::from_secs(25);
+
+/// The port of the live page, unless one is asked for.
+const PAGE_PORT: u16 = 8081;
 
 /// The exit code for wrong usage.
 const USAGE: u8 = 2;
@@ -108,7 +114,8 @@ async fn serve_from(
     let monitor = monitor(args, database, store)?;
     let listener = port.listen()?;
     let address = Address::of(&listener)?;
-    let mut serving = pin!(monitor.serve(listener, api::routes(store.clone(), args.time_limit)));
+    let app = api::routes(store.clone(), args.time_limit, monitor.dashboard_url());
+    let mut serving = pin!(monitor.serve(listener, app));
     // From its first step on `serve` receives the signals itself; an earlier one reached only us.
     tokio::select! {
         biased;
@@ -116,24 +123,34 @@ async fn serve_from(
         () = stop.received() => return Ok(()),
         () = ready(()) => drop(stop),
     }
-    welcome::say(address, monitor.admin_address(), &args.docs, &index);
+    welcome::say(address, &monitor, &args.docs, &index);
     if let Some(per_second) = args.traffic {
         tokio::spawn(traffic::run(Client { address: address.0 }, per_second, index.topics));
     }
     Ok(serving.await?)
 }
 
+/// Builds the monitor, with the live page on a port that is asked for, the usual one, or else any.
 fn monitor(args: &Args, database: &Database, store: &Store) -> Result<Monitor, BuildError> {
-    let monitor = Monitor::builder()
-        .service("agent-service", env!("CARGO_PKG_VERSION"))
-        .check(DatabaseCheck::new(store.pool().clone()))
-        .check(DiskCheck::new(&database.disk))
-        .pool("main", store.pool())
-        .drain_delay(args.drain_delay)
-        .grace_period(args.drain_delay + REST_OF_A_STOP);
+    let build = |admin_port| {
+        Monitor::builder()
+            .service("agent-service", env!("CARGO_PKG_VERSION"))
+            .check(DatabaseCheck::new(store.pool().clone()))
+            .check(DiskCheck::new(&database.disk))
+            .pool("main", store.pool())
+            .drain_delay(args.drain_delay)
+            .grace_period(args.drain_delay + REST_OF_A_STOP)
+            .admin_port(admin_port)
+            .dashboard(Dashboard::new())
+            .build()
+    };
     match args.admin_port {
-        Some(port) => monitor.admin_port(port).build(),
-        None => monitor.build(),
+        Some(port) => build(port),
+        None if args.port == 0 => build(0),
+        None => match build(PAGE_PORT) {
+            Err(BuildError::AdminAddress { .. }) => build(0),
+            other => other,
+        },
     }
 }
 
