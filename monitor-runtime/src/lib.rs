@@ -149,6 +149,7 @@
         feature = "push",
         feature = "otlp-grpc",
         feature = "otlp-tls",
+        feature = "dashboard",
         feature = "testing"
     )),
     allow(dead_code, unused_imports)

@@ -45,6 +45,11 @@ const NEEDS: &[Need] = &[
         is_met: |_| Ok(has_programs(&["victoria-metrics"])),
         packages: &["victoria-metrics"],
     },
+    Need {
+        name: "a browser",
+        is_met: |_| Ok(has_programs(&["chromium", "chromedriver"])),
+        packages: &["chromium", "chromium-driver"],
+    },
     Need { name: "rsyslog", is_met: has_rsyslog, packages: &["rsyslog", "rsyslog-elasticsearch"] },
     Need { name: "botocore", is_met: has_botocore, packages: &["python3-botocore"] },
     Need {
