@@ -8,4 +8,4 @@
 
 pub use crate::call::{ModelCall, ModelReply, call};
 pub use crate::prices::{PricedCall, Prices, PricesBuilder, PricesError, Pricing, Rate, set_pricing};
-pub use crate::usage::{Cost, CostSource, PriceDate, Usage};
+pub use crate::usage::{Cost, CostSource, CostSum, PriceDate, Usage, UsageSum};

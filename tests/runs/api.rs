@@ -4,9 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 
+use monitor_runtime::genai::{self, Usage};
 use monitor_runtime::run::RunId;
 use monitor_runtime::{Monitor, run, track_agent, track_skill};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::runs;
@@ -92,6 +93,41 @@ fn a_run_is_shown_as_a_tree_in_json_and_text() {
         text.starts_with(&format!("run {id}\napi_walk ✓ ")) && text.contains("└─ skill api_step ✓ "),
         "{text}"
     );
+}
+
+#[track_agent("api_models")]
+fn ask_models() -> RunId {
+    let mut call = genai::call("openai", "gpt-5");
+    call.model("gpt-5-2025-08-07");
+    call.usage(Usage::new(812, 96).cached(640).cost_usd(0.001_255));
+    call.finish("stop");
+    drop(genai::call("openai", "gpt-5"));
+    run::current().unwrap().id()
+}
+
+#[test]
+fn a_run_shows_its_tokens_and_its_cost() {
+    let monitor = monitor();
+    let id = ask_models();
+    let shown = &json(&monitor, &format!("runs/{id}"))["runs"][0];
+    let tokens = json!({
+        "input": 812, "cached_input": 640, "cache_write": null, "output": 96, "reasoning": null, "unknown_calls": 1
+    });
+    let cost = json!({"nano_usd": 1_255_000, "priced": 1, "of": 2, "estimated": false});
+    assert_eq!((&shown["tokens"], &shown["cost"]), (&tokens, &cost));
+    let call = &shown["nodes"][1]["model"];
+    let named = ["provider", "request_model", "response_model", "finish", "cost_source"];
+    assert_eq!(named.map(|name| &call[name]), ["openai", "gpt-5", "gpt-5-2025-08-07", "stop", "provider"]);
+    assert_eq!((&call["tokens"]["input"], &call["cost"]["of"]), (&json!(812), &json!(1)));
+    let dropped = &shown["nodes"][2]["model"];
+    assert_eq!((&dropped["tokens"]["unknown_calls"], &dropped["cost"]["priced"]), (&json!(1), &json!(0)));
+    assert_eq!((&dropped["tokens"]["input"], &dropped["cost_source"]), (&Value::Null, &Value::Null));
+    assert!(shown["nodes"][0].get("model").is_none());
+    let listed = json(&monitor, "runs?agent=api_models");
+    assert_eq!(listed["runs"][0]["cost"], cost);
+    let without = walk("api_modelless", 1).unwrap();
+    let without = &json(&monitor, &format!("runs/{without}"))["runs"][0];
+    assert_eq!((&without["tokens"], &without["cost"]), (&Value::Null, &Value::Null));
 }
 
 #[track_agent("api_waits")]
@@ -218,7 +254,7 @@ fn bad_requests_get_a_reason_in_json() {
             &format!("runs/{unknown}"),
             404,
             &format!(
-                "run {unknown} is not kept; of each agent, the newest, failed, slow and pinned runs are"
+                "run {unknown} is not kept; of each agent, the newest, failed, slow, dear and pinned runs are"
             ),
         ),
         (

@@ -9,6 +9,7 @@ mod ceiling;
 mod ids;
 mod lines;
 mod page;
+mod models;
 mod programs;
 mod recordings;
 mod schema;

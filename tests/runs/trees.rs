@@ -71,9 +71,9 @@ async fn model_calls_are_nodes_named_by_their_model() {
     runs();
     ask_twice().await;
     let tree = "\
-runs_asker ✓
-├─ model runs-gpt ✓
-└─ model runs-guarded ✓";
+runs_asker ✓ · 2 model calls, usage unknown
+├─ model runs-gpt ✓ · usage unknown
+└─ model runs-guarded ✓ · usage unknown";
     assert_eq!(run_of("runs_asker").to_string(), tree);
 }
 

@@ -102,6 +102,8 @@ impl ModelCall {
     pub fn retry(&mut self, reason: &str, backoff: Duration) {
         let [provider, model] = self.call.labels();
         models::count_retry([provider, model]);
+        self.report.retries = self.report.retries.saturating_add(1);
+        self.report.backoff = self.report.backoff.saturating_add(backoff);
         tracing::debug!(
             target: "monitor_runtime::genai",
             provider,

@@ -18,6 +18,8 @@ use crate::usage::Cost;
 pub(crate) struct ModelEnded {
     /// What it reported until then; the usage obeys the contract.
     pub(crate) report: Report,
+    /// The cost, if it was reported or computed.
+    pub(crate) cost: Option<Cost>,
 }
 
 /// Finds the series of a model. An empty text is unknown, since Prometheus treats an empty label as a missing one.
@@ -51,13 +53,14 @@ pub(super) fn count(
              use `Usage::beside_cache` if the input does not contain the cached tokens"
         );
     }
+    let mut cost = None;
     if usage.is_unknown() {
         models::count_unknown(labels, reason(outcome, items));
     } else {
-        let cost = usage.cost().or_else(|| find_price(labels, &report));
+        cost = usage.cost().or_else(|| find_price(labels, &report));
         models::count_usage(&[agent.id(), provider, model], &usage, cost);
     }
-    ModelEnded { report }
+    ModelEnded { report, cost }
 }
 
 /// The cost by the prices of the process. A model that they lack is named once.

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::usage::Usage;
 
@@ -82,6 +83,9 @@ pub struct Report {
     pub(crate) usage: Usage,
     pub(crate) model: Option<Box<str>>,
     pub(crate) finish_reason: Option<Box<str>>,
+    /// Further attempts inside the call, and the sum of the pauses before them.
+    pub(crate) retries: u32,
+    pub(crate) backoff: Duration,
 }
 
 impl Report {
@@ -90,15 +94,18 @@ impl Report {
             usage: reply.usage().unwrap_or_default(),
             model: reply.model().map(Box::from),
             finish_reason: reply.finish_reason().map(Box::from),
+            ..Self::default()
         }
     }
 
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
-        let Self { usage, model, finish_reason } = later;
+        let Self { usage, model, finish_reason, retries, backoff } = later;
         self.usage.update(&usage);
         self.model = model.or(self.model.take());
         self.finish_reason = finish_reason.or(self.finish_reason.take());
+        self.retries = self.retries.saturating_add(retries);
+        self.backoff = self.backoff.saturating_add(backoff);
     }
 }
 

@@ -9,6 +9,8 @@ use foldhash::fast::RandomState;
 use super::id::RunId;
 use super::lines::{Line, RunLines};
 use super::live;
+use super::remark::Remark;
+use super::reply::{Reply, Sums};
 use super::tree::{MOST_NODES, Node, RolledUp, Run};
 use crate::call::call_id::CallId;
 use crate::cells::clock;
@@ -32,7 +34,7 @@ pub(super) struct GrowingRun {
     retired: [Vec<u32>; 2],
     /// Calls whose begin has been read and whose end has not.
     open: u64,
-    /// Bytes of error texts.
+    /// Bytes of error texts and replies.
     text_bytes: usize,
     lines: RunLines,
     /// The slot of the run is free, so no call joins. What was pushed before that is read by the next look.
@@ -140,8 +142,7 @@ impl GrowingRun {
         let [first, second] = begin.series.labels.first_values();
         let (operation, name) = match begin.kind {
             CallKind::Agent | CallKind::Skill => ("", first),
-            CallKind::Query => (first, second),
-            CallKind::Model => ("", second),
+            CallKind::Query | CallKind::Model => (first, second),
         };
         self.run.nodes.push(Node {
             parent,
@@ -155,6 +156,7 @@ impl GrowingRun {
             items: 0,
             outcome: None,
             error: None,
+            reply: None,
             attempt: 1,
             is_judged: false,
             is_detached: false,
@@ -222,8 +224,34 @@ impl GrowingRun {
         }
     }
 
+    /// Adds a remark about a call.
+    pub(super) fn remark(&mut self, call: CallId, remark: Remark) {
+        match remark {
+            Remark::Error(text) => self.fail(call, text),
+            Remark::Reply(reply) => self.reply(call, reply),
+        }
+    }
+
+    /// Adds what a model call has reported.
+    fn reply(&mut self, call: CallId, reply: Box<Reply>) {
+        match self.places.get(&call.number()) {
+            Some(Place::Node(place)) => {
+                self.text_bytes += reply.bytes();
+                self.run.nodes[*place as usize].reply = Some(reply);
+            }
+            Some(Place::Group { group, .. }) => {
+                let sums = &mut self.run.rolled_up[*group as usize].sums;
+                if sums.is_none() {
+                    self.text_bytes += size_of::<Sums>();
+                }
+                sums.get_or_insert_default().add(&reply);
+            }
+            None => {}
+        }
+    }
+
     /// Adds the error of a call. A stream may have several; the last one stays.
-    pub(super) fn fail(&mut self, call: CallId, error: Box<str>) {
+    fn fail(&mut self, call: CallId, error: Box<str>) {
         let bytes = error.len();
         if let Some(node) = self.node_of(call) {
             let before = node.error.replace(error).map_or(0, |before| before.len());

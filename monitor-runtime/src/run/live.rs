@@ -30,6 +30,8 @@ pub(crate) struct LiveRun {
     trace: [AtomicU64; 2],
     /// Skill calls that have begun.
     skills: AtomicU32,
+    /// Model calls that have begun.
+    models: AtomicU32,
     /// The number of its agent's series.
     agent: AtomicU32,
 }
@@ -87,8 +89,12 @@ pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> bool {
     let Some(slot) = slot_of(number.get()) else { return false };
     let more = |state| (number_of(state) == number.get()).then_some(state + 1);
     let has_joined = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok();
-    if has_joined && kind == CallKind::Skill {
-        slot.skills.fetch_add(1, Ordering::Relaxed);
+    if has_joined {
+        match kind {
+            CallKind::Skill => slot.skills.fetch_add(1, Ordering::Relaxed),
+            CallKind::Model => slot.models.fetch_add(1, Ordering::Relaxed),
+            CallKind::Agent | CallKind::Query => 0,
+        };
     }
     has_joined
 }
@@ -122,6 +128,7 @@ pub(crate) fn free(number: NonZeroU32) -> Option<bool> {
 impl LiveRun {
     fn reset(&self, agent: u32, started: u64, trace: Option<[u8; 16]>) {
         self.skills.store(0, Ordering::Relaxed);
+        self.models.store(0, Ordering::Relaxed);
         self.started.store(started, Ordering::Relaxed);
         self.agent.store(agent, Ordering::Relaxed);
         let trace = u128::from_be_bytes(trace.unwrap_or_default());
@@ -136,6 +143,10 @@ impl LiveRun {
 
     pub(crate) fn skill_calls(&self) -> u32 {
         self.skills.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn model_calls(&self) -> u32 {
+        self.models.load(Ordering::Relaxed)
     }
 
     pub(crate) fn started(&self) -> u64 {
@@ -163,12 +174,15 @@ mod tests {
     fn a_slot_is_freed_once_all_calls_have_left_and_none_joins_then() {
         prepare(64);
         let run = begin(1, 2, Some([7; 16])).unwrap();
-        assert!(join(run, CallKind::Skill));
-        leave(run);
+        for kind in [CallKind::Skill, CallKind::Model, CallKind::Model, CallKind::Query] {
+            assert!(join(run, kind));
+            leave(run);
+        }
         assert_eq!(free(run), None);
         lose(run);
         let live = find(run).unwrap();
-        assert_eq!((live.skill_calls(), live.started(), live.agent()), (1, 2, 1));
+        assert_eq!((live.skill_calls(), live.model_calls()), (1, 2));
+        assert_eq!((live.started(), live.agent()), (2, 1));
         assert_eq!((live.trace(), live.is_lossy()), (Some([7; 16]), true));
         leave(run);
         assert_eq!(free(run), Some(true));

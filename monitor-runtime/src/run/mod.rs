@@ -33,6 +33,7 @@
 //! * 10 that succeeded although a call inside failed;
 //! * 10 of each decade of durations (under 10 ms, under 100 ms, … from 1,000 s on), which ended at least a second apart;
 //! * a random sample of 10;
+//! * the 10 dearest and the 10 with the most tokens; one that ended more than an hour ago gives way to any newer one;
 //! * 20 [pinned](Runs::pin) ones.
 //!
 //! A run in several of these classes is kept once.
@@ -52,11 +53,14 @@ mod lines;
 mod live;
 mod lone;
 mod recorder;
+mod remark;
+mod reply;
 mod ring;
 mod store;
 mod text;
 mod tree;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 #[cfg(feature = "http")]
@@ -71,7 +75,7 @@ pub(crate) use lines::LogLine;
 pub(crate) use lone::LoneCall;
 #[cfg(feature = "http")]
 pub(crate) use store::KeptRun;
-pub use tree::{Node, RolledUp, Run};
+pub use tree::{ModelCall, Node, RolledUp, Run};
 
 use crate::call::call_id::CallId;
 use crate::cells::clock;
@@ -82,7 +86,9 @@ use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
 #[cfg(feature = "http")]
 use crate::families::readings::{CountedKind, Reading};
+use crate::usage::{CostSum, UsageSum};
 use recorder::Recorder;
+use reply::Sums;
 use store::Class;
 
 /// The memory of a recorder in bytes, unless set.
@@ -140,7 +146,7 @@ impl RunsBuilder {
     ///
     /// Agent calls that began before are not recorded.
     /// A second start with equal settings returns the recorder of the first.
-    /// A recorded call takes no lock and allocates nothing, unless it fails or is the first of its thread.
+    /// A recorded call takes no lock and allocates nothing, unless it fails, is of a model, or is the first of its thread.
     ///
     /// # Errors
     ///
@@ -178,7 +184,7 @@ pub struct RunFigures {
     pub evicted: u64,
     /// Runs that were not recorded, since too many went on at once or their memory was used up.
     pub lost: u64,
-    /// Begins, ends and errors of calls that were not recorded, since too many came at once.
+    /// Begins, ends, errors and replies of calls that were not recorded, since too many came at once.
     pub lost_events: u64,
     /// The bytes in use, including the room that is reserved for events.
     pub bytes: usize,
@@ -303,6 +309,13 @@ impl Runs {
         failed
     }
 
+    /// Returns the runs of an agent that are kept for their cost, the dearest first.
+    pub fn dearest(&self, agent: &str) -> Vec<Arc<Run>> {
+        let mut dearest = self.0.settle().store().of_class(agent, Class::Dearest);
+        dearest.sort_by_key(|run| std::cmp::Reverse(run.cost().nanos()));
+        dearest
+    }
+
     /// Returns the runs of this id, kept or going on. There are several if several runs belong to one trace.
     pub fn find(&self, id: RunId) -> Vec<Arc<Run>> {
         let look = self.0.settle();
@@ -341,6 +354,7 @@ pub struct CurrentRun {
     live: &'static live::LiveRun,
     agent: &'static str,
     started: u64,
+    number: NonZeroU32,
 }
 
 /// Returns the recorded runs of the process, `None` before a recorder is started.
@@ -375,9 +389,10 @@ pub(crate) fn current_id() -> Option<RunId> {
 /// On other threads and tasks this works wherever the [context](crate::context) was carried to.
 pub fn current() -> Option<CurrentRun> {
     let call = CallId::current();
-    let live = live::find(call.run()?)?;
+    let number = call.run()?;
+    let live = live::find(number)?;
     let agent = CallSeries::numbered(live.agent())?.id();
-    Some(CurrentRun { id: RunId::of_call(call)?, live, agent, started: live.started() })
+    Some(CurrentRun { id: RunId::of_call(call)?, live, agent, started: live.started(), number })
 }
 
 impl CurrentRun {
@@ -399,5 +414,25 @@ impl CurrentRun {
     /// Returns the number of skill calls that have begun in the run.
     pub fn skill_calls(&self) -> u32 {
         self.live.skill_calls()
+    }
+
+    /// Returns the number of model calls that have begun in the run.
+    pub fn model_calls(&self) -> u32 {
+        self.live.model_calls()
+    }
+
+    /// Returns the tokens of the model calls of the run that have ended so far.
+    pub fn usage(&self) -> UsageSum {
+        self.spent().usage
+    }
+
+    /// Returns the cost of the model calls of the run that have ended so far. A call without a price is not free: the sum is
+    /// then a lower bound, and says so.
+    pub fn cost(&self) -> CostSum {
+        self.spent().cost
+    }
+
+    fn spent(&self) -> Sums {
+        Recorder::get().map(|recorder| recorder.spent(self.number)).unwrap_or_default()
     }
 }

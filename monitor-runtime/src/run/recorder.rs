@@ -4,7 +4,7 @@
 //! a call's thread          the thread `monitor-runs`, and every reader
 //! ───────────────          ───────────────────────────────────────────
 //! begin, end ──► ring of the thread's stripe ──┐
-//! error ───────► errors, bounded by bytes ─────┼─► runs that go on ──► store of kept runs
+//! remark ──────► remarks, bounded by bytes ────┼─► runs that go on ──► store of kept runs
 //! log line ────► lines, bounded by bytes ──────┘
 //! ```
 //!
@@ -28,10 +28,13 @@ use super::id::RunId;
 use super::lines::{Line, Lines, LogLine};
 use super::live;
 use super::lone::LoneCalls;
+use super::remark::Remark;
+use super::reply::{Reply, Spent, Sums};
 use super::ring::{Pushed, Record, Ring};
 use super::store::Store;
 use super::text::{MOST_ERROR_BYTES, shortened};
 use super::tree::Run;
+use crate::call::ModelEnded;
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::observer::{self, CallBegun, CallEnded, Observer};
 use crate::cells::clock;
@@ -50,8 +53,8 @@ const BLOCK: u32 = 1_024;
 /// Rings of threads that have no stripe of their own. A thread that finds one in use tries the next.
 const SHARED_RINGS: usize = 8;
 
-/// The bytes of a queued error besides its text.
-const ERROR_BYTES: usize = size_of::<QueuedError>();
+/// The bytes of a queued remark besides those on the heap.
+const REMARK_BYTES: usize = size_of::<QueuedRemark>();
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
@@ -64,7 +67,8 @@ thread_local! {
 pub(crate) struct Recorder {
     /// By number of the leased stripe; the shared ones are last.
     rings: Box<[OnceLock<Ring>]>,
-    errors: Mutex<Errors>,
+    remarks: Mutex<Remarks>,
+    spent: Mutex<Spent>,
     state: Mutex<State>,
     lines: Lines,
     lone: LoneCalls,
@@ -75,7 +79,7 @@ pub(crate) struct Recorder {
     reader: OnceLock<Thread>,
     /// Agent calls outside of any run that had no room.
     lost_runs: AtomicU64,
-    /// Records that no shared ring took, and errors that had no room.
+    /// Records that no shared ring took, and remarks that had no room.
     lost: AtomicU64,
     began: Instant,
     /// The same moment in ticks of the clock.
@@ -90,8 +94,8 @@ struct Budget {
     rings: usize,
     ring_length: usize,
     live_runs: usize,
-    /// For the texts of errors between two looks.
-    errors: usize,
+    /// For remarks between two looks.
+    remarks: usize,
     /// For log lines of runs between two looks.
     lines: usize,
     /// For the tail of all log lines, once there is one.
@@ -111,7 +115,7 @@ impl Budget {
         let fitting = (memory / 8 / rings / size_of::<Record>()).clamp(64, 4_096);
         let ring_length = 1 << fitting.ilog2();
         let live_runs = 1 << (memory / 2_048).clamp(256, 8_192).ilog2();
-        let errors = (memory / 32).min(256 << 10);
+        let remarks = (memory / 32).min(256 << 10);
         let lines = (memory / 32).min(256 << 10);
         let (tail, lone, history) = ((memory / 8).min(2 << 20), memory / 32, memory / 8);
         let records = rings * ring_length;
@@ -119,9 +123,9 @@ impl Budget {
             // Besides the slot, the entry of a run that is not kept.
             + live_runs * (live::SLOT_BYTES + 2 * size_of::<(NonZeroU32, Growing)>())
             // Those queued, and those being read.
-            + 2 * (errors + lines);
+            + 2 * (remarks + lines);
         let trees = memory.saturating_sub(fixed);
-        Self { memory, rings, ring_length, live_runs, errors, lines, tail, lone, history, trees }
+        Self { memory, rings, ring_length, live_runs, remarks, lines, tail, lone, history, trees }
     }
 
     /// The budget if other things than trees take these bytes.
@@ -141,7 +145,7 @@ impl Budget {
     }
 }
 
-type QueuedError = (CallId, Box<str>);
+type QueuedRemark = (CallId, Remark);
 
 /// An event, and whether an earlier look read it already.
 type Read = (Event, bool);
@@ -150,8 +154,8 @@ type Read = (Event, bool);
 const DONE: Event = Event::Judged { id: CallId::NONE };
 
 #[derive(Default)]
-struct Errors {
-    queued: Vec<QueuedError>,
+struct Remarks {
+    queued: Vec<QueuedRemark>,
     bytes: usize,
 }
 
@@ -159,7 +163,7 @@ struct Errors {
 #[derive(Default)]
 struct State {
     growing: HashMap<NonZeroU32, Growing, RandomState>,
-    /// The bytes of all runs that go on.
+    /// The bytes of all runs that go on, and of what they have spent.
     growing_bytes: usize,
     store: Store,
     /// The buffer of the events that a look reads, which stays allocated.
@@ -167,8 +171,10 @@ struct State {
     /// Events that were read before the begin of their call or parent. That begin was pushed before them, so the next look
     /// reads it, unless it was lost.
     early: Vec<Event>,
-    early_errors: Vec<QueuedError>,
+    early_remarks: Vec<QueuedRemark>,
     early_lines: Vec<Arc<LogLine>>,
+    /// The bytes of the recorder's `spent`.
+    spent_bytes: usize,
 }
 
 enum Growing {
@@ -225,7 +231,8 @@ impl Recorder {
         let budget = Budget::new(memory);
         Self {
             rings: (0..budget.rings).map(|_| OnceLock::new()).collect(),
-            errors: Mutex::default(),
+            remarks: Mutex::default(),
+            spent: Mutex::default(),
             state: Mutex::default(),
             lines: Lines::new(budget.tail, budget.lines),
             lone: LoneCalls::new(budget.lone),
@@ -347,18 +354,29 @@ impl Recorder {
         }
     }
 
-    fn push_error(&self, run: NonZeroU32, call: CallId, error: &ErrorText) {
-        let text = shortened(&error.whole, MOST_ERROR_BYTES);
-        let bytes = text.len() + ERROR_BYTES;
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        if errors.bytes + bytes <= self.budget.errors {
-            errors.bytes += bytes;
-            errors.queued.push((call, text));
-        } else {
-            drop(errors);
+    /// Queues a remark about an open call.
+    fn push_remark(&self, run: NonZeroU32, call: CallId, remark: Remark) {
+        let bytes = remark.heap_bytes() + REMARK_BYTES;
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        if remarks.bytes + bytes > self.budget.remarks {
+            drop(remarks);
             self.lost.fetch_add(1, Ordering::Relaxed);
             live::lose(run);
+            return;
         }
+        let was_calm = remarks.bytes < self.budget.remarks / 4;
+        remarks.bytes += bytes;
+        remarks.queued.push((call, remark));
+        let is_filling = was_calm && remarks.bytes >= self.budget.remarks / 4;
+        drop(remarks);
+        if is_filling {
+            self.wake();
+        }
+    }
+
+    /// What the model calls of a run that goes on have used so far.
+    pub(super) fn spent(&self, run: NonZeroU32) -> Sums {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).of(run)
     }
 
     /// The state with every event that happened before this call, and with the end of every run that was over by then.
@@ -371,8 +389,9 @@ impl Recorder {
     /// Reads all records, and moves the runs that are over to the store.
     pub(crate) fn look(&self) -> Look<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Errors and lines first: the begins of their calls are in the rings by then.
-        let errors = std::mem::take(&mut *self.errors.lock().unwrap_or_else(PoisonError::into_inner)).queued;
+        // Remarks and lines first: the begins of their calls are in the rings by then.
+        let remarks =
+            std::mem::take(&mut *self.remarks.lock().unwrap_or_else(PoisonError::into_inner)).queued;
         let lines = self.lines.take();
         let budget = self.budget.less(self.others());
         let mut events = std::mem::take(&mut state.events);
@@ -382,11 +401,14 @@ impl Recorder {
         for ring in self.rings.iter().filter_map(OnceLock::get) {
             ring.drain(|record| events.extend(Event::decode(record).map(|event| (event, false))));
         }
-        let lost_runs = state.apply(&mut events, errors, &budget);
+        let lost_runs = state.apply(&mut events, remarks, &budget);
         events.clear();
         state.events = events;
         state.add_lines(lines, &budget);
         self.lost_runs.fetch_add(lost_runs, Ordering::Relaxed);
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        state.spent_bytes = spent.retain(|run| live::find(run).is_some());
+        drop(spent);
         state.finish(self.began.elapsed(), &budget);
         Look { recorder: self, state, trees: budget.trees }
     }
@@ -454,7 +476,7 @@ impl Look<'_> {
 
 impl State {
     /// Puts events into their trees. Returns the number of runs that had no room.
-    fn apply(&mut self, events: &mut [Read], errors: Vec<QueuedError>, budget: &Budget) -> u64 {
+    fn apply(&mut self, events: &mut [Read], remarks: Vec<QueuedRemark>, budget: &Budget) -> u64 {
         // Begins first. That of the enclosing call is earlier, whichever ring it came through.
         events.sort_unstable_by_key(|(event, _)| event.order());
         let begins = events.partition_point(|(event, _)| event.begin().is_some());
@@ -482,13 +504,15 @@ impl State {
                 self.early.push(*event);
             }
         }
-        for (call, text) in std::mem::take(&mut self.early_errors) {
-            self.change(call, |run| run.fail(call, text));
+        for (call, remark) in std::mem::take(&mut self.early_remarks) {
+            self.change(call, |run| run.remark(call, remark));
         }
-        for (call, text) in errors {
+        for (call, remark) in remarks {
             // A copy: what a thread allocates and another keeps would stop the allocator from giving back the rest.
-            if !self.change(call, |run| run.fail(call, Box::from(&*text))) {
-                self.early_errors.push((call, text));
+            let mut copy = Some(remark.clone());
+            self.change(call, |run| copy.take().into_iter().for_each(|remark| run.remark(call, remark)));
+            if copy.is_some() {
+                self.early_remarks.push((call, remark));
             }
         }
         refused
@@ -578,7 +602,7 @@ impl State {
             Growing::Run(run) => run.bytes(),
             Growing::Refused(_) => 0,
         };
-        self.growing_bytes = self.growing.values().map(bytes).sum();
+        self.growing_bytes = self.spent_bytes + self.growing.values().map(bytes).sum::<usize>();
         let room = budget.trees.saturating_sub(self.growing_bytes);
         ended.sort_by_key(|run| run.started() + run.duration());
         for run in ended {
@@ -640,6 +664,14 @@ impl Observer for Follower {
         }
     }
 
+    fn model_replied(&self, call: CallId, _: Option<&Span>, ended: &ModelEnded) {
+        if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
+            let reply = Box::new(Reply::new(ended));
+            recorder.spent.lock().unwrap_or_else(PoisonError::into_inner).add(run, &reply);
+            recorder.push_remark(run, call, Remark::Reply(reply));
+        }
+    }
+
     fn call_ended(&self, call: &CallEnded<'_>) {
         let CallEnded { id, nanos, waited, items, outcome, series, .. } = *call;
         let Some(recorder) = RECORDER.get() else { return };
@@ -670,7 +702,10 @@ impl Observer for Follower {
     fn call_failed(&self, call: CallId, _: Option<&Span>, error: &ErrorText) {
         let Some(recorder) = RECORDER.get() else { return };
         match call.run() {
-            Some(run) => recorder.push_error(run, call, error),
+            Some(run) => {
+                let text = shortened(&error.whole, MOST_ERROR_BYTES);
+                recorder.push_remark(run, call, Remark::Error(text));
+            }
             None if LoneCalls::wants_error(call) => recorder.lone.fail(call, &error.whole),
             None => {}
         }

@@ -29,13 +29,20 @@ pub(crate) enum Class {
     Typical,
     /// Chosen by a person.
     Pinned,
+    /// It cost more than others.
+    Dearest,
+    /// It used more tokens than others.
+    MostTokens,
 }
 
 /// The classes of an agent: a place for each class without a value, each failure and each decade.
-const CLASSES: usize = 4 + 3 + DECADES;
+const CLASSES: usize = 6 + 3 + DECADES;
 
 /// The minimum time between the ends of two kept runs of one decade.
 const SLOW_APART: Duration = Duration::from_secs(1);
+
+/// The time after which a dear run gives way to any newer one.
+const DEAR_FOR: Duration = Duration::from_secs(3_600);
 
 impl Class {
     fn place(self) -> usize {
@@ -44,8 +51,10 @@ impl Class {
             Self::FailedStep => 1,
             Self::Typical => 2,
             Self::Pinned => 3,
-            Self::Failed(outcome) => 3 + outcome as usize,
-            Self::Slow(decade) => 7 + decade,
+            Self::Dearest => 4,
+            Self::MostTokens => 5,
+            Self::Failed(outcome) => 5 + outcome as usize,
+            Self::Slow(decade) => 9 + decade,
         }
     }
 
@@ -53,12 +62,12 @@ impl Class {
         match self {
             Self::Newest => 50,
             Self::Failed(_) | Self::Pinned => 20,
-            Self::FailedStep | Self::Slow(_) | Self::Typical => 10,
+            Self::FailedStep | Self::Slow(_) | Self::Typical | Self::Dearest | Self::MostTokens => 10,
         }
     }
 }
 
-/// The classes of a run besides [`Class::Typical`].
+/// The classes of a run, besides those that compare it with others.
 fn classes_of(run: &Run) -> impl Iterator<Item = Class> {
     let failed = run.outcome().filter(|outcome| *outcome != Outcome::Success);
     let class = match failed {
@@ -82,6 +91,11 @@ struct Kept {
     bytes: usize,
     /// The number of classes it is in.
     classes: usize,
+    /// Its end, since the start of the recorder.
+    ended: Duration,
+    /// What it cost, in nano-dollars, as far as that is known.
+    cost: u64,
+    tokens: u64,
 }
 
 impl Kept {
@@ -103,7 +117,7 @@ struct Shelf {
 const RUN_BYTES: usize = 256;
 
 /// Bytes of a shelf with all its classes full, and of its entry.
-const SHELF_BYTES: usize = 2_400;
+const SHELF_BYTES: usize = 2_720;
 
 /// All kept runs.
 #[derive(Debug)]
@@ -155,11 +169,15 @@ impl Store {
         let classes: Vec<Class> = classes_of(&run).collect();
         self.by_id.entry(run.id()).or_default().push(key);
         // It counts as being in one more class until it has been offered to all.
-        self.runs.insert(key, Kept { run: Arc::new(run), bytes, classes: 1 });
+        let cost = run.cost().nanos().unwrap_or(0);
+        let tokens = run.usage().tokens().unwrap_or(0);
+        self.runs.insert(key, Kept { run: Arc::new(run), bytes, classes: 1, ended: now, cost, tokens });
         self.bytes += bytes;
         for class in classes {
             self.offer(agent, class, key, now);
         }
+        self.compare(agent, Class::Dearest, key);
+        self.compare(agent, Class::MostTokens, key);
         self.sample(agent, key);
         self.drop_from_class(key);
     }
@@ -219,6 +237,32 @@ impl Store {
         self.add_class(key);
         if let Some(pushed_out) = pushed_out {
             self.drop_from_class(pushed_out);
+        }
+    }
+
+    /// Puts the run that ended last into a class of those with the greatest figure, if it has one and is among them.
+    fn compare(&mut self, agent: &'static str, class: Class, key: u64) {
+        let Some(newest) = self.runs.get(&key) else { return };
+        let figure = |kept: &Kept| if class == Class::Dearest { kept.cost } else { kept.tokens };
+        let (own, now) = (figure(newest), newest.ended);
+        if own == 0 {
+            return;
+        }
+        let keys = &mut self.shelves.entry(agent).or_default().classes[class.place()];
+        let worth = |key: &u64| {
+            self.runs.get(key).map(|kept| (now.saturating_sub(kept.ended) <= DEAR_FOR, figure(kept)))
+        };
+        let is_full = keys.len() == class.room();
+        let least = keys.iter().enumerate().min_by_key(|(_, key)| worth(key)).filter(|_| is_full);
+        let replaced = match least.map(|(at, key)| (at, worth(key))) {
+            Some((_, worth)) if worth >= Some((true, own)) => return,
+            Some((at, _)) => keys.remove(at),
+            None => None,
+        };
+        keys.push_back(key);
+        self.add_class(key);
+        if let Some(replaced) = replaced {
+            self.drop_from_class(replaced);
         }
     }
 
@@ -368,8 +412,11 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::call::{ModelEnded, Report};
     use crate::families::CallKind;
+    use crate::run::reply::Reply;
     use crate::run::tree::Node;
+    use crate::usage::{Cost, Usage};
 
     fn run(id: u128, outcome: Outcome, duration: Duration, error: Option<&str>) -> Run {
         let node = Node {
@@ -384,6 +431,7 @@ mod tests {
             items: 0,
             outcome: Some(outcome),
             error: error.map(Into::into),
+            reply: None,
             attempt: 1,
             is_judged: false,
             is_detached: false,
@@ -449,6 +497,62 @@ mod tests {
         let bytes: usize = store.newest_first().iter().map(|run| run.bytes() + RUN_BYTES).sum();
         assert_eq!(store.bytes(), bytes + SHELF_BYTES);
         assert_eq!(store.len() as u64 + store.counts().evicted, 999);
+    }
+
+    /// A run whose model call cost this, in nano-dollars, at a token each.
+    fn dear(id: u128, cost: u64) -> Run {
+        let mut run = run(id, Outcome::Success, QUICK, None);
+        let report = Report { usage: Usage::new(cost, 0), ..Report::default() };
+        let ended = ModelEnded { report, cost: Some(Cost::local(cost)) };
+        let root = &run.nodes[0];
+        let (kind, reply) = (CallKind::Model, Some(Box::new(Reply::new(&ended))));
+        let call = Node { parent: Some(0), kind, name: "gpt-5", reply, ..root.clone() };
+        run.nodes.push(call);
+        run
+    }
+
+    fn ids(store: &Store, class: Class) -> Vec<u128> {
+        let mut ids: Vec<_> = store
+            .of_class("planner", class)
+            .iter()
+            .map(|run| u128::from_str_radix(&run.id().to_string(), 16).unwrap())
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn the_dearest_runs_are_kept_among_many() {
+        let mut store = Store::default();
+        for id in 1..=10_000_u64 {
+            let cost = if id % 900 == 1 { 1_000 + id } else { id % 7 };
+            store.add(dear(u128::from(id), cost), Duration::from_millis(id));
+        }
+        // Twelve cost more than others; the first two of them cost the least.
+        let dearest: Vec<u128> = (2..12).map(|nth| 900 * nth + 1).collect();
+        assert_eq!(ids(&store, Class::Dearest), dearest);
+        assert_eq!(ids(&store, Class::MostTokens), dearest);
+        assert_eq!(store.len() as u64 + store.counts().evicted, 10_000);
+    }
+
+    #[test]
+    fn a_dear_run_gives_way_after_an_hour_and_a_free_one_is_none() {
+        let mut store = Store::default();
+        for id in 1..=10 {
+            store.add(dear(id, 1_000), Duration::ZERO);
+        }
+        store.add(dear(11, 5), DEAR_FOR);
+        store.add(dear(12, 0), DEAR_FOR * 2);
+        assert_eq!(ids(&store, Class::Dearest), (1..=10).collect::<Vec<_>>());
+        store.add(dear(13, 5), DEAR_FOR * 2);
+        assert_eq!(ids(&store, Class::Dearest), (2..=10).chain([13]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_bytes_of_replies_count() {
+        let (plain, dear) = (run(1, Outcome::Success, QUICK, None), dear(1, 7));
+        let [plain, dear] = [plain, dear].map(|run| run.bytes());
+        assert!(dear >= plain + size_of::<Node>() + size_of::<Reply>(), "{plain} {dear}");
     }
 
     #[test]

@@ -8,8 +8,10 @@ use foldhash::fast::RandomState;
 
 use super::id::RunId;
 use super::lines::{self, Line};
+use super::reply::{Reply, Sums};
 use crate::families::{CallKind, Outcome};
 use crate::json;
+use crate::usage::{Cost, CostSum, Usage, UsageSum};
 
 /// The maximum number of nodes of a run. Further calls are summed by name.
 pub(crate) const MOST_NODES: usize = 2_000;
@@ -25,12 +27,14 @@ const ALLOCATION_BYTES: usize = 16;
 /// The parent of each node is a node of the same run.
 ///
 /// Its `Display` is the tree as text without times, which a test can compare. `{:#}` adds the durations.
+/// A model call shows its tokens and its cost, and the outermost call the sums.
 ///
 /// ```text
-/// research ✓
+/// research ✓ · 1 model call, 812 in (640 cached), 96 out, $0.001255
 /// ├─ skill web_search ✗ timeout
 /// ├─ skill web_search ✓ attempt 2
-/// └─ query find_notes ✓
+/// ├─ query find_notes ✓
+/// └─ model gpt-5 ✓ · 812 in (640 cached), 96 out, $0.001255
 /// ```
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -54,7 +58,7 @@ pub struct Node {
     pub(super) parent: Option<u32>,
     pub(super) kind: CallKind,
     pub(super) name: &'static str,
-    /// The operation of a query.
+    /// The operation of a query, or the provider of a model.
     pub(super) operation: &'static str,
     /// Since the start of the run.
     pub(super) start: Duration,
@@ -64,9 +68,17 @@ pub struct Node {
     pub(super) items: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) error: Option<Box<str>>,
+    /// What a model call has reported at its end.
+    pub(super) reply: Option<Box<Reply>>,
     pub(super) attempt: u32,
     pub(super) is_judged: bool,
     pub(super) is_detached: bool,
+}
+
+/// A model call of a run: what was asked of which provider, and what the reply reported.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelCall<'r> {
+    node: &'r Node,
 }
 
 /// The sums of all calls of one name under one node for which the run had no room as nodes.
@@ -80,6 +92,8 @@ pub struct RolledUp {
     pub(super) failures: u64,
     pub(super) total: Duration,
     pub(super) longest: Duration,
+    /// Of model calls that have reported.
+    pub(super) sums: Option<Box<Sums>>,
 }
 
 impl Run {
@@ -157,16 +171,45 @@ impl Run {
             || self.rolled_up.iter().any(|calls| calls.failures > 0)
     }
 
+    /// Returns the tokens of all model calls of the run that have ended.
+    ///
+    /// It is the sum over the model calls themselves, whose usage counts once, and includes those of inner agents and those
+    /// that failed or were cancelled.
+    pub fn usage(&self) -> UsageSum {
+        self.sums().usage
+    }
+
+    /// Returns the cost of all model calls of the run that have ended, as [`usage`](Self::usage) has their tokens.
+    ///
+    /// A call without a price is not free: the sum is then a lower bound, and says so.
+    pub fn cost(&self) -> CostSum {
+        self.sums().cost
+    }
+
+    fn sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        self.nodes.iter().filter_map(Node::model).for_each(|call| sums.merge(&call.sums()));
+        self.rolled_up.iter().for_each(|calls| sums.merge(&calls.sums()));
+        sums
+    }
+
     /// The bytes that the run takes.
     pub(crate) fn bytes(&self) -> usize {
         let errors = self.nodes.iter().filter_map(|node| Some(node.error.as_ref()?.len() + ALLOCATION_BYTES));
         let errors: usize = errors.sum();
+        let replies =
+            self.nodes.iter().filter_map(|node| Some(node.reply.as_ref()?.bytes() + ALLOCATION_BYTES));
+        let replies: usize = replies.sum();
+        let sums = self.rolled_up.iter().filter(|calls| calls.sums.is_some()).count()
+            * (size_of::<Sums>() + ALLOCATION_BYTES);
         size_of::<Self>()
             + 3 * ALLOCATION_BYTES
             + self.nodes.capacity() * size_of::<Node>()
             + self.rolled_up.capacity() * size_of::<RolledUp>()
             + errors
             + lines::bytes_of(&self.lines)
+            + replies
+            + sums
     }
 
     /// Numbers the attempts, and marks calls that outlived their parent.
@@ -207,7 +250,12 @@ impl Node {
 
     /// Returns the `operation` of a query, an empty text for other calls.
     pub fn operation(&self) -> &'static str {
-        self.operation
+        if self.kind == CallKind::Query { self.operation } else { "" }
+    }
+
+    /// Returns what is known of a model call; `None` for other calls.
+    pub fn model(&self) -> Option<ModelCall<'_>> {
+        (self.kind == CallKind::Model).then_some(ModelCall { node: self })
     }
 
     /// Returns the time from the begin of the run to the begin of the call.
@@ -271,11 +319,83 @@ impl Node {
     }
 }
 
+impl<'r> ModelCall<'r> {
+    fn reply(self) -> Option<&'r Reply> {
+        self.node.reply.as_deref()
+    }
+
+    /// Returns the provider, as the label `provider` has it.
+    pub fn provider(&self) -> &'static str {
+        self.node.operation
+    }
+
+    /// Returns the model that was requested, as the label `model` has it.
+    pub fn request_model(&self) -> &'static str {
+        self.node.name()
+    }
+
+    /// Returns the model that replied, cut after 256 bytes; `None` if it is not known.
+    pub fn response_model(&self) -> Option<&'r str> {
+        self.reply()?.model.as_deref()
+    }
+
+    /// Returns the tokens that the call used; `None` if it reported none, or goes on.
+    pub fn usage(&self) -> Option<Usage> {
+        self.reply().map(|reply| reply.usage).filter(|usage| !usage.is_unknown())
+    }
+
+    /// Returns the cost, which says its source; `None` if the call has no price, or goes on.
+    pub fn cost(&self) -> Option<Cost> {
+        self.reply()?.cost
+    }
+
+    /// Returns the reason why the model stopped, cut after 256 bytes; `None` if it is not known.
+    pub fn finish_reason(&self) -> Option<&'r str> {
+        self.reply()?.finish_reason.as_deref()
+    }
+
+    /// Returns the time from the begin of the call to the first chunk of a streamed reply.
+    pub fn first_chunk(&self) -> Option<Duration> {
+        self.node.first_item()
+    }
+
+    /// Returns the number of further attempts inside the call, which only [`genai::call`](crate::genai::call) tells.
+    pub fn retries(&self) -> u32 {
+        self.reply().map_or(0, |reply| reply.retries)
+    }
+
+    /// Returns the sum of the pauses before these attempts.
+    pub fn backoff(&self) -> Duration {
+        self.reply().map_or(Duration::ZERO, |reply| reply.backoff)
+    }
+
+    /// The usage as a sum, which is empty until the call has ended.
+    #[cfg(feature = "http")]
+    pub(crate) fn usage_sum(self) -> UsageSum {
+        self.sums().usage
+    }
+
+    /// The cost as a sum, which is empty until the call has ended.
+    #[cfg(feature = "http")]
+    pub(crate) fn cost_sum(self) -> CostSum {
+        self.sums().cost
+    }
+
+    /// The sums of this call alone, which are empty until it has ended.
+    fn sums(self) -> Sums {
+        let mut sums = Sums::default();
+        if let Some(reply) = self.reply() {
+            sums.add(reply);
+        }
+        sums.of_calls(u64::from(self.node.outcome().is_some()))
+    }
+}
+
 impl RolledUp {
     pub(super) fn new(parent: u32, kind: CallKind, name: &'static str) -> Self {
         let (calls, ended, failures) = (0, 0, 0);
         let [total, longest] = [Duration::ZERO; 2];
-        Self { parent, kind, name, calls, ended, failures, total, longest }
+        Self { parent, kind, name, calls, ended, failures, total, longest, sums: None }
     }
 
     /// Returns the place of the enclosing node among the [nodes](Run::nodes).
@@ -311,6 +431,21 @@ impl RolledUp {
     /// Returns the longest duration.
     pub fn longest(&self) -> Duration {
         self.longest
+    }
+
+    /// Returns the tokens of the model calls that have ended, as [`Run::usage`] does; it has no calls for other kinds.
+    pub fn usage(&self) -> UsageSum {
+        self.sums().usage
+    }
+
+    /// Returns the cost of the model calls that have ended, as [`Run::cost`] does; it has no calls for other kinds.
+    pub fn cost(&self) -> CostSum {
+        self.sums().cost
+    }
+
+    fn sums(&self) -> Sums {
+        let calls = if self.kind == CallKind::Model { self.ended } else { 0 };
+        self.sums.as_deref().copied().unwrap_or_default().of_calls(calls)
     }
 }
 
@@ -383,11 +518,22 @@ impl<'r> Tree<'r> {
 
     fn write_line(&self, f: &mut fmt::Formatter<'_>, child: Child<'_>) -> fmt::Result {
         match child {
-            Child::Node(at) => write_node(f, &self.run.nodes[at]),
-            Child::RolledUp(calls) => {
-                let RolledUp { kind, name, calls, failures, .. } = calls;
+            Child::Node(at) => {
+                let node = &self.run.nodes[at];
+                write_node(f, node)?;
+                match node.model() {
+                    _ if at == 0 => write_totals(f, &self.run.sums()),
+                    Some(call) => write_sums(f, &call.sums()),
+                    None => Ok(()),
+                }
+            }
+            Child::RolledUp(group) => {
+                let RolledUp { kind, name, calls, failures, .. } = group;
                 write!(f, "{} {name} × {calls}", kind_name(*kind))?;
-                if *failures > 0 { write!(f, ", {failures} failed") } else { Ok(()) }
+                if *failures > 0 {
+                    write!(f, ", {failures} failed")?;
+                }
+                write_sums(f, &group.sums())
             }
         }
     }
@@ -425,6 +571,20 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         write!(f, " {} items", node.items)?;
     }
     if node.is_detached { f.write_str(" detached") } else { Ok(()) }
+}
+
+/// Writes the tokens and the cost of model calls, as ` · 812 in, 96 out, $0.0012`.
+fn write_sums(f: &mut fmt::Formatter<'_>, sums: &Sums) -> fmt::Result {
+    if sums.usage.calls() > 0 { write!(f, " · {sums}") } else { Ok(()) }
+}
+
+/// Writes the sums of a run behind its outermost call.
+fn write_totals(f: &mut fmt::Formatter<'_>, sums: &Sums) -> fmt::Result {
+    match sums.usage.calls() {
+        0 => Ok(()),
+        1 => write!(f, " · 1 model call, {sums}"),
+        calls => write!(f, " · {calls} model calls, {sums}"),
+    }
 }
 
 /// Writes a text on one line: escapes control characters and those that the log lines escape as hidden.

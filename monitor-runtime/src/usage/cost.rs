@@ -88,7 +88,7 @@ impl fmt::Display for Cost {
 }
 
 /// Nano-dollars, shown as dollars with as many decimals as they need.
-struct Dollars(u64);
+pub(super) struct Dollars(pub(super) u64);
 
 impl fmt::Display for Dollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,13 @@
 //! What a model call used: its tokens, and its cost if the provider reports one.
 
 mod cost;
+mod sum;
 
 pub use cost::{Cost, CostSource, PriceDate};
+pub use sum::{CostSum, UsageSum};
+
+/// The counts of a usage.
+const COUNTS: usize = 5;
 
 /// The most tokens that one call can use. A greater count is a mistake of its source.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
@@ -132,10 +137,14 @@ impl Usage {
         is_possible.then_some(tokens)
     }
 
+    /// Input, output, and the parts that were cached, written to the cache, and reasoning.
+    fn counts(&self) -> [Option<u64>; COUNTS] {
+        [self.input, self.output, self.cached, self.cache_write, self.reasoning]
+    }
+
     /// Whether nothing is known.
     pub(crate) fn is_unknown(&self) -> bool {
-        let counts = [self.input, self.output, self.cached, self.cache_write, self.reasoning];
-        counts.iter().all(Option::is_none) && self.cost.is_none()
+        self.counts().iter().all(Option::is_none) && self.cost.is_none()
     }
 
     /// Overrides the values by those that `later` knows: providers repeat the counts of a stream, growing, and some report

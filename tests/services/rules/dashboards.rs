@@ -4,8 +4,13 @@ use serde_json::Value;
 
 use crate::rules::files::{files, json, list, string};
 
-const DASHBOARDS: [&str; 4] =
-    ["agents_and_skills.json", "database_and_pools.json", "health_and_process.json", "service_overview.json"];
+const DASHBOARDS: [&str; 5] = [
+    "agents_and_skills.json",
+    "database_and_pools.json",
+    "health_and_process.json",
+    "models_and_cost.json",
+    "service_overview.json",
+];
 
 fn panels(dashboard: &str) -> Vec<Value> {
     list(&json(&format!("grafana/{dashboard}")), "panels").to_vec()

@@ -221,7 +221,7 @@ impl Rows {
                 .iter()
                 .map(|row| (row.name().to_owned(), written(&|out| row.write(out))))
                 .collect(),
-            point: runs.points(60).points.last().copied(),
+            point: runs.points(60).values.last().copied(),
         }
     }
 

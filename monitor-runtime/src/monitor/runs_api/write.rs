@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::object::{Object, Table, epoch_micros, micros, one_line};
 use crate::families::Outcome;
-use crate::run::{Line, LogLine, Node, RolledUp, Run};
+use crate::genai::{Cost, CostSource, CostSum, UsageSum};
+use crate::run::{Line, LogLine, ModelCall, Node, RolledUp, Run};
 
 pub(super) fn status(run: &Run) -> &'static str {
     if run.has_ended() { run.outcome().map_or("unknown", |outcome| outcome.as_str()) } else { "running" }
@@ -31,13 +32,13 @@ pub(super) fn retries(run: &Run) -> u64 {
 }
 
 /// What the run cost in nano-dollars; `None` if that is not known.
-pub(super) fn cost_of(_run: &Run) -> Option<u64> {
-    None
+pub(super) fn cost_of(run: &Run) -> Option<u64> {
+    run.cost().nanos()
 }
 
 /// The tokens of the run; `None` if they are not known.
-pub(super) fn tokens_of(_run: &Run) -> Option<u64> {
-    None
+pub(super) fn tokens_of(run: &Run) -> Option<u64> {
+    run.usage().tokens()
 }
 
 /// A run of an answer, with what the run itself does not know.
@@ -152,6 +153,8 @@ pub(super) fn write_summary(object: &mut Object<'_>, row: &Row<'_>) {
     object.plain("query_calls", Some(calls_of(run, "query")));
     object.plain("retries", Some(retries(run)));
     object.plain("pinned", Some(row.is_pinned));
+    write_usage(object, &run.usage());
+    write_cost(object, &run.cost());
     if !run.has_ended() {
         object.text("step", &current_step(run));
         object.plain("p95_us", row.p95_us);
@@ -203,6 +206,8 @@ pub(super) fn write_rolled_up(out: &mut Vec<u8>, calls: &RolledUp) {
     object.plain("failures", Some(calls.failures()));
     object.plain("total_us", Some(micros(calls.total())));
     object.plain("longest_us", Some(micros(calls.longest())));
+    write_usage(&mut object, &calls.usage());
+    write_cost(&mut object, &calls.cost());
     object.close();
 }
 
@@ -260,4 +265,57 @@ fn write_fields(object: &mut Object<'_>, node: &Node) {
     object.plain("attempt", Some(node.attempt()));
     object.plain("judged", Some(node.is_judged()));
     object.plain("detached", Some(node.is_detached()));
+    if let Some(call) = node.model() {
+        write_model(object.key("model"), call);
+    }
+}
+
+/// The tokens of model calls, `null` without any.
+fn write_usage(object: &mut Object<'_>, usage: &UsageSum) {
+    if usage.calls() == 0 {
+        return object.plain("tokens", None::<u8>);
+    }
+    let mut tokens = Object::open(object.key("tokens"));
+    tokens.plain("input", usage.input_tokens());
+    tokens.plain("cached_input", usage.cached_input_tokens());
+    tokens.plain("cache_write", usage.cache_write_input_tokens());
+    tokens.plain("output", usage.output_tokens());
+    tokens.plain("reasoning", usage.reasoning_output_tokens());
+    tokens.plain("unknown_calls", Some(usage.unknown_calls()));
+    tokens.close();
+}
+
+/// The cost of model calls, `null` without any.
+fn write_cost(object: &mut Object<'_>, sum: &CostSum) {
+    if sum.calls() == 0 {
+        return object.plain("cost", None::<u8>);
+    }
+    let mut cost = Object::open(object.key("cost"));
+    cost.plain("nano_usd", Some(sum.nanos().unwrap_or(0)));
+    cost.plain("priced", Some(sum.priced_calls()));
+    cost.plain("of", Some(sum.calls()));
+    cost.plain("estimated", Some(sum.is_estimate()));
+    cost.close();
+}
+
+fn write_model(out: &mut Vec<u8>, call: ModelCall<'_>) {
+    let mut object = Object::open(out);
+    object.text("provider", call.provider());
+    object.text("request_model", call.request_model());
+    object.maybe("response_model", call.response_model());
+    write_usage(&mut object, &call.usage_sum());
+    write_cost(&mut object, &call.cost_sum());
+    let as_of = match call.cost().map(Cost::source) {
+        Some(CostSource::Local { as_of }) => as_of.map(|day| day.to_string()),
+        _ => None,
+    };
+    let source =
+        call.cost().map(|cost| if cost.source() == CostSource::Provider { "provider" } else { "local" });
+    object.maybe("cost_source", source);
+    object.maybe("prices_as_of", as_of.as_deref());
+    object.maybe("finish", call.finish_reason());
+    object.plain("first_chunk_us", call.first_chunk().map(micros));
+    object.plain("attempts", Some(u64::from(call.retries()) + 1));
+    object.plain("backoff_us", Some(micros(call.backoff())));
+    object.close();
 }
