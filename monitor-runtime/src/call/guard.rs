@@ -50,7 +50,7 @@ pub struct Call {
     /// The thread's previous call, while this one is polled as the body of an `async fn`.
     around: CallId,
     stage: Stage,
-    /// The agent in whose body the call began. While the call itself is an agent and runs, the thread's previous agent.
+    /// Of a followed call: the agent in whose body it began. Of a followed agent that runs: the thread's previous agent.
     agent: AgentNumber,
     /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
@@ -143,6 +143,13 @@ impl Call {
         Running { call: self, around }
     }
 
+    /// Begins a prepared call whose body runs in one part.
+    #[inline]
+    pub(super) fn run_whole(&mut self) -> Running<'_> {
+        let around = self.begin();
+        Running { call: self, around }
+    }
+
     #[inline]
     fn begin_or_enter(&mut self) -> CallId {
         if self.stage == Stage::Prepared { self.begin() } else { self.enter() }
@@ -151,13 +158,12 @@ impl Call {
     /// Begins a prepared call, and enters it.
     pub(super) fn begin(&mut self) -> CallId {
         self.started = self.series.start();
-        self.id = CallId::began_at(self.started);
         self.parent = CallId::current();
-        self.agent = AgentNumber::current();
+        self.id = CallId::began_at(self.started, self.parent.agent_of_child(self.series));
         if observer::is_observed() {
             self.begin_observed();
         }
-        self.enter()
+        self.enter_from(self.parent)
     }
 
     #[inline(never)]
@@ -166,23 +172,39 @@ impl Call {
         let begun = CallBegun { kind: settings.kind, series, span: self.span.as_ref(), started, parent };
         let followed = observer::observers().find_map(|observer| observer.call_begun(&begun));
         self.id = followed.unwrap_or(self.id);
+        self.agent = AgentNumber::around(self.parent);
+        if self.id.is_followed() {
+            self.enter_followed();
+        }
     }
 
     /// Enters a call that has begun. Returns the thread's previous call.
     #[inline]
     fn enter(&mut self) -> CallId {
-        if self.stage == Stage::Suspended && self.id.is_followed() {
-            self.waited = self.waited.wrapping_add(clock::now());
+        if self.id.is_followed() {
+            self.enter_followed();
         }
+        self.enter_from(CallId::current())
+    }
+
+    #[inline]
+    fn enter_from(&mut self, around: CallId) -> CallId {
         self.stage = Stage::Running;
-        let around = self.id.make_current();
-        if self.settings.kind == CallKind::Agent {
-            self.agent = AgentNumber::of(self.series).make_current();
-        }
+        self.id.make_current();
         if let Some(span) = &self.span {
             tell(span, Dispatch::enter);
         }
         around
+    }
+
+    #[inline(never)]
+    fn enter_followed(&mut self) {
+        if self.stage == Stage::Suspended {
+            self.waited = self.waited.wrapping_add(clock::now());
+        }
+        if let Some(agent) = AgentNumber::of(self.series) {
+            self.agent = agent.make_current();
+        }
     }
 
     #[inline]
@@ -190,7 +212,7 @@ impl Call {
         if let Some(span) = &self.span {
             tell(span, Dispatch::exit);
         }
-        if self.settings.kind == CallKind::Agent {
+        if self.id.is_followed() && self.settings.kind == CallKind::Agent {
             self.agent.make_current();
         }
         around.make_current();
@@ -257,7 +279,8 @@ impl Call {
     #[cold]
     fn count_usage(&self, outcome: Outcome) {
         let report = reply::take_report().map(|report| *report).unwrap_or_default();
-        let ended = model_usage::count(self.series, self.agent, report, outcome, self.items);
+        let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
+        let ended = model_usage::count(self.series, agent, report, outcome, self.items);
         observer::notify(|observer| observer.model_replied(self.id, self.span.as_ref(), &ended));
     }
 
@@ -494,7 +517,8 @@ pub fn settle(call: &mut Call, outcome: Outcome, fault: Option<Fault<'_>>) {
 
 /// Ends a call whose body has ended, by `verdict`.
 pub fn settle_by(call: &mut Call, verdict: &Verdict<'_>) {
-    call.leave_as(verdict.outcome);
+    // Not by `leave_as`, which is inlined into the way that the other kinds of calls take.
+    call.settle(call.around, verdict.outcome);
     call.log(verdict);
 }
 
@@ -505,7 +529,7 @@ pub fn track<R>(
     body: impl FnOnce() -> R,
     judge: impl for<'r> FnOnce(&'r R) -> Verdict<'r>,
 ) -> R {
-    let running = call.run();
+    let running = call.run_whole();
     let result = body();
     running.settle(&judge(&result));
     result

@@ -11,7 +11,7 @@ pub struct Begun<'c>(Running<'c>);
 /// Begins a call in place. If it is not ended explicitly, it ends when it is dropped.
 #[inline]
 pub fn begin(call: &mut Call) -> Begun<'_> {
-    Begun(call.run())
+    Begun(call.run_whole())
 }
 
 impl Begun<'_> {

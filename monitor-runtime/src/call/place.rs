@@ -3,44 +3,38 @@
 use std::cell::Cell;
 
 use super::call_id::{CallId, Inside};
-use crate::cells::labels::OVERFLOW;
+use crate::families::agents;
 use crate::families::call_series::CallSeries;
 
 thread_local! {
+    /// The innermost agent while calls are followed; other ids have it in them.
     static AGENT: Cell<AgentNumber> = const { Cell::new(AgentNumber::NONE) };
 }
 
-/// An agent, by the number of its series. A reference to the series would make every tracked future larger.
+/// An agent, by its number. A reference to its series would make every tracked future larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AgentNumber(u16);
 
 impl AgentNumber {
     pub(super) const NONE: Self = Self(0);
-    /// An agent whose number does not fit, of which there are some only under a series limit of many thousands.
-    const OTHER: Self = Self(u16::MAX);
-
-    #[inline]
-    pub(super) fn of(series: &'static CallSeries) -> Self {
-        u16::try_from(series.number()).map_or(Self::OTHER, Self)
-    }
 
     /// The agent's id: empty for none.
     pub(super) fn id(self) -> &'static str {
-        match self {
-            Self::NONE => "",
-            Self::OTHER => OVERFLOW,
-            Self(number) => CallSeries::numbered(number.into()).map_or("", CallSeries::id),
-        }
+        agents::id(self.0)
     }
 
-    /// The innermost agent whose body this thread is in.
-    #[inline]
-    pub(super) fn current() -> Self {
-        AGENT.get()
+    /// The agent of a call, if it is one.
+    pub(super) fn of(series: &CallSeries) -> Option<Self> {
+        let agent = Self(agents::number_in(series.agent.into()));
+        (agent != Self::NONE).then_some(agent)
     }
 
-    /// Makes the agent the thread's current one, and returns the previous one.
-    #[inline]
+    /// The innermost agent around code whose innermost call is `call`.
+    pub(super) fn around(call: CallId) -> Self {
+        if call.is_followed() { AGENT.get() } else { Self(call.agent()) }
+    }
+
+    /// Makes the agent the thread's current one among followed calls, and returns the previous one.
     pub(super) fn make_current(self) -> Self {
         AGENT.replace(self)
     }
@@ -50,13 +44,14 @@ impl AgentNumber {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     call: CallId,
+    /// Of followed calls.
     agent: AgentNumber,
 }
 
 impl Place {
     /// The place of the calling code.
     pub(crate) fn current() -> Self {
-        Self { call: CallId::current(), agent: AgentNumber::current() }
+        Self { call: CallId::current(), agent: AGENT.get() }
     }
 
     /// Makes the place the thread's current one until the guard is dropped.

@@ -75,6 +75,12 @@ impl Labels {
         &self.text
     }
 
+    /// Whether the first label has this name.
+    pub(crate) fn is_first(&self, name: &str) -> bool {
+        let text = self.text.strip_prefix('{').unwrap_or(&self.text);
+        text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))
+    }
+
     /// Whether the values equal `values`.
     #[inline]
     pub(crate) fn are(&self, values: &[&str]) -> bool {

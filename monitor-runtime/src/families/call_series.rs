@@ -12,6 +12,7 @@ use crate::cells::labels::Labels;
 use crate::cells::objective::Objective;
 use crate::cells::stripes::Stripe;
 use crate::families::Outcome;
+use crate::families::agents;
 
 /// All numbers of the calls under one id.
 ///
@@ -25,6 +26,10 @@ pub(crate) struct CallSeries {
     /// The outcome that [`record_fast`](Self::record_fast) may count: [`Outcome::Success`], or [`NONE`] if exemplars or
     /// native histograms are kept, or if the calls are of a model.
     fast_outcome: AtomicU8,
+    /// The bits of the number of the innermost agent that a call takes over from its parent: none if it is an agent.
+    pub(crate) inherited: u32,
+    /// If the calls are of an agent, its number, in the same bits; 0 for other calls.
+    pub(crate) agent: u32,
     /// Its place in [`NUMBERED`], plus one. 0 until [`number`](Self::number) is first called.
     number: AtomicU32,
     /// A copy of the reference, so that a call need not check whether the clock is calibrated.
@@ -37,6 +42,9 @@ pub(crate) struct CallSeries {
     pub(crate) first_item: OnceLock<Histogram>,
     exemplars: OnceLock<Box<CallExemplars>>,
 }
+
+/// The label that the series of agents have, and no others of calls.
+const AGENT: &str = "agent_id";
 
 /// Not the number of any outcome.
 const NONE: u8 = u8::MAX;
@@ -52,7 +60,10 @@ const FAILED: usize = Outcome::ALL.len() - 1;
 
 impl Series for CallSeries {
     fn new(labels: Labels, buckets: &'static Buckets) -> Self {
+        let agent = if labels.is_first(AGENT) { agents::register(labels.first_values::<1>()[0]) } else { 0 };
         let series = Self {
+            inherited: if agent == 0 { agents::MASK } else { 0 },
+            agent: u32::from(agent) << agents::SHIFT,
             labels,
             buckets,
             clock: clock::clock(),

@@ -3,6 +3,7 @@
 //! The series of tracked calls and requests are in striped cells ([`calls`], [`requests`]); the others are `prometheus`
 //! types ([`process`]).
 
+pub(crate) mod agents;
 pub(crate) mod call_series;
 pub(crate) mod calls;
 pub(crate) mod calls_snapshot;
