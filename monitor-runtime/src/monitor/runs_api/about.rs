@@ -6,6 +6,7 @@ use super::object::{Object, Table, one_line};
 use super::query::Query;
 use super::{Answer, Api, formed, frame, recorded};
 use crate::families::process::{self, OTLP_SIGNALS};
+use crate::run::RunFigures;
 
 /// The features of this build.
 const FEATURES: [(&str, bool); 10] = [
@@ -55,36 +56,46 @@ pub(super) fn about(api: &Api, request: &Request) -> Answer {
         }
         object.list("exports", exports().iter(), Export::write);
     };
-    let text = || {
-        let mut table = Table::plain();
-        let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-        row("version", version.to_owned());
-        for (name, figure) in frame::rows_of(&figures) {
-            row(name, figure.to_string());
-        }
-        row("service", one_line(service));
-        row("service_version", one_line(service_version));
-        row("instance_id", one_line(frame::instance_id()));
-        row("pid", std::process::id().to_string());
-        row("started_us", frame::started_us().to_string());
-        row("build", build.clone());
-        row("features", features().collect::<Vec<_>>().join(","));
-        for Setting { name, value, .. } in &settings {
-            row(name, one_line(value.as_deref().unwrap_or("-")));
-        }
-        for (name, bytes, count) in sizes {
-            row(name, format!("{bytes} bytes, {count}"));
-        }
-        #[cfg(feature = "dashboard")]
-        for (name, count) in clients(api) {
-            row(name, count.to_string());
-        }
-        for Export { name, ok, failed } in exports() {
-            row(&name, format!("{ok} done, {failed} failed"));
-        }
-        table.aligned()
-    };
+    let text = || in_text(api, &figures, &sizes, &settings, &build);
     Ok(formed(api, runs, query.format, write, text))
+}
+
+/// The same as aligned text.
+fn in_text(
+    api: &Api,
+    figures: &RunFigures,
+    sizes: &[(&str, usize, usize)],
+    settings: &[Setting],
+    build: &str,
+) -> String {
+    let (service, service_version) = &api.endpoints.service;
+    let mut table = Table::plain();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("version", env!("CARGO_PKG_VERSION").to_owned());
+    for (name, figure) in frame::rows_of(figures) {
+        row(name, figure.to_string());
+    }
+    row("service", one_line(service));
+    row("service_version", one_line(service_version));
+    row("instance_id", one_line(frame::instance_id()));
+    row("pid", std::process::id().to_string());
+    row("started_us", frame::started_us().to_string());
+    row("build", build.to_owned());
+    row("features", features().collect::<Vec<_>>().join(","));
+    for Setting { name, value, .. } in settings {
+        row(name, one_line(value.as_deref().unwrap_or("-")));
+    }
+    for (name, bytes, count) in sizes {
+        row(name, format!("{bytes} bytes, {count}"));
+    }
+    #[cfg(feature = "dashboard")]
+    for (name, count) in clients(api) {
+        row(name, count.to_string());
+    }
+    for Export { name, ok, failed } in exports() {
+        row(&name, format!("{ok} done, {failed} failed"));
+    }
+    table.aligned()
 }
 
 fn features() -> impl Iterator<Item = &'static str> {

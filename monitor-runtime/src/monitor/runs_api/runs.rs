@@ -234,7 +234,8 @@ fn parse_id(id: &str) -> Result<RunId, Refusal> {
 }
 
 fn not_kept(id: RunId) -> Refusal {
-    let text = format!("run {id} is not kept; of each agent, the newest, failed, slow, dear and pinned runs are");
+    let text =
+        format!("run {id} is not kept; of each agent, the newest, failed, slow, dear and pinned runs are");
     Refusal::new(StatusCode::NOT_FOUND, &text)
 }
 
