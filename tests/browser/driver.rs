@@ -180,7 +180,8 @@ impl Driver {
             let mut line = String::new();
             assert!(self.output.read_line(&mut line).unwrap() > 0, "chromedriver ended");
             let port = line.split("on port ").nth(1).map(|rest| rest.trim().trim_end_matches('.'));
-            if let Some(port) = port.and_then(|port| port.parse().ok()) {
+            // Its first line repeats the port that was asked for.
+            if let Some(port) = port.and_then(|port| port.parse().ok()).filter(|port| *port != 0) {
                 return port;
             }
         }
