@@ -17,7 +17,11 @@ pub(crate) struct BearerAuth {
 
 impl BearerAuth {
     pub(crate) fn new(token: Option<&str>) -> Self {
-        Self { token: token.map(Into::into), ..Self::default() }
+        Self {
+            token: token.map(Into::into),
+            #[cfg(feature = "dashboard")]
+            sessions: Sessions::default(),
+        }
     }
 
     /// Whether a token is set.
