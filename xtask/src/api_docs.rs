@@ -12,9 +12,25 @@ use crate::runner::Runner;
 const RUSTDOC: &str = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n";
 
 /// The pages of the items that need no feature; every other page names the features of its item.
-const CORE: [&str; 12] = [
+const CORE: [&str; 28] = [
     "context/struct.TraceContext.html",
     "enum.Outcome.html",
+    "genai/enum.CostSource.html",
+    "genai/enum.PricesError.html",
+    "genai/fn.call.html",
+    "genai/fn.set_pricing.html",
+    "genai/struct.Cost.html",
+    "genai/struct.CostSum.html",
+    "genai/struct.ModelCall.html",
+    "genai/struct.PriceDate.html",
+    "genai/struct.PricedCall.html",
+    "genai/struct.Prices.html",
+    "genai/struct.PricesBuilder.html",
+    "genai/struct.Rate.html",
+    "genai/struct.Usage.html",
+    "genai/struct.UsageSum.html",
+    "genai/trait.ModelReply.html",
+    "genai/trait.Pricing.html",
     "metrics/constant.CONTENT_TYPE.html",
     "metrics/enum.BucketError.html",
     "metrics/enum.MetricsError.html",
