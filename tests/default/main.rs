@@ -13,6 +13,7 @@ mod errors;
 mod exits;
 mod exposition_reader;
 mod function_shapes;
+mod genai_spans;
 mod health;
 mod http_layer;
 mod hygiene;

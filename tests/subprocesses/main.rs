@@ -5,6 +5,7 @@ mod support;
 
 mod docs_memory;
 mod errors_without_spans;
+mod genai_spans;
 mod log_accounting;
 mod logging;
 mod metrics_settings;

@@ -40,7 +40,8 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
         _ => (enter, arguments),
     };
     let settings = emit_settings(spec);
-    quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments))
+    let call = quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments));
+    if spec.model.is_some() { quote!(#runtime::of_model(#call)) } else { call }
 }
 
 /// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.

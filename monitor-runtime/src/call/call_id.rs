@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::families::agents;
 use crate::families::call_series::CallSeries;
@@ -47,6 +48,16 @@ impl CallId {
     #[inline]
     pub(super) fn began_at(ticks: u64, agent: u32) -> Self {
         Self(ticks << TICKS | u64::from(agent))
+    }
+
+    /// The id, with a number in place of the start unless the call is followed.
+    pub(super) fn made_unique(self) -> Self {
+        // Fewer than the ticks since the machine started, so it is no other call's start.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if self.is_followed() {
+            return self;
+        }
+        Self(NEXT.fetch_add(1, Ordering::Relaxed) << TICKS | self.0 & u64::from(agents::MASK))
     }
 
     /// The bits of the innermost agent of a call inside this one: the call itself, or the agent of this one.

@@ -7,6 +7,8 @@ use super::Verdict;
 use super::fault::Shown;
 use super::guard::{Call, settle_by};
 use super::model_usage::find_model;
+#[cfg(feature = "logging")]
+use super::place::Place;
 use super::reply::{self, Report};
 use super::settings::Settings;
 use crate::families::Outcome;
@@ -15,6 +17,9 @@ use crate::families::models;
 use crate::usage::Usage;
 
 static SETTINGS: Settings = Settings::Model;
+
+#[cfg(feature = "logging")]
+static FOREIGN: Settings = Settings::FOREIGN;
 
 /// Begins a model call, which lasts until the returned guard is finished or dropped.
 ///
@@ -52,7 +57,7 @@ static SETTINGS: Settings = Settings::Model;
 /// ```
 pub fn call(provider: &str, model: &str) -> ModelCall {
     let (Found::Own(series) | Found::Overflow(series)) = find_model(provider, model);
-    let mut call = Call::prepared(&SETTINGS, series, None);
+    let mut call = Call::prepared(&SETTINGS, series, None).of_model();
     // The thread leaves the call at once, since the guard may be sent to another one.
     call.resume();
     call.suspend();
@@ -77,12 +82,64 @@ pub struct ModelCall {
     was_panicking: bool,
 }
 
+/// Calls that other crates track.
+#[cfg(feature = "logging")]
+impl ModelCall {
+    /// Begins a call whose span was opened at `place` at the time `opened`. `was_panicking` is whether the thread unwound then.
+    pub(super) fn begin_at(
+        place: Place,
+        opened: u64,
+        [provider, model]: [&str; 2],
+        was_panicking: bool,
+    ) -> Self {
+        let (Found::Own(series) | Found::Overflow(series)) = find_model(provider, model);
+        let mut call = Call::prepared(&FOREIGN, series, None);
+        call.begin_at(place, opened);
+        Self { call, report: Report::default(), is_streaming: false, was_panicking }
+    }
+
+    /// Records the time to the first chunk, as the other crate has measured it.
+    pub(super) fn first_chunk_after(&mut self, after: Duration) {
+        self.note_chunk(Some(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)));
+    }
+
+    /// Sets the whole report.
+    pub(super) fn report(&mut self, report: Report) {
+        self.report = report;
+    }
+
+    /// Ends the call as a success.
+    pub(super) fn succeed(mut self) {
+        self.end(&Verdict { outcome: Outcome::Success, fault: None });
+    }
+
+    /// Ends the call as an error of this type, empty for an unknown one.
+    pub(super) fn fail_as(mut self, error_type: &str) {
+        self.call.resume();
+        reply::report(std::mem::take(&mut self.report));
+        self.call.fail_as(error_type);
+    }
+
+    /// Takes the call back, as if it had not begun.
+    pub(super) fn withdraw(mut self) {
+        self.call.withdraw();
+    }
+}
+
 impl ModelCall {
     /// Records the time to the first chunk of a streamed reply. Further chunks change nothing.
     pub fn first_chunk(&mut self) {
+        self.note_chunk(None);
+    }
+
+    /// Notes the first chunk, so many nanoseconds after the begin, or now.
+    fn note_chunk(&mut self, after: Option<u64>) {
         if !std::mem::replace(&mut self.is_streaming, true) {
             let mut running = self.call.run();
-            running.first_item();
+            match after {
+                Some(nanos) => running.first_item_after(nanos),
+                None => running.first_item(),
+            }
             running.observe(&Verdict { outcome: Outcome::Success, fault: None });
             running.suspend();
         }

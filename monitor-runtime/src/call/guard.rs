@@ -21,14 +21,19 @@ use tracing::{Dispatch, Span};
 
 use super::Verdict;
 use super::call_id::CallId;
+use super::enclosing_model;
 use super::error_dedup;
 use super::fault::{self, Fault};
 use super::model_usage;
 use super::observer::{self, CallBegun, CallEnded};
 use super::place::AgentNumber;
+#[cfg(feature = "logging")]
+use super::place::Place;
 use super::reply;
 use super::settings::{ErrorLog, Settings};
 use crate::cells::clock;
+#[cfg(feature = "logging")]
+use crate::error_chain::ErrorText;
 use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
@@ -38,7 +43,8 @@ use crate::families::call_series::CallSeries;
 pub struct Call {
     settings: &'static Settings,
     series: &'static CallSeries,
-    /// `None` without a listener.
+    /// `None` without a listener. A model call then has a disabled one, so that one branch, which each call has, also leads
+    /// to the work that only the calls of models need.
     span: Option<Span>,
     started: u64,
     /// The ticks between polls of a followed call. While the body waits, the start of the wait is subtracted already.
@@ -108,6 +114,12 @@ impl Call {
         }
     }
 
+    /// Makes the prepared call one of a model.
+    pub(super) fn of_model(mut self) -> Self {
+        self.span.get_or_insert_with(Span::none);
+        self
+    }
+
     /// The id, unless the call's span binds it to log lines.
     fn unbound_id(&self) -> Option<&'static str> {
         let is_bound = self.span.as_ref().is_some_and(|span| !span.is_disabled());
@@ -158,12 +170,17 @@ impl Call {
     /// Begins a prepared call, and enters it.
     pub(super) fn begin(&mut self) -> CallId {
         self.started = self.series.start();
+        self.begin_started()
+    }
+
+    #[inline]
+    fn begin_started(&mut self) -> CallId {
         self.parent = CallId::current();
         self.id = CallId::began_at(self.started, self.parent.agent_of_child(self.series));
         if observer::is_observed() {
             self.begin_observed();
         }
-        self.enter_from(self.parent)
+        self.enter_from(self.parent, true)
     }
 
     #[inline(never)]
@@ -184,15 +201,15 @@ impl Call {
         if self.id.is_followed() {
             self.enter_followed();
         }
-        self.enter_from(CallId::current())
+        self.enter_from(CallId::current(), false)
     }
 
     #[inline]
-    fn enter_from(&mut self, around: CallId) -> CallId {
+    fn enter_from(&mut self, around: CallId, begins: bool) -> CallId {
         self.stage = Stage::Running;
         self.id.make_current();
-        if let Some(span) = &self.span {
-            tell(span, Dispatch::enter);
+        if self.span.is_some() {
+            self.enter_span(begins);
         }
         around
     }
@@ -209,13 +226,45 @@ impl Call {
 
     #[inline]
     fn leave(&self, around: CallId) {
-        if let Some(span) = &self.span {
-            tell(span, Dispatch::exit);
+        if self.span.is_some() {
+            self.leave_span();
         }
         if self.id.is_followed() && self.settings.kind == CallKind::Agent {
             self.agent.make_current();
         }
         around.make_current();
+    }
+
+    // Not inlined, since most calls have no span.
+    #[inline(never)]
+    fn enter_span(&mut self, begins: bool) {
+        if self.settings.kind == CallKind::Model {
+            self.enter_model(begins);
+        }
+        self.tell(Dispatch::enter);
+    }
+
+    fn enter_model(&mut self, begins: bool) {
+        if begins {
+            self.id = enclosing_model::begin(self.id, self.parent);
+            self.id.make_current();
+        }
+        enclosing_model::enter(self.id);
+    }
+
+    #[inline(never)]
+    fn leave_span(&self) {
+        self.tell(Dispatch::exit);
+        if self.settings.kind == CallKind::Model {
+            enclosing_model::leave(self.id);
+        }
+    }
+
+    /// Sends a message to the subscriber of the span.
+    fn tell(&self, message: fn(&Dispatch, &Id)) {
+        if let Some(span) = &self.span {
+            span.with_subscriber(|(id, subscriber)| message(subscriber, id));
+        }
     }
 
     /// Leaves the body until its next poll.
@@ -279,6 +328,7 @@ impl Call {
     #[cold]
     fn count_usage(&self, outcome: Outcome) {
         let report = reply::take_report().map(|report| *report).unwrap_or_default();
+        let report = report.completed(enclosing_model::end(self.id));
         let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
         let ended = model_usage::count(self.series, agent, report, outcome, self.items);
         observer::notify(|observer| observer.model_replied(self.id, self.span.as_ref(), &ended));
@@ -405,6 +455,45 @@ impl Call {
     }
 }
 
+/// Calls that other crates track by their spans.
+#[cfg(feature = "logging")]
+impl Call {
+    /// Begins a call that another crate tracks, at the place and the time when its span was opened, and leaves it.
+    pub(super) fn begin_at(&mut self, place: Place, started: u64) {
+        let _at_place = place.enter();
+        self.series.start();
+        self.started = started;
+        let around = self.begin_started();
+        self.wait(around);
+    }
+
+    /// Ends a call that another crate tracks as an error of this type, which may be empty.
+    pub(super) fn fail_as(&mut self, error_type: &str) {
+        self.leave_as(Outcome::Error);
+        let _conclusion = Conclusion(self.id);
+        if error_type.is_empty() {
+            return;
+        }
+        self.settings.kind.family().count_error(&self.series.labels, error_type);
+        observer::notify(|observer| {
+            if observer.wants_error(self.id, None) {
+                observer.call_failed(self.id, None, &ErrorText::of_text(&error_type));
+            }
+        });
+    }
+
+    /// Takes back a call that another crate tracks, as if it had not begun. Observers that know it see it end.
+    pub(super) fn withdraw(&mut self) {
+        self.stage = Stage::Ended;
+        self.series.take_back_start();
+        let nanos = self.series.nanos_since(self.started);
+        let waited = if self.id.is_followed() { self.waited.wrapping_add(clock::now()) } else { self.waited };
+        let (outcome, items) = (Outcome::Success, self.items);
+        let ended = CallEnded { id: self.id, series: self.series, span: None, outcome, nanos, waited, items };
+        observer::notify(|observer| observer.call_ended(&ended));
+    }
+}
+
 /// A running part of a call's body. If it is dropped by a panic, the call ends as one. Otherwise it ends as a success:
 /// a macro in the body has returned from the function.
 #[derive(Debug)]
@@ -454,10 +543,15 @@ impl Running<'_> {
     /// Records the time to the first item of the call's stream. There is no such metric for queries.
     pub(super) fn first_item(&self) {
         if self.call.settings.kind != CallKind::Query {
-            let Call { series, started, span, id, .. } = &*self.call;
-            let nanos = series.first_item(*started, || observer::identify(span.as_ref(), *id));
-            observer::notify(|observer| observer.first_item_yielded(*id, span.as_ref(), nanos));
+            self.first_item_after(self.call.series.nanos_since(self.call.started));
         }
+    }
+
+    /// Records the time to the first item, in nanoseconds.
+    pub(super) fn first_item_after(&self, nanos: u64) {
+        let Call { series, span, id, .. } = &*self.call;
+        series.record_first_item(nanos, || observer::identify(span.as_ref(), *id));
+        observer::notify(|observer| observer.first_item_yielded(*id, span.as_ref(), nanos));
     }
 
     /// Ends the call at the end of its stream.
@@ -490,12 +584,6 @@ impl Drop for Conclusion {
     }
 }
 
-/// Sends a message to the subscriber of a span. Not inlined, since most calls have no listener.
-#[inline(never)]
-fn tell(span: &Span, message: fn(&Dispatch, &Id)) {
-    span.with_subscriber(|(id, subscriber)| message(subscriber, id));
-}
-
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
@@ -503,6 +591,11 @@ impl Drop for Call {
             self.abandon();
         }
     }
+}
+
+/// Makes a prepared call one of a model.
+pub fn of_model(call: Call) -> Call {
+    call.of_model()
 }
 
 /// Ends a call whose body has ended.

@@ -9,8 +9,11 @@ mod boxed;
 pub(crate) mod call_id;
 mod classify;
 mod client_call;
+mod enclosing_model;
 mod error_dedup;
 mod fault;
+#[cfg(feature = "logging")]
+pub(crate) mod foreign_call;
 mod future;
 mod guard;
 mod in_place;
@@ -34,14 +37,14 @@ pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 pub use client_call::{ModelCall, call};
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
-pub use guard::{Call, settle, settle_by, track};
+pub use guard::{Call, of_model, settle, settle_by, track};
 pub use in_place::{Begun, Guard, begin, guard};
 pub(crate) use model_usage::ModelEnded;
 #[cfg(feature = "logging")]
 pub(crate) use place::Place;
 pub use reply::{ContentOf, ModelReply, NoReply, ReplyIn, Report, Whole, content, reply, report, usage_by};
 #[cfg(feature = "logging")]
-pub(crate) use site::is_agent;
+pub(crate) use site::{is_agent, is_tracked};
 
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::call_id::{CallId, Inside};
+use super::enclosing_model;
 use crate::families::agents;
 use crate::families::call_series::CallSeries;
 
@@ -40,23 +41,32 @@ impl AgentNumber {
     }
 }
 
-/// The call and the agent around running code, to be carried to another thread.
+/// The call, the agent and the model call around running code, to be carried to another thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     call: CallId,
     /// Of followed calls.
     agent: AgentNumber,
+    model: Option<CallId>,
 }
 
 impl Place {
     /// The place of the calling code.
     pub(crate) fn current() -> Self {
-        Self { call: CallId::current(), agent: AGENT.get() }
+        Self { call: CallId::current(), agent: AGENT.get(), model: enclosing_model::current() }
+    }
+
+    /// The innermost call.
+    pub(super) fn call(self) -> CallId {
+        self.call
     }
 
     /// Makes the place the thread's current one until the guard is dropped.
     pub(crate) fn enter(self) -> AtPlace {
-        AtPlace { _call: self.call.enter(), around: self.agent.make_current() }
+        if let Some(model) = self.model {
+            enclosing_model::enter(model);
+        }
+        AtPlace { _call: self.call.enter(), around: self.agent.make_current(), model: self.model }
     }
 }
 
@@ -65,10 +75,14 @@ impl Place {
 pub(crate) struct AtPlace {
     _call: Inside,
     around: AgentNumber,
+    model: Option<CallId>,
 }
 
 impl Drop for AtPlace {
     fn drop(&mut self) {
         self.around.make_current();
+        if let Some(model) = self.model {
+            enclosing_model::leave(model);
+        }
     }
 }

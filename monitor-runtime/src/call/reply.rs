@@ -98,6 +98,28 @@ impl Report {
         }
     }
 
+    /// Adds the report of another part of the same call.
+    pub(super) fn add(&mut self, part: Self) {
+        let Self { usage, model, finish_reason, retries, backoff } = part;
+        self.usage.add(&usage);
+        self.model = model.or(self.model.take());
+        self.finish_reason = finish_reason.or(self.finish_reason.take());
+        self.retries = self.retries.saturating_add(retries);
+        self.backoff = self.backoff.saturating_add(backoff);
+    }
+
+    /// Fills in what only the parts of the call report. Their usage is used if the call itself has none at all, since counts
+    /// from two sources may overlap.
+    pub(super) fn completed(mut self, parts: Self) -> Self {
+        let Self { usage, model, finish_reason, retries: _, backoff: _ } = parts;
+        if self.usage.is_unknown() {
+            self.usage = usage;
+        }
+        self.model = self.model.or(model);
+        self.finish_reason = self.finish_reason.or(finish_reason);
+        self
+    }
+
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
         let Self { usage, model, finish_reason, retries, backoff } = later;

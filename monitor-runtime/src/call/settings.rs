@@ -47,6 +47,10 @@ impl Settings {
     /// The default settings of a model.
     pub const Model: Self = Self { operation: "chat", ..Self::of(CallKind::Model, &["model"]) };
 
+    /// The settings of the calls that other crates track. The caller gets their errors, so they are not logged.
+    #[cfg(feature = "logging")]
+    pub(super) const FOREIGN: Self = Self { log_errors: ErrorLog::Off, ..Self::Model };
+
     const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
         let (log_errors, level) = (ErrorLog::Error, Level::INFO);
         Self { kind, operation: "", provider: "", log_errors, level, objective: None, fields }

@@ -215,7 +215,11 @@ impl Site {
             let callsite: &'static dyn Callsite =
                 Box::leak(Box::new(SiteCallsite { site: self, metadata: OnceLock::new() }));
             if self.settings.kind == CallKind::Agent {
-                agents().push(Identifier(callsite));
+                locked(&AGENTS).push(Identifier(callsite));
+            }
+            // Only these could be taken for the span of another crate.
+            if self.settings.fields.iter().any(|name| name.starts_with("gen_ai.")) {
+                locked(&WITH_GEN_AI_FIELDS).push(Identifier(callsite));
             }
             callsite
         })
@@ -229,13 +233,22 @@ impl Site {
 /// The callsites of tracked agents. A subscriber has no other means to recognize the spans of agents.
 static AGENTS: Mutex<Vec<Identifier>> = Mutex::new(Vec::new());
 
-fn agents() -> MutexGuard<'static, Vec<Identifier>> {
-    AGENTS.lock().unwrap_or_else(PoisonError::into_inner)
+/// The callsites of tracked functions with fields of the conventions for generative AI.
+static WITH_GEN_AI_FIELDS: Mutex<Vec<Identifier>> = Mutex::new(Vec::new());
+
+fn locked(callsites: &'static Mutex<Vec<Identifier>>) -> MutexGuard<'static, Vec<Identifier>> {
+    callsites.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a callsite belongs to a tracked agent.
 pub(crate) fn is_agent(callsite: &Identifier) -> bool {
-    agents().contains(callsite)
+    locked(&AGENTS).contains(callsite)
+}
+
+/// Whether a callsite with fields `gen_ai.…` belongs to a tracked function.
+#[cfg(feature = "logging")]
+pub(crate) fn is_tracked(callsite: &Identifier) -> bool {
+    locked(&WITH_GEN_AI_FIELDS).contains(callsite)
 }
 
 /// The callsite of a site.

@@ -135,6 +135,13 @@ impl CallSeries {
         self.clock.raw()
     }
 
+    /// Takes back a start whose call is not to be counted.
+    #[cfg(feature = "logging")]
+    pub(crate) fn take_back_start(&self) {
+        // Cells add with wrap-around, so this subtracts one. The call has not ended, so the starts stay above the ends.
+        self.success.add_started(Stripe::of_this_thread(), u64::MAX);
+    }
+
     /// Nanoseconds since `started`, a value of [`start`](Self::start); 0 if the clock has stepped back.
     #[inline]
     pub(crate) fn nanos_since(&self, started: u64) -> u64 {
@@ -168,12 +175,10 @@ impl CallSeries {
         })
     }
 
-    /// Records the time from `started` to the first item of a stream, and returns it in nanoseconds.
-    pub(crate) fn first_item(&self, started: u64, identify: impl Fn() -> Option<Identity>) -> u64 {
-        let nanos = self.nanos_since(started);
+    /// Records the time to the first item of a stream.
+    pub(crate) fn record_first_item(&self, nanos: u64, identify: impl Fn() -> Option<Identity>) {
         let histogram = self.first_item.get_or_init(|| Histogram::new(self.buckets));
         self.record_everywhere(histogram, FIRST_ITEM, nanos, &identify);
-        nanos
     }
 
     /// Records a duration in the histogram and as an exemplar; `place` is the index of the exemplars.

@@ -27,7 +27,7 @@ use super::record::redaction::ValueRules;
 use super::records;
 use super::settings::{self, Format};
 use super::subscriber::{GlobalMarker, LogSubscriber};
-use crate::call::observer;
+use crate::call::{foreign_call, observer};
 use crate::families::process;
 
 /// A layer for the spans of the process, such as the export of traces.
@@ -74,6 +74,7 @@ impl Logging {
             max_value_bytes: None,
             keys: Keys::default(),
             has_location: false,
+            reads_calls: true,
             spans: None,
         }
     }
@@ -92,6 +93,7 @@ pub struct LoggingBuilder {
     max_value_bytes: Option<usize>,
     keys: Keys,
     has_location: bool,
+    reads_calls: bool,
     spans: Option<SpanLayer>,
 }
 
@@ -196,6 +198,16 @@ impl LoggingBuilder {
         Self { has_location: is_shown, ..self }
     }
 
+    /// Sets whether the model calls of other crates are counted (default: yes).
+    ///
+    /// A crate such as `rig`, `genai` with its feature `otel`, or `adk` opens a span with fields `gen_ai.…` for each model
+    /// call. While such a span is open, logging counts it as `#[track_model]` counts a function: its call, its duration, its
+    /// tokens and its cost. Inside a tracked model call it is the same call and counts once. Only spans of level `info` or
+    /// more severe are read, unless the filter opens more, and none if it is `off`.
+    pub fn genai_spans(self, are_read: bool) -> Self {
+        Self { reads_calls: are_read, ..self }
+    }
+
     /// Sets a layer for the spans of the process, which [`init`](Self::init) installs beside the lines.
     pub(crate) fn span_layer(self, spans: Option<SpanLayer>) -> Self {
         Self { spans, ..self }
@@ -212,10 +224,10 @@ impl LoggingBuilder {
         if *initialised {
             return Err(LoggingError::AlreadyInitialised);
         }
-        let spans = self.spans.take();
+        let (spans, reads_calls) = (self.spans.take(), self.reads_calls);
         let (filter, lines, guard) = self.start()?;
         let max_level = filter.max_line_level();
-        install(lines, filter, spans).map_err(LoggingError::SubscriberInstalled)?;
+        install(lines, filter, spans, reads_calls).map_err(LoggingError::SubscriberInstalled)?;
         *initialised = true;
         if !records::install(max_level) {
             tracing::warn!(target: LOGGING_TARGET, "the `log` crate has a logger already; its records stay there");
@@ -244,8 +256,9 @@ impl LoggingBuilder {
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
+        let reads_calls = self.reads_calls;
         let (filter, lines, guard) = self.start()?;
-        Ok((LogLayer::new(lines).with_filter(filter), guard))
+        Ok((log_layer(lines, reads_calls).with_filter(filter), guard))
     }
 
     fn start(self) -> Result<(LogFilter, Lines<Producer>, LogGuard), LoggingError> {
@@ -305,16 +318,24 @@ fn install(
     lines: Lines<Producer>,
     filter: LogFilter,
     spans: Option<SpanLayer>,
+    reads_calls: bool,
 ) -> Result<(), SetGlobalDefaultError> {
     if let Some(spans) = spans {
         let marker = GlobalMarker.with_filter(LevelFilter::OFF);
-        let lines = LogLayer::new(lines).with_filter(filter);
+        let lines = log_layer(lines, reads_calls).with_filter(filter);
         return set_global_default(tracing_subscriber::registry().with(spans).with(marker).with(lines));
     }
     observer::install_identify(current_span::identify);
     #[cfg(feature = "runs")]
     observer::install_trace(current_span::trace_id);
-    set_global_default(LogSubscriber::new(lines, filter))
+    if reads_calls {
+        foreign_call::install(current_span::foreign_call);
+    }
+    set_global_default(LogSubscriber::new(lines, filter, reads_calls))
+}
+
+fn log_layer(lines: Lines<Producer>, reads_calls: bool) -> LogLayer<Producer> {
+    if reads_calls { LogLayer::new(lines) } else { LogLayer::for_lines(lines) }
 }
 
 /// Standard output without the standard library's buffer, which would accept lines that it cannot write afterwards.
@@ -338,6 +359,7 @@ impl fmt::Debug for LoggingBuilder {
             .field("max_value_bytes", &self.max_value_bytes)
             .field("keys", &self.keys)
             .field("location", &self.has_location)
+            .field("genai_spans", &self.reads_calls)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! Access to the current span from outside of the subscriber: binding fields, reading them, and its trace.
 
+use std::sync::Arc;
+
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Value, dispatcher};
 use tracing_core::callsite::Callsite;
@@ -15,6 +17,7 @@ use super::record::visit::{NamedSink, Visitor};
 use super::spans::slab::Slab;
 use super::spans::store::SpanStore;
 use super::subscriber::{GlobalMarker, LogSubscriber};
+use crate::call::foreign_call::ForeignCall;
 use crate::cells::exemplars::Identity;
 use crate::json;
 use crate::trace_context::TraceContext;
@@ -58,6 +61,11 @@ pub(crate) fn keep_trace_context(span: &tracing::Span, trace: &TraceContext) {
 /// The trace of the current span, or of the next enclosing span with one.
 pub(crate) fn trace_context() -> Option<TraceContext> {
     dispatcher::get_default(|dispatch| store(dispatch)?.current_trace())
+}
+
+/// The model call of the innermost enclosing span that another crate opened for one.
+pub(super) fn foreign_call() -> Option<Arc<ForeignCall>> {
+    dispatcher::get_default(|dispatch| store(dispatch)?.current_call())
 }
 
 /// The text bound as `name` in the current span; `None` if nothing is, or a value that is not text.

@@ -1,5 +1,7 @@
 //! The `tracing` layer that renders the fields of spans and the lines of events.
 
+use std::sync::Arc;
+
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -7,23 +9,37 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::genai_spans;
 use super::output::sink::{LineSink, Lines};
+use super::record::callsite_cache::SpanKind;
 use super::record::line::{LineFormat, with_line};
 use super::spans::registry;
 use super::spans::span_fields::SpanFields;
 use super::{copies, current_span};
-use crate::call::observer;
+use crate::call::foreign_call::ForeignCall;
+use crate::call::{foreign_call, observer};
 
 /// Writes log lines beside other layers on one registry.
 #[derive(Debug)]
-pub(crate) struct LogLayer<K>(Lines<K>);
+pub(crate) struct LogLayer<K> {
+    lines: Lines<K>,
+    /// Whether the spans of other crates' model calls are read.
+    reads_calls: bool,
+}
 
 impl<K: LineSink> LogLayer<K> {
+    /// Makes a layer that reads model calls, too.
     pub(super) fn new(lines: Lines<K>) -> Self {
+        foreign_call::install(current_span::foreign_call);
+        Self { reads_calls: true, ..Self::for_lines(lines) }
+    }
+
+    /// Makes a layer for lines alone.
+    pub(super) fn for_lines(lines: Lines<K>) -> Self {
         observer::install_identify(current_span::identify);
         #[cfg(feature = "runs")]
         observer::install_trace(current_span::trace_id);
-        Self(lines)
+        Self { lines, reads_calls: false }
     }
 
     /// Makes a layer that writes JSON, without a filter.
@@ -44,12 +60,12 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        with_line(|line| {
-            let (own, is_agent) = line.bind(attributes);
-            let Some(span) = context.span(id) else { return };
+        let Some(span) = context.span(id) else { return };
+        let kind = with_line(|line| {
+            let (own, kind) = line.bind(attributes);
             let inherit = |outer: &SpanFields| {
                 let mut bound = SpanFields::new(Some(outer), own);
-                if is_agent {
+                if kind == SpanKind::Agent {
                     bound.name_parent(outer);
                 }
                 bound
@@ -58,7 +74,15 @@ where
             span.extensions_mut().replace(bound.unwrap_or_else(|| SpanFields::new(None, own)));
             #[cfg(feature = "otlp")]
             registry::name_span_as_known(&span);
+            kind
         });
+        // Another layer of ours on the same registry may have opened the call.
+        if kind == SpanKind::ForeignCall && self.reads_calls && !registry::has_call(&span) {
+            let around = || span.parent().as_ref().and_then(registry::call_of);
+            if let Some(call) = genai_spans::open(attributes, around) {
+                span.extensions_mut().insert(call);
+            }
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
@@ -66,13 +90,28 @@ where
             let own = line.record(values);
             context.span(id).map(|span| registry::extend(span, own));
         });
+        if self.reads_calls && genai_spans::are_there() {
+            let call = context.span(id).and_then(|span| span.extensions().get::<Arc<ForeignCall>>().cloned());
+            if let Some(call) = call {
+                genai_spans::record(&call, values);
+            }
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        if self.reads_calls && genai_spans::are_there() {
+            let call = context.span(&id).and_then(|span| span.extensions_mut().remove::<Arc<ForeignCall>>());
+            if let Some(call) = call {
+                call.close();
+            }
+        }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         if copies::is_copied_event(event) {
             return;
         }
-        self.0.write(event, |fields| {
+        self.lines.write(event, |fields| {
             context
                 .event_span(event)
                 .map(|span| registry::read(span, |bound| fields.copy_from(bound.fields())));
@@ -120,7 +159,7 @@ mod tests {
     /// The lines that `run` logs, from the message on. They are the same with both of our subscribers.
     fn lines(run: impl Fn()) -> Vec<String> {
         let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
-        let alone = written(|lines| LogSubscriber::new(lines, everything), &run);
+        let alone = written(|lines| LogSubscriber::new(lines, everything, true), &run);
         let beside = written(|lines| tracing_subscriber::registry().with(LogLayer::new(lines)), &run);
         assert_eq!(alone, beside);
         alone
@@ -334,7 +373,7 @@ mod tests {
     fn with_each_store(check: impl Fn(&dyn SpanStore)) {
         let lines = || Lines::new(Memory::default(), LineFormat::JSON, None);
         let everything = LogFilter::new(Targets::new().with_default(LevelFilter::TRACE));
-        subscriber::with_default(LogSubscriber::new(lines(), everything), || check(&Slab));
+        subscriber::with_default(LogSubscriber::new(lines(), everything, true), || check(&Slab));
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(LogLayer::new(lines())));
         let registry: &Registry = dispatch.downcast_ref().unwrap();
         dispatcher::with_default(&dispatch, || check(registry));

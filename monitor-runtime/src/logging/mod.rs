@@ -33,6 +33,7 @@ mod copies;
 mod current_span;
 mod error;
 mod filter;
+mod genai_spans;
 mod layer;
 mod output;
 mod panics;

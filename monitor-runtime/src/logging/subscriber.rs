@@ -11,7 +11,9 @@ use tracing_core::span::Current;
 
 use super::copies;
 use super::filter::LogFilter;
+use super::genai_spans;
 use super::output::sink::{LineSink, Lines};
+use super::record::callsite_cache::SpanKind;
 use super::record::line::with_line;
 use super::spans::slab;
 
@@ -20,11 +22,22 @@ use super::spans::slab;
 pub(super) struct LogSubscriber<K> {
     lines: Lines<K>,
     filter: LogFilter,
+    /// Whether the spans of other crates' model calls are read.
+    reads_calls: bool,
 }
 
 impl<K: LineSink> LogSubscriber<K> {
-    pub(super) fn new(lines: Lines<K>, filter: LogFilter) -> Self {
-        Self { lines, filter }
+    pub(super) fn new(lines: Lines<K>, filter: LogFilter, reads_calls: bool) -> Self {
+        Self { lines, filter, reads_calls }
+    }
+
+    #[cold]
+    fn open_call(&self, id: &Id, attributes: &Attributes<'_>) {
+        if self.reads_calls {
+            if let Some(call) = genai_spans::open(attributes, slab::innermost_call) {
+                slab::keep_call(id, call);
+            }
+        }
     }
 }
 
@@ -50,14 +63,21 @@ impl<K: LineSink> Subscriber for LogSubscriber<K> {
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
         let around = attributes.is_contextual().then(slab::innermost).flatten();
         let parent = around.as_ref().or_else(|| attributes.parent());
-        with_line(|line| {
-            let (own, is_agent) = line.bind(attributes);
-            slab::open(attributes.metadata(), parent, own, is_agent)
-        })
+        let (id, kind) = with_line(|line| {
+            let (own, kind) = line.bind(attributes);
+            (slab::open(attributes.metadata(), parent, own, kind), kind)
+        });
+        if kind == SpanKind::ForeignCall {
+            self.open_call(&id, attributes);
+        }
+        id
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {
-        with_line(|line| slab::extend(id, line.record(values)));
+        let call = with_line(|line| slab::record(id, line.record(values)));
+        if let Some(call) = call {
+            genai_spans::record(&call, values);
+        }
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}

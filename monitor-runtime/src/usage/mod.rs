@@ -160,6 +160,26 @@ impl Usage {
         self.is_impossible |= is_impossible;
     }
 
+    /// Adds the counts of another part of the same call. A part reports no cost.
+    pub(crate) fn add(&mut self, part: &Self) {
+        // Corrected before, since the sum could hide that a part breaks the contract.
+        let (Self { input, output, cached, cache_write, reasoning, cost: _, .. }, is_corrected) =
+            part.corrected();
+        let counts = [
+            (&mut self.input, input),
+            (&mut self.output, output),
+            (&mut self.cached, cached),
+            (&mut self.cache_write, cache_write),
+            (&mut self.reasoning, reasoning),
+        ];
+        for (sum, more) in counts {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+            }
+        }
+        self.is_impossible |= is_corrected;
+    }
+
     /// The usage by the contract, and whether it had to be corrected.
     pub(crate) fn corrected(mut self) -> (Self, bool) {
         let mut is_corrected = std::mem::take(&mut self.is_impossible);

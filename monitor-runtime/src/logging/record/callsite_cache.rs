@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::level::rank;
 use super::source;
 use crate::call::is_agent;
+use crate::logging::genai_spans;
 
 /// The maximum number of callsites that a thread caches; beyond it, the thread clears its cache.
 const KEPT: usize = 512;
@@ -26,8 +27,29 @@ pub(crate) struct CallsitePrefix {
     pub(crate) head: Vec<u8>,
     /// The rendered keys of the fields, in the callsite's order.
     pub(crate) keys: Vec<RenderedKey>,
-    /// Whether the callsite is the span of a tracked agent.
-    pub(crate) is_agent: bool,
+    pub(crate) kind: SpanKind,
+}
+
+/// The kind of a callsite's spans, as far as they need more than their fields bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpanKind {
+    Plain,
+    /// A tracked agent.
+    Agent,
+    /// A model call of another crate.
+    ForeignCall,
+}
+
+impl SpanKind {
+    fn of(metadata: &Metadata<'_>) -> Self {
+        if metadata.is_span() && is_agent(&metadata.callsite()) {
+            Self::Agent
+        } else if genai_spans::is_callsite(metadata) {
+            Self::ForeignCall
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 impl CallsiteCache {
@@ -50,6 +72,6 @@ impl CallsitePrefix {
         let mut head = Vec::new();
         layout.write_head(&mut head, rank(*metadata.level()), metadata.target(), source::place(metadata));
         let keys = metadata.fields().iter().map(|field| RenderedKey::new(field.name())).collect();
-        Self { head, keys, is_agent: metadata.is_span() && is_agent(&metadata.callsite()) }
+        Self { head, keys, kind: SpanKind::of(metadata) }
     }
 }

@@ -8,7 +8,7 @@ use tracing::span::{Attributes, Record};
 use tracing::{Event, Level, Metadata};
 use tracing_log::NormalizeEvent as _;
 
-use super::callsite_cache::CallsiteCache;
+use super::callsite_cache::{CallsiteCache, SpanKind};
 use super::fields::{Fields, Key};
 use super::layout::{Layout, Place};
 use super::level::rank;
@@ -192,15 +192,15 @@ impl Line {
         &mut self.fields
     }
 
-    /// Renders the fields of a new span. The flag is set for the span of a tracked agent.
-    pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> (&Fields, bool) {
+    /// Renders the fields of a new span. Also returns the kind of the span.
+    pub(crate) fn bind(&mut self, attributes: &Attributes<'_>) -> (&Fields, SpanKind) {
         self.fields.clear();
         if self.muted.is_some() {
-            return (&self.fields, false);
+            return (&self.fields, SpanKind::Plain);
         }
         let callsite = self.callsites.get(attributes.metadata(), Layout::OWN);
         attributes.record(&mut Visitor { sink: &mut self.fields, keys: &callsite.keys });
-        (&self.fields, callsite.is_agent)
+        (&self.fields, callsite.kind)
     }
 
     /// Renders an event. `copy_bound` copies the bound fields into the empty buffer.

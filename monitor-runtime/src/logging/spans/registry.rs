@@ -1,11 +1,14 @@
 //! The spans of `tracing-subscriber`'s registry; fields and trace are kept in each span's extensions.
 
+use std::sync::Arc;
+
 use tracing::Subscriber as _;
 use tracing::span::Id;
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use super::span_fields::SpanFields;
 use super::store::SpanStore;
+use crate::call::foreign_call::ForeignCall;
 use crate::logging::record::fields::Fields;
 use crate::trace_context::TraceContext;
 
@@ -35,6 +38,20 @@ impl SpanStore for Registry {
     fn current_trace(&self) -> Option<TraceContext> {
         trace_of(&current(self)?)
     }
+
+    fn current_call(&self) -> Option<Arc<ForeignCall>> {
+        call_of(&current(self)?)
+    }
+}
+
+/// Whether a span has a model call of its own.
+pub(crate) fn has_call<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> bool {
+    span.extensions().get::<Arc<ForeignCall>>().is_some()
+}
+
+/// The model call of a span, or of its nearest ancestor with one.
+pub(crate) fn call_of<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<ForeignCall>> {
+    span.scope().find_map(|span| span.extensions().get::<Arc<ForeignCall>>().cloned())
 }
 
 fn trace_of(span: &SpanRef<'_, Registry>) -> Option<TraceContext> {

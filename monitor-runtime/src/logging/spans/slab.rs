@@ -35,6 +35,8 @@ use tracing_core::span::Current;
 
 use super::span_fields;
 use super::store::SpanStore;
+use crate::call::foreign_call::ForeignCall;
+use crate::logging::record::callsite_cache::SpanKind;
 use crate::logging::record::fields::Fields;
 use crate::trace_context::TraceContext;
 
@@ -67,6 +69,8 @@ struct OpenSpan {
     bound: Fields,
     /// The trace from a request's headers; spans opened inside inherit it.
     trace: Option<Arc<TraceContext>>,
+    /// The model call of another crate's span.
+    call: Option<Arc<ForeignCall>>,
 }
 
 /// The free slots that no thread keeps. Threads take and return them in batches, so the lock is rarely taken.
@@ -106,7 +110,7 @@ pub(crate) fn open(
     metadata: &'static Metadata<'static>,
     parent: Option<&Id>,
     own: &Fields,
-    is_agent: bool,
+    kind: SpanKind,
 ) -> Id {
     let Some((index, slot)) = take_slot() else {
         // More spans are open than 32 bits can count, so this one binds nothing.
@@ -119,7 +123,7 @@ pub(crate) fn open(
     span.metadata = Some(metadata);
     span_fields::inherit(&mut span.bound, parent.as_deref().map(|parent| &parent.bound), own);
     if let Some(parent) = parent {
-        if is_agent {
+        if kind == SpanKind::Agent {
             span_fields::name_parent(&mut span.bound, &parent.bound);
         }
         span.trace.clone_from(&parent.trace);
@@ -138,6 +142,26 @@ pub(crate) fn read<T>(id: &Id, read: impl FnOnce(&Fields) -> T) -> Option<T> {
 /// Binds more fields in a span. Returns `false` if it has ended.
 pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
+}
+
+/// Binds values that were recorded on a span. Returns the span's model call, if it has one.
+pub(crate) fn record(id: &Id, own: &Fields) -> Option<Arc<ForeignCall>> {
+    let mut span = locked(id)?;
+    span_fields::add(&mut span.bound, own);
+    span.call.clone()
+}
+
+/// Gives an open span its model call.
+pub(crate) fn keep_call(id: &Id, call: Arc<ForeignCall>) {
+    if let Some(mut span) = locked(id) {
+        span.call = Some(call);
+    }
+}
+
+/// The model call of the innermost span that the thread has entered and that has one.
+pub(crate) fn innermost_call() -> Option<Arc<ForeignCall>> {
+    let entered = THREAD_SPANS.try_with(|thread| thread.borrow().entered.clone()).ok()?;
+    entered.iter().rev().find_map(|id| locked(id)?.call.clone())
 }
 
 /// The slots as a [`SpanStore`].
@@ -167,6 +191,10 @@ impl SpanStore for Slab {
     fn current_trace(&self) -> Option<TraceContext> {
         locked(&innermost()?)?.trace.as_deref().cloned()
     }
+
+    fn current_call(&self) -> Option<Arc<ForeignCall>> {
+        innermost_call()
+    }
 }
 
 /// Adds a handle to a span.
@@ -185,9 +213,13 @@ pub(crate) fn release(id: &Id) -> bool {
         let mut span = slot.lock();
         span.bound.shrink_to(KEPT_BYTES);
         span.trace = None;
+        let call = span.call.take();
         slot.state.store((before - 1).wrapping_add(ONE_USE), Ordering::Release);
         drop(span);
         give_slot(index(id));
+        if let Some(call) = call {
+            call.close();
+        }
     }
     has_ended
 }
@@ -348,7 +380,7 @@ mod tests {
     }
 
     fn opened(parent: Option<&Id>, name: &str, value: &str) -> Id {
-        open(metadata(), parent, &fields(name, value), false)
+        open(metadata(), parent, &fields(name, value), SpanKind::Plain)
     }
 
     fn shown(id: &Id) -> Option<String> {

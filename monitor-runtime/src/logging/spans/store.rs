@@ -3,8 +3,11 @@
 //! There are two stores: the slots of our own subscriber ([`Slab`](super::slab::Slab)), and the extensions of
 //! `tracing-subscriber`'s registry. Only `current_span` decides which one a subscriber has.
 
+use std::sync::Arc;
+
 use tracing::span::Id;
 
+use crate::call::foreign_call::ForeignCall;
 use crate::logging::record::fields::Fields;
 use crate::trace_context::TraceContext;
 
@@ -26,4 +29,7 @@ pub(crate) trait SpanStore {
 
     /// The trace of the thread's current span, or of the nearest enclosing span with one.
     fn current_trace(&self) -> Option<TraceContext>;
+
+    /// The model call of the innermost enclosing span that another crate opened for one.
+    fn current_call(&self) -> Option<Arc<ForeignCall>>;
 }
