@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use crate::agents::ResearchError;
+use crate::model::Model;
 use crate::question::{InvalidQuestion, Question};
 use crate::run::{self, Reply, RunError};
 use crate::skills::Source;
@@ -26,7 +27,7 @@ const LONGEST_BODY: usize = 16 * 1024;
 const LISTED_RUNS: i64 = 50;
 
 /// The routes of the service.
-pub(crate) fn routes(store: Store, time_limit: Duration, live_page: Option<String>) -> Router {
+pub(crate) fn routes(store: Store, model: Model, time_limit: Duration, live_page: Option<String>) -> Router {
     Router::new()
         .route("/", get(web::form).post(web::ask).fallback(not_found))
         .route("/ask", post(ask))
@@ -36,7 +37,7 @@ pub(crate) fn routes(store: Store, time_limit: Duration, live_page: Option<Strin
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "there are POST /ask and GET /runs")
         })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .with_state(Service { store, time_limit, live_page: live_page.map(Into::into) })
+        .with_state(Service { store, model, time_limit, live_page: live_page.map(Into::into) })
 }
 
 /// The response to an unknown path, and to `/` for anything but a browser.
@@ -48,6 +49,7 @@ pub(crate) async fn not_found() -> ApiError {
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) store: Store,
+    pub(crate) model: Model,
     /// Maximum time for an answer.
     pub(crate) time_limit: Duration,
     /// The URL of the live page.
@@ -82,12 +84,13 @@ struct Runs {
 
 /// Accepts JSON with any content type, so that a plain `curl -d` works.
 async fn ask(
-    State(Service { store, time_limit, .. }): State<Service>,
+    State(Service { store, model, time_limit, .. }): State<Service>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Answered>, ApiError> {
     let Asked { question, timeout_ms } = serde_json::from_slice(&body?)?;
     let limit = timeout_ms.map_or(time_limit, |asked| time_limit.min(Duration::from_millis(asked.get())));
-    let Reply { run_id, answer, rounds } = run::ask(&store, &Question::new(&question)?, limit).await?;
+    let Reply { run_id, answer, rounds } =
+        run::ask(&store, &model, &Question::new(&question)?, limit).await?;
     Ok(Json(Answered { run_id, answer: answer.text, sources: answer.sources, rounds }))
 }
 
@@ -152,6 +155,9 @@ impl From<RunError> for ApiError {
         match error {
             RunError::Research(ResearchError::NothingFound) => {
                 Self::new(StatusCode::NOT_FOUND, error.to_string())
+            }
+            RunError::Research(ResearchError::Model(error)) => {
+                Self::new(StatusCode::BAD_GATEWAY, error.to_string())
             }
             RunError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, error.to_string()),
             RunError::Research(ResearchError::Search(_)) | RunError::Store(_) => Self::internal(),

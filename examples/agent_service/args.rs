@@ -10,6 +10,8 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
+use crate::model::Address;
+
 pub(crate) const HELP: &str = "\
 Answers questions about a folder of Markdown notes, over HTTP.
 
@@ -22,6 +24,10 @@ Options:
   --db PATH      the SQLite file to keep notes and runs in (default: one that is removed at the end)
   --time-limit MS
                  how long a question may take, in milliseconds, 1 to 600000 (default: 10000)
+  --model URL    have answers written by a language model behind OpenAI's interface, such as
+                 http://127.0.0.1:11434/v1 (default: answers quote the notes)
+  --model-name NAME
+                 the model to ask for (default: the first that the URL lists)
   --traffic N    ask yourself N questions a second, 1 to 1000; some of them fail or time out
   --admin-port PORT
                  show the live page at this port of 127.0.0.1, and answer the probes there apart from all else; 0 takes
@@ -35,6 +41,7 @@ Options:
 
 Environment:
   DATABASE_URL   postgres://… or sqlite://…, unless --db is given
+  OPENAI_API_KEY the key for the language model, if it wants one
   LOG_LEVEL      off, error, warn, info, debug, trace, or by target: info,sqlx=warn (default: info)
   LOG_FORMAT     json or pretty (default: json)
 ";
@@ -58,6 +65,9 @@ pub(crate) struct Args {
     pub(crate) db: Option<PathBuf>,
     /// The agents' time limit for an answer.
     pub(crate) time_limit: Duration,
+    /// The language model that writes answers.
+    pub(crate) model: Option<Address>,
+    pub(crate) model_name: Option<String>,
     /// Questions per second.
     pub(crate) traffic: Option<u32>,
     /// The port of the live page and of further probes; by default any will do.
@@ -74,6 +84,8 @@ impl Default for Args {
             port: 8080,
             db: None,
             time_limit: Duration::from_secs(10),
+            model: None,
+            model_name: None,
             traffic: None,
             admin_port: None,
             drain_delay: Duration::from_secs(5),
@@ -96,6 +108,8 @@ impl Command {
                     let milliseconds = number("--time-limit", &parser.value()?, 1..=600_000)?;
                     args.time_limit = Duration::from_millis(milliseconds);
                 }
+                Long("model") => args.model = Some(model_address(&parser.value()?)?),
+                Long("model-name") => args.model_name = Some(parser.value()?.string()?),
                 Long("traffic") => args.traffic = Some(number("--traffic", &parser.value()?, 1..=1000)?),
                 Long("admin-port") => {
                     args.admin_port = Some(number("--admin-port", &parser.value()?, 0..=u16::MAX)?);
@@ -110,11 +124,20 @@ impl Command {
                 Short(_) | Long(_) | Value(_) => return Err(argument.unexpected()),
             }
         }
+        if args.model_name.is_some() && args.model.is_none() {
+            return Err("--model-name is nothing without --model URL".into());
+        }
         Ok(match probe {
             Some(url) => Self::Probe(url.unwrap_or_else(|| live_url(&args.host, args.port))),
             None => Self::Serve(args),
         })
     }
+}
+
+fn model_address(value: &OsString) -> Result<Address, lexopt::Error> {
+    let shown = value.display();
+    let address = value.to_str().unwrap_or_default().parse();
+    address.map_err(|expected| format!("--model is `{shown}`; {expected}").into())
 }
 
 /// The URL after `--probe`, if there is one.
@@ -193,5 +216,8 @@ mod tests {
         let wrong = "--time-limit is `10s`; expected a number from 1 to 600000";
         assert_eq!(refused(&["--time-limit", "10s"]), wrong);
         assert_eq!(refused(&["--traffic", "0"]), "--traffic is `0`; expected a number from 1 to 1000");
+        let wrong = "--model is `gpt-5`; expected one such as `http://127.0.0.1:11434/v1`";
+        assert_eq!(refused(&["--model", "gpt-5"]), wrong);
+        assert_eq!(refused(&["--model-name", "gpt-5"]), "--model-name is nothing without --model URL");
     }
 }

@@ -8,7 +8,7 @@
 //! Its address in a browser asks the same by a form, and leads to the live page of what it does.
 //!
 //! A question goes from [`api`] to a [`run`]. There the [`agents`] use their [`skills`] on the notes that the [`indexer`] has put
-//! into the [`store`]. There is no language model: answers are quotes, found by full-text search.
+//! into the [`store`]. Answers are quotes, found by full-text search, unless `--model` names a language model to write them.
 
 mod agents;
 mod api;
@@ -18,6 +18,7 @@ mod database;
 mod indexer;
 mod listener;
 mod markdown;
+mod model;
 mod question;
 mod run;
 mod search;
@@ -36,6 +37,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::Router;
 use monitor_runtime::health::{self, DatabaseCheck, DiskCheck};
 use monitor_runtime::{BuildError, Dashboard, Monitor, logging};
 
@@ -44,6 +46,7 @@ use client::Client;
 use database::Database;
 use indexer::Index;
 use listener::{Address, Port};
+use model::{Model, ModelError};
 use stop::StopSignals;
 use store::Store;
 
@@ -80,6 +83,10 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     logging::install_panic_hook();
     let mut stop = StopSignals::install()?;
     let port = Port::take(&args.host, args.port).await?;
+    let model = tokio::select! {
+        model = find_model(&args) => model?,
+        () = stop.received() => return Ok(()),
+    };
     let database = Database::choose(args.db.as_deref())?;
     let store = Store::new(&database);
     let served = async {
@@ -87,13 +94,22 @@ async fn serve(args: Args) -> anyhow::Result<()> {
             index = prepare(&args, &database, &store) => index?,
             () = stop.received() => return Ok(()),
         };
-        serve_from(&args, port, &database, &store, index, stop).await
+        let monitor = monitor(&args, &database, &store)?;
+        let routes = api::routes(store.clone(), model, args.time_limit, monitor.dashboard_url());
+        serve_from(&args, port, routes, monitor, index, stop).await
     };
     let served = served.await;
     store.close().await;
     drop(store);
     database.remove().await;
     served.inspect(|()| tracing::info!("stopped"))
+}
+
+async fn find_model(args: &Args) -> Result<Model, ModelError> {
+    match &args.model {
+        Some(address) => Model::find(address, args.model_name.as_deref()).await,
+        None => Ok(Model::Quotes),
+    }
 }
 
 /// Connects to the database, creates its tables and indexes the notes into them.
@@ -106,16 +122,14 @@ async fn prepare(args: &Args, database: &Database, store: &Store) -> anyhow::Res
 async fn serve_from(
     args: &Args,
     port: Port,
-    database: &Database,
-    store: &Store,
+    routes: Router,
+    monitor: Monitor,
     index: Index,
     mut stop: StopSignals,
 ) -> anyhow::Result<()> {
-    let monitor = monitor(args, database, store)?;
     let listener = port.listen()?;
     let address = Address::of(&listener)?;
-    let app = api::routes(store.clone(), args.time_limit, monitor.dashboard_url());
-    let mut serving = pin!(monitor.serve(listener, app));
+    let mut serving = pin!(monitor.serve(listener, routes));
     // From its first step on `serve` receives the signals itself; an earlier one reached only us.
     tokio::select! {
         biased;

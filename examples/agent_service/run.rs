@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::agents::{self, ResearchError};
+use crate::model::Model;
 use crate::question::Question;
 use crate::skills::Answer;
 use crate::store::{EndedRun, Status, Store};
@@ -35,10 +36,15 @@ pub(crate) enum RunError {
 /// # Cancel safety
 ///
 /// If it is dropped before its end, it stores the run as abandoned, in its own task.
-pub(crate) async fn ask(store: &Store, question: &Question, limit: Duration) -> Result<Reply, RunError> {
+pub(crate) async fn ask(
+    store: &Store,
+    model: &Model,
+    question: &Question,
+    limit: Duration,
+) -> Result<Reply, RunError> {
     let mut run = Run::begin(store, question);
     context::bind("run_id", &run.record.id);
-    let answering = timeout(limit, agents::answer(store, question, &mut run.record.rounds)).await;
+    let answering = timeout(limit, agents::answer(store, model, question, &mut run.record.rounds)).await;
     let answered = answering.map_err(|_| RunError::TimedOut { limit }).and_then(|answered| Ok(answered?));
     run.end(answered).await
 }
@@ -96,7 +102,9 @@ fn status(answered: &Result<Answer, RunError>) -> Status {
         Ok(_) => Status::Answered,
         Err(RunError::Research(ResearchError::NothingFound)) => Status::Unanswered,
         Err(RunError::TimedOut { .. }) => Status::TimedOut,
-        Err(RunError::Research(ResearchError::Search(_)) | RunError::Store(_)) => Status::Failed,
+        Err(RunError::Research(ResearchError::Search(_) | ResearchError::Model(_)) | RunError::Store(_)) => {
+            Status::Failed
+        }
     }
 }
 

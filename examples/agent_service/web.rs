@@ -43,7 +43,8 @@ pub(crate) async fn ask(
 }
 
 async fn answer(service: &Service, question: &str) -> Result<String, ApiError> {
-    Ok(run::ask(&service.store, &Question::new(question)?, service.time_limit).await?.answer.text)
+    let Service { store, model, time_limit, .. } = service;
+    Ok(run::ask(store, model, &Question::new(question)?, *time_limit).await?.answer.text)
 }
 
 fn page(service: &Service, question: &str, answer: &str, status: StatusCode) -> Response {

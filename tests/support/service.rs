@@ -37,7 +37,7 @@ pub(crate) fn notes() -> TempDir {
 pub(crate) fn command() -> Command {
     let mut command = Command::new(&*PROGRAM);
     command.args(["--port", "0", "--drain-delay", "0"]);
-    for variable in ["DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "RUST_LOG"] {
+    for variable in ["DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "OPENAI_API_KEY", "RUST_LOG"] {
         command.env_remove(variable);
     }
     command

@@ -5,6 +5,7 @@ mod reviewer;
 
 pub(crate) use researcher::ResearchError;
 
+use crate::model::Model;
 use crate::question::Question;
 use crate::skills::Answer;
 use crate::store::Store;
@@ -20,13 +21,14 @@ const MOST_ROUNDS: i32 = 3;
 /// `round` reports the run's current round to the caller.
 pub(crate) async fn answer(
     store: &Store,
+    model: &Model,
     question: &Question,
     round: &mut i32,
 ) -> Result<Answer, ResearchError> {
     let mut missing = Vec::new();
     loop {
         *round += 1;
-        let mut draft = research(store, question, *round, &missing).await?;
+        let mut draft = research(store, model, question, *round, &missing).await?;
         missing = match review(question, &draft) {
             Review::Accepted => return Ok(draft),
             Review::SentBack { missing } => missing,

@@ -2,6 +2,7 @@
 
 use monitor_runtime::track_agent;
 
+use crate::model::{Model, ModelError};
 use crate::question::Question;
 use crate::search::Search;
 use crate::skills::{Answer, compose_answer, missing, rank_passages, search_notes};
@@ -14,6 +15,8 @@ pub(crate) enum ResearchError {
     NothingFound,
     #[error("the notes cannot be searched")]
     Search(#[from] sqlx::Error),
+    #[error(transparent)]
+    Model(#[from] ModelError),
 }
 
 /// Drafts an answer. `left_open` has the terms that the reviewer missed in the previous round's draft.
@@ -23,13 +26,14 @@ pub(crate) enum ResearchError {
 #[track_agent("researcher", fields(round), log_errors = "warn", objective(success = 95, latency = "2s@99"))]
 pub(super) async fn research(
     store: &Store,
+    model: &Model,
     question: &Question,
     round: i32,
     left_open: &[String],
 ) -> Result<Answer, ResearchError> {
     let terms = question.terms();
     let passages = search_notes(store, &plan(terms, round, left_open)).await?;
-    let draft = compose_answer(terms, &rank_passages(terms, passages));
+    let draft = compose_answer(model, question, &rank_passages(terms, passages)).await?;
     if round > 1 && missing(terms, &draft.in_full()).len() * 2 > terms.len() {
         return Err(ResearchError::NothingFound);
     }

@@ -5,15 +5,17 @@ use serde::Serialize;
 
 use super::missing;
 use crate::markdown::Passage;
+use crate::model::{Model, ModelError};
+use crate::question::Question;
 
 /// Maximum number of passages that an answer quotes.
 const MOST_QUOTES: usize = 4;
 
-/// An answer in the notes' own words.
+/// An answer, in the notes' own words or in those of a language model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) text: String,
-    /// The places of its quotes, in their order, each once.
+    /// The places of the passages it is from, in their order, each once.
     pub(crate) sources: Vec<Source>,
 }
 
@@ -24,12 +26,30 @@ pub(crate) struct Source {
     pub(crate) heading: String,
 }
 
-/// Quotes the passage that covers the most terms. While another passage covers some of the remaining terms, it then quotes the
-/// one that covers the most of them. On a tie it takes the first, so rank the passages before.
+/// Has the model write an answer from as few passages as cover the question's terms. Without any there is no answer.
 #[track_skill("compose_answer", fields(passages = passages.len()))]
-pub(crate) fn compose_answer(terms: &[String], passages: &[Passage]) -> Answer {
-    let mut left = terms.to_vec();
+pub(crate) async fn compose_answer(
+    model: &Model,
+    question: &Question,
+    passages: &[Passage],
+) -> Result<Answer, ModelError> {
+    let (chosen, left) = choose(question.terms(), passages);
     let mut answer = Answer::default();
+    if !chosen.is_empty() {
+        answer.text = model.write(question, &chosen).await?;
+    }
+    for passage in chosen {
+        answer.name_source(passage);
+    }
+    tracing::debug!(sources = answer.sources.len(), left, "answer composed");
+    Ok(answer)
+}
+
+/// Chooses the passage that covers the most terms. While another passage covers some of the remaining terms, it then chooses the
+/// one that covers the most of them. On a tie it takes the first, so rank the passages before. Also returns the number of terms
+/// that no passage covers.
+fn choose<'p>(terms: &[String], passages: &'p [Passage]) -> (Vec<&'p Passage>, usize) {
+    let (mut chosen, mut left) = (Vec::new(), terms.to_vec());
     for _ in 0..MOST_QUOTES {
         let left_by = |passage: &Passage| missing(&left, &passage.in_full());
         let Some(best) = passages.iter().min_by_key(|passage| left_by(passage).len()) else { break };
@@ -38,15 +58,13 @@ pub(crate) fn compose_answer(terms: &[String], passages: &[Passage]) -> Answer {
             break;
         }
         left = still_left;
-        answer.quote(best);
+        chosen.push(best);
     }
-    tracing::debug!(sources = answer.sources.len(), left = left.len(), "answer composed");
-    answer
+    (chosen, left.len())
 }
 
 impl Answer {
-    fn quote(&mut self, Passage { file, heading, body }: &Passage) {
-        self.add_paragraph(body);
+    fn name_source(&mut self, Passage { file, heading, .. }: &Passage) {
         let source = Source { file: file.clone(), heading: heading.clone() };
         if !self.sources.contains(&source) {
             self.sources.push(source);
@@ -61,7 +79,7 @@ impl Answer {
         self.text.push_str(text);
     }
 
-    /// The text to compare with terms: the quotes and the headings above them.
+    /// The text to compare with terms: the answer and the headings above its passages.
     pub(crate) fn in_full(&self) -> String {
         let headings = self.sources.iter().map(|source| source.heading.as_str());
         headings.chain([self.text.as_str()]).collect::<Vec<_>>().join("\n")
@@ -70,14 +88,18 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn passage(file: &str, heading: &str, body: &str) -> Passage {
         Passage { file: file.to_owned(), heading: heading.to_owned(), body: body.to_owned() }
     }
 
-    fn terms(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
+    fn composed(question: &str, passages: &[Passage]) -> Answer {
+        let question = Question::new(question).expect("a question");
+        let composing = compose_answer(&Model::Quotes, &question, passages);
+        composing.now_or_never().expect("quotes are there at once").expect("quotes never fail")
     }
 
     #[test]
@@ -87,7 +109,7 @@ mod tests {
             passage("cups.md", "Cups", "Warm the cups."),
             passage("milk.md", "Milk", "Boil the milk."),
         ];
-        let answer = compose_answer(&terms("tea water cup"), &passages);
+        let answer = composed("tea water cup", &passages);
         assert_eq!(answer.text, "Boil the water.\n\nWarm the cups.");
         let files: Vec<_> = answer.sources.iter().map(|source| source.file.as_str()).collect();
         assert_eq!(files, ["tea.md", "cups.md"]);
@@ -96,7 +118,7 @@ mod tests {
     #[test]
     fn a_source_quoted_twice_is_named_once() {
         let passages = ["Boil the water.", "Warm the cups."].map(|body| passage("tea.md", "Notes", body));
-        let answer = compose_answer(&terms("water cups"), &passages);
+        let answer = composed("water cups", &passages);
         assert_eq!(answer.text, "Boil the water.\n\nWarm the cups.");
         assert_eq!(answer.sources.len(), 1);
     }
@@ -104,6 +126,6 @@ mod tests {
     #[test]
     fn passages_that_speak_of_no_term_give_no_answer() {
         let passages = [passage("tea.md", "Tea", "Leaves.")];
-        assert_eq!(compose_answer(&terms("coffee"), &passages), Answer::default());
+        assert_eq!(composed("coffee", &passages), Answer::default());
     }
 }

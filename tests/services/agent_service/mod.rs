@@ -4,6 +4,7 @@ mod answers;
 mod databases;
 mod logs;
 mod metrics;
+mod model;
 mod probe;
 mod recorded;
 mod refusals;

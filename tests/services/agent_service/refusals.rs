@@ -30,6 +30,8 @@ fn a_wrong_option_is_named_with_the_way_to_help() {
         ("--admin-port=-1", "--admin-port is `-1`; expected a number from 0 to 65535"),
         ("--drain-delay=1s", "--drain-delay is `1s`; expected a number from 0 to 600000"),
         ("--traffic=0", "--traffic is `0`; expected a number from 1 to 1000"),
+        ("--model=gpt-5", "--model is `gpt-5`; expected one such as `http://127.0.0.1:11434/v1`"),
+        ("--model-name=gpt-5", "--model-name is nothing without --model URL"),
     ] {
         refused(&[option], &[], 2, &format!("{wrong}; --help shows what there is"));
     }
@@ -178,11 +180,14 @@ fn help_and_version_are_shown() {
         "--port",
         "--db",
         "--time-limit",
+        "--model",
+        "--model-name",
         "--traffic",
         "--admin-port",
         "--drain-delay",
         "--probe",
         "DATABASE_URL",
+        "OPENAI_API_KEY",
         "LOG_LEVEL",
         "LOG_FORMAT",
     ] {
