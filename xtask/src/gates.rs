@@ -39,6 +39,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
         check_metrics_alone(runner)?;
         check_plain_export(runner)?;
         check_database_clients(runner)?;
+        check_model_clients(runner)?;
         check_fuzzing(runner)?;
         check_tests(runner)?;
         println!("\nseconds of each gate:");
@@ -197,10 +198,20 @@ fn check_plain_export(runner: &mut Runner) -> Result {
 /// builds share the target directory, so crates that both lock files have in one form are built once.
 fn check_database_clients(runner: &mut Runner) -> Result {
     runner.stage("tests: sqlx 0.8, sea-orm and deadpool-postgres");
+    test_workspace(runner, "tests/database_clients/Cargo.toml")
+}
+
+/// The tests of the clients of language models, in a workspace of their own as well. They need no network.
+pub(crate) fn check_model_clients(runner: &mut Runner) -> Result {
+    runner.stage("tests: clients of language models");
+    test_workspace(runner, "tests/model_clients/Cargo.toml")
+}
+
+fn test_workspace(runner: &mut Runner, manifest: &str) -> Result {
     let metadata = features::metadata(runner)?;
     let target = metadata["target_directory"].as_str().unwrap_or("target");
     let mut test = runner.cargo(&["test", "--quiet", "--locked", "--tests", "--manifest-path"]);
-    test.args(["tests/database_clients/Cargo.toml", "--target-dir", target]);
+    test.args([manifest, "--target-dir", target]);
     runner.run(test.env("CARGO_INCREMENTAL", "0"))
 }
 

@@ -33,6 +33,7 @@ use crate::runner::Runner;
 const HELP: &str = "\
 cargo xtask test [ARGS…]                    every gate; with ARGS only `cargo test ARGS…`, with the databases it needs
 cargo xtask database-clients                the library with sqlx 0.8, sea-orm and deadpool-postgres, on real databases
+cargo xtask model-clients                   the library with clients of language models, without network
 cargo xtask dependencies                    the core and the attributes stay light
 cargo xtask deny                            licences, bans, sources and advisories, by cargo-deny
 cargo xtask features [--list]               monitor-runtime with each set of features that differs; the sets alone
@@ -48,6 +49,7 @@ enum Task {
     Help,
     Test(Vec<String>),
     DatabaseClients,
+    ModelClients,
     Dependencies,
     Deny,
     Features { list: bool },
@@ -85,6 +87,7 @@ fn parse(mut parser: Parser) -> Parsed<Task> {
     match name.as_str() {
         "test" => Ok(Task::Test(parser.raw_args()?.map(lexopt::ValueExt::string).collect::<Parsed<_>>()?)),
         "database-clients" => end(parser).map(|()| Task::DatabaseClients),
+        "model-clients" => end(parser).map(|()| Task::ModelClients),
         "dependencies" => end(parser).map(|()| Task::Dependencies),
         "deny" => end(parser).map(|()| Task::Deny),
         "features" => Ok(Task::Features { list: flag(parser, "list")? }),
@@ -145,6 +148,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result {
         Task::Help => print!("{HELP}"),
         Task::Test(arguments) => gates::test(runner, &strs(arguments))?,
         Task::DatabaseClients => gates::test_database_clients(runner)?,
+        Task::ModelClients => gates::check_model_clients(runner)?,
         Task::Dependencies => gates::check_dependencies(runner)?,
         Task::Deny => gates::check_deny(runner)?,
         Task::Features { list: false } => gates::check_features(runner)?,

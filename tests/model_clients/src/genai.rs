@@ -1,0 +1,26 @@
+use genai::chat::{ChatResponse, ChatStreamEvent};
+use monitor_runtime::genai::Usage;
+
+pub fn usage(counts: &genai::chat::Usage) -> Option<Usage> {
+    let tokens = |count: Option<i32>| count.and_then(|count| u64::try_from(count).ok());
+    let mut usage = Usage::new(tokens(counts.prompt_tokens)?, tokens(counts.completion_tokens)?);
+    if let Some(input) = &counts.prompt_tokens_details {
+        usage = tokens(input.cached_tokens).map_or(usage, |count| usage.cached(count));
+        usage = tokens(input.cache_creation_tokens).map_or(usage, |count| usage.cache_write(count));
+    }
+    if let Some(output) = &counts.completion_tokens_details {
+        usage = tokens(output.reasoning_tokens).map_or(usage, |count| usage.reasoning(count));
+    }
+    Some(usage)
+}
+
+pub fn usage_of_reply(reply: &ChatResponse) -> Option<Usage> {
+    usage(&reply.usage)
+}
+
+pub fn usage_of_event(event: &ChatStreamEvent) -> Option<Usage> {
+    match event {
+        ChatStreamEvent::End(end) => usage(end.captured_usage.as_ref()?),
+        _ => None,
+    }
+}
