@@ -64,6 +64,7 @@ pub(super) fn enter(call: CallId) {
 }
 
 /// Notes that the thread leaves the body of a model call.
+#[cold]
 pub(super) fn leave(call: CallId) {
     let _ = INSIDE.try_with(|inside| {
         let mut inside = inside.borrow_mut();

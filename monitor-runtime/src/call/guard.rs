@@ -180,7 +180,7 @@ impl Call {
         if observer::is_observed() {
             self.begin_observed();
         }
-        self.enter_from(self.parent, true)
+        self.enter_from(self.parent)
     }
 
     #[inline(never)]
@@ -201,16 +201,16 @@ impl Call {
         if self.id.is_followed() {
             self.enter_followed();
         }
-        self.enter_from(CallId::current(), false)
+        self.enter_from(CallId::current())
     }
 
     #[inline]
-    fn enter_from(&mut self, around: CallId, begins: bool) -> CallId {
-        self.stage = Stage::Running;
+    fn enter_from(&mut self, around: CallId) -> CallId {
         self.id.make_current();
         if self.span.is_some() {
-            self.enter_span(begins);
+            self.enter_span();
         }
+        self.stage = Stage::Running;
         around
     }
 
@@ -237,13 +237,16 @@ impl Call {
 
     // Not inlined, since most calls have no span.
     #[inline(never)]
-    fn enter_span(&mut self, begins: bool) {
+    fn enter_span(&mut self) {
+        // Before the subscriber, which may panic.
+        let before = std::mem::replace(&mut self.stage, Stage::Running);
         if self.settings.kind == CallKind::Model {
-            self.enter_model(begins);
+            self.enter_model(before == Stage::Prepared);
         }
         self.tell(Dispatch::enter);
     }
 
+    #[cold]
     fn enter_model(&mut self, begins: bool) {
         if begins {
             self.id = enclosing_model::begin(self.id, self.parent);
@@ -254,10 +257,10 @@ impl Call {
 
     #[inline(never)]
     fn leave_span(&self) {
-        self.tell(Dispatch::exit);
         if self.settings.kind == CallKind::Model {
             enclosing_model::leave(self.id);
         }
+        self.tell(Dispatch::exit);
     }
 
     /// Sends a message to the subscriber of the span.
@@ -469,7 +472,8 @@ impl Call {
 
     /// Ends a call that another crate tracks as an error of this type, which may be empty.
     pub(super) fn fail_as(&mut self, error_type: &str) {
-        self.leave_as(Outcome::Error);
+        // Not by `leave_as`, which is inlined into the way that the other kinds of calls take.
+        self.settle(self.around, Outcome::Error);
         let _conclusion = Conclusion(self.id);
         if error_type.is_empty() {
             return;

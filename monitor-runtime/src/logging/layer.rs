@@ -56,6 +56,7 @@ where
 {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         copies::note(metadata);
+        genai_spans::note(metadata);
         Interest::always()
     }
 

@@ -31,13 +31,33 @@ impl<K: LineSink> LogSubscriber<K> {
         Self { lines, filter, reads_calls }
     }
 
+    /// Opens a span, and the model call of another crate that it may be.
     #[cold]
-    fn open_call(&self, id: &Id, attributes: &Attributes<'_>) {
-        if self.reads_calls {
+    fn open_reading(&self, attributes: &Attributes<'_>) -> Id {
+        let (id, kind) = open(attributes);
+        if kind == SpanKind::ForeignCall && self.reads_calls {
             if let Some(call) = genai_spans::open(attributes, slab::innermost_call) {
-                slab::keep_call(id, call);
+                slab::keep_call(&id, call);
             }
         }
+        id
+    }
+}
+
+fn open(attributes: &Attributes<'_>) -> (Id, SpanKind) {
+    let around = attributes.is_contextual().then(slab::innermost).flatten();
+    let parent = around.as_ref().or_else(|| attributes.parent());
+    with_line(|line| {
+        let (own, kind) = line.bind(attributes);
+        (slab::open(attributes.metadata(), parent, own, kind), kind)
+    })
+}
+
+#[cold]
+fn record_reading(id: &Id, values: &Record<'_>) {
+    with_line(|line| slab::extend(id, line.record(values)));
+    if let Some(call) = slab::call_of(id) {
+        genai_spans::record(&call, values);
     }
 }
 
@@ -49,6 +69,7 @@ impl<S: Subscriber> tracing_subscriber::Layer<S> for GlobalMarker {}
 impl<K: LineSink> Subscriber for LogSubscriber<K> {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         copies::note(metadata);
+        genai_spans::note(metadata);
         self.filter.interest(metadata)
     }
 
@@ -61,23 +82,15 @@ impl<K: LineSink> Subscriber for LogSubscriber<K> {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let around = attributes.is_contextual().then(slab::innermost).flatten();
-        let parent = around.as_ref().or_else(|| attributes.parent());
-        let (id, kind) = with_line(|line| {
-            let (own, kind) = line.bind(attributes);
-            (slab::open(attributes.metadata(), parent, own, kind), kind)
-        });
-        if kind == SpanKind::ForeignCall {
-            self.open_call(&id, attributes);
-        }
-        id
+        // Whole functions, so that the usual way keeps no values for the other one.
+        if genai_spans::are_there() { self.open_reading(attributes) } else { open(attributes).0 }
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {
-        let call = with_line(|line| slab::record(id, line.record(values)));
-        if let Some(call) = call {
-            genai_spans::record(&call, values);
+        if genai_spans::are_there() {
+            return record_reading(id, values);
         }
+        with_line(|line| slab::extend(id, line.record(values)));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}

@@ -16,7 +16,7 @@ use crate::call::foreign_call::{Declared, Facts, ForeignCall};
 use crate::call::is_tracked;
 use fields::{Fact, FactsVisitor};
 
-/// Whether the process has such a callsite.
+/// Whether the process has such a callsite, which each subscriber hears of before its first span.
 static HAS_ANY: AtomicBool = AtomicBool::new(false);
 
 /// Whether any span can be one of another crate's model calls; one load.
@@ -25,17 +25,20 @@ pub(super) fn are_there() -> bool {
     HAS_ANY.load(Ordering::Relaxed)
 }
 
+/// Notes a callsite that registers itself.
+pub(super) fn note(metadata: &Metadata<'_>) {
+    if is_callsite(metadata) {
+        HAS_ANY.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Whether the spans of the callsite may be those of another crate's model calls.
 pub(super) fn is_callsite(metadata: &Metadata<'_>) -> bool {
-    let is_callsite = metadata.is_span()
+    metadata.is_span()
         && declares(metadata, &[Fact::Input, Fact::Output])
         && (declares(metadata, &[Fact::Operation]) || is_named_as_call(metadata))
         // A tracked function may have the fields as well.
-        && !is_tracked(&metadata.callsite());
-    if is_callsite {
-        HAS_ANY.store(true, Ordering::Relaxed);
-    }
-    is_callsite
+        && !is_tracked(&metadata.callsite())
 }
 
 fn declares(metadata: &Metadata<'_>, facts: &[Fact]) -> bool {

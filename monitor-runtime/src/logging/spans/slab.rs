@@ -144,11 +144,9 @@ pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
 }
 
-/// Binds values that were recorded on a span. Returns the span's model call, if it has one.
-pub(crate) fn record(id: &Id, own: &Fields) -> Option<Arc<ForeignCall>> {
-    let mut span = locked(id)?;
-    span_fields::add(&mut span.bound, own);
-    span.call.clone()
+/// The model call of a span, if it has one.
+pub(crate) fn call_of(id: &Id) -> Option<Arc<ForeignCall>> {
+    locked(id)?.call.clone()
 }
 
 /// Gives an open span its model call.
@@ -213,7 +211,7 @@ pub(crate) fn release(id: &Id) -> bool {
         let mut span = slot.lock();
         span.bound.shrink_to(KEPT_BYTES);
         span.trace = None;
-        let call = span.call.take();
+        let call = if span.call.is_some() { span.call.take() } else { None };
         slot.state.store((before - 1).wrapping_add(ONE_USE), Ordering::Release);
         drop(span);
         give_slot(index(id));
