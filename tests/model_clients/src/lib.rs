@@ -5,4 +5,5 @@ pub mod bedrock;
 pub mod genai;
 pub mod ollama;
 pub mod openai;
+pub mod prices;
 pub mod rig;

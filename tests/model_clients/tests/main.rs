@@ -9,7 +9,8 @@ use genai::adapter::AdapterKind;
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStream};
 use genai::resolver::{AuthData, Endpoint, ServiceTargetResolver};
 use genai::{Client, ModelIden, ServiceTarget};
-use monitor_runtime::genai::Usage;
+use model_clients::prices::BundledPrices;
+use monitor_runtime::genai::{Usage, set_pricing};
 use monitor_runtime::testing::{Recording, capture_logs_async};
 use monitor_runtime::{track_agent, track_model};
 use serde_json::{Value, json};
@@ -275,4 +276,38 @@ fn rig_counts_the_cache_inside_the_input() {
     counts.reasoning_tokens = Some(64);
     assert_eq!(model_clients::rig::usage(&counts), Some(expected()));
     assert_eq!(model_clients::rig::usage(&rig_core::completion::Usage::new()), None);
+}
+
+/// The cost in billionths of a dollar of a call by the prices of `genai-prices`; `None` if it has none.
+fn cost(provider: &str, model: &str, response_model: &str, usage: Usage) -> Option<u64> {
+    set_pricing(BundledPrices::load());
+    let recording = Recording::start();
+    let mut call = monitor_runtime::genai::call(provider, model);
+    call.usage(usage);
+    call.model(response_model);
+    call.finish("stop");
+    let labels = [("provider", provider), ("model", model)];
+    let is_unpriced = recording.value("model_unpriced_tokens_total", &labels) > 0.0;
+    let nanos = (recording.value("model_cost_usd_total", &labels) * 1e9).round() as u64;
+    (!is_unpriced).then_some(nanos)
+}
+
+#[test]
+fn prices_of_a_crate_give_the_cost_by_hand() {
+    // In millionths of a dollar: 172 uncached tokens at 1.25, 640 cached ones at 0.125, 96 of the output at 10.
+    let cached = Usage::new(812, 96).cached(640).reasoning(64);
+    assert_eq!(cost("openai", "gpt-5", "gpt-5-2025-08-07", cached), Some(215_000 + 80_000 + 960_000));
+    // 172 at 3, 640 at 0.3, 100 written ones at 3.75, 96 at 15.
+    let beside = Usage::beside_cache(172, 640, 100, 96);
+    let expected = 516_000 + 192_000 + 375_000 + 1_440_000;
+    assert_eq!(cost("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", beside), Some(expected));
+    // Of two names, the one that is known.
+    assert_eq!(cost("openai", "gpt-5-codex", "house-brand", Usage::new(1000, 100)), Some(2_250_000));
+}
+
+#[test]
+fn prices_of_a_crate_leave_unknown_models_unpriced() {
+    let usage = Usage::new(812, 96);
+    assert_eq!(cost("openai", "house-brand", "house-brand", usage), None);
+    assert_eq!(cost("local", "gpt-5-unpriced", "gpt-5-unpriced", usage), None);
 }

@@ -76,16 +76,17 @@ fn pages_show_the_code_that_is_run_here_word_for_word() {
     }
 }
 
-/// They are a crate of their own, which is tested with real databases.
+/// They are a crate of their own, which is tested with the clients.
 #[test]
 fn models_show_the_code_of_their_crate_word_for_word() {
     let page = Page::open("docs/models.md");
-    for file in ["bedrock.rs", "genai.rs", "ollama.rs", "openai.rs", "rig.rs"] {
+    for file in ["bedrock.rs", "genai.rs", "ollama.rs", "openai.rs", "prices.rs", "rig.rs"] {
         let file = root().join("tests/model_clients/src").join(file);
         page.assert_shows(&fs::read_to_string(file).unwrap());
     }
 }
 
+/// They are a crate of their own, which is tested with real databases.
 #[test]
 fn database_clients_show_the_code_of_their_crate_word_for_word() {
     let page = Page::open("docs/database_clients.md");
