@@ -5,7 +5,9 @@ use std::thread;
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use monitor_runtime::genai::{self, Cost, CostSource, ModelReply, PriceDate, Prices, Rate, Usage};
 use monitor_runtime::run::{self, Node, Run};
+use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{context, track_agent, track_model, track_skill};
+use tracing::field::Empty;
 
 use super::{run_of, runs, runs_of};
 
@@ -238,4 +240,45 @@ async fn code_inside_a_run_sees_what_it_has_used_so_far() {
     watches_itself().await;
     let run = run_of("models_current");
     assert_eq!((run.usage().tokens(), run.usage().unknown_calls()), (Some(908), 1));
+}
+
+/// Opens a span as frameworks do for their calls.
+fn call_of_a_framework(usage: Option<[u64; 2]>) {
+    let span = tracing::info_span!(
+        "chat",
+        gen_ai.operation.name = "chat",
+        gen_ai.provider.name = "openai",
+        gen_ai.request.model = "gpt-5",
+        gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty,
+    );
+    if let Some([input, output]) = usage {
+        span.record("gen_ai.usage.input_tokens", input);
+        span.record("gen_ai.usage.output_tokens", output);
+    }
+}
+
+#[track_model("gpt-5", provider = "openai")]
+fn ask_by_a_framework() {
+    call_of_a_framework(Some([20, 2]));
+}
+
+#[track_agent("models_framework")]
+fn plan_by_a_framework() {
+    call_of_a_framework(Some([10, 1]));
+    call_of_a_framework(None);
+    ask_by_a_framework();
+}
+
+#[test]
+fn spans_of_a_framework_are_model_calls_of_the_run() {
+    runs();
+    capture_logs(plan_by_a_framework);
+    let run = run_of("models_framework");
+    let nodes: Vec<_> = run.nodes().iter().map(|node| (node.parent(), node.kind(), node.name())).collect();
+    let call = (Some(0), "model", "gpt-5");
+    assert_eq!(nodes, [(None, "agent", "models_framework"), call, call, call]);
+    let usages: Vec<_> = run.nodes().iter().filter_map(Node::model).map(|call| call.usage()).collect();
+    assert_eq!(usages, [Some(Usage::new(10, 1)), None, Some(Usage::new(20, 2))]);
+    assert_eq!(sums(&run), [30, 3, 0, 1]);
 }
