@@ -18,6 +18,7 @@ use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::Logging;
 use monitor_runtime::{metrics, track_agent};
 use tower::ServiceExt as _;
+use tracing::field::Empty;
 use tracing::{info, info_span};
 
 struct Path {
@@ -32,12 +33,13 @@ const fn path(name: &'static str, is_logged: bool, times: u32, run: fn(u32)) -> 
     Path { name, is_logged, times, run }
 }
 
-const PATHS: [Path; 8] = [
+const PATHS: [Path; 9] = [
     path("call_literal", false, 10_000, |times| repeat(times, || drop(literal(1)))),
     path("call_dynamic", false, 10_000, |times| repeat(times, || drop(dynamic("instructions-agent", 1)))),
     path("call_async", false, 10_000, |times| repeat(times, || drop(ready(asynchronous(1))))),
     path("call_logged", true, 10_000, |times| repeat(times, || drop(literal(1)))),
     path("line", true, 10_000, |times| repeat(times, || info!(attempt = 1, outcome = "found", "searching"))),
+    path("span", true, 10_000, |times| repeat(times, span)),
     path("scrape", false, 100, scrape),
     path("request", false, 1_000, |times| request(times, HttpLayer::metrics_only())),
     path("request_in_full", true, 1_000, |times| request(times, HttpLayer::new())),
@@ -91,6 +93,12 @@ fn dynamic(agent: &str, input: u64) -> Result<u64, io::Error> {
 #[track_agent("instructions::asynchronous")]
 async fn asynchronous(input: u64) -> Result<u64, io::Error> {
     Ok(std::future::ready(black_box(input)).await)
+}
+
+/// Opens a span without the fields of a model call, records a field of it, and closes it.
+fn span() {
+    let span = info_span!("step", name = "search", found = Empty);
+    span.in_scope(|| span.record("found", 3));
 }
 
 /// Runs a future that never waits.
