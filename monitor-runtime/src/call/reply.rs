@@ -112,9 +112,7 @@ impl Report {
     /// from two sources may overlap.
     pub(super) fn completed(mut self, parts: Self) -> Self {
         let Self { usage, model, finish_reason, retries: _, backoff: _ } = parts;
-        if self.usage.is_unknown() {
-            self.usage = usage;
-        }
+        self.usage = self.usage.or(usage);
         self.model = self.model.or(model);
         self.finish_reason = self.finish_reason.or(finish_reason);
         self

@@ -160,6 +160,14 @@ impl Usage {
         self.is_impossible |= is_impossible;
     }
 
+    /// The usage, or that of the parts of the call if nothing is known of it.
+    pub(crate) fn or(self, parts: Self) -> Self {
+        if !self.is_unknown() {
+            return self;
+        }
+        Self { is_impossible: self.is_impossible || parts.is_impossible, ..parts }
+    }
+
     /// Adds the counts of another part of the same call. A part reports no cost.
     pub(crate) fn add(&mut self, part: &Self) {
         // Corrected before, since the sum could hide that a part breaks the contract.

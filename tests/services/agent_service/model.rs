@@ -38,8 +38,8 @@ impl Endpoint {
         thread::spawn(move || {
             let mut kept = Vec::new();
             for connection in listener.incoming().map_while(Result::ok) {
-                answer(&connection, &noted, &response);
-                if end == End::Silent {
+                let is_answered = answer(&connection, &noted, &response);
+                if is_answered && end == End::Silent {
                     kept.push(connection);
                 }
             }
@@ -52,7 +52,8 @@ impl Endpoint {
     }
 }
 
-fn answer(mut connection: &TcpStream, asked: &Mutex<Vec<(String, Value)>>, response: &str) {
+/// Answers a request. Returns whether it was one for an answer.
+fn answer(mut connection: &TcpStream, asked: &Mutex<Vec<(String, Value)>>, response: &str) -> bool {
     let mut reader = BufReader::new(connection);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -63,14 +64,13 @@ fn answer(mut connection: &TcpStream, asked: &Mutex<Vec<(String, Value)>>, respo
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).unwrap();
     if head.starts_with("get /v1/models ") {
-        return write(
-            connection,
-            &ok("application/json", r#"{"data": [{"id": "small-1"}, {"id": "large-1"}]}"#),
-        );
+        write(connection, &ok("application/json", r#"{"data": [{"id": "small-1"}, {"id": "large-1"}]}"#));
+        return false;
     }
     asked.lock().unwrap().push((head, serde_json::from_slice(&body).unwrap()));
     write(connection, response);
     connection.flush().unwrap();
+    true
 }
 
 fn write(mut connection: &TcpStream, response: &str) {
@@ -146,7 +146,8 @@ fn a_model_writes_the_answer_and_its_tokens_are_counted() {
             "model_output_tokens_total researcher 127.0.0.1 small-1 = 96",
         ]
     );
-    let chunks = service.metrics().value("model_time_to_first_chunk_seconds_count", &[("model", "small-1")]);
+    let labels = [("provider", "127.0.0.1"), ("model", "small-1")];
+    let chunks = service.metrics().value("model_time_to_first_chunk_seconds_count", &labels);
     assert_eq!(chunks, Some(1.0));
 
     let (head, request) = endpoint.asked.lock().unwrap()[0].clone();
