@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use genai::adapter::AdapterKind;
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStream};
 use genai::resolver::{AuthData, Endpoint, ServiceTargetResolver};
@@ -151,10 +152,10 @@ async fn tracked(client: &Client) -> Result<ChatResponse, genai::Error> {
     chat(client, "gpt-test").await
 }
 
-type Events = futures_util::stream::BoxStream<'static, Result<genai::chat::ChatStreamEvent, genai::Error>>;
+type Event = Result<genai::chat::ChatStreamEvent, genai::Error>;
 
 #[track_model("gpt-test", provider = "openai", usage = model_clients::genai::usage_of_event)]
-async fn tracked_stream(client: &Client) -> Result<Events, genai::Error> {
+async fn tracked_stream(client: &Client) -> Result<BoxStream<'static, Event>, genai::Error> {
     Ok(stream(client).await?.boxed())
 }
 
