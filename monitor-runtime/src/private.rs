@@ -4,12 +4,13 @@
 pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
-    Becoming, Begun, Call, ClassifyBy, ContentOf, ErrorLog, Fault, Field, Guard, Id, ItemJudge, NoReply,
-    PendingSpan, PollAsCall, Rebox, ReplyIn, Report, Returned, Settings, Site, State, Tracked, TrackedStream,
-    TypedTracked, Verdict, Whole, begin, classify, content, debug, display, error_if, guard, hand_on,
-    hand_on_boxed, hand_on_ok, is_stream, of_model, ok_if, reply, report, settle, settle_by, track,
-    track_boxed_stream, track_into_future, track_opened, track_pinned, track_returned_future, track_stream,
-    track_typed_future, track_typed_stream, usage_by, value, without_fields,
+    Becoming, Begun, Budget, Call, ClassifyBy, ContentOf, ErrorLog, Fault, Field, Guard, Id, ItemJudge,
+    NoReply, PendingSpan, PollAsCall, Rebox, Repeatable, Repeater, ReplyIn, Report, Returned, Settings, Site,
+    State, Tracked, TrackedStream, TypedTracked, Verdict, Whole, begin, classify, content, debug, display,
+    error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, of_model, ok_if, repeats, reply, report,
+    settle, settle_by, track, track_boxed_stream, track_into_future, track_opened, track_pinned,
+    track_returned_future, track_stream, track_typed_future, track_typed_stream, usage_by, value,
+    without_fields,
 };
 pub use crate::cells::objective::Latency;
 pub use crate::cells::objective::Objective;
@@ -46,6 +47,14 @@ pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
 /// Mentions a parameter, so that the body captures it at this place.
 #[inline]
 pub fn captured<T: ?Sized>(_: &T) {}
+
+/// Has the calls inside budgeted agents counted from now on, and returns the site of such an agent.
+#[cfg(feature = "runs")]
+#[inline]
+pub fn metered(site: &'static Site) -> &'static Site {
+    crate::run::meter();
+    site
+}
 
 /// A function's [`Site`] in a static, with the settings in which it differs from others of its kind.
 ///

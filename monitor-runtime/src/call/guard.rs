@@ -13,6 +13,7 @@
 //! The code that runs on every call is compiled once, for all kinds of calls, and works on a [`Call`] in place, since
 //! moving one costs more than counting it.
 
+use std::num::NonZeroU64;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU8;
 
@@ -48,6 +49,7 @@ pub struct Call {
     span: Option<Span>,
     started: u64,
     /// The ticks between polls of a followed call. While the body waits, the start of the wait is subtracted already.
+    /// Before the call begins, the hash of its arguments, or 0.
     waited: u64,
     /// Set when the call begins.
     id: CallId,
@@ -183,10 +185,18 @@ impl Call {
         self.enter_from(self.parent)
     }
 
+    /// Sets the hash of the arguments of a prepared call.
+    #[inline]
+    pub(super) fn set_arguments(&mut self, hash: NonZeroU64) {
+        self.waited = hash.get();
+    }
+
     #[inline(never)]
     fn begin_observed(&mut self) {
+        let arguments = NonZeroU64::new(std::mem::take(&mut self.waited));
         let Self { settings, series, started, parent, .. } = *self;
-        let begun = CallBegun { kind: settings.kind, series, span: self.span.as_ref(), started, parent };
+        let (kind, budget) = (settings.kind, settings.budget);
+        let begun = CallBegun { kind, series, span: self.span.as_ref(), started, parent, budget, arguments };
         let followed = observer::observers().find_map(|observer| observer.call_begun(&begun));
         self.id = followed.unwrap_or(self.id);
         self.agent = AgentNumber::around(self.parent);

@@ -20,6 +20,7 @@ mod in_place;
 mod model_usage;
 pub(crate) mod observer;
 mod place;
+mod repeats;
 mod reply;
 mod returned;
 mod settings;
@@ -48,7 +49,8 @@ pub(crate) use site::{is_agent, is_tracked};
 
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 
-pub use settings::{ErrorLog, Settings};
+pub use repeats::{Repeatable, Repeater, repeats};
+pub use settings::{Budget, ErrorLog, Settings};
 pub use site::{PendingSpan, Site, State, without_fields};
 pub use typed::{Becoming, TypedTracked, track_into_future, track_typed_future, track_typed_stream};
 

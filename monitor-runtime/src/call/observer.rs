@@ -5,6 +5,7 @@
 //!
 //! Exemplars need the ids bound to a span, which only logging knows, so logging installs a function that finds them.
 
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +13,7 @@ use tracing::Span;
 
 use super::call_id::CallId;
 use super::model_usage::ModelEnded;
+use super::settings::Budget;
 use crate::cells::exemplars::Identity;
 use crate::error_chain::ErrorText;
 use crate::families::calls::CallKind;
@@ -28,6 +30,10 @@ pub(crate) struct CallBegun<'c> {
     pub(crate) started: u64,
     /// The enclosing call, on the same thread or carried there.
     pub(crate) parent: CallId,
+    /// The budget of the call, if it is of an agent with one.
+    pub(crate) budget: Option<&'static Budget>,
+    /// The hash of the arguments that the option `repeats(…)` names.
+    pub(crate) arguments: Option<NonZeroU64>,
 }
 
 /// A call that ended.

@@ -16,6 +16,21 @@ pub enum ErrorLog {
     Off,
 }
 
+/// The most that one call of an agent may use, the calls inside it included. 0 sets no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The cost of model calls, in billionths of a US dollar.
+    pub cost_nanos: u64,
+    /// The input and output tokens of model calls.
+    pub tokens: u64,
+    /// The model calls that begin.
+    pub model_calls: u64,
+    /// The skill calls that begin.
+    pub skill_calls: u64,
+    /// The time from the call's start, in nanoseconds.
+    pub duration_nanos: u64,
+}
+
 /// The settings of an annotated function.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -31,6 +46,8 @@ pub struct Settings {
     pub level: Level,
     /// The objective of the calls.
     pub objective: Option<&'static Objective>,
+    /// The budget of an agent.
+    pub budget: Option<&'static Budget>,
     /// The names of the span's fields, the id first.
     pub fields: &'static [&'static str],
 }
@@ -53,6 +70,7 @@ impl Settings {
 
     const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
         let (log_errors, level) = (ErrorLog::Error, Level::INFO);
-        Self { kind, operation: "", provider: "", log_errors, level, objective: None, fields }
+        let (objective, budget) = (None, None);
+        Self { kind, operation: "", provider: "", log_errors, level, objective, budget, fields }
     }
 }

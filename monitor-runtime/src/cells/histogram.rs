@@ -54,6 +54,10 @@ impl Histogram {
         Self { buckets, cells: Cells::unstriped(buckets.cells()), native: native_cells(buckets, false) }
     }
 
+    pub(crate) fn buckets(&self) -> &'static Buckets {
+        self.buckets
+    }
+
     /// Counts one duration, with or without native histograms.
     pub(crate) fn record_fully(&self, stripe: Stripe, nanos: u64) {
         match &self.native {

@@ -13,9 +13,9 @@ use crate::error_chain::panic_message;
 use crate::exposition::registry_labels::{MARKER, RegistryLabels, pair};
 use crate::families::catalog::{Kind, Metric};
 use crate::families::errors;
-use crate::families::models;
 use crate::families::objective::ObjectiveMetrics;
 use crate::families::snapshot::{ExtraLabel, MetricSnapshot, Sample, Sink};
+use crate::families::{models, runs};
 
 /// Converts a metric to the data model of `prometheus`.
 pub(crate) fn family(shown: &MetricSnapshot) -> MetricFamily {
@@ -108,11 +108,12 @@ pub(crate) struct OwnCollector {
 impl OwnCollector {
     /// Describes our families. Their names are valid, since the catalogue checks them at compile time.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        // `read` shows the metrics of objectives, typed errors and the usage of models only once there is one.
+        // `read` shows the metrics of objectives, typed errors, the usage of models and runs only once there is one.
         let mut metrics: Vec<_> = crate::families::read().iter().map(|shown| shown.metric).collect();
         metrics.extend(ObjectiveMetrics::all());
         metrics.extend(errors::ALL);
         metrics.extend(models::all());
+        metrics.extend(runs::all());
         metrics.sort_by_key(|metric| metric.name);
         metrics.dedup_by_key(|metric| metric.name);
         let descs = metrics.into_iter().map(|&Metric { name, help, labels, .. }| {

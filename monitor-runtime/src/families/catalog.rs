@@ -96,6 +96,12 @@ catalog! {
         "Successful agent executions that took longer than their latency objective.";
     AGENT_ERRORS = Counter "agent_errors_total" ["agent_id", "error_type"]
         "Agent executions that ended in an error, by the type that the error gives itself.";
+    AGENT_MODEL_CALLS = Histogram "agent_model_calls" ["agent_id"]
+        "Model calls inside a run, by the run's outermost agent.";
+    AGENT_SKILL_CALLS = Histogram "agent_skill_calls" ["agent_id"]
+        "Skill calls inside a run, by the run's outermost agent.";
+    AGENT_BUDGET_EXCEEDED = Counter "agent_budget_exceeded_total" ["agent_id", "limit"]
+        "Agent executions that passed a limit of their budget, by limit.";
     SKILL_EXECUTIONS = Counter "skill_executions_total" ["skill_id", "status"]
         "Skill executions that ended, by outcome.";
     SKILL_DURATION = Histogram "skill_execution_duration_seconds" ["skill_id", "status"]
@@ -116,6 +122,10 @@ catalog! {
         "Successful skill executions that took longer than their latency objective.";
     SKILL_ERRORS = Counter "skill_errors_total" ["skill_id", "error_type"]
         "Skill executions that ended in an error, by the type that the error gives itself.";
+    SKILL_REPEATS = Counter "skill_repeats_total" ["skill_id"]
+        "Skill executions with the arguments of at least two earlier successful ones of the same run.";
+    SKILL_RETRIES = Counter "skill_retries_total" ["skill_id"]
+        "Skill executions that are a further attempt after a failed one of the same run.";
     DB_QUERIES = Counter "db_queries_total" ["operation", "query", "status"]
         "Database queries that ended, by outcome.";
     DB_DURATION = Histogram "db_query_duration_seconds" ["operation", "query", "status"]
@@ -224,11 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn counters_end_in_total_and_histograms_in_seconds() {
+    fn counters_end_in_total_and_histograms_in_seconds_or_calls() {
         for metric in ALL {
             assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
             if metric.kind == Kind::Histogram {
-                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+                let ends = ["_seconds", "_model_calls", "_skill_calls"];
+                assert!(ends.iter().any(|end| metric.name.ends_with(end)), "{}", metric.name);
             }
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod call_series;
 pub(crate) mod calls;
 pub(crate) mod calls_snapshot;
 pub(crate) mod catalog;
+mod counters;
 pub(crate) mod errors;
 pub(crate) mod family;
 #[cfg(feature = "tonic")]
@@ -27,6 +28,7 @@ pub(crate) mod prometheus_value;
 #[cfg(feature = "runs")]
 pub(crate) mod readings;
 pub(crate) mod requests;
+pub(crate) mod runs;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
 
@@ -40,7 +42,7 @@ use snapshot::MetricSnapshot;
 /// Takes a snapshot of all our metrics, sorted by name. Every exposition format encodes this snapshot.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let calls = CallKind::ALL.iter().flat_map(|kind| kind.family().read());
-    let calls = calls.chain(models::read());
+    let calls = calls.chain(models::read()).chain(runs::read());
     #[cfg(feature = "http")]
     let calls = calls.chain(requests::metrics().read());
     #[cfg(feature = "tonic")]

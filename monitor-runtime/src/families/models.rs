@@ -2,7 +2,6 @@
 //!
 //! A model call takes milliseconds at least, so these counters are plain atomics and not striped cells.
 
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::cells::buckets::Buckets;
@@ -10,8 +9,9 @@ use crate::cells::index::Series;
 use crate::cells::labels::Labels;
 use crate::families::calls::MODEL_BUCKETS;
 use crate::families::catalog::{self, Metric};
+use crate::families::counters::{Count, Counters, snapshot};
 use crate::families::family::{Family, Found};
-use crate::families::snapshot::{MetricSnapshot, Sample, Sink};
+use crate::families::snapshot::MetricSnapshot;
 use crate::usage::{Cost, Usage};
 
 /// The metrics of tokens and cost, in the order of the counters of a [`TokenSeries`]. The last one counts nano-dollars.
@@ -185,27 +185,6 @@ pub(crate) fn each_retried(look: impl FnMut([&'static str; 2], u64)) {
     RETRIES.each(look);
 }
 
-/// The value of a counter.
-#[derive(Clone, Copy)]
-enum Count {
-    Whole(u64),
-    Nanos(u64),
-}
-
-/// `None` without series, so that the metric is not shown.
-fn snapshot(metric: &'static Metric, read: Vec<(&'static Labels, Count)>) -> Option<MetricSnapshot> {
-    let show = |read: &Vec<(&'static Labels, Count)>, sink: &mut dyn Sink| {
-        for (labels, count) in read {
-            let sample = match *count {
-                Count::Whole(count) => Sample::Counter(count),
-                Count::Nanos(nanos) => Sample::Nanos(nanos),
-            };
-            sink.push(labels, None, sample);
-        }
-    };
-    (!read.is_empty()).then(|| MetricSnapshot::new(metric, Rc::new(read), show))
-}
-
 /// The tokens and the cost of one agent, provider and model.
 struct TokenSeries {
     labels: Labels,
@@ -238,55 +217,6 @@ impl Series for TokenSeries {
             known: AtomicU8::new(0),
             calls: [const { AtomicU64::new(0) }; 2],
         }
-    }
-
-    fn labels(&self) -> &Labels {
-        &self.labels
-    }
-}
-
-/// The counters of one metric.
-struct Counters {
-    metric: &'static Metric,
-    series: Family<CountSeries>,
-}
-
-impl Counters {
-    const fn new(metric: &'static Metric) -> Self {
-        Self { metric, series: Family::new(metric, metric.labels, &MODEL_BUCKETS) }
-    }
-
-    /// Adds one, and returns the count before.
-    fn count(&self, labels: &[&str]) -> u64 {
-        let (Found::Own(series) | Found::Overflow(series)) = self.series.find(labels);
-        series.count.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Reads the count of each provider and model, which are the first two labels of these metrics by name.
-    #[cfg(feature = "runs")]
-    fn each(&'static self, mut look: impl FnMut([&'static str; 2], u64)) {
-        for series in self.series.sorted() {
-            look(series.labels.first_values(), series.count.load(Ordering::Relaxed));
-        }
-    }
-
-    fn read(&'static self) -> Option<MetricSnapshot> {
-        let series = self.series.sorted();
-        let read = |series: &'static CountSeries| {
-            (&series.labels, Count::Whole(series.count.load(Ordering::Relaxed)))
-        };
-        snapshot(self.metric, series.into_iter().map(read).collect())
-    }
-}
-
-struct CountSeries {
-    labels: Labels,
-    count: AtomicU64,
-}
-
-impl Series for CountSeries {
-    fn new(labels: Labels, _: &'static Buckets) -> Self {
-        Self { labels, count: AtomicU64::new(0) }
     }
 
     fn labels(&self) -> &Labels {

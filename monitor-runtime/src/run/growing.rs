@@ -6,16 +6,18 @@ use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 
+use super::budget::Limits;
 use super::id::RunId;
 use super::lines::{Line, RunLines};
 use super::live;
 use super::remark::Remark;
 use super::reply::{Reply, Sums};
+use super::said::{MOST_NOTES, Marks, Note, Tag};
 use super::tree::{MOST_NODES, Node, RolledUp, Run};
 use crate::call::call_id::CallId;
 use crate::cells::clock;
 use crate::families::calls::CallKind;
-use crate::families::{Outcome, call_series::CallSeries};
+use crate::families::{Outcome, call_series::CallSeries, models, runs};
 
 /// The maximum number of groups of summed calls under different nodes. Further groups are kept under the root, where there
 /// are at most as many as the families have series.
@@ -34,7 +36,7 @@ pub(super) struct GrowingRun {
     retired: [Vec<u32>; 2],
     /// Calls whose begin has been read and whose end has not.
     open: u64,
-    /// Bytes of error texts and replies.
+    /// Bytes of texts, marks and replies.
     text_bytes: usize,
     lines: RunLines,
     /// The slot of the run is free, so no call joins. What was pushed before that is read by the next look.
@@ -98,6 +100,11 @@ impl GrowingRun {
             rolled_up: Vec::new(),
             lines: Vec::new(),
             left_out_lines: 0,
+            tags: Vec::new(),
+            notes: Vec::new(),
+            lost_texts: 0,
+            passed: Limits::default(),
+            unverifiable: Limits::default(),
             has_ended: false,
             is_incomplete: false,
         };
@@ -158,6 +165,7 @@ impl GrowingRun {
             error: None,
             reply: None,
             attempt: 1,
+            marks: None,
             is_judged: false,
             is_detached: false,
         });
@@ -229,6 +237,20 @@ impl GrowingRun {
         match remark {
             Remark::Error(text) => self.fail(call, text),
             Remark::Reply(reply) => self.reply(call, reply),
+            Remark::Tag { key, value } => self.tag(key, value),
+            Remark::LostTag => self.run.lost_texts += 1,
+            Remark::Note { ticks, text } => self.note(call, ticks, text),
+            Remark::Retry(reason) => self.retry(call, reason),
+            Remark::Repeat(calls) => self.mark(call, |marks| marks.repeat = calls),
+            Remark::Passed(limit) => {
+                // The call may be summed with others, but the run has passed its limit all the same.
+                self.run.passed.insert(limit);
+                self.mark(call, |marks| _ = marks.passed.insert(limit));
+            }
+            Remark::Unverifiable(limit) => {
+                self.run.unverifiable.insert(limit);
+                self.mark(call, |marks| _ = marks.unverifiable.insert(limit));
+            }
         }
     }
 
@@ -257,6 +279,75 @@ impl GrowingRun {
             let before = node.error.replace(error).map_or(0, |before| before.len());
             self.text_bytes = self.text_bytes + bytes - before;
         }
+    }
+
+    fn mark(&mut self, call: CallId, change: impl FnOnce(&mut Marks)) {
+        let Some(node) = self.node_of(call) else { return };
+        let before = node.marks.as_ref().map_or(0, |marks| marks.bytes());
+        let marks = node.marks.get_or_insert_default();
+        change(marks);
+        let bytes = marks.bytes();
+        self.text_bytes = self.text_bytes + bytes - before;
+    }
+
+    fn tag(&mut self, key: &'static str, value: Box<str>) {
+        self.text_bytes += value.len();
+        match self.run.tags.iter_mut().find(|tag| tag.key == key) {
+            Some(tag) => {
+                self.text_bytes -= tag.value.len();
+                tag.value = value;
+            }
+            None => self.run.tags.push(Tag { key, value }),
+        }
+    }
+
+    fn note(&mut self, call: CallId, ticks: u64, text: Box<str>) {
+        let node = match self.places.get(&call.number()) {
+            Some(Place::Node(node) | Place::Group { node, .. }) => *node,
+            None => return,
+        };
+        if self.run.notes.len() < MOST_NOTES {
+            self.text_bytes += text.len();
+            self.run.notes.push(Note { node, at: self.since_start(ticks), text });
+        } else {
+            self.run.lost_texts += 1;
+        }
+    }
+
+    /// Counts a further attempt that the user has told of.
+    fn retry(&mut self, call: CallId, reason: Box<str>) {
+        let (kind, labels) = match self.places.get(&call.number()) {
+            Some(Place::Node(node)) => {
+                let Node { kind, name, operation, .. } = self.run.nodes[*node as usize];
+                (kind, [operation, name])
+            }
+            Some(Place::Group { group, .. }) => {
+                let RolledUp { kind, name, .. } = self.run.rolled_up[*group as usize];
+                (kind, ["", name])
+            }
+            None => return,
+        };
+        match kind {
+            CallKind::Skill => runs::count_retry(labels[1]),
+            CallKind::Model if !labels[0].is_empty() => models::count_retry(labels),
+            _ => {}
+        }
+        self.mark(call, |marks| {
+            marks.retries = marks.retries.saturating_add(1);
+            marks.reason = Some(reason);
+        });
+    }
+
+    /// The number of calls around the code of a call, its own included.
+    pub(super) fn depth(&self, call: CallId) -> Option<usize> {
+        let (mut at, mut depth) = match self.places.get(&call.number())? {
+            Place::Node(node) => (*node as usize, 1),
+            Place::Group { node, .. } => (*node as usize, 2),
+        };
+        while let Some(parent) = self.run.nodes.get(at)?.parent() {
+            (at, depth) = (parent, depth + 1);
+        }
+        Some(depth)
     }
 
     /// Adds a log line, if there is room.
@@ -314,6 +405,8 @@ impl GrowingRun {
             + self.run.rolled_up.capacity() * size_of::<RolledUp>()
             + self.text_bytes
             + self.lines.bytes()
+            + self.run.tags.capacity() * size_of::<Tag>()
+            + self.run.notes.capacity() * size_of::<Note>()
             + self.places.capacity() * (size_of::<(u32, Place)>() + 1)
             + self.groups.capacity() * (size_of::<((u32, u8, usize), u32)>() + 1)
             + (new.capacity() + old.capacity()) * size_of::<u32>()
@@ -345,7 +438,13 @@ impl GrowingRun {
         self.run.nodes.shrink_to_fit();
         self.run.rolled_up.shrink_to_fit();
         (self.run.lines, self.run.left_out_lines) = self.lines.into_parts();
+        self.run.tags.shrink_to_fit();
+        self.run.notes.shrink_to_fit();
         self.run.derive();
+        // Further attempts that the user has told of were counted then.
+        let further =
+            self.run.nodes.iter().filter(|node| node.kind == CallKind::Skill && node.follows_failure());
+        further.for_each(|node| runs::count_retry(node.name));
         self.run
     }
 }

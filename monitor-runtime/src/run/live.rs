@@ -4,11 +4,14 @@
 //! (id, start, number of calls), and the count of open calls, which decides the end of the run even if records were lost.
 
 use std::num::NonZeroU32;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::details::Details;
 use crate::call::call_id::UNRECORDED;
 use crate::families::CallKind;
+use crate::families::call_series::CallSeries;
+use crate::families::runs;
 
 /// The slots that a new run tries before it counts as lost.
 const PROBED: usize = 64;
@@ -16,9 +19,11 @@ const PROBED: usize = 64;
 /// A run that goes on.
 ///
 /// ```text
-/// state   bit 63                62 … 32            31 … 0
-///         a record was lost     number of the run  open calls
+/// state   bit 63             62 … 32            31                     30           29 … 0
+///         a record was lost  number of the run  no recorder builds it  has details  open calls
 /// ```
+///
+/// A run that no recorder builds has a slot only since its agent has a budget. Its last call frees the slot.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct LiveRun {
@@ -34,10 +39,17 @@ pub(crate) struct LiveRun {
     models: AtomicU32,
     /// The number of its agent's series.
     agent: AtomicU32,
+    /// Locked only if the state says that there are details, or to add them.
+    details: Mutex<Option<Box<Details>>>,
 }
 
 const IS_LOSSY: u64 = 1 << 63;
-const OPEN: u64 = u32::MAX as u64;
+const IS_UNRECORDED: u64 = 1 << 31;
+const HAS_DETAILS: u64 = 1 << 30;
+const OPEN: u64 = HAS_DETAILS - 1;
+
+/// The state of a slot that is being freed: of no run, and not free.
+const CLOSING: u64 = IS_LOSSY;
 
 fn number_of(state: u64) -> u32 {
     ((state & !IS_LOSSY) >> 32) as u32
@@ -62,18 +74,32 @@ fn slot_of(number: u32) -> Option<&'static LiveRun> {
 }
 
 /// Takes a slot for a run that begins, with its first call open. `None` if too many runs go on.
-pub(crate) fn begin(agent: u32, started: u64, trace: Option<[u8; 16]>) -> Option<NonZeroU32> {
+pub(crate) fn begin(
+    agent: u32,
+    started: u64,
+    trace: Option<[u8; 16]>,
+    is_recorded: bool,
+) -> Option<NonZeroU32> {
+    let mark = if is_recorded { 0 } else { IS_UNRECORDED };
     for _ in 0..PROBED {
         let number = NEXT.fetch_add(1, Ordering::Relaxed) & UNRECORDED;
         let Some(run) = NonZeroU32::new(number).filter(|_| number != UNRECORDED) else { continue };
         let slot = slot_of(number)?;
-        let taken = u64::from(number) << 32 | 1;
+        let taken = u64::from(number) << 32 | mark | 1;
         if slot.state.compare_exchange(0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             slot.reset(agent, started, trace);
             return Some(run);
         }
     }
     None
+}
+
+/// Gives back the slot of a run whose first call has not been told its number.
+#[cold]
+pub(crate) fn give_back(number: NonZeroU32) {
+    if let Some(slot) = slot_of(number.get()) {
+        slot.state.store(0, Ordering::Release);
+    }
 }
 
 /// The slot of a run, if the run goes on.
@@ -83,20 +109,18 @@ pub(crate) fn find(number: NonZeroU32) -> Option<&'static LiveRun> {
     (number_of(slot.state.load(Ordering::Acquire)) == number.get()).then_some(slot)
 }
 
-/// Counts a call that begins in a run. Returns `false` if the run is over.
+/// Counts a call that begins in a run. Returns whether the run has details; `None` if it is over.
 #[inline]
-pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> bool {
-    let Some(slot) = slot_of(number.get()) else { return false };
+pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> Option<bool> {
+    let slot = slot_of(number.get())?;
     let more = |state| (number_of(state) == number.get()).then_some(state + 1);
-    let has_joined = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok();
-    if has_joined {
-        match kind {
-            CallKind::Skill => slot.skills.fetch_add(1, Ordering::Relaxed),
-            CallKind::Model => slot.models.fetch_add(1, Ordering::Relaxed),
-            CallKind::Agent | CallKind::Query => 0,
-        };
-    }
-    has_joined
+    let before = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).ok()?;
+    match kind {
+        CallKind::Skill => slot.skills.fetch_add(1, Ordering::Relaxed),
+        CallKind::Model => slot.models.fetch_add(1, Ordering::Relaxed),
+        CallKind::Agent | CallKind::Query => 0,
+    };
+    Some(before & HAS_DETAILS != 0)
 }
 
 /// Counts the end of a call that joined the run or began it, after its last record was pushed.
@@ -104,8 +128,47 @@ pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> bool {
 pub(crate) fn leave(number: NonZeroU32) {
     // The slot is still the run's: this call keeps it open.
     if let Some(slot) = slot_of(number.get()) {
-        slot.state.fetch_sub(1, Ordering::AcqRel);
+        let before = slot.state.fetch_sub(1, Ordering::AcqRel);
+        if before & (IS_UNRECORDED | OPEN) == IS_UNRECORDED | 1 {
+            free(number);
+        }
     }
+}
+
+/// Notes that no recorder builds the run, so its last call frees the slot. The caller's call is open.
+#[cold]
+pub(crate) fn leave_unrecorded(number: NonZeroU32) {
+    if let Some(slot) = slot_of(number.get()) {
+        slot.state.fetch_or(IS_UNRECORDED, Ordering::AcqRel);
+    }
+}
+
+/// Whether the run goes on and has details.
+#[inline]
+pub(crate) fn has_details(number: NonZeroU32) -> bool {
+    let state = slot_of(number.get()).map_or(0, |slot| slot.state.load(Ordering::Acquire));
+    state & HAS_DETAILS != 0 && number_of(state) == number.get()
+}
+
+/// Reads or changes the details of a run. `None` if it has none, or is over.
+pub(crate) fn with_details<T>(number: NonZeroU32, work: impl FnOnce(&mut Details) -> T) -> Option<T> {
+    if !has_details(number) {
+        return None;
+    }
+    let mut details = slot_of(number.get())?.details.lock().unwrap_or_else(PoisonError::into_inner);
+    // The slot may be another run's by now.
+    details.as_deref_mut().filter(|details| details.run == number).map(work)
+}
+
+/// Like [`with_details`], and gives the run details if it has none. `None` if it is over.
+#[cold]
+pub(crate) fn add_details<T>(number: NonZeroU32, work: impl FnOnce(&mut Details) -> T) -> Option<T> {
+    let slot = slot_of(number.get())?;
+    let mut details = slot.details.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whoever frees the slot changes its state first and takes the details after that, so these are not left behind.
+    let marked = |state| (number_of(state) == number.get()).then_some(state | HAS_DETAILS);
+    slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, marked).ok()?;
+    Some(work(details.get_or_insert_with(|| Box::new(Details::new(number)))))
 }
 
 /// Notes that a record of the run was lost. The caller's call is open.
@@ -120,8 +183,15 @@ pub(crate) fn lose(number: NonZeroU32) {
 /// call is open.
 pub(crate) fn free(number: NonZeroU32) -> Option<bool> {
     let slot = slot_of(number.get())?;
-    let freed = |state| (number_of(state) == number.get() && state & OPEN == 0).then_some(0);
-    let state = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, freed).ok()?;
+    let closing = |state| (number_of(state) == number.get() && state & OPEN == 0).then_some(CLOSING);
+    let state = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, closing).ok()?;
+    // Nobody changes the counts now, and no other run takes the slot yet.
+    if let Some(agent) = CallSeries::numbered(slot.agent()) {
+        runs::observe(agent.id(), slot.model_calls(), slot.skill_calls());
+    }
+    let details = slot.details.lock().unwrap_or_else(PoisonError::into_inner).take();
+    slot.state.store(0, Ordering::Release);
+    drop(details);
     Some(state & IS_LOSSY != 0)
 }
 
@@ -173,9 +243,9 @@ mod tests {
     #[test]
     fn a_slot_is_freed_once_all_calls_have_left_and_none_joins_then() {
         prepare(64);
-        let run = begin(1, 2, Some([7; 16])).unwrap();
+        let run = begin(1, 2, Some([7; 16]), true).unwrap();
         for kind in [CallKind::Skill, CallKind::Model, CallKind::Model, CallKind::Query] {
-            assert!(join(run, kind));
+            assert_eq!(join(run, kind), Some(false));
             leave(run);
         }
         assert_eq!(free(run), None);
@@ -186,8 +256,40 @@ mod tests {
         assert_eq!((live.trace(), live.is_lossy()), (Some([7; 16]), true));
         leave(run);
         assert_eq!(free(run), Some(true));
-        assert!(!join(run, CallKind::Skill));
+        assert_eq!(join(run, CallKind::Skill), None);
         assert!(find(run).is_none());
         assert_eq!(free(run), None);
+    }
+
+    #[test]
+    fn details_end_with_their_run() {
+        prepare(64);
+        let run = begin(1, 2, None, true).unwrap();
+        assert!(!has_details(run));
+        assert_eq!(with_details(run, |_| ()), None);
+        assert_eq!(add_details(run, |details| details.run), Some(run));
+        assert_eq!(join(run, CallKind::Model), Some(true));
+        leave(run);
+        leave(run);
+        assert_eq!(with_details(run, |details| details.run), Some(run));
+        assert_eq!(free(run), Some(false));
+        assert_eq!(with_details(run, |_| ()), None);
+        assert_eq!(add_details(run, |_| ()), None);
+    }
+
+    #[test]
+    fn the_last_call_frees_the_slot_of_a_run_that_no_recorder_builds() {
+        prepare(64);
+        let run = begin(1, 2, None, false).unwrap();
+        assert_eq!(join(run, CallKind::Query), Some(false));
+        leave(run);
+        assert!(find(run).is_some());
+        leave(run);
+        assert!(find(run).is_none());
+    }
+
+    #[test]
+    fn a_slot_takes_one_cache_line() {
+        assert_eq!(SLOT_BYTES, 64);
     }
 }

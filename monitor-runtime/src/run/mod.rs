@@ -44,7 +44,15 @@
 //!
 //! Arguments and results are not kept. The text of an error is, cut after 1,024 bytes, and so are log lines, as the output of
 //! [`logging`](crate::logging) had them: after its redaction.
+//!
+//! # What code inside a run can do
+//!
+//! [`current`] tells of the run around it, and [`tag`], [`note`] and [`retry`] add to its tree. Outside of a run, and without a
+//! recorder, they do nothing. [`check_budget`] stops an agent that has used up its `budget`, with a recorder or without one.
 
+mod budget;
+mod counting;
+mod details;
 mod event;
 mod growing;
 mod history;
@@ -54,18 +62,22 @@ mod live;
 mod lone;
 mod recorder;
 mod remark;
+mod repeats;
 mod reply;
 mod ring;
+mod said;
 mod store;
 mod text;
 mod tree;
 
+use std::fmt::Display;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 #[cfg(feature = "http")]
 use std::time::SystemTime;
 
+pub use budget::{BudgetExceeded, BudgetLimit};
 #[cfg(feature = "http")]
 pub(crate) use history::{Faults, Point, Points, Recent, SERIES};
 pub use id::{ParseRunIdError, RunId};
@@ -73,6 +85,7 @@ pub use lines::Line;
 pub(crate) use lines::LogLine;
 #[cfg(feature = "http")]
 pub(crate) use lone::LoneCall;
+pub use said::Note;
 #[cfg(feature = "http")]
 pub(crate) use store::KeptRun;
 pub use tree::{ModelCall, Node, RolledUp, Run};
@@ -88,6 +101,7 @@ use crate::families::call_series::CallSeries;
 use crate::families::readings::{CountedKind, Reading};
 use crate::usage::{CostSum, UsageSum};
 use recorder::Recorder;
+use remark::Remark;
 use reply::Sums;
 use store::Class;
 
@@ -351,6 +365,7 @@ impl std::fmt::Debug for Runs {
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentRun {
     id: RunId,
+    call: CallId,
     live: &'static live::LiveRun,
     agent: &'static str,
     started: u64,
@@ -381,18 +396,167 @@ pub(crate) fn keep_line(line: LogLine) {
 #[cfg(feature = "logging")]
 #[inline]
 pub(crate) fn current_id() -> Option<RunId> {
+    Recorder::get()?;
     RunId::of_call(CallId::current())
+}
+
+/// Calls `show` with the field and the value of each tag of the run that encloses the calling code.
+#[cfg(feature = "logging")]
+pub(crate) fn each_current_tag(show: impl FnMut(&str, &str)) {
+    if let Some(run) = CallId::current().run() {
+        live::with_details(run, |details| details.each_tag(show));
+    }
+}
+
+/// Has the calls inside agents with a budget counted from now on, whether a recorder is started or not.
+#[inline]
+pub(crate) fn meter() {
+    recorder::follow_budgets();
 }
 
 /// Returns the run that encloses the calling code, `None` outside of a run and without a recorder.
 ///
 /// On other threads and tasks this works wherever the [context](crate::context) was carried to.
 pub fn current() -> Option<CurrentRun> {
+    Recorder::get()?;
     let call = CallId::current();
     let number = call.run()?;
     let live = live::find(number)?;
     let agent = CallSeries::numbered(live.agent())?.id();
-    Some(CurrentRun { id: RunId::of_call(call)?, live, agent, started: live.started(), number })
+    Some(CurrentRun { id: RunId::of_call(call)?, call, live, agent, started: live.started(), number })
+}
+
+/// The recorder, and the call and the run that enclose the calling code.
+fn recorded() -> Option<(&'static Recorder, CallId, NonZeroU32)> {
+    let call = CallId::current();
+    let run = call.run()?;
+    Some((Recorder::get()?, call, run))
+}
+
+/// Tags the run that encloses the calling code.
+///
+/// The tag is shown with the run, by which it can be found. From now on the log lines inside the run have it as the field
+/// `run.<key>`, unless a line has a field of that name. It is never a label of a metric.
+///
+/// The value is cut after 128 bytes, and a later value replaces an earlier one of the same key. A run has at most 16 tags;
+/// further ones are counted in [`Run::lost_texts`].
+///
+/// ```
+/// use monitor_runtime::{run, track_agent};
+///
+/// #[track_agent]
+/// fn answer(ticket: u32) {
+///     run::tag("ticket", ticket);
+/// }
+///
+/// let runs = run::builder().start()?;
+/// answer(4711);
+/// assert_eq!(runs.newest()[0].tag("ticket"), Some("4711"));
+/// assert_eq!(runs.newest()[0].to_string(), "answer ✓ [ticket=4711]");
+/// # Ok::<(), run::RunsError>(())
+/// ```
+pub fn tag(key: &'static str, value: impl Display) {
+    let Some((recorder, call, run)) = recorded() else { return };
+    let value = said::bounded(value, said::MOST_TAG_BYTES);
+    match live::add_details(run, |details| details.tag(key, &value)) {
+        Some(true) => recorder.push_remark(run, call, Remark::Tag { key, value }),
+        Some(false) => recorder.push_remark(run, call, Remark::LostTag),
+        None => {}
+    }
+}
+
+/// Puts a text on the timeline of the run that encloses the calling code, inside the innermost call.
+///
+/// The text is cut after 256 bytes. A run has at most 100 notes; further ones are counted in [`Run::lost_texts`].
+///
+/// ```
+/// use monitor_runtime::{run, track_agent};
+///
+/// #[track_agent]
+/// fn plan() {
+///     run::note("replanned");
+/// }
+///
+/// let runs = run::builder().start()?;
+/// plan();
+/// assert_eq!(runs.newest()[0].to_string(), "plan ✓\n└─ • replanned");
+/// # Ok::<(), run::RunsError>(())
+/// ```
+pub fn note(text: impl Display) {
+    let Some((recorder, call, run)) = recorded() else { return };
+    let ticks = clock::now();
+    let text = said::bounded(text, said::MOST_NOTE_BYTES);
+    recorder.push_remark(run, call, Remark::Note { ticks, text });
+}
+
+/// Counts a further attempt of the innermost call around the calling code, and shows its reason, such as `rate_limited`.
+///
+/// It counts in `skill_retries_total` or `model_retries_total`, if the call is of a skill or a model. A call after another one
+/// of its name that failed is a further attempt without this function. The reason is cut after 128 bytes.
+///
+/// ```
+/// use monitor_runtime::{run, track_agent, track_skill};
+///
+/// #[track_skill]
+/// fn fetch(statuses: &[u16]) -> bool {
+///     for status in statuses {
+///         match status {
+///             429 => run::retry("rate_limited"),
+///             status => return *status == 200,
+///         }
+///     }
+///     false
+/// }
+///
+/// #[track_agent]
+/// fn read() -> bool {
+///     fetch(&[429, 429, 200])
+/// }
+///
+/// let runs = run::builder().start()?;
+/// assert!(read());
+/// assert_eq!(runs.newest()[0].to_string(), "read ✓\n└─ skill fetch ✓ attempt 3 after rate_limited");
+/// # Ok::<(), run::RunsError>(())
+/// ```
+pub fn retry(reason: impl Display) {
+    let Some((recorder, call, run)) = recorded() else { return };
+    recorder.push_remark(run, call, Remark::Retry(said::bounded(reason, said::MOST_TAG_BYTES)));
+}
+
+/// Fails if a budget of an agent around the calling code is used up, so that the agent can stop before its next step.
+///
+/// A call counts for the budget of each agent around it. A limit is used up once its amount is reached. A budget that is passed
+/// without this check does not stop the agent, but is logged, counted and shown.
+///
+/// ```
+/// use monitor_runtime::run::{self, BudgetExceeded};
+/// use monitor_runtime::{track_agent, track_skill};
+///
+/// #[track_skill]
+/// fn search(_words: &str) {}
+///
+/// #[track_agent(budget(skill_calls = 2))]
+/// fn research() -> Result<(), BudgetExceeded> {
+///     loop {
+///         run::check_budget()?;
+///         search("tea");
+///     }
+/// }
+///
+/// let error = research().unwrap_err();
+/// assert_eq!(error.to_string(), "the budget of the agent `research` is used up: 2 of 2 skill calls");
+/// ```
+///
+/// # Errors
+///
+/// If a limit is used up: that of the innermost budget, and of its limits the first of cost, tokens, model calls, skill calls
+/// and duration.
+pub fn check_budget() -> Result<(), BudgetExceeded> {
+    let call = CallId::current();
+    let Some(run) = call.run().filter(|run| live::has_details(*run)) else { return Ok(()) };
+    let (result, remarks) = counting::check(run, call);
+    recorder::push_remarks(run, remarks);
+    result
 }
 
 impl CurrentRun {
@@ -434,5 +598,13 @@ impl CurrentRun {
 
     fn spent(&self) -> Sums {
         Recorder::get().map(|recorder| recorder.spent(self.number)).unwrap_or_default()
+    }
+
+    /// Returns the number of tracked calls around the calling code, the outermost agent's included. A run that has no room for
+    /// a tree has the depth 0.
+    ///
+    /// It reads what the recorder knows, as [`Runs::running`] does, and so costs microseconds.
+    pub fn depth(&self) -> usize {
+        Recorder::get().and_then(|recorder| recorder.settle().depth(self.call)).unwrap_or(0)
     }
 }

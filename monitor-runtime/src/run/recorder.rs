@@ -14,13 +14,14 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use tracing::Span;
 
+use super::counting;
 use super::event::Event;
 use super::growing::{Begin, End, GrowingRun, Room};
 use super::history::History;
@@ -55,6 +56,9 @@ const SHARED_RINGS: usize = 8;
 
 /// The bytes of a queued remark besides those on the heap.
 const REMARK_BYTES: usize = size_of::<QueuedRemark>();
+
+/// The slots of runs if budgets are used without a recorder.
+const RUNS_WITH_BUDGET: usize = 4_096;
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
@@ -220,10 +224,9 @@ impl Recorder {
             }
         })?;
         let recorder = RECORDER.get_or_init(|| Self::new(memory));
-        live::prepare(recorder.budget.live_runs);
         let _ = recorder.reader.set(thread.thread().clone());
         let _ = started.send(());
-        observer::install(&Follower);
+        follow(recorder.budget.live_runs);
         Ok(recorder)
     }
 
@@ -261,7 +264,10 @@ impl Recorder {
         self.tick(0);
         loop {
             std::thread::park_timeout(LOOK);
-            drop(self.look());
+            let with_details = self.look().with_details();
+            for run in with_details {
+                push_remarks(run, counting::look(run));
+            }
             let second = self.began.elapsed().as_secs();
             if second > ticks {
                 self.tick(second - ticks - 1);
@@ -354,8 +360,13 @@ impl Recorder {
         }
     }
 
-    /// Queues a remark about an open call.
-    fn push_remark(&self, run: NonZeroU32, call: CallId, remark: Remark) {
+    #[cold]
+    fn lose_run(&self) {
+        self.lost_runs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Queues a remark about an open call, or about the run of one.
+    pub(super) fn push_remark(&self, run: NonZeroU32, call: CallId, remark: Remark) {
         let bytes = remark.heap_bytes() + REMARK_BYTES;
         let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
         if remarks.bytes + bytes > self.budget.remarks {
@@ -440,6 +451,19 @@ impl Look<'_> {
     /// The runs of this id that go on.
     pub(crate) fn running_of(&self, id: RunId) -> Vec<Run> {
         self.growing().filter(|run| run.id() == id).map(GrowingRun::snapshot).collect()
+    }
+
+    /// The recorded runs that go on and have details.
+    fn with_details(&self) -> Vec<NonZeroU32> {
+        self.state.growing.keys().copied().filter(|run| live::has_details(*run)).collect()
+    }
+
+    /// The number of calls around the code of a call, its own included. `None` if its run is not recorded.
+    pub(crate) fn depth(&self, call: CallId) -> Option<usize> {
+        match self.state.growing.get(&call.run()?)? {
+            Growing::Run(run) => run.depth(call),
+            Growing::Refused(_) => None,
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -625,37 +649,48 @@ fn put(run: &mut GrowingRun, event: Event) {
     }
 }
 
+/// Has calls followed from now on.
+///
+/// A recorder follows all of them. Without one, only those inside an agent with a budget are, and nothing is recorded.
+pub(super) fn follow(runs: usize) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        live::prepare(runs);
+        observer::install(&Follower);
+    });
+}
+
+/// Has the calls inside agents with a budget counted from now on.
+pub(super) fn follow_budgets() {
+    follow(RUNS_WITH_BUDGET);
+}
+
 /// The recorder as an observer.
 struct Follower;
 
 impl Observer for Follower {
     fn call_begun(&self, call: &CallBegun<'_>) -> Option<CallId> {
-        let recorder = RECORDER.get()?;
+        let recorder = RECORDER.get();
+        let CallBegun { kind, parent, budget, arguments, .. } = *call;
         let number = next_number();
-        let CallBegun { kind, started: ticks, parent, .. } = *call;
-        let id = |run| CallId::followed(run, number);
         if parent.is_unrecorded() {
-            return Some(id(UNRECORDED));
+            return Some(CallId::followed(UNRECORDED, number));
         }
-        let begin = |id| Event::Begin { id, parent, ticks, kind, series: call.series.number() };
         // Once its run is over, an agent call that was carried out of it begins another.
-        if let Some(run) = parent.run().filter(|run| live::join(*run, kind)) {
-            recorder.push_of(run, begin(id(run.get())));
-            return Some(id(run.get()));
-        }
-        if kind != CallKind::Agent {
-            return Some(id(0));
-        }
-        let run = live::begin(call.series.number(), ticks, observer::trace(call.span));
-        if let Some(run) = run {
-            if recorder.push(begin(id(run.get()))) {
-                return Some(id(run.get()));
+        if let Some((run, has_details)) = parent.run().and_then(|run| Some((run, live::join(run, kind)?))) {
+            let id = CallId::followed(run.get(), number);
+            if let Some(recorder) = recorder {
+                recorder.push_of(run, begin_of(call, id));
             }
-            live::leave(run);
-            live::free(run);
+            if has_details || budget.is_some() || arguments.is_some() {
+                push_remarks(run, counting::begin(run, id, call, false));
+            }
+            return Some(id);
         }
-        recorder.lost_runs.fetch_add(1, Ordering::Relaxed);
-        Some(id(UNRECORDED))
+        if kind == CallKind::Agent && (recorder.is_some() || budget.is_some()) {
+            return Some(begin_run(recorder, call, number));
+        }
+        recorder.map(|_| CallId::followed(0, number))
     }
 
     fn first_item_yielded(&self, id: CallId, _: Option<&Span>, nanos: u64) {
@@ -665,23 +700,35 @@ impl Observer for Follower {
     }
 
     fn model_replied(&self, call: CallId, _: Option<&Span>, ended: &ModelEnded) {
-        if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
+        let Some(run) = call.run() else { return };
+        if let Some(recorder) = RECORDER.get() {
             let reply = Box::new(Reply::new(ended));
             recorder.spent.lock().unwrap_or_else(PoisonError::into_inner).add(run, &reply);
             recorder.push_remark(run, call, Remark::Reply(reply));
+        }
+        if live::has_details(run) {
+            push_remarks(run, counting::model_ended(run, call, ended));
         }
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
         let CallEnded { id, nanos, waited, items, outcome, series, .. } = *call;
-        let Some(recorder) = RECORDER.get() else { return };
-        if let Some(run) = id.run() {
-            recorder.push_of(run, Event::End { id, nanos, waited, items, outcome });
-            if outcome != Outcome::Error {
-                live::leave(run);
+        let recorder = RECORDER.get();
+        let Some(run) = id.run() else {
+            let is_lone = id.is_followed() && !id.is_unrecorded();
+            if let Some(recorder) = recorder.filter(|_| is_lone) {
+                recorder.lone.offer(id, series, outcome, nanos, clock::nanos_since(recorder.began_ticks));
             }
-        } else if id.is_followed() && !id.is_unrecorded() {
-            recorder.lone.offer(id, series, outcome, nanos, clock::nanos_since(recorder.began_ticks));
+            return;
+        };
+        if let Some(recorder) = recorder {
+            recorder.push_of(run, Event::End { id, nanos, waited, items, outcome });
+        }
+        if live::has_details(run) {
+            push_remarks(run, counting::end(run, id, outcome));
+        }
+        if outcome != Outcome::Error {
+            live::leave(run);
         }
     }
 
@@ -692,11 +739,12 @@ impl Observer for Follower {
     }
 
     fn identify_run(&self, call: CallId) -> Option<Identity> {
+        RECORDER.get()?;
         Identity::new("run_id", &RunId::of_call(call)?.to_string())
     }
 
     fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {
-        call.run().is_some() || LoneCalls::wants_error(call)
+        RECORDER.get().is_some() && (call.run().is_some() || LoneCalls::wants_error(call))
     }
 
     fn call_failed(&self, call: CallId, _: Option<&Span>, error: &ErrorText) {
@@ -720,6 +768,44 @@ impl Observer for Follower {
     fn request_routed(&self, _: &Span, _: &str, _: &str) {}
 
     fn request_ended(&self, _: Option<&Span>, _: u16, _: u64) {}
+}
+
+fn begin_of(call: &CallBegun<'_>, id: CallId) -> Event {
+    let CallBegun { kind, started: ticks, parent, series, .. } = *call;
+    Event::Begin { id, parent, ticks, kind, series: series.number() }
+}
+
+/// Begins a run with its outermost call. Without a recorder, or if that has no room, it is one whose calls are only counted.
+fn begin_run(recorder: Option<&Recorder>, call: &CallBegun<'_>, number: u32) -> CallId {
+    let trace = observer::trace(call.span);
+    if let Some(run) = live::begin(call.series.number(), call.started, trace, recorder.is_some()) {
+        let id = CallId::followed(run.get(), number);
+        let is_recorded = recorder.is_some_and(|recorder| recorder.push(begin_of(call, id)));
+        if call.budget.is_some() {
+            push_remarks(run, counting::begin(run, id, call, true));
+        }
+        if is_recorded {
+            return id;
+        }
+        recorder.into_iter().for_each(Recorder::lose_run);
+        if call.budget.is_some() {
+            live::leave_unrecorded(run);
+            return id;
+        }
+        live::give_back(run);
+    } else {
+        recorder.into_iter().for_each(Recorder::lose_run);
+    }
+    CallId::followed(UNRECORDED, number)
+}
+
+/// Queues remarks, if there is a recorder.
+pub(super) fn push_remarks(run: NonZeroU32, remarks: Vec<(CallId, Remark)>) {
+    if let Some(recorder) = RECORDER.get() {
+        for (call, remark) in remarks {
+            recorder.push_remark(run, call, remark);
+        }
+    }
 }
 
 /// A number that no other call of the process has at the same time.

@@ -1,6 +1,7 @@
 //! Remarks: texts and findings about a call, beside its records. They go to the recorder through a queue that is bounded
 //! by bytes.
 
+use super::budget::BudgetLimit;
 use super::reply::Reply;
 
 /// A remark about a call.
@@ -10,14 +11,32 @@ pub(super) enum Remark {
     Error(Box<str>),
     /// The model call reported this.
     Reply(Box<Reply>),
+    /// The run has this tag from now on.
+    Tag { key: &'static str, value: Box<str> },
+    /// The run has no room for a further tag.
+    LostTag,
+    /// A text of the user's, at this time in ticks of the clock.
+    Note { ticks: u64, text: Box<str> },
+    /// The call makes a further attempt, for this reason.
+    Retry(Box<str>),
+    /// So many calls of the run had the same arguments, this one included.
+    Repeat(u32),
+    /// The call has passed this limit of its budget.
+    Passed(BudgetLimit),
+    /// It is not known whether the call has passed this limit.
+    Unverifiable(BudgetLimit),
 }
 
 impl Remark {
     /// The bytes that it takes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
-            Self::Error(text) => text.len(),
             Self::Reply(reply) => reply.bytes(),
+            Self::Error(text)
+            | Self::Retry(text)
+            | Self::Note { text, .. }
+            | Self::Tag { value: text, .. } => text.len(),
+            Self::LostTag | Self::Repeat(_) | Self::Passed(_) | Self::Unverifiable(_) => 0,
         }
     }
 }

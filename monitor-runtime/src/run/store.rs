@@ -414,6 +414,7 @@ mod tests {
     use super::*;
     use crate::call::{ModelEnded, Report};
     use crate::families::CallKind;
+    use crate::run::budget::Limits;
     use crate::run::reply::Reply;
     use crate::run::tree::Node;
     use crate::usage::{Cost, Usage};
@@ -434,6 +435,7 @@ mod tests {
             reply: None,
             attempt: 1,
             is_judged: false,
+            marks: None,
             is_detached: false,
         };
         Run {
@@ -445,6 +447,11 @@ mod tests {
             rolled_up: Vec::new(),
             lines: Vec::new(),
             left_out_lines: 0,
+            tags: Vec::new(),
+            notes: Vec::new(),
+            lost_texts: 0,
+            passed: Limits::default(),
+            unverifiable: Limits::default(),
             has_ended: true,
             is_incomplete: false,
         }

@@ -1,5 +1,8 @@
 //! Texts of others, cut to a size.
 
+/// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
+pub(super) const ALLOCATION_BYTES: usize = 16;
+
 /// The maximum size of an error's text in a node, in bytes.
 pub(super) const MOST_ERROR_BYTES: usize = 1_024;
 

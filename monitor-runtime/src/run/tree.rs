@@ -6,18 +6,19 @@ use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 
+use super::budget::{BudgetLimit, Limits};
 use super::id::RunId;
 use super::lines::{self, Line};
+use super::repeats::LOOP;
 use super::reply::{Reply, Sums};
+use super::said::{self, Marks, Note, Tag};
+use super::text::ALLOCATION_BYTES;
 use crate::families::{CallKind, Outcome};
 use crate::json;
 use crate::usage::{Cost, CostSum, Usage, UsageSum};
 
 /// The maximum number of nodes of a run. Further calls are summed by name.
 pub(crate) const MOST_NODES: usize = 2_000;
-
-/// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
-const ALLOCATION_BYTES: usize = 16;
 
 /// An agent call outside of any agent call, and every tracked call inside it.
 ///
@@ -48,6 +49,12 @@ pub struct Run {
     pub(super) rolled_up: Vec<RolledUp>,
     pub(super) lines: Vec<Line>,
     pub(super) left_out_lines: u64,
+    pub(super) tags: Vec<Tag>,
+    pub(super) notes: Vec<Note>,
+    pub(super) lost_texts: u32,
+    /// The limits of budgets that calls of the run have passed, and those that cannot be verified.
+    pub(super) passed: Limits,
+    pub(super) unverifiable: Limits,
     pub(super) has_ended: bool,
     pub(super) is_incomplete: bool,
 }
@@ -71,6 +78,8 @@ pub struct Node {
     /// What a model call has reported at its end.
     pub(super) reply: Option<Box<Reply>>,
     pub(super) attempt: u32,
+    /// `None` for most calls.
+    pub(super) marks: Option<Box<Marks>>,
     pub(super) is_judged: bool,
     pub(super) is_detached: bool,
 }
@@ -193,6 +202,36 @@ impl Run {
         sums
     }
 
+    /// Returns the tags that [`run::tag`](super::tag) has set, in the order of their first use.
+    pub fn tags(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.tags.iter().map(|tag| (tag.key, &*tag.value))
+    }
+
+    /// Returns the value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags().find_map(|(own, value)| (own == key).then_some(value))
+    }
+
+    /// Returns the notes that [`run::note`](super::note) has made, in the order of their time.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Returns the number of tags and notes for which the run had no room.
+    pub fn lost_texts(&self) -> u32 {
+        self.lost_texts
+    }
+
+    /// Returns the limits of budgets that calls of the run have passed.
+    pub fn passed_limits(&self) -> impl Iterator<Item = BudgetLimit> {
+        self.passed.iter()
+    }
+
+    /// Returns the limits of budgets that cannot be verified, since the usage or the price of a model call is not known.
+    pub fn unverifiable_limits(&self) -> impl Iterator<Item = BudgetLimit> {
+        self.unverifiable.iter()
+    }
+
     /// The bytes that the run takes.
     pub(crate) fn bytes(&self) -> usize {
         let errors = self.nodes.iter().filter_map(|node| Some(node.error.as_ref()?.len() + ALLOCATION_BYTES));
@@ -200,20 +239,26 @@ impl Run {
         let replies =
             self.nodes.iter().filter_map(|node| Some(node.reply.as_ref()?.bytes() + ALLOCATION_BYTES));
         let replies: usize = replies.sum();
+        let marks = self.nodes.iter().filter_map(|node| Some(node.marks.as_ref()?.bytes()));
+        let marks: usize = marks.sum();
         let sums = self.rolled_up.iter().filter(|calls| calls.sums.is_some()).count()
             * (size_of::<Sums>() + ALLOCATION_BYTES);
         size_of::<Self>()
-            + 3 * ALLOCATION_BYTES
+            + 5 * ALLOCATION_BYTES
             + self.nodes.capacity() * size_of::<Node>()
             + self.rolled_up.capacity() * size_of::<RolledUp>()
             + errors
             + lines::bytes_of(&self.lines)
             + replies
             + sums
+            + said::bytes_of(&self.tags, &self.notes)
+            + marks
     }
 
     /// Numbers the attempts, and marks calls that outlived their parent.
     pub(super) fn derive(&mut self) {
+        // Threads may have queued theirs in another order.
+        self.notes.sort_by_key(|note| note.at);
         let mut last: HashMap<(Option<u32>, usize), usize, RandomState> = HashMap::default();
         for at in 0..self.nodes.len() {
             let node = &self.nodes[at];
@@ -221,7 +266,7 @@ impl Run {
             let before = last.insert(key, at).map(|before| &self.nodes[before]);
             let failed_before = before
                 .filter(|before| before.has_failed() && before.end().is_some_and(|end| end <= node.start));
-            let attempt = failed_before.map_or(1, |before| before.attempt + 1);
+            let attempt = failed_before.map_or(1, |before| before.attempt + 1).saturating_add(node.retries());
             let parent = node.parent().and_then(|parent| self.nodes.get(parent));
             let outlives =
                 parent.and_then(Node::end).is_some_and(|ended| node.end().is_none_or(|end| end > ended));
@@ -294,9 +339,40 @@ impl Node {
     }
 
     /// Returns the number of the attempt: one more than that of the previous call of this name under the same parent, if
-    /// that call had failed before this one began, else 1.
+    /// that call had failed before this one began, else 1. Each call of [`run::retry`](super::retry) in it adds one.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Returns the number of further attempts that the call has made, as told by [`run::retry`](super::retry).
+    pub fn retries(&self) -> u32 {
+        self.marks.as_ref().map_or(0, |marks| marks.retries)
+    }
+
+    /// Returns the reason of its last further attempt.
+    pub fn retry_reason(&self) -> Option<&str> {
+        self.marks.as_ref()?.reason.as_deref()
+    }
+
+    /// Returns the number of calls of the run with the same arguments: the successful ones before the call, and itself. It
+    /// is 1 for a call without the option `repeats`, for the first one, and for one after a failure.
+    pub fn identical_calls(&self) -> u32 {
+        self.marks.as_ref().map_or(1, |marks| marks.repeat.max(1))
+    }
+
+    /// Returns the limits of its budget that the call has passed.
+    pub fn passed_limits(&self) -> impl Iterator<Item = BudgetLimit> {
+        self.marks.as_ref().map(|marks| marks.passed).unwrap_or_default().iter()
+    }
+
+    /// Returns the limits of its budget that cannot be verified, since the usage or the price of a model call is not known.
+    pub fn unverifiable_limits(&self) -> impl Iterator<Item = BudgetLimit> {
+        self.marks.as_ref().map(|marks| marks.unverifiable).unwrap_or_default().iter()
+    }
+
+    /// Whether it is a further attempt after another call that failed.
+    pub(super) fn follows_failure(&self) -> bool {
+        self.attempt > self.retries().saturating_add(1)
     }
 
     /// Returns whether the call outlived its parent.
@@ -475,6 +551,7 @@ struct Tree<'r> {
 enum Child<'r> {
     Node(usize),
     RolledUp(&'r RolledUp),
+    Note(&'r Note),
 }
 
 impl<'r> Tree<'r> {
@@ -483,6 +560,17 @@ impl<'r> Tree<'r> {
         for (at, node) in run.nodes.iter().enumerate() {
             if let Some(siblings) = node.parent().and_then(|parent| children.get_mut(parent)) {
                 siblings.push(Child::Node(at));
+            }
+        }
+        for note in &run.notes {
+            if let Some(siblings) = children.get_mut(note.node()) {
+                // Siblings are in the order of their begin so far.
+                let is_after = |child: &Child<'_>| match *child {
+                    Child::Node(at) => run.nodes[at].start > note.at,
+                    Child::Note(_) | Child::RolledUp(_) => false,
+                };
+                let at = siblings.iter().position(is_after).unwrap_or(siblings.len());
+                siblings.insert(at, Child::Note(note));
             }
         }
         for calls in &run.rolled_up {
@@ -522,10 +610,18 @@ impl<'r> Tree<'r> {
                 let node = &self.run.nodes[at];
                 write_node(f, node)?;
                 match node.model() {
-                    _ if at == 0 => write_totals(f, &self.run.sums()),
+                    _ if at == 0 => {
+                        write_tags(f, self.run)?;
+                        write_totals(f, &self.run.sums())
+                    }
                     Some(call) => write_sums(f, &call.sums()),
                     None => Ok(()),
                 }
+            }
+            Child::Note(note) => {
+                f.write_str("• ")?;
+                write_on_one_line(f, note.text())?;
+                if f.alternate() { write!(f, " at {:.1?}", note.at) } else { Ok(()) }
             }
             Child::RolledUp(group) => {
                 let RolledUp { kind, name, calls, failures, .. } = group;
@@ -567,10 +663,41 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
     if node.attempt > 1 {
         write!(f, " attempt {}", node.attempt)?;
     }
+    if let Some(reason) = node.retry_reason().filter(|reason| !reason.is_empty()) {
+        f.write_str(" after ")?;
+        write_on_one_line(f, reason)?;
+    }
+    if node.identical_calls() >= LOOP {
+        write!(f, " ×{} identical", node.identical_calls())?;
+    }
+    write_limits(f, "over budget", node.passed_limits())?;
+    write_limits(f, "budget unverifiable", node.unverifiable_limits())?;
     if node.items > 0 {
         write!(f, " {} items", node.items)?;
     }
     if node.is_detached { f.write_str(" detached") } else { Ok(()) }
+}
+
+/// Writes a badge with the names of limits, as ` over budget (cost, tokens)`.
+fn write_limits(
+    f: &mut fmt::Formatter<'_>,
+    badge: &str,
+    limits: impl Iterator<Item = BudgetLimit>,
+) -> fmt::Result {
+    let names: Vec<_> = limits.map(BudgetLimit::as_str).collect();
+    if names.is_empty() { Ok(()) } else { write!(f, " {badge} ({})", names.join(", ")) }
+}
+
+/// Writes the tags of a run, each as ` [ticket=4711]`.
+fn write_tags(f: &mut fmt::Formatter<'_>, run: &Run) -> fmt::Result {
+    for (key, value) in run.tags() {
+        f.write_str(" [")?;
+        write_on_one_line(f, key)?;
+        f.write_str("=")?;
+        write_on_one_line(f, value)?;
+        f.write_str("]")?;
+    }
+    Ok(())
 }
 
 /// Writes the tokens and the cost of model calls, as ` · 812 in, 96 out, $0.0012`.

@@ -246,7 +246,7 @@ impl Line {
             write_name(&mut self.head, metadata, &mut self.fields);
         }
         #[cfg(feature = "runs")]
-        add_run_id(&mut self.fields);
+        add_run(&mut self.fields);
         if let Some(rules) = rules {
             rules.apply(&mut self.head, message, &mut self.fields, &mut self.scratch);
         }
@@ -341,13 +341,19 @@ fn keep(level: Level, logger: &str, message: &[u8], fields: &Fields) {
     crate::run::keep_line(crate::run::LogLine::new(rank(level), logger, &message, fields));
 }
 
-/// Adds the id of the run that encloses the event, unless a field has its name.
+/// Adds the id and the tags of the run that encloses the event, unless fields have their names.
 #[cfg(feature = "runs")]
-fn add_run_id(fields: &mut Fields) {
-    if let Some(run) = crate::run::current_id().filter(|_| !fields.has(b"run_id")) {
+fn add_run(fields: &mut Fields) {
+    let Some(run) = crate::run::current_id() else { return };
+    if !fields.has(b"run_id") {
         fields.add(Key::new("run_id"), |out| {
             // Writing into memory cannot fail.
             let _ = write!(out, "\"{run}\"");
         });
     }
+    crate::run::each_current_tag(|field, value| {
+        if !fields.has(field.as_bytes()) {
+            fields.add(Key::new(field), |out| json::write_str(out, value));
+        }
+    });
 }

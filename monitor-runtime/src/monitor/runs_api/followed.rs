@@ -20,6 +20,8 @@ struct Told {
     summary: Vec<u8>,
     nodes: Vec<ToldNode>,
     rolled_up: Vec<u8>,
+    /// The number of notes.
+    notes: usize,
     /// The number of the last log line.
     line: Option<u64>,
 }
@@ -34,6 +36,8 @@ struct ToldNode {
     outcome: Option<Outcome>,
     attempt: u64,
     is_detached: bool,
+    identical_calls: u32,
+    limits: usize,
     has_error: bool,
 }
 
@@ -84,7 +88,8 @@ impl Told {
         write::summary(&mut summary, row).close();
         run.rolled_up().iter().for_each(|calls| write::write_rolled_up(&mut rolled_up, calls));
         let line = run.lines().iter().map(|line| line.line().number()).max();
-        Self { summary, nodes: run.nodes().iter().map(ToldNode::of).collect(), rolled_up, line }
+        let nodes = run.nodes().iter().map(ToldNode::of).collect();
+        Self { summary, nodes, rolled_up, notes: run.notes().len(), line }
     }
 }
 
@@ -98,6 +103,8 @@ impl ToldNode {
             outcome: node.outcome(),
             attempt: node.attempt().into(),
             is_detached: node.is_detached(),
+            identical_calls: node.identical_calls(),
+            limits: node.passed_limits().count() + node.unverifiable_limits().count(),
             has_error: node.error().is_some(),
         }
     }
@@ -115,6 +122,9 @@ fn write_change(object: &mut Object<'_>, nth: usize, row: &Row<'_>, before: &Tol
     object.list("nodes", changed, write::write_node_at);
     if before.rolled_up != now.rolled_up {
         object.list("rolled_up", run.rolled_up().iter(), write::write_rolled_up);
+    }
+    if before.notes != now.notes {
+        object.list("notes", run.notes().iter(), write::write_note);
     }
     if let Some(since) = first_new_line(run, before.line) {
         let lines = run.lines().iter().filter(|line| line.time() >= since);

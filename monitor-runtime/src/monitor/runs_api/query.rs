@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use crate::families::Outcome;
 use crate::families::process::LEVELS;
 use crate::families::readings::DECADES;
-use crate::run::{Run, RunId, SERIES};
+use crate::run::{Node, Run, RunId, SERIES};
 
 /// The rows of an answer, unless set, and at most.
 const DEFAULT_LIMIT: usize = 50;
@@ -90,6 +90,8 @@ pub(super) struct Query {
     pub(super) run: Option<RunId>,
     pub(super) lines: bool,
     agent: Option<String>,
+    /// The key of a tag, and its value if that matters.
+    tag: Option<(String, Option<String>)>,
     least: Duration,
     failed_step: Option<bool>,
     /// In nano-dollars.
@@ -115,6 +117,7 @@ impl Query {
             run: None,
             lines: false,
             agent: None,
+            tag: None,
             least: Duration::ZERO,
             failed_step: None,
             least_cost: None,
@@ -165,6 +168,7 @@ impl Query {
             "lines" => self.lines = truth(value)?,
             "q" => self.text = Some(value.to_lowercase()).filter(|text| !text.is_empty()),
             "agent" => self.agent = Some(value.to_owned()).filter(|agent| !agent.is_empty()),
+            "tag" => self.tag = tag(value),
             "operation" => self.operation = Some(value.to_owned()),
             _ => self.set_other(name, value)?,
         }
@@ -203,6 +207,9 @@ impl Query {
     pub(super) fn takes(&self, run: &Run) -> bool {
         self.takes_outcome(run.outcome())
             && self.agent.as_ref().is_none_or(|agent| run.agent() == agent)
+            && self.tag.as_ref().is_none_or(|(key, value)| {
+                run.tag(key).is_some_and(|own| value.as_ref().is_none_or(|value| own == value))
+            })
             && run.duration() >= self.least
             && self
                 .least_cost
@@ -225,10 +232,12 @@ fn has_recovered(run: &Run) -> bool {
     run.outcome() == Some(Outcome::Success) && run.has_failed_step()
 }
 
-/// Whether an error or a log line of the run has the text, which is in lower case.
+/// Whether an error, a tag, a note or a log line of the run has the text, which is in lower case. A tag is `key=value`.
 fn has_text(run: &Run, lower: &str) -> bool {
-    let errors = run.nodes().iter().filter_map(|node| node.error());
-    errors.into_iter().any(|error| error.to_lowercase().contains(lower))
+    let has = |text: &str| text.to_lowercase().contains(lower);
+    run.nodes().iter().filter_map(Node::error).any(has)
+        || run.tags().any(|(key, value)| has(&format!("{key}={value}")))
+        || run.notes().iter().any(|note| has(note.text()))
         || run.lines().iter().any(|line| line.line().has(lower))
 }
 
@@ -245,6 +254,12 @@ fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     }
+}
+
+/// The key of a tag, and its value if the text has one behind a colon. An empty text asks for no tag.
+fn tag(text: &str) -> Option<(String, Option<String>)> {
+    let (key, value) = text.split_once(':').map_or((text, None), |(key, value)| (key, Some(value)));
+    (!text.is_empty()).then(|| (key.to_owned(), value.map(str::to_owned)))
 }
 
 fn truth(value: &str) -> Result<bool, String> {

@@ -81,8 +81,8 @@ fn failure_table(failures: &[Arc<Run>]) -> Table {
 }
 
 /// The parameters of the list.
-const LIST: [&str; 10] =
-    ["limit", "status", "agent", "min_ms", "min_cost", "failed_step", "pinned", "q", "sort", "cursor"];
+const LIST: [&str; 11] =
+    ["limit", "status", "agent", "tag", "min_ms", "min_cost", "failed_step", "pinned", "q", "sort", "cursor"];
 
 /// The runs that match: the kept ones, the last one to end first, or those that go on.
 pub(super) fn list(api: &Api, request: &Request) -> Answer {

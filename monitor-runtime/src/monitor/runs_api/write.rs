@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::object::{Object, Table, epoch_micros, micros, one_line};
 use crate::families::Outcome;
 use crate::genai::{Cost, CostSource, CostSum, UsageSum};
-use crate::run::{Line, LogLine, ModelCall, Node, RolledUp, Run};
+use crate::json;
+use crate::run::{BudgetLimit, Line, LogLine, ModelCall, Node, Note, RolledUp, Run};
 
 pub(super) fn status(run: &Run) -> &'static str {
     if run.has_ended() { run.outcome().map_or("unknown", |outcome| outcome.as_str()) } else { "running" }
@@ -29,6 +30,25 @@ fn calls_of(run: &Run, kind: &str) -> u64 {
 /// Calls that are a further attempt.
 pub(super) fn retries(run: &Run) -> u64 {
     run.nodes().iter().filter(|node| node.attempt() > 1).count() as u64
+}
+
+/// Calls with arguments of earlier ones.
+fn repeats(run: &Run) -> u64 {
+    run.nodes().iter().filter(|node| node.identical_calls() > 1).count() as u64
+}
+
+/// Whether a call of the run has passed its budget, or may have.
+fn budget(run: &Run) -> Option<&'static str> {
+    if run.passed_limits().next().is_some() {
+        Some("over")
+    } else {
+        run.unverifiable_limits().next().is_some().then_some("unverifiable")
+    }
+}
+
+/// Writes a list of the names of limits.
+fn write_limits(object: &mut Object<'_>, name: &str, limits: impl Iterator<Item = BudgetLimit>) {
+    object.list(name, limits, |out, limit| json::write_str(out, limit.as_str()));
 }
 
 /// What the run cost in nano-dollars; `None` if that is not known.
@@ -63,7 +83,7 @@ pub(super) fn write_row(out: &mut Vec<u8>, row: &Row<'_>) {
 }
 
 /// The columns of a table of runs.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "STATUS",
     "AGENT",
     "STARTED_US",
@@ -74,7 +94,9 @@ const COLUMNS: [&str; 14] = [
     "SKILLS",
     "QUERIES",
     "RETRIES",
+    "REPEATS",
     "MARKS",
+    "TAGS",
     "P95_US",
     "RUN",
     "STEP OR ERROR",
@@ -92,11 +114,12 @@ pub(super) fn table<'r>(rows: impl Iterator<Item = Row<'r>>) -> Table {
 fn text_row(row: &Row<'_>) -> [String; COLUMNS.len()] {
     let run = row.run;
     let said = run.root().error().map_or_else(|| current_step(run), str::to_owned);
-    let marks: Vec<_> = [(row.is_pinned, "pinned"), (run.is_incomplete(), "incomplete")]
-        .into_iter()
-        .filter(|(is, _)| *is)
-        .collect();
-    let marks: Vec<_> = marks.into_iter().map(|(_, mark)| mark).collect();
+    let pinned = row.is_pinned.then(|| "pinned".to_owned());
+    let incomplete = run.is_incomplete().then(|| "incomplete".to_owned());
+    let over = limits_text("over", run.passed_limits());
+    let unverifiable = limits_text("unverifiable", run.unverifiable_limits());
+    let marks = [pinned, incomplete, over, unverifiable].into_iter().flatten();
+    let tags = run.tags().map(|(key, value)| one_line(&format!("{key}={value}")));
     [
         status(run).to_owned(),
         one_line(run.agent()),
@@ -108,11 +131,25 @@ fn text_row(row: &Row<'_>) -> [String; COLUMNS.len()] {
         calls_of(run, "skill").to_string(),
         calls_of(run, "query").to_string(),
         retries(run).to_string(),
-        if marks.is_empty() { "-".to_owned() } else { marks.join(",") },
+        repeats(run).to_string(),
+        joined(marks),
+        joined(tags),
         super::object::cell(row.p95_us),
         run.id().to_string(),
         one_line(&said),
     ]
+}
+
+/// A mark with the names of limits, as `over:cost+tokens`.
+fn limits_text(mark: &str, limits: impl Iterator<Item = BudgetLimit>) -> Option<String> {
+    let names: Vec<_> = limits.map(BudgetLimit::as_str).collect();
+    (!names.is_empty()).then(|| format!("{mark}:{}", names.join("+")))
+}
+
+/// Texts with commas between them; a dash if there are none.
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    let texts: Vec<_> = texts.collect();
+    if texts.is_empty() { "-".to_owned() } else { texts.join(",") }
 }
 
 /// The names of the open calls from the outermost to the one that began last.
@@ -152,6 +189,13 @@ pub(super) fn write_summary(object: &mut Object<'_>, row: &Row<'_>) {
     object.plain("skill_calls", Some(calls_of(run, "skill")));
     object.plain("query_calls", Some(calls_of(run, "query")));
     object.plain("retries", Some(retries(run)));
+    object.plain("repeats", Some(repeats(run)));
+    object.maybe("budget", budget(run));
+    write_limits(object, "limits_hit", run.passed_limits());
+    write_limits(object, "limits_unverifiable", run.unverifiable_limits());
+    let mut tags = Object::open(object.key("tags"));
+    run.tags().for_each(|(key, value)| tags.text(key, value));
+    tags.close();
     object.plain("pinned", Some(row.is_pinned));
     write_usage(object, &run.usage());
     write_cost(object, &run.cost());
@@ -185,8 +229,19 @@ pub(super) fn write_tree(out: &mut Vec<u8>, row: &Row<'_>) {
     let mut object = summary(out, row);
     object.list("nodes", run.nodes().iter(), write_node);
     object.list("rolled_up", run.rolled_up().iter(), write_rolled_up);
+    object.list("notes", run.notes().iter(), write_note);
+    object.plain("lost_texts", Some(run.lost_texts()));
     object.list("lines", run.lines().iter(), write_own_line);
     object.plain("left_out_lines", Some(run.left_out_lines()));
+    object.close();
+}
+
+/// Writes a note with its node.
+pub(super) fn write_note(out: &mut Vec<u8>, note: &Note) {
+    let mut object = Object::open(out);
+    object.plain("node", Some(note.node()));
+    object.plain("at_us", Some(micros(note.at())));
+    object.text("text", note.text());
     object.close();
 }
 
@@ -265,6 +320,11 @@ fn write_fields(object: &mut Object<'_>, node: &Node) {
     object.plain("attempt", Some(node.attempt()));
     object.plain("judged", Some(node.is_judged()));
     object.plain("detached", Some(node.is_detached()));
+    object.maybe("retry_reason", node.retry_reason());
+    object.plain("repeat", Some(node.identical_calls()));
+    object.plain("over_budget", Some(node.passed_limits().next().is_some()));
+    write_limits(object, "limits_hit", node.passed_limits());
+    write_limits(object, "limits_unverifiable", node.unverifiable_limits());
     if let Some(call) = node.model() {
         write_model(object.key("model"), call);
     }
