@@ -57,6 +57,7 @@ use kind::Kind;
 /// | `error_if = path`, `ok_if = path` | a `fn(&R) -> bool` that decides between success and error; one of the two | the return type decides |
 /// | `log_errors = false`, `= "warn"` | whether an `Err` is logged, and at which level | logged once, at `error`, by the innermost tracked call |
 /// | `objective(success = 99.5, latency = "2s@95")` | the target: 99.5 % of the executions succeed, and 95 % of the successful ones take 2 s at most; on agents and skills | no objective |
+/// | `budget(cost = "0.50", tokens = 200_000, model_calls = 30, skill_calls = 100, duration = "5m")` | what an execution may use, the calls inside it included; one limit or more. Passing one is logged and counted; `run::check_budget` stops. Needs the feature `runs` | no budget |
 /// | `stream` | the function returns a stream, which an alias or a trait of your own hides | streams in the signature are found |
 /// | `crate = path` | the path of `monitor_runtime`, if it was renamed | `::monitor_runtime` |
 ///
@@ -150,6 +151,12 @@ pub fn track_agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// A skill has no `budget`, and this option of its own:
+///
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | `repeats(query, limit)` | expressions over the parameters whose values are compared between the calls of a run: the third identical call after two successes is a loop, which is logged and counted in `skill_repeats_total`. The values are `Hash`; only a hash of them is kept | nothing is compared |
+///
 /// # Emitted code
 ///
 /// The body of an `async fn` becomes a future inside the function's own. A `return` that is never reached tells it its type.
@@ -184,7 +191,7 @@ pub fn track_skill(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Tracks a database query: as [`macro@track_agent`], with the labels `query` and `operation` and the `db_…` metrics.
 ///
 /// `operation = "…"` is `select`, `insert`, `update`, `delete` or any other literal that is not empty. The default is read from the
-/// first SQL literal in the body, and is `other` if there is none. A query has no `objective`.
+/// first SQL literal in the body, and is `other` if there is none. A query has neither `objective` nor `budget`.
 ///
 /// ```
 /// use monitor_runtime::track_query;
@@ -252,7 +259,7 @@ pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Arguments
 ///
-/// Those of [`macro@track_agent`], except for `id`, `prefix` and `objective`, and these:
+/// Those of [`macro@track_agent`], except for `id`, `prefix`, `objective` and `budget`, that of [`macro@track_skill`], and these:
 ///
 /// | option | meaning | default |
 /// | --- | --- | --- |

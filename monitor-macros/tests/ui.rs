@@ -39,6 +39,7 @@ fn each_mistake_is_one_error_at_its_token() {
     let directories: &[&str] = if cfg!(feature = "off") {
         &[
             "block",
+            "budget",
             "combination",
             "duplicate_argument",
             "fields",
@@ -46,6 +47,7 @@ fn each_mistake_is_one_error_at_its_token() {
             "missing_value",
             "model",
             "objective",
+            "repeats",
             "several",
             "stream",
             "unfinished",

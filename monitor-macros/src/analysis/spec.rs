@@ -13,6 +13,7 @@ use super::return_type;
 use super::shape::{Needs, Shape};
 use crate::diagnostics::{Diagnostics, locate_at};
 use crate::kind::Kind;
+use crate::parse::budget::Budget;
 use crate::parse::field::Field;
 use crate::parse::function::Function;
 use crate::parse::objective::Objective;
@@ -43,6 +44,10 @@ pub(crate) struct Spec {
     /// The variant of the runtime's `ErrorLog`.
     pub(crate) error_log: &'static str,
     pub(crate) objective: Option<Objective>,
+    /// The budget, and the tokens of its option.
+    pub(crate) budget: Option<(Budget, TokenStream)>,
+    /// The expressions whose values are compared between the calls of a run.
+    pub(crate) repeats: Vec<Expr>,
     pub(crate) shape: Shape,
     /// The type that is a stream only by the option `stream`. Its tokens are at that option, where the compiler reports that it is
     /// not one.
@@ -116,6 +121,8 @@ impl Spec {
             outcome_rule: resolve_outcome_rule(options, errors),
             error_log: options.log_errors.get().copied().unwrap_or("Error"),
             objective: options.objective.get().cloned(),
+            budget: options.budget.get().cloned().zip(options.budget.token().cloned()),
+            repeats: options.repeats.get().cloned().unwrap_or_default(),
             shape: resolve_shape(kind, options, function, errors),
             declared_stream: resolve_declared_stream(options, &function.signature.output),
             stream_macro: resolve_stream_macro(&function.signature.output),

@@ -7,6 +7,8 @@ use syn::spanned::Spanned as _;
 
 use super::hygiene::mixed_site_ident;
 use crate::analysis::spec::Spec;
+use crate::diagnostics::locate_at;
+use crate::parse::budget::Budget;
 use crate::parse::field::{Field, RecordAs};
 use crate::parse::function::Function;
 use crate::parse::objective::{Latency, Objective, Share};
@@ -40,13 +42,30 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
         _ => (enter, arguments),
     };
     let settings = emit_settings(spec);
-    let call = quote!(#runtime::Site::#enter(#runtime::site!(#kind, #site_id, #name #settings) #arguments));
-    if spec.model.is_some() { quote!(#runtime::of_model(#call)) } else { call }
+    let mut site = quote!(#runtime::site!(#kind, #site_id, #name #settings));
+    if let Some((_, option)) = &spec.budget {
+        // At the option, where the compiler reports that the runtime lacks the feature.
+        let metered = locate_at(option.span(), quote!(#runtime::metered));
+        site = quote!(#metered(#site));
+    }
+    let mut entry = quote!(#runtime::Site::#enter(#site #arguments));
+    if spec.model.is_some() {
+        entry = quote!(#runtime::of_model(#entry));
+    }
+    if spec.repeats.is_empty() { entry } else { emit_repeats(spec, &entry) }
+}
+
+/// Emits the entry with the hash of the compared values. They are evaluated only if somebody listens to calls.
+fn emit_repeats(spec: &Spec, entry: &TokenStream) -> TokenStream {
+    let (runtime, hasher) = (&spec.runtime, mixed_site_ident("hasher"));
+    // The tokens are at the expression, where the compiler reports that it has no hash.
+    let added = spec.repeats.iter().map(|compared| quote_spanned!(compared.span()=> .with(&(#compared))));
+    quote!(#runtime::repeats(#entry, |#hasher| #hasher #(#added)*))
 }
 
 /// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.
 fn emit_settings(spec: &Spec) -> TokenStream {
-    let Spec { kind, runtime, operation, model, level, error_log, objective, fields, .. } = spec;
+    let Spec { kind, runtime, operation, model, level, error_log, objective, budget, fields, .. } = spec;
     let [error_log, level] = [*error_log, *level].map(mixed_site_ident);
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
     [
@@ -60,6 +79,10 @@ fn emit_settings(spec: &Spec) -> TokenStream {
         objective.as_ref().map(|objective| {
             let objective = emit_objective(objective, runtime);
             quote!(, objective = ::core::option::Option::Some(#objective))
+        }),
+        budget.as_ref().map(|(budget, _)| {
+            let budget = emit_budget(budget, runtime);
+            quote!(, budget = ::core::option::Option::Some(#budget))
         }),
         (!fields.is_empty()).then(|| quote!(, fields = &[#id_field #(, #field_names)*])),
     ]
@@ -79,6 +102,22 @@ fn emit_objective(objective: &Objective, runtime: &TokenStream) -> TokenStream {
     let success = emit_option(objective.success.get().map(share));
     let latency = emit_option(objective.latency.get().map(latency));
     quote!(&#runtime::Objective { success: #success, latency: #latency })
+}
+
+/// Emits the budget as a constant, with 0 for each limit that is not set.
+fn emit_budget(budget: &Budget, runtime: &TokenStream) -> TokenStream {
+    let Budget { cost, tokens, model_calls, skill_calls, duration } = budget;
+    let [cost, tokens, model_calls, skill_calls, duration] =
+        [cost, tokens, model_calls, skill_calls, duration].map(|limit| limit.get().copied().unwrap_or(0));
+    quote! {
+        &#runtime::Budget {
+            cost_nanos: #cost,
+            tokens: #tokens,
+            model_calls: #model_calls,
+            skill_calls: #skill_calls,
+            duration_nanos: #duration,
+        }
+    }
 }
 
 fn emit_option(value: Option<TokenStream>) -> TokenStream {

@@ -65,6 +65,12 @@ fn check_block_options(options: &Options, errors: &Diagnostics) {
             "an id on an impl block would be shared by all its methods; put `#[track(\"…\")]` on the method",
         );
     }
+    if let Some(repeats) = options.repeats.token() {
+        errors.error(
+            repeats,
+            "`repeats` on an impl block would apply to all its methods; put `#[track(repeats(…))]` on the method",
+        );
+    }
     if let Some(stream) = options.stream.token() {
         errors.error(
             stream,

@@ -11,6 +11,7 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token};
 
+use super::budget::Budget;
 use super::field::Field;
 use super::objective::Objective;
 use super::options::{Id, Options};
@@ -233,6 +234,37 @@ pub(crate) fn parse_fields(options: &mut Options, argument: &Argument<'_>) -> sy
         ));
     }
     argument.set(&mut options.fields, fields?.into_iter().collect());
+    Ok(())
+}
+
+pub(crate) fn parse_budget(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let budget = Budget::parse(argument.name, argument.input, argument.errors)?;
+    argument.set(&mut options.budget, budget);
+    Ok(())
+}
+
+pub(crate) fn parse_repeats(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    const USAGE: &str = "`repeats(query, limit)`";
+    let Argument { name, input, errors } = argument;
+    if !input.peek(syn::token::Paren) {
+        return Err(syn::Error::new(
+            name.span(),
+            format_args!("`repeats` needs the arguments that it compares; write {USAGE}"),
+        ));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let compared = content.call(Punctuated::<Expr, Token![,]>::parse_terminated);
+    if let Err(error) = compared {
+        // Tokens that stay unread would be a second error at the same place.
+        content.parse::<TokenStream>()?;
+        return Err(syn::Error::new(error.span(), format_args!("expected an expression; write {USAGE}")));
+    }
+    let compared: Vec<_> = compared?.into_iter().map(ungroup_expr).collect();
+    if compared.is_empty() {
+        errors.error(name, format_args!("`repeats` compares no argument; name some, as in {USAGE}"));
+    }
+    argument.set(&mut options.repeats, compared);
     Ok(())
 }
 

@@ -66,6 +66,18 @@ const GRAMMAR: &[Row] = &[
         usage: "`objective(success = 99.5, …)`",
         parse: arguments::parse_objective,
     },
+    Row {
+        name: "budget",
+        kinds: &[Kind::Agent],
+        usage: "`budget(model_calls = 30, …)`",
+        parse: arguments::parse_budget,
+    },
+    Row {
+        name: "repeats",
+        kinds: &[Kind::Skill, Kind::Model],
+        usage: "`repeats(query, …)`",
+        parse: arguments::parse_repeats,
+    },
     Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: arguments::parse_stream },
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];

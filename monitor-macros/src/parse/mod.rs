@@ -4,6 +4,9 @@
 //! tokens, so that it can be given back.
 
 mod arguments;
+pub(crate) mod budget;
+mod duration;
+mod entry;
 pub(crate) mod field;
 pub(crate) mod function;
 pub(crate) mod grammar;

@@ -2,6 +2,7 @@
 
 use syn::{Expr, LitStr, Path};
 
+use super::budget::Budget;
 use super::field::Field;
 use super::objective::Objective;
 use super::slot::Slot;
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// The variant of the runtime's `ErrorLog`.
     pub(crate) log_errors: Slot<&'static str>,
     pub(crate) objective: Slot<Objective>,
+    pub(crate) budget: Slot<Budget>,
+    /// The expressions whose values are compared between the calls of a run.
+    pub(crate) repeats: Slot<Vec<Expr>>,
     pub(crate) stream: Slot<()>,
     pub(crate) krate: Slot<Path>,
 }
@@ -34,9 +38,9 @@ pub(crate) struct Options {
 impl Options {
     /// Copies the block's options that the method does not set itself.
     ///
-    /// The id, `stream` and `prefix` stay out. The id and `stream` concern one method; the block itself puts its prefix before
-    /// the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if` exclude each other,
-    /// so a method with either of them inherits neither.
+    /// The id, `repeats`, `stream` and `prefix` stay out. The id, `repeats` and `stream` concern one method; the block itself puts
+    /// its prefix before the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if`
+    /// exclude each other, so a method with either of them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);
         self.provider.inherit(&block.provider);
@@ -46,6 +50,7 @@ impl Options {
         self.level.inherit(&block.level);
         self.log_errors.inherit(&block.log_errors);
         self.objective.inherit(&block.objective);
+        self.budget.inherit(&block.budget);
         self.krate.inherit(&block.krate);
         if self.error_if.get().is_none() && self.ok_if.get().is_none() {
             self.error_if.inherit(&block.error_if);

@@ -1,0 +1,8 @@
+use monitor_runtime::track_agent;
+
+#[track_agent(budget(skill_calls = "30"))]
+fn plan() {}
+
+fn main() {
+    plan();
+}

@@ -1,0 +1,8 @@
+use monitor_runtime::track_agent;
+
+#[track_agent(budget(cost = "$0.50"))]
+fn plan() {}
+
+fn main() {
+    plan();
+}

@@ -1,0 +1,8 @@
+use monitor_runtime::track_skill;
+
+#[track_skill(repeats())]
+fn plan(goal: u32) {}
+
+fn main() {
+    plan(7);
+}

@@ -1,0 +1,12 @@
+use monitor_runtime::track_skill;
+
+struct Tool;
+
+#[track_skill(repeats(page))]
+impl Tool {
+    fn open(&self, page: u32) {}
+}
+
+fn main() {
+    Tool.open(7);
+}

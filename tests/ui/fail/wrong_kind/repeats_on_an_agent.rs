@@ -1,0 +1,8 @@
+use monitor_runtime::track_agent;
+
+#[track_agent(repeats(goal))]
+fn plan(goal: u32) {}
+
+fn main() {
+    plan(7);
+}
