@@ -130,6 +130,46 @@ fn a_run_shows_its_tokens_and_its_cost() {
     assert_eq!((&without["tokens"], &without["cost"]), (&Value::Null, &Value::Null));
 }
 
+#[track_agent("api_tagged", budget(skill_calls = 1))]
+fn answer(ticket: u32) -> RunId {
+    run::tag("ticket", ticket);
+    run::note("looked it up");
+    for _ in 0..ticket {
+        step(1).unwrap();
+    }
+    run::current().unwrap().id()
+}
+
+#[test]
+fn runs_are_found_by_their_tags_and_show_what_users_told() {
+    let monitor = monitor();
+    let ids = [1, 2].map(answer);
+    let tagged = |tag: &str| {
+        let found = json(&monitor, &format!("runs?agent=api_tagged&tag={tag}"));
+        found["runs"].as_array().unwrap().iter().map(|run| run["budget"].clone()).collect::<Vec<_>>()
+    };
+    let found =
+        |q: &str| json(&monitor, &format!("runs?agent=api_tagged&q={q}"))["runs"].as_array().unwrap().len();
+    assert_eq!([found("TICKET%3D2"), found("ticket"), found("looked"), found("ticket%3D3")], [1, 2, 2, 0]);
+    assert_eq!(tagged("ticket"), ["over".into(), Value::Null]);
+    assert_eq!(tagged("ticket:1"), [Value::Null]);
+    assert!(tagged("ticket:3").is_empty() && tagged("other").is_empty());
+    let shown = &json(&monitor, &format!("runs/{}", ids[1]))["runs"][0];
+    assert_eq!(shown["tags"], json!({ "ticket": "2" }));
+    let note = &shown["notes"][0];
+    assert_eq!((&note["node"], &note["text"]), (&0.into(), &"looked it up".into()));
+    let root = &shown["nodes"][0];
+    assert_eq!((&root["over_budget"], &root["limits_hit"]), (&true.into(), &json!(["skill_calls"])));
+    assert_eq!((&shown["limits_hit"], &shown["limits_unverifiable"]), (&json!(["skill_calls"]), &json!([])));
+    assert_eq!((&shown["nodes"][1]["repeat"], &shown["lost_texts"]), (&1.into(), &0.into()));
+    let (_, table) = ask(&monitor, "runs?agent=api_tagged&tag=ticket:2&format=text");
+    assert!(table.contains("over:skill_calls") && table.contains("ticket=2"), "{table}");
+    let (_, tree) = ask(&monitor, &format!("runs/{}?format=text", ids[1]));
+    for part in ["over budget (skill_calls)", "[ticket=2]", "• looked it up"] {
+        assert!(tree.contains(part), "{part}: {tree}");
+    }
+}
+
 #[track_agent("api_waits")]
 async fn wait(gate: oneshot::Receiver<()>) {
     gate.await.unwrap();

@@ -7,11 +7,13 @@ mod api;
 mod calls;
 mod ceiling;
 mod ids;
+mod limits;
 mod lines;
 mod models;
 mod page;
 mod programs;
 mod recordings;
+mod said;
 mod schema;
 mod trees;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use boon::{Compiler, Schemas};
 use monitor_runtime::health::{CheckError, Policy, check_fn};
-use monitor_runtime::{Monitor, track_agent, track_query, track_skill};
+use monitor_runtime::{Monitor, genai, run, track_agent, track_query, track_skill};
 use serde_json::Value;
 
 use crate::api::{ask, json, send};
@@ -30,8 +30,11 @@ fn step(at: u8) -> Result<(), String> {
 #[track_query("schema_find", operation = "select")]
 fn find() {}
 
-#[track_agent("schema_walks")]
+#[track_agent("schema_walks", budget(skill_calls = 1, cost = "1"))]
 fn walk(at: u8) -> Result<(), String> {
+    run::tag("at", at);
+    run::note("set out");
+    genai::call("schema", "schema-gpt").finish("stop");
     find();
     step(at).or_else(|_| step(at))
 }
@@ -161,10 +164,27 @@ async fn the_text_of_an_answer_has_the_numbers_of_its_json() {
 
 fn texts_of_runs_and_calls(monitor: &Monitor) {
     let (runs, shown) = (json(monitor, "runs?agent=schema_walks"), text(monitor, "runs?agent=schema_walks"));
-    let counts =
-        ["started_us", "duration_us", "steps", "failed_steps", "skill_calls", "query_calls", "retries"];
+    let counts = [
+        "started_us",
+        "duration_us",
+        "steps",
+        "failed_steps",
+        "skill_calls",
+        "query_calls",
+        "retries",
+        "repeats",
+    ];
     for run in runs["runs"].as_array().unwrap() {
         has(&shown, run["id"].as_str().unwrap(), run, &counts);
+        let line = shown.lines().find(|line| line.contains(run["id"].as_str().unwrap())).unwrap();
+        assert!(line.contains(&format!("at={}", run["tags"]["at"].as_str().unwrap())), "{line}");
+        let is_over = run["limits_hit"] == serde_json::json!(["skill_calls"]);
+        assert_eq!(
+            (is_over, line.contains("over:skill_calls")),
+            (run["budget"] == "over", is_over),
+            "{line}"
+        );
+        assert!(line.contains("unverifiable:cost"), "{line}");
     }
     let path = "calls/skill/schema_step";
     let (call, shown) = (json(monitor, path), text(monitor, path));

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budgets;
 mod docs_memory;
 mod errors_without_spans;
 mod genai_spans;
