@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::text::map_bytes;
 use crate::call::Budget;
 use crate::cells::clock;
 use crate::error_chain::debug_as_text;
@@ -240,6 +241,11 @@ impl Meters {
     /// Whether no call has a meter.
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// The bytes that it takes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        map_bytes(&self.open) + map_bytes(&self.of_call)
     }
 
     /// Gives an agent call a meter. `parent` is `None` for the outermost call.

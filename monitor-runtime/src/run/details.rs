@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use super::budget::{Finding, Meters};
 use super::repeats::{Repeat, Repeats};
+use super::text::ALLOCATION_BYTES;
 use crate::call::observer::CallBegun;
 
 /// The maximum number of tags of a run.
@@ -48,6 +49,17 @@ impl Details {
         }
         let repeat = arguments.and_then(|hash| self.repeats.begin(number, series.number(), hash));
         (found, repeat)
+    }
+
+    /// The bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.tags.iter().map(|tag| tag.field.len() + tag.value.len() + 2 * ALLOCATION_BYTES);
+        size_of::<Self>()
+            + 2 * ALLOCATION_BYTES
+            + self.meters.heap_bytes()
+            + self.repeats.heap_bytes()
+            + self.tags.capacity() * size_of::<Tag>()
+            + texts.sum::<usize>()
     }
 
     /// Sets a tag. Returns `false` if the run has no room for another one.

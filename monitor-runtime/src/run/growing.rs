@@ -13,11 +13,12 @@ use super::live;
 use super::remark::Remark;
 use super::reply::{Reply, Sums};
 use super::said::{MOST_NOTES, Marks, Note, Tag};
+use super::tally::Tally;
 use super::tree::{MOST_NODES, Node, RolledUp, Run};
 use crate::call::call_id::CallId;
 use crate::cells::clock;
 use crate::families::calls::CallKind;
-use crate::families::{Outcome, call_series::CallSeries, models, runs};
+use crate::families::{Outcome, call_series::CallSeries};
 
 /// The maximum number of groups of summed calls under different nodes. Further groups are kept under the root, where there
 /// are at most as many as the families have series.
@@ -232,15 +233,15 @@ impl GrowingRun {
         }
     }
 
-    /// Adds a remark about a call.
-    pub(super) fn remark(&mut self, call: CallId, remark: Remark) {
+    /// Adds a remark about a call. Returns what it is counted as.
+    pub(super) fn remark(&mut self, call: CallId, remark: Remark) -> Option<Tally> {
         match remark {
             Remark::Error(text) => self.fail(call, text),
             Remark::Reply(reply) => self.reply(call, reply),
             Remark::Tag { key, value } => self.tag(key, value),
             Remark::LostTag => self.run.lost_texts += 1,
             Remark::Note { ticks, text } => self.note(call, ticks, text),
-            Remark::Retry(reason) => self.retry(call, reason),
+            Remark::Retry(reason) => return self.retry(call, reason),
             Remark::Repeat(calls) => self.mark(call, |marks| marks.repeat = calls),
             Remark::Passed(limit) => {
                 // The call may be summed with others, but the run has passed its limit all the same.
@@ -252,6 +253,7 @@ impl GrowingRun {
                 self.mark(call, |marks| _ = marks.unverifiable.insert(limit));
             }
         }
+        None
     }
 
     /// Adds what a model call has reported.
@@ -314,8 +316,8 @@ impl GrowingRun {
         }
     }
 
-    /// Counts a further attempt that the user has told of.
-    fn retry(&mut self, call: CallId, reason: Box<str>) {
+    /// Adds a further attempt that the user has told of. Returns what it is counted as.
+    fn retry(&mut self, call: CallId, reason: Box<str>) -> Option<Tally> {
         let (kind, labels) = match self.places.get(&call.number()) {
             Some(Place::Node(node)) => {
                 let Node { kind, name, operation, .. } = self.run.nodes[*node as usize];
@@ -325,17 +327,17 @@ impl GrowingRun {
                 let RolledUp { kind, name, .. } = self.run.rolled_up[*group as usize];
                 (kind, ["", name])
             }
-            None => return,
+            None => return None,
         };
-        match kind {
-            CallKind::Skill => runs::count_retry(labels[1]),
-            CallKind::Model if !labels[0].is_empty() => models::count_retry(labels),
-            _ => {}
-        }
         self.mark(call, |marks| {
             marks.retries = marks.retries.saturating_add(1);
             marks.reason = Some(reason);
         });
+        match kind {
+            CallKind::Skill => Some(Tally::SkillRetry(labels[1])),
+            CallKind::Model if !labels[0].is_empty() => Some(Tally::ModelRetry(labels)),
+            _ => None,
+        }
     }
 
     /// The number of calls around the code of a call, its own included.
@@ -374,7 +376,7 @@ impl GrowingRun {
     }
 
     /// Notes that everything pushed before this look has been read. Returns whether the run is over.
-    pub(super) fn look(&mut self) -> bool {
+    pub(super) fn look(&mut self, tallies: &mut Vec<Tally>) -> bool {
         // A call that ended just before a look may have begun others, whose begin only the next look reads.
         let [new, old] = &mut self.retired;
         for call in old.drain(..) {
@@ -384,9 +386,10 @@ impl GrowingRun {
         if self.is_closing {
             return true;
         }
-        if let Some(is_lossy) = live::free(self.number) {
+        if let Some(freed) = live::free(self.number) {
             self.is_closing = true;
-            self.run.is_incomplete |= is_lossy;
+            self.run.is_incomplete |= freed.is_lossy;
+            tallies.push(Tally::Ended(freed));
         }
         false
     }
@@ -432,7 +435,7 @@ impl GrowingRun {
     }
 
     /// The run, which is over.
-    pub(super) fn finish(mut self) -> Run {
+    pub(super) fn finish(mut self, tallies: &mut Vec<Tally>) -> Run {
         self.run.has_ended = true;
         self.run.is_incomplete |= self.open > 0;
         self.run.nodes.shrink_to_fit();
@@ -444,7 +447,7 @@ impl GrowingRun {
         // Further attempts that the user has told of were counted then.
         let further =
             self.run.nodes.iter().filter(|node| node.kind == CallKind::Skill && node.follows_failure());
-        further.for_each(|node| runs::count_retry(node.name));
+        tallies.extend(further.map(|node| Tally::SkillRetry(node.name)));
         self.run
     }
 }

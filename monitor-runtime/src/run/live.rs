@@ -130,7 +130,9 @@ pub(crate) fn leave(number: NonZeroU32) {
     if let Some(slot) = slot_of(number.get()) {
         let before = slot.state.fetch_sub(1, Ordering::AcqRel);
         if before & (IS_UNRECORDED | OPEN) == IS_UNRECORDED | 1 {
-            free(number);
+            if let Some(freed) = free(number) {
+                freed.count();
+            }
         }
     }
 }
@@ -179,20 +181,37 @@ pub(crate) fn lose(number: NonZeroU32) {
     }
 }
 
-/// Frees the slot of a run without open calls, which none joins from then on. Returns whether a record was lost; `None` if a
-/// call is open.
-pub(crate) fn free(number: NonZeroU32) -> Option<bool> {
+/// A run whose slot was freed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freed {
+    /// Whether a record of it was lost.
+    pub(crate) is_lossy: bool,
+    agent: u32,
+    model_calls: u32,
+    skill_calls: u32,
+}
+
+impl Freed {
+    /// Counts the run. It may log, so the caller holds no lock.
+    pub(crate) fn count(&self) {
+        if let Some(agent) = CallSeries::numbered(self.agent) {
+            runs::observe(agent.id(), self.model_calls, self.skill_calls);
+        }
+    }
+}
+
+/// Frees the slot of a run without open calls, which none joins from then on. `None` if a call is open.
+#[must_use = "the run is to be counted"]
+pub(crate) fn free(number: NonZeroU32) -> Option<Freed> {
     let slot = slot_of(number.get())?;
     let closing = |state| (number_of(state) == number.get() && state & OPEN == 0).then_some(CLOSING);
     let state = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, closing).ok()?;
     // Nobody changes the counts now, and no other run takes the slot yet.
-    if let Some(agent) = CallSeries::numbered(slot.agent()) {
-        runs::observe(agent.id(), slot.model_calls(), slot.skill_calls());
-    }
+    let (agent, model_calls, skill_calls) = (slot.agent(), slot.model_calls(), slot.skill_calls());
     let details = slot.details.lock().unwrap_or_else(PoisonError::into_inner).take();
     slot.state.store(0, Ordering::Release);
     drop(details);
-    Some(state & IS_LOSSY != 0)
+    Some(Freed { is_lossy: state & IS_LOSSY != 0, agent, model_calls, skill_calls })
 }
 
 impl LiveRun {
@@ -248,17 +267,17 @@ mod tests {
             assert_eq!(join(run, kind), Some(false));
             leave(run);
         }
-        assert_eq!(free(run), None);
+        assert!(free(run).is_none());
         lose(run);
         let live = find(run).unwrap();
         assert_eq!((live.skill_calls(), live.model_calls()), (1, 2));
         assert_eq!((live.started(), live.agent()), (2, 1));
         assert_eq!((live.trace(), live.is_lossy()), (Some([7; 16]), true));
         leave(run);
-        assert_eq!(free(run), Some(true));
+        assert_eq!(free(run).map(|freed| freed.is_lossy), Some(true));
         assert_eq!(join(run, CallKind::Skill), None);
         assert!(find(run).is_none());
-        assert_eq!(free(run), None);
+        assert!(free(run).is_none());
     }
 
     #[test]
@@ -272,7 +291,7 @@ mod tests {
         leave(run);
         leave(run);
         assert_eq!(with_details(run, |details| details.run), Some(run));
-        assert_eq!(free(run), Some(false));
+        assert_eq!(free(run).map(|freed| freed.is_lossy), Some(false));
         assert_eq!(with_details(run, |_| ()), None);
         assert_eq!(add_details(run, |_| ()), None);
     }

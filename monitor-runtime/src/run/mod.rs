@@ -67,6 +67,7 @@ mod reply;
 mod ring;
 mod said;
 mod store;
+mod tally;
 mod text;
 mod tree;
 

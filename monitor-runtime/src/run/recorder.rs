@@ -33,6 +33,7 @@ use super::remark::Remark;
 use super::reply::{Reply, Spent, Sums};
 use super::ring::{Pushed, Record, Ring};
 use super::store::Store;
+use super::tally::{Tallies, Tally};
 use super::text::{MOST_ERROR_BYTES, shortened};
 use super::tree::Run;
 use crate::call::ModelEnded;
@@ -177,8 +178,10 @@ struct State {
     early: Vec<Event>,
     early_remarks: Vec<QueuedRemark>,
     early_lines: Vec<Arc<LogLine>>,
-    /// The bytes of the recorder's `spent`.
-    spent_bytes: usize,
+    /// The bytes that are kept of runs that go on beside their trees: what they have spent, and their details.
+    aside_bytes: usize,
+    /// What a look counts once it is dropped.
+    tallies: Vec<Tally>,
 }
 
 enum Growing {
@@ -418,10 +421,12 @@ impl Recorder {
         state.add_lines(lines, &budget);
         self.lost_runs.fetch_add(lost_runs, Ordering::Relaxed);
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        state.spent_bytes = spent.retain(|run| live::find(run).is_some());
+        let spent_bytes = spent.retain(|run| live::find(run).is_some());
         drop(spent);
+        state.aside_bytes = spent_bytes + state.details_bytes();
         state.finish(self.began.elapsed(), &budget);
-        Look { recorder: self, state, trees: budget.trees }
+        let counted = Tallies(std::mem::take(&mut state.tallies));
+        Look { recorder: self, state, trees: budget.trees, _counted: counted }
     }
 }
 
@@ -431,6 +436,8 @@ pub(crate) struct Look<'r> {
     state: MutexGuard<'r, State>,
     /// The room for trees.
     trees: usize,
+    /// Behind the lock, since fields are dropped in their order.
+    _counted: Tallies,
 }
 
 impl Look<'_> {
@@ -529,17 +536,29 @@ impl State {
             }
         }
         for (call, remark) in std::mem::take(&mut self.early_remarks) {
-            self.change(call, |run| run.remark(call, remark));
+            self.remark(call, remark);
         }
         for (call, remark) in remarks {
             // A copy: what a thread allocates and another keeps would stop the allocator from giving back the rest.
-            let mut copy = Some(remark.clone());
-            self.change(call, |run| copy.take().into_iter().for_each(|remark| run.remark(call, remark)));
-            if copy.is_some() {
+            if !self.remark(call, remark.clone()) {
                 self.early_remarks.push((call, remark));
             }
         }
         refused
+    }
+
+    /// Puts a remark into its run. Returns `false` if the begin of its call is not known.
+    fn remark(&mut self, call: CallId, remark: Remark) -> bool {
+        let mut tally = None;
+        let is_known = self.change(call, |run| tally = run.remark(call, remark));
+        self.tallies.extend(tally);
+        is_known
+    }
+
+    /// The bytes of the details of runs that go on.
+    fn details_bytes(&self) -> usize {
+        let runs = self.growing.keys();
+        runs.filter_map(|run| live::with_details(*run, |details| details.bytes())).sum()
     }
 
     /// Puts log lines into their runs.
@@ -609,16 +628,21 @@ impl State {
 
     /// Moves the runs that are over to the store, and keeps the store inside its room.
     fn finish(&mut self, at: Duration, budget: &Budget) {
-        let is_over = |growing: &mut Growing| match growing {
-            Growing::Run(run) => run.look(),
-            Growing::Refused(number) => live::free(*number).is_some(),
+        let tallies = &mut self.tallies;
+        let mut is_over = |growing: &mut Growing| match growing {
+            Growing::Run(run) => run.look(tallies),
+            Growing::Refused(number) => {
+                let freed = live::free(*number);
+                tallies.extend(freed.map(Tally::Ended));
+                freed.is_some()
+            }
         };
         let over: Vec<_> =
             self.growing.iter_mut().filter_map(|(run, growing)| is_over(growing).then_some(*run)).collect();
         let over = over.into_iter().filter_map(|run| self.growing.remove(&run));
         let mut ended: Vec<_> = over
             .filter_map(|growing| match growing {
-                Growing::Run(run) => Some(run.finish()),
+                Growing::Run(run) => Some(run.finish(tallies)),
                 Growing::Refused(_) => None,
             })
             .collect();
@@ -626,7 +650,7 @@ impl State {
             Growing::Run(run) => run.bytes(),
             Growing::Refused(_) => 0,
         };
-        self.growing_bytes = self.spent_bytes + self.growing.values().map(bytes).sum::<usize>();
+        self.growing_bytes = self.aside_bytes + self.growing.values().map(bytes).sum::<usize>();
         let room = budget.trees.saturating_sub(self.growing_bytes);
         ended.sort_by_key(|run| run.started() + run.duration());
         for run in ended {

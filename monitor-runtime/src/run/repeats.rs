@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 
 use foldhash::fast::RandomState;
 
+use super::text::map_bytes;
 use crate::families::Outcome;
 
 /// The number of identical calls from which they are a loop.
@@ -57,6 +58,11 @@ impl Repeats {
         let calls = seen.successes.saturating_add(1);
         let is_first_loop = calls >= LOOP && !std::mem::replace(&mut self.has_warned, true);
         Some(Repeat { calls, is_first_loop })
+    }
+
+    /// The bytes that it takes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        map_bytes(&self.seen) + map_bytes(&self.open)
     }
 
     /// Notes the end of a call.
