@@ -1,7 +1,9 @@
 use monitor_runtime::track_skill;
 
 #[track_skill(repeats())]
-fn plan(goal: u32) {}
+fn plan(goal: u32) -> u32 {
+    goal
+}
 
 fn main() {
     plan(7);

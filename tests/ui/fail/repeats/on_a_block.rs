@@ -4,7 +4,9 @@ struct Tool;
 
 #[track_skill(repeats(page))]
 impl Tool {
-    fn open(&self, page: u32) {}
+    fn open(&self, page: u32) -> u32 {
+        page
+    }
 }
 
 fn main() {
