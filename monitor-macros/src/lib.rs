@@ -58,6 +58,7 @@ use kind::Kind;
 /// | `log_errors = false`, `= "warn"` | whether an `Err` is logged, and at which level | logged once, at `error`, by the innermost tracked call |
 /// | `objective(success = 99.5, latency = "2s@95")` | the target: 99.5 % of the executions succeed, and 95 % of the successful ones take 2 s at most; on agents and skills | no objective |
 /// | `budget(cost = "0.50", tokens = 200_000, model_calls = 30, skill_calls = 100, duration = "5m")` | what an execution may use, the calls inside it included; one limit or more. Passing one is logged and counted; `run::check_budget` stops. Needs the feature `runs` | no budget |
+/// | `record(query, %text = 200, result)` | the parameters, and the returned value, whose `Debug` or `%` `Display` text is kept with the run, cut after 1,024 or so many bytes. Without a recorder of runs nothing is evaluated | nothing is kept |
 /// | `stream` | the function returns a stream, which an alias or a trait of your own hides | streams in the signature are found |
 /// | `crate = path` | the path of `monitor_runtime`, if it was renamed | `::monitor_runtime` |
 ///

@@ -47,6 +47,7 @@ fn each_mistake_is_one_error_at_its_token() {
             "missing_value",
             "model",
             "objective",
+            "record",
             "repeats",
             "several",
             "stream",

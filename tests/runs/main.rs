@@ -6,6 +6,7 @@ mod support;
 mod api;
 mod calls;
 mod ceiling;
+mod contents;
 mod ids;
 mod limits;
 mod lines;

@@ -4,6 +4,7 @@
 mod support;
 
 mod budgets;
+mod contents;
 mod docs_memory;
 mod errors_without_spans;
 mod genai_spans;

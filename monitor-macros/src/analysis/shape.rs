@@ -44,8 +44,8 @@ pub(crate) enum Shape {
 pub(crate) struct Needs {
     /// `error_if` or `ok_if` judges it.
     pub(crate) has_predicate: bool,
-    /// The usage of a model is read from it.
-    pub(crate) reads_usage: bool,
+    /// The usage of a model is read from it, or its text is recorded.
+    pub(crate) reads_result: bool,
 }
 
 impl Shape {
@@ -53,7 +53,7 @@ impl Shape {
     pub(crate) fn of_function(function: &Function, declares_stream: bool, needs: Needs) -> Self {
         let shape = Self::of_signature(&function.signature, declares_stream, needs.has_predicate);
         // A guard sees no value.
-        let needs_value = needs.has_predicate || needs.reads_usage;
+        let needs_value = needs.has_predicate || needs.reads_result;
         let tracks_caller = has_track_caller(function);
         // The destructors of the parameters run inside the call, for which a closure has to own them. If nobody can see them run,
         // no closure is needed.

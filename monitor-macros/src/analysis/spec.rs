@@ -11,13 +11,14 @@ use super::operation::infer_operation;
 use super::parameters::parameter_names;
 use super::return_type;
 use super::shape::{Needs, Shape};
-use crate::diagnostics::{Diagnostics, locate_at};
+use crate::diagnostics::{Diagnostics, find_nearest_name, locate_at};
 use crate::kind::Kind;
 use crate::parse::budget::Budget;
 use crate::parse::field::Field;
 use crate::parse::function::Function;
 use crate::parse::objective::Objective;
 use crate::parse::options::{Id, Options};
+use crate::parse::record::{RESULT, Recorded};
 
 /// The runtime counts a longer id under the overflow value, so a longer literal is a mistake.
 const MAX_ID_BYTES: usize = 256;
@@ -48,6 +49,8 @@ pub(crate) struct Spec {
     pub(crate) budget: Option<(Budget, TokenStream)>,
     /// The expressions whose values are compared between the calls of a run.
     pub(crate) repeats: Vec<Expr>,
+    /// The arguments, and the result, whose texts are kept with the run.
+    pub(crate) record: Vec<Recorded>,
     pub(crate) shape: Shape,
     /// The type that is a stream only by the option `stream`. Its tokens are at that option, where the compiler reports that it is
     /// not one.
@@ -123,6 +126,7 @@ impl Spec {
             objective: options.objective.get().cloned(),
             budget: options.budget.get().cloned().zip(options.budget.token().cloned()),
             repeats: options.repeats.get().cloned().unwrap_or_default(),
+            record: resolve_recorded(options, &function.signature, errors),
             shape: resolve_shape(kind, options, function, errors),
             declared_stream: resolve_declared_stream(options, &function.signature.output),
             stream_macro: resolve_stream_macro(&function.signature.output),
@@ -259,6 +263,36 @@ fn check_shorthand_fields(fields: &[Field], signature: &Signature, errors: &Diag
     }
 }
 
+/// Refuses a name that is neither a parameter nor the result.
+fn resolve_recorded(options: &Options, signature: &Signature, errors: &Diagnostics) -> Vec<Recorded> {
+    let recorded = options.record.get().cloned().unwrap_or_default();
+    let Some(parameters) = parameter_names(signature) else { return recorded };
+    for Recorded { name, .. } in &recorded {
+        let given = name.unraw().to_string();
+        let is_parameter = parameters.contains(&given);
+        if given == RESULT && is_parameter {
+            errors.error(name, "`result` is the returned value here; rename the parameter to record that");
+        } else if given != RESULT && !is_parameter {
+            errors.error(name, unknown_parameter_message(&given, &parameters));
+        }
+    }
+    recorded
+}
+
+fn unknown_parameter_message(given: &str, parameters: &[String]) -> String {
+    let known = || parameters.iter().map(String::as_str).chain([RESULT]);
+    if let Some(name) = find_nearest_name(given, known()) {
+        return format!("`{given}` is not a parameter of the function; did you mean `{name}`?");
+    }
+    let names: Vec<_> = known().map(|name| format!("`{name}`")).collect();
+    let expected = match names.split_last() {
+        Some((last, [])) => format!("{last} for the returned value"),
+        Some((last, others)) => format!("{}, or {last} for the returned value", others.join(", ")),
+        None => String::new(),
+    };
+    format!("`{given}` is not a parameter of the function; expected {expected}")
+}
+
 fn resolve_operation(kind: Kind, options: &Options, function: &Function) -> String {
     match (kind, options.operation.get()) {
         (Kind::Agent | Kind::Skill, _) => String::new(),
@@ -282,7 +316,8 @@ fn resolve_outcome_rule(options: &Options, errors: &Diagnostics) -> OutcomeRule 
 fn resolve_shape(kind: Kind, options: &Options, function: &Function, errors: &Diagnostics) -> Shape {
     let needs = Needs {
         has_predicate: options.error_if.get().is_some() || options.ok_if.get().is_some(),
-        reads_usage: kind == Kind::Model,
+        reads_result: kind == Kind::Model
+            || options.record.get().is_some_and(|recorded| recorded.iter().any(Recorded::is_result)),
     };
     let shape = Shape::of_function(function, options.stream.get().is_some(), needs);
     let gives_no_stream = matches!(

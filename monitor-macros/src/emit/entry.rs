@@ -13,6 +13,7 @@ use crate::parse::field::{Field, RecordAs};
 use crate::parse::function::Function;
 use crate::parse::objective::{Latency, Objective, Share};
 use crate::parse::options::Id;
+use crate::parse::record::Recorded;
 
 /// Emits the function's site, entered under the id.
 pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
@@ -52,7 +53,8 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
     if spec.model.is_some() {
         entry = quote!(#runtime::of_model(#entry));
     }
-    if spec.repeats.is_empty() { entry } else { emit_repeats(spec, &entry) }
+    let entry = if spec.repeats.is_empty() { entry } else { emit_repeats(spec, &entry) };
+    if spec.record.iter().all(Recorded::is_result) { entry } else { emit_record(spec, &entry) }
 }
 
 /// Emits the entry with the hash of the compared values. They are evaluated only if somebody listens to calls.
@@ -61,6 +63,22 @@ fn emit_repeats(spec: &Spec, entry: &TokenStream) -> TokenStream {
     // The tokens are at the expression, where the compiler reports that it has no hash.
     let added = spec.repeats.iter().map(|compared| quote_spanned!(compared.span()=> .with(&(#compared))));
     quote!(#runtime::repeats(#entry, |#hasher| #hasher #(#added)*))
+}
+
+/// Emits the entry with the texts of the recorded arguments. They are formatted only if somebody keeps them.
+fn emit_record(spec: &Spec, entry: &TokenStream) -> TokenStream {
+    let (runtime, contents) = (&spec.runtime, mixed_site_ident("contents"));
+    let arguments = spec.record.iter().filter(|recorded| !recorded.is_result());
+    // The tokens are at the name, where the compiler reports that the argument cannot be formatted.
+    let added = arguments.map(|Recorded { name, is_displayed, most }| {
+        let shown = name.unraw().to_string();
+        if *is_displayed {
+            quote_spanned!(name.span()=> .display(#shown, #most, &#name))
+        } else {
+            quote_spanned!(name.span()=> .debug(#shown, #most, &#name))
+        }
+    });
+    quote!(#runtime::record(#entry, |#contents| #contents #(#added)*))
 }
 
 /// Emits the settings that differ from the defaults of the kind. The fewer there are, the less the compiler evaluates.

@@ -71,6 +71,12 @@ fn check_block_options(options: &Options, errors: &Diagnostics) {
             "`repeats` on an impl block would apply to all its methods; put `#[track(repeats(…))]` on the method",
         );
     }
+    if let Some(record) = options.record.token() {
+        errors.error(
+            record,
+            "`record` on an impl block would apply to all its methods; put `#[track(record(…))]` on the method",
+        );
+    }
     if let Some(stream) = options.stream.token() {
         errors.error(
             stream,

@@ -9,8 +9,9 @@ use syn::Type;
 use syn::spanned::Spanned as _;
 
 use super::hygiene::mixed_site_ident;
-use crate::analysis::spec::{OutcomeRule, Spec};
+use crate::analysis::spec::{ModelSpec, OutcomeRule, Spec};
 use crate::diagnostics::locate_at;
+use crate::parse::record::Recorded;
 
 /// Emits the judge, a closure from the result, by reference, to the verdict.
 pub(crate) fn emit_judge(spec: &Spec) -> TokenStream {
@@ -33,7 +34,7 @@ fn emit_judge_with(spec: &Spec, declared: &TokenStream) -> TokenStream {
 /// Emits the end of a call by its result.
 pub(crate) fn emit_settle(spec: &Spec, call: &Ident, result: &Ident) -> TokenStream {
     let runtime = &spec.runtime;
-    if spec.model.is_some() {
+    if spec.model.is_some() || spec.record.iter().any(Recorded::is_result) {
         let verdict = emit_verdict(spec, result);
         return quote!(#runtime::settle_by(&mut #call, &#verdict););
     }
@@ -57,12 +58,29 @@ pub(crate) fn emit_verdict(spec: &Spec, result: &Ident) -> TokenStream {
     emit_reported(spec, verdict, &quote!(&#result))
 }
 
-/// Emits the verdict on the result of a model, followed by the report of its usage.
+/// Emits the verdict on a result, followed by the text of the result if it is recorded, and by the report of a model's usage.
 ///
 /// The report is the last step before the call ends or goes on, so no other call can come between the two.
 fn emit_reported(spec: &Spec, verdict: TokenStream, result: &TokenStream) -> TokenStream {
-    let Some(model) = &spec.model else { return verdict };
-    let (runtime, name) = (&spec.runtime, mixed_site_ident("verdict"));
+    let recorded = spec.record.iter().find(|recorded| recorded.is_result());
+    let recorded = recorded.map(|recorded| emit_recorded_result(spec, recorded, result));
+    let report = spec.model.as_ref().map(|model| emit_report(spec, model, result));
+    if recorded.is_none() && report.is_none() {
+        return verdict;
+    }
+    let name = mixed_site_ident("verdict");
+    quote!({ let #name = #verdict; #recorded #report #name })
+}
+
+fn emit_recorded_result(spec: &Spec, recorded: &Recorded, result: &TokenStream) -> TokenStream {
+    let (runtime, most) = (&spec.runtime, recorded.most);
+    let record = if recorded.is_displayed { quote!(record_displayed_result) } else { quote!(record_result) };
+    // The tokens are at the name, where the compiler reports that the result cannot be formatted.
+    locate_at(recorded.name.span(), quote!(#runtime::#record(#result, #most);))
+}
+
+fn emit_report(spec: &Spec, model: &ModelSpec, result: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
     let report = match &model.usage {
         None => quote!(#runtime::reply(#result).monitor_report(#result)),
         Some(usage) => {
@@ -71,7 +89,7 @@ fn emit_reported(spec: &Spec, verdict: TokenStream, result: &TokenStream) -> Tok
             locate_at(usage.span(), quote!(#runtime::usage_by(#value, #usage)))
         }
     };
-    quote!({ let #name = #verdict; #runtime::report(#report); #name })
+    quote!(#runtime::report(#report);)
 }
 
 /// Emits the outcome by a predicate. `None` if the type of the result decides.

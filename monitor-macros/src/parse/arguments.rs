@@ -15,6 +15,7 @@ use super::budget::Budget;
 use super::field::Field;
 use super::objective::Objective;
 use super::options::{Id, Options};
+use super::record;
 use super::slot::Slot;
 use crate::diagnostics::Diagnostics;
 
@@ -265,6 +266,12 @@ pub(crate) fn parse_repeats(options: &mut Options, argument: &Argument<'_>) -> s
         errors.error(name, format_args!("`repeats` compares no argument; name some, as in {USAGE}"));
     }
     argument.set(&mut options.repeats, compared);
+    Ok(())
+}
+
+pub(crate) fn parse_record(options: &mut Options, argument: &Argument<'_>) -> syn::Result<()> {
+    let recorded = record::parse(argument.name, argument.input, argument.errors)?;
+    argument.set(&mut options.record, recorded);
     Ok(())
 }
 

@@ -78,6 +78,12 @@ const GRAMMAR: &[Row] = &[
         usage: "`repeats(query, …)`",
         parse: arguments::parse_repeats,
     },
+    Row {
+        name: "record",
+        kinds: Kind::ALL,
+        usage: "`record(query, result)`",
+        parse: arguments::parse_record,
+    },
     Row { name: "stream", kinds: Kind::ALL, usage: "`stream`", parse: arguments::parse_stream },
     Row { name: "crate", kinds: Kind::ALL, usage: "`crate = path`", parse: arguments::parse_crate },
 ];

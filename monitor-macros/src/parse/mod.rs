@@ -15,6 +15,7 @@ pub(crate) mod item;
 pub(crate) mod keyword;
 pub(crate) mod objective;
 pub(crate) mod options;
+pub(crate) mod record;
 mod self_type;
 mod slot;
 pub(crate) mod track_attribute;

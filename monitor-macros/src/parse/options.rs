@@ -5,6 +5,7 @@ use syn::{Expr, LitStr, Path};
 use super::budget::Budget;
 use super::field::Field;
 use super::objective::Objective;
+use super::record::Recorded;
 use super::slot::Slot;
 
 /// The options of one attribute, unset where its arguments do not name them.
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) budget: Slot<Budget>,
     /// The expressions whose values are compared between the calls of a run.
     pub(crate) repeats: Slot<Vec<Expr>>,
+    /// The arguments, and the result, whose texts are kept with the run.
+    pub(crate) record: Slot<Vec<Recorded>>,
     pub(crate) stream: Slot<()>,
     pub(crate) krate: Slot<Path>,
 }
@@ -38,8 +41,8 @@ pub(crate) struct Options {
 impl Options {
     /// Copies the block's options that the method does not set itself.
     ///
-    /// The id, `repeats`, `stream` and `prefix` stay out. The id, `repeats` and `stream` concern one method; the block itself puts
-    /// its prefix before the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if`
+    /// The id, `repeats`, `record`, `stream` and `prefix` stay out. All but the last concern one method; the block itself puts its
+    /// prefix before the ids. A model is inherited, since the methods of a client call the same one. `error_if` and `ok_if`
     /// exclude each other, so a method with either of them inherits neither.
     pub(crate) fn inherit(&mut self, block: &Self) {
         self.operation.inherit(&block.operation);

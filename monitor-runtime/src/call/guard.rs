@@ -22,6 +22,7 @@ use tracing::{Dispatch, Span};
 
 use super::Verdict;
 use super::call_id::CallId;
+use super::content::Pending;
 use super::enclosing_model;
 use super::error_dedup;
 use super::fault::{self, Fault};
@@ -55,7 +56,8 @@ pub struct Call {
     id: CallId,
     /// The call in whose body this one began.
     parent: CallId,
-    /// The thread's previous call, while this one is polled as the body of an `async fn`.
+    /// The thread's previous call, while this one is polled as the body of an `async fn`. Before the call begins, the number of
+    /// its pending contents, if it has any.
     around: CallId,
     stage: Stage,
     /// Of a followed call: the agent in whose body it began. Of a followed agent that runs: the thread's previous agent.
@@ -191,8 +193,20 @@ impl Call {
         self.waited = hash.get();
     }
 
+    /// Sets the contents of the arguments of a prepared call.
+    #[inline]
+    pub(super) fn set_contents(&mut self, contents: Pending) {
+        self.around = CallId::from_bits(contents.number());
+    }
+
+    /// Takes the number of the pending contents of a prepared call.
+    fn take_contents(&mut self) -> Option<Pending> {
+        Pending::of(std::mem::replace(&mut self.around, CallId::NONE).bits())
+    }
+
     #[inline(never)]
     fn begin_observed(&mut self) {
+        let contents = self.take_contents().and_then(Pending::take);
         let arguments = NonZeroU64::new(std::mem::take(&mut self.waited));
         let Self { settings, series, started, parent, .. } = *self;
         let (kind, budget) = (settings.kind, settings.budget);
@@ -202,6 +216,9 @@ impl Call {
         self.agent = AgentNumber::around(self.parent);
         if self.id.is_followed() {
             self.enter_followed();
+        }
+        if let Some(contents) = contents {
+            contents.iter().for_each(|content| observer::record_content(self.id, content));
         }
     }
 
@@ -423,6 +440,10 @@ impl Call {
 
     #[cold]
     fn abandon(&mut self) {
+        if self.stage == Stage::Prepared {
+            drop(self.take_contents().and_then(Pending::take));
+            return;
+        }
         let outcome = match self.stage {
             Stage::Suspended | Stage::Dropping if self.is_failed => Outcome::Error,
             Stage::Suspended | Stage::Dropping => Outcome::Cancelled,
@@ -601,7 +622,7 @@ impl Drop for Conclusion {
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Prepared | Stage::Ended) {
+        if self.stage != Stage::Ended {
             self.abandon();
         }
     }

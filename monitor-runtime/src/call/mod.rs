@@ -5,10 +5,12 @@
 //! result.
 
 mod argument;
+mod bounded;
 mod boxed;
 pub(crate) mod call_id;
 mod classify;
 mod client_call;
+mod content;
 mod enclosing_model;
 mod error_dedup;
 mod fault;
@@ -20,6 +22,7 @@ mod in_place;
 mod model_usage;
 pub(crate) mod observer;
 mod place;
+mod record;
 mod repeats;
 mod reply;
 mod returned;
@@ -31,11 +34,16 @@ mod typed;
 
 use crate::families::Outcome;
 pub use argument::{Field, Id, debug, display, value};
+#[cfg(feature = "runs")]
+pub(crate) use bounded::bounded;
 pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
 #[cfg(feature = "logging")]
 pub(crate) use call_id::CallId;
 pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
 pub use client_call::{ModelCall, call};
+#[cfg(feature = "runs")]
+pub(crate) use content::Content;
+pub use content::{Contents, Recordable};
 pub use fault::Fault;
 pub use future::{PollAsCall, Tracked, track_pinned, track_returned_future};
 pub use guard::{Call, of_model, settle, settle_by, track};
@@ -49,6 +57,7 @@ pub(crate) use site::{is_agent, is_tracked};
 
 pub use returned::{Returned, ViaBoxedFuture, ViaBoxedStream, ViaHandOn, ViaSettle, ViaValue, is_stream};
 
+pub use record::{record, record_displayed_result, record_result};
 pub use repeats::{Repeatable, Repeater, repeats};
 pub use settings::{Budget, ErrorLog, Settings};
 pub use site::{PendingSpan, Site, State, without_fields};

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Span;
 
 use super::call_id::CallId;
+use super::content::Content;
 use super::model_usage::ModelEnded;
 use super::settings::Budget;
 use crate::cells::exemplars::Identity;
@@ -85,6 +86,16 @@ pub(crate) trait Observer: Send + Sync {
         None
     }
 
+    /// Whether the observer keeps contents of calls. If none does, no argument and no result is formatted.
+    fn wants_content(&self) -> bool {
+        false
+    }
+
+    /// A call has begun with this argument, or is about to end with this result, which its attribute names.
+    fn content_recorded(&self, call: CallId, content: &Content) {
+        let _ = (call, content);
+    }
+
     /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for
     /// it.
     fn wants_error(&self, call: CallId, span: Option<&Span>) -> bool;
@@ -137,6 +148,37 @@ pub(crate) fn is_observed() -> bool {
 /// All observers, in the order of installation.
 pub(crate) fn observers() -> impl Iterator<Item = &'static dyn Observer> {
     OBSERVERS.iter().map_while(OnceLock::get).copied()
+}
+
+/// Whether an observer keeps contents of calls.
+#[inline]
+pub(crate) fn wants_content() -> bool {
+    is_observed() && observers().any(|observer| observer.wants_content())
+}
+
+/// Tells the observers of a content of a call.
+pub(crate) fn record_content(call: CallId, content: &Content) {
+    notify(|observer| observer.content_recorded(call, content));
+}
+
+/// Replaces the text of a content by the rules for a field of its name in log lines. `None` keeps the text.
+#[cfg(feature = "runs")]
+type Redact = fn(&str, &str) -> Option<String>;
+
+#[cfg(feature = "runs")]
+static REDACT: OnceLock<Redact> = OnceLock::new();
+
+/// Sets the function that [`redacted`] calls. The first one stays.
+#[cfg(all(feature = "runs", feature = "logging"))]
+pub(crate) fn install_redact(redact: Redact) {
+    let _ = REDACT.set(redact);
+}
+
+/// The text of a content after the rules of the log's output.
+#[cfg(feature = "runs")]
+pub(crate) fn redacted(content: &Content) -> Box<str> {
+    let replaced = REDACT.get().and_then(|redact| redact(content.name, &content.text));
+    replaced.map_or_else(|| content.text.clone(), String::into_boxed_str)
 }
 
 /// Passes an event to all observers.

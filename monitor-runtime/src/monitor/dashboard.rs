@@ -22,6 +22,7 @@ use crate::run;
 pub struct Dashboard {
     memory: Option<usize>,
     pub(super) hosts: Vec<String>,
+    pub(super) shows_content: bool,
 }
 
 impl Dashboard {
@@ -45,6 +46,16 @@ impl Dashboard {
     /// since a page of another site could have sent it.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Sets whether the API of the page shows the arguments and results that the option `record(…)` of the attributes keeps
+    /// (default `false`).
+    ///
+    /// They may hold what a user has said. Everybody who reaches the page reads them then.
+    /// [`Node::contents`](crate::run::Node::contents) has them in any case.
+    pub fn show_content(mut self, show: bool) -> Self {
+        self.shows_content = show;
         self
     }
 

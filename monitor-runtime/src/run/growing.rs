@@ -234,13 +234,17 @@ impl GrowingRun {
     }
 
     /// Adds a remark about a call. Returns what it is counted as.
-    pub(super) fn remark(&mut self, call: CallId, remark: Remark) -> Option<Tally> {
+    pub(super) fn remark(&mut self, call: CallId, remark: Remark, room: Room) -> Option<Tally> {
         match remark {
             Remark::Error(text) => self.fail(call, text),
             Remark::Reply(reply) => self.reply(call, reply),
             Remark::Tag { key, value } => self.tag(key, value),
             Remark::LostTag => self.run.lost_texts += 1,
             Remark::Note { ticks, text } => self.note(call, ticks, text),
+            Remark::Content(content) if room == Room::Enough => {
+                self.mark(call, |marks| marks.record(content))
+            }
+            Remark::Content(_) => self.run.lost_texts += 1,
             Remark::Retry(reason) => return self.retry(call, reason),
             Remark::Repeat(calls) => self.mark(call, |marks| marks.repeat = calls),
             Remark::Passed(limit) => {

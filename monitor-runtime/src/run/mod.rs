@@ -42,7 +42,7 @@
 //!
 //! A run has at most 2,000 nodes. Further calls are summed by parent and name, so totals stay exact.
 //!
-//! Arguments and results are not kept. The text of an error is, cut after 1,024 bytes, and so are log lines, as the output of
+//! Arguments and results are not kept, but those that the option `record(…)` of an attribute names. The text of an error is, cut after 1,024 bytes, and so are log lines, as the output of
 //! [`logging`](crate::logging) had them: after its redaction.
 //!
 //! # What code inside a run can do
@@ -91,6 +91,7 @@ pub use said::Note;
 pub(crate) use store::KeptRun;
 pub use tree::{ModelCall, Node, RolledUp, Run};
 
+use crate::call::bounded;
 use crate::call::call_id::CallId;
 use crate::cells::clock;
 use crate::error_chain::debug_as_text;
@@ -458,7 +459,7 @@ fn recorded() -> Option<(&'static Recorder, CallId, NonZeroU32)> {
 /// ```
 pub fn tag(key: &'static str, value: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
-    let value = said::bounded(value, said::MOST_TAG_BYTES);
+    let value = bounded(value, said::MOST_TAG_BYTES);
     match live::add_details(run, |details| details.tag(key, &value)) {
         Some(true) => recorder.push_remark(run, call, Remark::Tag { key, value }),
         Some(false) => recorder.push_remark(run, call, Remark::LostTag),
@@ -486,7 +487,7 @@ pub fn tag(key: &'static str, value: impl Display) {
 pub fn note(text: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
     let ticks = clock::now();
-    let text = said::bounded(text, said::MOST_NOTE_BYTES);
+    let text = bounded(text, said::MOST_NOTE_BYTES);
     recorder.push_remark(run, call, Remark::Note { ticks, text });
 }
 
@@ -521,7 +522,7 @@ pub fn note(text: impl Display) {
 /// ```
 pub fn retry(reason: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
-    recorder.push_remark(run, call, Remark::Retry(said::bounded(reason, said::MOST_TAG_BYTES)));
+    recorder.push_remark(run, call, Remark::Retry(bounded(reason, said::MOST_TAG_BYTES)));
 }
 
 /// Fails if a budget of an agent around the calling code is used up, so that the agent can stop before its next step.

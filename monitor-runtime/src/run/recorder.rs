@@ -36,9 +36,9 @@ use super::store::Store;
 use super::tally::{Tallies, Tally};
 use super::text::{MOST_ERROR_BYTES, shortened};
 use super::tree::Run;
-use crate::call::ModelEnded;
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::observer::{self, CallBegun, CallEnded, Observer};
+use crate::call::{Content, ModelEnded};
 use crate::cells::clock;
 use crate::cells::exemplars::Identity;
 use crate::cells::stripes::{self, StripeSlot};
@@ -536,11 +536,11 @@ impl State {
             }
         }
         for (call, remark) in std::mem::take(&mut self.early_remarks) {
-            self.remark(call, remark);
+            self.remark(call, remark, budget);
         }
         for (call, remark) in remarks {
             // A copy: what a thread allocates and another keeps would stop the allocator from giving back the rest.
-            if !self.remark(call, remark.clone()) {
+            if !self.remark(call, remark.clone(), budget) {
                 self.early_remarks.push((call, remark));
             }
         }
@@ -548,9 +548,9 @@ impl State {
     }
 
     /// Puts a remark into its run. Returns `false` if the begin of its call is not known.
-    fn remark(&mut self, call: CallId, remark: Remark) -> bool {
-        let mut tally = None;
-        let is_known = self.change(call, |run| tally = run.remark(call, remark));
+    fn remark(&mut self, call: CallId, remark: Remark, budget: &Budget) -> bool {
+        let (mut tally, room) = (None, budget.room(self.growing_bytes));
+        let is_known = self.change(call, |run| tally = run.remark(call, remark, room));
         self.tallies.extend(tally);
         is_known
     }
@@ -765,6 +765,17 @@ impl Observer for Follower {
     fn identify_run(&self, call: CallId) -> Option<Identity> {
         RECORDER.get()?;
         Identity::new("run_id", &RunId::of_call(call)?.to_string())
+    }
+
+    fn wants_content(&self) -> bool {
+        RECORDER.get().is_some()
+    }
+
+    fn content_recorded(&self, call: CallId, content: &Content) {
+        if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
+            let text = observer::redacted(content);
+            recorder.push_remark(run, call, Remark::Content(Content { name: content.name, text }));
+        }
     }
 
     fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {

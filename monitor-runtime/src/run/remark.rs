@@ -3,6 +3,7 @@
 
 use super::budget::BudgetLimit;
 use super::reply::Reply;
+use crate::call::Content;
 
 /// A remark about a call.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(super) enum Remark {
     Note { ticks: u64, text: Box<str> },
     /// The call makes a further attempt, for this reason.
     Retry(Box<str>),
+    /// The call has this argument or result.
+    Content(Content),
     /// So many calls of the run had the same arguments, this one included.
     Repeat(u32),
     /// The call has passed this limit of its budget.
@@ -32,6 +35,7 @@ impl Remark {
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Self::Reply(reply) => reply.bytes(),
+            Self::Content(content) => content.text.len(),
             Self::Error(text)
             | Self::Retry(text)
             | Self::Note { text, .. }

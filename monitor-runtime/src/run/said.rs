@@ -1,10 +1,10 @@
 //! What users have told of a run: tags, notes, and the marks of its calls.
 
-use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use super::budget::Limits;
 use super::text::ALLOCATION_BYTES;
+use crate::call::Content;
 
 /// The maximum number of notes of a run.
 pub(crate) const MOST_NOTES: usize = 100;
@@ -56,13 +56,25 @@ pub(crate) struct Marks {
     /// The limits of its budget that the call has passed.
     pub(crate) passed: Limits,
     pub(crate) unverifiable: Limits,
+    /// The texts of arguments and of the result that `record(…)` names.
+    pub(crate) contents: Vec<Content>,
 }
 
 impl Marks {
+    /// Keeps a content. A later one of the same name replaces it, as each item of a stream does.
+    pub(super) fn record(&mut self, content: Content) {
+        match self.contents.iter_mut().find(|kept| kept.name == content.name) {
+            Some(kept) => *kept = content,
+            None => self.contents.push(content),
+        }
+    }
+
     /// The bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         let reason = self.reason.as_ref().map_or(0, |reason| reason.len() + ALLOCATION_BYTES);
-        size_of::<Self>() + ALLOCATION_BYTES + reason
+        let texts = self.contents.iter().map(|content| content.text.len() + ALLOCATION_BYTES);
+        let contents = self.contents.capacity() * size_of::<Content>() + texts.sum::<usize>();
+        size_of::<Self>() + 2 * ALLOCATION_BYTES + reason + contents
     }
 }
 
@@ -71,52 +83,4 @@ pub(super) fn bytes_of(tags: &[Tag], notes: &[Note]) -> usize {
     let tags = tags.iter().map(|tag| size_of::<Tag>() + tag.value.len() + ALLOCATION_BYTES);
     let notes = notes.iter().map(|note| size_of::<Note>() + note.text.len() + ALLOCATION_BYTES);
     tags.sum::<usize>() + notes.sum::<usize>()
-}
-
-/// Formats a value, cut to at most this many bytes. Of a long value only the begin is formatted.
-pub(super) fn bounded(value: impl Display, most: usize) -> Box<str> {
-    let mut bounded = Bounded { text: String::new(), most, is_cut: false };
-    // An error is either the cut or the value's own, after which the text so far is kept.
-    let _ = write!(bounded, "{value}");
-    let Bounded { mut text, is_cut, .. } = bounded;
-    if is_cut {
-        let end = (0..=most - "…".len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text.into()
-}
-
-struct Bounded {
-    text: String,
-    most: usize,
-    is_cut: bool,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        let room = self.most - self.text.len();
-        if part.len() <= room {
-            self.text.push_str(part);
-            return Ok(());
-        }
-        let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
-        self.text.push_str(&part[..end]);
-        self.is_cut = true;
-        Err(fmt::Error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_is_cut_between_characters() {
-        assert_eq!(&*bounded("12345678", 8), "12345678");
-        assert_eq!(&*bounded(format_args!("{}{}", "1234", "56789"), 8), "12345…");
-        assert_eq!(&*bounded("1234ä6789", 8), "1234…");
-        assert_eq!(&*bounded("ääääää", 8), "ää…");
-        assert_eq!(&*bounded("", 8), "");
-    }
 }

@@ -217,7 +217,7 @@ impl Run {
         &self.notes
     }
 
-    /// Returns the number of tags and notes for which the run had no room.
+    /// Returns the number of tags, notes and recorded contents for which the run had no room.
     pub fn lost_texts(&self) -> u32 {
         self.lost_texts
     }
@@ -368,6 +368,20 @@ impl Node {
     /// Returns the limits of its budget that cannot be verified, since the usage or the price of a model call is not known.
     pub fn unverifiable_limits(&self) -> impl Iterator<Item = BudgetLimit> {
         self.marks.as_ref().map(|marks| marks.unverifiable).unwrap_or_default().iter()
+    }
+
+    /// Returns the arguments that the attribute's option `record(…)` names, and the result under the name `result`.
+    ///
+    /// Each is its name and its text, cut after its bytes, after the log's rules for redaction. A call has none if it was
+    /// summed with others, and its result is missing if it has not ended.
+    pub fn contents(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let contents = self.marks.iter().flat_map(|marks| &marks.contents);
+        contents.map(|content| (content.name, &*content.text))
+    }
+
+    /// Returns the text of an argument, or of the `result`, that `record(…)` names.
+    pub fn content(&self, name: &str) -> Option<&str> {
+        self.contents().find_map(|(own, text)| (own == name).then_some(text))
     }
 
     /// Whether it is a further attempt after another call that failed.

@@ -2,6 +2,9 @@
 //!
 //! The rules apply to the rendered fields of a line, so they hold wherever a value came from.
 
+#[cfg(feature = "runs")]
+use std::sync::OnceLock;
+
 use super::fields::{Field, Fields};
 use crate::json;
 
@@ -9,7 +12,7 @@ use crate::json;
 const REDACTED: &[u8] = b"\"[redacted]\"";
 
 /// The rules of one output.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ValueRules {
     /// The names of secret fields, escaped like keys.
     secrets: Vec<Vec<u8>>,
@@ -65,6 +68,26 @@ impl ValueRules {
         let stem = key.strip_suffix(b".chain").unwrap_or(key);
         self.secrets.iter().any(|secret| is_named(key, secret) || is_named(stem, secret))
     }
+}
+
+/// The rules of the first output of the process that has any.
+#[cfg(feature = "runs")]
+static FIRST: OnceLock<ValueRules> = OnceLock::new();
+
+/// Notes the rules of an output, which hold for recorded contents of calls if they are the first.
+#[cfg(feature = "runs")]
+pub(crate) fn note(rules: &ValueRules) {
+    let _ = FIRST.set(rules.clone());
+}
+
+/// The replacement of a text outside of a line, if a rule for a field of its name applies.
+#[cfg(feature = "runs")]
+pub(crate) fn redacted(name: &str, text: &str) -> Option<String> {
+    let mut rendered = Vec::new();
+    json::write_str(&mut rendered, text);
+    let replaced = FIRST.get()?.replaced(&escaped(name), &rendered)?;
+    // An empty text, and not the one that a rule is for.
+    Some(json::read_str(&replaced).unwrap_or_default())
 }
 
 fn escaped(name: &str) -> Vec<u8> {

@@ -96,7 +96,7 @@ impl Feed {
             self.ticked = Some(Instant::now());
         }
         self.tell_now(api, &behind, &others, is_due);
-        self.tell_runs(&behind, &others);
+        self.tell_runs(api, &behind, &others);
         self.tell_lines(&behind, &others);
         if is_due {
             self.tell_ended(open);
@@ -137,13 +137,18 @@ impl Feed {
     }
 
     /// Tells the runs that somebody watches.
-    fn tell_runs(&mut self, behind: &[&Arc<Client>], others: &[&Arc<Client>]) {
+    fn tell_runs(&mut self, api: &Api, behind: &[&Arc<Client>], others: &[&Arc<Client>]) {
         let ids: BTreeSet<_> = behind.iter().chain(others).filter_map(|client| client.topics.run).collect();
         self.followed.retain(|id, _| ids.contains(id));
         for id in ids {
             let watches = |client: &Client| client.topics.run == Some(id);
             let wants_everything = behind.iter().any(|client| watches(client));
-            let found = self.followed.entry(id).or_default().look(self.runs, id, wants_everything);
+            let found = self.followed.entry(id).or_default().look(
+                self.runs,
+                id,
+                wants_everything,
+                api.shows_content(),
+            );
             if found.has_moved {
                 send(others, watches, || event("resync", |_| {}));
             }

@@ -38,6 +38,8 @@ struct ToldNode {
     is_detached: bool,
     identical_calls: u32,
     limits: usize,
+    /// The number of arguments and results that are kept.
+    contents: usize,
     has_error: bool,
 }
 
@@ -54,14 +56,20 @@ pub(super) struct Changes {
 
 impl Followed {
     /// Looks at the runs of an id. `wants_everything` says whether anybody has not seen them.
-    pub(super) fn look(&mut self, runs: Runs, id: RunId, wants_everything: bool) -> Changes {
+    pub(super) fn look(
+        &mut self,
+        runs: Runs,
+        id: RunId,
+        wants_everything: bool,
+        has_contents: bool,
+    ) -> Changes {
         let (kept, running) = runs.of_id(id);
         let kept = kept.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
         let rows: Vec<_> = kept.chain(running.iter().map(Row::of)).collect();
         let mut found = Changes::default();
         let (mut told, nothing) = (Vec::new(), Told::default());
         for (nth, row) in rows.iter().enumerate() {
-            let row = Row { is_timed: row.run.has_ended(), ..*row };
+            let row = Row { is_timed: row.run.has_ended(), has_contents, ..*row };
             let now = Told::of(&row);
             let before = self.0.get(nth);
             found.has_moved |= before.is_some_and(|before| before.nodes.len() > now.nodes.len());
@@ -105,6 +113,7 @@ impl ToldNode {
             is_detached: node.is_detached(),
             identical_calls: node.identical_calls(),
             limits: node.passed_limits().count() + node.unverifiable_limits().count(),
+            contents: node.contents().count(),
             has_error: node.error().is_some(),
         }
     }
@@ -119,7 +128,7 @@ fn write_change(object: &mut Object<'_>, nth: usize, row: &Row<'_>, before: &Tol
     write::write_summary(object, row);
     let nodes = run.nodes().iter().enumerate();
     let changed = nodes.filter(|(at, _)| before.nodes.get(*at) != now.nodes.get(*at));
-    object.list("nodes", changed, write::write_node_at);
+    object.list("nodes", changed, |out, node| write::write_node_at(out, node, row.has_contents));
     if before.rolled_up != now.rolled_up {
         object.list("rolled_up", run.rolled_up().iter(), write::write_rolled_up);
     }

@@ -60,6 +60,16 @@ struct Api {
     clients: Arc<clients::Clients>,
 }
 
+impl Api {
+    /// Whether readers may see the arguments and results that `record(…)` keeps.
+    fn shows_content(&self) -> bool {
+        #[cfg(feature = "dashboard")]
+        return self.endpoints.dashboard.as_ref().is_some_and(|dashboard| dashboard.shows_content);
+        #[cfg(not(feature = "dashboard"))]
+        false
+    }
+}
+
 type Answer = Result<Response<Bytes>, Refusal>;
 
 /// An answer without parameters in its path.

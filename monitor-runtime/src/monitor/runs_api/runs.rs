@@ -221,7 +221,8 @@ pub(super) fn one(api: &Api, id: &str, request: &Request) -> Answer {
     let runs = recorded()?;
     let (kept, running) = runs.of_id(id);
     let kept_rows = kept.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
-    let rows: Vec<_> = kept_rows.chain(running.iter().map(Row::of)).collect();
+    let mut rows: Vec<_> = kept_rows.chain(running.iter().map(Row::of)).collect();
+    rows.iter_mut().for_each(|row| row.has_contents = api.shows_content());
     if rows.is_empty() {
         return Err(not_kept(id));
     }

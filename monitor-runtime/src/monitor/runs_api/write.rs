@@ -69,11 +69,13 @@ pub(super) struct Row<'r> {
     pub(super) p95_us: Option<u64>,
     /// Whether the row tells the duration. That of a run that goes on changes all the time, and a reader knows its begin.
     pub(super) is_timed: bool,
+    /// Whether its reader may see the contents of calls.
+    pub(super) has_contents: bool,
 }
 
 impl<'r> Row<'r> {
     pub(super) fn of(run: &'r Run) -> Self {
-        Self { run, is_pinned: false, p95_us: None, is_timed: true }
+        Self { run, is_pinned: false, p95_us: None, is_timed: true, has_contents: false }
     }
 }
 
@@ -211,6 +213,12 @@ pub(super) fn trees(rows: &[Row<'_>], has_lines: bool) -> String {
     let tree = |row: &Row<'_>| {
         let run = row.run;
         let mut text = format!("run {}\n{run:#}\n", run.id());
+        for (at, node) in run.nodes().iter().enumerate().filter(|_| row.has_contents) {
+            for (name, content) in node.contents() {
+                // Writing into memory cannot fail.
+                let _ = writeln!(text, "{at} {} {name}={}", one_line(node.name()), one_line(content));
+            }
+        }
         for line in run.lines().iter().filter(|_| has_lines) {
             text.push_str(&line_text(line.line()));
         }
@@ -227,7 +235,7 @@ pub(super) fn trees(rows: &[Row<'_>], has_lines: bool) -> String {
 pub(super) fn write_tree(out: &mut Vec<u8>, row: &Row<'_>) {
     let run = row.run;
     let mut object = summary(out, row);
-    object.list("nodes", run.nodes().iter(), write_node);
+    object.list("nodes", run.nodes().iter(), |out, node| write_node(out, node, row.has_contents));
     object.list("rolled_up", run.rolled_up().iter(), write_rolled_up);
     object.list("notes", run.notes().iter(), write_note);
     object.plain("lost_texts", Some(run.lost_texts()));
@@ -291,21 +299,21 @@ pub(super) fn line_text(line: &LogLine) -> String {
     format!("{time} {level:<5} {logger} {message} {} {run}\n", line.fields())
 }
 
-fn write_node(out: &mut Vec<u8>, node: &Node) {
+fn write_node(out: &mut Vec<u8>, node: &Node, has_contents: bool) {
     let mut object = Object::open(out);
-    write_fields(&mut object, node);
+    write_fields(&mut object, node, has_contents);
     object.close();
 }
 
 /// Writes a node with its place.
-pub(super) fn write_node_at(out: &mut Vec<u8>, (at, node): (usize, &Node)) {
+pub(super) fn write_node_at(out: &mut Vec<u8>, (at, node): (usize, &Node), has_contents: bool) {
     let mut object = Object::open(out);
     object.plain("at", Some(at));
-    write_fields(&mut object, node);
+    write_fields(&mut object, node, has_contents);
     object.close();
 }
 
-fn write_fields(object: &mut Object<'_>, node: &Node) {
+fn write_fields(object: &mut Object<'_>, node: &Node, has_contents: bool) {
     object.plain("parent", node.parent());
     object.text("kind", node.kind());
     object.text("name", node.name());
@@ -325,6 +333,11 @@ fn write_fields(object: &mut Object<'_>, node: &Node) {
     object.plain("over_budget", Some(node.passed_limits().next().is_some()));
     write_limits(object, "limits_hit", node.passed_limits());
     write_limits(object, "limits_unverifiable", node.unverifiable_limits());
+    if has_contents && node.contents().next().is_some() {
+        let mut contents = Object::open(object.key("content"));
+        node.contents().for_each(|(name, text)| contents.text(name, text));
+        contents.close();
+    }
     if let Some(call) = node.model() {
         write_model(object.key("model"), call);
     }
