@@ -652,7 +652,9 @@ impl State {
         };
         self.growing_bytes = self.aside_bytes + self.growing.values().map(bytes).sum::<usize>();
         let room = budget.trees.saturating_sub(self.growing_bytes);
-        ended.sort_by_key(|run| run.started() + run.duration());
+        // By the steady clock: the begin by the system's clock is only as exact as two readings are near each other.
+        let began = |run: &Run| Duration::from_nanos(clock::clock().delta_as_nanos(0, run.ticks));
+        ended.sort_by_key(|run| began(run) + run.duration());
         for run in ended {
             self.store.add(run, at);
             self.store.shrink(room);
