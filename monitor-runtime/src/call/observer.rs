@@ -153,7 +153,7 @@ pub(crate) fn observers() -> impl Iterator<Item = &'static dyn Observer> {
 /// Whether an observer keeps contents of calls.
 #[inline]
 pub(crate) fn wants_content() -> bool {
-    is_observed() && observers().any(|observer| observer.wants_content())
+    is_observed() && observers().any(Observer::wants_content)
 }
 
 /// Tells the observers of a content of a call.

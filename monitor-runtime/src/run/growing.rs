@@ -239,12 +239,11 @@ impl GrowingRun {
             Remark::Error(text) => self.fail(call, text),
             Remark::Reply(reply) => self.reply(call, reply),
             Remark::Tag { key, value } => self.tag(key, value),
-            Remark::LostTag => self.run.lost_texts += 1,
             Remark::Note { ticks, text } => self.note(call, ticks, text),
             Remark::Content(content) if room == Room::Enough => {
-                self.mark(call, |marks| marks.record(content))
+                self.mark(call, |marks| marks.record(content));
             }
-            Remark::Content(_) => self.run.lost_texts += 1,
+            Remark::LostTag | Remark::Content(_) => self.run.lost_texts += 1,
             Remark::Retry(reason) => return self.retry(call, reason),
             Remark::Repeat(calls) => self.mark(call, |marks| marks.repeat = calls),
             Remark::Passed(limit) => {

@@ -222,7 +222,9 @@ pub(super) fn one(api: &Api, id: &str, request: &Request) -> Answer {
     let (kept, running) = runs.of_id(id);
     let kept_rows = kept.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
     let mut rows: Vec<_> = kept_rows.chain(running.iter().map(Row::of)).collect();
-    rows.iter_mut().for_each(|row| row.has_contents = api.shows_content());
+    for row in &mut rows {
+        row.has_contents = api.shows_content();
+    }
     if rows.is_empty() {
         return Err(not_kept(id));
     }
