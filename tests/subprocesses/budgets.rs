@@ -129,7 +129,7 @@ fn a_subscriber_may_read_the_runs_at_any_warning_of_the_recorder() {
         let runs = run::builder().start().unwrap();
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
-            ["budgets_1", "budgets_2", "budgets_3", "budgets_4"].map(retry_all);
+            ["budgets_1", "budgets_2", "budgets_3", "budgets_4"].into_iter().for_each(retry_all);
             done.send(runs.newest().len()).unwrap();
         });
         let kept =
