@@ -6,25 +6,38 @@ use std::time::Duration;
 use super::Verdict;
 use super::fault::Shown;
 use super::guard::{Call, settle_by};
+#[cfg(feature = "logging")]
 use super::model_usage::find_model;
 #[cfg(feature = "logging")]
 use super::place::Place;
 use super::reply::{self, Report};
 use super::settings::Settings;
+use super::site::{Site, State, without_fields};
 use crate::families::Outcome;
+#[cfg(feature = "logging")]
 use crate::families::family::Found;
 use crate::families::models;
 use crate::usage::Usage;
 
-static SETTINGS: Settings = Settings::Model;
+/// All hand-written clients share one callsite. Its id, the model, is `unknown` if it is empty.
+static SITE: Site = Site {
+    settings: Settings::Model,
+    id: "unknown",
+    name: "call",
+    module: "monitor_runtime::genai",
+    file: file!(),
+    line: line!(),
+    state: State::NEW,
+};
 
 #[cfg(feature = "logging")]
 static FOREIGN: Settings = Settings::FOREIGN;
 
 /// Begins a model call, which lasts until the returned guard is finished or dropped.
 ///
-/// It is the way for clients without one function a call. Any other client is better tracked by `#[track_model]`, which also
-/// opens a span. An empty provider or model counts as `unknown`.
+/// It is the way for clients without one function a call. Any other client is better tracked by `#[track_model]`, whose span
+/// also encloses the code of the call. The span of the guard is exported with the usage, but code beside the guard's methods does
+/// not run in it. An empty provider or model counts as `unknown`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,8 +69,7 @@ static FOREIGN: Settings = Settings::FOREIGN;
 /// # assert_eq!(complete("gpt-5").as_deref(), Ok("42"));
 /// ```
 pub fn call(provider: &str, model: &str) -> ModelCall {
-    let (Found::Own(series) | Found::Overflow(series)) = find_model(provider, model);
-    let mut call = Call::prepared(&SETTINGS, series, None).of_model();
+    let mut call = SITE.enter_of(provider, model, without_fields).of_model();
     // The thread leaves the call at once, since the guard may be sent to another one.
     call.resume();
     call.suspend();
@@ -153,6 +165,11 @@ impl ModelCall {
     /// Sets the model that replied, which selects the price.
     pub fn model(&mut self, name: &str) {
         self.report.model = Some(name.into());
+    }
+
+    /// Sets the provider's id of the reply.
+    pub fn response_id(&mut self, id: &str) {
+        self.report.response_id = Some(id.into());
     }
 
     /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.

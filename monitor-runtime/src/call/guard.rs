@@ -27,7 +27,7 @@ use super::enclosing_model;
 use super::error_dedup;
 use super::fault::{self, Fault};
 use super::model_usage;
-use super::observer::{self, CallBegun, CallEnded};
+use super::observer::{self, CallBegun, CallEnded, FirstItem, ModelReplied};
 use super::place::AgentNumber;
 #[cfg(feature = "logging")]
 use super::place::Place;
@@ -217,8 +217,10 @@ impl Call {
         if self.id.is_followed() {
             self.enter_followed();
         }
+        let (id, span) = (self.id, self.span.as_ref());
+        observer::notify(|observer| observer.call_identified(id, span));
         if let Some(contents) = contents {
-            contents.iter().for_each(|content| observer::record_content(self.id, content));
+            contents.iter().for_each(|content| observer::record_content(id, content));
         }
     }
 
@@ -344,8 +346,8 @@ impl Call {
         }
         let span = self.span.as_ref();
         self.series.record(outcome, nanos, &|| observer::identify(span, self.id));
-        let Self { id, series, waited, items, .. } = *self;
-        let ended = CallEnded { id, series, span, outcome, nanos, waited, items };
+        let Self { settings: &Settings { kind, .. }, id, series, waited, items, .. } = *self;
+        let ended = CallEnded { id, kind, series, span, outcome, nanos, waited, items };
         observer::notify(|observer| observer.call_ended(&ended));
     }
 
@@ -361,7 +363,9 @@ impl Call {
         let report = report.completed(enclosing_model::end(self.id));
         let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
         let ended = model_usage::count(self.series, agent, report, outcome, self.items);
-        observer::notify(|observer| observer.model_replied(self.id, self.span.as_ref(), &ended));
+        let Self { settings: &Settings { operation, .. }, id, series, .. } = *self;
+        let replied = ModelReplied { id, operation, series, span: self.span.as_ref(), ended: &ended };
+        observer::notify(|observer| observer.model_replied(&replied));
     }
 
     /// Ends a call whose body has returned, by `verdict`.
@@ -402,7 +406,7 @@ impl Call {
     fn count_type(&self, fault: &Fault<'_>) {
         if let Some(error_type) = fault.error_type() {
             self.settings.kind.family().count_error(&self.series.labels, error_type);
-            observer::notify(|observer| observer.error_typed(self.span.as_ref(), error_type));
+            observer::notify(|observer| observer.error_typed(self.id, self.span.as_ref(), error_type));
         }
     }
 
@@ -584,9 +588,11 @@ impl Running<'_> {
 
     /// Records the time to the first item, in nanoseconds.
     pub(super) fn first_item_after(&self, nanos: u64) {
-        let Call { series, span, id, .. } = &*self.call;
-        series.record_first_item(nanos, || observer::identify(span.as_ref(), *id));
-        observer::notify(|observer| observer.first_item_yielded(*id, span.as_ref(), nanos));
+        let Call { settings: &Settings { kind, operation, .. }, series, id, .. } = *self.call;
+        let span = self.call.span.as_ref();
+        series.record_first_item(nanos, || observer::identify(span, id));
+        let item = FirstItem { id, kind, operation, series, span, nanos };
+        observer::notify(|observer| observer.first_item_yielded(&item));
     }
 
     /// Ends the call at the end of its stream.

@@ -41,6 +41,7 @@ pub(crate) struct CallBegun<'c> {
 #[derive(Debug)]
 pub(crate) struct CallEnded<'c> {
     pub(crate) id: CallId,
+    pub(crate) kind: CallKind,
     pub(crate) series: &'static CallSeries,
     /// The call's span, if a subscriber listens to it.
     pub(crate) span: Option<&'c Span>,
@@ -53,6 +54,31 @@ pub(crate) struct CallEnded<'c> {
     pub(crate) items: u32,
 }
 
+/// The first item that a call's stream yielded.
+#[derive(Debug)]
+pub(crate) struct FirstItem<'c> {
+    pub(crate) id: CallId,
+    pub(crate) kind: CallKind,
+    /// The `operation` of a model call, empty for agents and skills.
+    pub(crate) operation: &'static str,
+    pub(crate) series: &'static CallSeries,
+    /// The call's span, if a subscriber listens to it.
+    pub(crate) span: Option<&'c Span>,
+    /// The time from the call's start.
+    pub(crate) nanos: u64,
+}
+
+/// A model call that is about to end, with its usage.
+#[derive(Debug)]
+pub(crate) struct ModelReplied<'c> {
+    pub(crate) id: CallId,
+    pub(crate) operation: &'static str,
+    pub(crate) series: &'static CallSeries,
+    /// The call's span, if a subscriber listens to it.
+    pub(crate) span: Option<&'c Span>,
+    pub(crate) ended: &'c ModelEnded,
+}
+
 /// A listener to calls and requests. Each method runs on the thread of the event and must not block.
 pub(crate) trait Observer: Send + Sync {
     /// A call begins on this thread. The first observer that returns an id follows the call, which has that id from then
@@ -62,12 +88,17 @@ pub(crate) trait Observer: Send + Sync {
         None
     }
 
+    /// A call has begun, and has its id from now on.
+    fn call_identified(&self, call: CallId, span: Option<&Span>) {
+        let _ = (call, span);
+    }
+
     /// A call ended. If its outcome is `error`, its error or judgement comes next, and `call_concluded` after that.
     fn call_ended(&self, call: &CallEnded<'_>);
 
     /// A model call is about to end, and has reported its usage. `call_ended` comes next.
-    fn model_replied(&self, call: CallId, span: Option<&Span>, model: &ModelEnded) {
-        let _ = (call, span, model);
+    fn model_replied(&self, call: &ModelReplied<'_>) {
+        let _ = call;
     }
 
     /// Nothing more comes of a call that ended as an error.
@@ -75,9 +106,9 @@ pub(crate) trait Observer: Send + Sync {
         let _ = call;
     }
 
-    /// A call's stream yielded its first item, `nanos` after the call began.
-    fn first_item_yielded(&self, call: CallId, span: Option<&Span>, nanos: u64) {
-        let _ = (call, span, nanos);
+    /// A call's stream yielded its first item.
+    fn first_item_yielded(&self, item: &FirstItem<'_>) {
+        let _ = item;
     }
 
     /// The id of the run that encloses a call, if the observer knows one.
@@ -108,9 +139,9 @@ pub(crate) trait Observer: Send + Sync {
         let _ = call;
     }
 
-    /// A call returned an error that has a type, or an item of its stream is one.
-    fn error_typed(&self, span: Option<&Span>, error_type: &'static str) {
-        let _ = (span, error_type);
+    /// A call returned an error that has a type, right after its end, or an item of its stream is one, before that.
+    fn error_typed(&self, call: CallId, span: Option<&Span>, error_type: &'static str) {
+        let _ = (call, span, error_type);
     }
 
     /// The route of a request became known after its span was opened.
@@ -203,7 +234,12 @@ pub(crate) fn install_identify(identify: Identify) {
 /// run that encloses the call.
 pub(crate) fn identify(span: Option<&Span>, call: CallId) -> Option<Identity> {
     let bound = IDENTIFY.get().and_then(|identify| identify(span.unwrap_or(&Span::none())));
-    bound.or_else(|| observers().find_map(|observer| observer.identify_run(call)))
+    bound.or_else(|| identify_run(call))
+}
+
+/// The id of the run that encloses a call, if an observer knows one.
+pub(crate) fn identify_run(call: CallId) -> Option<Identity> {
+    observers().find_map(|observer| observer.identify_run(call))
 }
 
 /// Finds the id of the trace that a span belongs to.
@@ -249,7 +285,7 @@ mod tests {
             note(call.outcome.as_str().to_owned());
         }
 
-        fn first_item_yielded(&self, _: CallId, _: Option<&Span>, _: u64) {
+        fn first_item_yielded(&self, _: &FirstItem<'_>) {
             note("first item".to_owned());
         }
 

@@ -49,6 +49,11 @@ pub trait ModelReply {
         None
     }
 
+    /// Returns the provider's id of the reply (default: unknown). It is an attribute of the exported span.
+    fn response_id(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns the reason why the model stopped, such as `stop` or `length` (default: unknown). It is an attribute of the
     /// exported span.
     fn finish_reason(&self) -> Option<&str> {
@@ -68,6 +73,10 @@ macro_rules! pointers {
                 (**self).model()
             }
 
+            fn response_id(&self) -> Option<&str> {
+                (**self).response_id()
+            }
+
             fn finish_reason(&self) -> Option<&str> {
                 (**self).finish_reason()
             }
@@ -82,6 +91,7 @@ pointers!(&T, Box<T>, Arc<T>);
 pub struct Report {
     pub(crate) usage: Usage,
     pub(crate) model: Option<Box<str>>,
+    pub(crate) response_id: Option<Box<str>>,
     pub(crate) finish_reason: Option<Box<str>>,
     /// Further attempts inside the call, and the sum of the pauses before them.
     pub(crate) retries: u32,
@@ -93,6 +103,7 @@ impl Report {
         Self {
             usage: reply.usage().unwrap_or_default(),
             model: reply.model().map(Box::from),
+            response_id: reply.response_id().map(Box::from),
             finish_reason: reply.finish_reason().map(Box::from),
             ..Self::default()
         }
@@ -120,9 +131,10 @@ impl Report {
 
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
-        let Self { usage, model, finish_reason, retries, backoff } = later;
+        let Self { usage, model, response_id, finish_reason, retries, backoff } = later;
         self.usage.update(&usage);
         self.model = model.or(self.model.take());
+        self.response_id = response_id.or(self.response_id.take());
         self.finish_reason = finish_reason.or(self.finish_reason.take());
         self.retries = self.retries.saturating_add(retries);
         self.backoff = self.backoff.saturating_add(backoff);

@@ -13,6 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::choices::{OtlpHistograms, OtlpProtocol, OtlpTemporality};
 use super::control::Control;
 use super::error::OtlpError;
+use super::gen_ai;
 use super::layer::SpanLayer;
 use super::resource;
 use super::settings::{EXPONENTIAL, Given, HISTOGRAMS, Settings};
@@ -231,6 +232,7 @@ impl OtlpBuilder {
             let exposed =
                 self.registry.map_or_else(|| ScrapeRegistry::process().clone(), ScrapeRegistry::reading);
             guard.metrics = Some(start_metrics(metrics, resource, exposed)?);
+            gen_ai::record();
         }
         Ok(guard)
     }

@@ -18,6 +18,7 @@ use super::described;
 use super::queue::SpanQueue;
 use super::sampling::Sampling;
 use super::span::{OpenSpan, PLAIN, now};
+use crate::call::CallId;
 use crate::call::span_descriptor::{self, SpanDescriptor};
 use crate::logging;
 use crate::trace_context::TraceContext;
@@ -143,7 +144,12 @@ fn open(
         attributes,
         ..Span::default()
     };
-    OpenSpan::new(span, is_described)
+    let mut open = OpenSpan::new(span, is_described);
+    // A call's span gets its run when the call begins, since the first call of a run begins that too.
+    if !is_described {
+        open.put_run(CallId::current());
+    }
+    open
 }
 
 /// The trace flags: always sampled, since only recorded spans are exported, and whether the parent is remote.

@@ -11,8 +11,8 @@ use super::choices::{OtlpHistograms, OtlpTemporality};
 use super::convert::{Converted, Times, convert};
 use super::deltas::Deltas;
 use super::exporter::Exporter;
-use super::resource::scope;
-use super::semconv::SCHEMA_URL;
+use super::resource::{gen_ai_scope, scope};
+use super::semconv::{SCHEMA_URL, gen_ai_metrics};
 use super::span::now;
 use super::work::Work;
 use crate::exposition::scrape_registry::ScrapeRegistry;
@@ -68,11 +68,18 @@ impl Work for Metrics {
 
 impl Metrics {
     fn request(&self, metrics: Vec<Metric>) -> Vec<u8> {
-        let schema_url = SCHEMA_URL.to_owned();
-        let scope_metrics =
-            vec![ScopeMetrics { scope: Some(scope()), metrics, schema_url: schema_url.clone() }];
-        let resource = Some(self.resource.clone());
-        let resource_metrics = vec![ResourceMetrics { resource, scope_metrics, schema_url }];
+        // No name of a Prometheus metric has a dot.
+        let is_gen_ai = |metric: &Metric| metric.name.starts_with(gen_ai_metrics::PREFIX);
+        let (gen_ai, others) = metrics.into_iter().partition::<Vec<_>, _>(is_gen_ai);
+        let scoped = [(scope(), others), (gen_ai_scope(), gen_ai)].into_iter();
+        let scope_metrics = scoped
+            .filter(|(_, metrics)| !metrics.is_empty())
+            .map(|(scope, metrics)| ScopeMetrics { scope: Some(scope), metrics, ..ScopeMetrics::default() });
+        let resource_metrics = vec![ResourceMetrics {
+            resource: Some(self.resource.clone()),
+            scope_metrics: scope_metrics.collect(),
+            schema_url: SCHEMA_URL.to_owned(),
+        }];
         ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
     }
 }

@@ -69,6 +69,7 @@ mod deltas;
 mod described;
 mod error;
 mod exporter;
+mod gen_ai;
 mod layer;
 mod metrics;
 mod proxy;

@@ -7,6 +7,7 @@ use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 use super::attributes::text;
 use super::error::OtlpError;
 use super::semconv::resource as names;
+use super::semconv::{GEN_AI_VERSION, own};
 use super::variables::Variables;
 
 /// Reads the resource. For each name the last source wins: detected values, the code, `OTEL_RESOURCE_ATTRIBUTES`,
@@ -61,4 +62,10 @@ fn instance() -> String {
 pub(super) fn scope() -> InstrumentationScope {
     let (name, version) = ("monitor-runtime".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     InstrumentationScope { name, version, ..InstrumentationScope::default() }
+}
+
+/// The scope of the spans and metrics that the conventions for generative AI name, with their release.
+pub(super) fn gen_ai_scope() -> InstrumentationScope {
+    let attributes = vec![text(own::GEN_AI_CONVENTIONS, GEN_AI_VERSION)];
+    InstrumentationScope { attributes, ..scope() }
 }

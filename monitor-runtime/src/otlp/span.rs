@@ -15,11 +15,12 @@ use super::attributes::text;
 use super::semconv::error;
 use super::semconv::gen_ai;
 use super::semconv::http;
+use super::semconv::own;
 use crate::Outcome;
 use crate::call::CallId;
-use crate::call::ModelEnded;
-use crate::call::observer::{CallEnded, Observer};
+use crate::call::observer::{self, CallEnded, FirstItem, ModelReplied, Observer};
 use crate::error_chain::ErrorText;
+use crate::families::CallKind;
 use crate::families::method::OTHER_METHOD;
 
 /// The status that the request layer counts if the client does not wait for the end of the response.
@@ -76,6 +77,12 @@ impl OpenSpan {
         attributes.extend(attribute);
     }
 
+    /// Adds the id of the run that encloses a call, if there is one.
+    pub(super) fn put_run(&mut self, call: CallId) {
+        let run = observer::identify_run(call);
+        self.put(run.map(|run| text(own::RUN_ID, &*run.value)));
+    }
+
     fn name_type(&mut self, kind: impl Into<String>) {
         self.span.attributes.retain(|attribute| attribute.key != error::TYPE);
         self.span.attributes.push(text(error::TYPE, kind));
@@ -96,6 +103,20 @@ pub(super) fn now() -> u64 {
 pub(super) struct SpanCompletion;
 
 impl Observer for SpanCompletion {
+    fn call_identified(&self, call: CallId, span: Option<&tracing::Span>) {
+        change(span, |open| open.put_run(call));
+    }
+
+    fn first_item_yielded(&self, item: &FirstItem<'_>) {
+        if item.kind == CallKind::Model {
+            change(item.span, |open| {
+                open.put(Some(attribute(gen_ai::REQUEST_STREAM, Value::BoolValue(true))));
+                let seconds = Value::DoubleValue(item.nanos as f64 / 1e9);
+                open.put(Some(attribute(gen_ai::TIME_TO_FIRST_CHUNK, seconds)));
+            });
+        }
+    }
+
     fn call_ended(&self, call: &CallEnded<'_>) {
         change(call.span, |open| {
             open.end(call.nanos);
@@ -108,9 +129,11 @@ impl Observer for SpanCompletion {
         });
     }
 
-    fn model_replied(&self, _: CallId, span: Option<&tracing::Span>, ended: &ModelEnded) {
-        let report = &ended.report;
-        change(span, |open| {
+    fn model_replied(&self, call: &ModelReplied<'_>) {
+        let report = &call.ended.report;
+        // The call that produced the response has reported its usage.
+        let is_fetched = call.operation == gen_ai::FETCH_RESPONSE;
+        change(call.span, |open| {
             let counts = [
                 (gen_ai::INPUT_TOKENS, report.usage.input_tokens()),
                 (gen_ai::OUTPUT_TOKENS, report.usage.output_tokens()),
@@ -119,9 +142,10 @@ impl Observer for SpanCompletion {
                 (gen_ai::REASONING_TOKENS, report.usage.reasoning_output_tokens()),
             ];
             for (key, tokens) in counts {
-                let tokens = tokens.and_then(|tokens| i64::try_from(tokens).ok());
+                let tokens = tokens.filter(|_| !is_fetched).and_then(|tokens| i64::try_from(tokens).ok());
                 open.put(tokens.map(|tokens| attribute(key, Value::IntValue(tokens))));
             }
+            open.put(report.response_id.as_deref().map(|id| text(gen_ai::RESPONSE_ID, id)));
             open.put(report.model.as_deref().map(|model| text(gen_ai::RESPONSE_MODEL, model)));
             open.put(report.finish_reason.as_deref().map(|reason| {
                 let reason = AnyValue { value: Some(Value::StringValue(reason.to_owned())) };
@@ -138,7 +162,7 @@ impl Observer for SpanCompletion {
         change(span, |open| open.span.status.get_or_insert_default().message = error.status());
     }
 
-    fn error_typed(&self, span: Option<&tracing::Span>, error_type: &'static str) {
+    fn error_typed(&self, _: CallId, span: Option<&tracing::Span>, error_type: &'static str) {
         change(span, |open| open.name_type(error_type));
     }
 

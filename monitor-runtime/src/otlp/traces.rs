@@ -11,8 +11,8 @@ use prost::Message as _;
 use super::control::Control;
 use super::exporter::Exporter;
 use super::queue::SpanQueue;
-use super::resource::scope;
-use super::semconv::SCHEMA_URL;
+use super::resource::{gen_ai_scope, scope};
+use super::semconv::{SCHEMA_URL, gen_ai};
 use super::work::Work;
 
 /// Sends the queued spans.
@@ -63,10 +63,17 @@ impl Drop for Traces {
 
 impl Traces {
     fn request(&self, spans: Vec<Span>) -> Vec<u8> {
-        let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, schema_url: SCHEMA_URL.to_owned() }];
-        let resource = Some(self.resource.clone());
-        let schema_url = SCHEMA_URL.to_owned();
-        let resource_spans = vec![ResourceSpans { resource, scope_spans, schema_url }];
+        let is_gen_ai = |span: &Span| span.attributes.iter().any(|known| known.key == gen_ai::OPERATION_NAME);
+        let (gen_ai, others) = spans.into_iter().partition::<Vec<_>, _>(is_gen_ai);
+        let scoped = [(scope(), others, SCHEMA_URL), (gen_ai_scope(), gen_ai, "")].into_iter();
+        let scope_spans = scoped.filter(|(_, spans, _)| !spans.is_empty()).map(|(scope, spans, schema)| {
+            ScopeSpans { scope: Some(scope), spans, schema_url: schema.to_owned() }
+        });
+        let resource_spans = vec![ResourceSpans {
+            resource: Some(self.resource.clone()),
+            scope_spans: scope_spans.collect(),
+            schema_url: SCHEMA_URL.to_owned(),
+        }];
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 }

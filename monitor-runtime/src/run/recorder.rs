@@ -37,8 +37,8 @@ use super::tally::{Tallies, Tally};
 use super::text::{MOST_ERROR_BYTES, shortened};
 use super::tree::Run;
 use crate::call::call_id::{CallId, UNRECORDED};
-use crate::call::observer::{self, CallBegun, CallEnded, Observer};
-use crate::call::{Content, ModelEnded};
+use crate::call::Content;
+use crate::call::observer::{self, CallBegun, CallEnded, FirstItem, ModelReplied, Observer};
 use crate::cells::clock;
 use crate::cells::exemplars::Identity;
 use crate::cells::stripes::{self, StripeSlot};
@@ -719,13 +719,15 @@ impl Observer for Follower {
         recorder.map(|_| CallId::followed(0, number))
     }
 
-    fn first_item_yielded(&self, id: CallId, _: Option<&Span>, nanos: u64) {
+    fn first_item_yielded(&self, item: &FirstItem<'_>) {
+        let FirstItem { id, nanos, .. } = *item;
         if let (Some(run), Some(recorder)) = (id.run(), RECORDER.get()) {
             recorder.push_of(run, Event::FirstItem { id, nanos });
         }
     }
 
-    fn model_replied(&self, call: CallId, _: Option<&Span>, ended: &ModelEnded) {
+    fn model_replied(&self, replied: &ModelReplied<'_>) {
+        let (call, ended) = (replied.id, replied.ended);
         let Some(run) = call.run() else { return };
         if let Some(recorder) = RECORDER.get() {
             let reply = Box::new(Reply::new(ended));

@@ -1,6 +1,8 @@
-//! Converts a snapshot of a registry to OTLP metrics with the same names and labels.
+//! Converts a snapshot of a registry to OTLP metrics with the same names and labels, and adds those that the conventions
+//! for generative AI name.
 
 mod foreign;
+mod gen_ai;
 mod own;
 mod parts;
 
@@ -15,7 +17,7 @@ use parts::Span;
 pub(super) struct Converted {
     pub(super) metrics: Vec<Metric>,
     pub(super) points: usize,
-    /// The number of our own metrics, which come first.
+    /// The number of our own metrics, by whichever name, which come first.
     pub(super) own: usize,
 }
 
@@ -37,6 +39,12 @@ pub(super) fn convert(contents: &Contents, times: Times, histograms: Option<Otlp
         let mut points = Points::new(shown, &contents.around.labels, span, is_explicit);
         shown.encode(&mut points);
         converted.add(points.count, || points.into_metric(shown, &contents.around.prefix));
+    }
+    // A registry without our own metrics has a part of the process only, and these are not in it.
+    if !contents.own.is_empty() {
+        for (metric, points) in gen_ai::metrics(times.now, is_explicit) {
+            converted.add(points, || metric);
+        }
     }
     converted.own = converted.metrics.len();
     for family in &contents.foreign {

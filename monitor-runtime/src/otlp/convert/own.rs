@@ -108,7 +108,11 @@ impl<'a> Points<'a> {
     }
 }
 
-fn histogram(attributes: Vec<KeyValue>, span: Span, reading: HistogramSnapshot<'_>) -> HistogramDataPoint {
+pub(super) fn histogram(
+    attributes: Vec<KeyValue>,
+    span: Span,
+    reading: HistogramSnapshot<'_>,
+) -> HistogramDataPoint {
     HistogramDataPoint {
         attributes,
         start_time_unix_nano: span.start,
@@ -122,7 +126,7 @@ fn histogram(attributes: Vec<KeyValue>, span: Span, reading: HistogramSnapshot<'
     }
 }
 
-fn exponential_histogram(
+pub(super) fn exponential_histogram(
     attributes: Vec<KeyValue>,
     span: Span,
     reading: HistogramSnapshot<'_>,
