@@ -1,9 +1,20 @@
 //! The id of a run, in the run, its log lines, its trace and its exemplars.
 
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use monitor_runtime::genai;
 use monitor_runtime::otlp::Otlp;
 use monitor_runtime::run::{self, RunId};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{context, logging::Logging, metrics, track_agent, track_skill};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use prost::Message as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::runs;
@@ -64,6 +75,77 @@ fn a_run_in_a_trace_has_the_id_of_the_trace_though_sampled_out() {
     assert_eq!(id.to_string(), trace);
     assert_eq!(runs.find(id)[0].agent(), "ids_traced");
     std::mem::forget(otlp);
+}
+
+#[track_agent("ids_exported")]
+fn exported() -> RunId {
+    tracing::info_span!("inside").in_scope(step);
+    genai::call("local", "ids").finish("stop");
+    run::current().unwrap().id()
+}
+
+/// Takes one request over HTTP, and returns its path and its body.
+fn take_one(listener: &TcpListener) -> (String, Vec<u8>) {
+    let (mut stream, _) = listener.accept().unwrap();
+    let (mut read, mut bytes) = (Vec::new(), [0; 4_096]);
+    loop {
+        let length = stream.read(&mut bytes).unwrap();
+        assert!(length > 0, "it ended early");
+        read.extend_from_slice(&bytes[..length]);
+        let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
+        let (_, length) = head.split_once("content-length: ").unwrap();
+        let length: usize = length.lines().next().unwrap().trim().parse().unwrap();
+        if read.len() >= end + 4 + length {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            let path = head.split(' ').nth(1).unwrap().to_owned();
+            return (path, read.split_off(end + 4));
+        }
+    }
+}
+
+#[test]
+fn an_exported_span_has_the_id_of_its_run() {
+    runs();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let otlp =
+        Otlp::builder().endpoint(format!("http://{}", listener.local_addr().unwrap())).start().unwrap();
+    let (send, taken) = mpsc::channel();
+    thread::spawn(move || {
+        // The metrics come to the same address. Each request is answered until the process ends.
+        loop {
+            let (path, body) = take_one(&listener);
+            if path == "/v1/traces" {
+                let _ = send.send(body);
+            }
+        }
+    });
+    let id = tracing::subscriber::with_default(tracing_subscriber::registry().with(otlp.layer()), || {
+        tracing::info_span!("outside").in_scope(exported)
+    });
+    otlp.flush();
+
+    let run_id = |span: &opentelemetry_proto::tonic::trace::v1::Span| {
+        let attribute = span.attributes.iter().find(|known| known.key == "monitor.run_id")?;
+        match attribute.value.clone()?.value? {
+            Value::StringValue(id) => Some(id),
+            other => panic!("{other:?}"),
+        }
+    };
+    let body = taken.recv_timeout(Duration::from_mins(1)).unwrap();
+    let request = ExportTraceServiceRequest::decode(&*body).unwrap();
+    let scoped = request.resource_spans.iter().flat_map(|of| &of.scope_spans);
+    let spans = scoped.flat_map(|of| &of.spans);
+    let spans: BTreeMap<_, _> = spans.map(|span| (span.name.clone(), run_id(span))).collect();
+    let id = Some(id.to_string());
+    let expected = [
+        ("chat ids", &id),
+        ("execute_tool ids_step", &id),
+        ("inside", &id),
+        ("invoke_agent ids_exported", &id),
+        ("outside", &None),
+    ];
+    assert_eq!(spans, expected.map(|(name, id)| (name.to_owned(), id.clone())).into());
 }
 
 #[track_agent("ids_exemplar")]

@@ -12,9 +12,10 @@
 //! ```
 //!
 //! * Every tracked call, every request and every other span of the level `info` or more severe becomes an OpenTelemetry
-//!   span, named by the semantic conventions 1.41.0. Log lines inside it carry its `trace_id` and `span_id`.
+//!   span, named by the semantic conventions 1.41.0, or those for generative AI 0.1.0. Log lines inside it carry its
+//!   `trace_id` and `span_id`.
 //! * Every metric of the registry is pushed as `/health/metrics` shows it, under the same names and labels; cumulative,
-//!   or delta.
+//!   or delta. Calls of models, agents and skills are pushed under the names of the conventions for generative AI too.
 //! * Each signal is sent by its own thread. Application threads never wait for it: spans go into a bounded queue, and
 //!   are dropped if it is full. `otlp_dropped_total` counts dropped items and items that do not reach the collector.
 //!   `otlp_exports_total` counts requests.

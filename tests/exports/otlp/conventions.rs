@@ -1,13 +1,15 @@
-//! The names that leave the process are those of the semantic conventions 1.41.0, word for word (that of the cache
-//! from the separate ones for generative AI, 0.1.0): dashboards are built on them.
+//! The names that leave the process are those of the conventions, word for word: dashboards are built on them. For generative
+//! AI these are the conventions for generative AI 0.1.0, for all else the semantic conventions 1.41.0. The metrics for generative
+//! AI are in `gen_ai_metrics`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, StatusCode};
-use monitor_runtime::genai::{ModelReply, Usage};
+use monitor_runtime::genai::{self, ModelReply, Usage};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::otlp::Otlp;
 use monitor_runtime::{track_agent, track_model, track_query, track_skill};
@@ -15,8 +17,9 @@ use tower::ServiceExt as _;
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::otlp::collector::{Collector, Span};
+use crate::otlp::collector::{Collector, Span, attributes};
 use crate::otlp::{flush, turn};
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 
 const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;
@@ -190,19 +193,111 @@ fn a_probe_mounted_as_a_service_is_no_span() {
     assert!(collector.spans().is_empty(), "{:?}", collector.spans());
 }
 
+/// The names of the conventions that a scope says to keep: its schema URL, and the release for generative AI.
+fn kept(scope: Option<&InstrumentationScope>, schema_url: &str) -> (String, String) {
+    let scope = scope.unwrap();
+    assert_eq!(scope.name, "monitor-runtime");
+    let release = attributes(&scope.attributes).remove("monitor.gen_ai_conventions").unwrap_or_default();
+    (schema_url.to_owned(), release)
+}
+
 #[test]
 fn spans_and_metrics_name_the_schema_that_they_keep() {
+    const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
     let collector = exported();
 
     let received = collector.received();
-    let traces = received
-        .traces
-        .iter()
-        .flat_map(|of| of.scope_spans.iter().map(|of| &of.schema_url).chain([&of.schema_url]));
-    let metrics = received
-        .metrics
-        .iter()
-        .flat_map(|of| of.scope_metrics.iter().map(|of| &of.schema_url).chain([&of.schema_url]));
-    let schemas: BTreeSet<_> = traces.chain(metrics).map(String::as_str).collect();
-    assert_eq!(schemas, ["https://opentelemetry.io/schemas/1.41.0"].into());
+    let resources = received.traces.iter().map(|of| &of.schema_url);
+    let resources = resources.chain(received.metrics.iter().map(|of| &of.schema_url));
+    assert!(resources.clone().count() > 1 && resources.clone().all(|schema| schema == SCHEMA));
+
+    let mut is_seen = BTreeSet::new();
+    for scoped in received.traces.iter().flat_map(|of| &of.scope_spans) {
+        let kept = kept(scoped.scope.as_ref(), &scoped.schema_url);
+        for span in &scoped.spans {
+            let is_gen_ai = span.attributes.iter().any(|known| known.key.starts_with("gen_ai."));
+            let expected = if is_gen_ai { ("", "0.1.0") } else { (SCHEMA, "") };
+            assert_eq!((&*kept.0, &*kept.1), expected, "{}", span.name);
+            is_seen.insert(("span", is_gen_ai));
+        }
+    }
+    for scoped in received.metrics.iter().flat_map(|of| &of.scope_metrics) {
+        let kept = kept(scoped.scope.as_ref(), &scoped.schema_url);
+        for metric in &scoped.metrics {
+            let is_gen_ai = metric.name.starts_with("gen_ai.");
+            let expected = if is_gen_ai { ("", "0.1.0") } else { ("", "") };
+            assert_eq!((&*kept.0, &*kept.1), expected, "{}", metric.name);
+            is_seen.insert(("metric", is_gen_ai));
+        }
+    }
+    assert_eq!(is_seen.len(), 4);
+}
+
+#[test]
+fn a_hand_written_client_has_a_span_with_its_usage() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = Otlp::builder().endpoint(collector.url()).start().unwrap();
+    with_default(tracing_subscriber::registry().with(otlp.layer()), || {
+        tracing::info_span!("around").in_scope(|| {
+            let mut call = genai::call("openai", "span-streamed");
+            std::thread::sleep(Duration::from_millis(2));
+            call.first_chunk();
+            call.usage(Usage::new(812, 96).cached(640).cache_write(100).reasoning(32));
+            call.model("span-streamed-2026");
+            call.response_id("chatcmpl-1");
+            call.finish("stop");
+            genai::call("openai", "span-failed").fail(&"overloaded");
+            drop(genai::call("", ""));
+        });
+    });
+    flush(&otlp);
+
+    let mut streamed = collector.span("chat span-streamed");
+    let first_chunk = streamed.attributes.remove("gen_ai.response.time_to_first_chunk").unwrap();
+    let first_chunk = Duration::from_secs_f64(first_chunk.parse().unwrap());
+    assert!(first_chunk >= Duration::from_millis(2), "{first_chunk:?}");
+    assert!(first_chunk.as_nanos() <= streamed.nanos.into(), "{first_chunk:?}");
+    let exported: Vec<_> = streamed.attributes.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let expected = [
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.provider.name", "openai"),
+        ("gen_ai.request.model", "span-streamed"),
+        ("gen_ai.request.stream", "true"),
+        ("gen_ai.response.finish_reasons", "[stop]"),
+        ("gen_ai.response.id", "chatcmpl-1"),
+        ("gen_ai.response.model", "span-streamed-2026"),
+        ("gen_ai.usage.cache_read.input_tokens", "640"),
+        ("gen_ai.usage.cache_write.input_tokens", "100"),
+        ("gen_ai.usage.input_tokens", "812"),
+        ("gen_ai.usage.output_tokens", "96"),
+        ("gen_ai.usage.reasoning.output_tokens", "32"),
+    ];
+    assert_eq!((streamed.kind, &*exported), (CLIENT, &expected[..]));
+    assert_eq!(streamed.parent, collector.span("around").id);
+
+    let failed = collector.span("chat span-failed");
+    assert_eq!((failed.attribute("error.type"), &*failed.status.1), ("_OTHER", "overloaded"));
+    assert!(!failed.attributes.contains_key("gen_ai.request.stream"));
+    let nameless = collector.span("chat unknown");
+    assert_eq!(nameless.attribute("gen_ai.provider.name"), "unknown");
+    assert_eq!(nameless.attribute("error.type"), "cancelled");
+}
+
+#[track_model("span-fetched", provider = "openai", operation = "fetch_response")]
+fn fetch() -> Reply {
+    Reply
+}
+
+#[test]
+fn a_fetched_response_does_not_report_its_usage_again() {
+    let _turn = turn();
+    let collector = Collector::start();
+    let otlp = Otlp::builder().endpoint(collector.url()).start().unwrap();
+    with_default(tracing_subscriber::registry().with(otlp.layer()), || drop(fetch()));
+    flush(&otlp);
+
+    let span = collector.span("fetch_response span-fetched");
+    assert_eq!(span.attribute("gen_ai.response.model"), "gpt-5-2025-08-07");
+    assert!(!span.attributes.keys().any(|name| name.contains("usage")), "{:?}", span.attributes);
 }

@@ -18,7 +18,7 @@ use crate::support::theirs::{Gives, Panics, counter, family, gauge, histogram};
 #[track_agent(id = id)]
 fn act(id: &str) {}
 
-/// One push of that registry, or of the process's.
+/// One push of that registry, or of the process's, without the metrics that the conventions for generative AI name.
 fn pushed(registry: Option<Registry>) -> Vec<Metric> {
     let collector = Collector::start();
     let otlp = Otlp::builder().endpoint(collector.url());
@@ -26,7 +26,7 @@ fn pushed(registry: Option<Registry>) -> Vec<Metric> {
     flush(&otlp);
     let received = collector.received();
     let metrics = received.metrics.iter().flat_map(|of| &of.scope_metrics).flat_map(|of| &of.metrics);
-    metrics.cloned().collect()
+    metrics.filter(|metric| !metric.name.starts_with("gen_ai.")).cloned().collect()
 }
 
 /// The pushed metrics as samples of a text exposition, by name and labels.

@@ -7,6 +7,7 @@ mod conventions;
 mod deltas;
 mod doors;
 mod exits;
+mod gen_ai_metrics;
 mod grpc;
 mod histograms;
 mod metrics;
