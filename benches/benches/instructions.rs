@@ -1,19 +1,18 @@
 //! Runs each main path by itself a known number of times, for a tool that counts instructions.
 //!
-//! `cargo xtask instructions` runs it under callgrind, which counts the instructions of [`measured_path`] on its thread, and
+//! `cargo xtask instructions` runs it under callgrind, which counts the instructions of `measured_path` on its thread, and
 //! compares them with `benches/instructions.txt`.
 
 use std::env;
 use std::error::Error;
 use std::hint::black_box;
 use std::io;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
+use monitor_benches::counted::{ready, repeat};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::Logging;
 use monitor_runtime::{metrics, track_agent};
@@ -62,20 +61,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs the path a hundred times to warm up, and then the counted number of times.
-fn repeat(times: u32, mut path: impl FnMut()) {
-    (0..100).for_each(|_| path());
-    measured_path(times, path);
-}
-
-/// Start and end of the counting: callgrind finds it by its name.
-#[inline(never)]
-fn measured_path(times: u32, mut path: impl FnMut()) {
-    for _ in 0..times {
-        path();
-    }
-}
-
 #[inline(never)]
 #[track_agent("instructions::literal")]
 fn literal(input: u64) -> Result<u64, io::Error> {
@@ -99,14 +84,6 @@ async fn asynchronous(input: u64) -> Result<u64, io::Error> {
 fn span() {
     let span = info_span!("step", name = "search", found = Empty);
     span.in_scope(|| span.record("found", 3));
-}
-
-/// Runs a future that never waits.
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("nothing in it waits"),
-    }
 }
 
 /// A hundred agents that have succeeded.

@@ -15,6 +15,9 @@ use crate::toolchain;
 
 const FILE: &str = "benches/instructions.txt";
 
+/// The packages with a bench `instructions`. The second one has the recorder of runs in its build.
+const PACKAGES: [&str; 2] = ["monitor-benches", "monitor-recorded-bench"];
+
 /// A path that takes more than this over the file fails.
 const MOST_PERCENT: f64 = 3.0;
 
@@ -33,7 +36,10 @@ pub(crate) fn run(runner: &Runner, update: bool) -> Result {
         let text = "is for another compiler or target; run with --update on the commit to compare with first";
         return Err(Failure::Message(format!("{FILE} {text}")));
     }
-    let counts = count_all(runner, &build_bench(runner)?)?;
+    let mut counts = Counts::new();
+    for package in PACKAGES {
+        counts.extend(count_all(runner, &build_bench(runner, package)?)?);
+    }
     if update {
         fs::write(FILE, file_text(&build, &counts))?;
     }
@@ -61,9 +67,8 @@ fn named_build(file: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-fn build_bench(runner: &Runner) -> Result<PathBuf> {
-    let mut bench =
-        runner.cargo(&["bench", "--package", "monitor-benches", "--bench", "instructions", "--no-run"]);
+fn build_bench(runner: &Runner, package: &str) -> Result<PathBuf> {
+    let mut bench = runner.cargo(&["bench", "--package", package, "--bench", "instructions", "--no-run"]);
     let built = runner.output(bench.args(["--message-format", "json"]))?;
     let messages = built.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = messages
@@ -126,7 +131,7 @@ fn compare(kept: &Counts, counts: &Counts) -> (String, Vec<String>) {
         let before = kept.iter().find(|(name, _)| name == path);
         let percent = before.map(|(_, before)| 100.0 * (*count as f64 - *before as f64) / *before as f64);
         let text = percent.map_or("  not in the file".into(), |percent| format!("{percent:+8.1} %"));
-        writeln!(table, "{path:<16} {count:>10} {text}").expect("a string takes all");
+        writeln!(table, "{path:<22} {count:>10} {text}").expect("a string takes all");
         if percent.is_none_or(|percent| percent > MOST_PERCENT) {
             missed.push(path.clone());
         }
@@ -156,7 +161,7 @@ mod tests {
         let (table, missed) =
             compare(&kept, &counts(&[("at", 1030), ("over", 1031), ("below", 900), ("new", 1)]));
         assert_eq!(missed, ["over", "new"]);
-        assert_eq!(table.lines().next().unwrap(), "at                     1030     +3.0 %");
+        assert_eq!(table.lines().next().unwrap(), "at                           1030     +3.0 %");
     }
 
     #[test]

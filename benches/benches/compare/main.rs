@@ -11,7 +11,6 @@
 
 mod bars;
 mod calls;
-mod harness;
 mod http;
 mod lines;
 mod live;
@@ -26,6 +25,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use bars::BARS;
+use monitor_benches::harness;
 use report::Figures;
 use sections::{Effort, SECTIONS, run_apart};
 

@@ -1,55 +1,20 @@
-//! Contenders in their own processes, each with its global subscriber. They still take turns with all others: a process waits
-//! for the number of repetitions, runs them, and answers with their time.
+//! Contenders in their own processes, each with its global subscriber.
 
-use std::env;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::harness::Contender;
+use monitor_benches::remote::answer;
+pub(crate) use monitor_benches::remote::{Run, remote};
+
 use crate::{http, lines, logged, scrape};
-
-/// Starts a process that runs [`serve`] for `contender`.
-pub(crate) fn remote(name: &'static str, contender: &str) -> Result<Contender<'static>, Box<dyn Error>> {
-    let mut command = Command::new(env::current_exe()?);
-    // What the shell says of logging is not what is compared here.
-    command
-        .args(["--contender", contender])
-        .env_remove("LOG_LEVEL")
-        .env_remove("RUST_LOG")
-        .env_remove("LOG_FORMAT");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut to = child.stdin.take().ok_or("no input to write")?;
-    let mut from = BufReader::new(child.stdout.take().ok_or("no output to read")?);
-    let contender = contender.to_owned();
-    Ok(Contender::timed(name, move |times| {
-        ask(&mut to, &mut from, times).unwrap_or_else(|error| panic!("{contender} does not answer: {error}"))
-    }))
-}
-
-fn ask(to: &mut impl Write, from: &mut impl BufRead, times: u64) -> Result<Duration, Box<dyn Error>> {
-    writeln!(to, "{times}")?;
-    let mut nanos = String::new();
-    from.read_line(&mut nanos)?;
-    Ok(Duration::from_nanos(nanos.trim().parse()?))
-}
 
 /// Runs a contender whenever the parent process asks, until it closes the pipe.
 pub(crate) fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     let (group, member) = name.split_once('/').ok_or("expected GROUP/MEMBER")?;
-    let mut run = match group {
+    answer(match group {
         "http" => http::contender(member)?,
         "lines" => lines::contender(member)?,
         "logged" => logged::contender(member)?,
         "scrape" => scrape::contender(member)?,
         _ => return Err(format!("unknown group {group}").into()),
-    };
-    for times in io::stdin().lines() {
-        println!("{}", run(times?.parse()?).as_nanos());
-    }
-    Ok(())
+    })
 }
-
-/// Runs the given number of times, and returns the time.
-pub(crate) type Run = Box<dyn FnMut(u64) -> Duration>;

@@ -1,29 +1,14 @@
-//! Prints a table for each race, and the figures.
+//! The lines of the figures and of the machine.
 
 use std::num::NonZero;
 use std::{fs, thread};
 
+pub(crate) use monitor_benches::harness::print;
+
 use crate::bars::BARS;
-use crate::harness::Race;
 
 /// Figures by name.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
-
-/// Prints each contender's nanoseconds. `cost` is the basis of the figures, and `net` is the cost beyond the contender named by
-/// `base`.
-pub(crate) fn print(title: &str, race: &Race, base: impl Fn(&str) -> Option<&'static str>) {
-    println!("\n{title}; nanoseconds over {} rounds", race.rounds());
-    println!(
-        "{:<36}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}",
-        "", "median", "minimum", "p10", "p90", "cost", "net"
-    );
-    for name in race.names() {
-        let [median, minimum, p10, p90] = [50, 0, 10, 90].map(|percent| race.of(name).percentile(percent));
-        let net = base(name).map_or_else(String::new, |base| format!("{:.1}", race.net(name, base)));
-        let cost = race.cost(name);
-        println!("{name:<36}{median:>13.1}{minimum:>13.1}{p10:>13.1}{p90:>13.1}{cost:>13.1}{net:>13}");
-    }
-}
 
 /// The line of a figure at the end of the output.
 pub(crate) fn line(name: &str, figure: f64) -> String {

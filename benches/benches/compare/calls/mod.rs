@@ -1,9 +1,10 @@
 //! The cost of a tracked call beyond the plain one, without a listener to spans.
 
-pub(crate) mod bodies;
 mod known_ids;
 pub(crate) mod peers;
 mod threads;
+
+pub(crate) use monitor_benches::bodies;
 
 use crate::harness::{Contender, race};
 use crate::report::{Figures, print};

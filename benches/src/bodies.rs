@@ -10,18 +10,20 @@ use monitor_runtime::track_agent;
 
 /// The work of every contender's function.
 #[inline]
-pub(crate) fn work(number: u64) -> u64 {
+pub fn work(number: u64) -> u64 {
     black_box(number).wrapping_mul(3)
 }
 
+/// The function that nobody tracks.
 #[inline(never)]
-pub(crate) fn plain(number: u64) -> u64 {
+pub fn plain(number: u64) -> u64 {
     work(number)
 }
 
+/// Tracked, with a literal id.
 #[inline(never)]
 #[track_agent("planner")]
-pub(crate) fn tracked(number: u64) -> u64 {
+pub fn tracked(number: u64) -> u64 {
     work(number)
 }
 
@@ -31,9 +33,14 @@ thread_local! {
     static SUM: Cell<u64> = const { Cell::new(0) };
 }
 
+/// The clock of [`limit`].
+pub fn clock() -> quanta::Clock {
+    quanta::Clock::new()
+}
+
 /// Two time-stamp reads and three thread-local stores: data that can be scraped cannot cost less.
 #[inline(never)]
-pub(crate) fn limit(clock: &quanta::Clock, number: u64) -> u64 {
+pub fn limit(clock: &quanta::Clock, number: u64) -> u64 {
     let start = clock.raw();
     add(&STARTED, 1);
     let result = work(number);
@@ -48,13 +55,15 @@ fn add(cell: &'static LocalKey<Cell<u64>>, by: u64) {
     cell.set(cell.get().wrapping_add(by));
 }
 
+/// An asynchronous function that nobody tracks.
 #[inline(never)]
-pub(crate) fn plain_async(number: u64) -> u64 {
+pub fn plain_async(number: u64) -> u64 {
     finish(async move { std::future::ready(work(number)).await })
 }
 
+/// A tracked asynchronous function.
 #[inline(never)]
-pub(crate) fn tracked_async(number: u64) -> u64 {
+pub fn tracked_async(number: u64) -> u64 {
     // It waits, since the attribute leaves a body that never does in its place, which is cheaper.
     #[track_agent("async_planner")]
     async fn body(number: u64) -> u64 {
@@ -72,15 +81,17 @@ fn finish(future: impl Future<Output = u64>) -> u64 {
     }
 }
 
+/// A function with an id that nobody tracks.
 #[inline(never)]
-pub(crate) fn plain_id(id: &str, number: u64) -> u64 {
+pub fn plain_id(id: &str, number: u64) -> u64 {
     black_box(id);
     work(number)
 }
 
+/// Tracked, with an id from an expression.
 #[inline(never)]
 #[track_agent(id = id)]
-pub(crate) fn tracked_id(id: &str, number: u64) -> u64 {
+pub fn tracked_id(id: &str, number: u64) -> u64 {
     black_box(id);
     work(number)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_micros(100);
 
 /// Something to time: `run` repeats it the given number of times and returns the time.
-pub(crate) struct Contender<'c> {
+pub struct Contender<'c> {
     name: &'static str,
     run: Box<dyn FnMut(u64) -> Duration + 'c>,
     turn: Duration,
@@ -18,22 +18,22 @@ pub(crate) struct Contender<'c> {
 
 impl<'c> Contender<'c> {
     /// A contender whose call takes the number of the repetition.
-    pub(crate) fn new<R>(name: &'static str, mut call: impl FnMut(u64) -> R + 'c) -> Self {
+    pub fn new<R>(name: &'static str, mut call: impl FnMut(u64) -> R + 'c) -> Self {
         Self::timed(name, move |times| time(times, &mut call))
     }
 
     /// A contender that measures its own time.
-    pub(crate) fn timed(name: &'static str, run: impl FnMut(u64) -> Duration + 'c) -> Self {
+    pub fn timed(name: &'static str, run: impl FnMut(u64) -> Duration + 'c) -> Self {
         Self { name, run: Box::new(run), turn: TURN, batch: 0 }
     }
 
     /// Sets the length of its turn.
-    pub(crate) fn turn(self, turn: Duration) -> Self {
+    pub fn turn(self, turn: Duration) -> Self {
         Self { turn, ..self }
     }
 
     /// Sets the number of repetitions in a turn, instead of as many as fit.
-    pub(crate) fn batch(self, batch: u64) -> Self {
+    pub fn batch(self, batch: u64) -> Self {
         Self { batch, ..self }
     }
 
@@ -55,7 +55,7 @@ impl<'c> Contender<'c> {
 
 /// The time of the given number of calls.
 #[inline]
-pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
+pub fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
     // What ran before has filled caches and branch predictors with its own.
     for number in 0..times / 8 {
         black_box(call(number));
@@ -68,7 +68,7 @@ pub(crate) fn time<R>(times: u64, mut call: impl FnMut(u64) -> R) -> Duration {
 }
 
 /// The same for awaited calls.
-pub(crate) async fn time_async<R>(times: u64, mut call: impl AsyncFnMut() -> R) -> Duration {
+pub async fn time_async<R>(times: u64, mut call: impl AsyncFnMut() -> R) -> Duration {
     for _ in 0..times / 8 {
         black_box(call().await);
     }
@@ -80,7 +80,7 @@ pub(crate) async fn time_async<R>(times: u64, mut call: impl AsyncFnMut() -> R) 
 }
 
 /// Times each contender once a round.
-pub(crate) fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
+pub fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
     contenders.iter_mut().for_each(Contender::calibrate);
     let mut columns: Vec<_> =
         contenders.iter().map(|contender| (contender.name, Column(Vec::with_capacity(rounds)))).collect();
@@ -102,7 +102,7 @@ pub(crate) fn race(mut contenders: Vec<Contender<'_>>, rounds: usize) -> Race {
 /// more to some contenders than to others. Costs are therefore taken from the quietest tenth of the rounds: those in which the
 /// contenders together were least above their best. They are medians of these rounds, so all contenders were measured in the same
 /// moments, and none by a lucky turn.
-pub(crate) struct Race {
+pub struct Race {
     columns: Vec<(&'static str, Column)>,
     quiet_rounds: Vec<usize>,
 }
@@ -122,15 +122,17 @@ impl Race {
     }
 
     /// Takes costs from all rounds. Contention of threads is the subject of the race, and the quietest rounds had none.
-    pub(crate) fn contended(self) -> Self {
+    pub fn contended(self) -> Self {
         Self { quiet_rounds: (0..self.rounds()).collect(), ..self }
     }
 
-    pub(crate) fn rounds(&self) -> usize {
+    /// The number of rounds.
+    pub fn rounds(&self) -> usize {
         self.columns.first().map_or(0, |(_, column)| column.0.len())
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+    /// The contenders, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.columns.iter().map(|(name, _)| *name)
     }
 
@@ -139,31 +141,47 @@ impl Race {
     /// # Panics
     ///
     /// Panics if no contender has that name.
-    pub(crate) fn of(&self, name: &str) -> &Column {
+    pub fn of(&self, name: &str) -> &Column {
         let found = self.columns.iter().find(|(known, _)| *known == name);
         &found.unwrap_or_else(|| panic!("no contender is called {name}")).1
     }
 
     /// The cost of a contender, in nanoseconds.
-    pub(crate) fn cost(&self, name: &str) -> f64 {
+    pub fn cost(&self, name: &str) -> f64 {
         let column = &self.of(name).0;
         Column(self.quiet_rounds.iter().map(|&round| column[round]).collect()).percentile(50)
     }
 
     /// The cost of one beyond the other.
-    pub(crate) fn net(&self, name: &str, base: &str) -> f64 {
+    pub fn net(&self, name: &str, base: &str) -> f64 {
         self.cost(name) - self.cost(base)
     }
 }
 
 /// A contender's nanoseconds in each round.
-pub(crate) struct Column(Vec<f64>);
+pub struct Column(Vec<f64>);
 
 impl Column {
     /// The given percentile of the rounds; the minimum for 0.
-    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+    pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         sorted[(sorted.len() - 1) * percent / 100]
+    }
+}
+
+/// Prints each contender's nanoseconds. `cost` is the basis of the figures, and `net` is the cost beyond the contender named by
+/// `base`.
+pub fn print(title: &str, race: &Race, base: impl Fn(&str) -> Option<&'static str>) {
+    println!("\n{title}; nanoseconds over {} rounds", race.rounds());
+    println!(
+        "{:<36}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}",
+        "", "median", "minimum", "p10", "p90", "cost", "net"
+    );
+    for name in race.names() {
+        let [median, minimum, p10, p90] = [50, 0, 10, 90].map(|percent| race.of(name).percentile(percent));
+        let net = base(name).map_or_else(String::new, |base| format!("{:.1}", race.net(name, base)));
+        let cost = race.cost(name);
+        println!("{name:<36}{median:>13.1}{minimum:>13.1}{p10:>13.1}{p90:>13.1}{cost:>13.1}{net:>13}");
     }
 }
