@@ -1,4 +1,4 @@
-//! Runs the tools, the agents and the program, and checks the counts and the log lines.
+//! Runs the tools, the agents and the program, and checks the counts, the trees of the runs and the log lines.
 
 use std::process::Command;
 
@@ -43,6 +43,22 @@ fn an_agent_and_each_tool_that_it_calls_is_counted() {
     assert_eq!(ended(&recording, "agent", "librarian"), [1.0, 0.0, 0.0, 0.0]);
     assert_eq!(ended(&recording, "skill", "find_book"), [1.0, 0.0, 0.0, 0.0], "`tool` above");
     assert_eq!(ended(&recording, "skill", "lend_book"), [1.0, 0.0, 0.0, 0.0], "`tool` below");
+}
+
+/// The trees of the runs of one visit.
+fn trees_of(visit: impl AsyncFnOnce(&Client)) -> String {
+    let recording = Recording::with_runs();
+    lines_of(visit);
+    recording.runs().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_run_is_the_agent_alone_since_the_tools_are_calls_of_the_server() {
+    assert_eq!(trees_of(async |client| borrow(client, "Dracula").await), "librarian ✓");
+    let tree = "librarian ✗ nobody has written Necronomicon";
+    assert_eq!(trees_of(async |client| borrow(client, "Necronomicon").await), tree);
+    let tree = "orderer ✗ the library does not answer: request timeout after PT0.1S";
+    assert_eq!(trees_of(async |client| give_up(client, "Dune").await), tree);
 }
 
 #[test]

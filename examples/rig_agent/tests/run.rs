@@ -1,4 +1,4 @@
-//! Runs the agent and the program, and checks the counts and the log lines.
+//! Runs the agent and the program, and checks the counts, the trees of the runs and the log lines.
 
 use std::process::Command;
 
@@ -43,6 +43,35 @@ fn a_run_and_each_of_its_tools_is_counted_by_its_own_outcome() {
     assert_eq!(ended(&recording, "skill", "forecast"), [1.0, 0.0, 0.0, 0.0], "a method of `impl Tool`");
     assert_eq!(ended(&recording, "skill", "convert"), [1.0, 0.0, 0.0, 0.0], "`rig_tool` above");
     assert_eq!(ended(&recording, "skill", "book_hotel"), [0.0, 1.0, 0.0, 0.0], "`rig_tool` below");
+}
+
+/// The trees of the runs of one part of the program.
+fn trees_of(part: impl Future<Output = ()>) -> String {
+    let recording = Recording::with_runs();
+    lines_of(part);
+    recording.runs().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_run_is_a_tree_of_the_tools_that_the_model_chose() {
+    let tree = "\
+trip_planner ✓
+├─ skill forecast ✓
+├─ skill convert ✓
+└─ skill book_hotel ✗ every hotel in Oslo is full";
+    assert_eq!(trees_of(trip_desk::answer("Oslo?")), tree);
+    let tree = "trip_planner ✗ ProviderError: the model is overloaded";
+    assert_eq!(trees_of(trip_desk::fail("Rome?")), tree);
+    let tree = "trip_planner ⊘ cancelled\n└─ skill ask_airline ⊘ cancelled";
+    assert_eq!(trees_of(trip_desk::give_up("Bergen?")), tree);
+}
+
+#[test]
+fn a_streamed_run_is_a_tree_that_ends_with_the_stream() {
+    let tree = "trip_narrator ✓ 13 items\n└─ skill forecast ✓";
+    assert_eq!(trees_of(trip_desk::tell("Oslo?")), tree);
+    let tree = "trip_narrator ⊘ cancelled 1 items";
+    assert_eq!(trees_of(trip_desk::hang_up("Bergen?")), tree);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod model;
 mod probe;
 mod recorded;
 mod refusals;
+mod runs;
 mod starts;
 mod stops;
 mod traffic;
