@@ -43,8 +43,7 @@ impl Client {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         let length = body.len().to_string();
         let own = [("host", "test"), ("connection", "close"), ("content-length", &length)];
-        let is_set = |name| headers.iter().any(|(set, _)| *set == name);
-        for (name, value) in own.iter().filter(|(name, _)| !is_set(*name)).chain(headers) {
+        for (name, value) in own.iter().chain(headers) {
             head.extend([name, ": ", value, "\r\n"]);
         }
         let mut connection = TcpStream::connect(self.0).unwrap();

@@ -8,7 +8,6 @@ mod model;
 mod probe;
 mod recorded;
 mod refusals;
-mod runs;
 mod starts;
 mod stops;
 mod traffic;
