@@ -17,6 +17,10 @@ pub type Run = Box<dyn FnMut(u64) -> Duration>;
 /// # Errors
 ///
 /// If the process cannot be started.
+///
+/// # Panics
+///
+/// The contender panics if the process does not answer with a time.
 pub fn remote(name: &'static str, contender: &str) -> Result<Contender<'static>, Box<dyn Error>> {
     let mut command = Command::new(env::current_exe()?);
     // What the shell says of logging is not what is compared here.

@@ -293,10 +293,14 @@ fn point(before: &Totals, now: &Totals, bounds: &[f64], seconds: u64) -> Point {
     let agents: Vec<_> =
         now.agents.iter().zip(earlier).map(|(now, before)| now.saturating_sub(before)).collect();
     let micros = |part| quantile(part, bounds, &agents).map_or(f32::NAN, |seconds| (seconds * 1e6) as f32);
+    // A total that no call has reported yet is unknown, not zero.
     let used = |of: fn(&models::Totals) -> Option<u64>| {
-        a_second(of(&now.models).unwrap_or(0), of(&before.models).unwrap_or(0))
+        of(&now.models).map_or(f32::NAN, |now| a_second(now, of(&before.models).unwrap_or(0)))
     };
     let cached = used(|totals| totals.cached_input);
+    let uncached = |totals: &models::Totals| {
+        totals.input.map(|input| input.saturating_sub(totals.cached_input.unwrap_or(0)))
+    };
     let in_flight = |kind: CallKind| now.in_flight[kind as usize] as f32;
     [
         runs(Outcome::Success),
@@ -310,7 +314,7 @@ fn point(before: &Totals, now: &Totals, bounds: &[f64], seconds: u64) -> Point {
         in_flight(CallKind::Model),
         in_flight(CallKind::Query),
         cached,
-        (used(|totals| totals.input) - cached).max(0.0),
+        used(uncached),
         used(|totals| totals.output),
         // Nano-dollars a second.
         used(|totals| totals.cost) * (3_600.0 / 1e9),

@@ -438,14 +438,14 @@ function Check({ check }) {
 	const turns = (check.turns ?? []).slice(0, 5);
 	return html`<article class="check">
 		<header><h2>${cut(check.name, 80)}</h2><${Word} of=${check.status} /></header>
-		<p class="age num ${isOld ? "bad" : ""}" title="Age of the last reading">${age == null ? "–" : seconds(age)}</p>
+		<p class="age num ${isOld ? "bad" : ""}" title="Age of the last reading">${age == null ? "–" : seconds(age) + " ago"}</p>
 		<p class="message" title=${visible(check.message)}>${cut(check.message) || html`<span class="dim">no message</span>`}</p>
 		<${Strip} runs=${check.strip} />
 		<dl>
 			<div><dt>last run took</dt><dd class="num">${duration(check.latency_us)} <${Spark} points=${check.latencies_us} label="duration of the last runs" /></dd></div>
 			<div><dt>next run in</dt><dd class="num">${check.next_us == null ? "–" : seconds(Math.max(0, check.next_us - now()))}</dd></div>
 			<div><dt>interval, deadline</dt><dd class="num">${duration(check.interval_us)}, ${duration(check.timeout_us)}</dd></div>
-			<div><dt>turns after</dt><dd class="num">${count(check.failures_to_unhealthy)} failures, ${count(check.passes_to_healthy)} passes</dd></div>
+			<div><dt>turns after</dt><dd class="num">${count(check.failures_to_unhealthy)} failed, ${count(check.passes_to_healthy)} passed</dd></div>
 			<div><dt>severity</dt><dd>${cut(check.severity).replace("_", "-")}</dd></div>
 		</dl>
 		${turns.length > 0 && html`<ul class="turns">${turns.map((turn) => html`<li><${Time} us=${turn.time_us} /> <${Word} of=${turn.status} /> <span title=${visible(turn.reason)}>${cut(turn.reason)}</span></li>`)}</ul>`}
@@ -545,7 +545,7 @@ export function About() {
 		</div>
 		<section><header><h2>Settings</h2></header>${settings.length
 			? html`<${Table} name="Settings" rows=${settings.map((setting) => ({ ...setting, key: setting.name }))} columns=${[
-					["name", "Setting", { w: 34 }], ["value", "Value", { cell: (row) => (row.secret ? html`<span class="dim">${row.value ? "set" : "unset"}</span>` : cut(row.value)) }], ["source", "From", { w: 24, from: "p1" }]]} />`
+					["name", "Setting", { w: 34 }], ["value", "Value", { cell: (row) => (row.secret ? html`<span class="dim">${row.value ? "set" : "unset"}</span>` : cut(row.value) || "unset") }], ["source", "From", { w: 24, from: "p1" }]]} />`
 			: html`<${Empty} title="The service reports no settings." />`}</section>`}`;
 }
 

@@ -162,7 +162,7 @@ fn failing_agents(runs: Runs) -> Vec<Warning> {
             let (percent, allowed) = (failed * 100.0, allowed * 100.0);
             let beside =
                 if objective.is_some() { format!(" (objective {allowed:.2} %)") } else { String::new() };
-            let text = format!("`{name}`: {percent:.1} % errors in the last five minutes{beside}.");
+            let text = format!("{name}: {percent:.1} % errors in the last five minutes{beside}.");
             let level = if objective.is_some() { "bad" } else { "warn" };
             let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
             warnings.push(Warning { level, text, link: format!("calls/agent/{}", name.replace('+', "%20")) });
