@@ -6,9 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use monitor_runtime::{BuildError, Dashboard, Monitor, MonitorBuilder, run, track_agent, track_skill};
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tower::ServiceExt as _;
 
 const SCREENS: [&str; 10] = [
     "/monitor",
@@ -256,6 +259,54 @@ fn a_browser_signs_in_by_a_cookie() {
     let answers: Vec<_> = (0..20).map(|_| login("", "token=wrong").status).collect();
     assert_eq!(answers[0], 403);
     assert!(answers.contains(&429), "{answers:?}");
+}
+
+/// Sends a request to the routes for the application's own listener.
+async fn ask(routes: &Router, method: &str, path: &str, head: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in head {
+        request = request.header(*name, *value);
+    }
+    let response = routes.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let head: Vec<_> =
+        parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    Answer { status: parts.status.as_u16(), head: head.join("\n"), body }
+}
+
+#[tokio::test]
+async fn the_main_port_shows_the_page_behind_a_token() {
+    let refused = Monitor::builder().dashboard(Dashboard::new().on_main_port()).build().unwrap_err();
+    assert!(matches!(refused, BuildError::DashboardToken), "{refused}");
+    assert!(refused.to_string().contains("`bearer_token`"), "{refused}");
+    let page = Dashboard::new().on_main_port().https().host("agents.example.com");
+    let monitor =
+        Monitor::builder().base_path("/internal").bearer_token("s3cret").dashboard(page).build().unwrap();
+    assert_eq!(monitor.dashboard_url(), None);
+    let routes = Router::new().fallback(async || "app").layer(monitor.layer()).merge(monitor.routes());
+    let host = ("host", "agents.example.com");
+    for path in ["/internal/monitor/", "/internal/monitor/runs/7", "/internal/monitor/assets/app.js"] {
+        assert_eq!(ask(&routes, "GET", path, &[host], "").await.status, 200, "{path}");
+        assert_eq!(ask(&routes, "GET", path, &[("host", "evil.example")], "").await.status, 421, "{path}");
+    }
+    let now = "/internal/monitor/api/v1/now";
+    assert_eq!(ask(&routes, "GET", now, &[host], "").await.status, 401);
+    assert_eq!(ask(&routes, "GET", "/monitor/", &[host], "").await.body, b"app");
+    let origin = ("origin", "https://agents.example.com");
+    // A proxy may send the host by which it knows the service.
+    let proxied = [("host", "127.0.0.1:3000"), origin];
+    let signed_in = ask(&routes, "POST", "/internal/monitor/login", &proxied, "token=s3cret").await;
+    assert_eq!(signed_in.status, 204);
+    let cookie = signed_in.header("set-cookie").unwrap();
+    assert!(cookie.contains("; Path=/internal/monitor;") && cookie.ends_with("; Secure"), "{cookie}");
+    let pair = cookie.split(';').next().unwrap();
+    assert_eq!(ask(&routes, "GET", now, &[host, ("cookie", pair)], "").await.status, 200);
+    let bearer = ("authorization", "Bearer s3cret");
+    assert_eq!(ask(&routes, "GET", now, &[host, bearer], "").await.status, 200);
+    let metrics = ask(&routes, "GET", "/internal/health/metrics", &[bearer], "").await;
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    assert!(!metrics.contains("endpoint=\"/internal/monitor"), "the page is no traffic of the application");
 }
 
 #[test]

@@ -14,6 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::endpoints::{Endpoints, routes};
 use super::error::BuildError;
+#[cfg(feature = "runs")]
+use super::runs_api::guard::Reach;
 use super::server::{App, ConnectionLimits, Connections, Reserve, Server};
 use super::threads;
 use crate::health::Engine;
@@ -111,6 +113,8 @@ fn serve(
     };
     #[cfg(feature = "runs")]
     let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    #[cfg(feature = "runs")]
+    let reach = if is_loopback { Reach::Loopback } else { Reach::Others };
     runtime.block_on(async {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
@@ -119,7 +123,7 @@ fn serve(
         let watched = Arc::clone(heartbeat);
         let app = routes::admin_routes(&endpoints, move || watched.stalled_for().is_some());
         #[cfg(feature = "runs")]
-        let app = app.merge(with_page(&endpoints, is_loopback));
+        let app = app.merge(with_page(&endpoints, reach));
         let connections = Connections::new("admin", ConnectionLimits::ADMIN);
         let server = Server {
             number: connections.number_server(),
@@ -142,11 +146,11 @@ fn serve(
 
 /// The API of the runs, with the live page if it is switched on.
 #[cfg(feature = "runs")]
-fn with_page(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
-    let api = super::runs_api::routes(endpoints, is_loopback);
+fn with_page(endpoints: &Arc<Endpoints>, reach: Reach) -> Router {
+    let api = super::runs_api::routes(endpoints, reach);
     #[cfg(feature = "dashboard")]
     if endpoints.dashboard.is_some() {
-        return super::page::routes(endpoints, is_loopback, api);
+        return super::page::routes(endpoints, reach, api);
     }
     api
 }

@@ -165,7 +165,7 @@ impl MonitorBuilder {
         self.pools.validate()?;
         let exposed = self.exposed()?;
         #[cfg(feature = "dashboard")]
-        self.check_dashboard()?;
+        self.check_dashboard(bearer.is_set())?;
         #[cfg(feature = "http")]
         let servers = self.servers.bind()?;
         #[cfg(feature = "dashboard")]
@@ -349,19 +349,23 @@ impl MonitorBuilder {
     /// Serves the live page at `/monitor/` of the admin listener, and starts the recorder of runs, which it shows.
     ///
     /// The page is for browsers: what runs now, kept runs as trees, every call by name, models and cost, checks, log lines.
-    /// It needs an [`admin_port`](Self::admin_port) or an [`admin_address`](Self::admin_address). If other machines reach
-    /// that, the page is shown only with a [`bearer_token`](Self::bearer_token), for which a browser asks once. Its address
-    /// is logged when the listener starts.
+    /// It needs an [`admin_port`](Self::admin_port) or an [`admin_address`](Self::admin_address), or
+    /// [`Dashboard::on_main_port`](super::Dashboard::on_main_port). If other machines reach the admin listener, the page is
+    /// shown only with a [`bearer_token`](Self::bearer_token), for which a browser asks once. Its address is logged when
+    /// that listener starts.
     pub fn dashboard(mut self, dashboard: super::dashboard::Dashboard) -> Self {
         self.dashboard = Some(dashboard);
         self
     }
 
-    fn check_dashboard(&self) -> Result<(), BuildError> {
-        if self.dashboard.is_some() && self.servers.admin.place.is_none() {
-            return Err(BuildError::DashboardListener);
+    fn check_dashboard(&self, has_token: bool) -> Result<(), BuildError> {
+        match &self.dashboard {
+            Some(dashboard) if dashboard.is_on_main_port && !has_token => Err(BuildError::DashboardToken),
+            Some(dashboard) if !dashboard.is_on_main_port && self.servers.admin.place.is_none() => {
+                Err(BuildError::DashboardListener)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Dashboard {
     memory: Option<usize>,
     pub(super) hosts: Vec<String>,
     pub(super) shows_content: bool,
+    /// Whether the routes of the application's own listener show the page.
+    pub(super) is_on_main_port: bool,
+    /// Whether cookies are for HTTPS only.
+    pub(super) is_https: bool,
 }
 
 impl Dashboard {
@@ -40,7 +44,7 @@ impl Dashboard {
         self
     }
 
-    /// Adds a name under which browsers reach the admin listener, without a port.
+    /// Adds a name under which browsers reach the page, without a port.
     ///
     /// Addresses, `localhost` and names below `.localhost` need not be added. A request under any other name gets 421,
     /// since a page of another site could have sent it.
@@ -56,6 +60,32 @@ impl Dashboard {
     /// [`Node::contents`](crate::run::Node::contents) has them in any case.
     pub fn show_content(mut self, show: bool) -> Self {
         self.shows_content = show;
+        self
+    }
+
+    /// Serves the page at `/monitor/` of the application's own listener: [`routes`](crate::Monitor::routes) contain it, and
+    /// so does [`serve`](crate::Monitor::serve). Below a [`base_path`](crate::MonitorBuilder::base_path) it is at
+    /// `<base path>/monitor/`.
+    ///
+    /// [`build`](crate::MonitorBuilder::build) fails without a [`bearer_token`](crate::MonitorBuilder::bearer_token), for
+    /// which a browser asks once. An admin listener is not needed; if there is one, it serves the page as well. Name the
+    /// hosts of the application by [`host`](Self::host). If the application's runtime is blocked, so is this page.
+    ///
+    /// ```
+    /// use monitor_runtime::{Dashboard, Monitor};
+    ///
+    /// let dashboard = Dashboard::new().on_main_port().host("agents.example.com").https();
+    /// let monitor = Monitor::builder().bearer_token("s3cret").dashboard(dashboard).build()?;
+    /// # Ok::<(), monitor_runtime::BuildError>(())
+    /// ```
+    pub fn on_main_port(mut self) -> Self {
+        self.is_on_main_port = true;
+        self
+    }
+
+    /// Tells that browsers reach the page by HTTPS, through a proxy that ends TLS. Cookies of a sign-in are then `Secure`.
+    pub fn https(mut self) -> Self {
+        self.is_https = true;
         self
     }
 

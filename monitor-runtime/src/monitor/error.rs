@@ -130,8 +130,12 @@ pub enum BuildError {
     },
     /// There is a live page and no admin listener to serve it.
     #[cfg(feature = "dashboard")]
-    #[error("the live page has no listener; set `admin_port` or `admin_address`, which serves it")]
+    #[error("the live page has no listener; set `admin_port`, `admin_address` or `Dashboard::on_main_port`")]
     DashboardListener,
+    /// The live page is to be on the main port, which everybody reaches, and there is no token.
+    #[cfg(feature = "dashboard")]
+    #[error("the live page on the main port would be open to everybody who reaches it; set `bearer_token`")]
+    DashboardToken,
     /// The recorder of runs, which the live page shows, cannot be started.
     #[cfg(feature = "dashboard")]
     #[error("the live page has no runs to show: {reason}")]

@@ -1,22 +1,24 @@
-//! The routes of the live page on the admin listener: its files, and the sign-in of a browser.
+//! The routes of the live page: its files, and the sign-in of a browser.
 //!
 //! The files tell nothing of the process, so they need no token; the API behind them does.
 
 use std::sync::Arc;
 
-use ::http::header::{CACHE_CONTROL, HOST, ORIGIN, SET_COOKIE};
+use ::http::header::{CACHE_CONTROL, ORIGIN, SET_COOKIE};
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::middleware::map_response;
+use axum::extract::{OriginalUri, Request, State};
+use axum::middleware::{map_request, map_response};
 use axum::routing::any;
 use bytes::Bytes;
 
 use super::endpoints::Endpoints;
-use super::endpoints::bearer::BearerAuth;
-use super::endpoints::session::SignIn;
-use super::runs_api::{Refusal, guard};
+use super::endpoints::routes::{below, left_out};
+use super::endpoints::session::{Scope, SignIn};
+use super::names;
+use super::runs_api::guard::Reach;
+use super::runs_api::{self, Refusal, guard};
 use crate::dashboard::{asset, page, secure};
 
 /// The root of all paths.
@@ -28,14 +30,13 @@ const LONGEST_FORM: usize = 4_096;
 #[derive(Clone)]
 struct Page {
     endpoints: Arc<Endpoints>,
-    /// Whether only this machine reaches the listener.
-    is_loopback: bool,
+    reach: Reach,
 }
 
 /// The routes of the page, and those of the API, all with the headers that keep other sites out.
-pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool, api: Router) -> Router {
+pub(super) fn routes(endpoints: &Arc<Endpoints>, reach: Reach, api: Router) -> Router {
     let answered = any(async |State(page): State<Page>, request: Request| page.answer(request).await);
-    let page = Page { endpoints: Arc::clone(endpoints), is_loopback };
+    let page = Page { endpoints: Arc::clone(endpoints), reach };
     let routes = ["/monitor", "/monitor/", "/monitor/{*path}"];
     let routes = routes.iter().fold(Router::new(), |routes, path| routes.route(path, answered.clone()));
     let secured = map_response(async |mut response: Response<Body>| {
@@ -43,6 +44,18 @@ pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool, api: Router)
         response
     });
     routes.with_state(page).merge(api).layer(secured)
+}
+
+/// The routes of the page and of its API on the application's own listener, if they are to be there.
+pub(super) fn main_routes<S>(endpoints: &Arc<Endpoints>) -> Option<Router<S>>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    endpoints.dashboard.as_ref().filter(|dashboard| dashboard.is_on_main_port)?;
+    let reach = Reach::Others;
+    let routes = routes(endpoints, reach, runs_api::routes(endpoints, reach));
+    let routes = routes.layer(map_request(left_out)).with_state(());
+    Some(below(&endpoints.base_path, routes))
 }
 
 impl Page {
@@ -58,7 +71,7 @@ impl Page {
     /// that are everybody's, and cannot be framed.
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let headers = request.headers();
-        guard::check_place(guard::Gate::of(&self.endpoints, self.is_loopback), headers)?;
+        guard::check_place(self.gate(), request.uri(), headers)?;
         if is_followed_link(request.method(), headers) { Ok(()) } else { guard::check_site(headers) }
     }
 
@@ -67,7 +80,7 @@ impl Page {
         let path = path.trim_start_matches('/').to_owned();
         match &*path {
             "login" => return self.sign_in(request).await,
-            "logout" => return sign_out(&request),
+            "logout" => return self.sign_out(&request),
             _ if path == "api" || path.starts_with("api/") => {
                 return Err(Refusal::new(
                     StatusCode::NOT_FOUND,
@@ -86,12 +99,13 @@ impl Page {
 
     /// Answers the form of a sign-in with a cookie.
     async fn sign_in(&self, request: Request) -> Result<Response<Bytes>, Refusal> {
-        check_form(&request)?;
+        self.check_form(&request)?;
+        let root = root_of(&request);
         let unreadable = |_| Refusal::bad("expected a form with the token");
         let form = to_bytes(request.into_body(), LONGEST_FORM).await.map_err(unreadable)?;
         let given = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
         let Some((_, given)) = given else { return Err(Refusal::bad("expected a form with the token")) };
-        match self.endpoints.bearer.sign_in(&given) {
+        match self.endpoints.bearer.sign_in(&given, &self.scope(&root)) {
             SignIn::Admitted(cookie) => Ok(with_cookie(&cookie)),
             SignIn::Wrong => Err(Refusal::new(StatusCode::FORBIDDEN, "this is not the token")),
             SignIn::TooMany => {
@@ -104,11 +118,49 @@ impl Page {
             }
         }
     }
+
+    fn sign_out(&self, request: &Request) -> Result<Response<Bytes>, Refusal> {
+        self.check_form(request)?;
+        Ok(with_cookie(&self.scope(&root_of(request)).sign_out()))
+    }
+
+    fn gate(&self) -> guard::Gate<'_> {
+        guard::Gate::of(&self.endpoints, self.reach)
+    }
+
+    /// Accepts forms of our own pages only. Browsers name the origin of every `POST`; a proxy may have changed the host.
+    fn check_form(&self, request: &Request) -> Result<(), Refusal> {
+        if *request.method() != Method::POST {
+            return Err(Refusal::method("expected POST", "POST"));
+        }
+        let headers = request.headers();
+        let host = guard::host_of(request.uri(), headers).unwrap_or_default();
+        let names = self.gate().hosts;
+        let is_own = |origin: &HeaderValue| {
+            let name = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, name)| name);
+            name.is_some_and(|name| name == host || names.iter().any(|own| name == own))
+        };
+        if headers.get_all(ORIGIN).iter().all(is_own) {
+            Ok(())
+        } else {
+            Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from a page of another site"))
+        }
+    }
+
+    /// The requests that a cookie is for.
+    fn scope<'s>(&self, root: &'s str) -> Scope<'s> {
+        let is_https = self.endpoints.dashboard.as_ref().is_some_and(|dashboard| dashboard.is_https);
+        Scope { path: root, is_https }
+    }
 }
 
-fn sign_out(request: &Request) -> Result<Response<Bytes>, Refusal> {
-    check_form(request)?;
-    Ok(with_cookie(&BearerAuth::sign_out()))
+/// The path of the page for browsers, which may be below prefixes of the application.
+fn root_of(request: &Request) -> String {
+    let original = request.extensions().get::<OriginalUri>();
+    let path = original.map_or_else(|| request.uri().path(), |uri| uri.path());
+    let root = path.rsplit_once('/').map_or("", |(root, _)| root);
+    // Other characters could end the attribute.
+    if names::is_base_path(root) { root.to_owned() } else { ROOT.to_owned() }
 }
 
 fn with_cookie(cookie: &str) -> Response<Bytes> {
@@ -120,23 +172,6 @@ fn with_cookie(cookie: &str) -> Response<Bytes> {
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Accepts forms of our own pages only. Browsers name the origin of every `POST`.
-fn check_form(request: &Request) -> Result<(), Refusal> {
-    if *request.method() != Method::POST {
-        return Err(Refusal::method("expected POST", "POST"));
-    }
-    let headers = request.headers();
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_own = |origin: &HeaderValue| {
-        origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, name)| name == host)
-    };
-    if headers.get_all(ORIGIN).iter().all(is_own) {
-        Ok(())
-    } else {
-        Err(Refusal::new(StatusCode::FORBIDDEN, "the request comes from a page of another site"))
-    }
 }
 
 /// Whether a browser opens the answer as a page of its own: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-dest-header>.

@@ -20,7 +20,8 @@ impl Monitor {
     /// `/health/metrics` as routes to merge into an application's.
     ///
     /// The routes fit a router with any state `S`, and nest anywhere. With a
-    /// [`base_path`](super::MonitorBuilder::base_path) they are below it.
+    /// [`base_path`](super::MonitorBuilder::base_path) they are below it. With the feature `dashboard`,
+    /// `Dashboard::on_main_port` adds the live page.
     ///
     /// Add [`layer`](Monitor::layer) to the application before merging, so that probes do not show up in the request
     /// metrics:
@@ -38,7 +39,12 @@ impl Monitor {
     where
         S: Clone + Send + Sync + 'static,
     {
-        routes::routes(&self.endpoints)
+        let routes = routes::routes(&self.endpoints);
+        #[cfg(feature = "dashboard")]
+        if let Some(page) = super::page::main_routes(&self.endpoints) {
+            return routes.merge(page);
+        }
+        routes
     }
 
     /// Returns the address of the admin listener, if [`admin_port`](super::MonitorBuilder::admin_port) or

@@ -5,7 +5,7 @@ use ::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
 
 #[cfg(feature = "dashboard")]
-use super::session::{Sessions, SignIn};
+use super::session::{Scope, Sessions, SignIn};
 
 /// The bearer token for bodies and metrics, if one is set.
 #[derive(Default)]
@@ -50,15 +50,10 @@ impl BearerAuth {
 #[cfg(feature = "dashboard")]
 impl BearerAuth {
     /// Signs a browser in that sent this token.
-    pub(in crate::monitor) fn sign_in(&self, given: &str) -> SignIn {
+    pub(in crate::monitor) fn sign_in(&self, given: &str, scope: &Scope<'_>) -> SignIn {
         let is_right =
             || self.token.as_ref().is_none_or(|token| given.as_bytes().ct_eq(token.as_bytes()).into());
-        self.sessions.sign_in(is_right)
-    }
-
-    /// The value of `set-cookie` that signs a browser out.
-    pub(in crate::monitor) fn sign_out() -> String {
-        Sessions::sign_out()
+        self.sessions.sign_in(scope, is_right)
     }
 }
 

@@ -23,7 +23,8 @@ where
     below(&endpoints.base_path, routes.route_layer(map_request(left_out)))
 }
 
-fn below<S>(base_path: &str, routes: Router<S>) -> Router<S>
+/// Nests routes below the base path, if there is one.
+pub(in crate::monitor) fn below<S>(base_path: &str, routes: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -31,7 +32,7 @@ where
 }
 
 /// Takes the request out of the metrics, for a layer that could not know the route, for example around `nest_service`.
-async fn left_out(request: Request) -> Request {
+pub(in crate::monitor) async fn left_out(request: Request) -> Request {
     crate::http::exclude_from_metrics(request.extensions());
     request
 }

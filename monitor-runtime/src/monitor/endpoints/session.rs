@@ -40,6 +40,29 @@ struct Failures {
     count: u32,
 }
 
+/// The requests that a browser sends the cookie with.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::monitor) struct Scope<'s> {
+    /// The root of the page.
+    pub(in crate::monitor) path: &'s str,
+    /// Whether they go by HTTPS only.
+    pub(in crate::monitor) is_https: bool,
+}
+
+impl Scope<'_> {
+    /// The value of `set-cookie`.
+    fn cookie(self, value: &str, lasts: Duration) -> String {
+        let (path, age) = (self.path, lasts.as_secs());
+        let secure = if self.is_https { "; Secure" } else { "" };
+        format!("{NAME}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
+    }
+
+    /// The value of `set-cookie` that ends a sign-in.
+    pub(in crate::monitor) fn sign_out(self) -> String {
+        self.cookie("", Duration::ZERO)
+    }
+}
+
 /// The answer to a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::monitor) enum SignIn {
@@ -53,7 +76,7 @@ pub(in crate::monitor) enum SignIn {
 
 impl Sessions {
     /// Answers a token, which `is_right` compares.
-    pub(super) fn sign_in(&self, is_right: impl FnOnce() -> bool) -> SignIn {
+    pub(super) fn sign_in(&self, scope: &Scope<'_>, is_right: impl FnOnce() -> bool) -> SignIn {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.are_too_many(Instant::now()) {
             return SignIn::TooMany;
@@ -64,13 +87,7 @@ impl Sessions {
         }
         let Some(key) = self.key() else { return SignIn::NoKey };
         let value = key.cookie(key.begun.elapsed() + LASTS);
-        let (path, age) = ("/monitor", LASTS.as_secs());
-        SignIn::Admitted(format!("{NAME}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict"))
-    }
-
-    /// The value of `set-cookie` that ends a sign-in.
-    pub(super) fn sign_out() -> String {
-        format!("{NAME}=; Path=/monitor; Max-Age=0; HttpOnly; SameSite=Strict")
+        SignIn::Admitted(scope.cookie(&value, LASTS))
     }
 
     /// Whether one of the cookies is that of a sign-in that lasts.
@@ -155,8 +172,10 @@ mod tests {
 
     use super::*;
 
+    const HTTP: Scope<'_> = Scope { path: "/monitor", is_https: false };
+
     fn signed_in(sessions: &Sessions) -> String {
-        let SignIn::Admitted(cookie) = sessions.sign_in(|| true) else { panic!("refused") };
+        let SignIn::Admitted(cookie) = sessions.sign_in(&HTTP, || true) else { panic!("refused") };
         cookie
     }
 
@@ -182,10 +201,22 @@ mod tests {
             format!("{name}={expires}.{}", code.to_uppercase() + "x"),
             format!("{name}={expires}"),
             format!("other={value}"),
-            Sessions::sign_out().split(';').next().unwrap().to_owned(),
+            HTTP.sign_out().split(';').next().unwrap().to_owned(),
         ] {
             assert!(!admitted(&sessions, &wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn cookies_are_of_the_page_and_of_its_scheme() {
+        let scope = Scope { path: "/internal/monitor", is_https: true };
+        let SignIn::Admitted(cookie) = Sessions::default().sign_in(&scope, || true) else {
+            panic!("refused")
+        };
+        let rest = "; Path=/internal/monitor; Max-Age=43200; HttpOnly; SameSite=Strict; Secure";
+        assert!(cookie.ends_with(rest), "{cookie}");
+        let ended = "monitor_session=; Path=/internal/monitor; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
+        assert_eq!(scope.sign_out(), ended);
     }
 
     #[test]
@@ -200,10 +231,10 @@ mod tests {
     fn five_wrong_tokens_a_second_are_answered() {
         let sessions = Sessions::default();
         let begun = Instant::now();
-        let answers: Vec<_> = (0..6).map(|_| sessions.sign_in(|| false)).collect();
+        let answers: Vec<_> = (0..6).map(|_| sessions.sign_in(&HTTP, || false)).collect();
         assert_eq!(answers[..5], [const { SignIn::Wrong }; 5]);
         assert_eq!(answers[5], SignIn::TooMany);
-        assert_eq!(sessions.sign_in(|| panic!("no token is compared")), SignIn::TooMany);
+        assert_eq!(sessions.sign_in(&HTTP, || panic!("no token is compared")), SignIn::TooMany);
         let mut failures = Failures { since: Some(begun), count: MOST_FAILURES };
         assert!(failures.are_too_many(begun + Duration::from_millis(999)));
         assert!(!failures.are_too_many(begun + Duration::from_secs(1)));

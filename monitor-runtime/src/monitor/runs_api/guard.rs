@@ -6,40 +6,51 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ::http::header::HOST;
-use ::http::{HeaderMap, Method, StatusCode};
+use ::http::uri::Authority;
+use ::http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::refusal::Refusal;
 use crate::monitor::endpoints::Endpoints;
 use crate::monitor::endpoints::bearer::BearerAuth;
 
+/// The machines that reach a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::monitor) enum Reach {
+    /// Only this one.
+    Loopback,
+    Others,
+}
+
 /// Who may read runs, and under which names of the listener.
 #[derive(Clone, Copy)]
 pub(in crate::monitor) struct Gate<'g> {
     pub(in crate::monitor) bearer: &'g BearerAuth,
-    /// Whether only this machine reaches the listener.
-    pub(in crate::monitor) is_loopback: bool,
+    pub(in crate::monitor) reach: Reach,
     /// Further names of the listener, in lower case.
     pub(in crate::monitor) hosts: &'g [String],
 }
 
 impl<'g> Gate<'g> {
-    pub(in crate::monitor) fn of(endpoints: &'g Endpoints, is_loopback: bool) -> Self {
+    pub(in crate::monitor) fn of(endpoints: &'g Endpoints, reach: Reach) -> Self {
         #[cfg(feature = "dashboard")]
         let hosts = endpoints.dashboard.as_ref().map_or(&[][..], |dashboard| &dashboard.hosts);
         #[cfg(not(feature = "dashboard"))]
         let hosts = &[];
-        Self { bearer: &endpoints.bearer, is_loopback, hosts }
+        Self { bearer: &endpoints.bearer, reach, hosts }
     }
 }
 
 /// Refuses a request to a listener that may show nothing, or under a name that it does not have.
-pub(in crate::monitor) fn check_place(gate: Gate<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
-    if !gate.is_loopback && !gate.bearer.is_set() {
+pub(in crate::monitor) fn check_place(gate: Gate<'_>, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    if gate.reach == Reach::Others && !gate.bearer.is_set() {
         let reason = "other machines reach this listener, so runs are shown only with a bearer token; set `bearer_token`";
         return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
     }
-    if !has_own_host(headers, gate.hosts) {
+    if !host_of(uri, headers).is_some_and(|host| is_own_host(host, gate.hosts)) {
+        #[cfg(not(feature = "dashboard"))]
         let reason = "the host must be an address, `localhost` or below `.localhost`";
+        #[cfg(feature = "dashboard")]
+        let reason = "the host must be an address, `localhost`, below `.localhost`, or one that `Dashboard::host` names";
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, reason));
     }
     Ok(())
@@ -57,10 +68,9 @@ pub(in crate::monitor) fn check_site(headers: &HeaderMap) -> Result<(), Refusal>
 pub(super) fn check(
     gate: Gate<'_>,
     is_change: bool,
-    method: &Method,
-    headers: &HeaderMap,
+    (method, uri, headers): (&Method, &Uri, &HeaderMap),
 ) -> Result<(), Refusal> {
-    check_place(gate, headers)?;
+    check_place(gate, uri, headers)?;
     check_site(headers)?;
     if !gate.bearer.admits_to_page(headers) {
         return Err(Refusal::new(
@@ -78,11 +88,18 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Whether the host is one that no other site's page can have, or one of these.
-fn has_own_host(headers: &HeaderMap, names: &[String]) -> bool {
+/// The host that a client names, in HTTP/1 by a header, in HTTP/2 as part of the address; `None` unless there is just one.
+pub(in crate::monitor) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
     let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let Ok(host) = host.to_str() else { return false };
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None, _) => uri.authority().map(Authority::as_str),
+        _ => None,
+    }
+}
+
+/// Whether the host is one that no other site's page can have, or one of these.
+pub(in crate::monitor) fn is_own_host(host: &str, names: &[String]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };
         return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || is_port(port));
@@ -111,13 +128,13 @@ mod tests {
 
     use super::*;
 
-    fn refused(headers: &[(&'static str, &str)], is_loopback: bool, token: Option<&str>) -> Option<u16> {
+    fn refused(headers: &[(&'static str, &str)], reach: Reach, token: Option<&str>) -> Option<u16> {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse::<::http::HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         });
         let bearer = BearerAuth::new(token);
-        let gate = Gate { bearer: &bearer, is_loopback, hosts: &["ops.example.com".to_owned()] };
-        let checked = check(gate, false, &Method::GET, &headers.collect());
+        let gate = Gate { bearer: &bearer, reach, hosts: &["ops.example.com".to_owned()] };
+        let checked = check(gate, false, (&Method::GET, &Uri::from_static("/"), &headers.collect()));
         checked.err().map(|refusal| refusal.status.as_u16())
     }
 
@@ -133,7 +150,7 @@ mod tests {
             "a.localhost",
             "Ops.example.com:8081",
         ] {
-            assert_eq!(refused(&[("host", host)], true, None), None, "{host}");
+            assert_eq!(refused(&[("host", host)], Reach::Loopback, None), None, "{host}");
         }
         for host in [
             "evil.example",
@@ -146,15 +163,28 @@ mod tests {
             "localhost:99999",
             "",
         ] {
-            assert_eq!(refused(&[("host", host)], true, None), Some(421), "{host}");
+            assert_eq!(refused(&[("host", host)], Reach::Loopback, None), Some(421), "{host}");
         }
-        assert_eq!(refused(&[], true, None), Some(421));
-        assert_eq!(refused(&[("host", "localhost"), ("host", "localhost")], true, None), Some(421));
+        assert_eq!(refused(&[], Reach::Loopback, None), Some(421));
+        assert_eq!(
+            refused(&[("host", "localhost"), ("host", "localhost")], Reach::Loopback, None),
+            Some(421)
+        );
+    }
+
+    #[test]
+    fn host_of_http_2_is_in_the_address() {
+        let uri = Uri::from_static("https://localhost:8081/monitor/");
+        let (none, mut other) = (HeaderMap::new(), HeaderMap::new());
+        other.insert(HOST, HeaderValue::from_static("evil.example"));
+        assert_eq!(host_of(&uri, &none), Some("localhost:8081"));
+        assert_eq!(host_of(&uri, &other), Some("evil.example"));
+        assert_eq!(host_of(&Uri::from_static("/monitor/"), &none), None);
     }
 
     #[test]
     fn pages_of_other_sites_are_refused() {
-        let from = |site| refused(&[("host", "localhost"), ("sec-fetch-site", site)], true, None);
+        let from = |site| refused(&[("host", "localhost"), ("sec-fetch-site", site)], Reach::Loopback, None);
         assert_eq!([from("none"), from("same-origin")], [None; 2]);
         assert_eq!([from("cross-site"), from("same-site"), from("")], [Some(403); 3]);
     }
@@ -162,8 +192,8 @@ mod tests {
     #[test]
     fn other_machines_need_a_token() {
         let host = ("host", "10.0.0.1");
-        assert_eq!(refused(&[host], false, None), Some(403));
-        assert_eq!(refused(&[host], false, Some("s3cret")), Some(401));
-        assert_eq!(refused(&[host, ("authorization", "Bearer s3cret")], false, Some("s3cret")), None);
+        assert_eq!(refused(&[host], Reach::Others, None), Some(403));
+        assert_eq!(refused(&[host], Reach::Others, Some("s3cret")), Some(401));
+        assert_eq!(refused(&[host, ("authorization", "Bearer s3cret")], Reach::Others, Some("s3cret")), None);
     }
 }

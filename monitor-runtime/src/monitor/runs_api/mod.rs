@@ -1,4 +1,4 @@
-//! The API of the runs on the admin listener: JSON, or aligned text for a terminal.
+//! The API of the runs: JSON, or aligned text for a terminal.
 //!
 //! `api.schema.json` describes the JSON. Every answer is cut to its limit before anything is written.
 
@@ -38,7 +38,7 @@ use bytes::Bytes;
 
 use super::endpoints::Endpoints;
 use crate::run::{self, Runs};
-use guard::Gate;
+use guard::{Gate, Reach};
 use object::{Object, json_answer, text_answer};
 use query::{Format, Query};
 pub(super) use refusal::Refusal;
@@ -53,8 +53,7 @@ const PREFIX: &str = "/monitor/api/v1";
 #[derive(Clone)]
 struct Api {
     endpoints: Arc<Endpoints>,
-    /// Whether only this machine reaches the listener.
-    is_loopback: bool,
+    reach: Reach,
     /// Those who follow the live page.
     #[cfg(feature = "dashboard")]
     clients: Arc<clients::Clients>,
@@ -76,11 +75,11 @@ type Answer = Result<Response<Bytes>, Refusal>;
 type Plain = fn(&Api, &Request) -> Answer;
 
 /// The routes of the API.
-pub(super) fn routes(endpoints: &Arc<Endpoints>, is_loopback: bool) -> Router {
+pub(super) fn routes(endpoints: &Arc<Endpoints>, reach: Reach) -> Router {
     frame::note_start();
     let api = Api {
         endpoints: Arc::clone(endpoints),
-        is_loopback,
+        reach,
         #[cfg(feature = "dashboard")]
         clients: Arc::default(),
     };
@@ -148,8 +147,8 @@ async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Respon
     // Nothing but a pin changes anything.
     let path = request.uri().path();
     let is_change = path.ends_with("/pin") || path.ends_with("/unpin");
-    let gate = Gate::of(&api.endpoints, api.is_loopback);
-    match guard::check(gate, is_change, request.method(), request.headers()) {
+    let gate = Gate::of(&api.endpoints, api.reach);
+    match guard::check(gate, is_change, (request.method(), request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => answered(Err(refusal)),
     }
