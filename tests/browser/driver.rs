@@ -107,6 +107,18 @@ impl Browser {
         assert_eq!(self.eval("window.monitorErrors"), json!([]));
     }
 
+    /// The rules of axe-core that the page breaks, and how many it keeps; `None` without axe-core.
+    pub(crate) fn accessibility(&self) -> Option<(Value, u64)> {
+        let rules = std::fs::read_to_string(std::env::var_os("MONITOR_TEST_AXE")?).unwrap();
+        // As a script of the driver, which the policy of the page does not concern.
+        self.command("execute/sync", &json!({ "script": rules, "args": [] }));
+        let found = self.eval(
+            "axe.run().then((found) => ({ kept: found.passes.length, broken: found.violations.map((rule) => \
+             [rule.id, rule.nodes.map((node) => node.html)]) }))",
+        );
+        Some((found["broken"].clone(), found["kept"].as_u64().unwrap()))
+    }
+
     /// Sets the size of the page, also below the least size of a window.
     pub(crate) fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });

@@ -207,6 +207,11 @@ fn screens_fit_every_width_and_name_what_can_be_used() {
                 assert!(wide.as_u64().unwrap() <= width.into(), "{screen} is {wide} wide at {width}");
                 assert_eq!(browser.eval(unnamed), json!([]), "{screen}");
                 browser.assert_no_faults();
+                let asked = [320, 1_280].contains(&width);
+                if let Some((broken, kept)) = asked.then(|| browser.accessibility()).flatten() {
+                    assert_eq!(broken, json!([]), "{screen} at {width}, {theme}");
+                    assert!(kept >= 10, "{kept} rules were applied to {screen}");
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn install(runner: &mut Runner) -> Result {
 }
 
 /// Where the build is, which outlives a run.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target))
 }

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::policy::ServicePolicy;
 use crate::runner::Runner;
 use crate::scratch::Scratch;
-use crate::{api_docs, collector, features, fuzz, msrv, package, packages, toolchain};
+use crate::{api_docs, axe, collector, features, fuzz, msrv, package, packages, toolchain};
 
 /// Runs every gate, in the order in which they are cheapest to fail; with arguments only `cargo test` with them, and the
 /// databases that it needs.
@@ -20,6 +20,7 @@ pub(crate) fn test(runner: &mut Runner, arguments: &[&str]) -> Result {
     ServicePolicy::of_this_machine(runner).lift_stale()?;
     packages::install_missing(runner)?;
     collector::install(runner)?;
+    axe::install(runner)?;
     if arguments.is_empty() {
         check_format(runner)?;
         check_lints(runner)?;

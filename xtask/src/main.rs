@@ -3,6 +3,7 @@
 //! `scripts/test` is the way to the gates: it also checks the lock file, which Cargo would bring up to date as it builds this.
 
 mod api_docs;
+mod axe;
 mod collector;
 mod databases;
 mod environment;
