@@ -162,6 +162,60 @@ fn a_run_is_a_tree_while_it_goes_on_and_ends_in_place() {
     browser.assert_no_faults();
 }
 
+#[track_skill("read_page")]
+fn read_page() {}
+
+#[track_skill("take_note")]
+fn take_note() {}
+
+#[track_agent("chapter")]
+fn read_chapters(further: u32) {
+    for _ in 0..4 {
+        read_page();
+        take_note();
+    }
+    if further > 0 {
+        read_chapters(further - 1);
+    }
+}
+
+#[track_agent("book")]
+fn read_book(pages: u32) {
+    read_chapters(55);
+    (0..pages).for_each(|_| read_page());
+}
+
+#[test]
+fn a_run_of_thousands_of_calls_is_a_short_page() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_runtime, monitor) = monitor();
+    read_book(20_000);
+    let id = run::started().unwrap().newest().iter().find(|run| run.agent() == "book").unwrap().id();
+    let browser = Browser::of(&monitor);
+    browser.open(&format!("runs/{id}"));
+    browser.settled();
+    let rows = "[...document.querySelectorAll('[role=treeitem]')]";
+    browser.until(&format!("{rows}.length > 10"));
+    // Every call of a name behind the chapters is in a row that folds them, or in the sum of those without room.
+    let group =
+        format!("{rows}.find((row) => row.classList.contains('group') && row.ariaExpanded === 'false')");
+    let sum = format!("{rows}.find((row) => row.textContent.includes('rolled up'))");
+    browser.until(&format!("(document.querySelector('.rows').scrollTop = 1e6, {group} && {sum})"));
+    let figure = |row: &str| {
+        let figure = browser.eval(&format!("{row}.querySelector('.badge').textContent.replace(/\\D/g, '')"));
+        figure.as_str().unwrap().parse::<u32>().unwrap()
+    };
+    let (folded, rolled_up) = (figure(&group), figure(&sum));
+    assert_eq!(folded + rolled_up, 20_000, "{folded} and {rolled_up}");
+    assert!((1_000..2_000).contains(&folded), "{folded}");
+    // Unfolded, there are 2,000 rows, of which the page has those in sight.
+    browser.eval(&format!("{group}.click()"));
+    browser.until(&format!("document.querySelector('.rows').scrollHeight > {folded} * 26"));
+    let shown = browser.eval(&format!("{rows}.length"));
+    assert!((10..400).contains(&shown.as_u64().unwrap()), "{shown} rows are elements");
+    browser.assert_no_faults();
+}
+
 #[test]
 fn eight_tabs_share_the_connections_of_a_browser() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
