@@ -17,10 +17,10 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use monitor_runtime::{Dashboard, Monitor, run, track_agent, track_skill};
@@ -88,7 +88,7 @@ fn measure(phase: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
     let client = follow(address)?;
     let watched = share_of_a_core(phase, || call(phase))?;
     drop(monitor);
-    let mut ticks = client.join().map_err(|_| "the client panicked")??;
+    let mut ticks = client.join().map_err(|_| "the client panicked")?;
     ticks.sort_unstable();
     let growth = resident_bytes()?.saturating_sub(resident);
     let median = ticks.get(ticks.len() / 2).copied().ok_or("the client got no tick")?;
@@ -122,7 +122,7 @@ fn whole(value: usize) -> f64 {
 
 #[track_skill("search")]
 fn search(words: u64) -> Result<u64, String> {
-    if words % 50 == 0 { Err(format!("nothing about {words}")) } else { Ok(words) }
+    if words.is_multiple_of(50) { Err(format!("nothing about {words}")) } else { Ok(words) }
 }
 
 #[track_skill("rank")]
@@ -149,14 +149,12 @@ fn call(time: Duration) {
 }
 
 /// Follows the first screen until the stream ends. Returns the lengths of its ticks.
-fn follow(
-    address: SocketAddr,
-) -> Result<thread::JoinHandle<Result<Vec<usize>, std::io::Error>>, Box<dyn Error>> {
+fn follow(address: SocketAddr) -> Result<JoinHandle<Vec<usize>>, Box<dyn Error>> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET /monitor/api/v1/stream?topics=now HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
     Ok(thread::spawn(move || {
         let (mut ticks, mut length, mut is_tick) = (Vec::new(), 0, false);
-        let mut lines = BufReader::new(stream.by_ref());
+        let mut lines = BufReader::new(stream);
         let mut line = String::new();
         // The end of the monitor cuts the connection.
         while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
@@ -171,7 +169,7 @@ fn follow(
             }
             line.clear();
         }
-        Ok(ticks)
+        ticks
     }))
 }
 
@@ -179,7 +177,7 @@ fn follow(
 fn share_of_a_core(time: Duration, code: impl FnOnce()) -> Result<f64, Box<dyn Error>> {
     let before = cpu_time()?;
     code();
-    Ok((cpu_time()? - before).as_secs_f64() / time.as_secs_f64() * 100.0)
+    Ok(cpu_time()?.saturating_sub(before).as_secs_f64() / time.as_secs_f64() * 100.0)
 }
 
 fn cpu_time() -> Result<Duration, Box<dyn Error>> {
