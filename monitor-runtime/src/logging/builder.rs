@@ -288,7 +288,7 @@ impl LoggingBuilder {
         let sink = self.writer.unwrap_or_else(standard_output);
         writer::start(Arc::clone(&pipeline), sink).map_err(LoggingError::Thread)?;
         let guard = LogGuard::new(Arc::clone(&pipeline));
-        Ok((filter, Lines::new(Producer::new(pipeline), line_format, rules), guard))
+        Ok((filter, Lines::new(Producer::new(pipeline, rules.as_ref()), line_format, rules), guard))
     }
 
     /// Returns a layer that renders lines with these settings into `sink`, without a filter.

@@ -423,6 +423,11 @@ impl GrowingRun {
         self.run.ticks
     }
 
+    #[cfg(feature = "http")]
+    pub(super) fn agent(&self) -> &'static str {
+        self.run.agent()
+    }
+
     pub(super) fn id(&self) -> RunId {
         self.run.id
     }

@@ -108,7 +108,10 @@ pub(crate) struct History {
     at: Duration,
     seconds: VecDeque<Point>,
     tens: VecDeque<Point>,
+    /// Those of the last second, and of the last time ten.
     last: [Totals; 2],
+    /// The tick of the latter.
+    ten_at: u64,
     /// The upper bounds of the agents' buckets.
     bounds: &'static [f64],
     ids: HashMap<(CountedKind, usize), Id, RandomState>,
@@ -145,23 +148,30 @@ impl History {
         self.ticks += skipped + 1;
         // The first reading is the zero of all differences.
         let is_first = before == 0;
-        let is_tenth = is_first || self.ticks / TEN != before / TEN;
-        let now = self.read(runs, is_first, is_tenth, skipped);
+        let tens = if is_first { 1 } else { self.ticks / TEN - before / TEN };
+        let now = self.read(runs, is_first, tens, skipped);
         if !is_first {
             push(&mut self.seconds, SECONDS, point(&self.last[0], &now, self.bounds, skipped + 1));
-            if is_tenth {
-                push(&mut self.tens, TENS, point(&self.last[1], &now, self.bounds, TEN.max(skipped + 1)));
+            for _ in 1..tens.min(TENS as u64) {
+                push(&mut self.tens, TENS, [f32::NAN; PLOTTED]);
+            }
+            if tens > 0 {
+                let seconds = self.ticks - self.ten_at;
+                push(&mut self.tens, TENS, point(&self.last[1], &now, self.bounds, seconds));
             }
         }
-        if is_tenth {
-            push(&mut self.faults, WINDOW, faults(lost));
+        if tens > 0 {
+            for _ in 0..tens.min(WINDOW as u64) {
+                push(&mut self.faults, WINDOW, faults(lost));
+            }
             self.last[1] = now.clone();
+            self.ten_at = self.ticks;
             self.drop_small_ids();
         }
         self.last[0] = now;
     }
 
-    fn read(&mut self, runs: [u64; OUTCOMES], is_first: bool, is_tenth: bool, skipped: u64) -> Totals {
+    fn read(&mut self, runs: [u64; OUTCOMES], is_first: bool, tens: u64, skipped: u64) -> Totals {
         let mut totals = Totals { runs, models: models::totals(), ..Totals::default() };
         for kind in CountedKind::ALL {
             let mut ids = self.ids.keys().filter(|(of, _)| *of == kind).count();
@@ -173,7 +183,7 @@ impl History {
                     self.bounds = reading.bounds;
                     add(&mut totals.agents, reading.all);
                 }
-                ids += usize::from(self.note(kind, reading, ids, [is_first, is_tenth], skipped));
+                ids += usize::from(self.note(kind, reading, (ids, is_first), [tens, skipped]));
             });
         }
         totals
@@ -184,18 +194,17 @@ impl History {
         &mut self,
         kind: CountedKind,
         reading: &Reading<'_>,
-        ids: usize,
-        [is_first, is_tenth]: [bool; 2],
-        skipped: u64,
+        (ids, is_first): (usize, bool),
+        [tens, skipped]: [u64; 2],
     ) -> bool {
         let key = (kind, std::ptr::from_ref(reading.labels).addr());
         if let Some(id) = self.ids.get_mut(&key) {
-            id.note(reading, is_tenth, skipped);
+            id.note(reading, tens, skipped);
             return false;
         }
         let bytes = Id::bytes(reading.all.len());
         // Once in a while more are let in than stay, so that a busy id replaces one that has become quiet.
-        let most = if is_tenth { 2 * MOST_IDS } else { MOST_IDS };
+        let most = if tens > 0 { 2 * MOST_IDS } else { MOST_IDS };
         let is_unused = reading.running == 0 && reading.ended.iter().all(|count| *count == 0);
         if ids >= most || is_unused || self.bytes() + bytes > self.most_bytes {
             return false;
@@ -206,7 +215,7 @@ impl History {
         if is_first || ids >= MOST_IDS {
             id.begin_at(reading);
         }
-        id.note(reading, true, 0);
+        id.note(reading, 1, 0);
         self.ids.insert(key, id);
         true
     }
@@ -350,7 +359,8 @@ impl Id {
         self.tens.push_back(words(reading).collect());
     }
 
-    fn note(&mut self, reading: &Reading<'_>, is_tenth: bool, skipped: u64) {
+    /// Takes the reading of a second, with which so many times ten seconds are over.
+    fn note(&mut self, reading: &Reading<'_>, tens: u64, skipped: u64) {
         self.buckets = reading.all.len();
         self.ended = reading.ended.iter().sum();
         if self.seconds.is_empty() {
@@ -360,7 +370,7 @@ impl Id {
         for _ in 0..=skipped.min(MINUTE as u64) {
             push(&mut self.seconds, MINUTE + 1, modulo(self.ended));
         }
-        if is_tenth {
+        for _ in 0..tens.min(WINDOW as u64) {
             push(&mut self.tens, WINDOW, words(reading).collect());
         }
     }
@@ -435,7 +445,9 @@ mod tests {
         for second in 1..=400_u64 {
             // A call a second, and in the last ten seconds a slow one too.
             let slow = second.saturating_sub(390);
-            reading(labels, 1_000 + second, slow, 0, &mut |reading| id.note(reading, second % 10 == 0, 0));
+            reading(labels, 1_000 + second, slow, 0, &mut |reading| {
+                id.note(reading, u64::from(second % 10 == 0), 0);
+            });
         }
         reading(labels, 1_400, 10, 0, &mut |reading| {
             let recent = id.recent(reading);
@@ -454,7 +466,7 @@ mod tests {
         let near = u64::from(u32::MAX) - 3;
         reading(labels, near, 0, 0, &mut |reading| id.begin_at(reading));
         reading(labels, near + 10, 0, 5, &mut |reading| {
-            id.note(reading, true, 0);
+            id.note(reading, 1, 0);
             let recent = id.recent(reading);
             assert_eq!((recent.ended, &recent.spark), ([10, 5, 0, 0], &vec![15]));
             assert_eq!(recent.part(&[Outcome::Error, Outcome::Panic]), Some(1.0 / 3.0));
@@ -485,5 +497,21 @@ mod tests {
         assert_eq!(points.len(), 5);
         assert!(points[..4].iter().all(|point| point[0].is_nan()));
         assert_eq!(points[4][0], 2.0);
+    }
+
+    #[test]
+    fn a_minute_without_a_reading_moves_no_point() {
+        let mut history = History::new(1 << 20);
+        let mut runs = 0;
+        for _ in 0..40 {
+            runs += 1;
+            history.tick(0, [runs, 0, 0, 0], [0; 2]);
+        }
+        let before = history.points(3_600).values.len();
+        history.tick(59, [runs + 60, 0, 0, 0], [0; 2]);
+        let points = history.points(3_600).values;
+        assert_eq!(points.len(), before + 6);
+        assert!(points[before..before + 5].iter().all(|point| point[0].is_nan()));
+        assert_eq!(points[before + 5][0], 1.0, "its mean is of the whole minute");
     }
 }

@@ -7,8 +7,8 @@
 //!        └─► waiting, if it is in a run ──► lines of the run
 //! ```
 //!
-//! Both are bounded by bytes. A thread that logs holds the lock for two pushes, and never waits for a reader: those copy
-//! pointers.
+//! Both are bounded by bytes. A thread that logs holds the lock for two pushes. It waits for a reader at most as long as that
+//! copies 2,000 pointers.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -2,7 +2,8 @@
 //!
 //! Each id keeps ten samples for each decade of the durations that succeeded, ten of failures and ten of cancelled calls,
 //! which ended at least a second apart. A call that is no sample costs a
-//! look at the clock, a load and a comparison.
+//! look at the clock, a load and a comparison. If the memory of all samples is full, the oldest of the id with the most
+//! samples gives way, so a new sample is never refused.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -12,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 
-use super::text::{MOST_ERROR_BYTES, shortened};
+use super::text::error_text;
 use crate::call::call_id::CallId;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
@@ -57,6 +58,8 @@ struct Kept {
     /// By the number of the series.
     ids: HashMap<u32, [VecDeque<LoneCall>; CELLS], RandomState>,
     bytes: usize,
+    /// Samples that gave way since the memory was full.
+    evicted: u64,
 }
 
 /// Bytes of an id with its cells, and of a sample besides its error.
@@ -78,9 +81,19 @@ impl LoneCalls {
         self.seconds.len() * size_of::<AtomicU32>()
     }
 
+    /// The bytes that samples may take.
+    fn room(&self) -> usize {
+        self.most_bytes.saturating_sub(self.fixed())
+    }
+
     /// The number of samples.
     pub(super) fn count(&self) -> usize {
-        self.lock().ids.values().flatten().map(VecDeque::len).sum()
+        self.lock().ids.values().map(samples).sum()
+    }
+
+    /// The number of samples that gave way since the memory was full.
+    pub(super) fn evicted(&self) -> u64 {
+        self.lock().evicted
     }
 
     /// Takes the call as a sample, unless its cell has one of this second. `now` is in nanoseconds since the start of the recorder.
@@ -109,21 +122,9 @@ impl LoneCalls {
     #[cold]
     fn take(&self, id: CallId, number: u32, cell: usize, outcome: Outcome, duration: Duration) {
         let started = SystemTime::now().checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut kept = self.lock();
-        let is_new = !kept.ids.contains_key(&number);
-        let bytes = SAMPLE_BYTES + if is_new { ID_BYTES } else { 0 };
-        if kept.bytes + self.fixed() + bytes > self.most_bytes {
-            return;
-        }
-        kept.bytes += bytes;
-        let calls = &mut kept.ids.entry(number).or_default()[cell];
-        calls.push_back(LoneCall { id, started, duration, outcome, error: None });
-        let pushed_out = if calls.len() > EACH { calls.pop_front() } else { None };
-        if let Some(call) = pushed_out {
-            kept.bytes -= SAMPLE_BYTES + call.error.map_or(0, |error| error.len());
-        }
-        drop(kept);
-        if outcome == Outcome::Error {
+        let sample = LoneCall { id, started, duration, outcome, error: None };
+        let is_kept = self.lock().add(number, cell, sample, self.room());
+        if is_kept && outcome == Outcome::Error {
             FAILED.set(id);
         }
     }
@@ -136,12 +137,10 @@ impl LoneCalls {
     /// Adds the error of the sample that waits for it.
     pub(super) fn fail(&self, id: CallId, error: &str) {
         FAILED.set(CallId::NONE);
-        let error = shortened(error, MOST_ERROR_BYTES);
+        let error = error_text(error);
         let mut kept = self.lock();
-        if kept.bytes + self.fixed() + error.len() > self.most_bytes {
-            return;
-        }
-        let Kept { ids, bytes } = &mut *kept;
+        kept.make_room(error.len(), self.room());
+        let Kept { ids, bytes, .. } = &mut *kept;
         let found = ids.values_mut().filter_map(|cells| cells[DECADES].back_mut()).find(|call| call.id == id);
         if let Some(call) = found {
             *bytes += error.len();
@@ -160,6 +159,57 @@ impl LoneCalls {
     }
 }
 
+impl Kept {
+    /// Adds a sample. Returns `false` if the room is too small for a single one.
+    fn add(&mut self, number: u32, cell: usize, sample: LoneCall, room: usize) -> bool {
+        // First what the sample pushes out anyway, so that a full memory holds up no full cell.
+        if let Some(calls) = self.ids.get_mut(&number).map(|cells| &mut cells[cell]) {
+            if calls.len() >= EACH {
+                self.bytes -= calls.pop_front().map_or(0, |call| bytes_of(&call));
+            }
+        }
+        let bytes =
+            |kept: &Self| bytes_of(&sample) + if kept.ids.contains_key(&number) { 0 } else { ID_BYTES };
+        self.make_room(bytes(self), room);
+        // The id itself may have given way.
+        let bytes = bytes(self);
+        if self.bytes + bytes > room {
+            return false;
+        }
+        self.bytes += bytes;
+        self.ids.entry(number).or_default()[cell].push_back(sample);
+        true
+    }
+
+    /// Evicts samples until these bytes fit, or none is left: each time the oldest of the id with the most.
+    fn make_room(&mut self, bytes: usize, room: usize) {
+        while self.bytes + bytes > room {
+            let largest = self.ids.iter_mut().max_by_key(|(_, cells)| samples(cells));
+            let Some((number, cells)) = largest else { return };
+            let number = *number;
+            let fronts = cells.iter_mut().filter(|calls| !calls.is_empty());
+            let oldest = fronts.min_by_key(|calls| calls.front().map(|call| call.started));
+            if let Some(call) = oldest.and_then(VecDeque::pop_front) {
+                self.bytes -= bytes_of(&call);
+                self.evicted += 1;
+            }
+            if cells.iter().all(VecDeque::is_empty) {
+                self.ids.remove(&number);
+                self.bytes -= ID_BYTES;
+            }
+        }
+    }
+}
+
+/// The number of samples of an id.
+fn samples(cells: &[VecDeque<LoneCall>; CELLS]) -> usize {
+    cells.iter().map(VecDeque::len).sum()
+}
+
+fn bytes_of(call: &LoneCall) -> usize {
+    SAMPLE_BYTES + call.error.as_ref().map_or(0, |error| error.len())
+}
+
 /// The cell of a call.
 fn cell_of(outcome: Outcome, duration: Duration) -> usize {
     match outcome {
@@ -174,6 +224,7 @@ mod tests {
     use super::*;
     use crate::families::CallKind;
     use crate::families::family::Found;
+    use crate::run::text::MOST_ERROR_BYTES;
 
     fn series(name: &str) -> &'static CallSeries {
         let (Found::Own(series) | Found::Overflow(series)) = CallKind::Skill.family().series.find(&[name]);
@@ -199,6 +250,30 @@ mod tests {
             (200..400).step_by(20).collect::<Vec<_>>()
         );
         assert_eq!(kept.len(), 11);
+    }
+
+    #[test]
+    fn a_full_memory_takes_newer_samples() {
+        let room = ID_BYTES + 25 * SAMPLE_BYTES;
+        let calls = LoneCalls::new(PLACES * CELLS * size_of::<AtomicU32>() + room);
+        let (first, second) = (series("lone_full"), series("lone_late"));
+        for number in 0..30_u32 {
+            offer(&calls, first, number, Outcome::Success, u64::from(number));
+            offer(&calls, first, number + 100, Outcome::Cancelled, u64::from(number));
+        }
+        let numbers = |series: &'static CallSeries, outcome| -> Vec<_> {
+            let kept = calls.of(series.number()).into_iter().filter(|call| call.outcome == outcome);
+            kept.map(|call| call.id.number()).collect()
+        };
+        assert_eq!(numbers(first, Outcome::Success), (20..30).collect::<Vec<_>>());
+        assert_eq!(numbers(first, Outcome::Cancelled), (120..130).collect::<Vec<_>>());
+        assert_eq!(calls.evicted(), 0, "a full cell pushes out its own");
+        for number in 200..202 {
+            offer(&calls, second, number, Outcome::Success, u64::from(number));
+        }
+        assert_eq!(numbers(second, Outcome::Success), [200, 201]);
+        assert_eq!(calls.evicted() + u64::try_from(calls.count()).unwrap(), 22);
+        assert!(calls.evicted() > 0 && calls.bytes() <= PLACES * CELLS * size_of::<AtomicU32>() + room);
     }
 
     #[test]

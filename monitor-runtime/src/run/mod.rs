@@ -42,10 +42,11 @@
 //!
 //! A run has at most 2,000 nodes. Further calls are summed by parent and name, so totals stay exact.
 //!
-//! Arguments and results are not kept, but those that the option `record(…)` of an attribute names. The text of an error is, cut after 1,024 bytes, and so are log lines, as the output of
-//! [`logging`](crate::logging) had them: after its redaction.
+//! Arguments and results are not kept, but those that the option `record(…)` of an attribute names. The text of an error is
+//! kept, cut after 1,024 bytes, and so are log lines, as the output of [`logging`](crate::logging) had them: after its
+//! redaction. The text of an error passes the rules for the field `error`.
 //!
-//! # What code inside a run can do
+//! # Code inside a run
 //!
 //! [`current`] tells of the run around it, and [`tag`], [`note`] and [`retry`] add to its tree. Outside of a run, and without a
 //! recorder, they do nothing. [`check_budget`] stops an agent that has used up its `budget`, with a recorder or without one.
@@ -89,6 +90,8 @@ pub(crate) use lone::LoneCall;
 pub use said::Note;
 #[cfg(feature = "http")]
 pub(crate) use store::KeptRun;
+#[cfg(feature = "logging")]
+pub(crate) use text::ErrorRule;
 pub use tree::{ModelCall, Node, RolledUp, Run};
 
 use crate::call::bounded;
@@ -218,6 +221,12 @@ impl Runs {
         (running, left_out)
     }
 
+    /// Shows the runs that go on, the oldest first, of an agent or of all, until one is enough. The recorder waits meanwhile.
+    #[cfg(feature = "http")]
+    pub(crate) fn each_running(self, agent: Option<&str>, is_enough: impl FnMut(Run) -> bool) {
+        self.0.settle().each_running(agent, is_enough);
+    }
+
     /// Returns every kept run, the last one to end first, and the number of runs that ended.
     #[cfg(feature = "http")]
     pub(crate) fn kept(self) -> (Vec<KeptRun>, u64) {
@@ -282,7 +291,7 @@ impl Runs {
 
     /// Returns what is kept besides runs: name, bytes, entries.
     #[cfg(feature = "http")]
-    pub(crate) fn sizes(self) -> [(&'static str, usize, usize); 4] {
+    pub(crate) fn sizes(self) -> [(&'static str, usize, usize); 5] {
         let (lines, line_bytes, lost_lines) = self.0.lines().figures();
         let lone = self.0.lone();
         let history = self.0.history();
@@ -290,6 +299,11 @@ impl Runs {
             ("log lines", line_bytes, lines),
             ("log lines of runs that found no room", 0, usize::try_from(lost_lines).unwrap_or(usize::MAX)),
             ("samples of calls outside of runs", lone.bytes(), lone.count()),
+            (
+                "samples of calls outside of runs that gave way",
+                0,
+                usize::try_from(lone.evicted()).unwrap_or(usize::MAX),
+            ),
             ("history", history.bytes(), history.ids()),
         ]
     }
@@ -392,6 +406,12 @@ pub(crate) fn keep_line(line: LogLine) {
     if let Some(recorder) = Recorder::get() {
         recorder.keep_line(line);
     }
+}
+
+/// Sets the rule for the texts of errors, that of the output whose lines are kept.
+#[cfg(feature = "logging")]
+pub(crate) fn set_error_rule(rule: Option<ErrorRule>) {
+    text::set_error_rule(rule);
 }
 
 /// The id of the run that encloses the calling code.

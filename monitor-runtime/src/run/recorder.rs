@@ -34,7 +34,7 @@ use super::reply::{Reply, Spent, Sums};
 use super::ring::{Pushed, Record, Ring};
 use super::store::Store;
 use super::tally::{Tallies, Tally};
-use super::text::{MOST_ERROR_BYTES, shortened};
+use super::text::error_text;
 use super::tree::Run;
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::Content;
@@ -455,9 +455,22 @@ impl Look<'_> {
         running.into_iter().take(most).map(GrowingRun::snapshot).collect()
     }
 
-    /// The runs of this id that go on.
+    /// Shows the runs that go on, the oldest first, of an agent or of all, until one is enough. Each is copied on its own, since
+    /// all trees together may be large.
+    #[cfg(feature = "http")]
+    pub(crate) fn each_running(&self, agent: Option<&str>, mut is_enough: impl FnMut(Run) -> bool) {
+        let mut running: Vec<_> =
+            self.growing().filter(|run| agent.is_none_or(|agent| run.agent() == agent)).collect();
+        running.sort_unstable_by_key(|run| run.ticks());
+        running.into_iter().any(|run| is_enough(run.snapshot()));
+    }
+
+    /// The runs of this id that go on, the oldest first.
     pub(crate) fn running_of(&self, id: RunId) -> Vec<Run> {
-        self.growing().filter(|run| run.id() == id).map(GrowingRun::snapshot).collect()
+        let mut running: Vec<_> =
+            self.growing().filter(|run| run.id() == id).map(GrowingRun::snapshot).collect();
+        running.sort_unstable_by_key(|run| run.ticks);
+        running
     }
 
     /// The recorded runs that go on and have details.
@@ -790,8 +803,7 @@ impl Observer for Follower {
         let Some(recorder) = RECORDER.get() else { return };
         match call.run() {
             Some(run) => {
-                let text = shortened(&error.whole, MOST_ERROR_BYTES);
-                recorder.push_remark(run, call, Remark::Error(text));
+                recorder.push_remark(run, call, Remark::Error(error_text(&error.whole)));
             }
             None if LoneCalls::wants_error(call) => recorder.lone.fail(call, &error.whole),
             None => {}

@@ -1,6 +1,7 @@
-//! Texts of others, cut to a size, and the bytes of what is kept.
+//! Texts of others, cut to a size, errors after the rules of the log, and the bytes of what is kept.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
 pub(super) const ALLOCATION_BYTES: usize = 16;
@@ -12,6 +13,25 @@ pub(super) fn map_bytes<K, V, S>(map: &HashMap<K, V, S>) -> usize {
 
 /// The maximum size of an error's text in a node, in bytes.
 pub(super) const MOST_ERROR_BYTES: usize = 1_024;
+
+/// Replaces the text of an error, as an output of the log replaces the field `error`; `None` leaves it as it is.
+pub(crate) type ErrorRule = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The rule of the output whose lines are kept.
+static RULE: RwLock<Option<ErrorRule>> = RwLock::new(None);
+
+/// Sets the rule for the texts of all errors that are kept from now on.
+#[cfg(feature = "logging")]
+pub(super) fn set_error_rule(rule: Option<ErrorRule>) {
+    *RULE.write().unwrap_or_else(PoisonError::into_inner) = rule;
+}
+
+/// The text of an error as it is kept: after the rule, and cut to its maximum size.
+pub(super) fn error_text(text: &str) -> Box<str> {
+    let rule = RULE.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let replaced = rule.and_then(|rule| rule(text));
+    shortened(replaced.as_deref().unwrap_or(text), MOST_ERROR_BYTES)
+}
 
 /// The text, cut to at most this many bytes.
 pub(super) fn shortened(text: &str, most: usize) -> Box<str> {

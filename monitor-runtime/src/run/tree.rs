@@ -42,7 +42,7 @@ pub struct Run {
     pub(super) id: RunId,
     pub(super) started: SystemTime,
     /// The start in ticks of the clock, which orders runs.
-    pub(super) ticks: u64,
+    pub(crate) ticks: u64,
     /// The time from the start to the last end, or to the snapshot.
     pub(super) elapsed: Duration,
     pub(super) nodes: Vec<Node>,

@@ -14,6 +14,7 @@ use crate::json;
 use crate::logging::record::fields::Key;
 use crate::logging::record::level::rank;
 use crate::logging::record::line::{Line, LineFormat};
+use crate::logging::record::redaction::ValueRules;
 use crate::logging::record::values::write_integer;
 
 /// The part of an output that producers, the writer and the guard share.
@@ -91,11 +92,13 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+    /// `rules` are those of the output.
+    #[cfg_attr(not(feature = "runs"), expect(unused_variables, reason = "for the recorder of runs"))]
+    pub(crate) fn new(pipeline: Arc<Pipeline>, rules: Option<&ValueRules>) -> Self {
         Self {
             pipeline,
             #[cfg(feature = "runs")]
-            number: kept::number(),
+            number: kept::begin(rules.cloned()),
         }
     }
 }
@@ -122,33 +125,60 @@ impl LineSink for Producer {
     }
 }
 
-/// The output whose lines the recorder of runs keeps: the first one, so that no line is kept twice.
+/// The output whose lines the recorder of runs keeps: the first one, so that no line is kept twice. Its rules also apply to the
+/// texts of errors. Once it ends, the next one takes its place; after the last, its rules stay.
 #[cfg(feature = "runs")]
 mod kept {
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+    use crate::logging::record::redaction::ValueRules;
+    use crate::run::{self, ErrorRule};
+
+    /// An output: its number and its rules.
+    type Output = (u64, Option<ErrorRule>);
+
+    /// The outputs in the order of their begin.
+    static OUTPUTS: Mutex<Vec<Output>> = Mutex::new(Vec::new());
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    /// The number of the output; 0 if there is none.
-    static OUTPUT: AtomicU64 = AtomicU64::new(0);
+    /// The number of the first output; 0 if there is none.
+    static FIRST: AtomicU64 = AtomicU64::new(0);
 
-    /// A number for an output, which is the one whose lines are kept if there is no other.
-    pub(super) fn number() -> u64 {
+    /// A number for an output that begins.
+    pub(super) fn begin(rules: Option<ValueRules>) -> u64 {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let _ = OUTPUT.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        let rule = rules.map(|rules| -> ErrorRule { Arc::new(move |text| rules.replaced_error(text)) });
+        let mut outputs = lock();
+        outputs.push((number, rule));
+        prefer_first(&outputs);
         number
     }
 
-    /// Whether it is the output of this number. The next one that asks takes the place of one that has ended.
+    /// Whether it is the output of this number.
     #[inline]
     pub(super) fn is_of(number: u64) -> bool {
-        match OUTPUT.load(Ordering::Relaxed) {
-            0 => OUTPUT.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok(),
-            output => output == number,
-        }
+        FIRST.load(Ordering::Relaxed) == number
     }
 
     pub(super) fn end(number: u64) {
-        let _ = OUTPUT.compare_exchange(number, 0, Ordering::Relaxed, Ordering::Relaxed);
+        let mut outputs = lock();
+        outputs.retain(|(other, _)| *other != number);
+        prefer_first(&outputs);
+    }
+
+    fn prefer_first(outputs: &[Output]) {
+        let first = outputs.first();
+        let number = first.map_or(0, |(number, _)| *number);
+        if FIRST.swap(number, Ordering::Relaxed) == number {
+            return;
+        }
+        if let Some((_, rule)) = first {
+            run::set_error_rule(rule.clone());
+        }
+    }
+
+    fn lock() -> MutexGuard<'static, Vec<Output>> {
+        OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -313,7 +313,7 @@ mod tests {
             Arc::new(Pipeline::new(Queue::new(queue_bytes, when_full, tally), LineFormat::JSON, None));
         let writer = Writer::new(Arc::clone(&pipeline), Box::new(sink.clone()));
         let thread = thread::spawn(move || writer.run());
-        let producer = Producer::new(Arc::clone(&pipeline));
+        let producer = Producer::new(Arc::clone(&pipeline), None);
         Running { producer, guard: LogGuard::new(pipeline), written, dropped, thread }
     }
 

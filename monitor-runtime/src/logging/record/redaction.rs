@@ -50,6 +50,15 @@ impl ValueRules {
         }
     }
 
+    /// The replacement of an error's text with its sources, if a rule applies to the field `error` or to its sources.
+    #[cfg(feature = "runs")]
+    pub(crate) fn replaced_error(&self, text: &str) -> Option<String> {
+        let mut value = Vec::new();
+        json::write_str(&mut value, text);
+        let key: &[u8] = if self.is_secret(b"error.chain") { b"error.chain" } else { b"error" };
+        json::read_str(&self.replaced(key, &value)?)
+    }
+
     fn copy(&self, field: &Field<'_>, to: &mut Fields) {
         match self.replaced(field.key(), field.value()) {
             Some(value) => to.copy_with(field, &value),
@@ -172,6 +181,20 @@ mod tests {
         assert_eq!(shown("äöü", 3), "ä…[truncated 4 bytes]");
         assert_eq!(shown("€", 2), "…[truncated 3 bytes]");
         assert_eq!(shown("🦀🦀", 7), "🦀…[truncated 4 bytes]");
+    }
+
+    #[cfg(feature = "runs")]
+    #[test]
+    fn an_error_is_replaced_as_its_field_is() {
+        for secret in ["error", "Error", "error.chain", "chain"] {
+            assert_eq!(
+                rules(&[secret], None).replaced_error("a\n\"b\"").as_deref(),
+                Some("[redacted]"),
+                "{secret}"
+            );
+        }
+        assert_eq!(rules(&["password"], None).replaced_error("a"), None);
+        assert_eq!(rules(&[], Some(2)).replaced_error("abc").as_deref(), Some("ab…[truncated 1 bytes]"));
     }
 
     #[test]
