@@ -29,6 +29,6 @@ pub use engine::Policy;
 
 pub(crate) use engine::{Engine, Health, Plan, Rules, View};
 #[cfg(feature = "runs")]
-pub(crate) use engine::{Past, Turn};
+pub(crate) use engine::{Past, Transition};
 #[cfg(test)]
 pub(crate) use engine::{Severity, Status};

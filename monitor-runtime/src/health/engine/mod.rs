@@ -16,10 +16,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::families::health::{CheckReading, HealthReading, HealthSource};
-use supervisor::Supervised;
+use supervisor::{Settled, Supervised};
 
 #[cfg(feature = "runs")]
-pub(crate) use past::{Past, Turn};
+pub(crate) use past::{Past, Transition};
 pub use policy::Policy;
 pub(crate) use policy::Rules;
 #[cfg(test)]
@@ -29,13 +29,18 @@ pub(crate) use supervisor::Plan;
 
 /// The checks and the tasks that run them. Dropping it ends the tasks and the runs in progress.
 pub(crate) struct Engine {
+    state: Arc<State>,
+    supervisors: OnceLock<JoinSet<()>>,
+}
+
+/// What readiness depends on.
+struct State {
     /// Sorted by name.
     checks: Box<[Arc<Supervised>]>,
-    supervisors: OnceLock<JoinSet<()>>,
     draining: AtomicBool,
-    /// The readiness as it was seen to change.
+    /// The readiness as it changed.
     #[cfg(feature = "runs")]
-    turns: past::Turns,
+    transitions: past::Transitions,
 }
 
 thread_local! {
@@ -54,13 +59,13 @@ pub(crate) struct Health<'a> {
 impl Engine {
     pub(crate) fn new(mut plans: Vec<Plan>) -> Self {
         plans.sort_by(|a, b| a.name.cmp(&b.name));
-        Self {
+        let state = State {
             checks: plans.into_iter().map(Supervised::new).map(Arc::new).collect(),
-            supervisors: OnceLock::new(),
             draining: AtomicBool::new(false),
             #[cfg(feature = "runs")]
-            turns: past::Turns::default(),
-        }
+            transitions: past::Transitions::default(),
+        };
+        Self { state: Arc::new(state), supervisors: OnceLock::new() }
     }
 
     /// Prevents checks from being started on the runtime of this thread, which is not the application's.
@@ -73,9 +78,13 @@ impl Engine {
     pub(crate) fn start(&self) {
         if let Some(runtime) = Handle::try_current().ok().filter(|_| !IS_OURS.get()) {
             self.supervisors.get_or_init(|| {
+                let state = Arc::clone(&self.state);
+                let settled: Settled = Arc::new(move || state.note());
+                self.state.note();
                 let mut supervisors = JoinSet::new();
-                for check in &self.checks {
-                    supervisors.spawn_on(Arc::clone(check).keep_supervised(), &runtime);
+                for check in &self.state.checks {
+                    let supervised = Arc::clone(check).keep_supervised(Arc::clone(&settled));
+                    supervisors.spawn_on(supervised, &runtime);
                 }
                 supervisors
             });
@@ -85,44 +94,45 @@ impl Engine {
     /// Makes readiness answer 503 `draining` from now on. The checks continue.
     #[cfg(feature = "http")]
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.state.draining.store(true, Ordering::Relaxed);
+        self.state.note();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.state.draining.load(Ordering::Relaxed)
     }
 
     /// Everything that readiness depends on.
     pub(crate) fn health(&self) -> Health<'_> {
-        let health = Health { draining: self.is_draining(), checks: self.views() };
-        #[cfg(feature = "runs")]
-        self.turns.note(health.status(), || health.reason());
-        health
+        // A result becomes overdue or stale without a run.
+        self.state.note();
+        Health { draining: self.is_draining(), checks: self.views() }
     }
 
-    /// The turns of the readiness as far as somebody asked for it, the newest first.
+    /// The transitions of the readiness, the newest first: at the start, after a run of a check, at the drain. One that time
+    /// alone brings, to overdue or stale, is noted at the next of these moments or when somebody asks.
     #[cfg(feature = "runs")]
-    pub(crate) fn turns(&self) -> Vec<Turn> {
-        self.turns.newest_first()
+    pub(crate) fn transitions(&self) -> Vec<Transition> {
+        self.state.transitions.newest_first()
     }
 
     /// What each check did before, in the order of [`views`](Self::views).
     #[cfg(feature = "runs")]
     pub(crate) fn past(&self) -> Vec<Past> {
-        self.checks.iter().map(|check| check.past()).collect()
+        self.state.checks.iter().map(|check| check.past()).collect()
     }
 
     /// The rules of each check, in the order of [`views`](Self::views).
     #[cfg(feature = "runs")]
     pub(crate) fn rules(&self) -> Vec<&Rules> {
-        self.checks.iter().map(|check| check.rules()).collect()
+        self.state.checks.iter().map(|check| check.rules()).collect()
     }
 
     /// The state of every check, sorted by name. It also starts the checks if that was not possible before, and never
     /// waits.
     pub(crate) fn views(&self) -> Vec<View<'_>> {
         self.start();
-        self.checks.iter().map(|check| check.view()).collect()
+        self.state.checks.iter().map(|check| check.view()).collect()
     }
 
     /// Whether readiness answers 200 now. It starts the checks as [`views`](Self::views) does.
@@ -133,12 +143,34 @@ impl Engine {
 
     /// The names of the checks, sorted.
     pub(crate) fn names(&self) -> Vec<&str> {
-        self.checks.iter().map(|check| check.name()).collect()
+        self.state.checks.iter().map(|check| check.name()).collect()
     }
 
     /// Whether every critical check has passed at least once.
     pub(crate) fn is_started(&self) -> bool {
-        self.checks.iter().all(|check| check.allows_started())
+        self.state.checks.iter().all(|check| check.allows_started())
+    }
+}
+
+impl State {
+    /// Notes the readiness, if it has changed.
+    #[cfg(not(feature = "runs"))]
+    fn note(&self) {
+        // The history is a part of that feature.
+        let _ = self;
+    }
+
+    /// Notes the readiness, if it has changed.
+    #[cfg(feature = "runs")]
+    fn note(&self) {
+        self.transitions.note(
+            || Health {
+                draining: self.draining.load(Ordering::Relaxed),
+                checks: self.checks.iter().map(|check| check.look()).collect(),
+            },
+            Health::status,
+            Health::reason,
+        );
     }
 }
 
@@ -159,11 +191,22 @@ impl Health<'_> {
         let reasons: Vec<_> = failed.map(|check| format!("{}: {}", check.name, check.message)).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
+
+    /// The same without ages, so that it stays as it is while the reason does.
+    #[cfg(feature = "http")]
+    pub(crate) fn stable_reason(&self) -> String {
+        let failed = self.checks.iter().filter(|check| !check.allows_ready());
+        let reason = |check: &View<'_>| match check.status {
+            Status::Stale => format!("{}: stale", check.name),
+            _ => format!("{}: {}", check.name, check.message),
+        };
+        failed.map(reason).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl HealthSource for Engine {
     fn read(&self) -> HealthReading {
-        let views: Vec<_> = self.checks.iter().map(|check| check.view()).collect();
+        let views: Vec<_> = self.state.checks.iter().map(|check| check.view()).collect();
         HealthReading {
             ready: !self.is_draining() && views.iter().all(View::allows_ready),
             checks: views.iter().map(CheckReading::from).collect(),

@@ -1,4 +1,4 @@
-//! What a check did before, and the turns of the readiness: bounded, for a person who looks.
+//! What a check did before, and the transitions of the readiness: bounded, for a person who looks.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -9,14 +9,14 @@ use super::state::Outcome;
 
 const MOST_RUNS: usize = 300;
 const MOST_LATENCIES: usize = 60;
-const MOST_TURNS: usize = 20;
+const MOST_TRANSITIONS: usize = 20;
 
 /// The maximum size of a reason, in bytes.
 const MOST_REASON_BYTES: usize = 1_024;
 
 /// A transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct Transition {
     pub(crate) at: SystemTime,
     pub(crate) status: &'static str,
     pub(crate) reason: Option<Box<str>>,
@@ -32,7 +32,7 @@ pub(crate) struct Past {
     /// How long the last runs took, the newest last.
     pub(crate) latencies: VecDeque<Duration>,
     /// The transitions, the newest first.
-    pub(crate) turns: Vec<Turn>,
+    pub(crate) transitions: Vec<Transition>,
 }
 
 /// The runs of a check, as they are noted.
@@ -65,27 +65,33 @@ impl PastRuns {
 
 /// The last transitions.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<VecDeque<Turn>>);
+pub(crate) struct Transitions(Mutex<VecDeque<Transition>>);
 
-impl Turns {
-    /// Notes a status, if it is another one than the last.
-    pub(crate) fn note<R: Into<Cow<'static, str>>>(
+impl Transitions {
+    /// Looks at a state, and notes its status if that is another one than the last. It looks under the lock, so that what
+    /// was seen first is noted first.
+    pub(crate) fn note<S, R: Into<Cow<'static, str>>>(
         &self,
-        status: &'static str,
-        reason: impl FnOnce() -> Option<R>,
-    ) {
-        let mut turns = self.lock();
-        if turns.back().is_none_or(|last| last.status != status) {
-            let reason = reason().map(|reason| shortened(&reason.into()));
-            push(&mut turns, MOST_TURNS, Turn { at: SystemTime::now(), status, reason });
+        look: impl FnOnce() -> S,
+        status: impl FnOnce(&S) -> &'static str,
+        reason: impl FnOnce(&S) -> Option<R>,
+    ) -> S {
+        let mut transitions = self.lock();
+        let state = look();
+        let status = status(&state);
+        if transitions.back().is_none_or(|last| last.status != status) {
+            let reason = reason(&state).map(|reason| shortened(&reason.into()));
+            let transition = Transition { at: SystemTime::now(), status, reason };
+            push(&mut transitions, MOST_TRANSITIONS, transition);
         }
+        state
     }
 
-    pub(crate) fn newest_first(&self) -> Vec<Turn> {
+    pub(crate) fn newest_first(&self) -> Vec<Transition> {
         self.lock().iter().rev().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Turn>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Transition>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,15 +113,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_and_turns_are_bounded() {
-        let (runs, turns) = (PastRuns::default(), Turns::default());
+    fn runs_and_transitions_are_bounded() {
+        let (runs, transitions) = (PastRuns::default(), Transitions::default());
         for nth in 0..1_000_u64 {
             runs.note(
                 if nth == 999 { Outcome::Failed } else { Outcome::Passed },
                 nth == 998,
                 Duration::from_millis(nth),
             );
-            turns.note(if nth % 3 == 0 { "ready" } else { "not_ready" }, || Some("ä".repeat(10_000)));
+            let status = |nth: &u64| if nth % 3 == 0 { "ready" } else { "not_ready" };
+            transitions.note(|| nth, status, |_| Some("ä".repeat(10_000)));
         }
         let past = runs.copy();
         let strip: String = past.strip.iter().collect();
@@ -124,12 +131,9 @@ mod tests {
             (past.latencies.len(), past.latencies.back()),
             (MOST_LATENCIES, Some(&Duration::from_millis(999)))
         );
-        let turns = turns.newest_first();
-        assert_eq!((turns.len(), turns[0].status, turns[1].status), (MOST_TURNS, "ready", "not_ready"));
-        assert!(
-            turns
-                .iter()
-                .all(|turn| turn.reason.as_ref().is_some_and(|reason| reason.len() == MOST_REASON_BYTES))
-        );
+        let noted = transitions.newest_first();
+        assert_eq!((noted.len(), noted[0].status, noted[1].status), (MOST_TRANSITIONS, "ready", "not_ready"));
+        let has_reason = |noted: &Transition| noted.reason.as_ref().map(|reason| reason.len());
+        assert!(noted.iter().all(|noted| has_reason(noted) == Some(MOST_REASON_BYTES)));
     }
 }

@@ -13,6 +13,9 @@ use super::run::{Ended, Run};
 use super::state::{Outcome, Reading, Snapshot, Status, View};
 use crate::health::checks::{BoxError, Check, CheckResult};
 
+/// Is called after each run of a check, whose result is published by then.
+pub(crate) type Settled = Arc<dyn Fn() + Send + Sync>;
+
 /// A check with validated name and rules.
 pub(crate) struct Plan {
     pub(crate) name: Box<str>,
@@ -31,7 +34,7 @@ pub(crate) struct Supervised {
     #[cfg(feature = "runs")]
     past: super::past::PastRuns,
     #[cfg(feature = "runs")]
-    turns: super::past::Turns,
+    transitions: super::past::Transitions,
 }
 
 impl Supervised {
@@ -46,14 +49,14 @@ impl Supervised {
             #[cfg(feature = "runs")]
             past: super::past::PastRuns::default(),
             #[cfg(feature = "runs")]
-            turns: super::past::Turns::default(),
+            transitions: super::past::Transitions::default(),
         }
     }
 
     /// What the check did before.
     #[cfg(feature = "runs")]
     pub(crate) fn past(&self) -> super::Past {
-        super::Past { turns: self.turns.newest_first(), ..self.past.copy() }
+        super::Past { transitions: self.transitions.newest_first(), ..self.past.copy() }
     }
 
     #[cfg(feature = "runs")]
@@ -87,11 +90,16 @@ impl Supervised {
 
     fn note_transition(&self, view: &View<'_>, detail: Option<&BoxError>) {
         #[cfg(feature = "runs")]
-        self.turns.note(view.status.as_str(), || Some(view.message.clone().into_owned()));
+        self.transitions.note(
+            || self.look(),
+            |view| view.status.as_str(),
+            |view| Some(view.message.clone().into_owned()),
+        );
         self.reporter.note_transition(view.status, detail, || self.look());
     }
 
-    fn look(&self) -> View<'_> {
+    /// The current state, without a word to anybody.
+    pub(crate) fn look(&self) -> View<'_> {
         let (snapshot, now) = (self.snapshot(), Instant::now());
         let overdue =
             snapshot.is_overdue(now) && !snapshot.hysteresis.after(Outcome::TimedOut, &self.rules).healthy;
@@ -112,10 +120,10 @@ impl Supervised {
 
     /// Supervises the check as long as the future is polled. Only code called on the way, such as a user's log layer,
     /// can panic here; supervision then restarts.
-    pub(crate) async fn keep_supervised(self: Arc<Self>) {
+    pub(crate) async fn keep_supervised(self: Arc<Self>, settled: Settled) {
         loop {
             let mut supervisor = JoinSet::new();
-            supervisor.spawn(Arc::clone(&self).supervise());
+            supervisor.spawn(Arc::clone(&self).supervise(Arc::clone(&settled)));
             match supervisor.join_next().await {
                 Some(Err(error)) if error.is_panic() => sleep(self.rules.pause()).await,
                 // The runtime is shutting down.
@@ -125,14 +133,14 @@ impl Supervised {
     }
 
     /// Runs the check repeatedly, one run at a time.
-    async fn supervise(self: Arc<Self>) {
+    async fn supervise(self: Arc<Self>, settled: Settled) {
         loop {
-            self.run_once().await;
+            self.run_once(&*settled).await;
             sleep(self.rules.pause()).await;
         }
     }
 
-    async fn run_once(&self) {
+    async fn run_once(&self, settled: &(dyn Fn() + Send + Sync)) {
         self.begin(Instant::now());
         let started = time::Instant::now();
         let mut run = Run::start(Arc::clone(&self.check), started);
@@ -145,10 +153,12 @@ impl Supervised {
         };
         self.reporter.count_run(verdict.outcome, verdict.took);
         self.settle(verdict);
+        settled();
         // A run that blocks its thread outlives its abort. Each interval counts as another missed deadline, which keeps
         // the result fresh: stale means that nothing supervises the check.
         while timeout(self.rules.pause(), run.stop()).await.is_err() {
             self.settle(self.late());
+            settled();
         }
     }
 

@@ -1,10 +1,10 @@
 //! The parts that every answer has besides its own: the process, its readiness, the counts of the recorder, and warnings.
 
 use std::sync::LazyLock;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::Api;
-use super::object::{Object, epoch_micros};
+use super::object::{Object, Table, cell, epoch_micros, one_line};
 use crate::families::process::{self, LEVELS};
 use crate::families::readings::CountedKind;
 use crate::families::{CallKind, Outcome};
@@ -25,7 +25,10 @@ pub(super) fn note_start() {
 /// A sentence about a thing that is wrong now.
 pub(super) struct Warning {
     level: &'static str,
+    /// Stable while the same is wrong, so that a screen reader says it once.
     text: String,
+    /// Since when, if that is known.
+    since: Option<SystemTime>,
     /// The path below the root of the page.
     link: String,
 }
@@ -35,10 +38,10 @@ pub(super) fn write(object: &mut Object<'_>, api: &Api, runs: Runs) {
     object.plain("server_time_us", Some(epoch_micros(SystemTime::now())));
     write_instance(object, api);
     let health = api.endpoints.engine.health();
-    let turns = api.endpoints.engine.turns();
+    let transitions = api.endpoints.engine.transitions();
     let mut ready = Object::open(object.key("ready"));
     ready.text("status", health.status());
-    ready.plain("since_us", turns.first().map(|turn| epoch_micros(turn.at)));
+    ready.plain("since_us", transitions.first().map(|transition| epoch_micros(transition.at)));
     ready.close();
     let mut keeps = Object::open(object.key("keeps"));
     write_keeps(&mut keeps, runs);
@@ -47,6 +50,7 @@ pub(super) fn write(object: &mut Object<'_>, api: &Api, runs: Runs) {
         let mut object = Object::open(out);
         object.text("level", warning.level);
         object.text("text", &warning.text);
+        object.known("since_us", warning.since.map(epoch_micros));
         object.text("link", &warning.link);
         object.close();
     });
@@ -127,23 +131,37 @@ pub(super) fn warnings(api: &Api, runs: Runs) -> Vec<Warning> {
     for (count, what, link) in counted {
         if count > 0 {
             let text = format!("In the last five minutes, {count} {what}.");
-            warnings.push(Warning { level: "warn", text, link: link.to_owned() });
+            warnings.push(Warning { level: "warn", text, since: None, link: link.to_owned() });
         }
     }
     warnings
 }
 
+/// The same as text; `None` if nothing is wrong.
+pub(super) fn banner(api: &Api, runs: Runs) -> Option<Table> {
+    let warnings = warnings(api, runs);
+    let mut table = Table::new(&["BANNER", "SINCE_US", "LINK", "TEXT"]);
+    for warning in &warnings {
+        table.row([
+            warning.level.to_owned(),
+            cell(warning.since.map(epoch_micros)),
+            one_line(&warning.link),
+            one_line(&warning.text),
+        ]);
+    }
+    (!warnings.is_empty()).then_some(table)
+}
+
 fn readiness(api: &Api) -> Option<Warning> {
     let health = api.endpoints.engine.health();
-    let since = api.endpoints.engine.turns().first().and_then(|turn| turn.at.elapsed().ok());
-    let since = Duration::from_secs(since.unwrap_or_default().as_secs());
+    let since = api.endpoints.engine.transitions().first().map(|transition| transition.at);
     let text = match health.status() {
         "ready" => return None,
-        "draining" => format!("The process drains, since {since:?}."),
-        _ => format!("It is not ready since {since:?}: {}.", health.reason().unwrap_or_default()),
+        "draining" => "Draining.".to_owned(),
+        _ => format!("Not ready: {}.", health.stable_reason()),
     };
     let level = if health.draining { "warn" } else { "bad" };
-    Some(Warning { level, text, link: "health".to_owned() })
+    Some(Warning { level, text, since, link: "health".to_owned() })
 }
 
 /// The agents that fail more often than their objective allows.
@@ -165,7 +183,12 @@ fn failing_agents(runs: Runs) -> Vec<Warning> {
             let text = format!("{name}: {percent:.1} % errors in the last five minutes{beside}.");
             let level = if objective.is_some() { "bad" } else { "warn" };
             let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-            warnings.push(Warning { level, text, link: format!("calls/agent/{}", name.replace('+', "%20")) });
+            warnings.push(Warning {
+                level,
+                text,
+                since: None,
+                link: format!("calls/agent/{}", name.replace('+', "%20")),
+            });
         }
     });
     warnings

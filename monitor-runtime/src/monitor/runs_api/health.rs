@@ -7,7 +7,7 @@ use axum::extract::Request;
 use super::object::{Object, Table, cell, epoch_micros, micros, one_line, text_answer};
 use super::query::{Format, Query};
 use super::{Answer, Api, formed, recorded};
-use crate::health::{Past, Rules, Turn, View};
+use crate::health::{Past, Rules, Transition, View};
 use crate::monitor_route::MonitorRoute;
 
 /// A check with its rules and its past.
@@ -19,7 +19,7 @@ pub(super) fn checks(api: &Api, request: &Request) -> Answer {
     let runs = recorded()?;
     let engine = &api.endpoints.engine;
     let health = engine.health();
-    let (rules, past, turns) = (engine.rules(), engine.past(), engine.turns());
+    let (rules, past, transitions) = (engine.rules(), engine.past(), engine.transitions());
     let checks =
         || health.checks.iter().zip(&rules).zip(&past).map(|((view, rules), past)| (view, *rules, past));
     if query.format == Format::Text {
@@ -34,7 +34,7 @@ pub(super) fn checks(api: &Api, request: &Request) -> Answer {
     let write = |object: &mut Object<'_>| {
         object.text("status", health.status());
         object.list("checks", checks(), write_check);
-        object.list("history", turns.iter(), write_turn);
+        object.list("history", transitions.iter(), write_transition);
     };
     Ok(formed(api, runs, Format::Json, write, String::new))
 }
@@ -62,15 +62,15 @@ fn write_check(out: &mut Vec<u8>, (view, rules, past): Checked<'_>) {
     object.plain("failures_to_unhealthy", Some(rules.failure_threshold));
     object.plain("passes_to_healthy", Some(rules.success_threshold));
     object.text("strip", &past.strip.iter().collect::<String>());
-    object.list("turns", past.turns.iter(), write_turn);
+    object.list("transitions", past.transitions.iter(), write_transition);
     object.close();
 }
 
-fn write_turn(out: &mut Vec<u8>, turn: &Turn) {
+fn write_transition(out: &mut Vec<u8>, transition: &Transition) {
     let mut object = Object::open(out);
-    object.plain("time_us", Some(epoch_micros(turn.at)));
-    object.text("status", turn.status);
-    object.maybe("reason", turn.reason.as_deref());
+    object.plain("time_us", Some(epoch_micros(transition.at)));
+    object.text("status", transition.status);
+    object.maybe("reason", transition.reason.as_deref());
     object.close();
 }
 
