@@ -76,9 +76,19 @@ static ASSETS: [Asset; 14] = assets![
     "vendor/preact.LICENSE": TEXT,
 ];
 
-/// Returns the HTML file of every screen. The page itself says if a path is no screen.
-pub(crate) fn page(headers: &HeaderMap) -> Response<Bytes> {
-    PAGE[0].answer(headers)
+/// The root of all paths in the HTML file.
+pub(crate) const ROOT: &str = "/monitor";
+
+/// Returns the HTML file of every screen, for a page at this root. The page itself says if a path is no screen.
+pub(crate) fn page(root: &str, headers: &HeaderMap) -> Response<Bytes> {
+    let [page] = &PAGE;
+    if root == ROOT {
+        return page.answer(headers);
+    }
+    // Neither would do: the policy forbids `<base>`, and a screen may be any number of segments deep.
+    let html = String::from_utf8_lossy(page.plain).replace(&format!("{ROOT}/"), &format!("{root}/"));
+    let packed = Packed::of(html.as_bytes());
+    packed.answer(page.media_type, html.into(), headers)
 }
 
 /// Returns the file at a path below `assets/`, `None` if there is none.
@@ -89,7 +99,14 @@ pub(crate) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> 
 
 impl Asset {
     fn answer(&self, headers: &HeaderMap) -> Response<Bytes> {
-        let Packed { gzip, tag, gzip_tag } = &*self.packed;
+        self.packed.answer(self.media_type, Bytes::from_static(self.plain), headers)
+    }
+}
+
+impl Packed {
+    /// Answers with the file, in the form that the client takes.
+    fn answer(&self, media_type: &'static str, plain: Bytes, headers: &HeaderMap) -> Response<Bytes> {
+        let Self { gzip, tag, gzip_tag } = self;
         let gzip = gzip.as_ref().filter(|_| takes_gzip(headers));
         let tag = if gzip.is_some() { gzip_tag } else { tag };
         let mut response = Response::new(Bytes::new());
@@ -101,16 +118,14 @@ impl Asset {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
-        sent.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        sent.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         if gzip.is_some() {
             sent.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        *response.body_mut() = gzip.cloned().unwrap_or(Bytes::from_static(self.plain));
+        *response.body_mut() = gzip.cloned().unwrap_or(plain);
         response
     }
-}
 
-impl Packed {
     fn of(plain: &[u8]) -> Self {
         // The hash of the standard library has fixed keys, so every instance of a program has the same tags.
         let mut hasher = DefaultHasher::new();
@@ -201,12 +216,25 @@ mod tests {
 
     #[test]
     fn gzip_has_a_tag_of_its_own() {
-        let packed = page(&asking(ACCEPT_ENCODING, &HeaderValue::from_static("gzip")));
-        let plain = page(&HeaderMap::new());
+        let packed = page(ROOT, &asking(ACCEPT_ENCODING, &HeaderValue::from_static("gzip")));
+        let plain = page(ROOT, &HeaderMap::new());
         assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
         assert!(!plain.headers().contains_key(CONTENT_ENCODING));
         assert_ne!(packed.headers()[ETAG], plain.headers()[ETAG]);
         assert!(packed.body().len() < plain.body().len());
+    }
+
+    #[test]
+    fn the_page_loads_its_files_below_its_root() {
+        let html = page("/a/b/monitor", &HeaderMap::new());
+        let text = std::str::from_utf8(html.body()).expect("UTF-8");
+        assert!(
+            text.contains("src=\"/a/b/monitor/assets/app.js\"") && !text.contains("\"/monitor/"),
+            "{text}"
+        );
+        let again = page("/a/b/monitor", &asking(IF_NONE_MATCH, &html.headers()[ETAG]));
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert_ne!(page(ROOT, &HeaderMap::new()).headers()[ETAG], html.headers()[ETAG]);
     }
 
     #[test]

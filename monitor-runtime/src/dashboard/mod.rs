@@ -2,4 +2,4 @@
 
 mod assets;
 
-pub(crate) use assets::{asset, page, secure};
+pub(crate) use assets::{ROOT, asset, page, secure};

@@ -364,7 +364,11 @@ impl MonitorBuilder {
             Some(dashboard) if !dashboard.is_on_main_port && self.servers.admin.place.is_none() => {
                 Err(BuildError::DashboardListener)
             }
-            _ => Ok(()),
+            Some(dashboard) => match dashboard.hosts.iter().find(|name| !names::is_host_name(name)) {
+                Some(name) => Err(BuildError::DashboardHost { name: name.clone() }),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 }

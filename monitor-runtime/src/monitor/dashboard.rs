@@ -47,7 +47,8 @@ impl Dashboard {
     /// Adds a name under which browsers reach the page, without a port.
     ///
     /// Addresses, `localhost` and names below `.localhost` need not be added. A request under any other name gets 421,
-    /// since a page of another site could have sent it.
+    /// since a page of another site could have sent it. [`build`](crate::MonitorBuilder::build) refuses a name with a scheme or
+    /// a port, which no request would match.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into().to_ascii_lowercase());
         self

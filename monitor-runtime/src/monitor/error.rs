@@ -136,6 +136,15 @@ pub enum BuildError {
     #[cfg(feature = "dashboard")]
     #[error("the live page on the main port would be open to everybody who reaches it; set `bearer_token`")]
     DashboardToken,
+    /// A host of the live page is not a name, for example an address with a scheme or a port.
+    #[cfg(feature = "dashboard")]
+    #[error(
+        "invalid host {name:?} of the live page; expected a name without scheme and port, such as `ops.example.com`"
+    )]
+    DashboardHost {
+        /// The refused name.
+        name: String,
+    },
     /// The recorder of runs, which the live page shows, cannot be started.
     #[cfg(feature = "dashboard")]
     #[error("the live page has no runs to show: {reason}")]

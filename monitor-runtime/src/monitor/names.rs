@@ -30,6 +30,13 @@ pub(super) fn is_base_path(path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|segments| segments.split('/').all(is_segment))
 }
 
+/// Whether a host is a name as a request has it, in lower case.
+#[cfg(feature = "dashboard")]
+pub(super) fn is_host_name(name: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_known)
+}
+
 fn is_service_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
@@ -67,6 +74,14 @@ mod tests {
         for path in wrong {
             assert!(!is_base_path(path), "{path}");
         }
+    }
+
+    #[cfg(feature = "dashboard")]
+    #[test]
+    fn hosts_are_names_without_scheme_and_port() {
+        assert!(["ops", "ops.example.com", "my_host-2.internal"].into_iter().all(is_host_name));
+        let wrong = ["", "https://ops", "ops:8443", "ops/monitor", "[::1]", "o ps", "öps.example"];
+        assert!(!wrong.into_iter().any(is_host_name));
     }
 
     #[test]

@@ -19,10 +19,7 @@ use super::endpoints::session::{Scope, SignIn};
 use super::names;
 use super::runs_api::guard::Reach;
 use super::runs_api::{self, Refusal, guard};
-use crate::dashboard::{asset, page, secure};
-
-/// The root of all paths.
-const ROOT: &str = "/monitor";
+use crate::dashboard::{ROOT, asset, page, secure};
 
 /// The longest form of a sign-in, in bytes.
 const LONGEST_FORM: usize = 4_096;
@@ -92,7 +89,9 @@ impl Page {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::method("expected GET or HEAD", "GET,HEAD"));
         }
-        let Some(file) = path.strip_prefix("assets/") else { return Ok(page(request.headers())) };
+        let Some(file) = path.strip_prefix("assets/") else {
+            return Ok(page(&root_of(&request), request.headers()));
+        };
         let missing = || Refusal::new(StatusCode::NOT_FOUND, "the page has no such file");
         asset(file, request.headers()).ok_or_else(missing)
     }
@@ -107,9 +106,9 @@ impl Page {
         let Some((_, given)) = given else { return Err(Refusal::bad("expected a form with the token")) };
         match self.endpoints.bearer.sign_in(&given, &self.scope(&root)) {
             SignIn::Admitted(cookie) => Ok(with_cookie(&cookie)),
-            SignIn::Wrong => Err(Refusal::new(StatusCode::FORBIDDEN, "this is not the token")),
-            SignIn::TooMany => {
-                Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a second"))
+            SignIn::Wrong => {
+                self.endpoints.bearer.slow_down().await;
+                Err(Refusal::new(StatusCode::FORBIDDEN, "this is not the token"))
             }
             SignIn::NoKey => {
                 let text = "the system has no randomness for a key, so nobody can sign in; send the header \
@@ -156,11 +155,11 @@ impl Page {
 
 /// The path of the page for browsers, which may be below prefixes of the application.
 fn root_of(request: &Request) -> String {
-    let original = request.extensions().get::<OriginalUri>();
-    let path = original.map_or_else(|| request.uri().path(), |uri| uri.path());
-    let root = path.rsplit_once('/').map_or("", |(root, _)| root);
-    // Other characters could end the attribute.
-    if names::is_base_path(root) { root.to_owned() } else { ROOT.to_owned() }
+    let own = request.uri().path();
+    let original = request.extensions().get::<OriginalUri>().map_or(own, |uri| uri.path());
+    let root = format!("{}{ROOT}", original.strip_suffix(own).unwrap_or_default());
+    // Other characters could end an attribute, of the cookie or of the HTML.
+    if names::is_base_path(&root) { root } else { ROOT.to_owned() }
 }
 
 fn with_cookie(cookie: &str) -> Response<Bytes> {

@@ -3,6 +3,8 @@
 use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
+#[cfg(feature = "dashboard")]
+use tokio::time;
 
 #[cfg(feature = "dashboard")]
 use super::session::{Scope, Sessions, SignIn};
@@ -52,8 +54,16 @@ impl BearerAuth {
     /// Signs a browser in that sent this token.
     pub(in crate::monitor) fn sign_in(&self, given: &str, scope: &Scope<'_>) -> SignIn {
         let is_right =
-            || self.token.as_ref().is_none_or(|token| given.as_bytes().ct_eq(token.as_bytes()).into());
+            self.token.as_ref().is_none_or(|token| given.as_bytes().ct_eq(token.as_bytes()).into());
         self.sessions.sign_in(scope, is_right)
+    }
+
+    /// Waits before the answer to a wrong token, if there were many in this second.
+    pub(in crate::monitor) async fn slow_down(&self) {
+        let wait = self.sessions.fail(time::Instant::now());
+        if !wait.is_zero() {
+            time::sleep(wait).await;
+        }
     }
 }
 

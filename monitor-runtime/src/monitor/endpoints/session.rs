@@ -8,6 +8,7 @@ use ::http::HeaderMap;
 use ::http::header::COOKIE;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use tokio::time;
 
 /// The name of the cookie.
 const NAME: &str = "monitor_session";
@@ -15,8 +16,12 @@ const NAME: &str = "monitor_session";
 /// How long a sign-in lasts.
 const LASTS: Duration = Duration::from_secs(43_200);
 
-/// Wrong tokens that are answered in one second. Beyond them no token is compared.
+/// Wrong tokens that are answered at once in one second. The answers to further ones wait for [`WAIT`], which slows a guesser
+/// down to a token a second and connection, and locks nobody out: the right token is always admitted.
 const MOST_FAILURES: u32 = 5;
+
+/// How long the answer to a further wrong token waits.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// The sign-ins of a process: a cookie holds when it expires, and an authentication code of that with a key of the process.
 /// Nothing is kept for each, and a restart ends all.
@@ -36,7 +41,7 @@ struct Key {
 /// The failures of the current second.
 #[derive(Default)]
 struct Failures {
-    since: Option<Instant>,
+    since: Option<time::Instant>,
     count: u32,
 }
 
@@ -69,20 +74,19 @@ pub(in crate::monitor) enum SignIn {
     /// The value for `set-cookie`.
     Admitted(String),
     Wrong,
-    TooMany,
     /// The system has no randomness for a key.
     NoKey,
 }
 
 impl Sessions {
-    /// Answers a token, which `is_right` compares.
-    pub(super) fn sign_in(&self, scope: &Scope<'_>, is_right: impl FnOnce() -> bool) -> SignIn {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.are_too_many(Instant::now()) {
-            return SignIn::TooMany;
-        }
-        if !is_right() {
-            failures.count += 1;
+    /// Counts a wrong token. Returns how long its answer has to wait.
+    pub(super) fn fail(&self, now: time::Instant) -> Duration {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).add(now)
+    }
+
+    /// Answers a token.
+    pub(super) fn sign_in(&self, scope: &Scope<'_>, is_right: bool) -> SignIn {
+        if !is_right {
             return SignIn::Wrong;
         }
         let Some(key) = self.key() else { return SignIn::NoKey };
@@ -111,13 +115,14 @@ impl Sessions {
 }
 
 impl Failures {
-    /// Whether the second has as many failures as are answered. Begins another second if the last is over.
-    fn are_too_many(&mut self, now: Instant) -> bool {
+    /// Adds one, which begins another second if the last is over. Returns how long its answer has to wait.
+    fn add(&mut self, now: time::Instant) -> Duration {
         let is_over = self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1));
         if is_over {
             *self = Self { since: Some(now), count: 0 };
         }
-        self.count >= MOST_FAILURES
+        self.count = self.count.saturating_add(1);
+        if self.count > MOST_FAILURES { WAIT } else { Duration::ZERO }
     }
 }
 
@@ -175,7 +180,7 @@ mod tests {
     const HTTP: Scope<'_> = Scope { path: "/monitor", is_https: false };
 
     fn signed_in(sessions: &Sessions) -> String {
-        let SignIn::Admitted(cookie) = sessions.sign_in(&HTTP, || true) else { panic!("refused") };
+        let SignIn::Admitted(cookie) = sessions.sign_in(&HTTP, true) else { panic!("refused") };
         cookie
     }
 
@@ -210,9 +215,7 @@ mod tests {
     #[test]
     fn cookies_are_of_the_page_and_of_its_scheme() {
         let scope = Scope { path: "/internal/monitor", is_https: true };
-        let SignIn::Admitted(cookie) = Sessions::default().sign_in(&scope, || true) else {
-            panic!("refused")
-        };
+        let SignIn::Admitted(cookie) = Sessions::default().sign_in(&scope, true) else { panic!("refused") };
         let rest = "; Path=/internal/monitor; Max-Age=43200; HttpOnly; SameSite=Strict; Secure";
         assert!(cookie.ends_with(rest), "{cookie}");
         let ended = "monitor_session=; Path=/internal/monitor; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
@@ -228,15 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_tokens_a_second_are_answered() {
-        let sessions = Sessions::default();
-        let begun = Instant::now();
-        let answers: Vec<_> = (0..6).map(|_| sessions.sign_in(&HTTP, || false)).collect();
-        assert_eq!(answers[..5], [const { SignIn::Wrong }; 5]);
-        assert_eq!(answers[5], SignIn::TooMany);
-        assert_eq!(sessions.sign_in(&HTTP, || panic!("no token is compared")), SignIn::TooMany);
-        let mut failures = Failures { since: Some(begun), count: MOST_FAILURES };
-        assert!(failures.are_too_many(begun + Duration::from_millis(999)));
-        assert!(!failures.are_too_many(begun + Duration::from_secs(1)));
+    fn five_wrong_tokens_a_second_are_answered_at_once_and_the_right_one_always() {
+        let (sessions, begun) = (Sessions::default(), time::Instant::now());
+        let waits: Vec<_> = (0..7).map(|_| sessions.fail(begun)).collect();
+        assert_eq!(waits[..5], [Duration::ZERO; 5]);
+        assert_eq!(waits[5..], [WAIT; 2]);
+        assert_eq!(sessions.sign_in(&HTTP, false), SignIn::Wrong);
+        signed_in(&sessions);
+        assert_eq!(sessions.fail(begun + Duration::from_millis(999)), WAIT);
+        assert_eq!(sessions.fail(begun + Duration::from_secs(1)), Duration::ZERO);
     }
 }

@@ -17,6 +17,12 @@ pub(super) const MOST: usize = 16;
 /// The events that wait for a client, at most.
 const QUEUE: usize = 64;
 
+/// The bytes that may wait for a client before a further event, which may be of any size.
+const QUEUE_BYTES: usize = 256 << 10;
+
+/// The event that asks the page to read again.
+const RESYNC: &str = "event: resync\ndata: {}\n\n";
+
 /// What a client may follow besides the parts of every answer and a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Topic {
@@ -47,7 +53,7 @@ struct State {
 /// A client that came in.
 pub(super) enum Came {
     /// Nobody feeds the clients: the caller has to begin.
-    First(Events),
+    First(Events, Feeding),
     Further(Events),
     /// There is no room.
     Not,
@@ -62,31 +68,33 @@ pub(super) struct Client {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Bytes>,
+    /// The bytes that wait.
+    bytes: usize,
     /// Whether it has seen less than everything, as at its begin.
     is_behind: bool,
+    /// Whether it has been told nothing yet but its first events.
+    is_new: bool,
     is_over: bool,
     waker: Option<Waker>,
 }
 
 impl Clients {
-    /// Lets a client in, whose first event is this one.
-    pub(super) fn let_in(self: &Arc<Self>, topics: Topics, hello: Bytes) -> Came {
+    /// Lets a client in, whose first events are these.
+    pub(super) fn let_in(self: &Arc<Self>, topics: Topics, first: impl IntoIterator<Item = Bytes>) -> Came {
         let mut state = self.lock();
         if state.open.len() >= MOST {
             return Came::Not;
         }
-        let queue = Queue { waiting: VecDeque::from([hello]), is_behind: true, ..Queue::default() };
+        let mut queue = Queue { is_behind: true, is_new: true, ..Queue::default() };
+        first.into_iter().for_each(|event| queue.push(event));
         let client = Arc::new(Client { topics, queue: Mutex::new(queue) });
         state.open.push(Arc::clone(&client));
         let events = Events { client, clients: Arc::clone(self) };
-        if std::mem::replace(&mut state.is_fed, true) { Came::Further(events) } else { Came::First(events) }
-    }
-
-    /// The clients to feed. If there are none, the caller has to end, since the next client begins anew.
-    pub(super) fn to_feed(&self) -> Vec<Arc<Client>> {
-        let mut state = self.lock();
-        state.is_fed = !state.open.is_empty();
-        state.open.clone()
+        if std::mem::replace(&mut state.is_fed, true) {
+            Came::Further(events)
+        } else {
+            Came::First(events, Feeding(Some(Arc::clone(self))))
+        }
     }
 
     /// The number of open streams.
@@ -99,26 +107,68 @@ impl Clients {
     }
 }
 
+/// The task that feeds the clients.
+///
+/// If it ends otherwise than for want of clients, by a panic or with its runtime, the streams end, so their pages come again,
+/// and the next client begins another task.
+pub(super) struct Feeding(Option<Arc<Clients>>);
+
+impl Feeding {
+    /// The clients to feed. If there are none, the caller has to end, since the next client begins anew.
+    pub(super) fn clients(&mut self) -> Vec<Arc<Client>> {
+        let Some(clients) = &self.0 else { return Vec::new() };
+        let mut state = clients.lock();
+        let open = state.open.clone();
+        state.is_fed = !open.is_empty();
+        drop(state);
+        if open.is_empty() {
+            self.0 = None;
+        }
+        open
+    }
+}
+
+impl Drop for Feeding {
+    fn drop(&mut self) {
+        if let Some(clients) = self.0.take() {
+            let mut state = clients.lock();
+            state.is_fed = false;
+            state.open.iter().for_each(|client| client.lock().end());
+        }
+    }
+}
+
 impl Client {
     /// Whether it follows a topic.
     pub(super) fn follows(&self, topic: Topic) -> bool {
         self.topics.list.contains(&topic)
     }
 
-    /// Whether the next event has to tell everything, which this call says it will.
+    /// Whether the next event has to tell everything, which this call says it will. A client that was too slow is told
+    /// everything once it has taken what waits: else it would get all of it at each look.
     pub(super) fn catch_up(&self) -> bool {
-        std::mem::take(&mut self.lock().is_behind)
+        let mut queue = self.lock();
+        let is_due = queue.is_behind && (queue.is_new || queue.waiting.is_empty());
+        if is_due {
+            (queue.is_behind, queue.is_new) = (false, false);
+        }
+        is_due
     }
 
-    /// Queues an event. If the queue is full, all that waits is dropped for the event that asks the page to read again.
+    /// Queues an event, unless the client has to be told everything first. If the queue is full, all that waits is dropped for
+    /// the event that asks the page to read again.
     pub(super) fn send(&self, event: &Bytes) {
         let mut queue = self.lock();
-        if queue.waiting.len() >= QUEUE {
+        if queue.is_behind {
+            return;
+        }
+        if queue.waiting.len() >= QUEUE || queue.bytes > QUEUE_BYTES {
             queue.waiting.clear();
-            queue.waiting.push_back(Bytes::from_static(b"event: resync\ndata: {}\n\n"));
+            queue.bytes = 0;
+            queue.push(Bytes::from_static(RESYNC.as_bytes()));
             queue.is_behind = true;
         } else {
-            queue.waiting.push_back(event.clone());
+            queue.push(event.clone());
         }
         queue.wake();
     }
@@ -129,9 +179,8 @@ impl Client {
         if queue.is_over {
             return;
         }
-        queue.waiting.push_back(bye.clone());
-        queue.is_over = true;
-        queue.wake();
+        queue.push(bye.clone());
+        queue.end();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -140,6 +189,23 @@ impl Client {
 }
 
 impl Queue {
+    fn push(&mut self, event: Bytes) {
+        self.bytes += event.len();
+        self.waiting.push_back(event);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let event = self.waiting.pop_front()?;
+        self.bytes -= event.len();
+        Some(event)
+    }
+
+    /// Ends the stream behind what waits.
+    fn end(&mut self) {
+        self.is_over = true;
+        self.wake();
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -153,12 +219,6 @@ pub(super) struct Events {
     clients: Arc<Clients>,
 }
 
-impl Events {
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-}
-
 impl http_body::Body for Events {
     type Data = Bytes;
     type Error = Infallible;
@@ -168,7 +228,7 @@ impl http_body::Body for Events {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut queue = self.client.lock();
-        if let Some(event) = queue.waiting.pop_front() {
+        if let Some(event) = queue.pop() {
             return Poll::Ready(Some(Ok(Frame::data(event))));
         }
         if queue.is_over {
@@ -191,9 +251,11 @@ mod tests {
 
     use super::*;
 
-    fn came(clients: &Arc<Clients>) -> Option<Events> {
-        match clients.let_in(Topics::default(), Bytes::from_static(b"hello")) {
-            Came::First(events) | Came::Further(events) => Some(events),
+    /// A client and, of the first one, the task that feeds it.
+    fn came(clients: &Arc<Clients>) -> Option<(Events, Option<Feeding>)> {
+        match clients.let_in(Topics::default(), [Bytes::from_static(b"hello")]) {
+            Came::First(events, feeding) => Some((events, Some(feeding))),
+            Came::Further(events) => Some((events, None)),
             Came::Not => None,
         }
     }
@@ -221,24 +283,59 @@ mod tests {
     #[test]
     fn the_first_client_begins_the_feed_and_an_empty_house_ends_it() {
         let clients = Arc::new(Clients::default());
-        let let_in = || clients.let_in(Topics::default(), Bytes::new());
-        let first = let_in();
-        assert!(matches!(first, Came::First(_)) && matches!(let_in(), Came::Further(_)));
-        assert_eq!(clients.to_feed().len(), 1);
+        let (first, feeding) = came(&clients).unwrap();
+        let mut feeding = feeding.unwrap();
+        assert!(came(&clients).unwrap().1.is_none());
+        assert_eq!(feeding.clients().len(), 1);
         drop(first);
-        assert!(clients.to_feed().is_empty());
-        assert!(matches!(let_in(), Came::First(_)));
+        assert!(feeding.clients().is_empty());
+        let (_second, again) = came(&clients).unwrap();
+        // The end of the first feed takes nothing from the next.
+        drop(feeding);
+        assert!(again.is_some() && came(&clients).unwrap().1.is_none());
+    }
+
+    #[test]
+    fn a_feed_that_panics_ends_the_streams_and_the_next_client_begins_another() {
+        let clients = Arc::new(Clients::default());
+        let (mut first, feeding) = came(&clients).unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _feeding = feeding;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!([next(&mut first), next(&mut first)], ["hello", "over"].map(|text| Some(text.to_owned())));
+        assert!(came(&clients).unwrap().1.is_some());
+    }
+
+    #[test]
+    fn a_queue_is_bounded_by_bytes_and_the_client_catches_up_once_it_is_empty() {
+        let clients = Arc::new(Clients::default());
+        let (mut events, _feeding) = came(&clients).unwrap();
+        assert!(events.client.catch_up(), "a new one is told everything at once");
+        let large = Bytes::from(vec![b'x'; QUEUE_BYTES + 1]);
+        events.client.send(&large);
+        assert_eq!(events.client.lock().waiting.len(), 2, "a single event may be of any size");
+        events.client.send(&Bytes::from_static(b"tick"));
+        assert_eq!(events.client.lock().bytes, RESYNC.len());
+        assert!(!events.client.catch_up());
+        events.client.send(&Bytes::from_static(b"tick"));
+        assert_eq!(next(&mut events).as_deref(), Some(RESYNC));
+        assert_eq!(next(&mut events), None, "changes are nothing for a client that is behind");
+        assert!(events.client.catch_up() && !events.client.catch_up());
+        events.client.send(&Bytes::from_static(b"tick"));
+        assert_eq!(next(&mut events).as_deref(), Some("tick"));
     }
 
     #[test]
     fn a_full_queue_is_dropped_for_a_resync() {
         let clients = Arc::new(Clients::default());
-        let mut events = came(&clients).unwrap();
+        let (mut events, _feeding) = came(&clients).unwrap();
         assert!(events.client.catch_up() && !events.client.catch_up());
         for _ in 0..QUEUE {
             events.client.send(&Bytes::from_static(b"tick"));
         }
-        assert_eq!(next(&mut events).as_deref(), Some("event: resync\ndata: {}\n\n"));
+        assert_eq!(next(&mut events).as_deref(), Some(RESYNC));
         assert_eq!(next(&mut events), None);
         assert!(events.client.catch_up(), "the next event tells everything");
         events.client.end(&Bytes::from_static(b"bye"));

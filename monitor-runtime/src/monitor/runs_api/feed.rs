@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::clients::{Client, Clients, Topic};
+use super::clients::{Client, Feeding, Topic};
 use super::events::{bye, event};
 use super::followed::Followed;
 use super::object::Object;
@@ -18,8 +18,10 @@ use crate::run::{LogLine, Point, RunId, Runs};
 /// How often runs that somebody watches are looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
-/// How often everything else is.
+/// How often everything else is: at every tenth look. A clock of its own would miss a look by microseconds, and then tell no
+/// point of that second.
 pub(super) const TICK: Duration = Duration::from_secs(1);
+const LOOKS_A_TICK: u8 = 10;
 
 /// The runs that go on, of which a page shows rows.
 const MOST_RUNNING: usize = 100;
@@ -28,13 +30,13 @@ const MOST_RUNNING: usize = 100;
 const MOST_LINES: usize = 200;
 
 /// Feeds the clients until the last has left.
-pub(super) async fn feed(api: Api, clients: Arc<Clients>, runs: Runs) {
+pub(super) async fn feed(api: Api, mut feeding: Feeding, runs: Runs) {
     let mut feed = Feed::new(runs);
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let open = clients.to_feed();
+        let open = feeding.clients();
         if open.is_empty() {
             return;
         }
@@ -52,7 +54,7 @@ pub(super) async fn feed(api: Api, clients: Arc<Clients>, runs: Runs) {
 /// What was told last.
 struct Feed {
     runs: Runs,
-    ticked: Option<Instant>,
+    pace: Pace,
     rows: Rows,
     /// The runs that had ended.
     ended: u64,
@@ -61,6 +63,19 @@ struct Feed {
     /// When a check ran last.
     checked: Option<SystemTime>,
     followed: BTreeMap<RunId, Followed>,
+}
+
+/// Counts looks.
+#[derive(Default)]
+struct Pace(u8);
+
+impl Pace {
+    /// Whether this look is a tick, as the first is.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.0 == 0;
+        self.0 = (self.0 + 1) % LOOKS_A_TICK;
+        is_due
+    }
 }
 
 /// The rows of the first screen, as JSON.
@@ -80,7 +95,7 @@ impl Feed {
         let (_, ended) = runs.kept();
         Self {
             runs,
-            ticked: None,
+            pace: Pace::default(),
             rows: Rows::default(),
             ended,
             line,
@@ -91,10 +106,7 @@ impl Feed {
 
     fn look(&mut self, api: &Api, open: &[Arc<Client>]) {
         let (behind, others): (Vec<_>, Vec<_>) = open.iter().partition(|client| client.catch_up());
-        let is_due = self.ticked.is_none_or(|ticked| ticked.elapsed() >= TICK);
-        if is_due {
-            self.ticked = Some(Instant::now());
-        }
+        let is_due = self.pace.is_due();
         self.tell_now(api, &behind, &others, is_due);
         self.tell_runs(api, &behind, &others);
         self.tell_lines(&behind, &others);
@@ -109,7 +121,13 @@ impl Feed {
         let told = others.iter().filter(|_| is_due);
         if behind.iter().chain(told.clone()).any(|client| client.follows(Topic::Now)) {
             let rows = Rows::read(self.runs);
-            let everything = || self.tick(api, |object| rows.write(object, &Rows::default(), self.runs));
+            let everything = || {
+                self.tick(api, |object| {
+                    // The page drops rows that it has from before.
+                    object.plain("full", Some(true));
+                    rows.write(object, &Rows::default(), self.runs);
+                })
+            };
             send(behind, |client| client.follows(Topic::Now), everything);
             if is_due {
                 let changes = || self.tick(api, |object| rows.write(object, &self.rows, self.runs));
@@ -164,11 +182,12 @@ impl Feed {
         }
         let follows = |client: &Client| client.follows(Topic::Logs);
         let lines = |after| self.runs.log_tail(after, MOST_LINES, |_| true);
-        send(behind, follows, || log(&lines(0)));
+        send(behind, follows, || log(&lines(0), 0));
         let new = lines(self.line);
-        if let Some(last) = new.last() {
+        if let (Some(first), Some(last)) = (new.first(), new.last()) {
+            let skipped = first.number().saturating_sub(self.line + 1);
             self.line = last.number();
-            send(others, follows, || log(&new));
+            send(others, follows, || log(&new, skipped));
         }
     }
 
@@ -261,8 +280,12 @@ fn write_end(out: &mut Vec<u8>, id: RunId, runs: Runs) {
     object.close();
 }
 
-fn log(lines: &[Arc<LogLine>]) -> Bytes {
-    event("log", |object| object.list("lines", lines.iter(), |out, line| write::write_line(out, line)))
+/// Tells lines, and the number of those before them that an event has no room for.
+fn log(lines: &[Arc<LogLine>], skipped: u64) -> Bytes {
+    event("log", |object| {
+        object.known("skipped", Some(skipped).filter(|skipped| *skipped > 0));
+        object.list("lines", lines.iter(), |out, line| write::write_line(out, line));
+    })
 }
 
 /// Sends an event, which is made if there is somebody to take it.
@@ -271,5 +294,18 @@ fn send(clients: &[&Arc<Client>], takes: impl Fn(&Client) -> bool, make: impl Fn
     if those.peek().is_some() {
         let event = make();
         those.for_each(|client| client.send(&event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenth_look_is_a_tick_from_the_first_on() {
+        let mut pace = Pace::default();
+        let ticks: Vec<_> = (0..100).filter(|_| pace.is_due()).collect();
+        assert_eq!(ticks, (0..100).step_by(10).collect::<Vec<_>>());
+        assert_eq!(LOOK * u32::from(LOOKS_A_TICK), TICK);
     }
 }

@@ -28,6 +28,8 @@ mod write;
 
 use std::sync::Arc;
 
+#[cfg(feature = "dashboard")]
+use ::http::header::AUTHORIZATION;
 use ::http::{Response, StatusCode};
 use axum::Router;
 use axum::body::Body;
@@ -144,14 +146,25 @@ fn no_such_route() -> Refusal {
 }
 
 async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
-    // Nothing but a pin changes anything.
-    let path = request.uri().path();
-    let is_change = path.ends_with("/pin") || path.ends_with("/unpin");
+    let is_change = is_change(request.uri().path());
     let gate = Gate::of(&api.endpoints, api.reach);
     match guard::check(gate, is_change, (request.method(), request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => answered(Err(refusal)),
+        Err(refusal) => {
+            #[cfg(feature = "dashboard")]
+            if refusal.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
+                api.endpoints.bearer.slow_down().await;
+            }
+            answered(Err(refusal))
+        }
     }
+}
+
+/// Whether a path below the prefix is that of a change: nothing but a pin changes anything. A call may have any name.
+fn is_change(path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+    matches!(parts, [Some("runs"), Some(_), Some("pin" | "unpin"), None])
 }
 
 fn answered(answer: Answer) -> Response<Body> {

@@ -1,6 +1,5 @@
 //! The event stream of the live page.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -34,9 +33,11 @@ pub(super) fn follow(api: &Api, request: &Request) -> Result<Response<Body>, Ref
         intervals.plain("run_ms", Some(feed::LOOK.as_millis()));
         intervals.close();
     });
-    let events = match api.clients.let_in(topics, hello) {
-        Came::First(events) => {
-            tokio::spawn(feed::feed(api.clone(), Arc::clone(&api.clients), runs));
+    let has_gap = last.is_some_and(|last| now_id().checked_sub(last).is_none_or(|since| since > GAP));
+    let resync = has_gap.then(|| event("resync", |_| {}));
+    let events = match api.clients.let_in(topics, [hello].into_iter().chain(resync)) {
+        Came::First(events, feeding) => {
+            tokio::spawn(feed::feed(api.clone(), feeding, runs));
             events
         }
         Came::Further(events) => events,
@@ -45,10 +46,6 @@ pub(super) fn follow(api: &Api, request: &Request) -> Result<Response<Body>, Ref
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, &text));
         }
     };
-    let has_gap = last.is_some_and(|last| now_id().checked_sub(last).is_none_or(|since| since > GAP));
-    if has_gap {
-        events.client().send(&event("resync", |_| {}));
-    }
     Ok(answer(events))
 }
 
