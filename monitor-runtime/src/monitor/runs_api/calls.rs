@@ -339,10 +339,9 @@ fn samples(runs: Runs, kind: CountedKind, name: &str, query: &Query) -> Vec<Samp
     let mut samples = Vec::new();
     for kept in runs.kept().0 {
         for (at, node) in kept.run.nodes().iter().enumerate() {
-            let is_of_operation = query
-                .operation
-                .as_deref()
-                .is_none_or(|wanted| node.operation().is_empty() || node.operation() == wanted);
+            // As `CountedKind::names` has it.
+            let operation = node.model().map_or(node.operation(), |call| call.provider());
+            let is_of_operation = query.operation.as_deref().is_none_or(|wanted| wanted == operation);
             if node.name() != name || node.kind() != kind.as_str() || !is_of_operation {
                 continue;
             }

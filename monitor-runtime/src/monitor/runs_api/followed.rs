@@ -17,6 +17,8 @@ pub(super) struct Followed(Vec<Told>);
 /// A run as it was told.
 #[derive(Default, PartialEq)]
 struct Told {
+    /// The begin of the run, by which runs of one id differ.
+    ticks: u64,
     summary: Vec<u8>,
     nodes: Vec<ToldNode>,
     rolled_up: Vec<u8>,
@@ -71,8 +73,10 @@ impl Followed {
         for (nth, row) in rows.iter().enumerate() {
             let row = Row { is_timed: row.run.has_ended(), has_contents, ..*row };
             let now = Told::of(&row);
-            let before = self.0.get(nth);
-            found.has_moved |= before.is_some_and(|before| before.nodes.len() > now.nodes.len());
+            let place = self.0.get(nth);
+            // What was told of another run is nothing of this one.
+            let before = place.filter(|before| before.is_of(&now));
+            found.has_moved |= place.is_some() && before.is_none();
             if before != Some(&now) {
                 let before = before.unwrap_or(&nothing);
                 found.news.push(event("run", |object| write_change(object, nth, &row, before, &now)));
@@ -97,7 +101,14 @@ impl Told {
         run.rolled_up().iter().for_each(|calls| write::write_rolled_up(&mut rolled_up, calls));
         let line = run.lines().iter().map(|line| line.line().number()).max();
         let nodes = run.nodes().iter().map(ToldNode::of).collect();
-        Self { summary, nodes, rolled_up, notes: run.notes().len(), line }
+        Self { ticks: run.ticks, summary, nodes, rolled_up, notes: run.notes().len(), line }
+    }
+}
+
+impl Told {
+    /// Whether both are of the same run. Its nodes become no fewer.
+    fn is_of(&self, now: &Self) -> bool {
+        self.ticks == now.ticks && self.nodes.len() <= now.nodes.len()
     }
 }
 
@@ -145,4 +156,16 @@ fn write_change(object: &mut Object<'_>, nth: usize, row: &Row<'_>, before: &Tol
 fn first_new_line(run: &Run, told: Option<u64>) -> Option<SystemTime> {
     let new = |line: &&Line| told.is_none_or(|told| line.line().number() > told);
     run.lines().iter().filter(new).map(Line::time).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_run_at_a_place_is_told_apart_though_it_has_as_many_nodes() {
+        let told = Told { ticks: 7, ..Told::default() };
+        assert!(told.is_of(&Told { ticks: 7, line: Some(3), ..Told::default() }));
+        assert!(!told.is_of(&Told { ticks: 8, ..Told::default() }));
+    }
 }

@@ -89,7 +89,7 @@ pub(super) struct Query {
     pub(super) level: usize,
     pub(super) run: Option<RunId>,
     pub(super) lines: bool,
-    agent: Option<String>,
+    pub(super) agent: Option<String>,
     /// The key of a tag, and its value if that matters.
     tag: Option<(String, Option<String>)>,
     least: Duration,

@@ -36,7 +36,9 @@ pub(super) fn now(api: &Api, request: &Request) -> Answer {
     };
     let text = || {
         let tables = [write::table(rows()), AgentRow::table(&agents), failure_table(&failures)];
-        format!("{}more {more}\n", tables.map(|table| table.aligned()).join("\n"))
+        let tables = super::frame::banner(api, runs).into_iter().chain(tables);
+        let tables: Vec<_> = tables.map(|table| table.aligned()).collect();
+        format!("{}more {more}\n", tables.join("\n"))
     };
     Ok(formed(api, runs, query.format, write, text))
 }
@@ -102,7 +104,7 @@ pub(super) fn list(api: &Api, request: &Request) -> Answer {
         .filter(|(_, kept)| query.takes(&kept.run))
         .collect();
     found.sort_by_key(|(figure, kept)| Reverse((*figure, kept.key)));
-    let is_cut = found.len() >= query.limit;
+    let is_cut = found.len() > query.limit;
     found.truncate(query.limit);
     let last =
         found.last().filter(|_| is_cut).map(|(figure, kept)| Position { figure: *figure, key: kept.key });
@@ -116,16 +118,30 @@ fn running(api: &Api, runs: Runs, query: &Query) -> Answer {
     if query.cursor.is_some() {
         return Err(Refusal::bad("runs that go on have no cursor; ask for a larger limit"));
     }
-    let (running, _) = runs.running_at_most(usize::MAX);
-    let mut found: Vec<_> = running.iter().filter(|run| query.takes(run)).collect();
-    if query.pinned == Some(true) {
-        found.clear();
+    let mut found = Vec::new();
+    if query.pinned != Some(true) {
+        runs.each_running(query.agent.as_deref(), |run| {
+            if query.takes(&run) {
+                found.push(run);
+            }
+            let is_full = found.len() >= query.limit;
+            // Of sorted runs, any later one may have a place; twice as many as are asked for are held at most.
+            if query.sort.is_some() && found.len() >= 2 * query.limit {
+                keep_largest(&mut found, query);
+            }
+            is_full && query.sort.is_none()
+        });
     }
+    keep_largest(&mut found, query);
+    Ok(rows_answer(api, runs, query, || found.iter().map(Row::of), None))
+}
+
+/// Sorts the runs as asked, and keeps as many as asked.
+fn keep_largest(found: &mut Vec<Run>, query: &Query) {
     if let Some(sort) = query.sort {
-        found.sort_by_key(|run| Reverse(figure(sort, run)));
+        found.sort_by_cached_key(|run| Reverse(figure(sort, run)));
     }
     found.truncate(query.limit);
-    Ok(rows_answer(api, runs, query, || found.iter().map(|run| Row::of(run)), None))
 }
 
 fn rows_answer<'r, I: Iterator<Item = Row<'r>>>(

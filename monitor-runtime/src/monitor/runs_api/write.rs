@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::object::{Object, Table, epoch_micros, micros, one_line};
+use super::object::{Object, Table, cell, epoch_micros, micros, one_line};
 use crate::families::Outcome;
 use crate::genai::{Cost, CostSource, CostSum, UsageSum};
 use crate::json;
@@ -85,7 +85,7 @@ pub(super) fn write_row(out: &mut Vec<u8>, row: &Row<'_>) {
 }
 
 /// The columns of a table of runs.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 20] = [
     "STATUS",
     "AGENT",
     "STARTED_US",
@@ -97,6 +97,10 @@ const COLUMNS: [&str; 16] = [
     "QUERIES",
     "RETRIES",
     "REPEATS",
+    "IN",
+    "CACHED",
+    "OUT",
+    "COST",
     "MARKS",
     "TAGS",
     "P95_US",
@@ -114,7 +118,7 @@ pub(super) fn table<'r>(rows: impl Iterator<Item = Row<'r>>) -> Table {
 }
 
 fn text_row(row: &Row<'_>) -> [String; COLUMNS.len()] {
-    let run = row.run;
+    let (run, usage) = (row.run, row.run.usage());
     let said = run.root().error().map_or_else(|| current_step(run), str::to_owned);
     let pinned = row.is_pinned.then(|| "pinned".to_owned());
     let incomplete = run.is_incomplete().then(|| "incomplete".to_owned());
@@ -134,9 +138,13 @@ fn text_row(row: &Row<'_>) -> [String; COLUMNS.len()] {
         calls_of(run, "query").to_string(),
         retries(run).to_string(),
         repeats(run).to_string(),
+        cell(usage.input_tokens()),
+        cell(usage.cached_input_tokens()),
+        cell(usage.output_tokens()),
+        if run.cost().calls() == 0 { "-".to_owned() } else { run.cost().to_string() },
         joined(marks),
         joined(tags),
-        super::object::cell(row.p95_us),
+        cell(row.p95_us),
         run.id().to_string(),
         one_line(&said),
     ]
