@@ -70,7 +70,7 @@ pub(crate) struct Args {
     pub(crate) model_name: Option<String>,
     /// Questions per second.
     pub(crate) traffic: Option<u32>,
-    /// The port of the live page and of further probes; by default any will do.
+    /// The port of the live page and of further probes; by default 8081, or any if that is taken.
     pub(crate) admin_port: Option<u16>,
     /// Drain delay: time to keep serving after the signal to stop.
     pub(crate) drain_delay: Duration,

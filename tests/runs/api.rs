@@ -2,9 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use monitor_runtime::genai::{self, Usage};
+use monitor_runtime::health::{CheckError, check_fn};
 use monitor_runtime::run::RunId;
 use monitor_runtime::{Monitor, run, track_agent, track_skill};
 use serde_json::{Value, json};
@@ -73,6 +76,8 @@ fn kept_runs_are_listed_by_filters_page_by_page() {
     let found: Vec<_> = pages.map(|run| run["id"].as_str().unwrap()).collect();
     assert_eq!(found, [&*ids[2], &*ids[1], &*ids[0]]);
     assert_eq!(second["cursor"], Value::Null);
+    let exact = json(&monitor, "runs?agent=api_pages&status=success&limit=3");
+    assert_eq!((exact["runs"].as_array().unwrap().len(), &exact["cursor"]), (3, &Value::Null));
     assert!(json(&monitor, "runs?agent=api_pages&min_ms=60000")["runs"].as_array().unwrap().is_empty());
 }
 
@@ -93,6 +98,55 @@ fn a_run_is_shown_as_a_tree_in_json_and_text() {
         text.starts_with(&format!("run {id}\napi_walk ✓ ")) && text.contains("└─ skill api_step ✓ "),
         "{text}"
     );
+}
+
+static CHECKED: AtomicU32 = AtomicU32::new(0);
+static IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Lets the check of this process say something else, and waits until that is published.
+async fn turn(is_gone: bool) {
+    IS_GONE.store(is_gone, Ordering::Relaxed);
+    let before = CHECKED.load(Ordering::Relaxed);
+    while CHECKED.load(Ordering::Relaxed) < before + 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_readiness_is_noted_though_nobody_looks() {
+    runs();
+    let check = check_fn("api_flips", async || {
+        CHECKED.fetch_add(1, Ordering::Relaxed);
+        if IS_GONE.load(Ordering::Relaxed) { Err(CheckError::new("gone")) } else { Ok("here") }
+    });
+    let interval = Duration::from_millis(10);
+    let monitor = Monitor::builder().admin_port(0).check(check).check_interval(interval).build().unwrap();
+    for is_gone in [false, true, false] {
+        turn(is_gone).await;
+    }
+    let monitor = tokio::task::spawn_blocking(move || {
+        let health = json(&monitor, "health");
+        let noted = health["history"].as_array().unwrap();
+        let statuses: Vec<_> = noted.iter().map(|noted| noted["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["ready", "not_ready", "ready", "not_ready"], "{health:#}");
+        assert_eq!(noted[1]["reason"], "api_flips: gone");
+        assert_eq!(health["checks"][0]["transitions"][1]["status"], "unhealthy", "{health:#}");
+        monitor
+    })
+    .await
+    .unwrap();
+    turn(true).await;
+    tokio::task::spawn_blocking(move || {
+        let now = json(&monitor, "now");
+        let since = &now["ready"]["since_us"];
+        let warning = json!({"level": "bad", "text": "Not ready: api_flips: gone.", "since_us": since, "link": "health"});
+        assert!(since.is_u64() && now["banner"].as_array().unwrap().contains(&warning), "{now:#}");
+        let (_, text) = ask(&monitor, "now?format=text");
+        let line = format!("bad     {since}  health  Not ready: api_flips: gone.\n");
+        assert!(text.starts_with("BANNER  SINCE_US") && text.contains(&line), "{text}");
+    })
+    .await
+    .unwrap();
 }
 
 #[track_agent("api_models")]
@@ -116,6 +170,13 @@ fn a_run_shows_its_tokens_and_its_cost() {
     let cost = json!({"nano_usd": 1_255_000, "priced": 1, "of": 2, "estimated": false});
     assert_eq!((&shown["tokens"], &shown["cost"]), (&tokens, &cost));
     let call = &shown["nodes"][1]["model"];
+    let (_, text) = ask(&monitor, "runs?agent=api_models&limit=1&format=text");
+    let [columns, cells] =
+        ["STATUS", "success"].map(|word| text.lines().find(|line| line.starts_with(word)).unwrap());
+    let priced = "≥ $0.001255 (1 of 2 calls priced)";
+    for (column, figure) in [("  IN  ", "812"), ("CACHED", "640"), ("OUT", "96"), ("COST", priced)] {
+        assert!(columns.contains(column) && cells.contains(&format!("  {figure}  ")), "{column}: {text}");
+    }
     let named = ["provider", "request_model", "response_model", "finish", "cost_source"];
     assert_eq!(named.map(|name| &call[name]), ["openai", "gpt-5", "gpt-5-2025-08-07", "stop", "provider"]);
     assert_eq!((&call["tokens"]["input"], &call["cost"]["of"]), (&json!(812), &json!(1)));
@@ -203,7 +264,7 @@ fn hostile_text_stays_on_its_line_in_a_table() {
     walk("api_hostile", 0).unwrap_err();
     let (_, text) = ask(&monitor, "runs?format=text&agent=api_hostile&status=error&limit=1");
     assert!(text.contains(r"<b>no\nroad\u202e"), "{text}");
-    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use monitor_runtime::{track_agent, track_query, track_skill};
+use monitor_runtime::{genai, track_agent, track_query, track_skill};
 use serde_json::Value;
 
-use crate::api::{json, monitor};
+use crate::api::{json, monitor, send};
 use crate::support::exposition::Exposition;
 use crate::{runs, runs_of};
 
@@ -64,6 +64,43 @@ fn a_query_of_several_operations_is_summed_or_told_apart() {
     let rows = json(&monitor, "calls");
     let rows = rows["calls"].as_array().unwrap().iter().filter(|row| row["name"] == "calls_find");
     assert_eq!(rows.map(|row| row["operation"].as_str().unwrap()).collect::<Vec<_>>(), ["select", "update"]);
+}
+
+#[track_agent("pin")]
+fn named_as_a_change() {}
+
+#[test]
+fn a_call_of_any_name_is_read() {
+    let monitor = monitor();
+    named_as_a_change();
+    assert_eq!(json(&monitor, "calls/agent/pin")["name"], "pin");
+    let (status, _) =
+        send(&monitor, "POST", "host: localhost\r\ncontent-length: 0\r\n", "/monitor/api/v1/calls/agent/pin");
+    assert_eq!(status, 405);
+}
+
+#[track_agent("calls_providers")]
+fn ask_both() {
+    drop(genai::call("calls_azure", "calls_gpt"));
+    drop(genai::call("calls_openai", "calls_gpt"));
+}
+
+#[test]
+fn samples_of_a_model_are_those_of_the_provider_that_is_asked_for() {
+    runs();
+    let monitor = monitor();
+    ask_both();
+    let samples = |query: &str| {
+        let shown = json(&monitor, &format!("calls/model/calls_gpt{query}"));
+        shown["samples"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|sample| sample["node"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!([samples("?operation=calls_azure"), samples("?operation=calls_openai")], [[1], [2]]);
+    assert_eq!(samples("").len(), 2);
 }
 
 #[track_agent("calls_history")]

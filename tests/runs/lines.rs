@@ -2,6 +2,7 @@
 
 use monitor_runtime::logging::Logging;
 use monitor_runtime::{track_agent, track_skill};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::api::{ask, json, monitor};
 use crate::{run_of, runs, runs_of, support};
@@ -22,7 +23,7 @@ fn walk(agent: &str, steps: usize) {
 }
 
 /// The output that is first in this process is the one whose lines are kept, so these tests take turns.
-fn logged(run: impl FnOnce()) {
+pub(crate) fn logged(run: impl FnOnce()) {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     runs();
@@ -65,6 +66,43 @@ fn a_run_of_many_lines_keeps_the_first_the_last_and_the_severe() {
     assert!(lines[lines.len() - 1].fields().contains("\"nth\":1499"));
     assert_eq!(lines.iter().filter(|line| line.level() == "warn").count(), 15);
     assert_eq!(lines.len() as u64 + run.left_out_lines(), 1_501);
+}
+
+#[track_skill("lines_secret")]
+fn reveal() -> Result<(), String> {
+    Err("the key is hunter2".to_owned())
+}
+
+#[track_agent("lines_secrets")]
+fn reveal_in_run() -> Result<(), String> {
+    reveal()
+}
+
+#[test]
+fn an_error_passes_the_rules_of_the_first_output() {
+    // The rules are those of the process.
+    support::subprocess::in_own_process(|| {
+        runs();
+        let (layer, guard) = Logging::builder().writer(std::io::sink()).redact(["error"]).layer().unwrap();
+        let second = Logging::builder().writer(std::io::sink());
+        let _second = second.layer::<tracing_subscriber::Registry>().unwrap();
+        let reveal_both = || {
+            reveal_in_run().unwrap_err();
+            reveal().unwrap_err();
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), reveal_both);
+        drop(guard);
+        let run = run_of("lines_secrets");
+        let errors: Vec<_> = run.nodes().iter().map(|node| node.error()).collect();
+        assert_eq!(errors, [Some("[redacted]"); 2]);
+        let monitor = monitor();
+        for path in ["now", "runs?q=hunter2", "calls/skill/lines_secret", "calls/agent/lines_secrets"] {
+            let (status, body) = ask(&monitor, path);
+            assert!(status == 200 && !body.contains("hunter2"), "{path}: {body}");
+        }
+        let samples = json(&monitor, "calls/skill/lines_secret");
+        assert_eq!(samples["samples"].as_array().unwrap().len(), 2, "{samples:#}");
+    });
 }
 
 #[test]

@@ -231,6 +231,11 @@ fn a_page_without_a_listener_is_refused() {
     assert!(matches!(refused, BuildError::DashboardListener), "{refused}");
     let refused = builder().dashboard(Dashboard::new().memory(1)).build().unwrap_err();
     assert!(refused.to_string().contains("give it at least"), "{refused}");
+    for host in ["https://ops.example.com", "ops:8443", ""] {
+        let refused =
+            Monitor::builder().admin_port(0).dashboard(Dashboard::new().host(host)).build().unwrap_err();
+        assert!(matches!(&refused, BuildError::DashboardHost { name } if name == host), "{refused}");
+    }
 }
 
 #[test]
@@ -256,9 +261,38 @@ fn a_browser_signs_in_by_a_cookie() {
     let out = send(&monitor, "POST", "/monitor/logout", HOST, "");
     assert_eq!(out.status, 204);
     assert!(out.header("set-cookie").unwrap().starts_with("monitor_session=; Path=/monitor; Max-Age=0;"));
-    let answers: Vec<_> = (0..20).map(|_| login("", "token=wrong").status).collect();
-    assert_eq!(answers[0], 403);
-    assert!(answers.contains(&429), "{answers:?}");
+    let answers: Vec<_> = (0..8).map(|_| login("", "token=wrong").status).collect();
+    assert_eq!(answers, [403; 8]);
+    let wrong = "authorization: Bearer wrong\r\n";
+    assert_eq!([now(wrong), now(wrong)], [401; 2]);
+    assert_eq!(login("", "token=s3cret").status, 204, "nobody is locked out");
+}
+
+// The clock stands still but for the waits.
+#[tokio::test(start_paused = true)]
+async fn a_guesser_waits_and_others_do_not() {
+    let page = Dashboard::new().on_main_port();
+    let monitor = Monitor::builder().bearer_token("s3cret").dashboard(page).build().unwrap();
+    let routes: Router = monitor.routes();
+    let host = ("host", "localhost");
+    let begun = tokio::time::Instant::now();
+    let mut waits = Vec::new();
+    for nth in 0..12 {
+        let before = begun.elapsed();
+        let answer = if nth % 2 == 0 {
+            ask(&routes, "POST", "/monitor/login", &[host], "token=wrong").await
+        } else {
+            ask(&routes, "GET", "/monitor/api/v1/now", &[host, ("authorization", "Bearer wrong")], "").await
+        };
+        assert_eq!(answer.status, [403, 401][nth % 2]);
+        waits.push(begun.elapsed() > before);
+    }
+    assert_eq!(waits.iter().position(|waited| *waited), Some(5), "{waits:?}");
+    let before = begun.elapsed();
+    assert_eq!(ask(&routes, "GET", "/monitor/api/v1/now", &[host], "").await.status, 401);
+    let bearer = ("authorization", "Bearer s3cret");
+    assert_eq!(ask(&routes, "GET", "/monitor/api/v1/now", &[host, bearer], "").await.status, 200);
+    assert_eq!(begun.elapsed(), before);
 }
 
 /// Sends a request to the routes for the application's own listener.
@@ -289,6 +323,21 @@ async fn the_main_port_shows_the_page_behind_a_token() {
     for path in ["/internal/monitor/", "/internal/monitor/runs/7", "/internal/monitor/assets/app.js"] {
         assert_eq!(ask(&routes, "GET", path, &[host], "").await.status, 200, "{path}");
         assert_eq!(ask(&routes, "GET", path, &[("host", "evil.example")], "").await.status, 421, "{path}");
+    }
+    let html = ask(&routes, "GET", "/internal/monitor/runs/7", &[host], "").await;
+    let html = String::from_utf8(html.body).unwrap();
+    let links: Vec<_> = html
+        .split(['"', ' '])
+        .collect::<Vec<_>>()
+        .windows(2)
+        .filter(|pair| pair[0] == "src=" || pair[0] == "href=")
+        .map(|pair| pair[1].to_owned())
+        .filter(|link| !link.starts_with("data:"))
+        .collect();
+    assert!(links.len() >= 4, "{html}");
+    for link in links {
+        let file = ask(&routes, "GET", &link, &[host], "").await;
+        assert_eq!((file.status, file.body == b"app"), (200, false), "{link}");
     }
     let now = "/internal/monitor/api/v1/now";
     assert_eq!(ask(&routes, "GET", now, &[host], "").await.status, 401);
@@ -402,6 +451,10 @@ fn the_stream_tells_a_run_from_its_begin_to_its_end() {
     let mut late = Stream::open(&monitor, &format!("topics=now,run:{id}"));
     let everything = late.until("tick", |_| true);
     assert!(row(&everything, "running", "page_waits").is_some(), "{everything}");
+    assert_eq!(
+        (&first["full"], &tick["full"], &everything["full"]),
+        (&true.into(), &Value::Null, &true.into())
+    );
     let tree = late.until("run", |_| true);
     let said: Vec<_> =
         tree["nodes"].as_array().unwrap().iter().map(|node| (&node["at"], &node["name"])).collect();
@@ -419,6 +472,53 @@ fn the_stream_tells_a_run_from_its_begin_to_its_end() {
     let tick = |tick: &Value| tick["ended"].as_array().is_some_and(|ended| ended.iter().any(is_end));
     late.until("tick", tick);
     stream.until("runs", |runs| runs["runs"].as_array().unwrap().iter().any(is_end));
+}
+
+#[test]
+fn runs_that_go_on_are_cut_to_the_limit_oldest_or_largest_first() {
+    let monitor = monitor();
+    let begun: Vec<_> = [1, 5, 3].into_iter().map(start).collect();
+    let listed = |query: &str| {
+        let path = format!("/monitor/api/v1/runs?status=running&agent=page_waits{query}");
+        let answer: Value = serde_json::from_slice(&get(&monitor, &path).body).unwrap();
+        let steps = answer["runs"].as_array().unwrap().iter().map(|run| run["steps"].as_u64().unwrap());
+        steps.collect::<Vec<_>>()
+    };
+    while listed("&sort=steps&limit=2") != [5, 3] {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(listed("&sort=steps&limit=1"), [5]);
+    assert_eq!((listed("&limit=2").len(), listed("").len() >= 3), (2, true));
+    assert!(listed("&pinned=true").is_empty());
+    for (open, running) in begun {
+        open.send(()).unwrap();
+        running.join().unwrap();
+    }
+}
+
+#[test]
+fn lines_that_an_event_has_no_room_for_are_counted() {
+    const LINES: u64 = 1_500;
+    let monitor = monitor();
+    let mut stream = Stream::open(&monitor, "topics=logs");
+    stream.until("tick", |_| true);
+    let flood = || {
+        tracing::info!(target: "page::flood", "first");
+        let first = stream
+            .until("log", |log| log["lines"].as_array().unwrap().iter().any(|line| line["text"] == "first"));
+        let seq = |log: &Value| log["lines"].as_array().unwrap().last().unwrap()["seq"].as_u64().unwrap();
+        let mut last = seq(&first);
+        let end = last + LINES;
+        (0..LINES).for_each(|nth| tracing::info!(target: "page::flood", nth, "line"));
+        while last < end {
+            let log = stream.until("log", |_| true);
+            let lines = log["lines"].as_array().unwrap().len() as u64;
+            let skipped = log["skipped"].as_u64().unwrap_or(0);
+            assert_eq!(seq(&log), last + skipped + lines, "every line is told or counted");
+            last = seq(&log);
+        }
+    };
+    crate::lines::logged(flood);
 }
 
 #[test]

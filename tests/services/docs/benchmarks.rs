@@ -30,6 +30,12 @@ fn benches_exist(commands: &str) {
             ["cargo", "bench", "-p", "monitor-endpoints-bench", "--bench", "soak", options @ ..] => {
                 (read("benches/endpoints/soak.rs"), options)
             }
+            ["cargo", "bench", "-p", "monitor-recorded-bench", "--bench", "recorded"] => {
+                (read("benches/recorded/main.rs"), &[][..])
+            }
+            ["cargo", "bench", "-p", "monitor-live-page-bench", "--bench", "live_page"] => {
+                (read("benches/live_page/main.rs"), &[][..])
+            }
             _ => panic!("no check is written for `{command}`"),
         };
         for option in options.iter().filter(|option| **option != "--") {
