@@ -1,12 +1,12 @@
 // The frame around every screen: top bar, footer, keyboard, theme, sign-in.
-import { BASE, address, bytes, count, cut, html, remember, remembered, render, useEffect, useRef, useState, useWhere, visible, visit, where } from "./base.js";
-import { frame, isPaused, link, pause, signIn, start, useRedraw, useTicking } from "./live.js";
-import { Ago, Empty } from "./parts.js";
+import { BASE, address, bytes, count, cut, decoded, html, render, storedTheme, useEffect, useRedraw, useRef, useState, useWhere, visible, visit, where, within } from "./base.js";
+import { frame, isPaused, link, pause, signIn, start, useStream, useTicking } from "./live.js";
+import { Ago, Lost, Pairs } from "./parts.js";
 import { Run } from "./run.js";
 import { About, Call, Calls, Health, Logs, Models, Now, Runs, Word } from "./screens.js";
 
-const SCREENS = [["", "Now"], ["runs", "Runs"], ["calls", "Calls"], ["models", "Models"], ["health", "Health"], ["logs", "Logs"], ["about", "About"]];
-const THEMES = { auto: "light dark", light: "light", dark: "dark" };
+const SCREENS = [["", "Now", Now], ["runs", "Runs", Runs], ["calls", "Calls", Calls], ["models", "Models", Models], ["health", "Health", Health], ["logs", "Logs", Logs], ["about", "About", About]];
+const THEMES = ["auto", "light", "dark"];
 
 const KEYS = [
 	["1 … 7", "go to a screen"],
@@ -20,33 +20,27 @@ const KEYS = [
 ];
 
 function screen({ parts: [name = "", id, rest], query }, theme) {
-	if (name === "" && id == null) return html`<${Now} query=${query} theme=${theme} />`;
 	if (name === "runs" && id != null && rest == null) return html`<${Run} key=${id} id=${id} query=${query} />`;
 	if (name === "calls" && rest != null) return html`<${Call} key="${id} ${rest}" kind=${id} name=${rest} query=${query} />`;
-	if (id != null) return html`<${NoPage} />`;
-	switch (name) {
-		case "runs": return html`<${Runs} query=${query} />`;
-		case "calls": return html`<${Calls} query=${query} />`;
-		case "models": return html`<${Models} />`;
-		case "health": return html`<${Health} />`;
-		case "logs": return html`<${Logs} query=${query} />`;
-		case "about": return html`<${About} />`;
-	}
-	return html`<${NoPage} />`;
+	const Screen = (id == null && SCREENS.find(([part]) => part === name)?.[2]) || NoPage;
+	return html`<${Screen} query=${query} theme=${theme} />`;
 }
 
-const NoPage = () => html`<${Empty} title="There is no such page.">The screens are above.<//>`;
+function NoPage() {
+	useStream("frame");
+	return html`<div class="empty"><h1>There is no such page.</h1><p>The screens are above.</p></div>`;
+}
 
 function App() {
-	useRedraw();
+	useRedraw("monitor-link");
 	const at = useWhere();
-	const [theme, setTheme] = useState(THEMES[remembered("theme")] ? remembered("theme") : "auto");
+	const [theme, setTheme] = useState(THEMES.find((theme) => theme === storedTheme()) ?? "auto");
 	const help = useRef();
 	useEffect(() => {
-		document.documentElement.style.colorScheme = THEMES[theme];
-		remember("theme", theme);
+		document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
+		storedTheme(theme);
 	}, [theme]);
-	const nextTheme = () => setTheme((theme) => Object.keys(THEMES)[(Object.keys(THEMES).indexOf(theme) + 1) % 3]);
+	const nextTheme = () => setTheme((theme) => THEMES[(THEMES.indexOf(theme) + 1) % 3]);
 	useEffect(() => {
 		const pressed = (event) => onKey(event, { help: help.current, nextTheme });
 		addEventListener("keydown", pressed);
@@ -64,7 +58,7 @@ function App() {
 		<main id="main" tabindex="-1">${link.state === "login" ? html`<${Login} />` : screen(at, theme)}</main>
 		<${Footer} />
 		<dialog ref=${help} aria-label="Keys" onClick=${(event) => event.target === help.current && help.current.close()}>
-			<h2>Keys</h2><dl class="keys">${KEYS.map(([key, text]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${text}</dd></div>`)}</dl>
+			<h2>Keys</h2><dl class="keys"><${Pairs} of=${KEYS.map(([key, text]) => [html`<kbd>${key}</kbd>`, text])} /></dl>
 			<p><button onClick=${() => help.current.close()}>Close</button></p>
 		</dialog>`;
 }
@@ -86,34 +80,29 @@ function TopBar({ name, theme, nextTheme, showHelp }) {
 }
 
 function Dot() {
-	useTicking(1000, link.state === "reconnecting" || link.state === "draining");
+	useTicking(1000, link.state === "reconnecting");
 	const wait = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
-	const text = { reconnecting: `reconnecting ${wait} s`, hidden: "resting" }[link.state] ?? link.state;
-	return html`<span class="dot ${link.state}" role="status" title=${link.reason}><i aria-hidden="true"></i>${text}</span>`;
+	return html`<span class="dot ${link.state}" title=${link.reason}><i aria-hidden="true"></i><span role="status">${link.state === "hidden" ? "resting" : link.state}</span>
+		${link.state === "reconnecting" && html`<span class="num" aria-hidden="true">${wait} s</span>`}</span>`;
 }
 
 // Faults of the page itself are shown, so that nobody trusts figures of a page that broke.
 function Faults() {
-	const [, redraw] = useState(0);
-	useEffect(() => {
-		const listener = () => redraw((n) => n + 1);
-		addEventListener("monitor-error", listener);
-		return () => removeEventListener("monitor-error", listener);
-	}, []);
-	return html`${link.state === "stopped" && html`<p class="fault wide" role="alert">The page has stopped: ${visible(link.reason)}. <button onClick=${() => location.reload()}>load it again</button></p>`}
+	useRedraw("monitor-error");
+	return html`${link.state === "reconnecting" && link.reason && html`<p class="fault wide" role="alert">No events come: ${visible(link.reason)}.</p>`}
+		${link.state === "stopped" && html`<p class="fault wide" role="alert">The page has stopped: ${visible(link.reason)}. <button onClick=${() => location.reload()}>load it again</button></p>`}
 		${window.monitorErrors.length > 0 && html`<p class="fault wide" role="alert">This page has a fault: ${visible(window.monitorErrors[0])}${window.monitorErrors.length > 1 ? ` (and ${window.monitorErrors.length - 1} more)` : ""}</p>`}`;
 }
 
 function Footer() {
 	const { keeps } = frame;
-	const lost = (n) => html`<span class=${n > 0 ? "bad" : ""}>${count(n)}</span>`;
 	return html`<footer class="num">${keeps ? html`
 		<span>kept ${count(keeps.kept)} of ${count(keeps.ended)} runs</span>
 		${keeps.oldest_us && html`<span>oldest <${Ago} us=${keeps.oldest_us} past="" /></span>`}
 		<span>${bytes(keeps.bytes)} of ${bytes(keeps.memory)}</span>
-		<span>${lost(keeps.lost_events)} events lost</span>
-		${keeps.lost > 0 && html`<span>${lost(keeps.lost)} runs not recorded</span>`}
-		${keeps.log_lines != null && html`<span>log lines ${count(keeps.log_lines)}, ${lost(keeps.log_dropped)} dropped</span>`}` : " "}</footer>`;
+		<span><${Lost} n=${keeps.lost_events} /> events lost</span>
+		${keeps.lost > 0 && html`<span><${Lost} n=${keeps.lost} /> runs not recorded</span>`}
+		${keeps.log_lines != null && html`<span>log lines ${count(keeps.log_lines)}, <${Lost} n=${keeps.log_dropped} /> dropped</span>`}` : " "}</footer>`;
 }
 
 function Login() {
@@ -173,7 +162,7 @@ function move(by) {
 	}
 	const rows = [...document.querySelectorAll("main a.row")];
 	const at = rows.indexOf(document.activeElement?.closest("tr")?.querySelector("a.row"));
-	rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+	rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : within(at + by, 0, rows.length - 1)]?.focus();
 }
 
 // Links inside the page do not load it again.
@@ -187,9 +176,10 @@ document.addEventListener("click", (event) => {
 	visit(to.pathname + to.search);
 });
 
-// A link printed at start may carry the token behind the #, which is sent to no server. It is used once and wiped.
+// A link may carry the token behind the #, which is sent to no server. It is used once and wiped.
 async function begin() {
-	const token = new URLSearchParams(location.hash.slice(1)).get("token");
+	// Not by URLSearchParams, which take a + for a space.
+	const token = decoded(/[#&]token=([^&]*)/.exec(location.hash)?.[1] ?? "");
 	if (token) {
 		history.replaceState(null, "", location.pathname + location.search);
 		link.reason = (await signIn(BASE, token).catch(() => "the service does not answer")) ?? "";

@@ -1,4 +1,4 @@
-// The ground that every screen stands on: markup, addresses and the way figures are written.
+// What every screen uses: markup, addresses, figures.
 import { Fragment, h, render } from "./vendor/preact.js";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
 import htm from "./vendor/htm.js";
@@ -10,11 +10,19 @@ export const html = htm.bind(h);
 export const BASE = new URL("..", import.meta.url).pathname;
 export const API = `${BASE}api/v1/`;
 
-// ---- Addresses. The query string holds every filter, sort, range and selection, so a copied address shows the same.
+// ---- Addresses: they hold every filter, sort, range and selection, so a copied one shows the same
 
-const listeners = new Set();
-const notify = () => listeners.forEach((listener) => listener());
-addEventListener("popstate", notify);
+// Redraws the caller at each event of the window that has this name.
+export function useRedraw(name) {
+	const [, redraw] = useState(0);
+	useEffect(() => {
+		const listener = () => redraw((n) => n + 1);
+		addEventListener(name, listener);
+		return () => removeEventListener(name, listener);
+	}, []);
+}
+
+export const tell = (name) => dispatchEvent(new Event(name));
 
 export function where() {
 	const path = location.pathname.startsWith(BASE) ? location.pathname.slice(BASE.length) : "";
@@ -22,7 +30,7 @@ export function where() {
 	return { parts, query: Object.fromEntries(new URLSearchParams(location.search)) };
 }
 
-function decoded(part) {
+export function decoded(part) {
 	try {
 		return decodeURIComponent(part);
 	} catch {
@@ -31,12 +39,7 @@ function decoded(part) {
 }
 
 export function useWhere() {
-	const [, redraw] = useState(0);
-	useEffect(() => {
-		const listener = () => redraw((n) => n + 1);
-		listeners.add(listener);
-		return () => listeners.delete(listener);
-	}, []);
+	useRedraw("popstate");
 	return where();
 }
 
@@ -48,7 +51,7 @@ export function address(parts, query = {}) {
 
 export function visit(to, replace = false) {
 	history[replace ? "replaceState" : "pushState"](null, "", to);
-	notify();
+	tell("popstate");
 	if (!replace) {
 		scrollTo(0, 0);
 		document.querySelector("main")?.focus({ preventScroll: true });
@@ -67,12 +70,14 @@ let offset = 0;
 let bestOffset = -Infinity;
 let frozen = null;
 
-// The server's time when it wrote is never later than the time of its arrival, so the largest difference is the best.
+// The server wrote before its answer came, so the largest difference is the best.
 export function noteServerTime(us) {
 	if (!us) return;
 	const seen = us - Date.now() * 1000;
 	if (seen > bestOffset || Math.abs(seen - bestOffset) > 2e6) bestOffset = offset = seen;
 }
+
+export const within = (n, least, most) => Math.min(Math.max(n, least), most);
 
 export const now = () => frozen ?? Date.now() * 1000 + offset;
 export const freeze = (yes) => (frozen = yes ? now() : null);
@@ -102,8 +107,10 @@ export function duration(us) {
 	return `${Math.floor(s / 86400)} d ${two((s % 86400) / 3600)} h`;
 }
 
-// A duration that ticks: whole tenths, so its width does not jump.
+// Whole tenths, so the width does not jump.
 export const ticking = (us) => (us < 6e7 ? `${(Math.max(us, 0) / 1e6).toFixed(1)} s` : duration(us));
+
+export const seconds = (us) => (us < 6e7 ? `${Math.floor(Math.max(us, 0) / 1e6)} s` : duration(us));
 
 const significant = (n) => (n < 10 ? n.toFixed(2) : n < 100 ? n.toFixed(1) : n.toFixed(0));
 
@@ -130,7 +137,7 @@ export function bytes(n) {
 	return n < 1 << 20 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / (1 << 20)).toFixed(1)} MiB`;
 }
 
-function dollars(nano) {
+export function dollars(nano) {
 	const usd = nano / 1e9;
 	if (nano > 0 && usd < 0.0001) return "<$0.0001";
 	return `$${usd.toFixed(usd !== 0 && usd < 0.1 ? 4 : 2)}`;
@@ -148,6 +155,8 @@ export const costTitle = (sum) =>
 
 export const tokens = (used) => (used?.input == null && used?.output == null ? null : (used.input ?? 0) + (used.output ?? 0));
 
+export const TOKENS = ["input", "cached_input", "cache_write", "output", "reasoning"];
+
 export const CALLS = ["agent", "skill", "model", "query", "route"];
 
 export const STATUS = {
@@ -159,7 +168,7 @@ export const STATUS = {
 	unknown: ["?", "unknown", "dim"],
 };
 
-// Text of others may hold characters that reorder or hide what stands beside it.
+// Text of others may reorder or hide what stands beside it.
 export const visible = (text) =>
 	text == null ? "" : String(text).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
 		(c) => (c === "\n" ? " ⏎ " : c === "\t" ? " " : `\\u{${c.charCodeAt(0).toString(16)}}`));
@@ -169,16 +178,10 @@ export const cut = (text, most = 400) => {
 	return text != null && String(text).length > most ? `${shown}…` : shown;
 };
 
-// Some browsers forbid the store; the page then forgets the choice.
-export const remembered = (name) => {
+// The theme that was chosen, or is. Some browsers forbid the store; the page then forgets it.
+export function storedTheme(chosen) {
 	try {
-		return localStorage.getItem(`monitor.${name}`);
-	} catch {
-		return null;
-	}
-};
-export const remember = (name, value) => {
-	try {
-		localStorage.setItem(`monitor.${name}`, value);
+		if (chosen) localStorage.setItem("monitor.theme", chosen);
+		return localStorage.getItem("monitor.theme");
 	} catch {}
-};
+}

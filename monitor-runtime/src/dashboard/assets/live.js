@@ -1,15 +1,16 @@
 // The connection to the service: one event stream a tab, and reads that repeat while somebody looks.
-//
-// The stream is closed while the tab is hidden or paused, since a browser has six connections to an origin.
-import { API, freeze, noteServerTime, useEffect, useRef, useState } from "./base.js";
+// A browser has six connections to an origin, so a hidden or paused tab holds none.
+import { API, freeze, noteServerTime, tell, useEffect, useRef, useState } from "./base.js";
 
 export const SCHEMA = 1;
 const FIRST_DELAY = 1000;
 const LAST_DELAY = 30000;
+// The server sends something every second.
+const LONGEST_SILENCE = 5000;
 const EVENTS = ["tick", "run", "runs", "log", "health", "banner", "resync"];
 
-// The connection as the top bar shows it: connecting, live, paused, hidden, reconnecting, draining, stopped, login.
-export const link = { state: "connecting", reason: "", retryAt: 0, needsToken: false };
+// Its state is connecting, live, paused, hidden, reconnecting, refused, draining, stopped, login.
+export const link = { state: "connecting", reason: "", retryAt: 0 };
 // Of every answer, the parts that the frame shows: instance, ready, keeps, banner.
 export const frame = {};
 
@@ -17,10 +18,12 @@ let source = null;
 let topics = "";
 let lastId = "";
 let timer = 0;
+let silence = 0;
+// Counts calls of `close`, so what waited for an answer knows that it is late.
+let closed = 0;
 let delay = FIRST_DELAY;
 let instance = null;
 const handlers = new Set();
-const watchers = new Set();
 let scheduled = false;
 
 // Redraws those who watch, at most once a frame however many events came.
@@ -29,25 +32,18 @@ function changed() {
 	scheduled = true;
 	setTimeout(() => {
 		scheduled = false;
-		watchers.forEach((watcher) => watcher());
+		tell("monitor-link");
 	}, 16);
 }
 
 function set(state, reason = "") {
 	Object.assign(link, { state, reason });
+	freeze(isPaused());
 	changed();
 }
 
-export function useRedraw() {
-	const [, redraw] = useState(0);
-	useEffect(() => {
-		const watcher = () => redraw((n) => n + 1);
-		watchers.add(watcher);
-		return () => watchers.delete(watcher);
-	}, []);
-}
+const readAgain = () => handlers.forEach((handler) => handler("resync", {}));
 
-// Redraws while something ticks. It rests while the tab is hidden or paused.
 export function useTicking(ms = 1000, wanted = true) {
 	const [, redraw] = useState(0);
 	useEffect(() => {
@@ -61,7 +57,9 @@ export const isPaused = () => link.state === "paused";
 const isOver = () => link.state === "stopped" || link.state === "login";
 
 function close() {
+	closed += 1;
 	clearTimeout(timer);
+	clearTimeout(silence);
 	source?.close();
 	source = null;
 }
@@ -70,31 +68,38 @@ function open() {
 	close();
 	if (isPaused() || isOver()) return;
 	if (document.hidden) return set("hidden");
+	if (link.state === "refused") set("connecting");
 	const query = new URLSearchParams({ topics });
 	// A new EventSource cannot send the header `Last-Event-ID`.
 	if (lastId) query.set("last_event_id", lastId);
-	const opened = (source = new EventSource(`${API}stream?${query}`));
-	opened.addEventListener("hello", (event) => greet(JSON.parse(event.data)));
-	opened.addEventListener("bye", (event) => {
-		const { retry_ms, reason } = JSON.parse(event.data || "{}");
+	const url = `${API}stream?${query}`;
+	const opened = (source = new EventSource(url));
+	// A connection that broke without a word raises no error.
+	const heard = () => {
+		clearTimeout(silence);
+		silence = setTimeout(retry, LONGEST_SILENCE, url);
+	};
+	const on = (name, handle) =>
+		opened.addEventListener(name, (event) => {
+			heard();
+			if (event.lastEventId) lastId = event.lastEventId;
+			handle(JSON.parse(event.data || "{}"));
+		});
+	heard();
+	on("hello", greet);
+	on("bye", ({ retry_ms, reason }) => {
 		close();
 		set("draining", reason ?? "the service stops");
 		later(retry_ms ?? 2000);
 	});
 	for (const name of EVENTS) {
-		opened.addEventListener(name, (event) => {
-			if (event.lastEventId) lastId = event.lastEventId;
-			const data = JSON.parse(event.data || "{}");
+		on(name, (data) => {
 			noteFrame(data);
 			handlers.forEach((handler) => handler(name, data));
 			changed();
 		});
 	}
-	opened.onerror = () => {
-		if (source !== opened) return;
-		close();
-		retry();
-	};
+	opened.onerror = () => source === opened && retry(url);
 }
 
 function greet(hello) {
@@ -109,7 +114,7 @@ function greet(hello) {
 	set("live");
 	if (restarted) {
 		lastId = "";
-		handlers.forEach((handler) => handler("resync", {}));
+		readAgain();
 	}
 }
 
@@ -118,14 +123,27 @@ export function stop(reason) {
 	set("stopped", reason);
 }
 
-// An event source does not tell why it failed, so a read does.
-async function retry() {
+// An event source does not tell why it failed, so a read of the same tells.
+async function retry(url) {
+	close();
+	if (link.state === "live") set("reconnecting");
+	const mine = closed;
+	const abort = new AbortController();
+	setTimeout(() => abort.abort(), LONGEST_SILENCE);
+	let status = 0;
+	let reason = "";
 	try {
-		const response = await fetch(`${API}about`, { headers: { accept: "application/json" } });
-		if (response.status === 401) return askForToken();
-		if (response.status === 403 || response.status === 404) return stop(await reasonOf(response));
+		const response = await fetch(url, { signal: abort.signal });
+		({ status } = response);
+		if (!response.ok) reason = await reasonOf(response);
 	} catch {}
-	set("reconnecting");
+	abort.abort();
+	if (mine !== closed) return;
+	if (status === 401) return askForToken();
+	if (status === 403 || status === 404) return stop(reason);
+	// A request that is wrong stays so until another screen makes another.
+	if (status >= 400 && status < 500) return set("refused", reason);
+	set("reconnecting", reason);
 	later(delay * (0.5 + Math.random()));
 	delay = Math.min(delay * 2, LAST_DELAY);
 }
@@ -137,17 +155,11 @@ function later(ms) {
 
 function askForToken() {
 	close();
-	link.needsToken = true;
-	set("login");
+	// That of a sign-in by link stays.
+	set("login", link.state === "connecting" || link.state === "login" ? link.reason : "");
 }
 
-async function reasonOf(response) {
-	try {
-		return (await response.json()).error ?? `status ${response.status}`;
-	} catch {
-		return `status ${response.status}`;
-	}
-}
+const reasonOf = async (response) => (await response.json().catch(() => ({}))).error ?? `status ${response.status}`;
 
 function noteFrame(data) {
 	noteServerTime(data.server_time_us);
@@ -158,13 +170,15 @@ function noteFrame(data) {
 
 export function pause(yes) {
 	if (isOver()) return;
-	freeze(yes);
 	close();
 	set(yes ? "paused" : "connecting");
-	if (!yes) {
-		open();
-		handlers.forEach((handler) => handler("resync", {}));
-	}
+	if (!yes) follow();
+}
+
+// Reads rested meanwhile.
+function follow() {
+	open();
+	readAgain();
 }
 
 export function start() {
@@ -173,17 +187,13 @@ export function start() {
 		if (document.hidden) {
 			close();
 			set("hidden");
-		} else {
-			open();
-			// Reads rested meanwhile.
-			handlers.forEach((handler) => handler("resync", {}));
-		}
+		} else follow();
 	});
 	addEventListener("pagehide", close);
 	addEventListener("pageshow", (event) => event.persisted && open());
 }
 
-// Follows topics of the stream as long as the caller is shown. One screen is shown at a time.
+// Follows topics of the stream. One screen is shown at a time.
 export function useStream(wanted, handler) {
 	const latest = useRef(handler);
 	latest.current = handler;
@@ -209,8 +219,7 @@ export async function read(path, signal) {
 	throw Object.assign(new Error(await reasonOf(response)), { status: response.status });
 }
 
-// The answer to a path: read at once, again when the path changes, after a gap in the stream, and every `every` ms.
-// The last answer stays until the next has come, so nothing flickers.
+// The answer to a path: read at once, after a gap in the stream, and every `every` ms. It stays until the next has come.
 export function useRead(path, every = 0) {
 	const [answer, setAnswer] = useState({ data: null, error: null, path: null });
 	const again = useRef(() => {});
@@ -218,21 +227,29 @@ export function useRead(path, every = 0) {
 		if (!path) return;
 		const abort = new AbortController();
 		let id = 0;
+		let isNeeded = true;
+		let wait = every;
 		const run = async () => {
-			clearTimeout(id);
-			if (!(document.hidden || isPaused() || isOver()) || answer.path !== path) {
+			if (!document.hidden && (isNeeded || !(isPaused() || isOver()))) {
+				isNeeded = false;
 				try {
 					const began = Date.now();
 					const data = await read(path, abort.signal);
 					setAnswer({ data, error: null, path, began });
+					wait = every;
 				} catch (error) {
 					if (abort.signal.aborted) return;
 					setAnswer((last) => ({ data: last.path === path ? last.data : null, error, path }));
+					wait = every && Math.min(wait * 2, LAST_DELAY);
 				}
 			}
-			if (every && !isOver() && !abort.signal.aborted) id = setTimeout(run, every);
+			clearTimeout(id);
+			if (every && !isOver() && !abort.signal.aborted) id = setTimeout(run, wait);
 		};
-		again.current = run;
+		again.current = () => {
+			isNeeded = true;
+			run();
+		};
 		run();
 		const own = (name) => name === "resync" && run();
 		handlers.add(own);
@@ -245,8 +262,7 @@ export function useRead(path, every = 0) {
 	return { ...answer, again: () => again.current() };
 }
 
-// The answer to a path, changed by the events of a topic. Those that came while it was read may be newer than it, so they are
-// applied to it too; applying an event twice changes nothing.
+// The answer to a path, changed by the events of a topic, also by those that came while it was read: applying one twice changes nothing.
 export function useFollowed(path, topic, apply) {
 	const answer = useRead(path);
 	const [data, setData] = useState(null);
@@ -267,11 +283,14 @@ export async function post(path, body = "") {
 	return fetch(path, { method: "POST", body: new URLSearchParams(body) });
 }
 
-// Signs in. Returns an error's sentence, or nothing.
+// Returns an error's sentence, or nothing.
 export async function signIn(base, token) {
 	const response = await post(`${base}login`, { token });
 	if (!response.ok) return response.status === 429 ? "too many wrong tokens; wait a second" : await reasonOf(response);
 	set("connecting");
-	open();
-	handlers.forEach((handler) => handler("resync", {}));
+	if (topics) follow();
+}
+
+export async function signOut(base) {
+	if ((await post(`${base}logout`)).ok) askForToken();
 }

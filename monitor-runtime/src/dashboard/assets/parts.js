@@ -1,5 +1,5 @@
 // Pieces that several screens share.
-import { API, STATUS, address, clock, cost, costTitle, cut, duration, fullTime, html, now, setQuery, short, tokens, visible } from "./base.js";
+import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, duration, fullTime, html, now, percent, seconds, setQuery, short, tokens, useEffect, useLayoutEffect, useRef, visible } from "./base.js";
 import { useTicking } from "./live.js";
 
 export const Status = ({ of, judged }) => {
@@ -12,18 +12,17 @@ export const Time = ({ us }) => html`<time title=${fullTime(us)}>${clock(us)}</t
 export const Cost = ({ of }) => html`<span class=${of && !of.priced && of.of ? "dim" : ""} title=${costTitle(of)}>${cost(of)}</span>`;
 
 export const Tokens = ({ of }) => {
-	const parts = ["input", "cached_input", "cache_write", "output", "reasoning"].filter((part) => of?.[part] != null);
+	const parts = TOKENS.filter((part) => of?.[part] != null);
 	const title = parts.map((part) => `${part.replace("_", " ")} ${of[part].toLocaleString("en")}`).join(" · ");
 	return html`<span title=${title || "no usage reported"}>${short(tokens(of))}${of?.unknown_calls ? "+" : ""}</span>`;
 };
 
-// Time since a moment, in steps of a second.
 export function Ago({ us, past = " ago" }) {
 	useTicking(1000);
-	return us == null ? "–" : html`<time title=${fullTime(us)}>${duration(Math.max(0, Math.floor((now() - us) / 1e6)) * 1e6).replace(".00", "").replace("0 µs", "0 s")}${past}</time>`;
+	return us == null ? "–" : html`<time title=${fullTime(us)}>${seconds(now() - us)}${past}</time>`;
 }
 
-// The head of a screen: its name, what is filtered, and the same as text for those with a terminal only.
+// The head of a screen, with the same as text for those with a terminal only.
 export function Head({ title, children, text, params = {} }) {
 	const query = new URLSearchParams(Object.entries({ ...params, format: "text" }).filter(([, value]) => value)).toString();
 	const href = `${API}${text}?${query}`;
@@ -40,14 +39,39 @@ export const Empty = ({ title, children, code }) => html`<div class="empty">
 	${code && html`<pre tabindex="0">${code}</pre>`}
 </div>`;
 
-// The last answer failed: the sentence of the service, while older figures stay in place.
 export const Fault = ({ error }) => error && html`<p class="fault" role="alert">✗ ${visible(error.message)}</p>`;
 
 export const Loading = () => html`<p class="dim loading">Reading …</p>`;
 
-// A table. A column is [key, label, options]: `w` is its width in characters, `vw` the most of a narrow page, `num` aligns right, `from` is the least width of the
-// page that shows it, `cell` writes a cell. Columns have fixed widths, so figures that tick move nothing.
-export function Table({ name, columns, rows, href, sort, sortable, rowClass }) {
+export const Answer = ({ of, children }) => html`<${Fault} error=${of.error} />${of.data ? children() : !of.error && html`<${Loading} />`}`;
+
+export const Section = ({ title, note, children, ...props }) => html`<section ...${props}><header><h2>${title}</h2>${note}</header>${children}</section>`;
+
+export const Pairs = ({ of }) => of.filter(([, value]) => value != null && value !== "" && value !== false).map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value}</dd></div>`);
+
+// A part of the query string. What is typed goes there a moment later, and a render leaves it alone.
+export function Field({ name, value = "", ...props }) {
+	const field = useRef();
+	const timer = useRef(0);
+	const sent = useRef(null);
+	useLayoutEffect(() => {
+		if (value !== sent.current) {
+			clearTimeout(timer.current);
+			field.current.value = value;
+		}
+		sent.current = value;
+	}, [value]);
+	useEffect(() => () => clearTimeout(timer.current), []);
+	const typed = ({ target }) => {
+		clearTimeout(timer.current);
+		timer.current = setTimeout(() => setQuery({ [name]: (sent.current = target.value) }), 250);
+	};
+	return html`<input ref=${field} onInput=${typed} ...${props} />`;
+}
+
+// A column is [key, label, options]: `w` is its width in characters, `vw` the most of a narrow page, `from` the least page that shows it.
+// Widths are fixed, so figures that tick move nothing.
+export function Table({ name, columns, rows, keyOf = (row) => row.key ?? row.id, href, sort, sortable, rowClass }) {
 	return html`<div class="scroll">
 		<table aria-label=${name}>
 			<colgroup>${columns.map(([, , o = {}]) => html`<col class=${o.from ?? ""} style=${{ width: o.w ? `min(${o.w}ch, ${o.vw ?? o.w * (o.num ? 3 : 1.6)}vw)` : "auto" }} />`)}</colgroup>
@@ -55,9 +79,9 @@ export function Table({ name, columns, rows, href, sort, sortable, rowClass }) {
 					aria-sort=${sort === key ? "descending" : undefined} title=${o.title}>
 				${sortable?.includes(key) ? html`<button onClick=${() => setQuery({ sort: sort === key ? "" : key })}>${label}${sort === key ? " ▾" : ""}</button>` : label}
 			</th>`)}</tr></thead>
-			<tbody>${rows.map((row) => {
+			<tbody>${rows.map((row, nth) => {
 				const to = href?.(row);
-				return html`<tr key=${row.key ?? row.id} class="${to ? "opens" : ""} ${rowClass?.(row) ?? ""}"
+				return html`<tr key=${keyOf(row, nth)} class="${to ? "opens" : ""} ${rowClass?.(row) ?? ""}"
 						onClick=${to && ((event) => event.target.closest("a,button") || String(getSelection()) || event.currentTarget.querySelector("a.row")?.click())}>
 					${columns.map(([key, , o = {}], at) => {
 						const value = o.cell ? o.cell(row) : cut(row[key]);
@@ -69,15 +93,16 @@ export function Table({ name, columns, rows, href, sort, sortable, rowClass }) {
 	</div>`;
 }
 
-// A column of figures.
 export const num = (key, label, w, from, cell) => [key, label, { w, from, cell, num: true }];
 
-// Chips of which one is chosen; each is an address.
+export const ERRORS = num("errors", "Errors", 8, "", (row) => html`<span class=${row.error_ratio > 0.01 ? "bad" : ""}>${percent(row.error_ratio)}</span>`);
+
+export const Lost = ({ n }) => html`<span class=${n > 0 ? "bad" : ""}>${count(n)}</span>`;
+
 export const Chips = ({ label, choices, chosen, to }) => html`<nav class="chips" aria-label=${label}>
 	${choices.map(([value, text]) => html`<a href=${to(value)} aria-current=${value === chosen ? "true" : undefined}>${text}</a>`)}
 </nav>`;
 
-// A figure over a bar.
 export const Length = ({ part, children }) => html`<span class="lengths"><i style=${{ transform: `scaleX(${part})` }}></i>${children}</span>`;
 
 // A line of points without axes. Gaps stay gaps.
@@ -85,18 +110,8 @@ export function Spark({ points, label }) {
 	const known = (points ?? []).filter((point) => point != null);
 	if (known.length < 2) return html`<span class="spark dim">–</span>`;
 	const top = Math.max(...known) || 1;
-	let pen = "M";
-	const path = points
-		.map((point, at) => {
-			if (point == null) {
-				pen = "M";
-				return "";
-			}
-			const step = `${pen}${((at / (points.length - 1)) * 78 + 1).toFixed(1)} ${(17 - (point / top) * 15).toFixed(1)}`;
-			pen = "L";
-			return step;
-		})
-		.join("");
+	const step = (point, at) => `${points[at - 1] == null ? "M" : "L"}${((at / (points.length - 1)) * 78 + 1).toFixed(1)} ${(17 - (point / top) * 15).toFixed(1)}`;
+	const path = points.map((point, at) => (point == null ? "" : step(point, at))).join("");
 	return html`<svg class="spark" viewBox="0 0 80 18" role="img" aria-label=${label ?? "trend"}><path d=${path} /></svg>`;
 }
 
@@ -106,3 +121,5 @@ export const Lines = ({ lines, linked }) => html`<ol class="lines" tabindex="0">
 	<${Time} us=${line.time_us} /><b>${line.level}</b><span class="logger" title=${cut(line.logger)}>${cut(line.logger, 80)}</span>
 	<span class="text">${cut(line.text, 2000)}${Object.entries(line.fields ?? {}).map(([name, value]) => html` <span class="field"><i>${cut(name, 60)}=</i>${cut(value, 300)}</span>`)}
 	${linked && line.run && html` <a href=${runAddress(line.run, { node: line.node })}>run</a>`}</span></li>`)}</ol>`;
+
+export const NO_LINES = html`<${Empty} title="No log line is kept." code="monitor_runtime::logging::init();">Lines are kept only through <code>logging::init</code> or the layer of <code>logging::builder</code>.<//>`;

@@ -1,7 +1,5 @@
-// One plot over time on a canvas. Plots of a screen share their cursor; dragging chooses a time range.
-//
-// At most 361 points a line are drawn once a second, for which 150 lines are enough.
-import { clock, html, useEffect, useLayoutEffect, useRef, useState } from "./base.js";
+// One plot over time on a canvas. Plots share their cursor; dragging chooses a time range.
+import { clock, html, tell, useEffect, useLayoutEffect, useRedraw, useRef, useState, within } from "./base.js";
 
 const LEFT = 52;
 const BOTTOM = 20;
@@ -9,10 +7,9 @@ const TOP = 6;
 
 // The time under the pointer, for all plots.
 let cursor = null;
-const plots = new Set();
 function pointAt(time) {
 	cursor = time;
-	plots.forEach((redraw) => redraw());
+	tell("monitor-cursor");
 }
 
 // About `most` round numbers from 0 to `top`.
@@ -26,7 +23,7 @@ function ticksTo(top, most) {
 const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 function timeTicks(from, to, most) {
-	const step = TIME_STEPS.find((step) => (to - from) / step <= most) ?? 7200;
+	const step = TIME_STEPS.find((step) => (to - from) / step <= most) ?? 7200 * Math.ceil((to - from) / most / 7200);
 	const first = Math.ceil(from / step) * step;
 	return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, at) => first + at * step);
 }
@@ -100,16 +97,11 @@ function draw(canvas, { series, data, format, right, from, to }) {
 		pen.lineTo(x(cursor), floor);
 		pen.stroke();
 	}
-	canvas.timeAt = (px) => from + (Math.min(Math.max(px - LEFT, 0), edge - LEFT) / (edge - LEFT)) * (to - from);
+	canvas.timeAt = (px) => from + (within(px - LEFT, 0, edge - LEFT) / (edge - LEFT)) * (to - from);
 }
 
-// The point that is nearest to a time; the last one if there is none.
-function nearest(times, time) {
-	if (time == null) return times.length - 1;
-	let best = 0;
-	times.forEach((other, at) => Math.abs(other - time) < Math.abs(times[best] - time) && (best = at));
-	return best;
-}
+const nearest = (times, time) =>
+	time == null ? times.length - 1 : times.reduce((best, other, at) => (Math.abs(other - time) < Math.abs(times[best] - time) ? at : best), 0);
 
 // `series` are [key, label, colour, side?]; `data` has `times` in seconds and a list of points for each key.
 export function Plot(props) {
@@ -117,14 +109,12 @@ export function Plot(props) {
 	const canvas = useRef();
 	const latest = useRef(props);
 	latest.current = props;
-	const [, redraw] = useState(0);
+	useRedraw("monitor-cursor");
 	const [drag, setDrag] = useState(null);
 	useEffect(() => {
-		const own = () => redraw((n) => n + 1);
 		const resized = new ResizeObserver(() => draw(canvas.current, latest.current));
-		plots.add(own);
 		resized.observe(canvas.current);
-		return () => (plots.delete(own), resized.disconnect());
+		return () => resized.disconnect();
 	}, []);
 	useLayoutEffect(() => draw(canvas.current, props));
 	const px = (event) => event.clientX - canvas.current.getBoundingClientRect().left;
@@ -146,7 +136,7 @@ export function Plot(props) {
 		<dl>${series.map(([key, label, name], nth) => html`<div key=${key}><dt><i class="swatch" style=${{ background: `var(${name})` }}></i>${label}</dt><dd class="num">${values[nth][1]}</dd></div>`)}</dl>
 		<div class="canvas"><canvas ref=${canvas} role="img" aria-label="${title}, ${unit}: ${values.map((value) => value.join(" ")).join(", ")}"
 			onPointerDown=${(event) => (canvas.current.setPointerCapture(event.pointerId), setDrag([px(event), px(event)]))}
-			onPointerMove=${moved} onPointerUp=${released} onPointerLeave=${() => pointAt(null)}></canvas>
+			onPointerMove=${moved} onPointerUp=${released} onPointerCancel=${() => setDrag(null)} onPointerLeave=${() => pointAt(null)}></canvas>
 			${drag && html`<i class="dragged" style=${{ left: `${Math.min(...drag)}px`, width: `${Math.abs(drag[1] - drag[0])}px` }}></i>`}</div>
 	</section>`;
 }

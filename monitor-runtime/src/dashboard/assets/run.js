@@ -1,7 +1,7 @@
 // Run: its tree with a waterfall, the chosen call, its log lines.
-import { API, address, clock, cost, count, cut, duration, fullTime, html, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where } from "./base.js";
+import { API, STATUS, TOKENS, address, clock, cost, count, cut, duration, fullTime, html, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where, within } from "./base.js";
 import { post, useFollowed, useTicking } from "./live.js";
-import { Chips, Cost, Empty, Fault, Head, Length, Lines, Loading, Status, Table, Time, Tokens, callAddress, num } from "./parts.js";
+import { Chips, Cost, Empty, Fault, Head, Length, Lines, Loading, NO_LINES, Pairs, Section, Status, Table, Time, Tokens, callAddress, num } from "./parts.js";
 
 const ROW = 26; // The height of a row in the style sheet.
 
@@ -9,7 +9,7 @@ export function Run({ id, query }) {
 	const answer = useFollowed(`runs/${encodeURIComponent(id)}`, `run:${id}`, (last, name, change) =>
 		name === "run" && change.id === id ? { ...last, runs: last.runs.map((run, at) => (at === (change.nth ?? 0) ? changedRun(run, change) : run)) } : last);
 	const runs = answer.data?.runs;
-	const nth = Math.min(Number(query.nth) || 0, (runs?.length ?? 1) - 1);
+	const nth = within(Math.trunc(query.nth) || 0, 0, (runs?.length ?? 1) - 1);
 	const run = runs?.[nth];
 	return html`
 		<${Head} title=${html`<span class="dim">Run of</span> ${run ? cut(run.agent, 60) : "…"}`} text="runs/${encodeURIComponent(id)}">
@@ -41,11 +41,11 @@ function Tree({ run, id, query }) {
 	const { scale, gaps } = scaleOf(run.nodes, children, axis, folds && !goesOn);
 	const critical = query.critical ? criticalPath(run.nodes, children, until) : null;
 	const first = firstError(run.nodes, children);
-	const chosen = query.node != null && run.nodes[query.node] ? Number(query.node) : 0;
+	const chosen = run.nodes[Number(query.node)] ? Number(query.node) : 0;
 	const toggle = (key) => setOpened((last) => new Set(last.has(key) ? [...last].filter((other) => other !== key) : [...last, key]));
 	const show = (at) => {
 		const hides = rows.length && !rows.some((row) => row.at === at);
-		if (hides) setOpened(new Set([...opened, `${run.nodes[at].parent} ${run.nodes[at].kind} ${run.nodes[at].name}`]));
+		if (hides) setOpened(new Set([...opened, groupOf(run.nodes, at)]));
 		setQuery({ node: at });
 	};
 	return html`
@@ -78,49 +78,77 @@ function Tree({ run, id, query }) {
 function Waterfall({ run, rows, children, until, axis, scale, gaps, critical, chosen, opened, toggle }) {
 	const box = useRef();
 	const [view, setView] = useState({ top: 0, height: 500 });
+	const measured = () => setView({ top: box.current.scrollTop, height: box.current.clientHeight });
 	useLayoutEffect(() => {
-		const measured = () => setView({ top: box.current.scrollTop, height: box.current.clientHeight });
 		const resized = new ResizeObserver(measured);
 		resized.observe(box.current);
 		return () => resized.disconnect();
 	}, []);
+	// The row that keys move from: the chosen call, or a row that is no call.
+	const [active, setActive] = useState(null);
+	const found = rows.findIndex((row) => (active == null ? row.at === chosen : row.key === active));
+	const activeAt = Math.max(0, found);
+	useEffect(() => setActive(null), [chosen]);
 	useEffect(() => {
-		const at = rows.findIndex((row) => row.at === chosen);
 		const { scrollTop, clientHeight } = box.current;
-		if (at >= 0 && (at * ROW < scrollTop || (at + 2) * ROW > scrollTop + clientHeight)) box.current.scrollTop = at * ROW - clientHeight / 2;
-	}, [chosen, opened]);
-	const step = (event) => {
-		const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-		if (!by) return;
+		if (found >= 0 && (found * ROW < scrollTop || (found + 2) * ROW > scrollTop + clientHeight)) box.current.scrollTop = found * ROW - clientHeight / 2;
+	}, [chosen, active, opened]);
+	const go = (at) => {
+		const row = rows[at];
+		if (!row) return;
+		setActive(row.at == null ? row.key : null);
+		if (row.at != null) setQuery({ node: row.at });
+	};
+	const open = (row) => {
+		setActive(row.key);
+		toggle(row.key);
+	};
+	// https://www.w3.org/WAI/ARIA/apg/patterns/treeview/
+	const pressed = (event) => {
+		const row = rows[activeAt];
+		const isOpen = opened.has(row.key);
+		const above = rows.findLastIndex((other, at) => at < activeAt && other.depth < row.depth);
+		const act = {
+			ArrowDown: () => go(activeAt + 1),
+			ArrowUp: () => go(activeAt - 1),
+			Home: () => go(0),
+			End: () => go(rows.length - 1),
+			ArrowRight: () => (row.members && !isOpen ? open(row) : rows[activeAt + 1]?.depth > row.depth && go(activeAt + 1)),
+			ArrowLeft: () => (isOpen ? open(row) : go(above)),
+			Enter: () => (row.members ? open(row) : go(activeAt)),
+		}[event.key];
+		if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
 		event.preventDefault();
-		let at = rows.findIndex((row) => row.at === chosen) + by;
-		while (rows[at] && rows[at].at == null) at += by;
-		if (rows[at]) setQuery({ node: rows[at].at });
+		act();
 	};
 	const from = Math.max(0, Math.floor(view.top / ROW) - 8);
 	const shown = rows.slice(from, Math.ceil((view.top + view.height) / ROW) + 8);
+	const isShown = activeAt >= from && activeAt < from + shown.length;
 	return html`<div class="waterfall">
 		<div class="axis num dim"><span></span><span class="ticks">
 			${[0, 0.25, 0.5, 0.75].map((part) => html`<i style=${{ left: `${part * 100}%` }}>${gaps.length ? "" : duration(axis * part).replace("0 µs", "0")}</i>`)}
 			${gaps.map(([from, to]) => html`<b title="idle for ${duration(to - from)}" style=${{ left: `${scale(from) * 100}%` }}>⋯ ${duration(to - from)}</b>`)}
 			${!gaps.length && html`<i class="end">${duration(axis)}</i>`}</span></div>
-		<div class="rows" ref=${box} role="tree" aria-label="Calls of the run" tabindex="0" onKeyDown=${step} aria-activedescendant="node-${chosen}"
-				onScroll=${() => setView({ top: box.current.scrollTop, height: box.current.clientHeight })}>
+		<div class="rows" ref=${box} role="tree" aria-label="Calls of the run" tabindex="0" onKeyDown=${pressed} aria-activedescendant=${isShown ? `row-${activeAt}` : undefined}
+				onScroll=${measured}>
 			<div class="all" role="none" style=${{ height: `${rows.length * ROW}px` }}>
 				${shown.map((row, nth) => {
-					const props = { key: row.key ?? (row.sum ? `sum ${row.sum.parent} ${row.sum.name}` : row.at), row, top: (from + nth) * ROW };
-					if (row.sum) return html`<${SumRow} ...${props} />`;
-					if (row.members) return html`<${GroupRow} ...${props} nodes=${run.nodes} scale=${scale} until=${until} isOpen=${opened.has(row.key)} toggle=${toggle} />`;
-					return html`<${NodeRow} ...${props} run=${run} children=${children} scale=${scale} until=${until} isChosen=${row.at === chosen} fades=${critical && !critical.has(row.at)} />`;
+					const at = from + nth;
+					const item = {
+						id: `row-${at}`, role: "treeitem", tabindex: -1, style: { transform: `translateY(${at * ROW}px)`, "--depth": Math.min(row.depth, 24) },
+						"aria-level": row.depth + 1, "aria-setsize": row.size, "aria-posinset": row.nth,
+					};
+					const mark = at === activeAt ? "active" : "";
+					if (row.sum) return html`<${SumRow} key=${row.key} ...${{ item, mark }} sum=${row.sum} />`;
+					if (row.members) return html`<${GroupRow} key=${row.key} ...${{ item, mark, row, scale, until }} nodes=${run.nodes} isOpen=${opened.has(row.key)} open=${open} />`;
+					return html`<${NodeRow} key=${row.key} ...${{ item, mark, row, run, children, scale, until }} isChosen=${row.at === chosen} fades=${critical && !critical.has(row.at)} />`;
 				})}
 			</div>
 		</div>
 	</div>`;
 }
 
-const place = (top, depth) => ({ transform: `translateY(${top}px)`, "--depth": Math.min(depth, 24) });
-
-function NodeRow({ row, top, run, children, scale, until, isChosen, fades }) {
+function NodeRow({ item, mark, row, run, children, scale, until, isChosen, fades }) {
 	const node = run.nodes[row.at];
 	const goesOn = node.outcome == null;
 	const left = scale(node.start_us);
@@ -129,9 +157,8 @@ function NodeRow({ row, top, run, children, scale, until, isChosen, fades }) {
 	const part = (us) => `${((scale(us) - left) / width) * 100}%`;
 	const inside = covered(run.nodes, children[row.at], until).filter(([from, to]) => scale(to) - scale(from) > 0.001).slice(0, 200);
 	const waits = node.duration_us ? (node.waiting_us ?? 0) / node.duration_us : 0;
-	const tone = goesOn ? "run" : node.outcome === "success" ? "ok" : node.outcome === "cancelled" ? "warn" : "bad";
-	const [glyph] = goesOn ? ["●"] : [{ success: "✓", cancelled: "⊘" }[node.outcome] ?? "✗"];
-	return html`<a id="node-${row.at}" role="treeitem" tabindex="-1" aria-level=${row.depth + 1} aria-selected=${isChosen} class="line ${tone} ${fades ? "fades" : ""}" style=${place(top, row.depth)}
+	const [glyph, , tone] = STATUS[node.outcome ?? "running"] ?? STATUS.unknown;
+	return html`<a ...${item} aria-selected=${isChosen} class="line ${tone} ${mark} ${fades ? "fades" : ""}"
 			href=${address(["runs", where().parts[1]], { ...where().query, node: row.at })} onClick=${(event) => !event.metaKey && !event.ctrlKey && (event.preventDefault(), setQuery({ node: row.at }))}>
 		<span class="name"><i aria-hidden="true">${glyph}</i> <small>${row.depth ? node.kind : "run"}</small> ${cut(node.name, 80)} <${Badges} node=${node} /></span>
 		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${width * 100}%` }}>
@@ -144,8 +171,8 @@ function NodeRow({ row, top, run, children, scale, until, isChosen, fades }) {
 
 // Behind the bar, else before it, else on it. That of a bar that grows rests.
 function Label({ left, right, rests, children }) {
-	const [side, style] = !rests && right < 0.8 ? ["", { left: `${right * 100}%` }] : left > 0.2 ? ["", { right: `${(1 - left) * 100}%` }] : ["on", { right: rests ? 0 : `${(1 - right) * 100}%` }];
-	return html`<b class="num ${side}" style=${style}>${children}</b>`;
+	const beside = !rests && right < 0.8 ? { left: `${right * 100}%` } : left > 0.5 && { right: `${(1 - left) * 100}%` };
+	return html`<b class="num ${beside ? "" : "on"}" style=${beside || { right: `${rests ? 0 : (1 - right) * 100}%` }}>${children}</b>`;
 }
 
 function Badges({ node }) {
@@ -160,26 +187,26 @@ function Badges({ node }) {
 	return badges.map(([text, tone = ""]) => html`<span class="badge ${tone}">${text}</span> `);
 }
 
-function GroupRow({ row, top, nodes, scale, until, isOpen, toggle }) {
+function GroupRow({ item, mark, row, nodes, scale, until, isOpen, open }) {
 	const { failures, least, median, most, tokens } = groupFigures(nodes, row.members);
 	const [left, right] = [Math.min(...row.members.map((at) => scale(nodes[at].start_us))), Math.max(...row.members.map((at) => scale(endOf(nodes[at], until))))];
 	const { kind, name } = nodes[row.members[0]];
-	return html`<button role="treeitem" aria-level=${row.depth + 1} aria-expanded=${isOpen} class="line group" style=${place(top, row.depth)} onClick=${() => toggle(row.key)}
+	return html`<div ...${item} aria-expanded=${isOpen} class="line group ${mark}" onClick=${() => open(row)}
 			title="least ${duration(least)}, median ${duration(median)}, most ${duration(most)}">
 		<span class="name"><i aria-hidden="true">${isOpen ? "▾" : "▸"}</i> <small>${kind}</small> ${cut(name, 80)} <span class="badge">× ${count(row.members.length)}</span>
 			${failures > 0 && html` <span class="badge bad">✗ ${count(failures)}</span>`}${tokens != null && html` <span class="badge">${count(tokens)} tokens</span>`}</span>
 		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${Math.max(right - left, 0.001) * 100}%` }}></span>
-		<${Label} left=${left} right=${right}>median ${duration(median)}<//></span></button>`;
+		<${Label} left=${left} right=${right}>median ${duration(median)}<//></span></div>`;
 }
 
-const SumRow = ({ row: { sum, depth }, top }) => html`<div role="treeitem" aria-level=${depth + 1} class="line group" style=${place(top, depth)} title="The run had no room for these calls as nodes; their sums are exact">
+const SumRow = ({ item, mark, sum }) => html`<div ...${item} class="line group ${mark}" title="The run had no room for these calls as nodes; their sums are exact">
 	<span class="name"><i aria-hidden="true">Σ</i> <small>${sum.kind}</small> ${cut(sum.name, 80)} <span class="badge">× ${count(sum.calls)} rolled up</span>${sum.failures > 0 && html` <span class="badge bad">✗ ${count(sum.failures)}</span>`}</span>
 	<span class="track dim num">total ${duration(sum.total_us)}, longest ${duration(sum.longest_us)}</span></div>`;
 
 function Details({ run, at, children, until }) {
 	const node = run.nodes[at];
 	const { model } = node;
-	const self = selfTime(run.nodes, children, at, until);
+	const self = selfTime(run, children, at, until);
 	const fields = [
 		["outcome", html`<${Status} of=${node.outcome ?? "running"} judged=${node.judged} />`],
 		["began", html`<span title=${fullTime(run.started_us + node.start_us)}>${clock(run.started_us + node.start_us)}, ${duration(node.start_us)} into the run</span>`],
@@ -195,25 +222,25 @@ function Details({ run, at, children, until }) {
 		["site", node.site && html`<span class="mono">${cut(node.site)}</span>`],
 		["model", model && cut(`${model.provider} ${model.request_model}${model.response_model && model.response_model !== model.request_model ? ` → ${model.response_model}` : ""}`)],
 		["first chunk", model?.first_chunk_us == null ? null : duration(model.first_chunk_us)],
-		...["input", "cached_input", "cache_write", "output", "reasoning"].map((part) => [`${part.replace("_", " ")} tokens`, model ? count(model.tokens?.[part]) : null]),
+		...TOKENS.map((part) => [`${part.replace("_", " ")} tokens`, model ? count(model.tokens?.[part]) : null]),
 		["cost", model && html`<${Cost} of=${model.cost} />`],
 		["finish", model?.finish && cut(model.finish)],
 		["backoff", model?.backoff_us ? `${duration(model.backoff_us)} in ${model.attempts} attempts` : null],
-	].filter(([, value]) => value != null && value !== "" && value !== false);
+	];
 	return html`<aside class="details" aria-label="The chosen call">
-		<h2><small>${node.kind}</small> <a href=${callAddress(node.kind, node.name)}>${cut(node.name)}</a></h2>
+		<h2><small>${node.kind}</small> <a href=${callAddress(node.kind, node.name, { operation: node.operation || model?.provider })}>${cut(node.name)}</a></h2>
 		${node.error && html`<pre class="error" tabindex="0">${visible(node.error)}</pre>`}
-		<dl>${fields.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value}</dd></div>`)}</dl>
+		<dl><${Pairs} of=${fields} /></dl>
 		${node.parent != null && html`<button onClick=${() => setQuery({ node: node.parent })}>to ${cut(run.nodes[node.parent].name, 40)}</button>`}
 	</aside>`;
 }
 
 function RunLines({ run, chosen, all }) {
 	const lines = (run.lines ?? []).filter((line) => all || chosen == null || line.node === chosen);
-	return html`<section><header><h2>Log lines <small class="num">${count(lines.length)}</small></h2>
-		${chosen != null && html`<button class="chip" aria-pressed=${!all} onClick=${() => setQuery({ lines: all ? "node" : "" })}>of the chosen call only</button>`}</header>
-		${lines.length ? html`<${Lines} lines=${lines} />` : html`<${Empty} title="No log line is kept.">Lines are kept only through <code>logging::init</code> or <code>Logging::layer</code>.<//>`}
-	</section>`;
+	const only = chosen != null && html`<button class="chip" aria-pressed=${!all} onClick=${() => setQuery({ lines: all ? "node" : "" })}>of the chosen call only</button>`;
+	return html`<${Section} title=${html`Log lines <small class="num">${count(lines.length)}</small>`} note=${only}>
+		${lines.length ? html`<${Lines} lines=${lines} />` : NO_LINES}
+	<//>`;
 }
 
 function Names({ run, children, until }) {
@@ -226,8 +253,8 @@ function Names({ run, children, until }) {
 		["self", "Own time", { w: 20, vw: 26, num: true, cell: (row) => html`<${Length} part=${row.self_us / total}>${duration(row.self_us)}<//>` }],
 		num("cost", "Cost", 11, "p1", (row) => (row.of ? cost(row) : "–")),
 	];
-	return html`<section><header><h2>Where the time went</h2></header>
-		<${Table} name="Own time by name" columns=${columns} rows=${rows} href=${(row) => callAddress(row.kind, row.name)} /></section>`;
+	return html`<${Section} title="Where the time went">
+		<${Table} name="Own time by name" columns=${columns} rows=${rows} href=${(row) => callAddress(row.kind, row.name)} /><//>`;
 }
 
 function Actions({ id, run }) {
@@ -236,14 +263,8 @@ function Actions({ id, run }) {
 		setSaid(text);
 		setTimeout(() => setSaid(""), 2000);
 	};
-	const copy = async (text) => {
-		try {
-			await navigator.clipboard.writeText(text);
-			tell("copied");
-		} catch {
-			tell("the browser refused");
-		}
-	};
+	// Browsers have a clipboard only where the page is local or came by HTTPS.
+	const copy = (text) => (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(() => tell("copied"), () => tell("the browser refused"));
 	const api = `${API}runs/${encodeURIComponent(id)}`;
 	const copyTree = async () => copy(await (await fetch(`${api}?format=text`)).text());
 	const pin = async () => {
@@ -258,7 +279,7 @@ function Actions({ id, run }) {
 		<span class="said dim" role="status">${said}</span></span>`;
 }
 
-// ---- The tree as rows, and the times of its bars. Nothing below touches the page.
+// ---- Nothing below touches the page
 
 const GROUP_FROM = 9; // More siblings of one name fold into one row.
 const FOLD_FROM = 0.2; // An idle gap longer than this part of the axis is folded.
@@ -274,41 +295,33 @@ function family(nodes) {
 	return children;
 }
 
-// Rows from the top: nodes, groups of like siblings, and calls that are summed since the run had no room for them.
+// Rows from the top: nodes, groups of like siblings, and sums of calls that the run had no room for.
 function rowsOf(run, children, opened) {
 	const rows = [];
-	const sums = new Map();
-	for (const calls of run.rolled_up ?? []) sums.set(calls.parent, [...(sums.get(calls.parent) ?? []), calls]);
-	const pending = [{ at: 0, depth: 0 }];
+	const sums = Map.groupBy(run.rolled_up ?? [], (calls) => calls.parent);
+	const pending = [{ at: 0, key: 0, depth: 0, size: 1, nth: 1 }];
 	while (pending.length) {
 		const row = pending.pop();
 		rows.push(row);
 		if (row.sum || (row.members && !opened.has(row.key))) continue;
-		const below = row.members ? row.members.map((at) => ({ at, depth: row.depth + 1 })) : childRows(run.nodes, children[row.at], row, opened);
-		if (!row.members) for (const sum of sums.get(row.at) ?? []) below.push({ sum, depth: row.depth + 1 });
-		pending.push(...below.reverse());
+		const below = row.members ? row.members.map(rowOf) : childRows(run.nodes, children[row.at]);
+		if (!row.members) for (const sum of sums.get(row.at) ?? []) below.push({ sum, key: `sum ${row.at} ${sum.kind} ${sum.name}` });
+		pending.push(...below.map((other, at) => ({ ...other, depth: row.depth + 1, size: below.length, nth: at + 1 })).reverse());
 	}
 	return rows;
 }
 
-function childRows(nodes, children, { at: parent, depth }) {
-	const byName = new Map();
-	for (const at of children) {
-		const name = `${nodes[at].kind} ${nodes[at].name}`;
-		byName.set(name, [...(byName.get(name) ?? []), at]);
-	}
-	const rows = [];
-	const grouped = new Set();
-	for (const at of children) {
-		const name = `${nodes[at].kind} ${nodes[at].name}`;
-		const members = byName.get(name);
-		if (members.length < GROUP_FROM) rows.push({ at, depth: depth + 1 });
-		else if (!grouped.has(name)) {
-			grouped.add(name);
-			rows.push({ members, key: `${parent} ${name}`, depth: depth + 1 });
-		}
-	}
-	return rows;
+const rowOf = (at) => ({ at, key: at });
+const groupOf = (nodes, at) => `${nodes[at].parent} ${nodes[at].kind} ${nodes[at].name}`;
+
+function childRows(nodes, children) {
+	const groups = Map.groupBy(children, (at) => groupOf(nodes, at));
+	return children.flatMap((at) => {
+		const key = groupOf(nodes, at);
+		const members = groups.get(key);
+		if (members.length < GROUP_FROM) return rowOf(at);
+		return at === members[0] ? { members, key } : [];
+	});
 }
 
 function groupFigures(nodes, members) {
@@ -335,14 +348,16 @@ function covered(nodes, children, until) {
 	return union;
 }
 
-function selfTime(nodes, children, at, until) {
+// The time of a call without that of its calls, also those that the run had no room for.
+function selfTime({ nodes, rolled_up = [] }, children, at, until) {
 	const node = nodes[at];
 	const end = endOf(node, until);
 	const inside = covered(nodes, children[at], until).reduce((sum, [from, to]) => sum + Math.max(0, Math.min(to, end) - Math.max(from, node.start_us)), 0);
-	return Math.max(0, end - node.start_us - inside);
+	const summed = rolled_up.reduce((sum, calls) => sum + (calls.parent === at ? calls.total_us : 0), 0);
+	return Math.max(0, end - node.start_us - inside - summed);
 }
 
-// Maps times to 0 … 1. Gaps in which no innermost call is open are folded, so a run that waited two hours for a person can be read.
+// Maps times to 0 … 1. Gaps in which no innermost call is open are folded, so a run that waited hours can be read.
 function scaleOf(nodes, children, until, folds) {
 	const total = Math.max(until, 1);
 	const gaps = [];
@@ -357,20 +372,13 @@ function scaleOf(nodes, children, until, folds) {
 	const shown = total - gaps.reduce((sum, [from, to]) => sum + to - from, 0);
 	const room = 1 - gaps.length * FOLD_TO;
 	const scale = (us) => {
-		let folded = 0;
-		let whole = Math.min(Math.max(us, 0), total);
-		let hidden = 0;
+		let [folded, hidden] = [0, 0];
 		for (const [from, to] of gaps) {
-			if (us >= to) {
-				folded += FOLD_TO;
-				hidden += to - from;
-			} else if (us > from) {
-				folded += FOLD_TO * ((us - from) / (to - from));
-				hidden += us - from;
-			}
+			const part = within((us - from) / (to - from), 0, 1);
+			folded += FOLD_TO * part;
+			hidden += (to - from) * part;
 		}
-		whole -= hidden;
-		return shown > 0 ? (whole / shown) * room + folded : folded;
+		return shown > 0 ? ((within(us, 0, total) - hidden) / shown) * room + folded : folded;
 	};
 	return { scale, gaps };
 }
@@ -405,26 +413,15 @@ function firstError(nodes, children) {
 	return first;
 }
 
-// Where the time went: own time by name.
 function byName(run, children, until) {
-	const sums = new Map();
-	const sum = (kind, name) => {
+	const rows = new Map();
+	const add = ({ kind, name }, calls, failures, self_us, cost) => {
 		const key = `${kind} ${name}`;
-		if (!sums.has(key)) sums.set(key, { key, kind, name, calls: 0, failures: 0, self_us: 0, nano_usd: 0, priced: 0, of: 0 });
-		return sums.get(key);
+		const row = rows.get(key) ?? { key, kind, name, calls: 0, failures: 0, self_us: 0, nano_usd: 0, priced: 0, of: 0 };
+		rows.set(key, row);
+		for (const [part, n] of Object.entries({ calls, failures, self_us, nano_usd: cost?.nano_usd, priced: cost?.priced, of: cost?.of })) row[part] += n ?? 0;
 	};
-	run.nodes.forEach((node, at) => {
-		const row = sum(node.kind, node.name);
-		row.calls += 1;
-		row.failures += failed(node) ? 1 : 0;
-		row.self_us += selfTime(run.nodes, children, at, until);
-		for (const part of ["nano_usd", "priced", "of"]) row[part] += node.model?.cost?.[part] ?? 0;
-	});
-	for (const calls of run.rolled_up ?? []) {
-		const row = sum(calls.kind, calls.name);
-		row.calls += calls.calls;
-		row.failures += calls.failures;
-		row.self_us += calls.total_us;
-	}
-	return [...sums.values()].sort((a, b) => b.self_us - a.self_us);
+	run.nodes.forEach((node, at) => add(node, 1, Number(failed(node)), selfTime(run, children, at, until), node.model?.cost));
+	for (const calls of run.rolled_up ?? []) add(calls, calls.calls, calls.failures, calls.total_us, calls.cost);
+	return [...rows.values()].sort((a, b) => b.self_us - a.self_us);
 }
