@@ -77,6 +77,35 @@ impl Browser {
         self.command("window", &json!({ "handle": tab["handle"] }));
     }
 
+    /// The tab that is looked at.
+    pub(crate) fn tab(&self) -> Value {
+        let mut response = self.agent.get(format!("{}/window", self.session)).call().unwrap();
+        let answer: Value = response.body_mut().read_json().unwrap();
+        answer["value"].clone()
+    }
+
+    /// Looks at a tab, which hides the others.
+    pub(crate) fn look_at(&self, tab: &Value) {
+        self.command("window", &json!({ "handle": tab }));
+        self.devtools("Page.bringToFront", &json!({}));
+    }
+
+    /// Presses keys, one after the other. Keys without a letter have the numbers of
+    /// <https://www.w3.org/TR/webdriver2/#keyboard-actions>.
+    pub(crate) fn press(&self, keys: &str) {
+        let press = |key: char| {
+            [
+                json!({ "type": "keyDown", "value": key.to_string() }),
+                json!({ "type": "keyUp", "value": key.to_string() }),
+            ]
+        };
+        let presses: Vec<_> = keys.chars().flat_map(press).collect();
+        self.command(
+            "actions",
+            &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": presses }] }),
+        );
+    }
+
     /// The value of an expression, or what a promise comes to.
     pub(crate) fn eval(&self, expression: &str) -> Value {
         self.command("execute/sync", &json!({ "script": format!("return ({expression})"), "args": [] }))
@@ -89,6 +118,15 @@ impl Browser {
             assert!(begun.elapsed() < PATIENCE, "not true: {expression}; the page: {}", self.text());
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Asserts that a count stays as it is for so long, from half a second after now.
+    #[track_caller]
+    pub(crate) fn rests_for(&self, count: &str, time: Duration) {
+        thread::sleep(Duration::from_millis(500));
+        let before = self.eval(count);
+        thread::sleep(time);
+        assert_eq!(self.eval(count), before, "{count}");
     }
 
     /// The text of the page as it is shown.
