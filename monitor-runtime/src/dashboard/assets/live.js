@@ -286,7 +286,7 @@ export async function post(path, body = "") {
 // Returns an error's sentence, or nothing.
 export async function signIn(base, token) {
 	const response = await post(`${base}login`, { token });
-	if (!response.ok) return response.status === 429 ? "too many wrong tokens; wait a second" : await reasonOf(response);
+	if (!response.ok) return reasonOf(response);
 	set("connecting");
 	if (topics) follow();
 }
