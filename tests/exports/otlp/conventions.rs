@@ -294,7 +294,7 @@ fn a_fetched_response_does_not_report_its_usage_again() {
     let _turn = turn();
     let collector = Collector::start();
     let otlp = Otlp::builder().endpoint(collector.url()).start().unwrap();
-    with_default(tracing_subscriber::registry().with(otlp.layer()), || drop(fetch()));
+    with_default(tracing_subscriber::registry().with(otlp.layer()), fetch);
     flush(&otlp);
 
     let span = collector.span("fetch_response span-fetched");
