@@ -528,7 +528,8 @@ impl Call {
         let nanos = self.series.nanos_since(self.started);
         let waited = if self.id.is_followed() { self.waited.wrapping_add(clock::now()) } else { self.waited };
         let (outcome, items) = (Outcome::Success, self.items);
-        let ended = CallEnded { id: self.id, series: self.series, span: None, outcome, nanos, waited, items };
+        let (id, kind, series) = (self.id, self.settings.kind, self.series);
+        let ended = CallEnded { id, kind, series, span: None, outcome, nanos, waited, items };
         observer::notify(|observer| observer.call_ended(&ended));
     }
 }

@@ -111,9 +111,10 @@ impl Report {
 
     /// Adds the report of another part of the same call.
     pub(super) fn add(&mut self, part: Self) {
-        let Self { usage, model, finish_reason, retries, backoff } = part;
+        let Self { usage, model, response_id, finish_reason, retries, backoff } = part;
         self.usage.add(&usage);
         self.model = model.or(self.model.take());
+        self.response_id = response_id.or(self.response_id.take());
         self.finish_reason = finish_reason.or(self.finish_reason.take());
         self.retries = self.retries.saturating_add(retries);
         self.backoff = self.backoff.saturating_add(backoff);
@@ -122,9 +123,10 @@ impl Report {
     /// Fills in what only the parts of the call report. Their usage is used if the call itself has none at all, since counts
     /// from two sources may overlap.
     pub(super) fn completed(mut self, parts: Self) -> Self {
-        let Self { usage, model, finish_reason, retries: _, backoff: _ } = parts;
+        let Self { usage, model, response_id, finish_reason, retries: _, backoff: _ } = parts;
         self.usage = self.usage.or(usage);
         self.model = self.model.or(model);
+        self.response_id = self.response_id.or(response_id);
         self.finish_reason = self.finish_reason.or(finish_reason);
         self
     }
