@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/model_agents.rs"]
+mod model_agents;
+
 mod agent;
 mod blocks;
 mod context;
@@ -32,3 +35,6 @@ mod settle_paths;
 mod skill;
 mod streams;
 mod totals;
+
+/// Nothing follows the calls of this process.
+fn observe_calls() {}

@@ -4,57 +4,12 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use futures_util::{FutureExt as _, future};
-use monitor_runtime::genai::{self, ModelReply, Prices, Rate, Usage};
+use monitor_runtime::genai::{self, Prices, Rate, Usage};
 use monitor_runtime::testing::{Recording, capture_logs};
-use monitor_runtime::{context, track_agent, track_model};
+use monitor_runtime::{track_agent, track_model};
 use serde_json::Value;
 
-/// A reply, or a chunk of one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reply {
-    usage: Option<Usage>,
-}
-
-impl Reply {
-    fn of(input: u64, output: u64) -> Self {
-        Self { usage: Some(Usage::new(input, output)) }
-    }
-}
-
-impl ModelReply for Reply {
-    fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
-}
-
-/// The values of one model's metrics.
-struct Counted<'r>(&'r Recording, &'static str);
-
-impl Counted<'_> {
-    fn calls(&self, status: &str) -> f64 {
-        self.0.value("model_calls_total", &[("model", self.1), ("status", status)])
-    }
-
-    fn unknown(&self, reason: &str) -> f64 {
-        self.0.value("model_usage_unknown_total", &[("model", self.1), ("reason", reason)])
-    }
-
-    fn of_model(&self, metric: &str) -> f64 {
-        self.0.value(metric, &[("model", self.1)])
-    }
-
-    fn tokens(&self) -> (f64, f64) {
-        (self.of_model("model_input_tokens_total"), self.of_model("model_output_tokens_total"))
-    }
-
-    fn tokens_of(&self, agent: &str) -> (f64, f64) {
-        let labels = [("agent_id", agent), ("model", self.1)];
-        (
-            self.0.value("model_input_tokens_total", &labels),
-            self.0.value("model_output_tokens_total", &labels),
-        )
-    }
-}
+use super::support::models::{Counted, Reply};
 
 mod values {
     use super::*;
@@ -323,112 +278,6 @@ mod streams {
         assert_eq!((counted.calls("error"), counted.tokens()), (1.0, (5.0, 7.0)));
         assert_eq!(failed(false).count().await, 2);
         assert_eq!((counted.unknown("stream_cut"), counted.tokens()), (1.0, (5.0, 7.0)));
-    }
-}
-
-mod agents {
-    use super::*;
-
-    #[track_model("agent-leaf", provider = "openai")]
-    async fn leaf() -> Reply {
-        tokio::task::yield_now().await;
-        Reply::of(10, 1)
-    }
-
-    #[track_agent("models_researcher")]
-    async fn research() {
-        for _ in 0..3 {
-            leaf().await;
-        }
-    }
-
-    #[track_agent("models_planner")]
-    async fn plan() {
-        leaf().await;
-        research().await;
-        leaf().await;
-    }
-
-    #[tokio::test]
-    async fn tokens_count_for_the_innermost_agent_only() {
-        let recording = Recording::start();
-        let counted = Counted(&recording, "agent-leaf");
-        plan().await;
-        leaf().await;
-        assert_eq!(counted.tokens_of("models_planner"), (20.0, 2.0));
-        assert_eq!(counted.tokens_of("models_researcher"), (30.0, 3.0));
-        assert_eq!(counted.tokens_of(""), (10.0, 1.0));
-        assert_eq!(counted.tokens(), (60.0, 6.0), "the sum of the leaves");
-    }
-
-    #[track_agent("models_left")]
-    async fn concurrent() {
-        future::join(leaf(), research()).await;
-    }
-
-    #[tokio::test]
-    async fn agents_that_are_polled_in_turns_keep_their_tokens() {
-        let recording = Recording::start();
-        let counted = Counted(&recording, "agent-leaf");
-        future::join3(concurrent(), leaf(), concurrent()).await;
-        assert_eq!(counted.tokens_of("models_left"), (20.0, 2.0));
-        assert_eq!(counted.tokens_of("models_researcher"), (60.0, 6.0));
-        assert_eq!(counted.tokens_of(""), (10.0, 1.0));
-    }
-
-    #[track_agent("models_spawner")]
-    async fn spawn() {
-        context::spawn(leaf()).await.unwrap();
-        tokio::spawn(leaf()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_task_keeps_the_agent_if_the_context_is_carried_to_it() {
-        let recording = Recording::start();
-        let counted = Counted(&recording, "agent-leaf");
-        spawn().await;
-        assert_eq!((counted.tokens_of("models_spawner"), counted.tokens_of("")), ((10.0, 1.0), (10.0, 1.0)));
-    }
-
-    #[track_model("agent-stream", provider = "openai")]
-    fn stream_reply() -> impl Stream<Item = Reply> + Unpin {
-        stream::iter([Reply::default(), Reply::of(10, 1)])
-    }
-
-    /// Hides the stream, so that the agent ends when it returns.
-    struct Opened(BoxStream<'static, Reply>);
-
-    #[track_agent("models_opener")]
-    async fn open() -> Opened {
-        let mut reply = stream_reply();
-        reply.next().await;
-        Opened(reply.boxed())
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_outlives_its_agent_counts_for_it() {
-        let recording = Recording::start();
-        let Opened(reply) = open().await;
-        assert_eq!(reply.count().await, 1);
-        assert_eq!(Counted(&recording, "agent-stream").tokens_of("models_opener"), (10.0, 1.0));
-    }
-
-    #[track_agent("models_panicking")]
-    fn panics() {
-        panic!("asked to");
-    }
-
-    #[test]
-    fn a_panic_leaves_the_agent() {
-        let recording = Recording::start();
-        std::panic::catch_unwind(panics).unwrap_err();
-        leaf_at_once();
-        assert_eq!(Counted(&recording, "agent-after").tokens_of(""), (1.0, 1.0));
-    }
-
-    #[track_model("agent-after", provider = "openai")]
-    fn leaf_at_once() -> Reply {
-        Reply::of(1, 1)
     }
 }
 

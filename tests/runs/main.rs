@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/model_agents.rs"]
+mod model_agents;
+
 mod api;
 mod calls;
 mod ceiling;
@@ -25,6 +28,11 @@ use monitor_runtime::run::{self, Run, Runs};
 /// The recorder of this process.
 fn runs() -> Runs {
     run::builder().start().unwrap()
+}
+
+/// Has the recorder follow the calls of this process.
+fn observe_calls() {
+    runs();
 }
 
 /// The kept runs of an agent, the newest first.

@@ -5,7 +5,7 @@ use std::thread;
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use monitor_runtime::genai::{self, Cost, CostSource, ModelReply, PriceDate, Prices, Rate, Usage};
 use monitor_runtime::run::{self, Node, Run};
-use monitor_runtime::testing::capture_logs;
+use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{context, track_agent, track_model, track_skill};
 use tracing::field::Empty;
 
@@ -281,4 +281,30 @@ fn spans_of_a_framework_are_model_calls_of_the_run() {
     let usages: Vec<_> = run.nodes().iter().filter_map(Node::model).map(|call| call.usage()).collect();
     assert_eq!(usages, [Some(Usage::new(10, 1)), None, Some(Usage::new(20, 2))]);
     assert_eq!(sums(&run), [30, 3, 0, 1]);
+}
+
+#[track_skill("models_inner")]
+async fn look_up_later() {
+    ask_later().await;
+}
+
+#[track_model("models-later", provider = "openai")]
+async fn ask_later() -> Reply {
+    Reply(Some(Usage::new(10, 1)))
+}
+
+/// The recorder starts inside.
+#[track_agent("models_main")]
+async fn main_agent() {
+    runs();
+    look_up_later().await;
+    ask_later().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_began_before_the_recorder_keeps_its_model_calls() {
+    let recording = Recording::start();
+    main_agent().await;
+    let labels = [("agent_id", "models_main"), ("model", "models-later")];
+    assert_eq!(recording.value("model_input_tokens_total", &labels), 20.0);
 }

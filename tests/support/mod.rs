@@ -9,6 +9,7 @@ pub(crate) mod listening;
 pub(crate) mod log_case;
 pub(crate) mod log_line;
 pub(crate) mod memory;
+pub(crate) mod models;
 pub(crate) mod postgres;
 pub(crate) mod prometheus;
 pub(crate) mod service;

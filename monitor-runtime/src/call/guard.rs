@@ -60,7 +60,8 @@ pub struct Call {
     /// its pending contents, if it has any.
     around: CallId,
     stage: Stage,
-    /// Of a followed call: the agent in whose body it began. Of a followed agent that runs: the thread's previous agent.
+    /// Of a followed call: the agent itself, else the one in whose body it began. While the call runs, that is the thread's
+    /// current agent, and this is the previous one.
     agent: AgentNumber,
     /// Set once a stream item was an error; the call then ends as `error`.
     is_failed: bool,
@@ -213,7 +214,8 @@ impl Call {
         let begun = CallBegun { kind, series, span: self.span.as_ref(), started, parent, budget, arguments };
         let followed = observer::observers().find_map(|observer| observer.call_begun(&begun));
         self.id = followed.unwrap_or(self.id);
-        self.agent = AgentNumber::around(self.parent);
+        // The parent is not followed if it began before the observer was installed; its id then has the agent.
+        self.agent = AgentNumber::of(self.series).unwrap_or_else(|| AgentNumber::around(self.parent));
         if self.id.is_followed() {
             self.enter_followed();
         }
@@ -248,20 +250,23 @@ impl Call {
         if self.stage == Stage::Suspended {
             self.waited = self.waited.wrapping_add(clock::now());
         }
-        if let Some(agent) = AgentNumber::of(self.series) {
-            self.agent = agent.make_current();
-        }
+        self.agent = self.agent.make_current();
     }
 
     #[inline]
-    fn leave(&self, around: CallId) {
+    fn leave(&mut self, around: CallId) {
         if self.span.is_some() {
             self.leave_span();
         }
-        if self.id.is_followed() && self.settings.kind == CallKind::Agent {
-            self.agent.make_current();
+        if self.id.is_followed() {
+            self.leave_followed();
         }
         around.make_current();
+    }
+
+    #[inline(never)]
+    fn leave_followed(&mut self) {
+        self.agent = self.agent.make_current();
     }
 
     // Not inlined, since most calls have no span.
@@ -439,6 +444,8 @@ impl Call {
 
     fn as_part<T>(&self, id: CallId, code: impl FnOnce() -> T) -> T {
         let _inside = id.enter();
+        // A call that still runs has its agent current.
+        let _agent = (self.has_ended() && id.is_followed()).then(|| self.agent.enter());
         self.in_span(code)
     }
 

@@ -39,6 +39,23 @@ impl AgentNumber {
     pub(super) fn make_current(self) -> Self {
         AGENT.replace(self)
     }
+
+    /// Like [`make_current`](Self::make_current), until the guard is dropped.
+    pub(super) fn enter(self) -> InsideAgent {
+        InsideAgent { before: self.make_current() }
+    }
+}
+
+/// The guard of [`AgentNumber::enter`].
+#[derive(Debug)]
+pub(super) struct InsideAgent {
+    before: AgentNumber,
+}
+
+impl Drop for InsideAgent {
+    fn drop(&mut self) {
+        self.before.make_current();
+    }
 }
 
 /// The call, the agent and the model call around running code, to be carried to another thread.
