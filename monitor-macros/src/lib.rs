@@ -278,7 +278,8 @@ pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// empty outside of any agent. Of a stream, the counts of later items override those of earlier ones. If the stream is dropped
 /// or fails, its last counts before that are the usage.
 ///
-/// A call without usage counts in `model_usage_unknown_total`, with the reason `cancelled`, `no_usage` or `stream_cut`.
+/// A call without usage counts in `model_usage_unknown_total`, with the reason `cancelled`, `failed`, `no_usage` or
+/// `stream_cut`.
 #[proc_macro_attribute]
 pub fn track_model(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand_attribute(Kind::Model, arguments.into(), item.into()).into()

@@ -90,8 +90,8 @@ fn find_price(labels: [&'static str; 2], report: &Report) -> Option<Cost> {
 fn reason(outcome: Outcome, items: u32) -> UnknownUsage {
     match outcome {
         Outcome::Success => UnknownUsage::NoUsage,
-        _ if items > 0 => UnknownUsage::StreamCut,
+        Outcome::Error | Outcome::Panic => UnknownUsage::Failed,
+        Outcome::Cancelled if items > 0 => UnknownUsage::StreamCut,
         Outcome::Cancelled => UnknownUsage::Cancelled,
-        Outcome::Error | Outcome::Panic => UnknownUsage::NoUsage,
     }
 }

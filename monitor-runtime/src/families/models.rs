@@ -48,9 +48,11 @@ static RETRIES: Counters = Counters::new(&catalog::MODEL_RETRIES);
 pub(crate) enum UnknownUsage {
     /// The call was dropped before its reply.
     Cancelled,
-    /// The call ended without usage.
+    /// The call ended as an error or a panic.
+    Failed,
+    /// The call succeeded, and reported none.
     NoUsage,
-    /// The stream ended early, before the item that has the usage.
+    /// The stream was dropped after its first item, before the one that has the usage.
     StreamCut,
 }
 
@@ -58,6 +60,7 @@ impl UnknownUsage {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
             Self::NoUsage => "no_usage",
             Self::StreamCut => "stream_cut",
         }
