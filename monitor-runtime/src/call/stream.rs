@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::Verdict;
 use super::guard::Call;
 use super::reply::Reports;
+use crate::families::Outcome;
 
 /// Returns the verdict on one item of a stream.
 pub type ItemJudge<T> = for<'r> fn(&'r T) -> Verdict<'r>;
@@ -42,12 +43,16 @@ pin_project! {
             let mut this = this.project();
             if *this.is_over.get_mut() && this.call.is_suspended() {
                 let running = this.call.run();
+                let leaving = this.reports.leave_on_panic();
                 this.stream.set(None);
+                drop(leaving);
                 this.reports.leave();
                 running.finish();
             } else {
                 this.call.begin_drop();
+                let leaving = this.reports.leave_on_panic();
                 this.stream.set(None);
+                drop(leaving);
                 if !this.call.has_ended() {
                     // The call is dropped next, and ends.
                     this.reports.leave();
@@ -101,16 +106,23 @@ impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
         drop(leaving);
         match polled {
             Some(Poll::Ready(Some(item))) => {
-                if !std::mem::replace(this.has_items, true) {
+                let is_of_model = running.is_of_model();
+                if !is_of_model && !std::mem::replace(this.has_items, true) {
                     running.first_item();
                 }
                 let leaving = this.reports.leave_on_panic();
                 let verdict = (this.judge)(&item);
                 drop(leaving);
-                if running.is_of_model() {
+                if is_of_model {
                     this.reports.keep();
+                    // An error is no chunk of a reply.
+                    if verdict.outcome == Outcome::Success && !std::mem::replace(this.has_items, true) {
+                        running.first_item();
+                    }
                 }
+                let leaving = this.reports.leave_on_panic();
                 running.observe(&verdict);
+                drop(leaving);
                 running.suspend();
                 Poll::Ready(Some(item))
             }
@@ -119,7 +131,9 @@ impl<T, S: Stream<Item = T>> Stream for TrackedStream<S, T> {
                 Poll::Pending
             }
             Some(Poll::Ready(None)) | None => {
+                let leaving = this.reports.leave_on_panic();
                 this.stream.set(None);
+                drop(leaving);
                 this.reports.leave();
                 running.finish();
                 Poll::Ready(None)
