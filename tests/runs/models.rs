@@ -290,6 +290,7 @@ async fn look_up_later() {
 
 #[track_model("models-later", provider = "openai")]
 async fn ask_later() -> Reply {
+    tokio::task::yield_now().await;
     Reply(Some(Usage::new(10, 1)))
 }
 

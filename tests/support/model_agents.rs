@@ -122,6 +122,7 @@ fn hunt() -> impl Stream<Item = Reply> + Send {
 
 #[track_model("agent-of-skill", provider = "openai")]
 async fn leaf_of_skill() -> Reply {
+    tokio::task::yield_now().await;
     Reply::of(10, 1)
 }
 
