@@ -219,7 +219,7 @@ mod ends {
             span.record("otel.status_code", "error");
             span.record("error.type", "429");
             drop(span);
-            assert_eq!((model.calls("error"), model.unknown("no_usage")), (1.0, 1.0));
+            assert_eq!((model.calls("error"), model.unknown("failed")), (1.0, 1.0));
             let labels = [("model", "span-error"), ("error_type", "429")];
             assert_eq!(model.0.value("model_errors_total", &labels), 1.0);
         });
@@ -244,7 +244,7 @@ mod ends {
             span.record("gen_ai.provider.name", "openai");
             span.record("gen_ai.request.model", "span-silent");
             drop(span);
-            assert_eq!((model.calls("error"), model.unknown("no_usage")), (1.0, 1.0));
+            assert_eq!((model.calls("error"), model.unknown("failed")), (1.0, 1.0));
         });
     }
 

@@ -1,10 +1,13 @@
 //! `#[track_model]` and the guard of hand-written clients: calls, usage and cost, each counted once.
 
+use std::fmt;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use futures_util::{FutureExt as _, future};
-use monitor_runtime::genai::{self, Prices, Rate, Usage};
+use monitor_runtime::genai::{self, Cost, PricedCall, Prices, Pricing, Rate, Usage};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{track_agent, track_model};
 use serde_json::Value;
@@ -17,6 +20,11 @@ mod values {
     #[track_model("value-sync", provider = "openai")]
     fn at_once(usage: Option<Usage>) -> Reply {
         Reply { usage }
+    }
+
+    #[track_model("value-silent", provider = "openai")]
+    fn silent() -> Reply {
+        Reply::default()
     }
 
     struct Client {
@@ -62,9 +70,19 @@ mod values {
         let recording = Recording::start();
         let counted = Counted(&recording, "value-sync");
         at_once(None);
-        assert_eq!((counted.unknown("no_usage"), counted.tokens()), (1.0, (0.0, 0.0)));
+        assert_eq!(counted.unknown("no_usage"), 1.0);
+        // A missing series, and not one at 0.
+        silent();
+        let shown = || monitor_runtime::metrics::render().matches(r#"model="value-silent""#).count();
+        let tokens = || {
+            monitor_runtime::metrics::render()
+                .contains(r#"tokens_total{agent_id="",provider="openai",model="value-silent""#)
+        };
+        assert!(shown() > 0 && !tokens(), "{}", monitor_runtime::metrics::render());
         at_once(Some(Usage::new(0, 0)));
         assert_eq!(counted.unknown("no_usage"), 1.0, "zero is known");
+        let zero = r#"model_input_tokens_total{agent_id="",provider="openai",model="value-sync"}"#;
+        assert!(monitor_runtime::metrics::render().contains(zero), "{}", monitor_runtime::metrics::render());
     }
 
     #[tokio::test]
@@ -76,7 +94,7 @@ mod values {
         let counted = Counted(&recording, "value-async");
         assert_eq!((counted.calls("success"), counted.calls("error")), (1.0, 1.0));
         assert_eq!(counted.tokens(), (812.0, 96.0));
-        assert_eq!(counted.unknown("no_usage"), 1.0);
+        assert_eq!((counted.unknown("failed"), counted.unknown("no_usage")), (1.0, 0.0));
         let labels = [("provider", "anthropic"), ("model", "value-async")];
         assert_eq!(recording.value("model_calls_total", &labels), 2.0);
         assert_eq!(recording.value("model_call_duration_seconds_count", &labels), 2.0);
@@ -124,7 +142,7 @@ mod values {
         compose("four").unwrap();
         compose("").unwrap_err();
         let counted = Counted(&recording, "value-path");
-        assert_eq!((counted.tokens(), counted.unknown("no_usage")), ((0.0, 4.0), 1.0));
+        assert_eq!((counted.tokens(), counted.unknown("failed")), ((0.0, 4.0), 1.0));
     }
 
     #[test]
@@ -149,6 +167,31 @@ mod values {
             (&named[0]["provider"], &named[0]["model"]),
             (&"bedrock".into(), &"value-contradiction".into())
         );
+    }
+
+    #[test]
+    fn each_flaw_of_a_usage_is_named_by_its_cause() {
+        #[track_model(model = model, provider = "flawed")]
+        fn flawed(model: &str, usage: Usage) -> Reply {
+            Reply { usage: Some(usage) }
+        }
+
+        let lines = capture_logs(|| {
+            flawed("flaw-count", Usage::new(10_u64.pow(13), 1));
+            flawed("flaw-cost", Usage::new(1, 1).cost_usd(-0.5));
+            flawed("flaw-reasoning", Usage::new(1, 1).reasoning(2));
+            flawed("flaw-none", Usage::default().output(96).cached(640));
+        });
+        let is_of_usage = |line: &&Value| line["event"].as_str().unwrap().contains("reported");
+        let lines: Vec<_> = lines.iter().filter(is_of_usage).collect();
+        let warned: Vec<_> = lines.iter().map(|line| line["model"].as_str().unwrap()).collect();
+        assert_eq!(warned, ["flaw-count", "flaw-cost", "flaw-reasoning"]);
+        for (line, cause) in
+            lines.iter().zip(["10^12 tokens", "a cost that is negative", "tokens of reasoning"])
+        {
+            let event = line["event"].as_str().unwrap();
+            assert!(event.contains(cause) && !event.contains("beside_cache"), "{event}");
+        }
     }
 
     #[test]
@@ -256,12 +299,117 @@ mod streams {
     #[tokio::test]
     async fn streams_that_are_polled_in_turns_keep_their_usage() {
         let recording = Recording::start();
-        let (mut cut, whole) = (cut(), whole());
+        let (mut cut, mut failed, whole) = (cut(), failed(true).boxed(), whole());
         cut.next().await.unwrap().unwrap();
+        failed.next().await.unwrap().unwrap();
         assert_eq!(whole.count().await, 3);
         drop(cut);
+        drop(failed);
         assert_eq!(Counted(&recording, "stream-cut").tokens(), (0.0, 0.0));
+        assert_eq!(
+            Counted(&recording, "stream-failed").tokens(),
+            (5.0, 7.0),
+            "it had them before the other ran"
+        );
         assert_eq!(Counted(&recording, "stream-whole").tokens(), (812.0, 96.0));
+    }
+
+    /// A chunk of a provider's crate.
+    struct Chunk(&'static str);
+
+    #[allow(clippy::unnecessary_wraps, reason = "the form of `usage`")]
+    fn usage_of_chunk(chunk: &Chunk) -> Option<Usage> {
+        Some(Usage::default().output(chunk.0.len() as u64))
+    }
+
+    #[track_model("stream-path", provider = "local", usage = usage_of_chunk)]
+    fn chunked() -> impl Stream<Item = Result<Chunk, String>> {
+        stream::iter([Ok(Chunk("a")), Ok(Chunk("ab")), Err("cut".to_owned())])
+    }
+
+    #[tokio::test]
+    async fn a_path_reads_the_usage_of_each_item() {
+        let recording = Recording::start();
+        assert_eq!(chunked().count().await, 3);
+        let counted = Counted(&recording, "stream-path");
+        assert_eq!((counted.calls("error"), counted.tokens()), (1.0, (0.0, 2.0)));
+    }
+
+    #[track_model("stream-refused", provider = "openai")]
+    fn refused(later: bool) -> impl Stream<Item = Result<Reply, String>> + Unpin {
+        let items = [Err("401".to_owned()), Ok(Reply::default())];
+        stream::iter(items.into_iter().take(1 + usize::from(later)))
+    }
+
+    #[tokio::test]
+    async fn an_error_is_no_chunk() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "stream-refused");
+        assert_eq!(refused(false).count().await, 1);
+        refused(false).next().await.unwrap().unwrap_err();
+        assert_eq!((counted.calls("error"), counted.unknown("failed")), (2.0, 2.0));
+        assert_eq!(counted.of_model("model_time_to_first_chunk_seconds_count"), 0.0);
+        assert_eq!(refused(true).count().await, 2);
+        assert_eq!(counted.of_model("model_time_to_first_chunk_seconds_count"), 1.0, "the item after it");
+    }
+
+    /// Panics when it is dropped.
+    struct Bomb<S>(S);
+
+    impl<S> Drop for Bomb<S> {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "asked to");
+        }
+    }
+
+    impl<S: Stream + Unpin> Stream for Bomb<S> {
+        type Item = S::Item;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
+            self.0.poll_next_unpin(cx)
+        }
+    }
+
+    #[track_model("stream-bomb", provider = "openai")]
+    fn bomb() -> impl Stream<Item = Reply> + Unpin {
+        Bomb(stream::iter([Reply::of(5, 7)]))
+    }
+
+    #[test]
+    fn a_stream_whose_destructor_panics_has_its_usage() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "stream-bomb");
+        std::panic::catch_unwind(|| bomb().count().now_or_never()).unwrap_err();
+        assert_eq!((counted.calls("panic"), counted.tokens()), (1.0, (5.0, 7.0)));
+        std::panic::catch_unwind(|| {
+            let mut left = bomb();
+            let _ = left.next().now_or_never();
+        })
+        .unwrap_err();
+        assert_eq!((counted.calls("cancelled"), counted.tokens()), (1.0, (10.0, 14.0)));
+    }
+
+    /// Panics when it is shown.
+    #[derive(Debug)]
+    struct Unspeakable;
+
+    impl fmt::Display for Unspeakable {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("asked to")
+        }
+    }
+
+    #[track_model("stream-unspeakable", provider = "openai")]
+    fn unspeakable() -> impl Stream<Item = Result<Reply, Unspeakable>> {
+        stream::iter([Ok(Reply::of(5, 7)), Err(Unspeakable)])
+    }
+
+    #[test]
+    fn a_stream_whose_error_panics_has_its_usage() {
+        let recording = Recording::start();
+        capture_logs(|| std::panic::catch_unwind(|| unspeakable().count().now_or_never()).unwrap_err());
+        let counted = Counted(&recording, "stream-unspeakable");
+        assert_eq!((counted.calls("panic"), counted.tokens()), (1.0, (5.0, 7.0)));
     }
 
     #[track_model("stream-failed", provider = "openai")]
@@ -277,7 +425,8 @@ mod streams {
         assert_eq!(failed(true).count().await, 2);
         assert_eq!((counted.calls("error"), counted.tokens()), (1.0, (5.0, 7.0)));
         assert_eq!(failed(false).count().await, 2);
-        assert_eq!((counted.unknown("stream_cut"), counted.tokens()), (1.0, (5.0, 7.0)));
+        assert_eq!((counted.unknown("failed"), counted.tokens()), (1.0, (5.0, 7.0)));
+        assert_eq!(counted.unknown("stream_cut"), 0.0);
     }
 }
 
@@ -285,7 +434,7 @@ mod guard {
     use super::*;
 
     #[track_agent("models_guarded")]
-    fn guarded(model: &str, end: impl FnOnce(genai::ModelCall)) {
+    fn guarded(model: &str, end: impl FnOnce(genai::OpenCall)) {
         end(genai::call("openai", model));
     }
 
@@ -323,7 +472,7 @@ mod guard {
         let recording = Recording::start();
         let counted = Counted(&recording, "guard-failed");
         let lines = capture_logs(|| guarded("guard-failed", |call| call.fail(&"overloaded")));
-        assert_eq!((counted.calls("error"), counted.unknown("no_usage")), (1.0, 1.0));
+        assert_eq!((counted.calls("error"), counted.unknown("failed")), (1.0, 1.0));
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert_eq!((&lines[0]["model"], &lines[0]["error"]), (&"guard-failed".into(), &"overloaded".into()));
         assert_eq!(lines[0]["agent_id"], "models_guarded");
@@ -332,14 +481,20 @@ mod guard {
     #[test]
     fn a_panic_ends_a_call_as_one() {
         let recording = Recording::start();
-        std::panic::catch_unwind(|| {
-            guarded("guard-panicked", |call| {
-                let _held = call;
-                panic!("asked to");
-            });
-        })
-        .unwrap_err();
-        assert_eq!(Counted(&recording, "guard-panicked").calls("panic"), 1.0);
+        for usage in [Usage::default(), Usage::new(3, 4)] {
+            std::panic::catch_unwind(|| {
+                guarded("guard-panicked", |mut call| {
+                    call.usage(usage);
+                    panic!("asked to");
+                });
+            })
+            .unwrap_err();
+        }
+        let counted = Counted(&recording, "guard-panicked");
+        assert_eq!(
+            (counted.calls("panic"), counted.unknown("failed"), counted.tokens()),
+            (2.0, 1.0, (3.0, 4.0))
+        );
     }
 
     #[test]
@@ -364,6 +519,21 @@ mod cost {
         Reply { usage: Some(usage) }
     }
 
+    /// Prices that call a model when they are dropped.
+    struct Calling;
+
+    impl Pricing for Calling {
+        fn price(&self, _: &PricedCall<'_>) -> Option<Cost> {
+            None
+        }
+    }
+
+    impl Drop for Calling {
+        fn drop(&mut self) {
+            call("cost-dropped", Usage::new(1, 1));
+        }
+    }
+
     /// One test, since the prices are the process's. No other test of this executable sets them.
     #[test]
     fn a_cost_is_exact_and_a_missing_one_is_not_zero() {
@@ -376,12 +546,15 @@ mod cost {
         let shown = r#"model_cost_usd_total{agent_id="",provider="priced",model="cost-before"}"#;
         assert!(!monitor_runtime::metrics::render().contains(shown), "unpriced is not $0");
 
+        // The destructor of the older prices runs without the lock.
+        genai::set_pricing(Calling);
         let rate = Rate::io(1.25, 10.0).cached(0.125);
         genai::set_pricing(
             Prices::builder("2026-11-01").usd_per_million("priced", "cost-known*", rate).build().unwrap(),
         );
         call("cost-known-1", Usage::new(812, 96).cached(640));
         call("cost-known-1", Usage::new(812, 96).cached(640));
+        assert_eq!(recording.value("model_calls_total", &[("model", "cost-dropped")]), 1.0);
         assert_eq!((cost("cost-known-1"), unpriced("cost-known-1")), (0.002_51, 0.0));
 
         call("cost-known-2", Usage::new(812, 96).cost_usd(0.5));
@@ -395,5 +568,53 @@ mod cost {
         let named: Vec<_> =
             lines.iter().filter(|line| line["model"] == "cost-missing" && line["level"] == "warn").collect();
         assert_eq!(named.len(), 1, "{lines:?}");
+
+        genai::set_pricing(Faulty);
+        let lines = capture_logs(|| {
+            for model in ["cost-missing", "cost-excessive", "cost-panicked"] {
+                call(model, Usage::new(1, 1));
+                call(model, Usage::new(1, 1));
+            }
+        });
+        let warnings: Vec<_> = lines
+            .iter()
+            .filter(|line| line["logger"] == "monitor_runtime::genai")
+            .map(|line| (line["model"].as_str().unwrap(), line["event"].as_str().unwrap()))
+            .collect();
+        let rest = "; its tokens count in model_unpriced_tokens_total";
+        let expected = [
+            ("cost-missing", format!("the prices lack a model{rest}")),
+            (
+                "cost-excessive",
+                format!("the prices gave a cost above a million dollars, which is none{rest}"),
+            ),
+            ("cost-panicked", format!("the prices panicked{rest}")),
+        ];
+        assert_eq!(
+            warnings,
+            expected.each_ref().map(|(model, text)| (*model, &**text)),
+            "newer prices, once each"
+        );
+    }
+
+    /// Prices with a mistake for each model.
+    struct Faulty;
+
+    impl Pricing for Faulty {
+        fn price(&self, call: &PricedCall<'_>) -> Option<Cost> {
+            match call.request_model {
+                "cost-excessive" => Some(Cost::from_nano_usd(u64::MAX)),
+                "cost-panicked" => panic!("asked to"),
+                _ => None,
+            }
+        }
+    }
+
+    #[test]
+    fn a_cost_without_tokens_leaves_the_usage_unknown() {
+        let recording = Recording::start();
+        call("cost-alone", Usage::default().cost_usd(0.5));
+        let counted = Counted(&recording, "cost-alone");
+        assert_eq!((counted.of_model("model_cost_usd_total"), counted.unknown("no_usage")), (0.5, 1.0));
     }
 }

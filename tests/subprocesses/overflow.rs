@@ -1,6 +1,9 @@
 //! Families are bounded: what has no room is recorded under `__overflow__`, counted and warned of.
 
-use monitor_runtime::genai::Usage;
+use std::time::Duration;
+
+use monitor_runtime::genai::{self, Prices, Rate, Usage};
+use monitor_runtime::run::{self, Node};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{metrics, track_agent, track_model, track_query};
 
@@ -72,5 +75,71 @@ fn models_made_up_at_run_time_are_bounded_and_their_tokens_kept() {
         assert_eq!(of("model_input_tokens_total", "a"), 1.0);
         assert_eq!(of("model_input_tokens_total", "__overflow__"), 2.0);
         assert_eq!(recording.value("model_input_tokens_total", &[]), 4.0);
+    });
+}
+
+#[track_model("literal", provider = "openai", usage = usage)]
+fn complete_by_literals() -> u64 {
+    1
+}
+
+#[track_model(provider = provider, model = model, usage = usage)]
+fn complete_of(provider: &str, model: &str) -> u64 {
+    model.len() as u64
+}
+
+/// The labels are bounded; the prices, the warnings and the spans have the names.
+#[test]
+fn a_model_without_room_keeps_its_name_and_its_price() {
+    in_own_process(|| {
+        metrics::builder().series_limit(1).init().unwrap();
+        let long = "x".repeat(300);
+        let table = Prices::builder("2026-11-01")
+            .usd_per_million("openai", "gpt-5*", Rate::io(1e6, 0.0))
+            .usd_per_million("openai", "literal", Rate::io(1e6, 0.0))
+            .usd_per_million("openai", &long, Rate::io(1e6, 0.0));
+        genai::set_pricing(table.build().unwrap());
+        let recording = Recording::start();
+        let lines = capture_logs(|| {
+            complete("gpt-5");
+            complete("gpt-5-ft-2001");
+            complete(&long);
+            complete_of("openai", "gpt-5-ft");
+            complete_by_literals();
+            complete_of("mistral", "large");
+            let mut call = genai::call("openai", "gpt-5-guarded");
+            call.usage(Usage::new(1, 1));
+            call.retry("429", Duration::ZERO);
+            call.finish("stop");
+        });
+        let of = |metric, model| recording.value(metric, &[("model", model)]);
+        // Each token of the input costs a dollar.
+        let overflow = "gpt-5-ft-2001".len() + 300 + "gpt-5-ft".len() + 1 + 1;
+        assert_eq!(of("model_cost_usd_total", "gpt-5"), 5.0);
+        assert_eq!(of("model_cost_usd_total", "__overflow__"), overflow as f64);
+        assert_eq!(of("model_unpriced_tokens_total", "__overflow__"), 6.0);
+        let lacking: Vec<_> =
+            lines.iter().filter(|line| line["event"].as_str().unwrap().contains("lack a model")).collect();
+        assert_eq!(lacking.len(), 1, "{lines:?}");
+        assert_eq!((&lacking[0]["provider"], &lacking[0]["model"]), (&"mistral".into(), &"large".into()));
+    });
+}
+
+#[track_agent("overflow_asker")]
+fn ask() {
+    complete("named");
+    complete("without room");
+}
+
+#[test]
+fn a_model_without_room_has_its_name_in_its_run() {
+    in_own_process(|| {
+        metrics::builder().series_limit(1).init().unwrap();
+        let runs = run::builder().start().unwrap();
+        ask();
+        let kept = runs.newest();
+        let calls = kept[0].nodes().iter().filter_map(Node::model);
+        let names: Vec<_> = calls.map(|call| (call.provider(), call.request_model())).collect();
+        assert_eq!(names, [("openai", "named"), ("openai", "without room")]);
     });
 }

@@ -21,7 +21,7 @@ const CORE: [&str; 28] = [
     "genai/fn.set_pricing.html",
     "genai/struct.Cost.html",
     "genai/struct.CostSum.html",
-    "genai/struct.ModelCall.html",
+    "genai/struct.OpenCall.html",
     "genai/struct.PriceDate.html",
     "genai/struct.PricedCall.html",
     "genai/struct.Prices.html",

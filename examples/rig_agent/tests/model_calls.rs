@@ -140,5 +140,5 @@ async fn a_model_that_fails_is_an_error_without_usage() {
     let recording = Recording::start();
     capture_logs_async(trip_desk::fail("Rome?")).await;
     assert_eq!(recording.value("model_calls_total", &[("status", "error")]), 1.0);
-    assert_eq!(recording.value("model_usage_unknown_total", &[("reason", "no_usage")]), 1.0);
+    assert_eq!(recording.value("model_usage_unknown_total", &[("reason", "failed")]), 1.0);
 }

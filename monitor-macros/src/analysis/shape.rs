@@ -39,7 +39,7 @@ pub(crate) enum Shape {
     TryStream(StreamType),
 }
 
-/// What the end of a call needs its value for.
+/// The uses that the end of a call has for its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
     /// `error_if` or `ok_if` judges it.

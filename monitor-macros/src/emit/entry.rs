@@ -30,10 +30,13 @@ pub(crate) fn emit_entry(spec: &Spec, function: &Function) -> TokenStream {
             (spec.default_id.to_token_stream(), quote!(enter_as), Some(quote!(, #id, #opening)))
         }
     };
-    // A provider from an expression is looked up together with the model, at each call.
+    // Provider and model are looked up together, at each call unless both are literals.
     let (enter, arguments) = match spec.model.as_ref().map(|model| &model.provider) {
-        Some(Id::Expr(provider)) => {
-            let provider = quote_spanned!(provider.span()=> &(#provider));
+        Some(provider) if arguments.is_some() || matches!(provider, Id::Expr(_)) => {
+            let provider = match provider {
+                Id::Literal(literal) => quote!(#literal),
+                Id::Expr(provider) => quote_spanned!(provider.span()=> &(#provider)),
+            };
             let id = match &spec.id {
                 Id::Literal(literal) => quote!(#literal),
                 Id::Expr(id) => quote_spanned!(id.span()=> &(#id)),

@@ -7,15 +7,13 @@ use super::Verdict;
 use super::fault::Shown;
 use super::guard::{Call, settle_by};
 #[cfg(feature = "logging")]
-use super::model_usage::find_model;
+use super::model_usage::find_named;
 #[cfg(feature = "logging")]
 use super::place::Place;
 use super::reply::{self, Report};
 use super::settings::Settings;
 use super::site::{Site, State, without_fields};
 use crate::families::Outcome;
-#[cfg(feature = "logging")]
-use crate::families::family::Found;
 use crate::families::models;
 use crate::usage::Usage;
 
@@ -68,14 +66,15 @@ static FOREIGN: Settings = Settings::FOREIGN;
 /// # fn send(_: &str) -> Result<String, String> { Ok("42".to_owned()) }
 /// # assert_eq!(complete("gpt-5").as_deref(), Ok("42"));
 /// ```
-pub fn call(provider: &str, model: &str) -> ModelCall {
+pub fn call(provider: &str, model: &str) -> OpenCall {
     let mut call = SITE.enter_of(provider, model, without_fields).of_model();
+    let requested = call.names().cloned();
     // The thread leaves the call at once, since the guard may be sent to another one.
     call.resume();
     call.suspend();
-    ModelCall {
+    OpenCall {
         call,
-        report: Report::default(),
+        report: Report { requested, ..Report::default() },
         is_streaming: false,
         was_panicking: std::thread::panicking(),
     }
@@ -87,7 +86,7 @@ pub fn call(provider: &str, model: &str) -> ModelCall {
 /// it had.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as cancelled"]
-pub struct ModelCall {
+pub struct OpenCall {
     call: Call,
     report: Report,
     is_streaming: bool,
@@ -96,7 +95,7 @@ pub struct ModelCall {
 
 /// Calls that other crates track.
 #[cfg(feature = "logging")]
-impl ModelCall {
+impl OpenCall {
     /// Begins a call whose span was opened at `place` at the time `opened`. `was_panicking` is whether the thread unwound then.
     pub(super) fn begin_at(
         place: Place,
@@ -104,10 +103,11 @@ impl ModelCall {
         [provider, model]: [&str; 2],
         was_panicking: bool,
     ) -> Self {
-        let (Found::Own(series) | Found::Overflow(series)) = find_model(provider, model);
+        let (series, requested) = find_named(provider, model);
         let mut call = Call::prepared(&FOREIGN, series, None);
         call.begin_at(place, opened);
-        Self { call, report: Report::default(), is_streaming: false, was_panicking }
+        let report = Report { requested, ..Report::default() };
+        Self { call, report, is_streaming: false, was_panicking }
     }
 
     /// Records the time to the first chunk, as the other crate has measured it.
@@ -117,7 +117,8 @@ impl ModelCall {
 
     /// Sets the whole report.
     pub(super) fn report(&mut self, report: Report) {
-        self.report = report;
+        let requested = self.report.requested.take();
+        self.report = Report { requested, ..report };
     }
 
     /// Ends the call as a success.
@@ -138,7 +139,7 @@ impl ModelCall {
     }
 }
 
-impl ModelCall {
+impl OpenCall {
     /// Records the time to the first chunk of a streamed reply. Further chunks change nothing.
     pub fn first_chunk(&mut self) {
         self.note_chunk(None);
@@ -174,10 +175,11 @@ impl ModelCall {
 
     /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.
     pub fn retry(&mut self, reason: &str, backoff: Duration) {
-        let [provider, model] = self.call.labels();
-        models::count_retry([provider, model]);
+        let labels = self.call.labels();
+        models::count_retry(labels);
         self.report.retries = self.report.retries.saturating_add(1);
         self.report.backoff = self.report.backoff.saturating_add(backoff);
+        let [provider, model] = self.report.names(labels);
         tracing::debug!(
             target: "monitor_runtime::genai",
             provider,
@@ -206,7 +208,7 @@ impl ModelCall {
     }
 }
 
-impl Drop for ModelCall {
+impl Drop for OpenCall {
     fn drop(&mut self) {
         // If the thread was unwinding before, a destructor made this call, and its drop is no panic of its own.
         if !self.call.has_ended() && !self.was_panicking && std::thread::panicking() {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use super::call_id::CallId;
-use super::client_call::ModelCall;
+use super::client_call::OpenCall;
 use super::enclosing_model::{self, InnerCall};
 use super::place::Place;
 use super::reply::Report;
@@ -106,7 +106,7 @@ struct State {
 #[derive(Debug, Default)]
 enum Role {
     /// It counts; the guard is there once provider and model are known.
-    Counts(Option<Box<ModelCall>>),
+    Counts(Option<Box<OpenCall>>),
     /// It is a part of the call of an enclosing span, if that is still open.
     PartOf(Weak<ForeignCall>),
     /// It is inside a tracked call.
@@ -199,9 +199,9 @@ impl ForeignCall {
         }
     }
 
-    fn begin(&self, facts: &Facts) -> ModelCall {
+    fn begin(&self, facts: &Facts) -> OpenCall {
         let labels = [&facts.provider, &facts.model].map(|name| name.as_deref().unwrap_or_default());
-        ModelCall::begin_at(self.place, self.opened, labels, self.was_panicking)
+        OpenCall::begin_at(self.place, self.opened, labels, self.was_panicking)
     }
 
     /// Takes labels that a part of the call knows, unless this one knows its own.
@@ -256,7 +256,7 @@ impl ForeignCall {
         self.end(call, facts);
     }
 
-    fn end(&self, mut call: ModelCall, facts: Facts) {
+    fn end(&self, mut call: OpenCall, facts: Facts) {
         if let Some(after) = facts.first_chunk {
             call.first_chunk_after(after);
         }

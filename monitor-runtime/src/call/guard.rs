@@ -22,6 +22,7 @@ use tracing::{Dispatch, Span};
 
 use super::Verdict;
 use super::call_id::CallId;
+use super::call_span::{CallSpan, ModelNames};
 use super::content::Pending;
 use super::enclosing_model;
 use super::error_dedup;
@@ -47,7 +48,7 @@ pub struct Call {
     series: &'static CallSeries,
     /// `None` without a listener. A model call then has a disabled one, so that one branch, which each call has, also leads
     /// to the work that only the calls of models need.
-    span: Option<Span>,
+    span: CallSpan,
     started: u64,
     /// The ticks between polls of a followed call. While the body waits, the start of the wait is subtracted already.
     /// Before the call begins, the hash of its arguments, or 0.
@@ -105,7 +106,7 @@ impl Call {
         Self {
             settings,
             series,
-            span,
+            span: span.into(),
             started,
             waited,
             id,
@@ -121,8 +122,19 @@ impl Call {
 
     /// Makes the prepared call one of a model.
     pub(super) fn of_model(mut self) -> Self {
-        self.span.get_or_insert_with(Span::none);
+        self.span = self.span_taken().of_model();
         self
+    }
+
+    /// Keeps the names of a model that its series has no room for.
+    #[cold]
+    pub(super) fn named(mut self, names: ModelNames) -> Self {
+        self.span = self.span_taken().named(names);
+        self
+    }
+
+    fn span_taken(&mut self) -> CallSpan {
+        std::mem::replace(&mut self.span, CallSpan::None)
     }
 
     /// The id, unless the call's span binds it to log lines.
@@ -134,7 +146,7 @@ impl Call {
     /// Runs code in the call's span that is not part of its body.
     #[inline]
     pub(super) fn in_span<T>(&self, code: impl FnOnce() -> T) -> T {
-        match &self.span {
+        match self.span.as_ref() {
             Some(span) => span.in_scope(code),
             None => code(),
         }
@@ -299,7 +311,7 @@ impl Call {
 
     /// Sends a message to the subscriber of the span.
     fn tell(&self, message: fn(&Dispatch, &Id)) {
-        if let Some(span) = &self.span {
+        if let Some(span) = self.span.as_ref() {
             span.with_subscriber(|(id, subscriber)| message(subscriber, id));
         }
     }
@@ -356,6 +368,11 @@ impl Call {
         observer::notify(|observer| observer.call_ended(&ended));
     }
 
+    /// The provider and the model, as the call gave them, if the series has no room for them.
+    pub(super) fn names(&self) -> Option<&ModelNames> {
+        self.span.names()
+    }
+
     /// The provider and the model, of a call of one.
     pub(super) fn labels(&self) -> [&'static str; 2] {
         self.series.labels.first_values()
@@ -365,7 +382,8 @@ impl Call {
     #[cold]
     fn count_usage(&self, outcome: Outcome) {
         let report = reply::take_report().map(|report| *report).unwrap_or_default();
-        let report = report.completed(enclosing_model::end(self.id));
+        let mut report = report.completed(enclosing_model::end(self.id));
+        report.requested = report.requested.or_else(|| self.span.names().cloned());
         let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
         let ended = model_usage::count(self.series, agent, report, outcome, self.items);
         let Self { settings: &Settings { operation, .. }, id, series, .. } = *self;

@@ -8,6 +8,7 @@ mod argument;
 mod bounded;
 mod boxed;
 pub(crate) mod call_id;
+mod call_span;
 mod classify;
 mod client_call;
 mod content;
@@ -40,7 +41,7 @@ pub use boxed::{Rebox, hand_on_boxed, track_boxed_stream};
 #[cfg(feature = "logging")]
 pub(crate) use call_id::CallId;
 pub use classify::{Classify, ClassifyBy, classify, error_if, ok_if};
-pub use client_call::{ModelCall, call};
+pub use client_call::{OpenCall, call};
 #[cfg(feature = "runs")]
 pub(crate) use content::Content;
 pub use content::{Contents, Recordable};
@@ -51,7 +52,9 @@ pub use in_place::{Begun, Guard, begin, guard};
 pub(crate) use model_usage::ModelEnded;
 #[cfg(feature = "logging")]
 pub(crate) use place::Place;
-pub use reply::{ContentOf, ModelReply, NoReply, ReplyIn, Report, Whole, content, reply, report, usage_by};
+pub use reply::{
+    ContentOf, ModelReply, NoReply, ReplyIn, Report, WholeValue, content, reply, report, usage_by,
+};
 #[cfg(feature = "logging")]
 pub(crate) use site::{is_agent, is_tracked};
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
+use super::call_span::ModelNames;
 use super::place::AgentNumber;
 use super::reply::Report;
 use crate::families::CallKind;
@@ -10,13 +12,13 @@ use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
 use crate::families::family::Found;
 use crate::families::models::{self, UnknownUsage};
-use crate::prices::{self, Priced};
-use crate::usage::Cost;
+use crate::prices::{self, Priced, PricedCall, Unpriced};
+use crate::usage::{Cost, Flaw, Flaws, Usage};
 
 /// A model call that ended, as observers see it.
 #[derive(Debug)]
 pub(crate) struct ModelEnded {
-    /// What it reported until then; the usage obeys the contract.
+    /// Its report; the usage obeys the contract.
     pub(crate) report: Report,
     /// The cost, if it was reported or computed.
     pub(crate) cost: Option<Cost>,
@@ -24,12 +26,23 @@ pub(crate) struct ModelEnded {
 
 /// Finds the series of a model. An empty text is unknown, since Prometheus treats an empty label as a missing one.
 pub(super) fn find_model(provider: &str, model: &str) -> Found<CallSeries> {
-    let labels = [provider, model].map(|given| if given.is_empty() { "unknown" } else { given });
-    let found = CallKind::Model.family().series.find(&labels);
+    let found = CallKind::Model.family().series.find(&[provider, model].map(or_unknown));
     // The end of a model call counts its usage.
     let (Found::Own(series) | Found::Overflow(series)) = &found;
     series.record_slowly();
     found
+}
+
+pub(super) fn or_unknown(given: &str) -> &str {
+    if given.is_empty() { "unknown" } else { given }
+}
+
+/// Like [`find_model`], with the names if the series has no room for them. Labels are bounded; prices need the names.
+pub(super) fn find_named(provider: &str, model: &str) -> (&'static CallSeries, Option<ModelNames>) {
+    match find_model(provider, model) {
+        Found::Own(series) => (series, None),
+        Found::Overflow(series) => (series, Some([provider, model].map(|given| or_unknown(given).into()))),
+    }
 }
 
 /// Counts the usage of a model call for the innermost agent, or the reason why it is not known.
@@ -41,50 +54,83 @@ pub(super) fn count(
     items: u32,
 ) -> ModelEnded {
     let labels: [&'static str; 2] = series.labels.first_values();
-    let [provider, model] = labels;
-    let (usage, is_corrected) = report.usage.corrected();
-    report.usage = usage;
-    if is_corrected && models::count_corrected(labels) {
-        tracing::warn!(
-            target: "monitor_runtime::genai",
-            provider,
-            model,
-            "the usage that the model call reported contradicts itself and was corrected; \
-             use `Usage::beside_cache` if the input does not contain the cached tokens"
-        );
+    let [provider, model] = report.names(labels);
+    let (usage, flaws) = report.usage.corrected();
+    if !flaws.is_empty() {
+        models::count_corrected(labels);
+        warn_of_flaws(labels, [provider, model], flaws);
     }
-    let mut cost = None;
+    let price = || {
+        let cost = find_price(labels, [provider, model], &report, usage)?;
+        // The tokens of a dropped count are missing from it.
+        Some(if flaws.contains(Flaw::Count) { cost.estimated() } else { cost })
+    };
+    let cost = usage.cost().or_else(|| if usage.is_unknown() { None } else { price() });
     if usage.is_unknown() {
         models::count_unknown(labels, reason(outcome, items));
-    } else {
-        cost = usage.cost().or_else(|| find_price(labels, &report));
-        models::count_usage(&[agent.id(), provider, model], &usage, cost);
     }
+    if !usage.is_unknown() || cost.is_some() {
+        models::count_usage(&[agent.id(), labels[0], labels[1]], &usage, cost);
+    }
+    report.usage = usage;
     ModelEnded { report, cost }
 }
 
-/// The cost by the prices of the process. A model that they lack is named once.
-fn find_price(labels: [&'static str; 2], report: &Report) -> Option<Cost> {
-    static NAMED: Mutex<BTreeSet<[&str; 2]>> = Mutex::new(BTreeSet::new());
-    let [provider, model] = labels;
-    match prices::price(provider, model, report.model.as_deref(), report.usage) {
-        Priced::At(cost) => Some(cost),
-        Priced::Without => None,
-        Priced::Missing => {
-            // The labels are those of series, so their number is bounded.
-            let is_first = NAMED.lock().unwrap_or_else(PoisonError::into_inner).insert(labels);
-            if is_first {
-                tracing::warn!(
-                    target: "monitor_runtime::genai",
-                    provider,
-                    model,
-                    response_model = report.model.as_deref(),
-                    "the prices lack a model; its tokens count in model_unpriced_tokens_total"
-                );
+/// Names a model whose calls report a flawed usage, once for each flaw.
+#[cold]
+fn warn_of_flaws(labels: [&'static str; 2], [provider, model]: [&str; 2], flaws: Flaws) {
+    static NAMED: Mutex<BTreeSet<([&str; 2], Flaw)>> = Mutex::new(BTreeSet::new());
+    for flaw in flaws.iter() {
+        let advice = match flaw {
+            Flaw::Count => "a model call reported more than 10^12 tokens; the count was dropped",
+            Flaw::Cost => {
+                "a model call reported a cost that is negative, not a number or above a million dollars; \
+                 the cost was dropped"
             }
-            None
+            Flaw::Cache => {
+                "the usage that the model call reported contradicts itself and was corrected; \
+                 use `Usage::beside_cache` if the input does not contain the cached tokens"
+            }
+            Flaw::Reasoning => {
+                "the usage that the model call reported contradicts itself and was corrected; \
+                 add the tokens of reasoning to the output if it does not contain them"
+            }
+        };
+        // The labels are those of series, so their number is bounded.
+        if NAMED.lock().unwrap_or_else(PoisonError::into_inner).insert((labels, flaw)) {
+            tracing::warn!(target: "monitor_runtime::genai", provider, model, "{advice}");
         }
     }
+}
+
+/// The cost by the prices of the process. A model that they do not price is named once for each reason.
+fn find_price(
+    labels: [&'static str; 2],
+    [provider, model]: [&str; 2],
+    report: &Report,
+    usage: Usage,
+) -> Option<Cost> {
+    let response_model = report.model.as_deref();
+    let call = PricedCall { provider, request_model: model, response_model, usage, ended: SystemTime::now() };
+    match prices::price(&call, labels) {
+        Priced::At(cost) => return Some(cost),
+        Priced::Without | Priced::Not { is_first: false, .. } => {}
+        Priced::Not { reason, is_first: true } => {
+            let cause = match reason {
+                Unpriced::Missing => "the prices lack a model",
+                Unpriced::Excessive => "the prices gave a cost above a million dollars, which is none",
+                Unpriced::Panicked => "the prices panicked",
+            };
+            tracing::warn!(
+                target: "monitor_runtime::genai",
+                provider,
+                model,
+                response_model,
+                "{cause}; its tokens count in model_unpriced_tokens_total"
+            );
+        }
+    }
+    None
 }
 
 fn reason(outcome: Outcome, items: u32) -> UnknownUsage {

@@ -1,4 +1,4 @@
-//! What a model's reply reports: usage, model and the reason of its end.
+//! The report of a model's reply: usage, model and the reason of its end.
 //!
 //! The judge of a model call reads the reply after its verdict and leaves the report for the call, which takes it at its end,
 //! or for its stream, which takes it with each item.
@@ -12,12 +12,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::call_span::ModelNames;
 use crate::usage::Usage;
 
 /// Lets the reply of a model, or one item of its stream, report its usage to the call that `#[track_model]` tracks.
 ///
 /// It is read from the value that the function returns, from its `Ok` or its `Some`, and from each item of a stream likewise.
-/// Of several items the later ones override the earlier ones, count by count. An attribute's `usage` takes precedence.
+/// Of several items the later ones override the earlier ones, count by count, so an item sets only the counts that it reports: a 0 in
+/// place of an absent count would erase the earlier one. An attribute's `usage` takes precedence.
 ///
 /// ```
 /// use monitor_runtime::genai::{ModelReply, Usage};
@@ -86,10 +88,12 @@ macro_rules! pointers {
 
 pointers!(&T, Box<T>, Arc<T>);
 
-/// What a reply reported.
+/// The report of a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub(crate) usage: Usage,
+    /// The provider and the requested model, if the labels have no room for them.
+    pub(crate) requested: Option<ModelNames>,
     pub(crate) model: Option<Box<str>>,
     pub(crate) response_id: Option<Box<str>>,
     pub(crate) finish_reason: Option<Box<str>>,
@@ -109,9 +113,14 @@ impl Report {
         }
     }
 
+    /// The provider and the requested model of a call with these labels.
+    pub(crate) fn names<'r>(&'r self, labels: [&'r str; 2]) -> [&'r str; 2] {
+        self.requested.as_ref().map_or(labels, |[provider, model]| [provider, model])
+    }
+
     /// Adds the report of another part of the same call.
     pub(super) fn add(&mut self, part: Self) {
-        let Self { usage, model, response_id, finish_reason, retries, backoff } = part;
+        let Self { usage, requested: _, model, response_id, finish_reason, retries, backoff } = part;
         self.usage.add(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
@@ -123,7 +132,7 @@ impl Report {
     /// Fills in what only the parts of the call report. Their usage is used if the call itself has none at all, since counts
     /// from two sources may overlap.
     pub(super) fn completed(mut self, parts: Self) -> Self {
-        let Self { usage, model, response_id, finish_reason, retries: _, backoff: _ } = parts;
+        let Self { usage, requested: _, model, response_id, finish_reason, retries: _, backoff: _ } = parts;
         self.usage = self.usage.or(usage);
         self.model = self.model.or(model);
         self.response_id = self.response_id.or(response_id);
@@ -133,7 +142,7 @@ impl Report {
 
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
-        let Self { usage, model, response_id, finish_reason, retries, backoff } = later;
+        let Self { usage, requested: _, model, response_id, finish_reason, retries, backoff } = later;
         self.usage.update(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
@@ -161,7 +170,7 @@ pub(super) fn take_report() -> Option<Box<Report>> {
     REPORTED.try_with(Cell::take).ok().flatten()
 }
 
-/// What the items of a stream have reported, kept by the stream and left for its call right before that ends.
+/// The reports of a stream's items, kept by the stream and left for its call right before that ends.
 ///
 /// Between two items it cannot stay where the judge leaves it, since other model calls run meanwhile.
 #[derive(Debug, Default)]
@@ -274,7 +283,7 @@ pub struct ContentOf<R>(PhantomData<fn() -> R>);
 
 /// The end of the search: the value itself.
 #[derive(Debug)]
-pub struct Whole<R>(PhantomData<fn() -> R>);
+pub struct WholeValue<R>(PhantomData<fn() -> R>);
 
 /// Begins the search: `content(&result).monitor_content(&result)`.
 pub fn content<R>(_: &R) -> ContentOf<R> {
@@ -297,14 +306,14 @@ impl<T> ContentOf<Option<T>> {
 }
 
 impl<R> Deref for ContentOf<R> {
-    type Target = Whole<R>;
+    type Target = WholeValue<R>;
 
-    fn deref(&self) -> &Whole<R> {
-        &Whole(PhantomData)
+    fn deref(&self) -> &WholeValue<R> {
+        &WholeValue(PhantomData)
     }
 }
 
-impl<R> Whole<R> {
+impl<R> WholeValue<R> {
     /// Returns the value.
     pub fn monitor_content<'r>(&self, result: &'r R) -> Option<&'r R> {
         Some(result)

@@ -1,5 +1,6 @@
 //! The static of an annotated function: its name, its settings, its series and its span.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,9 +16,10 @@ use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
 use super::guard::Call;
-use super::model_usage::find_model;
+use super::model_usage::{find_model, find_named, or_unknown};
 use super::settings::Settings;
 use super::span_descriptor::{self, SpanDescriptor};
+use crate::cells::labels::OVERFLOW;
 use crate::families::CallKind;
 use crate::families::call_series::CallSeries;
 use crate::families::family::Found;
@@ -81,10 +83,10 @@ impl Site {
             Some(series) => series,
             None => self.resolve(),
         };
-        self.prepare(series, self.id, fields)
+        self.prepare(series, self.id, self.settings.provider, fields)
     }
 
-    /// Prepares a call of a model whose provider comes from an expression.
+    /// Prepares a call of a model whose provider or model comes from an expression, or whose span has fields.
     #[inline]
     pub fn enter_of(
         &'static self,
@@ -93,27 +95,39 @@ impl Site {
         fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
         let given = id.text();
-        let (Found::Own(series) | Found::Overflow(series)) = find_model(provider.text(), given);
+        let provider = provider.text();
+        let (series, names) = find_named(provider, given);
         let id = if given.is_empty() { self.id } else { given };
-        self.prepare(series, id, fields)
+        let call = self.prepare(series, id, provider, fields);
+        match names {
+            Some(names) => call.named(names),
+            None => call,
+        }
     }
 
     /// Like [`enter`](Self::enter), for functions without `fields(…)`. Most functions have none, so this is compiled
     /// once for all of them.
     pub fn enter_plain(&'static self) -> Call {
-        let series = match self.state.series.get() {
-            Some(series) => series,
-            None => self.resolve(),
-        };
+        let Some(series) = self.state.series.get() else { return self.enter_unresolved() };
         if self.is_enabled() {
+            let provider = self.settings.provider;
             Call::prepared(
                 &self.settings,
                 series,
-                Some(without_fields(PendingSpan { site: self, series, id: &self.id })),
+                Some(without_fields(PendingSpan { site: self, series, id: &self.id, provider })),
             )
         } else {
             Call::prepared(&self.settings, series, None)
         }
+    }
+
+    /// Like [`enter_plain`](Self::enter_plain), while no series is kept.
+    #[cold]
+    fn enter_unresolved(&'static self) -> Call {
+        let (series, provider) = (self.resolve(), self.settings.provider);
+        let call = self.prepare(series, self.id, provider, without_fields);
+        let is_named = self.settings.kind == CallKind::Model && series.id() == OVERFLOW;
+        if is_named { call.named([provider, self.id].map(Box::from)) } else { call }
     }
 
     /// Prepares a call with an id from an expression. The function's own id replaces an empty one, since Prometheus
@@ -126,7 +140,7 @@ impl Site {
     ) -> Call {
         let given = id.text();
         let id = if given.is_empty() { self.id } else { given };
-        self.prepare(self.find(id), id, fields)
+        self.prepare(self.find(id), id, self.settings.provider, fields)
     }
 
     #[inline]
@@ -134,11 +148,16 @@ impl Site {
         &'static self,
         series: &'static CallSeries,
         id: &str,
+        provider: &str,
         fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
         // Each branch builds the call in place, since moving a call costs more than counting it.
         if self.is_enabled() {
-            Call::prepared(&self.settings, series, Some(fields(PendingSpan { site: self, series, id: &id })))
+            Call::prepared(
+                &self.settings,
+                series,
+                Some(fields(PendingSpan { site: self, series, id: &id, provider })),
+            )
         } else {
             Call::prepared(&self.settings, series, None)
         }
@@ -292,6 +311,8 @@ pub struct PendingSpan<'a> {
     site: &'static Site,
     series: &'static CallSeries,
     id: &'a &'a str,
+    /// Of a model, as given.
+    provider: &'a str,
 }
 
 impl<'a> PendingSpan<'a> {
@@ -312,8 +333,12 @@ impl PendingSpan<'_> {
     fn descriptor(&self) -> SpanDescriptor {
         let &Settings { kind, operation, .. } = &self.site.settings;
         let provider = match kind {
-            CallKind::Agent | CallKind::Skill | CallKind::Query => "",
-            CallKind::Model => self.series.labels.values().next().unwrap_or_default(),
+            CallKind::Agent | CallKind::Skill | CallKind::Query => Cow::Borrowed(""),
+            CallKind::Model => match self.series.labels.first_values() {
+                // The label has no room for the name.
+                [OVERFLOW] => Cow::Owned(or_unknown(self.provider).to_owned()),
+                [label] => Cow::Borrowed(label),
+            },
         };
         SpanDescriptor::Call { callsite: self.site.metadata().callsite(), kind, operation, provider }
     }

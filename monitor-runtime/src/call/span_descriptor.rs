@@ -3,6 +3,7 @@
 //! A descriptor is attached to the next span that opens on the thread. The observer's `tracing` layer takes it when the
 //! span opens, since name, parent and kind must be known by then.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use tracing::Metadata;
@@ -22,7 +23,7 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) enum SpanDescriptor {
     /// A tracked call; `operation` is set for queries and models, and `provider` for models.
-    Call { callsite: Identifier, kind: CallKind, operation: &'static str, provider: &'static str },
+    Call { callsite: Identifier, kind: CallKind, operation: &'static str, provider: Cow<'static, str> },
     /// A request.
     Request(Box<RequestDescriptor>),
 }

@@ -1,4 +1,4 @@
-//! What model calls used: tokens and cost by innermost agent, and the calls whose usage is not known.
+//! The usage of model calls: tokens and cost by innermost agent, and the calls whose usage is not known.
 //!
 //! A model call takes milliseconds at least, so these counters are plain atomics and not striped cells.
 
@@ -94,9 +94,9 @@ pub(crate) fn count_unknown([provider, model]: [&str; 2], reason: UnknownUsage) 
     UNKNOWN.count(&[provider, model, reason.as_str()]);
 }
 
-/// Counts a call whose usage broke the contract. Returns whether it is the first one of the model.
-pub(crate) fn count_corrected(labels: [&str; 2]) -> bool {
-    CORRECTED.count(&labels) == 0
+/// Counts a call whose usage broke the contract.
+pub(crate) fn count_corrected(labels: [&str; 2]) {
+    CORRECTED.count(&labels);
 }
 
 /// Counts a further attempt of a call.
@@ -121,7 +121,7 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
     by_agent.chain(by_model).collect()
 }
 
-/// What model calls used and cost since the start.
+/// The usage and the cost of model calls since the start.
 #[cfg(feature = "runs")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
@@ -156,7 +156,7 @@ impl Totals {
     }
 }
 
-/// Reads what the model calls of each agent, provider and model used. The agent is empty outside of any.
+/// Reads the usage of the model calls of each agent, provider and model. The agent is empty outside of any.
 #[cfg(feature = "runs")]
 pub(crate) fn each_used(mut look: impl FnMut([&'static str; 3], &Totals)) {
     for series in TOKENS.sorted() {

@@ -33,7 +33,7 @@ pub(super) fn name(descriptor: SpanDescriptor, attributes: &mut Vec<KeyValue>) -
         SpanDescriptor::Call { kind, operation, provider, .. } => {
             // The span of every call has an id; without one it gets an empty name.
             let id = if attributes.is_empty() { String::new() } else { shown(attributes.remove(0)) };
-            name_call(kind, operation, provider, id, attributes)
+            name_call(kind, operation, &provider, id, attributes)
         }
         SpanDescriptor::Request(request) => name_request(*request, attributes),
     }
@@ -49,7 +49,7 @@ fn shown(attribute: KeyValue) -> String {
 fn name_call(
     kind: CallKind,
     operation: &'static str,
-    provider: &'static str,
+    provider: &str,
     id: String,
     attributes: &mut Vec<KeyValue>,
 ) -> String {

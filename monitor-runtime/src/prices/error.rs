@@ -12,7 +12,31 @@ pub enum PricesError {
         /// The form that was expected there.
         expected: &'static str,
     },
-    /// A field is missing, unknown, or has a value of another type.
+    /// The table, or an entry of a list, is no object.
+    #[error("{place} has to be an object")]
+    NoObject {
+        /// The value: `the table` or `prices[3]`.
+        place: String,
+    },
+    /// An object has a field that is not known.
+    #[error("{place}: unknown field `{field}`; expected one of {}", listed(known))]
+    UnknownField {
+        /// The object that has the field: `the table` or `prices[3]`.
+        place: String,
+        /// The name of the field.
+        field: String,
+        /// The names of the fields that the object may have.
+        known: &'static [&'static str],
+    },
+    /// An object has a field twice.
+    #[error("{place}: duplicate field `{field}`")]
+    DuplicateField {
+        /// The object that has the field: `the table` or `prices[3]`.
+        place: String,
+        /// The name of the field.
+        field: String,
+    },
+    /// A field is missing, or has a value of another type.
     #[error("{place}: `{field}` has to be {expected}")]
     Field {
         /// The object that has the field: `the table` or `prices[3]`.
@@ -38,8 +62,8 @@ pub enum PricesError {
         /// The price, as given.
         given: f64,
     },
-    /// A `*` is not at the end of a model's name, or a name is empty.
-    #[error("`{given}` names no {of}; expected a name, or its beginning with `*` behind it")]
+    /// A `*` is not at the end of a model's name, is only a part of a provider's, or a name is empty.
+    #[error("`{given}` names no {of}; expected a name, or {}", pattern_of(of))]
     Pattern {
         /// `provider` or `model`.
         of: &'static str,
@@ -62,4 +86,13 @@ pub enum PricesError {
         /// The number of tokens.
         tokens: u64,
     },
+}
+
+fn listed(fields: &[&str]) -> String {
+    let quoted: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+    quoted.join(", ")
+}
+
+fn pattern_of(name: &str) -> &'static str {
+    if name == "provider" { "`*` for every provider" } else { "its beginning with `*` behind it" }
 }

@@ -1,12 +1,13 @@
-//! What model calls cost, by prices that the user gives.
+//! The cost of model calls, by prices that the user gives.
 
 mod error;
 mod json;
 mod rate;
 mod table;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 pub use error::PricesError;
@@ -35,9 +36,9 @@ pub trait Pricing: Send + Sync {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PricedCall<'c> {
-    /// The provider, as its label has it.
+    /// The provider, as the call gave it; `unknown` for an empty one.
     pub provider: &'c str,
-    /// The model that was requested, as its label has it.
+    /// The model that was requested, as the call gave it; `unknown` for an empty one.
     pub request_model: &'c str,
     /// The model that replied, if it is known.
     pub response_model: Option<&'c str>,
@@ -47,7 +48,14 @@ pub struct PricedCall<'c> {
     pub ended: SystemTime,
 }
 
-static PRICING: RwLock<Option<Arc<dyn Pricing>>> = RwLock::new(None);
+/// The prices of the process.
+struct Current {
+    pricing: Box<dyn Pricing>,
+    /// The labels of the models that were named since the prices lack them, with the reason.
+    named: Mutex<BTreeSet<([&'static str; 2], Unpriced)>>,
+}
+
+static PRICING: RwLock<Option<Arc<Current>>> = RwLock::new(None);
 
 /// Sets the prices of all model calls of the process that end from now on. It can be called again, with newer prices.
 ///
@@ -61,7 +69,10 @@ static PRICING: RwLock<Option<Arc<dyn Pricing>>> = RwLock::new(None);
 /// # Ok::<(), PricesError>(())
 /// ```
 pub fn set_pricing(pricing: impl Pricing + 'static) {
-    *PRICING.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pricing));
+    let newer = Arc::new(Current { pricing: Box::new(pricing), named: Mutex::default() });
+    let older = PRICING.write().unwrap_or_else(PoisonError::into_inner).replace(newer);
+    // Without the lock, since its destructor may call models.
+    drop(older);
 }
 
 /// Whether the process has prices.
@@ -74,27 +85,38 @@ pub(crate) fn are_set() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priced {
     At(Cost),
-    /// The prices do not have the model.
-    Missing,
+    /// The prices of the process give none. `is_first` is whether it is their first call with these labels and this reason.
+    Not {
+        reason: Unpriced,
+        is_first: bool,
+    },
     /// The process has no prices.
     Without,
 }
 
-/// Prices a call by the prices of the process.
-pub(crate) fn price(
-    provider: &str,
-    request_model: &str,
-    response_model: Option<&str>,
-    usage: Usage,
-) -> Priced {
+/// The reason why prices give no cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unpriced {
+    /// They do not have the model.
+    Missing,
+    /// They give more than any call can cost.
+    Excessive,
+    Panicked,
+}
+
+/// Prices a call by the prices of the process. The labels are those of its series, so their number is bounded.
+pub(crate) fn price(call: &PricedCall<'_>, labels: [&'static str; 2]) -> Priced {
     // The lock is not held while the user's code runs.
-    let pricing = PRICING.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(pricing) = pricing else { return Priced::Without };
-    let call = PricedCall { provider, request_model, response_model, usage, ended: SystemTime::now() };
+    let current = PRICING.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(current) = current else { return Priced::Without };
     // The call may end while its thread unwinds, when a second panic would abort the process.
-    match catch_unwind(AssertUnwindSafe(|| pricing.price(&call))) {
+    let reason = match catch_unwind(AssertUnwindSafe(|| current.pricing.price(call))) {
+        Ok(Some(cost)) if cost.nanos() <= MOST_COST => return Priced::At(cost),
         // A greater cost is a mistake, and would overflow the counter.
-        Ok(Some(cost)) if cost.nanos() <= MOST_COST => Priced::At(cost),
-        Ok(_) | Err(_) => Priced::Missing,
-    }
+        Ok(Some(_)) => Unpriced::Excessive,
+        Ok(None) => Unpriced::Missing,
+        Err(_) => Unpriced::Panicked,
+    };
+    let is_first = current.named.lock().unwrap_or_else(PoisonError::into_inner).insert((labels, reason));
+    Priced::Not { reason, is_first }
 }

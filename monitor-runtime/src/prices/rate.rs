@@ -81,13 +81,14 @@ impl ExactRate {
         })
     }
 
-    /// The cost of a call whose usage obeys the contract. `None` if neither input nor output is known, or if it is more than a
-    /// million dollars.
+    /// The cost of a call whose usage obeys the contract. `None` if no count is known, or if it is more than a million dollars.
     ///
     /// The products are summed exactly, and the sum is rounded once, half up.
     pub(super) fn cost(&self, usage: &Usage) -> Option<Cost> {
         let (input, output) = (usage.input_tokens(), usage.output_tokens());
-        input.or(output)?;
+        if usage.is_unknown() {
+            return None;
+        }
         let cached = usage.cached_input_tokens().unwrap_or(0);
         let cache_write = usage.cache_write_input_tokens().unwrap_or(0);
         let reasoning = usage.reasoning_output_tokens().unwrap_or(0);
@@ -106,7 +107,7 @@ impl ExactRate {
             || output.is_none()
             || cached > 0 && self.cached.is_none()
             || cache_write > 0 && self.cache_write.is_none();
-        let cost = Cost::local(nanos);
+        let cost = Cost::from_nano_usd(nanos);
         Some(if is_estimate { cost.estimated() } else { cost })
     }
 }
@@ -182,10 +183,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_priced() {
+    fn a_call_without_tokens_has_no_price() {
         let rate = Rate::io(1.0, 2.0);
         assert_eq!(cost(&rate, Usage::default()), None);
         assert_eq!(cost(&rate, Usage::default().input(10)), Some((10_000, true)), "at least this");
+        assert_eq!(
+            cost(&rate, Usage::default().output(10).cached(5)),
+            Some((25_000, true)),
+            "no input is made up"
+        );
+        assert_eq!(cost(&rate, Usage::new(10, 0)), Some((10_000, false)), "embeddings");
         assert_eq!(cost(&Rate::io(0.0, 0.0), Usage::new(10, 10)), Some((0, false)), "priced at 0");
     }
 

@@ -8,9 +8,10 @@ use crate::usage::{Cost, PriceDate};
 
 /// Prices of models, by provider and name, as of a day.
 ///
-/// A name that ends with `*` stands for all names that begin so. The longest one that fits applies, and a whole name comes before
-/// one with `*`. The provider `*` stands for every provider that has no fitting price of its own. The model that replied is looked
-/// up first, then the requested one.
+/// A name that ends with `*` stands for all names that begin so, and the provider `*` for every provider.
+///
+/// Of the prices that fit the model that replied or the requested one, those of the call's own provider come first, then those for
+/// more than the bare `*`, then those for the model that replied, then those with the longest name, then one without `*`.
 ///
 /// No prices are shipped, since providers change them more often than a crate can follow.
 ///
@@ -111,17 +112,22 @@ impl Prices {
         self.as_of
     }
 
-    /// The entry for a model: that of the provider before that of every provider, then the longest name, then a whole name.
-    fn find(&self, provider: &str, model: &str) -> Option<&Entry> {
-        let fitting = self.entries.iter().filter(|entry| entry.fits(provider, model));
-        fitting.max_by_key(|entry| (entry.provider.is_some(), entry.model.len(), !entry.is_prefix))
+    /// The entry for a call, by the model that replied and the requested one together: a general price for the one must not
+    /// hide an exact price for the other.
+    fn find(&self, call: &PricedCall<'_>) -> Option<&Entry> {
+        let is_of_reply = |entry: &Entry| call.response_model.is_some_and(|m| entry.fits(call.provider, m));
+        let is_fitting = |entry: &&Entry| is_of_reply(entry) || entry.fits(call.provider, call.request_model);
+        self.entries.iter().filter(is_fitting).max_by_key(|entry| {
+            let is_general = entry.model.is_empty();
+            let (is_own, is_whole) = (entry.provider.is_some(), !entry.is_prefix);
+            (is_own, !is_general, is_of_reply(entry), entry.model.len(), is_whole)
+        })
     }
 }
 
 impl Pricing for Prices {
     fn price(&self, call: &PricedCall<'_>) -> Option<Cost> {
-        let by_reply = call.response_model.and_then(|model| self.find(call.provider, model));
-        let entry = by_reply.or_else(|| self.find(call.provider, call.request_model))?;
+        let entry = self.find(call)?;
         let input = call.usage.input_tokens().unwrap_or(0);
         let (_, rate) = entry.rates.iter().rev().find(|(above, _)| *above == 0 || input > *above)?;
         Some(rate.cost(&call.usage)?.dated(self.as_of))
@@ -213,19 +219,18 @@ struct Object<'j> {
 
 impl<'j> Object<'j> {
     /// Takes an object that has no other fields than `known`, and none twice.
-    fn new(json: &'j Json, place: String, known: &[&str]) -> Result<Self, PricesError> {
+    fn new(json: &'j Json, place: String, known: &'static [&'static str]) -> Result<Self, PricesError> {
         let Json::Object(members) = json else {
-            return Err(PricesError::Field { place, field: "{}".to_owned(), expected: "an object" });
+            return Err(PricesError::NoObject { place });
         };
         for (at, (name, _)) in members.iter().enumerate() {
-            let expected = if !known.contains(&name.as_str()) {
-                "left out, since it is not known"
-            } else if members[..at].iter().any(|(other, _)| other == name) {
-                "there once"
-            } else {
-                continue;
-            };
-            return Err(PricesError::Field { place, field: name.clone(), expected });
+            let field = name.clone();
+            if !known.contains(&name.as_str()) {
+                return Err(PricesError::UnknownField { place, field, known });
+            }
+            if members[..at].iter().any(|(other, _)| other == name) {
+                return Err(PricesError::DuplicateField { place, field });
+            }
         }
         Ok(Self { members, place })
     }
@@ -272,7 +277,7 @@ impl<'j> Object<'j> {
         let tokens = self.number("tokens")?;
         // Every whole number up to here is a float of its own.
         if tokens.fract() != 0.0 || !(1.0..=9e15).contains(&tokens) {
-            return Err(self.error("tokens", "a whole number from 1 on"));
+            return Err(self.error("tokens", "a whole number from 1 to 9000000000000000"));
         }
         #[allow(
             clippy::cast_possible_truncation,
@@ -352,6 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn a_general_price_hides_no_exact_one_of_the_other_name() {
+        let price = |general: (&str, &str), request: (&str, &str)| {
+            let prices = Prices::builder("2026-11-01")
+                .usd_per_million(general.0, general.1, Rate::io(1.0, 0.0))
+                .usd_per_million(request.0, request.1, Rate::io(5.0, 0.0));
+            let names = ("my-deployment", Some("gpt-5-2025"));
+            cost(&prices.build().unwrap(), "azure", names, Usage::new(1, 0)).unwrap().nanos()
+        };
+        assert_eq!(price(("*", "*"), ("azure", "my-deployment")), 5_000);
+        assert_eq!(price(("*", "gpt-5*"), ("azure", "my-deployment")), 5_000, "the own provider comes first");
+        assert_eq!(price(("azure", "*"), ("azure", "my-*")), 5_000);
+        assert_eq!(price(("azure", "gpt*"), ("azure", "my-deployment")), 1_000, "the model that replied");
+    }
+
+    #[test]
     fn a_long_input_has_its_own_price_for_all_tokens() {
         let prices = Prices::builder("2026-11-01")
             .usd_per_million("gcp.gemini", "gemini-2.5-pro", Rate::io(1.25, 10.0))
@@ -415,7 +435,7 @@ mod tests {
             ),
             (
                 price("open*", "gpt-5", fine),
-                "`open*` names no provider; expected a name, or its beginning with `*` behind it",
+                "`open*` names no provider; expected a name, or `*` for every provider",
             ),
             (
                 price("openai", "gpt-5", fine).usd_per_million("openai", "gpt-5", fine),
@@ -438,20 +458,24 @@ mod tests {
     fn a_wrong_file_is_refused_with_its_place() {
         let of = |price: &str| format!(r#"{{"as_of": "2026-11-01", "prices": [{price}]}}"#);
         for (text, message) in [
-            ("[]".to_owned(), "the table: `{}` has to be an object"),
+            ("[]".to_owned(), "the table has to be an object"),
             ("{}".to_owned(), "the table: `as_of` has to be a text"),
             (r#"{"as_of": "2026-11-01"}"#.to_owned(), "the table: `prices` has to be a list"),
-            (of("1"), "prices[0]: `{}` has to be an object"),
+            (of("1"), "prices[0] has to be an object"),
             (of(r#"{"provider": "a", "model": "b", "input": 1}"#), "prices[0]: `output` has to be a number"),
             (
                 of(r#"{"provider": "a", "model": "b", "input": "1", "output": 1}"#),
                 "prices[0]: `input` has to be a number",
             ),
-            (of(r#"{"inptu": 1}"#), "prices[0]: `inptu` has to be left out, since it is not known"),
-            (of(r#"{"model": "a", "model": "b"}"#), "prices[0]: `model` has to be there once"),
+            (
+                of(r#"{"inptu": 1}"#),
+                "prices[0]: unknown field `inptu`; expected one of `provider`, `model`, `input`, `output`, `cached`, \
+                 `cache_write`, `reasoning`, `above`",
+            ),
+            (of(r#"{"model": "a", "model": "b"}"#), "prices[0]: duplicate field `model`"),
             (
                 of(r#"{"provider": "a", "model": "b", "input": 1, "output": 1, "above": [{"tokens": 1.5}]}"#),
-                "prices[0].above[0]: `tokens` has to be a whole number from 1 on",
+                "prices[0].above[0]: `tokens` has to be a whole number from 1 to 9000000000000000",
             ),
             ("nonsense".to_owned(), "the prices are not JSON at byte 0: expected a value"),
         ] {

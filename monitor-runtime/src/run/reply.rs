@@ -19,6 +19,8 @@ const MOST_NAME_BYTES: usize = 256;
 pub(super) struct Reply {
     pub(super) usage: Usage,
     pub(super) cost: Option<Cost>,
+    /// The provider and the requested model, if the labels have no room for them.
+    pub(super) requested: Option<[Box<str>; 2]>,
     pub(super) model: Option<Box<str>>,
     pub(super) finish_reason: Option<Box<str>>,
     pub(super) retries: u32,
@@ -32,6 +34,10 @@ impl Reply {
         Self {
             usage: report.usage,
             cost: ended.cost,
+            requested: report
+                .requested
+                .as_ref()
+                .map(|names| names.each_ref().map(|name| shortened(name, MOST_NAME_BYTES))),
             model: text(&report.model),
             finish_reason: text(&report.finish_reason),
             retries: report.retries,
@@ -41,8 +47,8 @@ impl Reply {
 
     /// The bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
-        let texts = [&self.model, &self.finish_reason];
-        size_of::<Self>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+        let texts = [&self.model, &self.finish_reason].into_iter().flatten();
+        size_of::<Self>() + texts.chain(self.requested.iter().flatten()).map(|text| text.len()).sum::<usize>()
     }
 }
 
@@ -73,8 +79,8 @@ impl Sums {
 impl fmt::Display for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { usage, cost } = self;
-        // Calls without usage have no cost either, which need not be said twice.
-        if usage.unknown_calls() < usage.calls() {
+        // Calls without usage seldom have a cost, which need not be said twice.
+        if usage.unknown_calls() < usage.calls() || cost.priced_calls() > 0 {
             write!(f, "{usage}, {cost}")
         } else {
             write!(f, "{usage}")

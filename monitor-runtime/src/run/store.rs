@@ -510,7 +510,7 @@ mod tests {
     fn dear(id: u128, cost: u64) -> Run {
         let mut run = run(id, Outcome::Success, QUICK, None);
         let report = Report { usage: Usage::new(cost, 0), ..Report::default() };
-        let ended = ModelEnded { report, cost: Some(Cost::local(cost)) };
+        let ended = ModelEnded { report, cost: Some(Cost::from_nano_usd(cost)) };
         let root = &run.nodes[0];
         let (kind, reply) = (CallKind::Model, Some(Box::new(Reply::new(&ended))));
         let call = Node { parent: Some(0), kind, name: "gpt-5", reply, ..root.clone() };

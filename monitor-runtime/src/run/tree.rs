@@ -414,14 +414,22 @@ impl<'r> ModelCall<'r> {
         self.node.reply.as_deref()
     }
 
-    /// Returns the provider, as the label `provider` has it.
-    pub fn provider(&self) -> &'static str {
-        self.node.operation
+    /// Returns the provider, cut after 256 bytes.
+    ///
+    /// If the series have [no room](crate::metrics) for the names, it is `__overflow__` until the call ends.
+    pub fn provider(&self) -> &'r str {
+        self.requested().map_or(self.node.operation, |[provider, _]| provider)
     }
 
-    /// Returns the model that was requested, as the label `model` has it.
-    pub fn request_model(&self) -> &'static str {
-        self.node.name()
+    /// Returns the model that was requested, cut after 256 bytes.
+    ///
+    /// If the series have no room for the names, it is `__overflow__` until the call ends.
+    pub fn request_model(&self) -> &'r str {
+        self.requested().map_or(self.node.name, |[_, model]| model)
+    }
+
+    fn requested(self) -> Option<&'r [Box<str>; 2]> {
+        self.reply()?.requested.as_ref()
     }
 
     /// Returns the model that replied, cut after 256 bytes; `None` if it is not known.

@@ -1,4 +1,4 @@
-//! What a model call cost, in whole billionths of a dollar.
+//! The cost of a model call, in whole billionths of a dollar.
 
 use std::fmt;
 
@@ -32,9 +32,22 @@ pub enum CostSource {
 }
 
 impl Cost {
-    /// Makes a cost that was computed in this process.
-    pub const fn local(nanos: u64) -> Self {
+    /// Makes a cost that was computed in this process, from billionths of a US dollar.
+    pub const fn from_nano_usd(nanos: u64) -> Self {
         Self { nanos, source: CostSource::Local { as_of: None }, is_estimate: false }
+    }
+
+    /// Makes a cost that was computed in this process, from US dollars, rounded to a billionth. `None` if the amount is negative,
+    /// not a number, or above a million dollars.
+    ///
+    /// ```
+    /// use monitor_runtime::genai::Cost;
+    ///
+    /// assert_eq!(Cost::from_usd(0.001_015), Some(Cost::from_nano_usd(1_015_000)));
+    /// assert_eq!(Cost::from_usd(-1.0), None);
+    /// ```
+    pub fn from_usd(dollars: f64) -> Option<Self> {
+        Self::reported(dollars).map(|cost| Self::from_nano_usd(cost.nanos))
     }
 
     /// Makes a cost that the provider reported, in dollars. `None` if the amount is negative, not a number, or above a
@@ -59,7 +72,7 @@ impl Cost {
         self
     }
 
-    /// Returns the cost marked as an estimate, since a rate was not known.
+    /// Returns the cost marked as an estimate, since a rate or a count was not known.
     pub const fn estimated(mut self) -> Self {
         self.is_estimate = true;
         self
@@ -75,7 +88,10 @@ impl Cost {
         self.source
     }
 
-    /// Returns whether a rate was not known and another one took its place.
+    /// Returns whether the cost is an estimate: a rate of the cache was not known and that of the input took its place, or the
+    /// input or the output was not known and is missing from it.
+    ///
+    /// A call without output, such as one of embeddings, reports 0 for it.
     pub const fn is_estimate(self) -> bool {
         self.is_estimate
     }
@@ -155,16 +171,16 @@ mod tests {
             (3_000_000_000, "$3"),
             (u64::MAX, "$18446744073.709551615"),
         ] {
-            assert_eq!(Cost::local(nanos).to_string(), shown);
+            assert_eq!(Cost::from_nano_usd(nanos).to_string(), shown);
         }
     }
 
     #[test]
-    fn a_reported_amount_that_is_none_is_refused() {
+    fn an_amount_that_no_call_can_cost_is_refused() {
         assert_eq!(Cost::reported(0.001_015).unwrap().nanos(), 1_015_000);
         assert_eq!(Cost::reported(0.0).unwrap().nanos(), 0);
         for wrong in [-0.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e7] {
-            assert_eq!(Cost::reported(wrong), None, "{wrong}");
+            assert_eq!((Cost::reported(wrong), Cost::from_usd(wrong)), (None, None), "{wrong}");
         }
     }
 

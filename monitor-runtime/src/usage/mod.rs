@@ -1,9 +1,11 @@
-//! What a model call used: its tokens, and its cost if the provider reports one.
+//! The usage of a model call: its tokens, and its cost if the provider reports one.
 
 mod cost;
+mod flaws;
 mod sum;
 
 pub use cost::{Cost, CostSource, PriceDate};
+pub(crate) use flaws::{Flaw, Flaws};
 pub use sum::{CostSum, UsageSum};
 
 /// The counts of a usage.
@@ -34,8 +36,8 @@ const MOST_TOKENS: u64 = 1_000_000_000_000;
 /// assert_eq!(openai.cached_input_tokens(), anthropic.cached_input_tokens());
 /// ```
 ///
-/// If a call's usage breaks the contract, the smaller part is taken to be beside the greater one, and the call is counted
-/// in `model_usage_corrected_total`. A warning names the model, once.
+/// If a part is greater than its known whole, the part is taken to be beside it, and the call is counted in
+/// `model_usage_corrected_total`. A warning names the model, once for each cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -45,8 +47,8 @@ pub struct Usage {
     cache_write: Option<u64>,
     reasoning: Option<u64>,
     cost: Option<Cost>,
-    /// Whether a value was given that cannot be one.
-    is_impossible: bool,
+    /// Of the values that were given and dropped.
+    flaws: Flaws,
 }
 
 impl Usage {
@@ -97,7 +99,9 @@ impl Usage {
     /// `model_usage_corrected_total`.
     pub fn cost_usd(mut self, dollars: f64) -> Self {
         self.cost = Cost::reported(dollars);
-        self.is_impossible |= self.cost.is_none();
+        if self.cost.is_none() {
+            self.flaws.add(Flaw::Cost);
+        }
         self
     }
 
@@ -133,7 +137,9 @@ impl Usage {
 
     fn possible(&mut self, tokens: u64) -> Option<u64> {
         let is_possible = tokens <= MOST_TOKENS;
-        self.is_impossible |= !is_possible;
+        if !is_possible {
+            self.flaws.add(Flaw::Count);
+        }
         is_possible.then_some(tokens)
     }
 
@@ -142,37 +148,38 @@ impl Usage {
         [self.input, self.output, self.cached, self.cache_write, self.reasoning]
     }
 
-    /// Whether nothing is known.
+    /// Whether no count of tokens is known; a cost may be.
     pub(crate) fn is_unknown(&self) -> bool {
-        self.counts().iter().all(Option::is_none) && self.cost.is_none()
+        self.counts().iter().all(Option::is_none)
     }
 
     /// Overrides the values by those that `later` knows: providers repeat the counts of a stream, growing, and some report
     /// the input first and the output last.
     pub(crate) fn update(&mut self, later: &Self) {
-        let Self { input, output, cached, cache_write, reasoning, cost, is_impossible } = *later;
+        let Self { input, output, cached, cache_write, reasoning, cost, flaws } = *later;
         self.input = input.or(self.input);
         self.output = output.or(self.output);
         self.cached = cached.or(self.cached);
         self.cache_write = cache_write.or(self.cache_write);
         self.reasoning = reasoning.or(self.reasoning);
         self.cost = cost.or(self.cost);
-        self.is_impossible |= is_impossible;
+        self.flaws.merge(flaws);
     }
 
-    /// The usage, or that of the parts of the call if nothing is known of it.
+    /// The usage, or that of the parts of the call if it has no count of tokens.
     pub(crate) fn or(self, parts: Self) -> Self {
         if !self.is_unknown() {
             return self;
         }
-        Self { is_impossible: self.is_impossible || parts.is_impossible, ..parts }
+        let mut flaws = self.flaws;
+        flaws.merge(parts.flaws);
+        Self { cost: self.cost.or(parts.cost), flaws, ..parts }
     }
 
     /// Adds the counts of another part of the same call. A part reports no cost.
     pub(crate) fn add(&mut self, part: &Self) {
         // Corrected before, since the sum could hide that a part breaks the contract.
-        let (Self { input, output, cached, cache_write, reasoning, cost: _, .. }, is_corrected) =
-            part.corrected();
+        let (Self { input, output, cached, cache_write, reasoning, cost: _, .. }, flaws) = part.corrected();
         let counts = [
             (&mut self.input, input),
             (&mut self.output, output),
@@ -185,20 +192,23 @@ impl Usage {
                 *sum = Some(sum.unwrap_or(0).saturating_add(more));
             }
         }
-        self.is_impossible |= is_corrected;
+        self.flaws.merge(flaws);
     }
 
-    /// The usage by the contract, and whether it had to be corrected.
-    pub(crate) fn corrected(mut self) -> (Self, bool) {
-        let mut is_corrected = std::mem::take(&mut self.is_impossible);
+    /// The usage by the contract, and the flaws that it had. An unknown whole stays unknown: its parts do not contradict it.
+    pub(crate) fn corrected(mut self) -> (Self, Flaws) {
+        let mut flaws = std::mem::take(&mut self.flaws);
         let of_cache = self.cached.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
-        for (whole, part) in [(&mut self.input, of_cache), (&mut self.output, self.reasoning.unwrap_or(0))] {
-            if part > whole.unwrap_or(0) {
-                *whole = Some(whole.unwrap_or(0).saturating_add(part));
-                is_corrected = true;
+        let reasoning = self.reasoning.unwrap_or(0);
+        let pairs =
+            [(&mut self.input, of_cache, Flaw::Cache), (&mut self.output, reasoning, Flaw::Reasoning)];
+        for (whole, part, flaw) in pairs {
+            if let Some(whole) = whole.as_mut().filter(|whole| part > **whole) {
+                *whole = whole.saturating_add(part);
+                flaws.add(flaw);
             }
         }
-        (self, is_corrected)
+        (self, flaws)
     }
 }
 
@@ -208,8 +218,8 @@ mod tests {
 
     /// The normal form: input, output, cached, written to the cache, reasoning.
     fn normal(usage: Usage) -> [Option<u64>; 5] {
-        let (usage, is_corrected) = usage.corrected();
-        assert!(!is_corrected, "{usage:?}");
+        let (usage, flaws) = usage.corrected();
+        assert!(flaws.is_empty(), "{usage:?}");
         [usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning]
     }
 
@@ -257,32 +267,46 @@ mod tests {
         assert!(Usage::default().is_unknown());
         assert_eq!(normal(Usage::default().input(9)), [Some(9), None, None, None, None]);
         assert!(!Usage::new(0, 0).is_unknown(), "zero is known");
-        assert!(!Usage::default().cost_usd(0.5).is_unknown());
+        assert!(Usage::default().cost_usd(0.5).is_unknown(), "a cost is no count of tokens");
+        let whole = Usage::default().cost_usd(0.5).or(Usage::new(1, 2));
+        assert_eq!((whole.input, whole.cost), (Some(1), Cost::reported(0.5)));
+    }
+
+    /// The corrected usage, and its flaws.
+    fn corrected(usage: Usage) -> (Usage, Vec<Flaw>) {
+        let (usage, flaws) = usage.corrected();
+        (usage, flaws.iter().collect())
     }
 
     #[test]
     fn a_part_greater_than_its_whole_is_taken_to_be_beside_it() {
-        let (usage, is_corrected) = Usage::new(172, 96).cached(640).cache_write(100).corrected();
-        assert_eq!((usage.input, usage.cached, is_corrected), (Some(912), Some(640), true));
-        let (usage, is_corrected) = Usage::new(812, 32).reasoning(64).corrected();
-        assert_eq!((usage.output, is_corrected), (Some(96), true));
-        let (usage, is_corrected) = Usage::default().output(3).cached(5).corrected();
-        assert_eq!((usage.input, is_corrected), (Some(5), true));
-        assert!(
-            !Usage::new(640, 64).cached(640).reasoning(64).corrected().1,
+        let (usage, flaws) = corrected(Usage::new(172, 96).cached(640).cache_write(100));
+        assert_eq!((usage.input, usage.cached, flaws), (Some(912), Some(640), vec![Flaw::Cache]));
+        let (usage, flaws) = corrected(Usage::new(812, 32).reasoning(64));
+        assert_eq!((usage.output, flaws), (Some(96), vec![Flaw::Reasoning]));
+        assert_eq!(
+            corrected(Usage::new(640, 64).cached(640).reasoning(64)).1,
+            [],
             "equal parts keep the contract"
         );
     }
 
     #[test]
+    fn a_part_of_an_unknown_whole_contradicts_nothing() {
+        for usage in [Usage::default().output(96).cached(640), Usage::default().input(9).reasoning(5)] {
+            assert_eq!(corrected(usage), (usage, vec![]));
+        }
+    }
+
+    #[test]
     fn impossible_values_are_unknown_and_noted() {
-        let (usage, is_corrected) = Usage::new(u64::MAX, 96).corrected();
-        assert_eq!((usage.input, usage.output, is_corrected), (None, Some(96), true));
-        let (usage, is_corrected) = Usage::new(1, 2).cost_usd(-0.5).corrected();
-        assert_eq!((usage.cost, is_corrected), (None, true));
-        let (usage, is_corrected) = Usage::beside_cache(u64::MAX, 1, 1, 1).corrected();
-        assert_eq!((usage.input, is_corrected), (Some(2), true), "at least what the cache was part of");
-        assert_eq!(Usage::new(MOST_TOKENS, 0).corrected(), (Usage::new(MOST_TOKENS, 0), false));
+        let (usage, flaws) = corrected(Usage::new(u64::MAX, 96));
+        assert_eq!((usage.input, usage.output, flaws), (None, Some(96), vec![Flaw::Count]));
+        let (usage, flaws) = corrected(Usage::new(1, 2).cost_usd(-0.5));
+        assert_eq!((usage.cost, flaws), (None, vec![Flaw::Cost]));
+        let (usage, flaws) = corrected(Usage::beside_cache(u64::MAX, 1, 1, 1));
+        assert_eq!((usage.input, usage.cached, flaws), (None, Some(1), vec![Flaw::Count]), "not 2");
+        assert_eq!(corrected(Usage::new(MOST_TOKENS, 0)), (Usage::new(MOST_TOKENS, 0), vec![]));
     }
 
     #[test]

@@ -7,19 +7,22 @@ use super::{COUNTS, Usage};
 
 /// The tokens of several model calls.
 ///
-/// The calls whose usage is not known are counted, so a sum that lacks a part says so:
+/// The calls whose input or output is not known are counted, so a sum that lacks a part says so:
 /// `≥ 2436 in (1920 cached), 288 out (3 of 4 calls known)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageSum {
     /// In the order of [`Usage::counts`].
     counts: [Option<u64>; COUNTS],
+    /// The calls with any count, and those with input and with output.
     known: u64,
+    known_wholes: [u64; 2],
     calls: u64,
 }
 
 /// The cost of several model calls.
 ///
-/// The calls without a price are counted, so a sum that lacks a part says so: `≥ $1.42 (2 of 3 calls priced)`, or `unpriced`.
+/// The calls without a price are counted, so a sum that lacks a part says so: `≥ $1.42 (2 of 3 calls priced)`, or `unpriced`. A sum
+/// with an estimate is no bound: `≈ $1.42 (2 of 3 calls priced)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CostSum {
     nanos: u64,
@@ -31,8 +34,9 @@ pub struct CostSum {
 impl UsageSum {
     /// Adds a call.
     pub(crate) fn add(&mut self, usage: &Usage) {
-        let (known, calls) = (u64::from(!usage.is_unknown()), 1);
-        self.merge(&Self { counts: usage.counts(), known, calls });
+        let counts = usage.counts();
+        let known_wholes = [counts[0], counts[1]].map(|count| u64::from(count.is_some()));
+        self.merge(&Self { counts, known: u64::from(!usage.is_unknown()), known_wholes, calls: 1 });
     }
 
     /// Adds the calls of another sum.
@@ -41,6 +45,7 @@ impl UsageSum {
             *own = own.map_or(other, |own| Some(own.saturating_add(other.unwrap_or(0))));
         }
         self.known += other.known;
+        self.known_wholes.iter_mut().zip(other.known_wholes).for_each(|(own, other)| *own += other);
         self.calls += other.calls;
     }
 
@@ -84,7 +89,13 @@ impl UsageSum {
         self.calls
     }
 
-    /// Returns the number of calls whose usage is not known, whose tokens the sums lack.
+    /// The calls that the shown sums contain: a whole that no call reported is shown as unknown.
+    fn complete_calls(&self) -> u64 {
+        let wholes = self.known_wholes.into_iter().filter(|known| *known > 0);
+        wholes.fold(self.known, u64::min)
+    }
+
+    /// Returns the number of calls that reported no tokens at all, whose tokens the sums lack.
     pub fn unknown_calls(&self) -> u64 {
         self.calls - self.known
     }
@@ -121,12 +132,13 @@ impl CostSum {
         self.calls
     }
 
-    /// Returns the number of calls with a price. If it is less than [`calls`](Self::calls), the sum is a lower bound.
+    /// Returns the number of calls with a price. If it is less than [`calls`](Self::calls), the sum is a lower bound, unless it
+    /// [is an estimate](Self::is_estimate).
     pub fn priced_calls(&self) -> u64 {
         self.priced
     }
 
-    /// Returns whether the price of a call lacked a rate, for which another one was used.
+    /// Returns whether the cost of a call [is an estimate](Cost::is_estimate).
     pub fn is_estimate(&self) -> bool {
         self.is_estimate
     }
@@ -134,7 +146,8 @@ impl CostSum {
 
 impl fmt::Display for UsageSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { known, calls, .. } = *self;
+        let Self { calls, .. } = *self;
+        let known = self.complete_calls();
         if calls == 0 {
             return f.write_str("no model calls");
         }
@@ -175,7 +188,11 @@ impl fmt::Display for CostSum {
         match priced {
             _ if calls == 0 => f.write_str("no model calls"),
             0 => f.write_str("unpriced"),
-            _ if priced < calls => write!(f, "≥ ${} ({priced} of {calls} calls priced)", Dollars(nanos)),
+            _ if priced < calls => {
+                // An estimate may be too high, so a sum with one is no bound.
+                let sign = if is_estimate { "≈" } else { "≥" };
+                write!(f, "{sign} ${} ({priced} of {calls} calls priced)", Dollars(nanos))
+            }
             _ if is_estimate => write!(f, "≈ ${}", Dollars(nanos)),
             _ => write!(f, "${}", Dollars(nanos)),
         }
@@ -221,6 +238,9 @@ mod tests {
             (&[known.cached(0)], "812 in, 96 out"),
             (&[known, Usage::default()], "≥ 812 in (640 cached), 96 out (1 of 2 calls known)"),
             (&[Usage::default().input(5)], "5 in, ? out"),
+            (&[known, Usage::default().input(5)], "≥ 817 in (640 cached), 96 out (1 of 2 calls known)"),
+            (&[known, Usage::default().cost_usd(0.5)], "≥ 812 in (640 cached), 96 out (1 of 2 calls known)"),
+            (&[Usage::default().cost_usd(0.5)], "usage unknown"),
             (&[Usage::new(0, 64).reasoning(60)], "0 in, 64 out (60 reasoning)"),
             (&[Usage::beside_cache(1, 2, 3, 4)], "6 in (2 cached, 3 written to the cache), 4 out"),
         ] {
@@ -230,14 +250,19 @@ mod tests {
 
     #[test]
     fn a_cost_without_a_price_is_not_zero() {
-        let known = Some(Cost::local(1_255_000));
+        let known = Some(Cost::from_nano_usd(1_255_000));
         for (calls, nanos, shown) in [
             (&[][..], None, "no model calls"),
             (&[None], None, "unpriced"),
             (&[known, known], Some(2_510_000), "$0.00251"),
             (&[known, None], Some(1_255_000), "≥ $0.001255 (1 of 2 calls priced)"),
-            (&[Some(Cost::local(0))], Some(0), "$0"),
-            (&[Some(Cost::local(5).estimated())], Some(5), "≈ $0.000000005"),
+            (&[Some(Cost::from_nano_usd(0))], Some(0), "$0"),
+            (&[Some(Cost::from_nano_usd(5).estimated())], Some(5), "≈ $0.000000005"),
+            (
+                &[Some(Cost::from_nano_usd(5).estimated()), None],
+                Some(5),
+                "≈ $0.000000005 (1 of 2 calls priced)",
+            ),
         ] {
             assert_eq!((cost(calls).nanos(), &*cost(calls).to_string()), (nanos, shown));
         }

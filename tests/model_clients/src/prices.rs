@@ -26,7 +26,7 @@ impl Pricing for BundledPrices {
             let request = PriceRequest::new(model, &usage).with_provider_id(call.provider);
             self.0.calculate(&request.with_timestamp(call.ended)).ok()
         })?;
-        let cost = Cost::local((price.total_price * 1e9).round() as u64);
+        let cost = Cost::from_usd(price.total_price)?;
         // It warns of counts that it has no rate for.
         Some(if price.warnings.is_empty() { cost } else { cost.estimated() })
     }

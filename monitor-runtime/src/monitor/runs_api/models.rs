@@ -127,7 +127,9 @@ impl Used {
     /// The calls with a price, and all calls of the sum.
     fn priced(&self) -> [u64; 2] {
         let [priced, unpriced] = self.totals.calls;
-        [priced, priced + unpriced + self.without_usage.unwrap_or(0)]
+        // A call whose cost was reported without its tokens is in two of the three.
+        let all = priced + unpriced + self.without_usage.unwrap_or(0);
+        [priced, all.min(self.calls).max(priced)]
     }
 
     fn cells(&self) -> Vec<String> {
