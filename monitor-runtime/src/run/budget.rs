@@ -90,7 +90,9 @@ impl fmt::Display for BudgetExceeded {
         let Self { agent, limit, used, allowed } = *self;
         write!(f, "the budget of the agent `{agent}` is used up: ")?;
         match limit {
-            BudgetLimit::Cost => write!(f, "{} of {}", Cost::local(used), Cost::local(allowed)),
+            BudgetLimit::Cost => {
+                write!(f, "{} of {}", Cost::from_nano_usd(used), Cost::from_nano_usd(allowed))
+            }
             BudgetLimit::Tokens => write!(f, "{used} of {allowed} tokens"),
             BudgetLimit::ModelCalls => write!(f, "{used} of {allowed} model calls"),
             BudgetLimit::SkillCalls => write!(f, "{used} of {allowed} skill calls"),
