@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
 use crate::features;
+use crate::instructions;
 use crate::runner::Runner;
 
 /// Shows features with a stable toolchain as well. Set for rustdoc alone: for Cargo as a whole it would rebuild every dependency.
@@ -48,7 +49,10 @@ pub(crate) fn check(runner: &Runner) -> Result {
     let metadata = features::metadata(runner)?;
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
     let rustdoc = rustdoc(&target)?;
-    let mut doc = runner.cargo(&["doc", "--workspace", "--exclude", "monitor-benches", "--no-deps"]);
+    let mut doc = runner.cargo(&["doc", "--workspace", "--no-deps"]);
+    for package in instructions::PACKAGES {
+        doc.args(["--exclude", package]);
+    }
     runner.run(doc.env("RUSTDOC", &rustdoc).env("RUSTDOCFLAGS", "-D warnings --cfg docsrs"))?;
     let found = without_feature(&target.join("doc/monitor_runtime"))?;
     let text = || {

@@ -16,7 +16,7 @@ use crate::toolchain;
 const FILE: &str = "benches/instructions.txt";
 
 /// The packages with a bench `instructions`. The second one has the recorder of runs in its build.
-const PACKAGES: [&str; 2] = ["monitor-benches", "monitor-recorded-bench"];
+pub(crate) const PACKAGES: [&str; 2] = ["monitor-benches", "monitor-recorded-bench"];
 
 /// A path that takes more than this over the file fails.
 const MOST_PERCENT: f64 = 3.0;

@@ -55,22 +55,37 @@ fn trees_of(part: impl Future<Output = ()>) -> String {
 #[test]
 fn a_run_is_a_tree_of_the_tools_that_the_model_chose() {
     let tree = "\
-trip_planner ✓
+trip_planner ✓ · 4 model calls, 400 in, 80 out, unpriced
+├─ model mock-model ✓ · 100 in, 20 out, unpriced
 ├─ skill forecast ✓
+├─ model mock-model ✓ · 100 in, 20 out, unpriced
 ├─ skill convert ✓
-└─ skill book_hotel ✗ every hotel in Oslo is full";
+├─ model mock-model ✓ · 100 in, 20 out, unpriced
+├─ skill book_hotel ✗ every hotel in Oslo is full
+└─ model mock-model ✓ · 100 in, 20 out, unpriced";
     assert_eq!(trees_of(trip_desk::answer("Oslo?")), tree);
-    let tree = "trip_planner ✗ ProviderError: the model is overloaded";
+    let tree = "\
+trip_planner ✗ ProviderError: the model is overloaded · 1 model call, usage unknown
+└─ model mock-model ✗ · usage unknown";
     assert_eq!(trees_of(trip_desk::fail("Rome?")), tree);
-    let tree = "trip_planner ⊘ cancelled\n└─ skill ask_airline ⊘ cancelled";
+    let tree = "\
+trip_planner ⊘ cancelled · 1 model call, 100 in, 20 out, unpriced
+├─ model mock-model ✓ · 100 in, 20 out, unpriced
+└─ skill ask_airline ⊘ cancelled";
     assert_eq!(trees_of(trip_desk::give_up("Bergen?")), tree);
 }
 
 #[test]
 fn a_streamed_run_is_a_tree_that_ends_with_the_stream() {
-    let tree = "trip_narrator ✓ 13 items\n└─ skill forecast ✓";
+    let tree = "\
+trip_narrator ✓ 13 items · 2 model calls, 200 in, 40 out, unpriced
+├─ model mock-model ✓ · 100 in, 20 out, unpriced
+├─ skill forecast ✓
+└─ model mock-model ✓ · 100 in, 20 out, unpriced";
     assert_eq!(trees_of(trip_desk::tell("Oslo?")), tree);
-    let tree = "trip_narrator ⊘ cancelled 1 items";
+    let tree = "\
+trip_narrator ⊘ cancelled 1 items · 1 model call, 100 in, 20 out, unpriced
+└─ model mock-model ✓ · 100 in, 20 out, unpriced";
     assert_eq!(trees_of(trip_desk::hang_up("Bergen?")), tree);
 }
 

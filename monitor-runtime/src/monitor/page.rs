@@ -8,7 +8,7 @@ use ::http::header::{CACHE_CONTROL, ORIGIN, SET_COOKIE};
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{NestedPath, Request, State};
 use axum::middleware::{map_request, map_response};
 use axum::routing::any;
 use bytes::Bytes;
@@ -155,9 +155,8 @@ impl Page {
 
 /// The path of the page for browsers, which may be below prefixes of the application.
 fn root_of(request: &Request) -> String {
-    let own = request.uri().path();
-    let original = request.extensions().get::<OriginalUri>().map_or(own, |uri| uri.path());
-    let root = format!("{}{ROOT}", original.strip_suffix(own).unwrap_or_default());
+    let prefix = request.extensions().get::<NestedPath>().map_or("", NestedPath::as_str);
+    let root = format!("{prefix}{ROOT}");
     // Other characters could end an attribute, of the cookie or of the HTML.
     if names::is_base_path(&root) { root } else { ROOT.to_owned() }
 }

@@ -10,10 +10,10 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::call_metrics;
 use super::choices::{OtlpHistograms, OtlpProtocol, OtlpTemporality};
 use super::control::Control;
 use super::error::OtlpError;
-use super::gen_ai;
 use super::layer::SpanLayer;
 use super::resource;
 use super::settings::{EXPONENTIAL, Given, HISTOGRAMS, Settings};
@@ -232,7 +232,7 @@ impl OtlpBuilder {
             let exposed =
                 self.registry.map_or_else(|| ScrapeRegistry::process().clone(), ScrapeRegistry::reading);
             guard.metrics = Some(start_metrics(metrics, resource, exposed)?);
-            gen_ai::record();
+            call_metrics::record();
         }
         Ok(guard)
     }

@@ -63,6 +63,7 @@
 mod answer;
 mod attributes;
 mod builder;
+mod call_metrics;
 mod choices;
 mod control;
 mod convert;
@@ -70,7 +71,6 @@ mod deltas;
 mod described;
 mod error;
 mod exporter;
-mod gen_ai;
 mod layer;
 mod metrics;
 mod proxy;

@@ -14,15 +14,15 @@ use crate::cells::histogram::Histogram as Recorded;
 use crate::cells::index::Series as _;
 use crate::cells::labels::Labels;
 use crate::otlp::attributes::text;
-use crate::otlp::gen_ai::{self, Durations, ModelSeries, Operations, TOKEN_METRICS};
+use crate::otlp::call_metrics::{self, Durations, ModelSeries, Operations, TOKEN_METRICS};
 use crate::otlp::semconv::gen_ai::{INVOKE_AGENT, UNKNOWN_MODALITY};
 use crate::otlp::semconv::gen_ai_metrics::{self, Instrument};
 
 /// Converts everything that is recorded; nothing before the recording has begun.
 pub(super) fn metrics(now: u64, is_explicit: bool) -> Vec<(Metric, usize)> {
-    let Some(start) = gen_ai::since() else { return Vec::new() };
+    let Some(start) = call_metrics::since() else { return Vec::new() };
     let into = Into { span: Span { start: start.min(now), now }, is_explicit };
-    let models = gen_ai::models();
+    let models = call_metrics::models();
     let mut metrics = Vec::new();
     for operations in [Operations::Inference, Operations::Embeddings, Operations::Other] {
         let durations = models.iter().filter(|series| series.operations == operations);
@@ -34,13 +34,13 @@ pub(super) fn metrics(now: u64, is_explicit: bool) -> Vec<(Metric, usize)> {
     metrics.extend(into.first_chunks(&models));
     metrics.extend((0..TOKEN_METRICS.len()).filter_map(|place| into.tokens(place, &models)));
     metrics.extend(into.embedded(&models));
-    let agents = gen_ai::agents();
+    let agents = call_metrics::agents();
     let named = |labels| [INVOKE_AGENT].into_iter().chain(values(labels)).collect();
     metrics.extend(into.durations(
         &gen_ai_metrics::AGENT_DURATION,
         agents.iter().map(|series| (named(series.labels()), &series.durations)),
     ));
-    let tools = gen_ai::tools();
+    let tools = call_metrics::tools();
     metrics.extend(into.durations(
         &gen_ai_metrics::TOOL_DURATION,
         tools.iter().map(|series| (values(series.labels()), &series.durations)),
