@@ -63,6 +63,10 @@ struct Api {
 
 impl Api {
     /// Whether readers may see the arguments and results that `record(…)` keeps.
+    #[cfg_attr(
+        not(feature = "dashboard"),
+        expect(clippy::unused_self, reason = "only the live page has the setting")
+    )]
     fn shows_content(&self) -> bool {
         #[cfg(feature = "dashboard")]
         return self.endpoints.dashboard.as_ref().is_some_and(|dashboard| dashboard.shows_content);
