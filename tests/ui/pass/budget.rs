@@ -17,7 +17,9 @@ use ::std::string::String;
 async fn plan() {}
 
 #[track_agent(id = name, budget(duration = "1.5h",))]
-fn review(name: &str) {}
+fn review(name: &str) -> usize {
+    name.len()
+}
 
 struct Agent;
 
@@ -46,7 +48,9 @@ impl Page {
 }
 
 #[track_model("gpt-5", provider = "openai", repeats(prompt))]
-async fn complete(prompt: &str) {}
+async fn complete(prompt: &str) -> usize {
+    prompt.len()
+}
 
 fn main() {
     ::std::mem::drop(plan());
