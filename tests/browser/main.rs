@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use driver::{Browser, SCREENS};
 use monitor_runtime::health::check_fn;
-use monitor_runtime::{Dashboard, Monitor, run, track_agent, track_query, track_skill};
+use monitor_runtime::{Dashboard, Monitor, run, track_agent, track_model, track_query, track_skill};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -225,6 +225,34 @@ fn a_run_of_thousands_of_calls_is_a_short_page() {
     browser.assert_no_faults();
 }
 
+#[track_model("quotes", provider = "local")]
+fn quote() {}
+
+#[track_agent("quoter")]
+fn answer_by_quotes() {
+    quote();
+}
+
+#[test]
+fn unknown_usage_is_shown_as_such() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_runtime, monitor) = monitor();
+    answer_by_quotes();
+    let id = run::started().unwrap().newest().iter().find(|run| run.agent() == "quoter").unwrap().id();
+    let browser = Browser::of(&monitor);
+    browser.open(&format!("runs/{id}"));
+    browser.until("document.querySelector('.facts')?.innerText.includes('usage unknown')");
+    for screen in ["runs", "models", &format!("runs/{id}")] {
+        browser.open(screen);
+        browser.settled();
+        let text = browser.text();
+        assert!(!text.contains("–+") && !text.contains("No model was called"), "{screen}: {text}");
+    }
+    browser.open("models");
+    browser.until("document.body.innerText.includes('No model call inside an agent has reported usage.')");
+    browser.assert_no_faults();
+}
+
 #[test]
 fn eight_tabs_share_the_connections_of_a_browser() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,7 +298,8 @@ fn screens_fit_every_width_and_name_what_can_be_used() {
                 assert!(wide.as_u64().unwrap() <= width.into(), "{screen} is {wide} wide at {width}");
                 assert_eq!(browser.eval(unnamed), json!([]), "{screen}");
                 browser.assert_no_faults();
-                let asked = [320, 1_280].contains(&width);
+                // Contrast depends on the theme, the rest on the width.
+                let asked = [(320, "dark"), (1_280, "light")].contains(&(width, theme));
                 if let Some((broken, kept)) = asked.then(|| browser.accessibility()).flatten() {
                     assert_eq!(broken, json!([]), "{screen} at {width}, {theme}");
                     assert!(kept >= 10, "{kept} rules were applied to {screen}");

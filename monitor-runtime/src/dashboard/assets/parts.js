@@ -14,7 +14,7 @@ export const Cost = ({ of }) => html`<span class=${of && !of.priced && of.of ? "
 export const Tokens = ({ of }) => {
 	const parts = TOKENS.filter((part) => of?.[part] != null);
 	const title = parts.map((part) => `${part.replace("_", " ")} ${of[part].toLocaleString("en")}`).join(" · ");
-	return html`<span title=${title || "no usage reported"}>${short(tokens(of))}${of?.unknown_calls ? "+" : ""}</span>`;
+	return html`<span title=${title || "no usage reported"}>${short(tokens(of))}${parts.length && of.unknown_calls ? "+" : ""}</span>`;
 };
 
 export function Ago({ us, past = " ago" }) {

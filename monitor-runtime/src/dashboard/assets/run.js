@@ -52,7 +52,7 @@ function Tree({ run, id, query }) {
 		<div class="facts">
 			<${Status} of=${run.status} /><span class="num big">${goesOn ? ticking(until) : duration(run.duration_us)}</span>
 			<span>began <${Time} us=${run.started_us} /></span><span class="num">${count(run.steps)} steps${run.failed_steps ? html`, <b class="bad">${count(run.failed_steps)} failed</b>` : ""}</span>
-			${run.tokens && html`<span><${Tokens} of=${run.tokens} /> tokens</span>`}${run.cost && html`<span><${Cost} of=${run.cost} /></span>`}
+			${run.tokens && html`<span>${tokens(run.tokens) == null ? "usage unknown" : html`<${Tokens} of=${run.tokens} /> tokens`}</span>`}${run.cost && html`<span><${Cost} of=${run.cost} /></span>`}
 			${run.incomplete && html`<span class="badge warn" title="The recorder lost events of this run">incomplete</span>`}${run.budget && html`<span class="badge warn">${run.budget} budget</span>`}
 			${Object.entries(run.tags ?? {}).map(([name, value]) => html`<span class="badge">${cut(name, 60)}=${cut(value, 128)}</span>`)}
 			<span class="dim mono" title="run id, as in log lines and traces">${id}</span>

@@ -351,7 +351,7 @@ export function Models() {
 				<${Section} title="By model"><${Table} name="By model" columns=${[...MODEL, ...SUMS]} rows=${models} keyOf=${(row) => `${row.provider} ${row.model}`} href=${(row) => callAddress("model", row.model, { operation: row.provider })} /><//>
 				<${Section} title=${html`By agent <small>its own model calls</small>`}>${agents.length
 					? html`<${Table} name="By agent" columns=${[AGENT, ...SUMS]} rows=${agents} keyOf=${(row) => row.agent} href=${(row) => row.agent && callAddress("agent", row.agent)} />`
-					: html`<${Empty} title="No model was called inside an agent." />`}<//>`}<//>`;
+					: html`<${Empty} title="No model call inside an agent has reported usage." />`}<//>`}<//>`;
 }
 
 const AGENT = ["agent", "Agent", { cell: (row) => cut(row.agent) || html`<span class="dim">outside of any agent</span>` }];
