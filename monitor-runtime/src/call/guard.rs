@@ -80,7 +80,7 @@ impl RefUnwindSafe for Call {}
 /// compiler looks for such a type in a future, finds this one, and does not search the futures inside.
 type NoCells = [AtomicU8; 0];
 
-/// The stage of a call. Those in which a drop counts nothing come first, so that one comparison tells them apart.
+/// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// The series is found and the span is open, but the call has not begun.

@@ -192,26 +192,6 @@ pub(crate) fn record_content(call: CallId, content: &Content) {
     notify(|observer| observer.content_recorded(call, content));
 }
 
-/// Replaces the text of a content by the rules for a field of its name in log lines. `None` keeps the text.
-#[cfg(feature = "runs")]
-type Redact = fn(&str, &str) -> Option<String>;
-
-#[cfg(feature = "runs")]
-static REDACT: OnceLock<Redact> = OnceLock::new();
-
-/// Sets the function that [`redacted`] calls. The first one stays.
-#[cfg(all(feature = "runs", feature = "logging"))]
-pub(crate) fn install_redact(redact: Redact) {
-    let _ = REDACT.set(redact);
-}
-
-/// The text of a content after the rules of the log's output.
-#[cfg(feature = "runs")]
-pub(crate) fn redacted(content: &Content) -> Box<str> {
-    let replaced = REDACT.get().and_then(|redact| redact(content.name, &content.text));
-    replaced.map_or_else(|| content.text.clone(), String::into_boxed_str)
-}
-
 /// Passes an event to all observers.
 #[inline]
 pub(crate) fn notify(event: impl Fn(&dyn Observer)) {

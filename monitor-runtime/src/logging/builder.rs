@@ -23,8 +23,6 @@ use super::output::sink::Lines;
 use super::output::writer;
 use super::record::layout::{Keys, Layout};
 use super::record::line::{LOGGING_TARGET, LineFormat};
-#[cfg(feature = "runs")]
-use super::record::redaction;
 use super::record::redaction::ValueRules;
 use super::records;
 use super::settings::{self, Format};
@@ -275,11 +273,6 @@ impl LoggingBuilder {
             },
         };
         let rules = ValueRules::new(&self.redacted, self.max_value_bytes);
-        #[cfg(feature = "runs")]
-        if let Some(rules) = &rules {
-            redaction::note(rules);
-            observer::install_redact(redaction::redacted);
-        }
         let limit = self
             .rate_limit
             .map(|(lines, per)| RateLimit::new(lines, per, process::metrics().log_suppressed.clone()));

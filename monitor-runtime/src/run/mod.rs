@@ -91,7 +91,7 @@ pub use said::Note;
 #[cfg(feature = "http")]
 pub(crate) use store::KeptRun;
 #[cfg(feature = "logging")]
-pub(crate) use text::ErrorRule;
+pub(crate) use text::TextRule;
 pub use tree::{ModelCall, Node, RolledUp, Run};
 
 use crate::call::bounded;
@@ -408,10 +408,10 @@ pub(crate) fn keep_line(line: LogLine) {
     }
 }
 
-/// Sets the rule for the texts of errors, that of the output whose lines are kept.
+/// Sets the rule for the texts of errors and contents, that of the output whose lines are kept.
 #[cfg(feature = "logging")]
-pub(crate) fn set_error_rule(rule: Option<ErrorRule>) {
-    text::set_error_rule(rule);
+pub(crate) fn set_text_rule(rule: Option<TextRule>) {
+    text::set_text_rule(rule);
 }
 
 /// The id of the run that encloses the calling code.

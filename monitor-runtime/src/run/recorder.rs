@@ -34,7 +34,7 @@ use super::reply::{Reply, Spent, Sums};
 use super::ring::{Pushed, Record, Ring};
 use super::store::Store;
 use super::tally::{Tallies, Tally};
-use super::text::error_text;
+use super::text::{content_text, error_text};
 use super::tree::Run;
 use crate::call::Content;
 use crate::call::call_id::{CallId, UNRECORDED};
@@ -790,7 +790,7 @@ impl Observer for Follower {
 
     fn content_recorded(&self, call: CallId, content: &Content) {
         if let (Some(run), Some(recorder)) = (call.run(), RECORDER.get()) {
-            let text = observer::redacted(content);
+            let text = content_text(content);
             recorder.push_remark(run, call, Remark::Content(Content { name: content.name, text }));
         }
     }

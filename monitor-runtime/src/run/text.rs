@@ -1,7 +1,9 @@
-//! Texts of others, cut to a size, errors after the rules of the log, and the bytes of what is kept.
+//! Texts of others, cut to a size, errors and contents after the rules of the log, and the bytes of what is kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::call::Content;
 
 /// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
 pub(super) const ALLOCATION_BYTES: usize = 16;
@@ -14,23 +16,31 @@ pub(super) fn map_bytes<K, V, S>(map: &HashMap<K, V, S>) -> usize {
 /// The maximum size of an error's text in a node, in bytes.
 pub(super) const MOST_ERROR_BYTES: usize = 1_024;
 
-/// Replaces the text of an error, as an output of the log replaces the field `error`; `None` leaves it as it is.
-pub(crate) type ErrorRule = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Replaces a text, as an output of the log replaces a field of that name; `None` leaves it as it is.
+pub(crate) type TextRule = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>;
 
 /// The rule of the output whose lines are kept.
-static RULE: RwLock<Option<ErrorRule>> = RwLock::new(None);
+static RULE: RwLock<Option<TextRule>> = RwLock::new(None);
 
-/// Sets the rule for the texts of all errors that are kept from now on.
+/// Sets the rule for the texts of all errors and contents that are kept from now on.
 #[cfg(feature = "logging")]
-pub(super) fn set_error_rule(rule: Option<ErrorRule>) {
+pub(super) fn set_text_rule(rule: Option<TextRule>) {
     *RULE.write().unwrap_or_else(PoisonError::into_inner) = rule;
 }
 
 /// The text of an error as it is kept: after the rule, and cut to its maximum size.
 pub(super) fn error_text(text: &str) -> Box<str> {
+    shortened(replaced("error", text).as_deref().unwrap_or(text), MOST_ERROR_BYTES)
+}
+
+/// The text of a content as it is kept: after the rule. It is cut already.
+pub(super) fn content_text(content: &Content) -> Box<str> {
+    replaced(content.name, &content.text).map_or_else(|| content.text.clone(), String::into_boxed_str)
+}
+
+fn replaced(name: &str, text: &str) -> Option<String> {
     let rule = RULE.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let replaced = rule.and_then(|rule| rule(text));
-    shortened(replaced.as_deref().unwrap_or(text), MOST_ERROR_BYTES)
+    rule.and_then(|rule| rule(name, text))
 }
 
 /// The text, cut to at most this many bytes.

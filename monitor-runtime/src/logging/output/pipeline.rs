@@ -126,17 +126,17 @@ impl LineSink for Producer {
 }
 
 /// The output whose lines the recorder of runs keeps: the first one, so that no line is kept twice. Its rules also apply to the
-/// texts of errors. Once it ends, the next one takes its place; after the last, its rules stay.
+/// texts of errors and contents. Once it ends, the next one takes its place; after the last, its rules stay.
 #[cfg(feature = "runs")]
 mod kept {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     use crate::logging::record::redaction::ValueRules;
-    use crate::run::{self, ErrorRule};
+    use crate::run::{self, TextRule};
 
     /// An output: its number and its rules.
-    type Output = (u64, Option<ErrorRule>);
+    type Output = (u64, Option<TextRule>);
 
     /// The outputs in the order of their begin.
     static OUTPUTS: Mutex<Vec<Output>> = Mutex::new(Vec::new());
@@ -147,7 +147,8 @@ mod kept {
     /// A number for an output that begins.
     pub(super) fn begin(rules: Option<ValueRules>) -> u64 {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let rule = rules.map(|rules| -> ErrorRule { Arc::new(move |text| rules.replaced_error(text)) });
+        let rule =
+            rules.map(|rules| -> TextRule { Arc::new(move |name, text| rules.replaced_text(name, text)) });
         let mut outputs = lock();
         outputs.push((number, rule));
         prefer_first(&outputs);
@@ -173,7 +174,7 @@ mod kept {
             return;
         }
         if let Some((_, rule)) = first {
-            run::set_error_rule(rule.clone());
+            run::set_text_rule(rule.clone());
         }
     }
 

@@ -2,9 +2,6 @@
 //!
 //! The rules apply to the rendered fields of a line, so they hold wherever a value came from.
 
-#[cfg(feature = "runs")]
-use std::sync::OnceLock;
-
 use super::fields::{Field, Fields};
 use crate::json;
 
@@ -50,13 +47,16 @@ impl ValueRules {
         }
     }
 
-    /// The replacement of an error's text with its sources, if a rule applies to the field `error` or to its sources.
+    /// The replacement of a text outside of a line, if a rule for a field of its name applies.
     #[cfg(feature = "runs")]
-    pub(crate) fn replaced_error(&self, text: &str) -> Option<String> {
-        let mut value = Vec::new();
-        json::write_str(&mut value, text);
-        let key: &[u8] = if self.is_secret(b"error.chain") { b"error.chain" } else { b"error" };
-        json::read_str(&self.replaced(key, &value)?)
+    pub(crate) fn replaced_text(&self, name: &str, text: &str) -> Option<String> {
+        let mut rendered = Vec::new();
+        json::write_str(&mut rendered, text);
+        // The text of an error has those of its sources in it.
+        let name = if name == "error" && self.is_secret(b"error.chain") { "error.chain" } else { name };
+        let replaced = self.replaced(&escaped(name), &rendered)?;
+        // An empty text, and not the one that a rule is for.
+        Some(json::read_str(&replaced).unwrap_or_default())
     }
 
     fn copy(&self, field: &Field<'_>, to: &mut Fields) {
@@ -77,26 +77,6 @@ impl ValueRules {
         let stem = key.strip_suffix(b".chain").unwrap_or(key);
         self.secrets.iter().any(|secret| is_named(key, secret) || is_named(stem, secret))
     }
-}
-
-/// The rules of the first output of the process that has any.
-#[cfg(feature = "runs")]
-static FIRST: OnceLock<ValueRules> = OnceLock::new();
-
-/// Notes the rules of an output, which hold for recorded contents of calls if they are the first.
-#[cfg(feature = "runs")]
-pub(crate) fn note(rules: &ValueRules) {
-    let _ = FIRST.set(rules.clone());
-}
-
-/// The replacement of a text outside of a line, if a rule for a field of its name applies.
-#[cfg(feature = "runs")]
-pub(crate) fn redacted(name: &str, text: &str) -> Option<String> {
-    let mut rendered = Vec::new();
-    json::write_str(&mut rendered, text);
-    let replaced = FIRST.get()?.replaced(&escaped(name), &rendered)?;
-    // An empty text, and not the one that a rule is for.
-    Some(json::read_str(&replaced).unwrap_or_default())
 }
 
 fn escaped(name: &str) -> Vec<u8> {
@@ -188,13 +168,16 @@ mod tests {
     fn an_error_is_replaced_as_its_field_is() {
         for secret in ["error", "Error", "error.chain", "chain"] {
             assert_eq!(
-                rules(&[secret], None).replaced_error("a\n\"b\"").as_deref(),
+                rules(&[secret], None).replaced_text("error", "a\n\"b\"").as_deref(),
                 Some("[redacted]"),
                 "{secret}"
             );
         }
-        assert_eq!(rules(&["password"], None).replaced_error("a"), None);
-        assert_eq!(rules(&[], Some(2)).replaced_error("abc").as_deref(), Some("ab…[truncated 1 bytes]"));
+        assert_eq!(rules(&["password"], None).replaced_text("error", "a"), None);
+        assert_eq!(
+            rules(&[], Some(2)).replaced_text("error", "abc").as_deref(),
+            Some("ab…[truncated 1 bytes]")
+        );
     }
 
     #[test]
