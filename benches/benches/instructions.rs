@@ -12,13 +12,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
-use monitor_benches::counted::{ready, repeat};
 use monitor_runtime::http::HttpLayer;
 use monitor_runtime::logging::Logging;
 use monitor_runtime::{metrics, track_agent};
 use tower::ServiceExt as _;
 use tracing::field::Empty;
 use tracing::{info, info_span};
+
+monitor_benches::define_counting!();
 
 struct Path {
     name: &'static str,

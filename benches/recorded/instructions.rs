@@ -7,12 +7,13 @@ use std::error::Error;
 use std::hint::black_box;
 use std::io;
 
-use monitor_benches::counted::{ready, repeat};
 use monitor_runtime::run;
 use monitor_runtime::{track_agent, track_skill};
 
 /// Calls of one path. Their events fit into the buffer of a thread, so each count is that of calls alone.
 const TIMES: u32 = 500;
+
+monitor_benches::define_counting!();
 
 type Path = (&'static str, bool, fn());
 

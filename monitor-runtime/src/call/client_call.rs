@@ -67,8 +67,8 @@ static FOREIGN: Settings = Settings::FOREIGN;
 /// # assert_eq!(complete("gpt-5").as_deref(), Ok("42"));
 /// ```
 pub fn call(provider: &str, model: &str) -> OpenCall {
-    let mut call = SITE.enter_of(provider, model, without_fields).of_model();
-    let requested = call.names().cloned();
+    let (call, requested) = SITE.enter_with_names(provider, model, without_fields);
+    let mut call = call.of_model();
     // The thread leaves the call at once, since the guard may be sent to another one.
     call.resume();
     call.suspend();

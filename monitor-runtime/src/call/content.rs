@@ -1,13 +1,6 @@
 //! Contents of calls: the arguments and the result that the option `record(…)` names.
-//!
-//! Arguments are formatted when the call is prepared, since its body consumes them. They wait here until the call begins
-//! and has an id, or is dropped.
 
-use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::bounded::bounded;
 
@@ -37,7 +30,7 @@ pub(crate) struct Content {
     pub(crate) text: Box<str>,
 }
 
-/// The contents of one call that has not begun.
+/// The contents of a call's arguments. They are formatted when the call is prepared, since its body consumes the arguments.
 #[derive(Debug, Default)]
 pub struct Contents(Vec<Content>);
 
@@ -58,53 +51,5 @@ impl Contents {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Content> {
         self.0.iter()
-    }
-}
-
-/// The contents of calls that have not begun, by a number that such a call holds. A reference in the call itself would make
-/// every tracked future larger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pending(NonZeroU64);
-
-static PENDING: Mutex<BTreeMap<u64, Contents>> = Mutex::new(BTreeMap::new());
-
-impl Pending {
-    pub(super) fn put(contents: Contents) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX);
-        pending().insert(number.get(), contents);
-        Self(number)
-    }
-
-    /// The pending contents of a call that holds this number, if it is one.
-    pub(super) fn of(number: u64) -> Option<Self> {
-        NonZeroU64::new(number).map(Self)
-    }
-
-    pub(super) fn number(self) -> u64 {
-        self.0.get()
-    }
-
-    pub(super) fn take(self) -> Option<Contents> {
-        pending().remove(&self.number())
-    }
-}
-
-fn pending() -> MutexGuard<'static, BTreeMap<u64, Contents>> {
-    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn contents_wait_until_they_are_taken_once() {
-        let contents = Contents::default().debug("query", 64, "tea?").display("page", 64, &7);
-        let waiting = Pending::put(contents);
-        assert_eq!(Pending::of(waiting.number()), Some(waiting));
-        let texts: Vec<_> = waiting.take().unwrap().0.into_iter().map(|content| content.text).collect();
-        assert_eq!(texts, ["\"tea?\"".into(), "7".into()] as [Box<str>; 2]);
-        assert!(waiting.take().is_none() && Pending::of(0).is_none());
     }
 }

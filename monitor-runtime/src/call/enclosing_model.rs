@@ -45,19 +45,22 @@ fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that a model call begins, and that it is the one to count. Returns the id that it has from then on, since two calls
-/// may have begun at the same tick.
-pub(super) fn begin(call: CallId, parent: CallId) -> CallId {
-    let Some(take_back) = TAKE_BACK.get() else { return call };
-    let call = call.made_unique();
-    running().entry(call).or_default();
-    take_back(parent);
-    call
+/// Whether the model calls are kept.
+pub(super) fn is_kept() -> bool {
+    TAKE_BACK.get().is_some()
+}
+
+/// Notes that a model call begins, and that it is the one to count. The id is that of no other call.
+pub(super) fn begin(call: CallId, parent: CallId) {
+    if let Some(take_back) = TAKE_BACK.get() {
+        running().entry(call).or_default();
+        take_back(parent);
+    }
 }
 
 /// Notes that the thread enters the body of a model call.
 pub(super) fn enter(call: CallId) {
-    if TAKE_BACK.get().is_some() {
+    if is_kept() {
         // Fails while the thread ends; a call made then counts by itself.
         let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(call));
     }
@@ -87,7 +90,7 @@ pub(super) fn join(call: CallId, inner: Arc<dyn InnerCall>) -> bool {
 
 /// Ends a tracked call, and returns the report of the calls inside.
 pub(super) fn end(call: CallId) -> Report {
-    if TAKE_BACK.get().is_none() {
+    if !is_kept() {
         return Report::default();
     }
     let inside = running().remove(&call).unwrap_or_default();

@@ -13,6 +13,7 @@
 //! The code that runs on every call is compiled once, for all kinds of calls, and works on a [`Call`] in place, since
 //! moving one costs more than counting it.
 
+use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU8;
@@ -22,10 +23,10 @@ use tracing::{Dispatch, Span};
 
 use super::Verdict;
 use super::call_id::CallId;
-use super::call_span::{CallSpan, ModelNames};
-use super::content::Pending;
+use super::content::Contents;
 use super::enclosing_model;
 use super::error_dedup;
+use super::extras::{self, Extras, ModelNames, Prepared};
 use super::fault::{self, Fault};
 use super::model_usage;
 use super::observer::{self, CallBegun, CallEnded, FirstItem, ModelReplied};
@@ -35,6 +36,7 @@ use super::place::Place;
 use super::reply;
 use super::settings::{ErrorLog, Settings};
 use crate::cells::clock;
+use crate::cells::labels::OVERFLOW;
 #[cfg(feature = "logging")]
 use crate::error_chain::ErrorText;
 use crate::families::CallKind;
@@ -47,8 +49,9 @@ pub struct Call {
     settings: &'static Settings,
     series: &'static CallSeries,
     /// `None` without a listener. A model call then has a disabled one, so that one branch, which each call has, also leads
-    /// to the work that only the calls of models need.
-    span: CallSpan,
+    /// to the work that only the calls of models need. The drop of the call closes it, since the code that the compiler adds
+    /// for an optional span runs as a function of its own on each call: 18 instructions of 202.
+    span: ManuallyDrop<Option<Span>>,
     started: u64,
     /// The ticks between polls of a followed call. While the body waits, the start of the wait is subtracted already.
     /// Before the call begins, the hash of its arguments, or 0.
@@ -58,7 +61,7 @@ pub struct Call {
     /// The call in whose body this one began.
     parent: CallId,
     /// The thread's previous call, while this one is polled as the body of an `async fn`. Before the call begins, the number of
-    /// its pending contents, if it has any.
+    /// its extras, if it has any.
     around: CallId,
     stage: Stage,
     /// Of a followed call: the agent itself, else the one in whose body it began. While the call runs, that is the thread's
@@ -106,7 +109,7 @@ impl Call {
         Self {
             settings,
             series,
-            span: span.into(),
+            span: ManuallyDrop::new(span),
             started,
             waited,
             id,
@@ -122,19 +125,17 @@ impl Call {
 
     /// Makes the prepared call one of a model.
     pub(super) fn of_model(mut self) -> Self {
-        self.span = self.span_taken().of_model();
+        self.span.get_or_insert_with(Span::none);
         self
     }
 
     /// Keeps the names of a model that its series has no room for.
     #[cold]
-    pub(super) fn named(mut self, names: ModelNames) -> Self {
-        self.span = self.span_taken().named(names);
-        self
-    }
-
-    fn span_taken(&mut self) -> CallSpan {
-        std::mem::replace(&mut self.span, CallSpan::None)
+    pub(super) fn named(self, names: ModelNames) -> Self {
+        let mut call = self.of_model();
+        let extras = Extras { names: Some(names), ..call.take_extras() };
+        call.set_extras(extras);
+        call
     }
 
     /// The id, unless the call's span binds it to log lines.
@@ -207,19 +208,30 @@ impl Call {
     }
 
     /// Sets the contents of the arguments of a prepared call.
-    #[inline]
-    pub(super) fn set_contents(&mut self, contents: Pending) {
-        self.around = CallId::from_bits(contents.number());
+    pub(super) fn set_contents(&mut self, contents: Contents) {
+        let extras = Extras { contents: Some(contents), ..self.take_extras() };
+        self.set_extras(extras);
     }
 
-    /// Takes the number of the pending contents of a prepared call.
-    fn take_contents(&mut self) -> Option<Pending> {
-        Pending::of(std::mem::replace(&mut self.around, CallId::NONE).bits())
+    fn set_extras(&mut self, extras: Extras) {
+        self.around = CallId::from_bits(Prepared::put(extras).number());
+    }
+
+    /// Takes the extras of a prepared call.
+    #[inline]
+    fn take_extras(&mut self) -> Extras {
+        match Prepared::of(self.around.bits()) {
+            Some(prepared) => {
+                self.around = CallId::NONE;
+                prepared.take()
+            }
+            None => Extras::default(),
+        }
     }
 
     #[inline(never)]
     fn begin_observed(&mut self) {
-        let contents = self.take_contents().and_then(Pending::take);
+        let Extras { contents, names } = self.take_extras();
         let arguments = NonZeroU64::new(std::mem::take(&mut self.waited));
         let Self { settings, series, started, parent, .. } = *self;
         let (kind, budget) = (settings.kind, settings.budget);
@@ -235,6 +247,9 @@ impl Call {
         observer::notify(|observer| observer.call_identified(id, span));
         if let Some(contents) = contents {
             contents.iter().for_each(|content| observer::record_content(id, content));
+        }
+        if names.is_some() {
+            self.set_extras(Extras { contents: None, names });
         }
     }
 
@@ -295,8 +310,16 @@ impl Call {
     #[cold]
     fn enter_model(&mut self, begins: bool) {
         if begins {
-            self.id = enclosing_model::begin(self.id, self.parent);
-            self.id.make_current();
+            let names = self.take_extras().names;
+            if names.is_some() || enclosing_model::is_kept() {
+                // Two calls may have begun at the same tick.
+                self.id = self.id.made_unique();
+                self.id.make_current();
+            }
+            if let Some(names) = names {
+                extras::keep_names(self.id, names);
+            }
+            enclosing_model::begin(self.id, self.parent);
         }
         enclosing_model::enter(self.id);
     }
@@ -363,14 +386,9 @@ impl Call {
         }
         let span = self.span.as_ref();
         self.series.record(outcome, nanos, &|| observer::identify(span, self.id));
-        let Self { settings: &Settings { kind, .. }, id, series, waited, items, .. } = *self;
-        let ended = CallEnded { id, kind, series, span, outcome, nanos, waited, items };
+        let Self { settings: &Settings { kind, .. }, id, series, started, waited, items, .. } = *self;
+        let ended = CallEnded { id, kind, series, span, outcome, started, nanos, waited, items };
         observer::notify(|observer| observer.call_ended(&ended));
-    }
-
-    /// The provider and the model, as the call gave them, if the series has no room for them.
-    pub(super) fn names(&self) -> Option<&ModelNames> {
-        self.span.names()
     }
 
     /// The provider and the model, of a call of one.
@@ -383,7 +401,9 @@ impl Call {
     fn count_usage(&self, outcome: Outcome) {
         let report = reply::take_report().map(|report| *report).unwrap_or_default();
         let mut report = report.completed(enclosing_model::end(self.id));
-        report.requested = report.requested.or_else(|| self.span.names().cloned());
+        if self.series.id() == OVERFLOW {
+            report.requested = extras::take_names(self.id).or(report.requested);
+        }
         let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
         let ended = model_usage::count(self.series, agent, report, outcome, self.items);
         let Self { settings: &Settings { operation, .. }, id, series, .. } = *self;
@@ -467,10 +487,21 @@ impl Call {
         self.in_span(code)
     }
 
+    // Separate, since most calls have no span.
+    #[inline(never)]
+    fn close_span(&mut self) {
+        drop(self.span.take());
+    }
+
+    /// Ends a call that is dropped before its end, and closes its span even if a subscriber panics.
     #[cold]
     fn abandon(&mut self) {
+        Closing(self).0.end_unsettled();
+    }
+
+    fn end_unsettled(&mut self) {
         if self.stage == Stage::Prepared {
-            drop(self.take_contents().and_then(Pending::take));
+            drop(self.take_extras());
             return;
         }
         let outcome = match self.stage {
@@ -552,9 +583,9 @@ impl Call {
         self.series.take_back_start();
         let nanos = self.series.nanos_since(self.started);
         let waited = if self.id.is_followed() { self.waited.wrapping_add(clock::now()) } else { self.waited };
-        let (outcome, items) = (Outcome::Success, self.items);
-        let (id, kind, series) = (self.id, self.settings.kind, self.series);
-        let ended = CallEnded { id, kind, series, span: None, outcome, nanos, waited, items };
+        let Self { settings: &Settings { kind, .. }, id, series, started, items, .. } = *self;
+        let outcome = Outcome::Success;
+        let ended = CallEnded { id, kind, series, span: None, outcome, started, nanos, waited, items };
         observer::notify(|observer| observer.call_ended(&ended));
     }
 }
@@ -651,11 +682,23 @@ impl Drop for Conclusion {
     }
 }
 
+/// Closes the span of a call, when dropped.
+struct Closing<'c>(&'c mut Call);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close_span();
+    }
+}
+
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
         if self.stage != Stage::Ended {
             self.abandon();
+        }
+        if self.span.is_some() {
+            self.close_span();
         }
     }
 }

@@ -8,12 +8,12 @@ mod argument;
 mod bounded;
 mod boxed;
 pub(crate) mod call_id;
-mod call_span;
 mod classify;
 mod client_call;
 mod content;
 mod enclosing_model;
 mod error_dedup;
+mod extras;
 mod fault;
 #[cfg(feature = "logging")]
 pub(crate) mod foreign_call;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::call_span::ModelNames;
+use super::extras::ModelNames;
 use super::place::AgentNumber;
 use super::reply::Report;
 use crate::families::CallKind;

@@ -46,6 +46,8 @@ pub(crate) struct CallEnded<'c> {
     /// The call's span, if a subscriber listens to it.
     pub(crate) span: Option<&'c Span>,
     pub(crate) outcome: Outcome,
+    /// The start, in ticks of the clock.
+    pub(crate) started: u64,
     /// The duration.
     pub(crate) nanos: u64,
     /// The part of the duration between two polls of its body, in ticks of the clock. 0 unless the call is followed.

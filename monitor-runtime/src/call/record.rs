@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::bounded::bounded;
 use super::call_id::CallId;
-use super::content::{Content, Contents, Pending, Recordable};
+use super::content::{Content, Contents, Recordable};
 use super::guard::Call;
 use super::observer;
 
@@ -15,7 +15,7 @@ const RESULT: &str = "result";
 #[inline]
 pub fn record(mut call: Call, contents: impl FnOnce(Contents) -> Contents) -> Call {
     if observer::wants_content() {
-        call.set_contents(Pending::put(contents(Contents::default())));
+        call.set_contents(contents(Contents::default()));
     }
     call
 }

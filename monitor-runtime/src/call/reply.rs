@@ -12,7 +12,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call_span::ModelNames;
+use super::extras::ModelNames;
 use crate::usage::Usage;
 
 /// Lets the reply of a model, or one item of its stream, report its usage to the call that `#[track_model]` tracks.

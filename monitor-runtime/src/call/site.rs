@@ -15,6 +15,7 @@ use tracing_core::metadata::Kind;
 use tracing_core::{Callsite, dispatcher};
 
 use super::argument::Id;
+use super::extras::ModelNames;
 use super::guard::Call;
 use super::model_usage::{find_model, find_named, or_unknown};
 use super::settings::Settings;
@@ -94,31 +95,41 @@ impl Site {
         id: &(impl Id + ?Sized),
         fields: impl FnOnce(PendingSpan<'_>) -> Span,
     ) -> Call {
-        let given = id.text();
-        let provider = provider.text();
-        let (series, names) = find_named(provider, given);
-        let id = if given.is_empty() { self.id } else { given };
-        let call = self.prepare(series, id, provider, fields);
+        let (call, names) = self.enter_with_names(provider.text(), id.text(), fields);
         match names {
             Some(names) => call.named(names),
             None => call,
         }
     }
 
+    /// Like [`enter_of`](Self::enter_of), with the names if the series has no room for them.
+    #[inline]
+    pub(super) fn enter_with_names(
+        &'static self,
+        provider: &str,
+        given: &str,
+        fields: impl FnOnce(PendingSpan<'_>) -> Span,
+    ) -> (Call, Option<ModelNames>) {
+        let (series, names) = find_named(provider, given);
+        let id = if given.is_empty() { self.id } else { given };
+        (self.prepare(series, id, provider, fields), names)
+    }
+
     /// Like [`enter`](Self::enter), for functions without `fields(…)`. Most functions have none, so this is compiled
     /// once for all of them.
     pub fn enter_plain(&'static self) -> Call {
         let Some(series) = self.state.series.get() else { return self.enter_unresolved() };
-        if self.is_enabled() {
-            let provider = self.settings.provider;
-            Call::prepared(
-                &self.settings,
-                series,
-                Some(without_fields(PendingSpan { site: self, series, id: &self.id, provider })),
-            )
+        if self.may_be_enabled() {
+            self.enter_listened(series)
         } else {
             Call::prepared(&self.settings, series, None)
         }
+    }
+
+    // Separate, so that a call without a listener need not save registers for it.
+    #[inline(never)]
+    fn enter_listened(&'static self, series: &'static CallSeries) -> Call {
+        self.prepare(series, self.id, self.settings.provider, without_fields)
     }
 
     /// Like [`enter_plain`](Self::enter_plain), while no series is kept.
@@ -194,7 +205,13 @@ impl Site {
         }
     }
 
-    /// Whether the span has a listener; one load if it has none.
+    /// Whether the span may have a listener; one load if it has none.
+    #[inline]
+    fn may_be_enabled(&self) -> bool {
+        self.settings.level <= LevelFilter::current() && self.state.interest.load(Ordering::Relaxed) != NEVER
+    }
+
+    /// Whether the span has a listener.
     #[inline]
     fn is_enabled(&'static self) -> bool {
         self.settings.level <= LevelFilter::current() && self.is_of_interest()

@@ -74,13 +74,11 @@ impl Series for CallSeries {
             first_item: OnceLock::new(),
             exemplars: OnceLock::new(),
         };
-        {
-            if exemplars::are_kept() {
-                series.keep_exemplars();
-            }
-            if buckets.layout().is_some() {
-                series.fast_outcome.store(NONE, Ordering::Relaxed);
-            }
+        if exemplars::are_kept() {
+            series.keep_exemplars();
+        }
+        if buckets.layout().is_some() {
+            series.fast_outcome.store(NONE, Ordering::Relaxed);
         }
         series
     }

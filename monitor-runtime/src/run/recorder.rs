@@ -753,12 +753,14 @@ impl Observer for Follower {
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
-        let CallEnded { id, nanos, waited, items, outcome, series, .. } = *call;
+        let CallEnded { id, started, nanos, waited, items, outcome, series, .. } = *call;
         let recorder = RECORDER.get();
         let Some(run) = id.run() else {
             let is_lone = id.is_followed() && !id.is_unrecorded();
             if let Some(recorder) = recorder.filter(|_| is_lone) {
-                recorder.lone.offer(id, series, outcome, nanos, clock::nanos_since(recorder.began_ticks));
+                // The clock has just been read, and each reading is a good part of a call.
+                let began = clock::clock().delta_as_nanos(recorder.began_ticks, started);
+                recorder.lone.offer(id, series, outcome, nanos, began.saturating_add(nanos));
             }
             return;
         };
