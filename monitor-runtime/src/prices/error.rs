@@ -1,5 +1,7 @@
 //! The errors of a table of prices.
 
+use crate::json::value::Mistake;
+
 /// Why a table of prices was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -95,4 +97,10 @@ fn listed(fields: &[&str]) -> String {
 
 fn pattern_of(name: &str) -> &'static str {
     if name == "provider" { "`*` for every provider" } else { "its beginning with `*` behind it" }
+}
+
+impl From<Mistake> for PricesError {
+    fn from(Mistake { at, expected }: Mistake) -> Self {
+        Self::Json { at, expected }
+    }
 }

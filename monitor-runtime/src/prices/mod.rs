@@ -1,7 +1,6 @@
 //! The cost of model calls, by prices that the user gives.
 
 mod error;
-mod json;
 mod rate;
 mod table;
 

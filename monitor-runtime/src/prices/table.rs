@@ -1,9 +1,9 @@
 //! A table of prices by provider and model.
 
 use super::error::PricesError;
-use super::json::Json;
 use super::rate::{ExactRate, Rate};
 use super::{PricedCall, Pricing};
+use crate::json::value::Json;
 use crate::usage::{Cost, PriceDate};
 
 /// Prices of models, by provider and name, as of a day.

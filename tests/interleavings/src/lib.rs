@@ -15,7 +15,7 @@ mod cells;
 #[path = "../../../monitor-runtime/src/error_chain.rs"]
 #[allow(dead_code, reason = "the cells use a part of it")]
 mod error_chain;
-#[path = "../../../monitor-runtime/src/json.rs"]
+#[path = "../../../monitor-runtime/src/json/mod.rs"]
 #[allow(dead_code, reason = "the cells use a part of it")]
 mod json;
 #[path = "../../../monitor-runtime/src/run/ring.rs"]

@@ -1,14 +1,13 @@
-//! Reads JSON into values, for prices in a file.
+//! Reads JSON into values: prices in a file, and answers of other processes.
 
-use super::error::PricesError;
-use crate::json::read_str;
+use super::read_str;
 
 /// The deepest nesting that is read.
 const DEEPEST: usize = 16;
 
 /// A JSON value. The members of an object are in their order.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(f64),
@@ -17,9 +16,18 @@ pub(super) enum Json {
     Object(Vec<(String, Json)>),
 }
 
+/// The first place of a text that is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    /// The place in the text, in bytes.
+    pub(crate) at: usize,
+    /// The form that was expected there.
+    pub(crate) expected: &'static str,
+}
+
 impl Json {
     /// Reads a whole text.
-    pub(super) fn read(text: &str) -> Result<Self, PricesError> {
+    pub(crate) fn read(text: &str) -> Result<Self, Mistake> {
         let mut reader = Reader { text, at: 0 };
         let value = reader.value(0)?;
         reader.skip_space();
@@ -33,8 +41,8 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn expected(&self, expected: &'static str) -> PricesError {
-        PricesError::Json { at: self.at, expected }
+    fn expected(&self, expected: &'static str) -> Mistake {
+        Mistake { at: self.at, expected }
     }
 
     fn rest(&self) -> &str {
@@ -54,7 +62,7 @@ impl Reader<'_> {
         is_next
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json, PricesError> {
+    fn value(&mut self, depth: usize) -> Result<Json, Mistake> {
         self.skip_space();
         if depth > DEEPEST {
             return Err(self.expected("less nesting"));
@@ -72,7 +80,7 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, PricesError> {
+    fn object(&mut self, depth: usize) -> Result<Json, Mistake> {
         let mut members = Vec::new();
         self.skip("{");
         if self.skip("}") {
@@ -94,7 +102,7 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Json, PricesError> {
+    fn list(&mut self, depth: usize) -> Result<Json, Mistake> {
         let mut values = Vec::new();
         self.skip("[");
         if self.skip("]") {
@@ -111,7 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, PricesError> {
+    fn string(&mut self) -> Result<String, Mistake> {
         let rest = self.rest();
         let inside = rest.strip_prefix('"').ok_or_else(|| self.expected("a string"))?;
         let mut is_escaped = false;
@@ -126,7 +134,7 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    fn number(&mut self) -> Result<Json, PricesError> {
+    fn number(&mut self) -> Result<Json, Mistake> {
         let rest = self.rest();
         let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
         let end = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
@@ -161,7 +169,7 @@ mod tests {
             ("1.2.3", 0),
             ("nul", 0),
         ] {
-            let Err(PricesError::Json { at: found, .. }) = Json::read(text) else { panic!("{text}") };
+            let Err(Mistake { at: found, .. }) = Json::read(text) else { panic!("{text}") };
             assert_eq!(found, at, "{text}");
         }
         assert!(Json::read(&"[".repeat(100_000)).is_err(), "and no overflow of the stack");

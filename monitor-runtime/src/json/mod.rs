@@ -1,4 +1,6 @@
-//! A small JSON writer for log lines and health answers, into a reused buffer.
+//! A small JSON writer for log lines and health answers, into a reused buffer, and a reader of values.
+
+pub(crate) mod value;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
