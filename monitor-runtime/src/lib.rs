@@ -204,14 +204,14 @@ pub use call::Classify;
 pub use families::Outcome;
 #[cfg(feature = "health")]
 pub use families::PoolState;
-#[cfg(feature = "dashboard")]
-pub use monitor::Dashboard;
 #[cfg(feature = "tonic")]
 pub use monitor::GrpcHealth;
 #[cfg(feature = "health")]
 pub use monitor::{BuildError, Monitor, MonitorBuilder};
 #[cfg(feature = "http")]
 pub use monitor::{ConnectionLimits, IncomingConnection};
+#[cfg(feature = "dashboard")]
+pub use monitor::{Dashboard, Peers};
 /// The crate of the types in [`metrics`], re-exported so that your code uses the same version.
 pub use prometheus;
 

@@ -2,8 +2,10 @@
 
 mod access;
 mod address;
+mod details;
 mod driver;
 mod hostile;
+mod instances;
 mod reading;
 mod readme;
 

@@ -11,6 +11,7 @@ mod calls;
 mod ceiling;
 mod contents;
 mod ids;
+mod instances;
 mod limits;
 mod lines;
 mod models;

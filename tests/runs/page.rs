@@ -27,18 +27,18 @@ const SCREENS: [&str; 10] = [
 ];
 
 /// An answer: its status, its head in lower case, its body.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap();
         body["error"].as_str().unwrap().to_owned()
     }
@@ -50,7 +50,7 @@ fn connect(monitor: &Monitor) -> TcpStream {
     connection
 }
 
-fn send(monitor: &Monitor, method: &str, path: &str, head: &str, body: &str) -> Answer {
+pub(crate) fn send(monitor: &Monitor, method: &str, path: &str, head: &str, body: &str) -> Answer {
     let mut connection = connect(monitor);
     let length = body.len();
     // HTTP/1.0 has no chunks.
@@ -72,13 +72,13 @@ fn lower_names(head: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-const HOST: &str = "host: localhost\r\n";
+pub(crate) const HOST: &str = "host: localhost\r\n";
 
-fn get(monitor: &Monitor, path: &str) -> Answer {
+pub(crate) fn get(monitor: &Monitor, path: &str) -> Answer {
     send(monitor, "GET", path, HOST, "")
 }
 
-fn builder() -> MonitorBuilder {
+pub(crate) fn builder() -> MonitorBuilder {
     Monitor::builder().admin_port(0).dashboard(Dashboard::new())
 }
 
@@ -296,7 +296,13 @@ async fn a_guesser_waits_and_others_do_not() {
 }
 
 /// Sends a request to the routes for the application's own listener.
-async fn ask(routes: &Router, method: &str, path: &str, head: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) async fn ask(
+    routes: &Router,
+    method: &str,
+    path: &str,
+    head: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in head {
         request = request.header(*name, *value);
@@ -379,12 +385,16 @@ fn a_run_is_pinned_from_the_page_only() {
 }
 
 /// The events of a stream.
-struct Stream(BufReader<TcpStream>);
+pub(crate) struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    fn open(monitor: &Monitor, query: &str) -> Self {
+    pub(crate) fn open(monitor: &Monitor, query: &str) -> Self {
+        Self::at(monitor, &format!("/monitor/api/v1/stream?{query}"))
+    }
+
+    pub(crate) fn at(monitor: &Monitor, path: &str) -> Self {
         let mut connection = connect(monitor);
-        write!(connection, "GET /monitor/api/v1/stream?{query} HTTP/1.0\r\n{HOST}\r\n").unwrap();
+        write!(connection, "GET {path} HTTP/1.0\r\n{HOST}\r\n").unwrap();
         let mut stream = Self(BufReader::new(connection));
         let head: Vec<_> = std::iter::from_fn(|| stream.line().filter(|line| !line.is_empty())).collect();
         assert!(head[0].contains(" 200 "), "{head:?}");
@@ -402,7 +412,7 @@ impl Stream {
     }
 
     /// The next event and its data; `None` at the end.
-    fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) fn next(&mut self) -> Option<(String, Value)> {
         let (mut name, mut data) = (None, None);
         loop {
             let line = self.line()?;
@@ -416,7 +426,7 @@ impl Stream {
     }
 
     /// The data of the next event of that name that fits.
-    fn until(&mut self, wanted: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, wanted: &str, fits: impl Fn(&Value) -> bool) -> Value {
         loop {
             let (name, data) = self.next().unwrap_or_else(|| panic!("the stream ended before {wanted}"));
             if name == wanted && fits(&data) {

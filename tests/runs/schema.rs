@@ -11,7 +11,7 @@ use crate::api::{ask, json, send};
 use crate::runs;
 
 /// Fails unless the answer is as the schema defines it.
-fn check(schema: &Value, definition: &str, path: &str, answer: &Value) {
+pub(crate) fn check(schema: &Value, definition: &str, path: &str, answer: &Value) {
     const AT: &str = "http://monitor.example/api.schema.json";
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
     compiler.add_resource(AT, schema.clone()).unwrap();

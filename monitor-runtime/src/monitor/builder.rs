@@ -166,6 +166,8 @@ impl MonitorBuilder {
         let exposed = self.exposed()?;
         #[cfg(feature = "dashboard")]
         self.check_dashboard(bearer.is_set())?;
+        #[cfg(feature = "dashboard")]
+        let fleet = self.fleet(&base_path)?;
         #[cfg(feature = "http")]
         let servers = self.servers.bind()?;
         #[cfg(feature = "dashboard")]
@@ -181,6 +183,8 @@ impl MonitorBuilder {
             service,
             #[cfg(feature = "dashboard")]
             dashboard: self.dashboard,
+            #[cfg(feature = "dashboard")]
+            fleet,
             _pools: self.pools.into_sources(),
         });
         let source: Arc<dyn HealthSource> = endpoints.engine.clone();
@@ -356,6 +360,13 @@ impl MonitorBuilder {
     pub fn dashboard(mut self, dashboard: super::dashboard::Dashboard) -> Self {
         self.dashboard = Some(dashboard);
         self
+    }
+
+    /// The other instances. Below a base path is only the page of the main port.
+    fn fleet(&self, base_path: &str) -> Result<Option<super::fleet::Fleet>, BuildError> {
+        let Some(dashboard) = &self.dashboard else { return Ok(None) };
+        let base_path = if self.servers.admin.place.is_some() { "" } else { base_path };
+        dashboard.fleet(self.bearer_token.as_deref(), base_path)
     }
 
     fn check_dashboard(&self, has_token: bool) -> Result<(), BuildError> {

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::error::BuildError;
+use super::fleet::Fleet;
+use super::peers::Peers;
 use crate::run;
 
 /// The live page of a process: its runs, calls, checks and log lines, in a browser.
@@ -27,6 +29,7 @@ pub struct Dashboard {
     pub(super) is_on_main_port: bool,
     /// Whether cookies are for HTTPS only.
     pub(super) is_https: bool,
+    peers: Option<Peers>,
 }
 
 impl Dashboard {
@@ -88,6 +91,25 @@ impl Dashboard {
     pub fn https(mut self) -> Self {
         self.is_https = true;
         self
+    }
+
+    /// Shows other instances of the service beside this one, and their pages below `/monitor/i/`.
+    ///
+    /// The process asks each of them itself, once a second at most and only while somebody looks. Each needs the live page at
+    /// the same path, on its admin listener if this monitor has one. A second call replaces the peers of the first.
+    pub fn peers(mut self, peers: Peers) -> Self {
+        self.peers = Some(peers);
+        self
+    }
+
+    /// Returns the other instances, if there are settings of them. Their API is where that of this monitor is.
+    pub(super) fn fleet(
+        &self,
+        own_token: Option<&str>,
+        base_path: &str,
+    ) -> Result<Option<Fleet>, BuildError> {
+        let Some(peers) = &self.peers else { return Ok(None) };
+        Ok(Some(Fleet::new(peers.places()?, peers.token_or(own_token)?, base_path)))
     }
 
     /// Starts the recorder of runs, unless it is running.

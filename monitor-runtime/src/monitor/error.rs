@@ -145,6 +145,27 @@ pub enum BuildError {
         /// The refused name.
         name: String,
     },
+    /// A peer is no address with a port, and no host with one.
+    #[cfg(feature = "dashboard")]
+    #[error(
+        "invalid peer {given:?}; expected an address or a host with a port from 1 to 65535, such as `10.0.0.7:8081`, `[::1]:8081` or `agents.internal:8081`"
+    )]
+    Peer {
+        /// The refused peer.
+        given: String,
+    },
+    /// There are settings of peers, and no peer.
+    #[cfg(feature = "dashboard")]
+    #[error(
+        "the list of peers is empty; expected at least one, such as `agents.internal:8081`, or no `Dashboard::peers`"
+    )]
+    NoPeers,
+    /// The bearer token of the peers is empty, or has a character that a request cannot carry. The message does not show it.
+    #[cfg(feature = "dashboard")]
+    #[error(
+        "the token of the peers is empty or has a character that is not allowed; expected letters, digits and `-._~+/=`"
+    )]
+    PeersToken,
     /// The recorder of runs, which the live page shows, cannot be started.
     #[cfg(feature = "dashboard")]
     #[error("the live page has no runs to show: {reason}")]

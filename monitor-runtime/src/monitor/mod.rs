@@ -9,12 +9,16 @@ mod dashboard;
 mod drain;
 mod endpoints;
 mod error;
+#[cfg(feature = "dashboard")]
+mod fleet;
 #[cfg(feature = "tonic")]
 mod grpc_health;
 mod handle;
 mod names;
 #[cfg(feature = "dashboard")]
 mod page;
+#[cfg(feature = "dashboard")]
+mod peers;
 mod pools;
 #[cfg(all(feature = "http", feature = "runs"))]
 mod runs_api;
@@ -34,5 +38,7 @@ pub use error::BuildError;
 #[cfg(feature = "tonic")]
 pub use grpc_health::GrpcHealth;
 pub use handle::Monitor;
+#[cfg(feature = "dashboard")]
+pub use peers::Peers;
 #[cfg(feature = "http")]
 pub use server::{ConnectionLimits, IncomingConnection};

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use ::http::header::{CACHE_CONTROL, ORIGIN, SET_COOKIE};
-use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use ::http::request::Parts;
+use ::http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{NestedPath, Request, State};
@@ -18,6 +19,7 @@ use super::endpoints::routes::{below, left_out};
 use super::endpoints::session::{Scope, SignIn};
 use super::names;
 use super::runs_api::guard::Reach;
+use super::runs_api::instances::unknown;
 use super::runs_api::{self, Refusal, guard};
 use crate::dashboard::{ROOT, asset, page, secure};
 
@@ -75,6 +77,9 @@ impl Page {
     async fn answer_admitted(&self, request: Request) -> Result<Response<Bytes>, Refusal> {
         let path = request.uri().path().strip_prefix(ROOT).unwrap_or_default();
         let path = path.trim_start_matches('/').to_owned();
+        if let Some(rest) = path.strip_prefix("i/") {
+            return self.show_instance(&request.into_parts().0, rest).await;
+        }
         match &*path {
             "login" => return self.sign_in(request).await,
             "logout" => return self.sign_out(&request),
@@ -86,20 +91,36 @@ impl Page {
             }
             _ => {}
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Refusal::method("expected GET or HEAD", "GET,HEAD"));
+        let root = root_of(request.extensions());
+        show(&request.into_parts().0, &root, &path)
+    }
+
+    /// Shows the page of another instance. Its files are those of this process; what they ask for is passed on by the API.
+    async fn show_instance(&self, head: &Parts, rest: &str) -> Result<Response<Bytes>, Refusal> {
+        let (instance, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let name = percent_decoded(instance).ok_or_else(|| unknown(instance))?;
+        // Whether there is such an instance is told to those only who may know.
+        let may_know = self.endpoints.bearer.admits_to_page(&head.headers);
+        if may_know && !path.starts_with("assets/") {
+            let found = match &self.endpoints.fleet {
+                Some(fleet) => fleet.find(&name).await,
+                None => None,
+            };
+            found.ok_or_else(|| unknown(&name))?;
         }
-        let Some(file) = path.strip_prefix("assets/") else {
-            return Ok(page(&root_of(&request), request.headers()));
-        };
-        let missing = || Refusal::new(StatusCode::NOT_FOUND, "the page has no such file");
-        asset(file, request.headers()).ok_or_else(missing)
+        let first = path.split('/').next();
+        if matches!(first, Some("i" | "api" | "login" | "logout")) {
+            let text = "no such route; of another instance there are the page, and what its API tells below \
+                        /monitor/i/{instance}/api/v1";
+            return Err(Refusal::new(StatusCode::NOT_FOUND, text));
+        }
+        show(head, &format!("{}/i/{instance}", root_of(&head.extensions)), path)
     }
 
     /// Answers the form of a sign-in with a cookie.
     async fn sign_in(&self, request: Request) -> Result<Response<Bytes>, Refusal> {
         self.check_form(&request)?;
-        let root = root_of(&request);
+        let root = root_of(request.extensions());
         let unreadable = |_| Refusal::bad("expected a form with the token");
         let form = to_bytes(request.into_body(), LONGEST_FORM).await.map_err(unreadable)?;
         let given = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
@@ -120,7 +141,7 @@ impl Page {
 
     fn sign_out(&self, request: &Request) -> Result<Response<Bytes>, Refusal> {
         self.check_form(request)?;
-        Ok(with_cookie(&self.scope(&root_of(request)).sign_out()))
+        Ok(with_cookie(&self.scope(&root_of(request.extensions())).sign_out()))
     }
 
     fn gate(&self) -> guard::Gate<'_> {
@@ -153,9 +174,29 @@ impl Page {
     }
 }
 
+/// Shows the page with this root, or one of its files.
+fn show(head: &Parts, root: &str, path: &str) -> Result<Response<Bytes>, Refusal> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::method("expected GET or HEAD", "GET,HEAD"));
+    }
+    let Some(file) = path.strip_prefix("assets/") else { return Ok(page(root, &head.headers)) };
+    let missing = || Refusal::new(StatusCode::NOT_FOUND, "the page has no such file");
+    asset(file, &head.headers).ok_or_else(missing)
+}
+
+/// The segment of a path as text, if it is one that an instance may have.
+fn percent_decoded(segment: &str) -> Option<String> {
+    // Other characters could leave the attributes of the page that its root is written into.
+    let is_of_root = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(&byte);
+    let is_root = !segment.is_empty() && segment.bytes().all(is_of_root);
+    // A `+` is no space in a path, and none is left here.
+    let (decoded, _) = form_urlencoded::parse(segment.as_bytes()).next().filter(|_| is_root)?;
+    Some(decoded.into_owned())
+}
+
 /// The path of the page for browsers, which may be below prefixes of the application.
-fn root_of(request: &Request) -> String {
-    let prefix = request.extensions().get::<NestedPath>().map_or("", NestedPath::as_str);
+fn root_of(extensions: &Extensions) -> String {
+    let prefix = extensions.get::<NestedPath>().map_or("", NestedPath::as_str);
     let root = format!("{prefix}{ROOT}");
     // Other characters could end an attribute, of the cookie or of the HTML.
     if names::is_base_path(&root) { root } else { ROOT.to_owned() }

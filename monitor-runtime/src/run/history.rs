@@ -82,6 +82,29 @@ impl Recent {
     }
 }
 
+/// What all agents did together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Overall {
+    /// Calls in flight.
+    pub(crate) running: u64,
+    /// Ended calls since the start of the process.
+    pub(crate) ended: [u64; OUTCOMES],
+    /// The seconds that `minute_ended` covers, at most 60; 0 before the second reading.
+    pub(crate) minute_seconds: u64,
+    pub(crate) minute_ended: u64,
+    /// The seconds that the fields from here on cover, at most 300.
+    pub(crate) seconds: u64,
+    pub(crate) recent: [u64; OUTCOMES],
+    /// The upper bounds of `durations` in seconds, without `+Inf`.
+    pub(crate) bounds: &'static [f64],
+    /// Calls up to each bound, `+Inf` last.
+    pub(crate) durations: Vec<u64>,
+    /// Nano-dollars.
+    pub(crate) cost: u64,
+    /// Model calls with a price, and all of them.
+    pub(crate) priced: [u64; 2],
+}
+
 /// Points at equal distances.
 #[derive(Debug, Default)]
 pub(crate) struct Points {
@@ -94,9 +117,32 @@ pub(crate) struct Points {
 #[derive(Clone, Debug, Default)]
 struct Totals {
     runs: [u64; OUTCOMES],
+    /// Ended calls of agents.
+    ended: [u64; OUTCOMES],
     agents: Vec<u64>,
     in_flight: [u64; 4],
     models: models::Totals,
+    /// Model calls without usage.
+    without_usage: u64,
+}
+
+impl Totals {
+    fn read(runs: [u64; OUTCOMES]) -> Self {
+        let mut totals = Self { runs, models: models::totals(), ..Self::default() };
+        models::each_unknown(|_, count| totals.without_usage += count);
+        totals
+    }
+
+    fn add_agent(&mut self, reading: &Reading<'_>) {
+        add(&mut self.agents, reading.all);
+        self.ended.iter_mut().zip(reading.ended).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// Model calls with a price, and all of them.
+    fn priced(&self) -> [u64; 2] {
+        let [priced, unpriced] = self.models.calls;
+        [priced, priced + unpriced + self.without_usage]
+    }
 }
 
 /// The history of the process since the recorder was started.
@@ -112,6 +158,10 @@ pub(crate) struct History {
     last: [Totals; 2],
     /// The tick of the latter.
     ten_at: u64,
+    /// The ended calls of agents after each second.
+    ended: VecDeque<u64>,
+    /// The ticks and the totals of readings ten seconds apart.
+    window: VecDeque<(u64, Totals)>,
     /// The upper bounds of the agents' buckets.
     bounds: &'static [f64],
     ids: HashMap<(CountedKind, usize), Id, RandomState>,
@@ -133,7 +183,9 @@ impl History {
 
     /// The bytes of all points and ids.
     pub(crate) fn bytes(&self) -> usize {
-        (SECONDS + TENS) * size_of::<Point>() + WINDOW * size_of::<Faults>() + self.id_bytes
+        let buckets = (self.bounds.len() + 1) * size_of::<u64>();
+        let window = WINDOW * (size_of::<(u64, Totals)>() + buckets) + (MINUTE + 1) * size_of::<u64>();
+        (SECONDS + TENS) * size_of::<Point>() + WINDOW * size_of::<Faults>() + window + self.id_bytes
     }
 
     /// Reads the registry, one second after the last time. `runs` are the ended ones by outcome.
@@ -164,15 +216,20 @@ impl History {
             for _ in 0..tens.min(WINDOW as u64) {
                 push(&mut self.faults, WINDOW, faults(lost));
             }
+            push(&mut self.window, WINDOW, (self.ticks, now.clone()));
             self.last[1] = now.clone();
             self.ten_at = self.ticks;
             self.drop_small_ids();
+        }
+        // A second without a reading counts as one without a call.
+        for _ in 0..=skipped.min(MINUTE as u64) {
+            push(&mut self.ended, MINUTE + 1, now.ended.iter().sum());
         }
         self.last[0] = now;
     }
 
     fn read(&mut self, runs: [u64; OUTCOMES], is_first: bool, tens: u64, skipped: u64) -> Totals {
-        let mut totals = Totals { runs, models: models::totals(), ..Totals::default() };
+        let mut totals = Totals::read(runs);
         for kind in CountedKind::ALL {
             let mut ids = self.ids.keys().filter(|(of, _)| *of == kind).count();
             kind.each(&mut |reading| {
@@ -181,7 +238,7 @@ impl History {
                 }
                 if kind == CountedKind::Call(CallKind::Agent) {
                     self.bounds = reading.bounds;
-                    add(&mut totals.agents, reading.all);
+                    totals.add_agent(reading);
                 }
                 ids += usize::from(self.note(kind, reading, (ids, is_first), [tens, skipped]));
             });
@@ -233,6 +290,45 @@ impl History {
                 self.ids.remove(&key);
                 self.id_bytes -= Id::bytes(buckets);
             }
+        }
+    }
+
+    /// What all agents did together until now.
+    pub(crate) fn overall(&self) -> Overall {
+        let mut now = Totals::read([0; OUTCOMES]);
+        let (mut running, mut bounds) = (0, self.bounds);
+        CountedKind::Call(CallKind::Agent).each(&mut |reading| {
+            running += reading.running;
+            bounds = reading.bounds;
+            now.add_agent(reading);
+        });
+        self.since(&now, running, bounds)
+    }
+
+    /// The differences between the kept readings and this one.
+    fn since(&self, now: &Totals, running: u64, bounds: &'static [f64]) -> Overall {
+        let total: u64 = now.ended.iter().sum();
+        let (ticks, before) = self
+            .window
+            .front()
+            .map_or_else(|| (self.ticks, now.clone()), |(ticks, totals)| (*ticks, totals.clone()));
+        let earlier = before.agents.iter().copied().chain(std::iter::repeat(0));
+        let durations = now.agents.iter().zip(earlier).map(|(now, before)| now.saturating_sub(before));
+        let mut recent = now.ended;
+        recent.iter_mut().zip(before.ended).for_each(|(now, before)| *now = now.saturating_sub(before));
+        let cost = |totals: &Totals| totals.models.cost.unwrap_or(0);
+        let [[priced, of], [priced_before, of_before]] = [now.priced(), before.priced()];
+        Overall {
+            running,
+            ended: now.ended,
+            minute_seconds: self.ended.len().saturating_sub(1) as u64,
+            minute_ended: total.saturating_sub(self.ended.front().copied().unwrap_or(total)),
+            seconds: self.ticks - ticks,
+            recent,
+            bounds,
+            durations: durations.collect(),
+            cost: cost(now).saturating_sub(cost(&before)),
+            priced: [priced.saturating_sub(priced_before), of.saturating_sub(of_before)],
         }
     }
 
@@ -486,6 +582,31 @@ mod tests {
         assert_eq!((tens.values.len(), tens.step), (70, Duration::from_secs(10)));
         assert_eq!(tens.values[69][0], 1.0);
         assert!(history.bytes() <= 1 << 20);
+    }
+
+    #[test]
+    fn all_agents_together_have_a_minute_and_five() {
+        let (labels, mut history) = (labels(), History::new(1 << 20));
+        let totals = |fast, failed| {
+            let mut totals = Totals { without_usage: fast, ..Totals::default() };
+            reading(labels, fast, 0, failed, &mut |reading| totals.add_agent(reading));
+            totals
+        };
+        for second in 0..400_u64 {
+            let now = totals(1_000 + second, 0);
+            push(&mut history.ended, MINUTE + 1, now.ended.iter().sum());
+            history.ticks = second;
+            if second % TEN == 0 {
+                push(&mut history.window, WINDOW, (second, now));
+            }
+        }
+        let overall = history.since(&totals(1_400, 3), 2, BOUNDS);
+        assert_eq!((overall.running, overall.ended), (2, [1_400, 3, 0, 0]));
+        assert_eq!((overall.minute_seconds, overall.minute_ended), (60, 1_403 - 1_339));
+        assert_eq!((overall.seconds, overall.recent), (299, [300, 3, 0, 0]));
+        assert_eq!((overall.durations, overall.priced), (vec![300, 300, 303], [0, 300]));
+        let first = History::new(1 << 20).since(&totals(5, 5), 0, BOUNDS);
+        assert_eq!((first.ended, first.recent, first.seconds), ([5, 5, 0, 0], [0; 4], 0));
     }
 
     #[test]

@@ -81,7 +81,7 @@ use std::time::SystemTime;
 
 pub use budget::{BudgetExceeded, BudgetLimit};
 #[cfg(feature = "http")]
-pub(crate) use history::{Faults, Point, Points, Recent, SERIES};
+pub(crate) use history::{Faults, Overall, Point, Points, Recent, SERIES};
 pub use id::{ParseRunIdError, RunId};
 pub use lines::Line;
 pub(crate) use lines::LogLine;
@@ -249,6 +249,17 @@ impl Runs {
         Some(oldest.started() + oldest.duration())
     }
 
+    /// Returns the number of runs of each of these agents that ended, and what they used.
+    #[cfg(feature = "http")]
+    pub(crate) fn used_by<'a>(
+        self,
+        agents: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Option<(u64, UsageSum, CostSum)>> {
+        let look = self.0.look();
+        let used = agents.into_iter().map(|agent| look.store().used_by(agent));
+        used.map(|used| used.map(|(runs, sums)| (runs, sums.usage, sums.cost))).collect()
+    }
+
     /// Returns the points of the last seconds.
     #[cfg(feature = "http")]
     pub(crate) fn points(self, seconds: u64) -> Points {
@@ -262,6 +273,12 @@ impl Runs {
             let recent = self.0.history().recent(kind, reading);
             look(reading, recent);
         });
+    }
+
+    /// Returns what all agents did together.
+    #[cfg(feature = "http")]
+    pub(crate) fn overall(self) -> Overall {
+        self.0.history().overall()
     }
 
     /// Returns what went wrong in the last five minutes.

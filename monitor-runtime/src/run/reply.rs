@@ -54,7 +54,7 @@ impl Reply {
 
 /// The usage and the cost of several model calls that have ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     pub(super) usage: UsageSum,
     pub(super) cost: CostSum,
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::id::RunId;
+use super::reply::Sums;
 use super::tree::Run;
 use crate::families::Outcome;
 use crate::families::readings::{DECADES, decade_of};
@@ -111,13 +112,15 @@ struct Shelf {
     /// The end of the last kept run of each decade, since the start of the recorder.
     slow_at: [Option<Duration>; DECADES],
     ended: u64,
+    /// What all runs that ended have used.
+    used: Sums,
 }
 
 /// Bytes of a kept run besides the run: its entries in maps and classes, and the counts of its `Arc`.
 const RUN_BYTES: usize = 256;
 
 /// Bytes of a shelf with all its classes full, and of its entry.
-const SHELF_BYTES: usize = 2_720;
+const SHELF_BYTES: usize = 2_880;
 
 /// All kept runs.
 #[derive(Debug)]
@@ -169,8 +172,9 @@ impl Store {
         let classes: Vec<Class> = classes_of(&run).collect();
         self.by_id.entry(run.id()).or_default().push(key);
         // It counts as being in one more class until it has been offered to all.
-        let cost = run.cost().nanos().unwrap_or(0);
-        let tokens = run.usage().tokens().unwrap_or(0);
+        let used = run.sums();
+        let cost = used.cost.nanos().unwrap_or(0);
+        let tokens = used.usage.tokens().unwrap_or(0);
         self.runs.insert(key, Kept { run: Arc::new(run), bytes, classes: 1, ended: now, cost, tokens });
         self.bytes += bytes;
         for class in classes {
@@ -180,6 +184,14 @@ impl Store {
         self.compare(agent, Class::MostTokens, key);
         self.sample(agent, key);
         self.drop_from_class(key);
+        if let Some(shelf) = self.shelves.get_mut(agent) {
+            shelf.used.merge(&used);
+        }
+    }
+
+    /// The number of an agent's runs that ended, and what they used, whether they are kept or not.
+    pub(crate) fn used_by(&self, agent: &str) -> Option<(u64, Sums)> {
+        self.shelves.get(agent).map(|shelf| (shelf.ended, shelf.used))
     }
 
     /// Evicts runs if they take more than this many bytes.

@@ -195,7 +195,7 @@ impl Run {
         self.sums().cost
     }
 
-    fn sums(&self) -> Sums {
+    pub(super) fn sums(&self) -> Sums {
         let mut sums = Sums::default();
         self.nodes.iter().filter_map(Node::model).for_each(|call| sums.merge(&call.sums()));
         self.rolled_up.iter().for_each(|calls| sums.merge(&calls.sums()));

@@ -122,6 +122,12 @@ impl CostSum {
         Self { calls: calls.max(self.calls), ..self }
     }
 
+    /// The mean over this many parts of the calls.
+    #[cfg(feature = "http")]
+    pub(crate) fn per(self, parts: u64) -> Self {
+        Self { nanos: self.nanos / parts.max(1), ..self }
+    }
+
     /// Returns the cost in billionths of a US dollar; `None` if no call has a price, which is not zero.
     pub fn nanos(&self) -> Option<u64> {
         (self.priced > 0).then_some(self.nanos)

@@ -1,5 +1,5 @@
 // The frame around every screen: top bar, footer, keyboard, theme, sign-in.
-import { BASE, address, bytes, count, cut, decoded, html, render, storedTheme, useEffect, useRedraw, useRef, useState, useWhere, visible, visit, where, within } from "./base.js";
+import { BASE, ROOT, address, bytes, count, cut, decoded, html, isPassed, render, storedTheme, useEffect, useRedraw, useRef, useState, useWhere, visible, visit, where, within } from "./base.js";
 import { frame, isPaused, link, pause, signIn, start, useStream, useTicking } from "./live.js";
 import { Ago, Lost, Pairs } from "./parts.js";
 import { Run } from "./run.js";
@@ -67,7 +67,7 @@ function TopBar({ name, theme, nextTheme, showHelp }) {
 	const { instance, ready } = frame;
 	return html`<header class="top">
 		<div class="who"><b>${cut(instance?.service, 60) || "monitor"}</b> <span class="dim">${cut(instance?.version, 40)}</span>
-			<span class="dim ids num" title="This page shows this instance only">${instance ? html`${cut(instance.id, 60)} · pid ${instance.pid} · up <${Ago} us=${instance.started_us} past="" /> · this instance only` : ""}</span></div>
+			<span class="dim ids num" title="Every screen shows one instance">${instance ? html`${cut(instance.id, 60)} · pid ${instance.pid} · up <${Ago} us=${instance.started_us} past="" /> · <${Which} of=${instance.instances} />` : ""}</span></div>
 		<div class="state">
 			<a class="ready" href=${address(["health"])}>${ready ? html`<${Word} of=${ready.status} />` : html`<span class="status dim">…</span>`}</a>
 			<${Dot} />
@@ -78,6 +78,8 @@ function TopBar({ name, theme, nextTheme, showHelp }) {
 		<nav class="screens" aria-label="Screens">${SCREENS.map(([part, label]) => html`<a href=${address(part ? [part] : [])} aria-current=${part === name ? "page" : undefined}>${label}</a>`)}</nav>
 	</header>`;
 }
+
+const Which = ({ of }) => (of == null && !isPassed ? "this instance only" : html`1 of ${of || "several"} instances${isPassed && html` · <a href=${ROOT}>back to all</a>`}`);
 
 function Dot() {
 	useTicking(1000, link.state === "reconnecting");
@@ -109,9 +111,9 @@ function Login() {
 	const [fault, setFault] = useState(link.reason);
 	const submit = async (event) => {
 		event.preventDefault();
-		setFault(await signIn(BASE, new FormData(event.target).get("token")).catch(() => "the service does not answer"));
+		setFault(await signIn(ROOT, new FormData(event.target).get("token")).catch(() => "the service does not answer"));
 	};
-	return html`<form class="login" method="post" action="${BASE}login" onSubmit=${submit}>
+	return html`<form class="login" method="post" action="${ROOT}login" onSubmit=${submit}>
 		<h1>Sign in</h1>
 		<p>The service shows this page to those who know its token, the one for <code>Authorization: Bearer</code>.</p>
 		<label>Token <input type="password" name="token" autocomplete="current-password" required autofocus /></label>
@@ -182,7 +184,7 @@ async function begin() {
 	const token = decoded(/[#&]token=([^&]*)/.exec(location.hash)?.[1] ?? "");
 	if (token) {
 		history.replaceState(null, "", location.pathname + location.search);
-		link.reason = (await signIn(BASE, token).catch(() => "the service does not answer")) ?? "";
+		link.reason = (await signIn(ROOT, token).catch(() => "the service does not answer")) ?? "";
 	}
 	start();
 	render(html`<${App} />`, document.getElementById("app"));

@@ -9,6 +9,9 @@ export const html = htm.bind(h);
 // The page may be mounted anywhere, so its root is taken from the place of this file.
 export const BASE = new URL("..", import.meta.url).pathname;
 export const API = `${BASE}api/v1/`;
+// The page of another instance is passed on below that of this process.
+export const ROOT = BASE.replace(/i\/[^/]+\/$/, "");
+export const isPassed = ROOT !== BASE;
 
 // ---- Addresses: they hold every filter, sort, range and selection, so a copied one shows the same
 

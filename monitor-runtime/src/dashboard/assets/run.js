@@ -1,5 +1,5 @@
 // Run: its tree with a waterfall, the chosen call, its log lines.
-import { API, STATUS, TOKENS, address, clock, cost, count, cut, duration, fullTime, html, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where, within } from "./base.js";
+import { API, STATUS, TOKENS, address, clock, cost, count, cut, duration, fullTime, html, isPassed, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where, within } from "./base.js";
 import { post, useFollowed, useTicking } from "./live.js";
 import { Chips, Cost, Empty, Fault, Head, Length, Lines, Loading, NO_LINES, Pairs, Section, Status, Table, Time, Tokens, callAddress, num } from "./parts.js";
 
@@ -164,6 +164,7 @@ function NodeRow({ item, mark, row, run, children, scale, until, isChosen, fades
 		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${width * 100}%` }}>
 			${inside.map(([from, to]) => html`<i class="inside" style=${{ left: part(from), width: `${((scale(to) - scale(from)) / width) * 100}%` }}></i>`)}
 			${waits > 0.05 && html`<i class="waits" style=${{ width: `${waits * 100}%` }}></i>`}
+			${(run.notes ?? []).filter((note) => note.node === row.at).map((note) => html`<i class="noted" style=${{ left: part(note.at_us) }} title=${cut(note.text, 256)}>◆</i>`)}
 			${node.first_item_us != null && html`<i class="first" style=${{ left: part(node.start_us + node.first_item_us) }}></i>`}
 		</span><${Label} left=${left} right=${left + width} rests=${goesOn}>${goesOn ? ticking(until - node.start_us) : duration(node.duration_us)}<//></span>
 	</a>`;
@@ -216,8 +217,10 @@ function Details({ run, at, children, until }) {
 		["first item", node.first_item_us == null ? null : duration(node.first_item_us)],
 		["items", node.items ? count(node.items) : null],
 		["operation", node.operation && cut(node.operation)],
-		["attempt", node.attempt > 1 ? node.attempt : null],
+		["attempt", node.attempt > 1 ? `${node.attempt}${node.retry_reason ? `, ${cut(node.retry_reason, 60)}` : ""}` : null],
 		["repeats", node.repeat > 1 ? `${node.repeat} calls with these arguments` : null],
+		["over budget", node.limits_hit?.join(", ")],
+		["not verifiable", node.limits_unverifiable?.join(", ")],
 		["calls inside", children[at].length ? count(children[at].length) : null],
 		["site", node.site && html`<span class="mono">${cut(node.site)}</span>`],
 		["model", model && cut(`${model.provider} ${model.request_model}${model.response_model && model.response_model !== model.request_model ? ` → ${model.response_model}` : ""}`)],
@@ -225,12 +228,14 @@ function Details({ run, at, children, until }) {
 		...TOKENS.map((part) => [`${part.replace("_", " ")} tokens`, model ? count(model.tokens?.[part]) : null]),
 		["cost", model && html`<${Cost} of=${model.cost} />`],
 		["finish", model?.finish && cut(model.finish)],
+		...Object.entries(node.content ?? {}).map(([name, text]) => [cut(name, 40), html`<pre class="content" tabindex="0">${visible(text)}</pre>`]),
 		["backoff", model?.backoff_us ? `${duration(model.backoff_us)} in ${model.attempts} attempts` : null],
 	];
 	return html`<aside class="details" aria-label="The chosen call">
 		<h2><small>${node.kind}</small> <a href=${callAddress(node.kind, node.name, { operation: node.operation || model?.provider })}>${cut(node.name)}</a></h2>
 		${node.error && html`<pre class="error" tabindex="0">${visible(node.error)}</pre>`}
 		<dl><${Pairs} of=${fields} /></dl>
+		${(run.notes ?? []).filter((note) => note.node === at).map((note) => html`<p class="note">◆ ${duration(note.at_us)} into the run: ${cut(note.text, 256)}</p>`)}
 		${node.parent != null && html`<button onClick=${() => setQuery({ node: node.parent })}>to ${cut(run.nodes[node.parent].name, 40)}</button>`}
 	</aside>`;
 }
@@ -275,7 +280,7 @@ function Actions({ id, run }) {
 	return html`<span class="actions">
 		<button onClick=${() => copy(location.href)}>copy link</button><button onClick=${copyTree}>copy as text</button>
 		<a class="button" href=${api} download="run-${id}.json">JSON</a>
-		${run.status !== "running" && html`<button aria-pressed=${Boolean(run.pinned)} onClick=${pin}>pin</button>`}
+		${run.status !== "running" && !isPassed && html`<button aria-pressed=${Boolean(run.pinned)} onClick=${pin}>pin</button>`}
 		<span class="said dim" role="status">${said}</span></span>`;
 }
 

@@ -1,8 +1,12 @@
 // The screens but Run. They share a file since it packs better than seven.
-import { BASE, CALLS, STATUS, address, bytes, clock, count, cut, dollars, duration, fullTime, html, now, percent, rate, seconds, setQuery, short, ticking, useEffect, useMemo, useRef, useState, visible, within } from "./base.js";
+import { BASE, CALLS, STATUS, address, bytes, clock, count, cut, dollars, duration, fullTime, html, isPassed, now, percent, rate, seconds, setQuery, short, ticking, useEffect, useMemo, useRef, useState, visible, within } from "./base.js";
 import { frame, read, signOut, useFollowed, useRead, useStream, useTicking } from "./live.js";
 import { Ago, Answer, Chips, Cost, ERRORS, Empty, Fault, Field, Head, Length, Lines, Loading, Lost, NO_LINES, Pairs, Section, Spark, Status, Table, Time, Tokens, callAddress, runAddress, num } from "./parts.js";
 import { Plot } from "./plot.js";
+
+// Columns of several tables.
+const RATE = num("rate", "Calls/s", 8, "", (row) => rate(row.calls_per_s));
+const P95 = (from) => num("p95", "p95", 10, from, (row) => duration(row.p95_us));
 
 // ---- Now
 
@@ -42,6 +46,7 @@ export function Now({ query, theme }) {
 		<${Fault} error=${answer.error} />
 		<${Banner} lines=${state?.banner ?? frame.banner} known=${Boolean(state)} />
 		<${Running} state=${state} />
+		${frame.instance?.instances != null && !isPassed && html`<${Instances} />`}
 		${history.error
 			? html`<${Empty} title="No plots">${visible(history.error.message)}<//>`
 			: html`<div class="plots">${PLOTS.map((plot) => html`<${Plot} key=${plot.title} ...${plot} data=${plots.current} from=${from} to=${to} theme=${theme}
@@ -88,6 +93,27 @@ const Banner = ({ lines, known }) => html`<ul class="banner" aria-live="polite" 
 			${since_us && html`<span class="dim num" aria-hidden="true">for <${Ago} us=${since_us} past="" /></span>`}</li>`)
 		: html`<li class="quiet">${known ? html`<i aria-hidden="true">✓</i> Nothing needs attention.` : " "}</li>`}
 </ul>`;
+
+// This process asks the others; a browser never does.
+function Instances() {
+	const answer = useRead("instances", 2000);
+	const stands = ({ state, status, reason, since_us, ready }) => (state === "answers"
+		? html`<${Word} of=${ready} />`
+		: html`<span class="status bad" title=${visible(reason)}><i aria-hidden="true">✗</i> ${state}${status ? ` (${status})` : ""} since ${clock(since_us)}</span>`);
+	const columns = [
+		["id", "Instance", { w: 34, cell: (row) => html`${cut(row.id ?? row.address, 60)} ${row.pid && html`<small class="dim">pid ${row.pid}</small>`}`, hint: (row) => row.address }],
+		["state", "State", { cell: (row) => (row.state ? stands(row) : html`<b>${count(row.answering)} of ${count(row.known)} answer</b>`) }],
+		["version", "Version", { w: 12, from: "p1" }],
+		num("running", "Running", 8, "p1", (row) => count(row.running)),
+		RATE,
+		ERRORS,
+		P95(""),
+		num("cost", "Cost/h", 11, "p1", (row) => html`<${Cost} of=${row.cost_per_hour} />`),
+		num("age", "Read", 12, "p2", (row) => (row.age_us > 2e6 ? `${duration(row.age_us)} ago` : row.state && row.age_us != null ? "now" : "")),
+	];
+	return html`<${Section} class="instances" title="Instances" note=${answer.data?.faults?.map((fault) => html`<small class="bad">${cut(fault)}</small>`)}>
+		<${Answer} of=${answer}>${() => html`<${Table} name="Instances" columns=${columns} rows=${[...answer.data.instances, { ...answer.data.totals, id: "all together" }]} keyOf=${(_, nth) => nth} href=${(row) => row.state && BASE + (row.path ?? "")} />`}<//><//>`;
+}
 
 // Ended rows stay for two seconds, and as long as the pointer is over them.
 function Running({ state }) {
@@ -139,12 +165,14 @@ function Agents({ rows, known }) {
 	const columns = [
 		["name", "Agent", { w: 22 }],
 		num("running", "Running", 8, "", (row) => count(row.running)),
-		num("rate", "Calls/s", 8, "", (row) => rate(row.calls_per_s)),
+		RATE,
 		num("p50", "p50", 10, "p1", (row) => duration(row.p50_us)),
-		num("p95", "p95", 10, "", (row) => duration(row.p95_us)),
+		P95(""),
 		num("p99", "p99", 10, "p2", (row) => duration(row.p99_us)),
 		ERRORS,
 		num("cancelled", "Cancelled", 9, "p2", (row) => percent(row.cancelled_ratio)),
+		num("tokens", "Tokens/run", 10, "p2", (row) => short(row.tokens_per_run)),
+		num("cost", "Cost/run", 11, "p2", (row) => html`<${Cost} of=${row.cost_per_run} />`),
 		["spark", "Last minute", { w: 13, from: "p1", cell: (row) => html`<${Spark} points=${row.spark} label="calls a second of the last minute" />` }],
 	];
 	return html`<${Section} title="Agents">
@@ -294,10 +322,10 @@ const cell = (row, n, params) => (n ? html`<a href=${callAddress(row.kind, row.n
 const COLUMNS = [
 	["name", "Name", { cell: (row) => html`<small class="dim kind">${row.kind}</small> ${cut(row.name)}${row.operation ? html` <small class="dim">${cut(row.operation)}</small>` : ""}`, hint: (row) => cut(row.name) }],
 	num("running", "Running", 9, "p1", (row) => count(row.running)),
-	num("rate", "Calls/s", 8, "", (row) => rate(row.calls_per_s)),
+	RATE,
 	ERRORS,
 	num("p50", "p50", 10, "p3", (row) => duration(row.p50_us)),
-	num("p95", "p95", 10, "p1", (row) => duration(row.p95_us)),
+	P95("p1"),
 	num("p99", "p99", 10, "p3", (row) => duration(row.p99_us)),
 	...DECADES.map((decade, at) => [decade, decade, { w: 9, num: true, from: "p2", cell: (row) => cell(row, row.decades?.[at], { decade: at }) }]),
 	num("failed", "✗ failed", 9, "p1", (row) => cell(row, row.error == null ? null : row.error + (row.panic ?? 0), { outcome: "failed" })),
@@ -359,7 +387,7 @@ const AGENT = ["agent", "Agent", { cell: (row) => cut(row.agent) || html`<span c
 const MODEL = [
 	["model", "Model", { cell: (row) => html`<small class="dim">${cut(row.provider)}</small> ${cut(row.model)}`, hint: (row) => cut(`${row.provider} ${row.model}`) }],
 	num("running", "Running", 8, "p2", (row) => count(row.running)),
-	num("rate", "Calls/s", 8, "", (row) => rate(row.calls_per_s)),
+	RATE,
 	ERRORS,
 	num("retries", "Retries", 8, "p2", (row) => count(row.retries)),
 ];
@@ -418,7 +446,7 @@ function Check({ check }) {
 	useTicking(1000);
 	const age = check.read_us == null ? null : now() - check.read_us;
 	const isOld = check.interval_us && age > check.interval_us * 2;
-	const transitions = (check.transitions ?? check.turns ?? []).slice(0, 5);
+	const transitions = (check.transitions ?? []).slice(0, 5);
 	return html`<article class="check">
 		<header><h2>${cut(check.name, 80)}</h2><${Word} of=${check.status} /></header>
 		<p class="age num ${isOld ? "bad" : ""}" title="Age of the last reading">${age == null ? "–" : seconds(age) + " ago"}</p>

@@ -27,6 +27,9 @@ pub(in crate::monitor) struct Endpoints {
     /// The live page, if it is switched on.
     #[cfg(feature = "dashboard")]
     pub(in crate::monitor) dashboard: Option<crate::monitor::dashboard::Dashboard>,
+    /// The other instances of the service, if the page shows them.
+    #[cfg(feature = "dashboard")]
+    pub(in crate::monitor) fleet: Option<crate::monitor::fleet::Fleet>,
     /// Kept so that the pools' gauges are shown.
     pub(in crate::monitor) _pools: Vec<Arc<PoolSource>>,
 }

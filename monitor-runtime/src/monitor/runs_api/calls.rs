@@ -9,10 +9,12 @@ use axum::extract::Request;
 use super::object::{Object, Table, cell, decimal_cell, epoch_micros, micros, one_line, seconds_as_micros};
 use super::query::{Query, Sampled};
 use super::refusal::Refusal;
+use super::write::write_cost;
 use super::{Answer, Api, formed, recorded};
 use crate::families::readings::{CountedKind, DECADES, OUTCOMES, Reading, by_decade, decade_of};
 use crate::families::{CallKind, Outcome, pools};
 use crate::run::{Recent, RunId, Runs};
+use crate::usage::{CostSum, UsageSum};
 
 /// The samples of each cell.
 const EACH: usize = 10;
@@ -136,46 +138,73 @@ fn recent_cells(recent: Option<&Recent>) -> [String; 6] {
 }
 
 /// An agent on the first screen.
-pub(super) struct AgentRow(CallRow);
+pub(super) struct AgentRow {
+    calls: CallRow,
+    /// The number of its runs that ended since the start, and what they used.
+    used: Option<(u64, UsageSum, CostSum)>,
+}
 
 /// The agents, by name.
 pub(super) fn agents(runs: Runs) -> Vec<AgentRow> {
     let mut rows = Vec::new();
     let kind = CountedKind::Call(CallKind::Agent);
-    runs.each_id(kind, |reading, recent| rows.push(AgentRow(CallRow::of(kind, reading, recent))));
-    rows
+    runs.each_id(kind, |reading, recent| rows.push(CallRow::of(kind, reading, recent)));
+    let used = runs.used_by(rows.iter().map(|row| &*row.name));
+    rows.into_iter().zip(used).map(|(calls, used)| AgentRow { calls, used }).collect()
 }
 
 impl AgentRow {
     pub(super) fn name(&self) -> &str {
-        &self.0.name
+        &self.calls.name
     }
 
     pub(super) fn p95_us(&self) -> Option<u64> {
-        self.0.recent.as_ref()?.p95.map(seconds_as_micros)
+        self.calls.recent.as_ref()?.p95.map(seconds_as_micros)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
-        object.text("name", &self.0.name);
-        object.plain("running", Some(self.0.running));
-        if let Some(recent) = &self.0.recent {
+        object.text("name", &self.calls.name);
+        object.plain("running", Some(self.calls.running));
+        if let Some(recent) = &self.calls.recent {
             write_recent(&mut object, recent);
             let spark = recent.spark.iter();
             object.list("spark", spark, |out, count| out.extend_from_slice(count.to_string().as_bytes()));
+        }
+        if let Some((runs, usage, cost)) = &self.used {
+            object.decimal("tokens_per_run", usage.tokens().map(|tokens| mean(tokens, *runs)));
+            write_cost(&mut object, "cost_per_run", &cost.per(*runs));
         }
         object.close();
     }
 
     pub(super) fn table(rows: &[Self]) -> Table {
-        let mut table =
-            Table::new(&["AGENTS", "RUNNING", "PER_S", "P50_US", "P95_US", "P99_US", "ERRORS", "CANCELS"]);
-        for Self(row) in rows {
+        let mut table = Table::new(&[
+            "AGENTS",
+            "RUNNING",
+            "PER_S",
+            "P50_US",
+            "P95_US",
+            "P99_US",
+            "ERRORS",
+            "CANCELS",
+            "TOKENS_PER_RUN",
+            "COST_PER_RUN",
+        ]);
+        for Self { calls: row, used } in rows {
             let cells = [one_line(&row.name), row.running.to_string()];
-            table.row(cells.into_iter().chain(recent_cells(row.recent.as_ref())));
+            let tokens = used.as_ref().and_then(|(runs, usage, _)| Some(mean(usage.tokens()?, *runs)));
+            let cost = used.as_ref().filter(|(_, _, cost)| cost.calls() > 0);
+            let used = [decimal_cell(tokens), cell(cost.map(|(runs, _, cost)| cost.per(*runs)))];
+            table.row(cells.into_iter().chain(recent_cells(row.recent.as_ref())).chain(used));
         }
         table
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean is rounded anyway")]
+fn mean(sum: u64, count: u64) -> f64 {
+    sum as f64 / count.max(1) as f64
 }
 
 /// Every name of every kind.

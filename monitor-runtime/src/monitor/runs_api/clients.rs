@@ -46,6 +46,8 @@ pub(super) struct Clients(Mutex<State>);
 #[derive(Default)]
 struct State {
     open: Vec<Arc<Client>>,
+    /// Those who follow another instance through this process.
+    guests: usize,
     /// Whether a task feeds them.
     is_fed: bool,
 }
@@ -82,7 +84,7 @@ impl Clients {
     /// Lets a client in, whose first events are these.
     pub(super) fn let_in(self: &Arc<Self>, topics: Topics, first: impl IntoIterator<Item = Bytes>) -> Came {
         let mut state = self.lock();
-        if state.open.len() >= MOST {
+        if state.is_full() {
             return Came::Not;
         }
         let mut queue = Queue { is_behind: true, is_new: true, ..Queue::default() };
@@ -97,9 +99,19 @@ impl Clients {
         }
     }
 
+    /// Lets a client in who follows another instance, so that nobody has to feed it; `None` if there is no room.
+    pub(super) fn let_guest_in(self: &Arc<Self>) -> Option<Guest> {
+        let mut state = self.lock();
+        if state.is_full() {
+            return None;
+        }
+        state.guests += 1;
+        Some(Guest(Arc::clone(self)))
+    }
+
     /// The number of open streams.
     pub(super) fn count(&self) -> usize {
-        self.lock().open.len()
+        self.lock().count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,6 +147,25 @@ impl Drop for Feeding {
             state.is_fed = false;
             state.open.iter().for_each(|client| client.lock().end());
         }
+    }
+}
+
+impl State {
+    fn count(&self) -> usize {
+        self.open.len() + self.guests
+    }
+
+    fn is_full(&self) -> bool {
+        self.count() >= MOST
+    }
+}
+
+/// The place of a client who follows another instance. Dropping it makes room.
+pub(super) struct Guest(Arc<Clients>);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.lock().guests -= 1;
     }
 }
 
@@ -277,6 +308,10 @@ mod tests {
         assert!(came(&clients).is_none());
         open.pop();
         assert_eq!(clients.count(), MOST - 1);
+        assert!(came(&clients).is_some());
+        let guest = clients.let_guest_in().unwrap();
+        assert!(clients.let_guest_in().is_none() && came(&clients).is_none());
+        drop(guest);
         assert!(came(&clients).is_some());
     }
 

@@ -64,6 +64,8 @@ pub(super) fn write_instance(object: &mut Object<'_>, api: &Api) {
     instance.text("id", instance_id());
     instance.plain("pid", Some(std::process::id()));
     instance.plain("started_us", Some(started_us()));
+    #[cfg(feature = "dashboard")]
+    instance.known("instances", api.endpoints.fleet.as_ref().map(crate::monitor::fleet::Fleet::known));
     instance.close();
 }
 

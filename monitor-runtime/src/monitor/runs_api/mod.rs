@@ -15,6 +15,8 @@ mod followed;
 mod frame;
 pub(super) mod guard;
 mod health;
+#[cfg(feature = "dashboard")]
+pub(super) mod instances;
 mod logs;
 mod models;
 mod object;
@@ -24,6 +26,7 @@ mod refusal;
 mod runs;
 #[cfg(feature = "dashboard")]
 mod stream;
+mod totals;
 mod write;
 
 use std::sync::Arc;
@@ -50,6 +53,10 @@ const SCHEMA: &str = include_str!("api.schema.json");
 
 /// The prefix of all routes of the API.
 const PREFIX: &str = "/monitor/api/v1";
+
+/// The route of what the API of another instance tells, which this process passes on.
+#[cfg(feature = "dashboard")]
+const PASSED: &str = "/monitor/i/{instance}/api/v1/{*path}";
 
 /// The state of every handler.
 #[derive(Clone)]
@@ -125,16 +132,34 @@ pub(super) fn routes(endpoints: &Arc<Endpoints>, reach: Reach) -> Router {
         )
         .fallback(async || answered(Err(no_such_route())));
     #[cfg(feature = "dashboard")]
-    let routes = if api.endpoints.dashboard.is_some() {
-        let follow = async |State(api): State<Api>, request: Request| {
-            stream::follow(&api, &request).unwrap_or_else(|refusal| answered(Err(refusal)))
-        };
-        routes.route("/stream", any(follow))
-    } else {
-        routes
+    let routes = if api.endpoints.dashboard.is_some() { routes.merge(page_routes()) } else { routes };
+    let guard = from_fn_with_state(api.clone(), guarded);
+    let all = Router::new().nest(PREFIX, routes.layer(guard.clone()));
+    #[cfg(feature = "dashboard")]
+    let all = if api.endpoints.dashboard.is_some() { all.merge(passed_routes().layer(guard)) } else { all };
+    all.with_state(api)
+}
+
+/// The routes that only the live page needs.
+#[cfg(feature = "dashboard")]
+fn page_routes() -> Router<Api> {
+    let follow = async |State(api): State<Api>, request: Request| {
+        stream::follow(&api, &request).unwrap_or_else(|refusal| answered(Err(refusal)))
     };
-    let routes = routes.layer(from_fn_with_state(api.clone(), guarded)).with_state(api);
-    Router::new().nest(PREFIX, routes)
+    let instances =
+        async |State(api): State<Api>, request: Request| answered(instances::list(&api, request).await);
+    Router::new().route("/stream", any(follow)).route("/instances", any(instances))
+}
+
+/// The routes of other instances.
+#[cfg(feature = "dashboard")]
+fn passed_routes() -> Router<Api> {
+    let pass =
+        async |State(api): State<Api>, Path((instance, _)): Path<(String, String)>, request: Request| {
+            let passed = instances::pass(&api, &instance, request).await;
+            passed.unwrap_or_else(|refusal| answered(Err(refusal)))
+        };
+    Router::new().route(PASSED, any(pass))
 }
 
 /// The schema of every answer.
@@ -164,7 +189,8 @@ async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Respon
     }
 }
 
-/// Whether a path below the prefix is that of a change: nothing but a pin changes anything. A call may have any name.
+/// Whether a path below the prefix is that of a change: nothing but a pin changes anything, and none is passed on
+/// to another instance. A call may have any name.
 fn is_change(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
     let parts = [parts.next(), parts.next(), parts.next(), parts.next()];

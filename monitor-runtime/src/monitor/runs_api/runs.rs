@@ -13,7 +13,7 @@ use super::object::{Object, Table, cell, epoch_micros, one_line};
 use super::query::{Query, Sort, Status};
 use super::refusal::Refusal;
 use super::write::{self, Row};
-use super::{Answer, Api, formed, json_answer, recorded};
+use super::{Answer, Api, formed, json_answer, recorded, totals};
 use crate::families::Outcome;
 use crate::run::{KeptRun, ParseRunIdError, Run, RunId, Runs};
 
@@ -27,15 +27,18 @@ pub(super) fn now(api: &Api, request: &Request) -> Answer {
     let (running, more) = runs.running_at_most(query.limit);
     let agents = calls::agents(runs);
     let failures = last_failures(runs);
+    let overall = runs.overall();
     let rows = || running_rows(&running, &agents);
     let write = |object: &mut Object<'_>| {
         object.list("running", rows(), |out, row| write::write_row(out, &row));
         object.plain("more", Some(more));
         object.list("agents", agents.iter(), |out, agent| agent.write(out));
         object.list("failures", failures.iter(), |out, run| write_failure(out, run));
+        totals::write(object, &overall);
     };
     let text = || {
-        let tables = [write::table(rows()), AgentRow::table(&agents), failure_table(&failures)];
+        let totals = totals::table(&overall);
+        let tables = [write::table(rows()), AgentRow::table(&agents), failure_table(&failures), totals];
         let tables = super::frame::banner(api, runs).into_iter().chain(tables);
         let tables: Vec<_> = tables.map(|table| table.aligned()).collect();
         format!("{}more {more}\n", tables.join("\n"))

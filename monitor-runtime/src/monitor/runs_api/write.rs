@@ -208,7 +208,7 @@ pub(super) fn write_summary(object: &mut Object<'_>, row: &Row<'_>) {
     tags.close();
     object.plain("pinned", Some(row.is_pinned));
     write_usage(object, &run.usage());
-    write_cost(object, &run.cost());
+    write_cost(object, "cost", &run.cost());
     if !run.has_ended() {
         object.text("step", &current_step(run));
         object.plain("p95_us", row.p95_us);
@@ -278,7 +278,7 @@ pub(super) fn write_rolled_up(out: &mut Vec<u8>, calls: &RolledUp) {
     object.plain("total_us", Some(micros(calls.total())));
     object.plain("longest_us", Some(micros(calls.longest())));
     write_usage(&mut object, &calls.usage());
-    write_cost(&mut object, &calls.cost());
+    write_cost(&mut object, "cost", &calls.cost());
     object.close();
 }
 
@@ -367,11 +367,11 @@ fn write_usage(object: &mut Object<'_>, usage: &UsageSum) {
 }
 
 /// The cost of model calls, `null` without any.
-fn write_cost(object: &mut Object<'_>, sum: &CostSum) {
+pub(super) fn write_cost(object: &mut Object<'_>, name: &str, sum: &CostSum) {
     if sum.calls() == 0 {
-        return object.plain("cost", None::<u8>);
+        return object.plain(name, None::<u8>);
     }
-    let mut cost = Object::open(object.key("cost"));
+    let mut cost = Object::open(object.key(name));
     cost.plain("nano_usd", Some(sum.nanos().unwrap_or(0)));
     cost.plain("priced", Some(sum.priced_calls()));
     cost.plain("of", Some(sum.calls()));
@@ -385,7 +385,7 @@ fn write_model(out: &mut Vec<u8>, call: ModelCall<'_>) {
     object.text("request_model", call.request_model());
     object.maybe("response_model", call.response_model());
     write_usage(&mut object, &call.usage_sum());
-    write_cost(&mut object, &call.cost_sum());
+    write_cost(&mut object, "cost", &call.cost_sum());
     let as_of = match call.cost().map(Cost::source) {
         Some(CostSource::Local { as_of }) => as_of.map(|day| day.to_string()),
         _ => None,
