@@ -32,6 +32,9 @@ Options:
   --admin-port PORT
                  show the live page at this port of 127.0.0.1, and answer the probes there apart from all else; 0 takes
                  a free one (default: 8081, or a free one if that is taken or --port is 0)
+  --peers PLACE,PLACE
+                 show these instances on the live page too, each by its address and its admin port, such as
+                 127.0.0.1:8091 or agents.internal:8081
   --drain-delay MS
                  how long to serve on once told to stop, while readiness says so, 0 to 600000 (default: 5000)
   --probe [URL]  ask a running service instead, and end with 0 if it answers 200, else with 1
@@ -72,6 +75,8 @@ pub(crate) struct Args {
     pub(crate) traffic: Option<u32>,
     /// The port of the live page and of further probes; by default 8081, or any if that is taken.
     pub(crate) admin_port: Option<u16>,
+    /// The admin listeners of other instances.
+    pub(crate) peers: Vec<String>,
     /// Drain delay: time to keep serving after the signal to stop.
     pub(crate) drain_delay: Duration,
 }
@@ -88,6 +93,7 @@ impl Default for Args {
             model_name: None,
             traffic: None,
             admin_port: None,
+            peers: Vec::new(),
             drain_delay: Duration::from_secs(5),
         }
     }
@@ -114,6 +120,7 @@ impl Command {
                 Long("admin-port") => {
                     args.admin_port = Some(number("--admin-port", &parser.value()?, 0..=u16::MAX)?);
                 }
+                Long("peers") => args.peers = peers(&parser.value()?)?,
                 Long("drain-delay") => {
                     let milliseconds = number("--drain-delay", &parser.value()?, 0..=600_000)?;
                     args.drain_delay = Duration::from_millis(milliseconds);
@@ -138,6 +145,21 @@ fn model_address(value: &OsString) -> Result<Address, lexopt::Error> {
     let shown = value.display();
     let address = value.to_str().unwrap_or_default().parse();
     address.map_err(|expected| format!("--model is `{shown}`; {expected}").into())
+}
+
+/// The places of other instances, each with a port. The monitor checks the rest.
+fn peers(value: &OsString) -> Result<Vec<String>, lexopt::Error> {
+    let is_place = |place: &str| {
+        let parts = place.rsplit_once(':');
+        parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+    };
+    let places: Vec<_> = value.to_str().unwrap_or_default().split(',').map(str::to_owned).collect();
+    if places.iter().all(|place| is_place(place)) {
+        return Ok(places);
+    }
+    let expected =
+        "expected addresses or hosts with a port, separated by commas, such as 127.0.0.1:8091,127.0.0.1:8092";
+    Err(format!("--peers is `{}`; {expected}", value.display()).into())
 }
 
 /// The URL after `--probe`, if there is one.
@@ -219,5 +241,20 @@ mod tests {
         let wrong = "--model is `gpt-5`; expected one such as `http://127.0.0.1:11434/v1`";
         assert_eq!(refused(&["--model", "gpt-5"]), wrong);
         assert_eq!(refused(&["--model-name", "gpt-5"]), "--model-name is nothing without --model URL");
+        for nonsense in ["", "8081", "a:1,", "a:0", ":1", "a:1 b:2"] {
+            let said = refused(&["--peers", nonsense]);
+            assert!(
+                said.starts_with(&format!("--peers is `{nonsense}`; expected addresses or hosts")),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn peers_are_separated_by_commas() {
+        let Ok(Command::Serve(args)) = parse(&["--peers", "127.0.0.1:8091,agents.internal:8081"]) else {
+            panic!("no command to serve")
+        };
+        assert_eq!(args.peers, ["127.0.0.1:8091", "agents.internal:8081"]);
     }
 }

@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use axum::Router;
 use monitor_runtime::health::{self, DatabaseCheck, DiskCheck};
-use monitor_runtime::{BuildError, Dashboard, Monitor, logging};
+use monitor_runtime::{BuildError, Dashboard, Monitor, Peers, logging};
 
 use args::{Args, Command, HELP};
 use client::Client;
@@ -146,6 +146,10 @@ async fn serve_from(
 
 /// Builds the monitor, with the live page on a port that is asked for, the usual one, or else any.
 fn monitor(args: &Args, database: &Database, store: &Store) -> Result<Monitor, BuildError> {
+    let page = || {
+        let page = Dashboard::new();
+        if args.peers.is_empty() { page } else { page.peers(Peers::list(args.peers.iter().cloned())) }
+    };
     let build = |admin_port| {
         Monitor::builder()
             .service("agent-service", env!("CARGO_PKG_VERSION"))
@@ -155,7 +159,7 @@ fn monitor(args: &Args, database: &Database, store: &Store) -> Result<Monitor, B
             .drain_delay(args.drain_delay)
             .grace_period(args.drain_delay + REST_OF_A_STOP)
             .admin_port(admin_port)
-            .dashboard(Dashboard::new())
+            .dashboard(page())
             .build()
     };
     match args.admin_port {

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use crate::configuration;
 use crate::engines::Engines;
-use crate::instance::{self, Instance};
+use crate::instance::{self, Instance, Place};
+use crate::program::free_addresses;
 use crate::traffic::Sent;
 
 /// Everything that runs. Dropping it stops all of it and removes what it wrote.
@@ -27,8 +28,12 @@ impl Fleet {
     pub(crate) fn start(instances: usize) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("fleet.").tempdir()?;
         let service = instance::build()?;
-        let start = |number| Instance::start(&format!("agent-{number}"), &service, folder.path());
-        let instances = (1..=instances).map(start).collect::<anyhow::Result<Vec<_>>>()?;
+        let pages = free_addresses(instances)?;
+        let start = |(index, page): (usize, &SocketAddr)| {
+            let name = format!("agent-{}", index + 1);
+            Instance::start(&Place { name: &name, page: *page, pages: &pages }, &service, folder.path())
+        };
+        let instances = pages.iter().enumerate().map(start).collect::<anyhow::Result<Vec<_>>>()?;
         publish_targets(folder.path(), &instances)?;
         let engines = Engines::start(folder.path())?;
         Ok(Self { instances, engines, sent: Sent::default(), service, folder })
@@ -37,8 +42,15 @@ impl Fleet {
     /// Stops an instance as a deployment does, and restarts it under its old name.
     pub(crate) fn restart(&mut self, index: usize) -> anyhow::Result<()> {
         self.instances[index].stop()?;
-        let name = self.instances[index].name.clone();
-        self.instances[index] = Instance::start(&name, &self.service, self.folder.path())?;
+        self.revive(index)
+    }
+
+    /// Starts an instance again that has ended.
+    pub(crate) fn revive(&mut self, index: usize) -> anyhow::Result<()> {
+        let pages: Vec<_> = self.instances.iter().map(|instance| instance.page).collect();
+        let Instance { name, page, .. } = &self.instances[index];
+        let place = Place { name, page: *page, pages: &pages };
+        self.instances[index] = Instance::start(&place, &self.service, self.folder.path())?;
         publish_targets(self.folder.path(), &self.instances)
     }
 
@@ -56,7 +68,11 @@ fn publish_targets(folder: &Path, instances: &[Instance]) -> anyhow::Result<()> 
 impl fmt::Display for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for instance in &self.instances {
-            writeln!(f, "{:16} http://{}", instance.name, instance.address)?;
+            writeln!(
+                f,
+                "{:16} http://{}, http://{}/monitor/",
+                instance.name, instance.address, instance.page
+            )?;
         }
         for engine in self.engines.all() {
             writeln!(f, "{:16} http://{}", engine.name, engine.address)?;

@@ -17,15 +17,29 @@ const LISTENING: &str = "agent_service: listening on http://";
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    /// The listener of its live page, which stays.
+    pub(crate) page: SocketAddr,
     program: Program,
+}
+
+/// Where an instance is, and where all of them are.
+#[derive(Clone, Debug)]
+pub(crate) struct Place<'p> {
+    pub(crate) name: &'p str,
+    pub(crate) page: SocketAddr,
+    /// The listeners of all pages; an instance finds out which is its own.
+    pub(crate) pages: &'p [SocketAddr],
 }
 
 impl Instance {
     /// Starts an instance of that program, and waits until it listens.
-    pub(crate) fn start(name: &str, program: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(place: &Place<'_>, program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let Place { name, page, pages } = *place;
+        let peers: Vec<_> = pages.iter().map(ToString::to_string).collect();
         let home = tempfile::tempdir_in(folder)?.keep();
         let mut command = Command::new(program);
-        command.args(["--port", "0"]).env("TMPDIR", &home).env("LOG_LEVEL", "warn");
+        command.args(["--port", "0", "--admin-port", &page.port().to_string(), "--peers", &peers.join(",")]);
+        command.env("TMPDIR", &home).env("LOG_LEVEL", "warn");
         for variable in ["DATABASE_URL", "LOG_FORMAT", "RUST_LOG"] {
             command.env_remove(variable);
         }
@@ -34,7 +48,7 @@ impl Instance {
             program.must_run()?;
             Ok(listening(&program.output()?).ok_or_else(|| "it has not said so".to_owned()))
         })?;
-        Ok(Self { name: name.to_owned(), address: address.parse()?, program })
+        Ok(Self { name: name.to_owned(), address: address.parse()?, page, program })
     }
 
     /// Stops the instance as an orchestrator does, and waits for its end.
@@ -43,6 +57,17 @@ impl Instance {
         eventually(&format!("{} stops", self.name), || {
             Ok(if self.program.has_stopped()? { Ok(()) } else { Err("it still runs".to_owned()) })
         })
+    }
+
+    /// Freezes the instance: it keeps its connections and answers nothing.
+    pub(crate) fn freeze(&self) -> anyhow::Result<()> {
+        self.program.freeze()
+    }
+
+    /// All instances, as the live page of this one knows them.
+    pub(crate) fn known_instances(&self) -> anyhow::Result<serde_json::Value> {
+        let url = format!("http://{}/monitor/api/v1/instances", self.page);
+        Ok(ureq::get(&url).call()?.body_mut().read_json()?)
     }
 
     /// Ends the instance as a crash does.

@@ -1,6 +1,6 @@
 //! Runs several instances of the example service as a fleet. A Prometheus with file discovery, an Alertmanager, and a
 //! `VictoriaMetrics` fed by remote write watch it. The program sends a known number of requests, and compares the engines' results
-//! with it.
+//! with it. Each instance also knows the others by its live page.
 //!
 //! ```text
 //! cargo run --release -p fleet
@@ -16,6 +16,7 @@ mod engine;
 mod engines;
 mod fleet;
 mod instance;
+mod pages;
 mod program;
 mod proofs;
 mod quantile;
@@ -56,6 +57,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     proofs::quantiles_aggregate(&fleet)?;
     proofs::a_restart_loses_nothing(&mut fleet, args.requests)?;
     proofs::a_killed_instance_fires_one_alert(&mut fleet)?;
+    pages::instances_know_each_other(&mut fleet)?;
     println!("every proof holds");
     Ok(())
 }

@@ -68,9 +68,18 @@ impl Program {
 
     /// Sends SIGTERM, as an orchestrator does.
     pub(crate) fn terminate(&self) -> anyhow::Result<()> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        self.signal("-TERM")
+    }
+
+    /// Has it do nothing from now on, as a machine does that hangs. Its connections stay.
+    pub(crate) fn freeze(&self) -> anyhow::Result<()> {
+        self.signal("-STOP")
+    }
+
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
         if !sent.success() {
-            bail!("{} cannot be told to stop", self.name);
+            bail!("{} takes no signal {signal}", self.name);
         }
         Ok(())
     }
@@ -100,6 +109,13 @@ fn listening_socket(line: &str, address: SocketAddr) -> Option<String> {
     let is_there = fields.nth(1)? == wanted && fields.nth(1)? == LISTENS;
     // After the state come queues, timers, retries, the user and its timeout.
     fields.nth(5).filter(|_| is_there).map(|inode| format!("socket:[{inode}]"))
+}
+
+/// Free addresses of this machine, all different, with the same risk.
+pub(crate) fn free_addresses(number: usize) -> io::Result<Vec<SocketAddr>> {
+    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listeners = (0..number).map(bind).collect::<io::Result<Vec<_>>>()?;
+    listeners.iter().map(TcpListener::local_addr).collect()
 }
 
 /// A free address of this machine. Another process may still take it first; the program then ends.

@@ -37,10 +37,12 @@ fn the_engines_sums_equal_the_sent_requests() {
         "sums: 240 requests sent to 3 instances, and as many counted by status in both engines",
         "restart: over 3 counters that began anew, the increase is that of the 480 requests sent",
         "alerts: agent-3 was killed, and TargetDown for it fires alone",
+        "pages: agent-1 tells that agent-3 and agent-2 are silent, and sums up the others",
         "every proof holds",
     ] {
         assert!(said.contains(line), "{line} is missing:\n{said}");
     }
+    assert!(said.contains("pages: agent-1 sums up ") && said.contains(" calls of 3 instances"), "{said}");
     assert_eq!(said.matches("\nquantiles: ").count(), 3, "{said}");
     assert_eq!(left_behind(temporary.path()), [""; 0]);
     assert!(fs::read_dir(temporary.path()).unwrap().next().is_none(), "files are left behind");
