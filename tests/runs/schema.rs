@@ -198,7 +198,10 @@ fn texts_of_runs_and_calls(monitor: &Monitor) {
     has(&shown, "schema_find", find, &["count", "success"]);
     has(&shown, "schema_pool", named(&calls["pools"], "schema_pool"), &["leased", "idle", "max"]);
     let now = text(monitor, "now");
-    assert!(now.contains("\nAGENTS") && now.contains("\nFAILURE"), "{now}");
+    assert!(
+        now.contains("\nAGENTS") && now.contains(" COST_PER_RUN\n") && now.contains("\nFAILURE"),
+        "{now}"
+    );
 }
 
 fn texts_of_the_process(monitor: &Monitor) {

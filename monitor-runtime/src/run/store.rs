@@ -552,6 +552,11 @@ mod tests {
         assert_eq!(ids(&store, Class::Dearest), dearest);
         assert_eq!(ids(&store, Class::MostTokens), dearest);
         assert_eq!(store.len() as u64 + store.counts().evicted, 10_000);
+        // Evicted runs count in what all of them used.
+        let all: u64 = (1..=10_000).map(|id| if id % 900 == 1 { 1_000 + id } else { id % 7 }).sum();
+        let (runs, used) = store.used_by("planner").unwrap();
+        assert_eq!((runs, used.usage.tokens(), used.cost.nanos()), (10_000, Some(all), Some(all)));
+        assert!(store.used_by("writer").is_none());
     }
 
     #[test]
