@@ -42,6 +42,24 @@ fn a_page_too_many_shows_the_sentence_of_the_server() {
 }
 
 #[test]
+fn a_page_below_a_path_that_ends_in_i_is_no_other_instance() {
+    let _one = crate::ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let dashboard = Dashboard::new().on_main_port();
+    let builder = Monitor::builder().base_path("/api").bearer_token("s3cret").dashboard(dashboard);
+    let monitor = runtime.block_on(async { builder.build().unwrap() });
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let browser = Browser::at(&format!("http://{}/api/monitor/", listener.local_addr().unwrap()));
+    runtime.spawn(async move { monitor.serve(listener, axum::Router::new()).await });
+    browser.open("about");
+    browser.until("document.querySelector('form.login')?.getAttribute('action') === '/api/monitor/login'");
+    browser.open("about#token=s3cret");
+    browser.settled();
+    browser.until("document.querySelector('.who').innerText.includes('this instance only')");
+    browser.assert_no_faults();
+}
+
+#[test]
 fn a_link_signs_in_and_a_button_signs_out() {
     let _one = crate::ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let builder = Monitor::builder().admin_port(0).bearer_token("a+b/c==").dashboard(Dashboard::new());

@@ -352,6 +352,11 @@ fn another_instance_is_only_read() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.error().starts_with("no such route; of another instance there are"), "{path}");
     }
+    for path in ["../../../metrics", "now/%2e%2E/x", "./now"] {
+        let answer = get(&monitor, &format!("{root}/api/v1/{path}"));
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.error().ends_with("a path has no segment `.` or `..`"), "{path}: {}", answer.error());
+    }
     for path in
         ["/monitor/i/10.9.8.7:6/", "/monitor/i/10.9.8.7:6/api/v1/now", "/monitor/i/%3Cb%3E/", "/monitor/i/"]
     {
@@ -505,6 +510,11 @@ fn peers_that_are_none_are_refused_with_what_is_accepted() {
     }
     let error = refused(Peers::dns("a:1").token("two words"));
     assert!(matches!(error, BuildError::PeersToken) && !error.to_string().contains("two words"), "{error}");
+    let error = refused(Peers::dns("a:1").token("theirs"));
+    assert!(
+        matches!(error, BuildError::PeersOpen) && error.to_string().ends_with("set `bearer_token`"),
+        "{error}"
+    );
 }
 
 /// Many bytes arrive in pieces; a peer that sends them slowly is cut at the deadline.

@@ -160,6 +160,10 @@ pub enum BuildError {
         "the list of peers is empty; expected at least one, such as `agents.internal:8081`, or no `Dashboard::peers`"
     )]
     NoPeers,
+    /// The peers have a bearer token, and this monitor has none.
+    #[cfg(feature = "dashboard")]
+    #[error("the token of the peers would open them to everybody who reaches this page; set `bearer_token`")]
+    PeersOpen,
     /// The bearer token of the peers is empty, or has a character that a request cannot carry. The message does not show it.
     #[cfg(feature = "dashboard")]
     #[error(

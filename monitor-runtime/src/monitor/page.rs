@@ -19,7 +19,7 @@ use super::endpoints::routes::{below, left_out};
 use super::endpoints::session::{Scope, SignIn};
 use super::names;
 use super::runs_api::guard::Reach;
-use super::runs_api::instances::unknown;
+use super::runs_api::instances::{own_identity, unknown};
 use super::runs_api::{self, Refusal, guard};
 use crate::dashboard::{ROOT, asset, page, secure};
 
@@ -103,7 +103,7 @@ impl Page {
         let may_know = self.endpoints.bearer.admits_to_page(&head.headers);
         if may_know && !path.starts_with("assets/") {
             let found = match &self.endpoints.fleet {
-                Some(fleet) => fleet.find(&name).await,
+                Some(fleet) => fleet.find(&name, &own_identity()).await,
                 None => None,
             };
             found.ok_or_else(|| unknown(&name))?;

@@ -41,6 +41,9 @@ impl Peers {
 
     /// Sets the bearer token of the instances (default: the [`bearer_token`](crate::MonitorBuilder::bearer_token) of this
     /// monitor).
+    ///
+    /// Whoever reaches this page reads the instances with it, so this monitor needs a `bearer_token` as well. Whether recorded
+    /// contents are shown is the setting of each instance.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
@@ -60,6 +63,7 @@ impl Peers {
     pub(super) fn token_or<'p>(&'p self, own: Option<&'p str>) -> Result<Option<&'p str>, BuildError> {
         match self.token.as_deref() {
             Some(token) if token.is_empty() || !bearer::is_token(token) => Err(BuildError::PeersToken),
+            Some(_) if own.is_none() => Err(BuildError::PeersOpen),
             Some(token) => Ok(Some(token)),
             None => Ok(own),
         }
@@ -146,6 +150,7 @@ mod tests {
         let peers = peers.token("theirs");
         assert_eq!(peers.token_or(Some("ours")).unwrap(), Some("theirs"));
         assert!(!format!("{peers:?}").contains("theirs"));
+        assert!(matches!(peers.token_or(None), Err(BuildError::PeersOpen)));
         for wrong in ["", "a b", "a\r\nb"] {
             let peers = Peers::dns("a:1").token(wrong);
             assert!(matches!(peers.token_or(None), Err(BuildError::PeersToken)), "{wrong:?}");

@@ -217,6 +217,10 @@ impl History {
                 push(&mut self.faults, WINDOW, faults(lost));
             }
             push(&mut self.window, WINDOW, (self.ticks, now.clone()));
+            // After seconds without a reading, the first ones are older than the window.
+            while self.window.front().is_some_and(|(at, _)| self.ticks - at > WINDOW as u64 * TEN) {
+                self.window.pop_front();
+            }
             self.last[1] = now.clone();
             self.ten_at = self.ticks;
             self.drop_small_ids();

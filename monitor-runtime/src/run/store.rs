@@ -112,15 +112,16 @@ struct Shelf {
     /// The end of the last kept run of each decade, since the start of the recorder.
     slow_at: [Option<Duration>; DECADES],
     ended: u64,
-    /// What all runs that ended have used.
-    used: Sums,
 }
 
 /// Bytes of a kept run besides the run: its entries in maps and classes, and the counts of its `Arc`.
 const RUN_BYTES: usize = 256;
 
 /// Bytes of a shelf with all its classes full, and of its entry.
-const SHELF_BYTES: usize = 2_880;
+const SHELF_BYTES: usize = 2_720;
+
+/// Bytes of what the runs of an agent used, with its entry.
+const USED_BYTES: usize = 2 * size_of::<(&str, (u64, Sums))>();
 
 /// All kept runs.
 #[derive(Debug)]
@@ -128,6 +129,8 @@ pub(crate) struct Store {
     /// By a key that counts the ended runs.
     runs: HashMap<u64, Kept, RandomState>,
     shelves: HashMap<&'static str, Shelf, RandomState>,
+    /// The runs of each agent that ended, kept or not, and what they used.
+    used: HashMap<&'static str, (u64, Sums), RandomState>,
     by_id: HashMap<RunId, Vec<u64>, RandomState>,
     /// The bytes of all runs.
     bytes: usize,
@@ -151,6 +154,7 @@ impl Default for Store {
         Self {
             runs: HashMap::default(),
             shelves: HashMap::default(),
+            used: HashMap::default(),
             by_id: HashMap::default(),
             bytes: 0,
             counts: Counts::default(),
@@ -184,14 +188,14 @@ impl Store {
         self.compare(agent, Class::MostTokens, key);
         self.sample(agent, key);
         self.drop_from_class(key);
-        if let Some(shelf) = self.shelves.get_mut(agent) {
-            shelf.used.merge(&used);
-        }
+        let (runs, all) = self.used.entry(agent).or_default();
+        *runs += 1;
+        all.merge(&used);
     }
 
     /// The number of an agent's runs that ended, and what they used, whether they are kept or not.
     pub(crate) fn used_by(&self, agent: &str) -> Option<(u64, Sums)> {
-        self.shelves.get(agent).map(|shelf| (shelf.ended, shelf.used))
+        self.used.get(agent).copied()
     }
 
     /// Evicts runs if they take more than this many bytes.
@@ -408,7 +412,7 @@ impl Store {
 
     /// The bytes that all of it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.shelves.len() * SHELF_BYTES
+        self.bytes + self.shelves.len() * SHELF_BYTES + self.used.len() * USED_BYTES
     }
 }
 
@@ -514,7 +518,7 @@ mod tests {
         }
         assert_eq!((store.find(id(1)).len(), store.find(id(2)).len(), store.find(id(3)).len()), (1, 1, 0));
         let bytes: usize = store.newest_first().iter().map(|run| run.bytes() + RUN_BYTES).sum();
-        assert_eq!(store.bytes(), bytes + SHELF_BYTES);
+        assert_eq!(store.bytes(), bytes + SHELF_BYTES + USED_BYTES);
         assert_eq!(store.len() as u64 + store.counts().evicted, 999);
     }
 

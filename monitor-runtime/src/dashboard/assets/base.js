@@ -10,7 +10,7 @@ export const html = htm.bind(h);
 export const BASE = new URL("..", import.meta.url).pathname;
 export const API = `${BASE}api/v1/`;
 // The page of another instance is passed on below that of this process.
-export const ROOT = BASE.replace(/i\/[^/]+\/$/, "");
+export const ROOT = BASE.replace(/(\/monitor\/)i\/[^/]+\/$/, "$1");
 export const isPassed = ROOT !== BASE;
 
 // ---- Addresses: they hold every filter, sort, range and selection, so a copied one shows the same

@@ -3,7 +3,7 @@ import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, durat
 import { useTicking } from "./live.js";
 
 export const Status = ({ of, judged }) => {
-	const [glyph, word, tone] = STATUS[of] ?? STATUS.unknown;
+	const [glyph, word, tone] = Object.hasOwn(STATUS, of) ? STATUS[of] : STATUS.unknown;
 	return html`<span class="status ${tone}"><i aria-hidden="true">${glyph}</i> ${judged ? "returned Ok" : word}</span>`;
 };
 

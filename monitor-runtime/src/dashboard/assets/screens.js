@@ -416,7 +416,7 @@ const WORDS = {
 	draining: ["⊘", "warn"],
 };
 export function Word({ of = "unknown" }) {
-	const [glyph, tone] = WORDS[of] ?? ["?", "dim"];
+	const [glyph, tone] = Object.hasOwn(WORDS, of) ? WORDS[of] : ["?", "dim"];
 	return html`<span class="status ${tone}"><i aria-hidden="true">${glyph}</i> ${of.replace("_", " ")}</span>`;
 }
 
@@ -517,7 +517,7 @@ export function About() {
 	const settings = about?.settings ?? [];
 	const hasToken = settings.some(({ name, value }) => name === "bearer_token" && value);
 	return html`
-		<${Head} title="About" text="about">${hasToken && html`<button onClick=${() => signOut(BASE)}>sign out</button>`}<//>
+		<${Head} title="About" text="about">${hasToken && !isPassed && html`<button onClick=${() => signOut(BASE)}>sign out</button>`}<//>
 		<${Answer} of=${answer}>${() => html`<div class="cards">
 			<${Card} title="Process" rows=${[
 				["service", cut(about.service)], ["service version", cut(about.service_version)], ["instance", cut(about.instance_id)], ["process id", about.pid],

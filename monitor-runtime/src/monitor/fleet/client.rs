@@ -42,7 +42,7 @@ pub(super) enum Fault {
 }
 
 /// A host as a URL has it, which the guard of an instance accepts.
-pub(super) fn authority(address: SocketAddr) -> String {
+pub(in crate::monitor) fn authority(address: SocketAddr) -> String {
     // The display of an address of the sixth version may have a scope, which is of this machine only.
     match address {
         SocketAddr::V4(address) => address.to_string(),

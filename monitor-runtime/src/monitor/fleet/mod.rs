@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::http::{HeaderValue, Method, StatusCode};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::peers::Place;
+pub(super) use client::authority;
 use client::{Ask, Fault};
 use names::Names;
 pub(super) use passing::{Passed, Passing};
@@ -26,9 +27,6 @@ use reading::{Identity, Reading};
 
 /// The instances that are asked at most; further ones are counted.
 const MOST: usize = 64;
-
-/// The instances that are asked at once.
-const AT_ONCE: usize = 32;
 
 /// How long an instance may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -126,17 +124,18 @@ impl Fleet {
         look
     }
 
-    /// Finds the address of an instance by its address, or by its id if that is the id of just one.
-    pub(super) async fn find(&self, instance: &str) -> Option<SocketAddr> {
+    /// Finds the address of an instance by its address, or by its id if that is the id of just one, for which it looks at all.
+    pub(super) async fn find(&self, instance: &str, own: &Identity) -> Option<SocketAddr> {
         let (addresses, _) = self.names.addresses().await;
         let by_address = addresses.into_iter().find(|address| client::authority(*address) == instance);
-        by_address.or_else(|| {
-            let (_, look) = self.last()?;
-            let mut named =
-                look.peers.iter().filter(|peer| peer.identity().is_some_and(|own| own.id == instance));
-            let one = named.next().filter(|_| named.next().is_none());
-            one.map(|peer| peer.address)
-        })
+        if by_address.is_some() {
+            return by_address;
+        }
+        let look = self.look(own).await;
+        let mut named =
+            look.peers.iter().filter(|peer| peer.identity().is_some_and(|own| own.id == instance));
+        let one = named.next().filter(|_| named.next().is_none());
+        one.map(|peer| peer.address)
     }
 
     fn last(&self) -> Option<(Instant, Arc<Look>)> {
@@ -145,16 +144,11 @@ impl Fleet {
 
     /// Asks every instance but this one.
     async fn ask_all(&self, peers: &mut [Peer], own: &Identity) {
-        let room = Arc::new(Semaphore::new(AT_ONCE));
         let mut asked = JoinSet::new();
         for (at, peer) in peers.iter().enumerate().filter(|(_, peer)| peer.identity() != Some(own)) {
-            let (room, address) = (Arc::clone(&room), peer.address);
+            let address = peer.address;
             let (target, authorization) = (format!("{}/now?limit=1", self.root), self.authorization.clone());
-            asked.spawn(async move {
-                // The semaphore is never closed.
-                let _place = room.acquire().await;
-                (at, ask(address, &target, authorization).await)
-            });
+            asked.spawn(async move { (at, ask(address, &target, authorization).await) });
         }
         while let Some(answered) = asked.join_next().await {
             if let Ok((at, answer)) = answered {
@@ -202,9 +196,13 @@ fn renew(peers: &mut Vec<Peer>, addresses: Vec<SocketAddr>) {
 impl Look {
     /// All but this one, each once: a process may have several addresses.
     fn of(peers: &[Peer], own: &Identity) -> Self {
+        let answers = |peer: &&Peer| peer.standing == Standing::Answers;
+        let answering: HashSet<_> = peers.iter().filter(answers).filter_map(Peer::identity).collect();
         let (mut look, mut seen) = (Self::default(), HashSet::new());
         for peer in peers {
             match peer.identity() {
+                // Its other address answers.
+                Some(identity) if !answers(&peer) && answering.contains(identity) => {}
                 Some(identity) if identity == own => look.own = look.own.or(Some(peer.address)),
                 Some(identity) if !seen.insert(identity) => {}
                 _ => look.peers.push(peer.clone()),

@@ -97,12 +97,17 @@ impl Names {
 
 /// The addresses of a host, sorted.
 async fn look_up(name: String, port: u16, room: Arc<Semaphore>) -> Result<Vec<SocketAddr>, String> {
-    // The task goes on after the deadline, since nothing stops a resolver, and keeps its place in the room.
-    let task = tokio::spawn(async move {
-        let _place = room.acquire().await;
-        lookup_host((&*name, port)).await.map(Iterator::collect::<Vec<_>>)
-    });
-    match timeout(PATIENCE, task).await {
+    let looked_up = async {
+        // The semaphore is never closed. A look-up that gets no place in time does not begin.
+        let place = room.acquire_owned().await;
+        // The task goes on after the deadline, since nothing stops a resolver, and keeps its place in the room.
+        let look_up = async move {
+            let _place = place;
+            lookup_host((&*name, port)).await.map(Iterator::collect::<Vec<_>>)
+        };
+        tokio::spawn(look_up).await
+    };
+    match timeout(PATIENCE, looked_up).await {
         Ok(Ok(Ok(mut addresses))) if !addresses.is_empty() => {
             addresses.sort_unstable();
             addresses.dedup();

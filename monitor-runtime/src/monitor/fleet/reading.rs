@@ -31,6 +31,9 @@ pub(in crate::monitor) struct Reading {
 /// The longest text of an instance that is shown, in characters.
 const LONGEST: usize = 200;
 
+/// The most buckets that are read, many times those of any layout.
+const MOST_BUCKETS: usize = 1_024;
+
 impl Reading {
     /// Reads an answer; `None` if it is none of this API.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
@@ -58,9 +61,9 @@ fn figures(totals: &Json) -> Option<Figures> {
     Some(Figures {
         running: whole(totals, "running")?,
         ended: by_outcome(get(totals, "ended")?)?,
-        minute_seconds: whole(minute, "seconds")?,
+        minute_seconds: whole(minute, "seconds")?.min(60),
         minute_ended: whole(minute, "ended")?,
-        seconds: whole(recent, "seconds")?,
+        seconds: whole(recent, "seconds")?.min(300),
         recent: by_outcome(get(recent, "ended")?)?,
         durations,
         spent: Spent {
@@ -95,6 +98,9 @@ fn whole(json: &Json, name: &str) -> Option<u64> {
 
 fn wholes(json: &Json, name: &str) -> Option<Vec<u64>> {
     let Json::List(values) = get(json, name)? else { return None };
+    if values.len() > MOST_BUCKETS {
+        return None;
+    }
     values.iter().map(number).collect()
 }
 

@@ -24,7 +24,7 @@ use super::{Answer, Api, formed, frame, recorded};
 use crate::monitor::endpoints::Endpoints;
 use crate::monitor::fleet::figures::{Figures, Spent};
 use crate::monitor::fleet::reading::{Identity, Reading};
-use crate::monitor::fleet::{Look, Passed, Passing, Peer, Standing};
+use crate::monitor::fleet::{Look, Passed, Passing, Peer, Standing, authority};
 use crate::run::Runs;
 
 /// How often an event stream of another instance looks whether this process drains.
@@ -55,7 +55,7 @@ pub(super) async fn list(api: &Api, request: Request) -> Answer {
     };
     let now = SystemTime::now();
     let this = Row {
-        address: look.own.map(|address| address.to_string()),
+        address: look.own.map(authority),
         path: None,
         standing: &Standing::Answers,
         since: None,
@@ -82,15 +82,20 @@ pub(super) async fn list(api: &Api, request: Request) -> Answer {
     Ok(formed(api, runs, query.format, write, text))
 }
 
+/// The identity of this process.
+pub(in crate::monitor) fn own_identity() -> Identity {
+    Identity {
+        id: frame::instance_id().to_owned(),
+        pid: std::process::id().into(),
+        started_us: u64::try_from(frame::started_us()).unwrap_or(u64::MAX),
+    }
+}
+
 /// This process, as others read it.
 fn own_reading(api: &Api, runs: Runs) -> Reading {
     let (service, version) = &api.endpoints.service;
     Reading {
-        identity: Identity {
-            id: frame::instance_id().to_owned(),
-            pid: std::process::id().into(),
-            started_us: u64::try_from(frame::started_us()).unwrap_or(u64::MAX),
-        },
+        identity: own_identity(),
         service: service.clone(),
         version: version.clone(),
         ready: api.endpoints.engine.health().status().to_owned(),
@@ -237,12 +242,13 @@ struct Totals {
 impl Totals {
     fn of(rows: &[Row<'_>], look: &Look) -> Self {
         let answering = || rows.iter().filter(|row| *row.standing == Standing::Answers);
-        let readings = || answering().filter_map(|row| row.reading);
+        let has_figures = |reading: &&Reading| reading.figures.is_some();
+        let readings = || answering().filter_map(|row| row.reading).filter(has_figures);
         let mut figures = Figures::default();
         readings().filter_map(|reading| reading.figures.as_ref()).for_each(|own| figures.add(own));
         Self {
             known: rows.len() + look.left_out,
-            answering: answering().count(),
+            answering: readings().count(),
             left_out: look.left_out,
             running: readings().map(|reading| reading.running).sum(),
             figures,
@@ -288,7 +294,10 @@ pub(super) async fn pass(api: &Api, instance: &str, request: Request) -> Result<
     let no_peers =
         || Refusal::new(StatusCode::NOT_FOUND, "the page knows no other instances; set `Dashboard::peers`");
     let fleet = api.endpoints.fleet.as_ref().ok_or_else(no_peers)?;
-    let address = fleet.find(instance).await.ok_or_else(|| unknown(instance))?;
+    if has_dots(target(&head.uri)) {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "no such route; a path has no segment `.` or `..`"));
+    }
+    let address = fleet.find(instance, &own_identity()).await.ok_or_else(|| unknown(instance))?;
     let shown: String = instance.chars().take(64).collect();
     match fleet.pass(address, &head.method, target(&head.uri), &head.headers).await {
         Passed::Whole(status, form, body) => Ok(response(status, form, Body::from(body))),
@@ -323,6 +332,15 @@ pub(in crate::monitor) fn unknown(instance: &str) -> Refusal {
 fn target(uri: &Uri) -> &str {
     let whole = uri.path_and_query().map_or("", |whole| whole.as_str());
     whole.split_once("/api/v1/").map_or("", |(_, target)| target)
+}
+
+/// Whether a segment of the path is `.` or `..`. A proxy before the instance might follow it to a route that is none of the API.
+fn has_dots(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        matches!(&*plain, "." | "..")
+    })
 }
 
 /// Headers of the other instance are left out, its cookies above all.

@@ -170,7 +170,7 @@ fn schema(_: &Api, request: &Request) -> Answer {
 
 fn no_such_route() -> Refusal {
     let text = "no such route; there are now, history, runs, runs/{id}, calls, calls/{kind}/{id}, models, health, logs, \
-                about and schema below /monitor/api/v1";
+                about, schema and, with a live page, stream and instances below /monitor/api/v1";
     Refusal::new(StatusCode::NOT_FOUND, text)
 }
 
