@@ -154,6 +154,7 @@ fn ask_models() -> RunId {
     let mut call = genai::call("openai", "gpt-5");
     call.model("gpt-5-2025-08-07");
     call.usage(Usage::new(812, 96).cached(640).cost_usd(0.001_255));
+    call.refused();
     call.finish("stop");
     drop(genai::call("openai", "gpt-5"));
     run::current().unwrap().id()
@@ -182,6 +183,7 @@ fn a_run_shows_its_tokens_and_its_cost() {
     assert_eq!((&call["tokens"]["input"], &call["cost"]["of"]), (&json!(812), &json!(1)));
     let dropped = &shown["nodes"][2]["model"];
     assert_eq!((&dropped["tokens"]["unknown_calls"], &dropped["cost"]["priced"]), (&json!(1), &json!(0)));
+    assert_eq!((&call["refused"], &dropped["refused"]), (&true.into(), &false.into()));
     assert_eq!((&dropped["tokens"]["input"], &dropped["cost_source"]), (&Value::Null, &Value::Null));
     assert!(shown["nodes"][0].get("model").is_none());
     let listed = json(&monitor, "runs?agent=api_models");

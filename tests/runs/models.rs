@@ -1,5 +1,6 @@
 //! Tokens and cost of the model calls of a run: each once, at the call itself, and their sums.
 
+use std::sync::Arc;
 use std::thread;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
@@ -193,6 +194,54 @@ async fn a_run_without_a_price_is_not_free() {
     price(&["known"]).await;
     let dearest: Vec<_> = runs().dearest("models_priced").iter().map(|run| run.cost().to_string()).collect();
     assert_eq!(dearest.len(), 2, "an unpriced run is not among the dearest: {dearest:?}");
+}
+
+/// A reply that may be a refusal.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    is_refusal: bool,
+}
+
+impl ModelReply for Answer {
+    fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+}
+
+#[track_model("gpt-5", provider = "openai")]
+async fn decide(is_refusal: bool) -> Result<Box<Answer>, String> {
+    Ok(Box::new(Answer { is_refusal }))
+}
+
+#[track_model("gpt-5", provider = "openai")]
+fn decide_piece_by_piece() -> impl Stream<Item = Result<Arc<Answer>, String>> {
+    stream::iter([false, true, false].map(|is_refusal| Ok(Arc::new(Answer { is_refusal }))))
+}
+
+#[track_agent("models_refusing")]
+async fn ask_for_too_much() {
+    decide(false).await.unwrap();
+    decide(true).await.unwrap();
+    assert_eq!(decide_piece_by_piece().count().await, 3);
+    let mut call = genai::call("openai", "gpt-5");
+    call.refused();
+    call.finish("content_filter");
+}
+
+#[tokio::test]
+async fn a_refusal_is_kept_and_no_error() {
+    runs();
+    ask_for_too_much().await;
+    let run = run_of("models_refusing");
+    let calls = || run.nodes().iter().filter_map(Node::model);
+    assert_eq!(calls().map(|call| call.is_refusal()).collect::<Vec<_>>(), [false, true, true, true]);
+    let tree = "\
+models_refusing ✓ · 4 model calls, usage unknown
+├─ model gpt-5 ✓ · usage unknown
+├─ model gpt-5 ✓ refused · usage unknown
+├─ model gpt-5 ✓ refused 3 items · usage unknown
+└─ model gpt-5 ✓ refused · usage unknown";
+    assert_eq!(run.to_string(), tree);
 }
 
 #[track_agent("models_many")]

@@ -173,6 +173,12 @@ impl OpenCall {
         self.report.response_id = Some(id.into());
     }
 
+    /// Notes that the model refused to answer, as [`ModelReply::is_refusal`](super::ModelReply::is_refusal) does. It does not
+    /// change the outcome.
+    pub fn refused(&mut self) {
+        self.report.is_refusal = true;
+    }
+
     /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.
     pub fn retry(&mut self, reason: &str, backoff: Duration) {
         let labels = self.call.labels();

@@ -61,6 +61,14 @@ pub trait ModelReply {
     fn finish_reason(&self) -> Option<&str> {
         None
     }
+
+    /// Returns whether the model refused to answer (default: `false`). It is kept with the call of a recorded run.
+    ///
+    /// The outcome of the call stays as it is; [`Classify`](crate::Classify) or an attribute's `error_if` changes it. A stream
+    /// is a refusal if any of its items is.
+    fn is_refusal(&self) -> bool {
+        false
+    }
 }
 
 /// Implements the trait for pointers to a reply.
@@ -82,6 +90,10 @@ macro_rules! pointers {
             fn finish_reason(&self) -> Option<&str> {
                 (**self).finish_reason()
             }
+
+            fn is_refusal(&self) -> bool {
+                (**self).is_refusal()
+            }
         }
     )*};
 }
@@ -97,6 +109,7 @@ pub struct Report {
     pub(crate) model: Option<Box<str>>,
     pub(crate) response_id: Option<Box<str>>,
     pub(crate) finish_reason: Option<Box<str>>,
+    pub(crate) is_refusal: bool,
     /// Further attempts inside the call, and the sum of the pauses before them.
     pub(crate) retries: u32,
     pub(crate) backoff: Duration,
@@ -109,6 +122,7 @@ impl Report {
             model: reply.model().map(Box::from),
             response_id: reply.response_id().map(Box::from),
             finish_reason: reply.finish_reason().map(Box::from),
+            is_refusal: reply.is_refusal(),
             ..Self::default()
         }
     }
@@ -120,11 +134,12 @@ impl Report {
 
     /// Adds the report of another part of the same call.
     pub(super) fn add(&mut self, part: Self) {
-        let Self { usage, requested: _, model, response_id, finish_reason, retries, backoff } = part;
+        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } = part;
         self.usage.add(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
         self.finish_reason = finish_reason.or(self.finish_reason.take());
+        self.is_refusal |= is_refusal;
         self.retries = self.retries.saturating_add(retries);
         self.backoff = self.backoff.saturating_add(backoff);
     }
@@ -132,21 +147,24 @@ impl Report {
     /// Fills in what only the parts of the call report. Their usage is used if the call itself has none at all, since counts
     /// from two sources may overlap.
     pub(super) fn completed(mut self, parts: Self) -> Self {
-        let Self { usage, requested: _, model, response_id, finish_reason, retries: _, backoff: _ } = parts;
+        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries: _, backoff: _ } =
+            parts;
         self.usage = self.usage.or(usage);
         self.model = self.model.or(model);
         self.response_id = self.response_id.or(response_id);
         self.finish_reason = self.finish_reason.or(finish_reason);
+        self.is_refusal |= is_refusal;
         self
     }
 
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
-        let Self { usage, requested: _, model, response_id, finish_reason, retries, backoff } = later;
+        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } = later;
         self.usage.update(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
         self.finish_reason = finish_reason.or(self.finish_reason.take());
+        self.is_refusal |= is_refusal;
         self.retries = self.retries.saturating_add(retries);
         self.backoff = self.backoff.saturating_add(backoff);
     }

@@ -23,6 +23,7 @@ pub(super) struct Reply {
     pub(super) requested: Option<[Box<str>; 2]>,
     pub(super) model: Option<Box<str>>,
     pub(super) finish_reason: Option<Box<str>>,
+    pub(super) is_refusal: bool,
     pub(super) retries: u32,
     pub(super) backoff: Duration,
 }
@@ -40,6 +41,7 @@ impl Reply {
                 .map(|names| names.each_ref().map(|name| shortened(name, MOST_NAME_BYTES))),
             model: text(&report.model),
             finish_reason: text(&report.finish_reason),
+            is_refusal: report.is_refusal,
             retries: report.retries,
             backoff: report.backoff,
         }

@@ -452,6 +452,12 @@ impl<'r> ModelCall<'r> {
         self.reply()?.finish_reason.as_deref()
     }
 
+    /// Returns whether the model refused to answer, as [`ModelReply::is_refusal`](crate::genai::ModelReply::is_refusal) tells
+    /// it; `false` while the call goes on.
+    pub fn is_refusal(&self) -> bool {
+        self.reply().is_some_and(|reply| reply.is_refusal)
+    }
+
     /// Returns the time from the begin of the call to the first chunk of a streamed reply.
     pub fn first_chunk(&self) -> Option<Duration> {
         self.node.first_item()
@@ -681,6 +687,9 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         write_on_one_line(f, error)?;
     } else if node.is_judged() {
         f.write_str(" returned Ok")?;
+    }
+    if node.model().is_some_and(|call| call.is_refusal()) {
+        f.write_str(" refused")?;
     }
     if node.attempt > 1 {
         write!(f, " attempt {}", node.attempt)?;

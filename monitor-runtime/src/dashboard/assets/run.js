@@ -229,6 +229,7 @@ function Details({ run, at, children, until }) {
 		["cost", model && html`<${Cost} of=${model.cost} />`],
 		["finish", model?.finish && cut(model.finish)],
 		...Object.entries(node.content ?? {}).map(([name, text]) => [cut(name, 40), html`<pre class="content" tabindex="0">${visible(text)}</pre>`]),
+		["refused", model?.refused ? "yes" : null],
 		["backoff", model?.backoff_us ? `${duration(model.backoff_us)} in ${model.attempts} attempts` : null],
 	];
 	return html`<aside class="details" aria-label="The chosen call">

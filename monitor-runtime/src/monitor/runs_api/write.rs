@@ -395,6 +395,7 @@ fn write_model(out: &mut Vec<u8>, call: ModelCall<'_>) {
     object.maybe("cost_source", source);
     object.maybe("prices_as_of", as_of.as_deref());
     object.maybe("finish", call.finish_reason());
+    object.plain("refused", Some(call.is_refusal()));
     object.plain("first_chunk_us", call.first_chunk().map(micros));
     object.plain("attempts", Some(u64::from(call.retries()) + 1));
     object.plain("backoff_us", Some(micros(call.backoff())));
