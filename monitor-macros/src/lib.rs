@@ -278,6 +278,8 @@ pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// empty outside of any agent. Of a stream, the counts of later items override those of earlier ones. If the stream is dropped
 /// or fails, its last counts before that are the usage.
 ///
+/// An `Err` whose type implements `ModelReply` reports its usage likewise, also beside `usage = path`; the call is still an error.
+///
 /// A call without usage counts in `model_usage_unknown_total`, with the reason `cancelled`, `failed`, `no_usage` or
 /// `stream_cut`.
 #[proc_macro_attribute]

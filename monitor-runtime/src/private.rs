@@ -5,10 +5,10 @@ pub use crate::__monitor_site as site;
 pub use crate::__monitor_verdict as verdict;
 pub use crate::call::{
     Becoming, Begun, Budget, Call, ClassifyBy, ContentOf, Contents, ErrorLog, Fault, Field, Guard, Id,
-    ItemJudge, NoReply, PendingSpan, PollAsCall, Rebox, Recordable, Repeatable, Repeater, ReplyIn, Report,
-    Returned, Settings, Site, State, Tracked, TrackedStream, TypedTracked, Verdict, WholeValue, begin,
-    classify, content, debug, display, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream,
-    of_model, ok_if, record, record_displayed_result, record_result, repeats, reply, report, settle,
+    ItemJudge, PendingSpan, PollAsCall, Rebox, Recordable, Repeatable, Repeater, ReplyIn, Report, Returned,
+    Settings, Site, State, Tracked, TrackedStream, TypedTracked, Verdict, WholeValue, begin, classify,
+    content, debug, display, error_if, guard, hand_on, hand_on_boxed, hand_on_ok, is_stream, of_model, ok_if,
+    record, record_displayed_result, record_result, repeats, reply, reply_of_error, report, settle,
     settle_by, track, track_boxed_stream, track_into_future, track_opened, track_pinned,
     track_returned_future, track_stream, track_typed_future, track_typed_stream, usage_by, value,
     without_fields,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use futures_util::{FutureExt as _, future};
-use monitor_runtime::genai::{self, Cost, PricedCall, Prices, Pricing, Rate, Usage};
+use monitor_runtime::genai::{self, Cost, ModelReply, PricedCall, Prices, Pricing, Rate, Usage};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{track_agent, track_model};
 use serde_json::Value;
@@ -427,6 +427,123 @@ mod streams {
         assert_eq!(failed(false).count().await, 2);
         assert_eq!((counted.unknown("failed"), counted.tokens()), (1.0, (5.0, 7.0)));
         assert_eq!(counted.unknown("stream_cut"), 0.0);
+    }
+}
+
+mod errors {
+    use super::*;
+
+    /// A reply that the provider's filter has cut, and billed.
+    #[derive(Debug)]
+    struct Filtered {
+        usage: Option<Usage>,
+    }
+
+    impl Filtered {
+        fn after(input: u64, output: u64) -> Self {
+            Self { usage: Some(Usage::new(input, output)) }
+        }
+    }
+
+    impl fmt::Display for Filtered {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("content filter")
+        }
+    }
+
+    impl std::error::Error for Filtered {}
+
+    impl ModelReply for Filtered {
+        fn usage(&self) -> Option<Usage> {
+            self.usage
+        }
+    }
+
+    /// Fails unless each of the model's calls was an error, with this sum of tokens.
+    fn assert_failed(recording: &Recording, model: &'static str, calls: f64, tokens: (f64, f64)) {
+        let counted = Counted(recording, model);
+        assert_eq!((counted.calls("error"), counted.calls("success")), (calls, 0.0), "{model}");
+        assert_eq!((counted.tokens(), counted.unknown("failed")), (tokens, 0.0), "{model}");
+    }
+
+    #[track_model("error-plain", provider = "openai")]
+    fn plain() -> Result<Reply, Filtered> {
+        Err(Filtered::after(812, 1))
+    }
+
+    /// The value is no reply.
+    #[track_model("error-text", provider = "openai")]
+    async fn text() -> Result<String, Box<Filtered>> {
+        tokio::task::yield_now().await;
+        Err(Box::new(Filtered::after(812, 2)))
+    }
+
+    #[track_model("error-boxed", provider = "openai")]
+    fn boxed() -> future::BoxFuture<'static, Result<Reply, Filtered>> {
+        async { Err(Filtered::after(812, 3)) }.boxed()
+    }
+
+    #[tokio::test]
+    async fn the_usage_of_an_error_counts() {
+        let recording = Recording::start();
+        plain().unwrap_err();
+        text().await.unwrap_err();
+        boxed().await.unwrap_err();
+        assert_failed(&recording, "error-plain", 1.0, (812.0, 1.0));
+        assert_failed(&recording, "error-text", 1.0, (812.0, 2.0));
+        assert_failed(&recording, "error-boxed", 1.0, (812.0, 3.0));
+    }
+
+    #[track_model("error-item", provider = "openai")]
+    fn items() -> impl Stream<Item = Result<Reply, Filtered>> {
+        let input = Reply { usage: Some(Usage::default().input(812)) };
+        let filtered = Filtered { usage: Some(Usage::default().output(7)) };
+        stream::iter([Ok(input), Err(filtered)])
+    }
+
+    #[tokio::test]
+    async fn the_usage_of_an_error_in_a_stream_overrides_that_of_the_items_before() {
+        let recording = Recording::start();
+        assert_eq!(items().count().await, 2);
+        assert_failed(&recording, "error-item", 1.0, (812.0, 7.0));
+    }
+
+    #[track_model("error-opening", provider = "openai")]
+    async fn opened_later() -> Result<BoxStream<'static, Reply>, Filtered> {
+        Err(Filtered::after(100, 1))
+    }
+
+    #[track_model("error-opening", provider = "openai")]
+    fn opened_at_once() -> Result<impl Stream<Item = Reply>, Filtered> {
+        if true { Err(Filtered::after(10, 1)) } else { Ok(stream::iter([Reply::default()])) }
+    }
+
+    #[tokio::test]
+    async fn the_usage_of_a_stream_that_does_not_open_counts() {
+        let recording = Recording::start();
+        assert!(opened_later().await.is_err());
+        assert!(opened_at_once().is_err());
+        assert_failed(&recording, "error-opening", 2.0, (110.0, 2.0));
+    }
+
+    #[allow(clippy::ptr_arg, clippy::unnecessary_wraps, reason = "the form of `usage`")]
+    fn characters(text: &String) -> Option<Usage> {
+        Some(Usage::default().output(text.len() as u64))
+    }
+
+    #[track_model("error-beside-a-path", provider = "local", usage = characters)]
+    fn composed(text: &str) -> Result<String, Filtered> {
+        if text.is_empty() { Err(Filtered::after(5, 3)) } else { Ok(text.to_owned()) }
+    }
+
+    #[test]
+    fn a_path_reads_the_value_and_the_error_reports_itself() {
+        let recording = Recording::start();
+        composed("four").unwrap();
+        composed("").unwrap_err();
+        let counted = Counted(&recording, "error-beside-a-path");
+        assert_eq!((counted.calls("success"), counted.calls("error")), (1.0, 1.0));
+        assert_eq!((counted.tokens(), counted.unknown("failed")), ((5.0, 7.0), 0.0));
     }
 }
 

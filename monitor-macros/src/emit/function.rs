@@ -13,7 +13,7 @@ use super::captures::{emit_captures, name_wildcards, rebind_mutable};
 use super::entry::emit_entry;
 use super::hygiene::mixed_site_ident;
 use super::lifetimes::elide_lifetimes;
-use super::verdict::{emit_judge, emit_settle, emit_typed_judge, emit_verdict};
+use super::verdict::{emit_judge, emit_judge_of_opening, emit_settle, emit_typed_judge, emit_verdict};
 use crate::analysis::body::tail_may_hold_temporaries;
 use crate::analysis::return_type::{StreamType, may_return_future, returns_opaque};
 use crate::analysis::shape::Shape;
@@ -239,10 +239,10 @@ fn emit_hand_on(spec: &Spec, stream: StreamType, call: &Ident, value: &Ident) ->
 /// Emits the two ends of a call that returns a stream in a `Result`: the verdict on an `Err`, and the transfer to the stream of
 /// an `Ok`.
 fn emit_try_stream_ends(spec: &Spec, stream: StreamType) -> TokenStream {
-    let runtime = &spec.runtime;
     let [entry, result] = ["entry", "result"].map(mixed_site_ident);
+    let judge = emit_judge_of_opening(spec);
     let hand_on = emit_hand_on(spec, stream, &entry, &result);
-    quote!(|#result| #runtime::verdict!(#result), |#entry, #result| #hand_on)
+    quote!(#judge, |#entry, #result| #hand_on)
 }
 
 /// Emits the type of the body: an empty type for `!`, else the declared type without needless lifetimes.

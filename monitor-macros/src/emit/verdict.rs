@@ -81,15 +81,31 @@ fn emit_recorded_result(spec: &Spec, recorded: &Recorded, result: &TokenStream) 
 
 fn emit_report(spec: &Spec, model: &ModelSpec, result: &TokenStream) -> TokenStream {
     let runtime = &spec.runtime;
-    let report = match &model.usage {
-        None => quote!(#runtime::reply(#result).monitor_report(#result)),
-        Some(usage) => {
-            // The tokens are at the path, where the compiler reports that its type does not fit.
-            let value = quote!(#runtime::content(#result).monitor_content(#result));
-            locate_at(usage.span(), quote!(#runtime::usage_by(#value, #usage)))
-        }
+    let Some(usage) = &model.usage else {
+        return quote!(#runtime::report(#runtime::reply(#result).monitor_report(#result)););
     };
-    quote!(#runtime::report(#report);)
+    // The tokens are at the path, where the compiler reports that its type does not fit.
+    let value = quote!(#runtime::content(#result).monitor_content(#result));
+    let report = locate_at(usage.span(), quote!(#runtime::usage_by(#value, #usage)));
+    let of_error = emit_report_of_error(spec, result);
+    quote!(#runtime::report(#report); #of_error)
+}
+
+/// Emits the report of an `Err`, which leaves none for an `Ok`.
+fn emit_report_of_error(spec: &Spec, result: &TokenStream) -> TokenStream {
+    let runtime = &spec.runtime;
+    quote!(#runtime::report(#runtime::reply_of_error(#result).monitor_report(#result));)
+}
+
+/// Emits the judge of the `Err` of a function that returns a stream in a `Result`.
+pub(crate) fn emit_judge_of_opening(spec: &Spec) -> TokenStream {
+    let runtime = &spec.runtime;
+    let [result, verdict] = ["result", "verdict"].map(mixed_site_ident);
+    if spec.model.is_none() {
+        return quote!(|#result| #runtime::verdict!(#result));
+    }
+    let report = emit_report_of_error(spec, &quote!(#result));
+    quote!(|#result| { let #verdict = #runtime::verdict!(#result); #report #verdict })
 }
 
 /// Emits the outcome by a predicate. `None` if the type of the result decides.

@@ -53,7 +53,7 @@ pub(crate) use model_usage::ModelEnded;
 #[cfg(feature = "logging")]
 pub(crate) use place::Place;
 pub use reply::{
-    ContentOf, ModelReply, NoReply, ReplyIn, Report, WholeValue, content, reply, report, usage_by,
+    ContentOf, ModelReply, ReplyIn, Report, WholeValue, content, reply, reply_of_error, report, usage_by,
 };
 #[cfg(feature = "logging")]
 pub(crate) use site::{is_agent, is_tracked};

@@ -3,8 +3,8 @@
 //! The judge of a model call reads the reply after its verdict and leaves the report for the call, which takes it at its end,
 //! or for its stream, which takes it with each item.
 //!
-//! Whether a result has a reply in it is chosen by method resolution, as `classify` does it: the method
-//! of [`ReplyIn`] applies if the type tells, else that of [`NoReply`].
+//! Whether a result has a reply in it is chosen by method resolution, as `classify` does it: the method of the first rank of
+//! [`ReplyIn`] that fits the types.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -18,8 +18,11 @@ use crate::usage::Usage;
 /// Lets the reply of a model, or one item of its stream, report its usage to the call that `#[track_model]` tracks.
 ///
 /// It is read from the value that the function returns, from its `Ok` or its `Some`, and from each item of a stream likewise.
+/// It is also read from an `Err` whose type implements it: some providers bill a call that their filter or a limit has cut, and
+/// tell its usage with the error. The call is still an error.
 /// Of several items the later ones override the earlier ones, count by count, so an item sets only the counts that it reports: a 0 in
-/// place of an absent count would erase the earlier one. An attribute's `usage` takes precedence.
+/// place of an absent count would erase the earlier one. An attribute's `usage` takes precedence, but
+/// reads no error.
 ///
 /// ```
 /// use monitor_runtime::genai::{ModelReply, Usage};
@@ -134,7 +137,8 @@ impl Report {
 
     /// Adds the report of another part of the same call.
     pub(super) fn add(&mut self, part: Self) {
-        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } = part;
+        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } =
+            part;
         self.usage.add(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
@@ -147,8 +151,16 @@ impl Report {
     /// Fills in what only the parts of the call report. Their usage is used if the call itself has none at all, since counts
     /// from two sources may overlap.
     pub(super) fn completed(mut self, parts: Self) -> Self {
-        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries: _, backoff: _ } =
-            parts;
+        let Self {
+            usage,
+            requested: _,
+            model,
+            response_id,
+            finish_reason,
+            is_refusal,
+            retries: _,
+            backoff: _,
+        } = parts;
         self.usage = self.usage.or(usage);
         self.model = self.model.or(model);
         self.response_id = self.response_id.or(response_id);
@@ -159,7 +171,8 @@ impl Report {
 
     /// Overrides what `later` knows better.
     pub(super) fn update(&mut self, later: Self) {
-        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } = later;
+        let Self { usage, requested: _, model, response_id, finish_reason, is_refusal, retries, backoff } =
+            later;
         self.usage.update(&usage);
         self.model = model.or(self.model.take());
         self.response_id = response_id.or(self.response_id.take());
@@ -235,7 +248,7 @@ impl Drop for LeaveOnPanic<'_> {
     }
 }
 
-/// A result that has a reply in it.
+/// A result of which every part is a reply.
 pub trait HasReply {
     /// Returns the report of the reply, which is empty without one.
     fn read(&self) -> Report;
@@ -248,9 +261,9 @@ impl<R: ModelReply> HasReply for R {
 }
 
 // These do not overlap with the implementation above: only this crate could implement `ModelReply` for the two types.
-impl<T: ModelReply, E> HasReply for Result<T, E> {
+impl<T: ModelReply, E: ModelReply> HasReply for Result<T, E> {
     fn read(&self) -> Report {
-        self.as_ref().map(Report::of).unwrap_or_default()
+        self.as_ref().map_or_else(Report::of, Report::of)
     }
 }
 
@@ -260,35 +273,65 @@ impl<T: ModelReply> HasReply for Option<T> {
     }
 }
 
-/// The search for a reply in an `R`.
+/// The search for a reply in an `R`, at a rank. The compiler takes the first rank whose bounds hold.
 #[derive(Debug)]
-pub struct ReplyIn<R>(PhantomData<fn() -> R>);
-
-/// The end of the search: an `R` that has no reply in it.
-#[derive(Debug)]
-pub struct NoReply<R>(PhantomData<fn() -> R>);
+pub struct ReplyIn<R, const RANK: usize>(PhantomData<fn() -> R>);
 
 /// Begins the search: `reply(&result).monitor_report(&result)`.
-pub fn reply<R>(_: &R) -> ReplyIn<R> {
+pub fn reply<R>(_: &R) -> ReplyIn<R, 0> {
     ReplyIn(PhantomData)
 }
 
-impl<R: HasReply> ReplyIn<R> {
+/// Begins the search for a reply in an `Err` alone.
+pub fn reply_of_error<R>(_: &R) -> ReplyIn<R, 2> {
+    ReplyIn(PhantomData)
+}
+
+/// Implements the step to the next rank.
+macro_rules! next {
+    ($rank:literal) => {
+        impl<R> Deref for ReplyIn<R, $rank> {
+            type Target = ReplyIn<R, { $rank + 1 }>;
+
+            fn deref(&self) -> &Self::Target {
+                &ReplyIn(PhantomData)
+            }
+        }
+    };
+}
+
+// Whatever the result is, it is a reply.
+impl<R: HasReply> ReplyIn<R, 0> {
     /// Returns the report of the reply.
     pub fn monitor_report(self, result: &R) -> Report {
         result.read()
     }
 }
 
-impl<R> Deref for ReplyIn<R> {
-    type Target = NoReply<R>;
+next!(0);
 
-    fn deref(&self) -> &NoReply<R> {
-        &NoReply(PhantomData)
+// An `Ok` is one.
+impl<T: ModelReply, E> ReplyIn<Result<T, E>, 1> {
+    /// Returns the report of the reply, which is empty for an `Err`.
+    pub fn monitor_report(&self, result: &Result<T, E>) -> Report {
+        result.as_ref().map(Report::of).unwrap_or_default()
     }
 }
 
-impl<R> NoReply<R> {
+next!(1);
+
+// An `Err` is one.
+impl<T, E: ModelReply> ReplyIn<Result<T, E>, 2> {
+    /// Returns the report of the error, which is empty for an `Ok`.
+    pub fn monitor_report(&self, result: &Result<T, E>) -> Report {
+        result.as_ref().err().map(Report::of).unwrap_or_default()
+    }
+}
+
+next!(2);
+
+// There is none.
+impl<R> ReplyIn<R, 3> {
     /// Returns an empty report.
     pub fn monitor_report(&self, _: &R) -> Report {
         Report::default()
@@ -370,6 +413,27 @@ mod tests {
         assert_eq!(input!(Arc::new(Reply(5))), Some(5));
         assert_eq!(input!(Err::<Reply, _>("refused")), None);
         assert_eq!(input!(None::<Reply>), None);
+    }
+
+    #[test]
+    fn a_reply_is_found_in_errors() {
+        assert_eq!(input!(Err::<Reply, _>(Reply(1))), Some(1));
+        assert_eq!(input!(Ok::<_, Reply>(Reply(2))), Some(2));
+        assert_eq!(input!(Err::<u8, _>(Box::new(Reply(3)))), Some(3));
+        assert_eq!(input!(Ok::<u8, Reply>(4)), None);
+    }
+
+    #[test]
+    fn a_search_among_errors_passes_over_the_value() {
+        macro_rules! input_of_error {
+            ($result:expr) => {
+                reply_of_error(&$result).monitor_report(&$result).usage.input_tokens()
+            };
+        }
+        assert_eq!(input_of_error!(Err::<u8, _>(Reply(1))), Some(1));
+        assert_eq!(input_of_error!(Ok::<_, Reply>(Reply(2))), None);
+        assert_eq!(input_of_error!(Ok::<_, u8>(Reply(3))), None);
+        assert_eq!(input_of_error!(Reply(4)), None);
     }
 
     #[test]
