@@ -71,7 +71,7 @@ struct Asked {
 
 #[derive(Serialize)]
 struct Answered {
-    run_id: String,
+    answer_id: String,
     answer: String,
     sources: Vec<Source>,
     rounds: i32,
@@ -89,9 +89,9 @@ async fn ask(
 ) -> Result<Json<Answered>, ApiError> {
     let Asked { question, timeout_ms } = serde_json::from_slice(&body?)?;
     let limit = timeout_ms.map_or(time_limit, |asked| time_limit.min(Duration::from_millis(asked.get())));
-    let Reply { run_id, answer, rounds } =
+    let Reply { answer_id, answer, rounds } =
         run::ask(&store, &model, &Question::new(&question)?, limit).await?;
-    Ok(Json(Answered { run_id, answer: answer.text, sources: answer.sources, rounds }))
+    Ok(Json(Answered { answer_id, answer: answer.text, sources: answer.sources, rounds }))
 }
 
 async fn runs(State(store): State<Store>) -> Result<Json<Runs>, ApiError> {

@@ -15,7 +15,7 @@ use crate::store::{EndedRun, Status, Store};
 /// An answered question.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) run_id: String,
+    pub(crate) answer_id: String,
     pub(crate) answer: Answer,
     pub(crate) rounds: i32,
 }
@@ -43,7 +43,7 @@ pub(crate) async fn ask(
     limit: Duration,
 ) -> Result<Reply, RunError> {
     let mut run = Run::begin(store, question);
-    context::bind("run_id", &run.record.id);
+    context::bind("answer_id", &run.record.id);
     let answering = timeout(limit, agents::answer(store, model, question, &mut run.record.rounds)).await;
     let answered = answering.map_err(|_| RunError::TimedOut { limit }).and_then(|answered| Ok(answered?));
     run.end(answered).await
@@ -75,9 +75,9 @@ impl Run {
         // One attempt is enough if the database is down.
         self.is_settled = true;
         saved?;
-        let (run_id, rounds) = (self.record.id.clone(), self.record.rounds);
+        let (answer_id, rounds) = (self.record.id.clone(), self.record.rounds);
         tracing::info!(status = self.record.status.as_str(), rounds, "run ended");
-        answered.map(|answer| Reply { run_id, answer, rounds })
+        answered.map(|answer| Reply { answer_id, answer, rounds })
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct EndedRun {
 /// A run as it is listed.
 #[derive(Debug, Serialize, sqlx::FromRow)]
 pub(crate) struct ListedRun {
-    run_id: String,
+    answer_id: String,
     question: String,
     status: String,
     rounds: i32,
@@ -64,7 +64,7 @@ impl Store {
     #[track_query("recent_runs")]
     pub(crate) async fn recent_runs(&self, limit: i64) -> sqlx::Result<Vec<ListedRun>> {
         sqlx::query_as(
-            "SELECT run_id, question, status, rounds, answer, ended_at FROM runs ORDER BY run_id DESC LIMIT $1",
+            "SELECT run_id AS answer_id, question, status, rounds, answer, ended_at FROM runs ORDER BY run_id DESC LIMIT $1",
         )
         .bind(limit)
         .fetch_all(&self.pool)

@@ -11,17 +11,17 @@ fn an_answer_comes_with_its_sources() {
     assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")));
 
     let mut answer = response.json();
-    let run_id = answer["run_id"].take();
+    let answer_id = answer["answer_id"].take();
     assert_eq!(
         answer,
         json!({
-            "run_id": null,
+            "answer_id": null,
             "answer": "Green tea wants water of 80 degrees.",
             "sources": [{ "file": "tea.md", "heading": "Tea > Green tea" }],
             "rounds": 1,
         })
     );
-    assert_eq!(service.runs()[0]["run_id"], run_id);
+    assert_eq!(service.runs()[0]["answer_id"], answer_id);
 }
 
 #[test]

@@ -25,15 +25,19 @@ fn find<'l>(log: &'l [Value], event: &str) -> &'l Value {
 fn a_line_carries_its_request_run_agent_and_skill() {
     let (response, log) = ask("Which water does green tea want?");
     assert_eq!(response.header("x-request-id"), Some(REQUEST_ID));
-    let run_id = &response.json()["run_id"];
+    let answer_id = &response.json()["answer_id"];
 
-    let ids = |event| ["run_id", "agent_id", "skill_id"].map(|id| find(&log, event)[id].clone());
+    let ids = |event| ["answer_id", "agent_id", "skill_id"].map(|id| find(&log, event)[id].clone());
     let text = Value::from;
-    assert_eq!(ids("notes searched"), [run_id.clone(), text("researcher"), text("search_notes")]);
-    assert_eq!(ids("answer composed"), [run_id.clone(), text("researcher"), text("compose_answer")]);
-    assert_eq!(ids("draft accepted"), [run_id.clone(), text("reviewer"), Value::Null]);
-    assert_eq!(ids("run ended"), [run_id.clone(), Value::Null, Value::Null]);
+    assert_eq!(ids("notes searched"), [answer_id.clone(), text("researcher"), text("search_notes")]);
+    assert_eq!(ids("answer composed"), [answer_id.clone(), text("researcher"), text("compose_answer")]);
+    assert_eq!(ids("draft accepted"), [answer_id.clone(), text("reviewer"), Value::Null]);
+    assert_eq!(ids("run ended"), [answer_id.clone(), Value::Null, Value::Null]);
     assert_eq!(find(&log, "notes searched")["passages"], 1);
+    // The run that the recorder keeps is that of the agent.
+    let runs = ["notes searched", "draft accepted"].map(|event| find(&log, event)["run_id"].clone());
+    assert!(runs.iter().all(|id| id.as_str().is_some_and(|id| id.len() == 32)), "{runs:?}");
+    assert!(find(&log, "run ended").get("run_id").is_none(), "outside of the agent");
 }
 
 #[test]
