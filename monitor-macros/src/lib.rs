@@ -270,6 +270,8 @@ pub fn track_query(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `usage = path` | a `fn(&T) -> Option<Usage>` that reads the usage from the value, from its `Ok` or its `Some`, or from each item of a stream likewise | the type's `ModelReply`; without it, the usage is unknown |
 ///
 /// An expression whose text is empty gives the label `unknown`.
+/// A literal provider that is nearly a name of the conventions of OpenTelemetry, such as `OpenAI`, is a warning of the lint
+/// `deprecated`.
 /// On an impl block, all of these options apply to every method that does not set them itself.
 ///
 /// # Usage

@@ -6,6 +6,7 @@
 pub(crate) mod body;
 mod operation;
 pub(crate) mod parameters;
+mod provider;
 pub(crate) mod return_type;
 pub(crate) mod shape;
 pub(crate) mod spec;

@@ -9,6 +9,7 @@ use syn::{Expr, ReturnType, Signature, Type};
 
 use super::operation::infer_operation;
 use super::parameters::parameter_names;
+use super::provider::find_missed_provider;
 use super::return_type;
 use super::shape::{Needs, Shape};
 use crate::diagnostics::{Diagnostics, find_nearest_name, locate_at};
@@ -68,6 +69,8 @@ pub(crate) struct Spec {
 /// The options that only a model has.
 pub(crate) struct ModelSpec {
     pub(crate) provider: Id,
+    /// The well-known name that a literal provider nearly is.
+    pub(crate) missed_provider: Option<&'static str>,
     pub(crate) usage: Option<Expr>,
 }
 
@@ -192,7 +195,11 @@ fn resolve_model(options: &Options, function: &Function, errors: &Diagnostics) -
 fn resolve_model_options(options: &Options, function: &Function, errors: &Diagnostics) -> ModelSpec {
     let advice = "write `provider = \"openai\"` or an expression";
     let provider = resolve_label(options.provider.get(), "provider", advice, function, errors);
-    ModelSpec { provider, usage: options.usage.get().cloned() }
+    let missed_provider = match &provider {
+        Id::Literal(literal) => find_missed_provider(&literal.value()),
+        Id::Expr(_) => None,
+    };
+    ModelSpec { provider, missed_provider, usage: options.usage.get().cloned() }
 }
 
 /// Resolves a label that has to be set.

@@ -1,12 +1,12 @@
 //! Emits the entry of a call: its site, with the settings and the id, and its span, with the fields.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use super::hygiene::mixed_site_ident;
-use crate::analysis::spec::Spec;
+use crate::analysis::spec::{ModelSpec, Spec};
 use crate::diagnostics::locate_at;
 use crate::parse::budget::Budget;
 use crate::parse::field::{Field, RecordAs};
@@ -91,10 +91,7 @@ fn emit_settings(spec: &Spec) -> TokenStream {
     let (id_field, field_names) = (kind.id_field(), fields.iter().map(|field| &field.name));
     [
         (!operation.is_empty()).then(|| quote!(, operation = #operation)),
-        match model.as_ref().map(|model| &model.provider) {
-            Some(Id::Literal(provider)) => Some(quote!(, provider = #provider)),
-            _ => None,
-        },
+        model.as_ref().and_then(emit_provider).map(|provider| quote!(, provider = #provider)),
         (error_log != "Error").then(|| quote!(, log_errors = #runtime::ErrorLog::#error_log)),
         (level != "INFO").then(|| quote!(, level = #runtime::Level::#level)),
         objective.as_ref().map(|objective| {
@@ -110,6 +107,23 @@ fn emit_settings(spec: &Spec) -> TokenStream {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Emits a literal provider. One that nearly is a well-known name is a warning: on stable Rust, that of a deprecated item.
+fn emit_provider(model: &ModelSpec) -> Option<TokenStream> {
+    let Id::Literal(literal) = &model.provider else { return None };
+    let Some(known) = model.missed_provider else { return Some(literal.to_token_stream()) };
+    let name = Ident::new("PROVIDER", Span::mixed_site().located_at(literal.span()));
+    let note = format!(
+        "the conventions of OpenTelemetry name a provider `{known}`; write `\"{known}\"`, or put `#[allow(deprecated)]` \
+         on the function if `{}` is another one",
+        literal.value(),
+    );
+    Some(quote!({
+        #[deprecated(note = #note)]
+        const #name: &str = #literal;
+        #name
+    }))
 }
 
 /// Emits the objective as a constant.

@@ -1,5 +1,7 @@
 //! Emits an impl block, with its methods tracked or as written.
 
+use std::cell::Cell;
+
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
@@ -7,7 +9,7 @@ use syn::{GenericArgument, ImplItemMacro, PathArguments, ReturnType, Signature, 
 
 use super::function::emit_function;
 use super::refusal::refuse_function;
-use crate::analysis::spec::Spec;
+use crate::analysis::spec::{ModelSpec, Spec};
 use crate::diagnostics::Diagnostics;
 use crate::kind::Kind;
 use crate::parse::function::Function;
@@ -30,11 +32,12 @@ pub(crate) fn emit_impl_block(
         Some(prefix) => format!("{}::{type_name}", prefix.value()),
         None => type_name.clone(),
     });
+    let methods = Methods { kind, owner, options, has_missed_provider: Cell::new(false) };
     emit_with_members(block, |member| match member {
         Member::Method(method) if is_left_out(method, block.type_name.as_deref()) => {
             emit_untracked_method(method)
         }
-        Member::Method(method) => emit_method(kind, method, owner.as_deref(), &options, errors),
+        Member::Method(method) => methods.emit(method, errors),
         Member::Other(tokens) => tokens.clone(),
         Member::Macro(call) => {
             check_macro_call(kind, call, errors);
@@ -120,23 +123,40 @@ fn gives(declared: &Type, type_name: Option<&str>) -> bool {
         && matches!(arguments.args.first(), Some(GenericArgument::Type(inner)) if gives(inner, type_name))
 }
 
-fn emit_method(
+/// The methods of a block, with all that it gives them.
+struct Methods {
     kind: Kind,
-    method: &Function,
-    owner: Option<&str>,
-    block_options: &Options,
-    errors: &Diagnostics,
-) -> TokenStream {
-    let mut options = match Tracking::parse(kind, &method.attributes, errors) {
-        Tracking::Skip => return emit_untracked_method(method),
-        Tracking::Track(_) if method.has_incomplete_body() => return emit_untracked_method(method),
-        Tracking::Track(options) => *options,
-    };
-    // Without the type's name there is no id to count the method's calls under.
-    let Some(owner) = owner else { return refuse_function(emit_untracked_method(method)) };
-    options.inherit(block_options);
-    let spec = Spec::new(kind, &options, method, Some(owner), errors);
-    emit_function(&spec, &without_track_attributes(method))
+    /// The name of the type, after the prefix. `None` if the header does not parse.
+    owner: Option<String>,
+    options: Options,
+    /// Whether a method has warned of the block's provider.
+    has_missed_provider: Cell<bool>,
+}
+
+impl Methods {
+    fn emit(&self, method: &Function, errors: &Diagnostics) -> TokenStream {
+        let mut options = match Tracking::parse(self.kind, &method.attributes, errors) {
+            Tracking::Skip => return emit_untracked_method(method),
+            Tracking::Track(_) if method.has_incomplete_body() => return emit_untracked_method(method),
+            Tracking::Track(options) => *options,
+        };
+        // Without the type's name there is no id to count the method's calls under.
+        let Some(owner) = &self.owner else { return refuse_function(emit_untracked_method(method)) };
+        let inherits_provider = options.provider.get().is_none();
+        options.inherit(&self.options);
+        let mut spec = Spec::new(self.kind, &options, method, Some(owner), errors);
+        if let Some(model) = spec.model.as_mut().filter(|_| inherits_provider) {
+            self.warn_once(model);
+        }
+        emit_function(&spec, &without_track_attributes(method))
+    }
+
+    /// Leaves the warning of the block's provider to the first method: one literal is one mistake.
+    fn warn_once(&self, model: &mut ModelSpec) {
+        if model.missed_provider.is_some() && self.has_missed_provider.replace(true) {
+            model.missed_provider = None;
+        }
+    }
 }
 
 /// Refuses a macro's call, whose methods cannot be seen, unless it is left out.
