@@ -58,6 +58,12 @@ pub(crate) fn count_retry(skill: &str) {
     RETRIES.count(&[skill]);
 }
 
+/// Shows the model calls and the skill calls inside the runs of each agent.
+#[cfg(feature = "otlp")]
+pub(crate) fn each(mut show: impl FnMut(&'static Labels, [&'static Histogram; 2])) {
+    CALLS.sorted().into_iter().for_each(|series| show(&series.labels, [&series.models, &series.skills]));
+}
+
 /// Takes a snapshot of every metric that has counted something.
 pub(crate) fn read() -> Vec<MetricSnapshot> {
     let series = CALLS.sorted();

@@ -74,6 +74,7 @@ pub(super) mod gen_ai_metrics {
     const DOUBLING: &[f64] =
         &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
     const AGENT: &[f64] = &[0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
+    const CALLS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
     /// Powers of four.
     const TOKENS: &[f64] = &[
         1.0,
@@ -94,6 +95,7 @@ pub(super) mod gen_ai_metrics {
 
     const MODEL: &[&str] = &[OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL];
     const MODEL_OR_ERROR: &[&str] = &[OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, TYPE];
+    const AGENT_CALL: &[&str] = &[OPERATION_NAME, AGENT_NAME];
     const USAGE: &[&str] = &[OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, TOKEN_MODALITY];
 
     macro_rules! table {
@@ -129,6 +131,10 @@ pub(super) mod gen_ai_metrics {
             "Time from a call's start to its end, of operations other than inference and embeddings.";
         AGENT_DURATION = Histogram "gen_ai.invoke_agent.duration" "s" AGENT, &[OPERATION_NAME, AGENT_NAME, TYPE],
             "Time from an agent call's start to its end.";
+        AGENT_INFERENCE_CALLS = Histogram "gen_ai.invoke_agent.inference_calls" "{inference_call}" CALLS, AGENT_CALL,
+            "Model calls inside an agent call that no other agent encloses.";
+        AGENT_TOOL_CALLS = Histogram "gen_ai.invoke_agent.tool_calls" "{tool_call}" CALLS, AGENT_CALL,
+            "Skill calls inside an agent call that no other agent encloses.";
         TOOL_DURATION = Histogram "gen_ai.execute_tool.duration" "s" DOUBLING, &[TOOL_NAME, TYPE],
             "Time from a skill call's start to its end.";
     }

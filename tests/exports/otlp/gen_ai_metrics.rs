@@ -21,6 +21,7 @@ type Bounds = &'static [f64];
 const DOUBLING: Bounds =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const AGENT: Bounds = &[0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
+const CALLS: Bounds = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 #[rustfmt::skip]
 const TOKENS: Bounds = &[
     1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0,
@@ -28,7 +29,7 @@ const TOKENS: Bounds = &[
 ];
 
 /// Every metric, as the conventions have it: name, unit, bounds.
-const TABLE: [(&str, &str, Bounds); 12] = [
+const TABLE: [(&str, &str, Bounds); 14] = [
     ("gen_ai.client.embeddings.duration", "s", DOUBLING),
     ("gen_ai.client.embeddings.operation.input_tokens", "{token}", TOKENS),
     ("gen_ai.client.inference.duration", "s", DOUBLING),
@@ -41,6 +42,8 @@ const TABLE: [(&str, &str, Bounds); 12] = [
     ("gen_ai.client.operation.duration", "s", DOUBLING),
     ("gen_ai.execute_tool.duration", "s", DOUBLING),
     ("gen_ai.invoke_agent.duration", "s", AGENT),
+    ("gen_ai.invoke_agent.inference_calls", "{inference_call}", CALLS),
+    ("gen_ai.invoke_agent.tool_calls", "{tool_call}", CALLS),
 ];
 
 struct Reply(Option<Usage>);
@@ -97,9 +100,10 @@ fn use_tool() -> Result<(), Overloaded> {
     Err(Overloaded)
 }
 
-#[track_agent("table_agent")]
-fn act() {
-    use_tool().unwrap_err();
+/// Its budget has the calls inside its runs counted.
+#[track_agent("table_agent", budget(skill_calls = 100))]
+fn act(tools: usize) {
+    (0..tools).for_each(|_| use_tool().unwrap_err());
 }
 
 /// Everything that the table is about.
@@ -118,7 +122,7 @@ fn make_calls() {
     embed(Ok(0)).ok().unwrap();
     embed(Err(Overloaded)).err().unwrap();
     fetch();
-    act();
+    [0, 1, 3, 200].into_iter().for_each(act);
 }
 
 /// One data point: its attributes, and its value, or the number of its observations.
@@ -235,9 +239,28 @@ fn durations_have_the_operation_the_model_and_the_type_of_the_error() {
         "only of streams"
     );
     let agent = [("gen_ai.operation.name", "invoke_agent"), ("gen_ai.agent.name", "table_agent")];
-    assert_eq!(points(&exported["gen_ai.invoke_agent.duration"]), [of(&agent, 1)]);
+    assert_eq!(points(&exported["gen_ai.invoke_agent.duration"]), [of(&agent, 4)]);
     let tool = [("gen_ai.tool.name", "table_tool"), typed[0]];
-    assert_eq!(points(&exported["gen_ai.execute_tool.duration"]), [of(&tool, 1)]);
+    assert_eq!(points(&exported["gen_ai.execute_tool.duration"]), [of(&tool, 204)]);
+}
+
+#[test]
+fn the_calls_inside_an_agent_are_those_of_each_of_its_runs() {
+    let exported = exported();
+
+    let agent = [("gen_ai.operation.name", "invoke_agent"), ("gen_ai.agent.name", "table_agent")];
+    let of_agent = |name: &str| {
+        let Some(Data::Histogram(calls)) = &exported[name].data else { panic!("{name}") };
+        let (expected, _) = of(&agent, 0);
+        calls.data_points.iter().find(|point| attributes(&point.attributes) == expected).unwrap()
+    };
+    let models = of_agent("gen_ai.invoke_agent.inference_calls");
+    assert_eq!((models.count, models.sum), (4, Some(0.0)));
+    assert_eq!(models.bucket_counts, [4, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // Runs with 0, 1, 3 and 200 calls of skills.
+    let tools = of_agent("gen_ai.invoke_agent.tool_calls");
+    assert_eq!((tools.count, tools.sum), (4, Some(204.0)));
+    assert_eq!(tools.bucket_counts, [2, 0, 1, 0, 0, 0, 0, 0, 1]);
 }
 
 #[test]

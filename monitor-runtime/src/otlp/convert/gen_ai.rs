@@ -13,43 +13,30 @@ use super::parts::{CUMULATIVE, Span, sum};
 use crate::cells::histogram::Histogram as Recorded;
 use crate::cells::index::Series as _;
 use crate::cells::labels::Labels;
+use crate::families::runs;
 use crate::otlp::attributes::text;
 use crate::otlp::call_metrics::{self, Durations, ModelSeries, Operations, TOKEN_METRICS};
 use crate::otlp::semconv::gen_ai::{INVOKE_AGENT, UNKNOWN_MODALITY};
 use crate::otlp::semconv::gen_ai_metrics::{self, Instrument};
 
-/// Converts everything that is recorded; nothing before the recording has begun.
-pub(super) fn metrics(now: u64, is_explicit: bool) -> Vec<(Metric, usize)> {
-    let Some(start) = call_metrics::since() else { return Vec::new() };
-    let into = Into { span: Span { start: start.min(now), now }, is_explicit };
-    let models = call_metrics::models();
-    let mut metrics = Vec::new();
-    for operations in [Operations::Inference, Operations::Embeddings, Operations::Other] {
-        let durations = models.iter().filter(|series| series.operations == operations);
-        metrics.extend(into.durations(
-            operations.duration(),
-            durations.map(|series| (values(series.labels()), &series.durations)),
-        ));
-    }
-    metrics.extend(into.first_chunks(&models));
-    metrics.extend((0..TOKEN_METRICS.len()).filter_map(|place| into.tokens(place, &models)));
-    metrics.extend(into.embedded(&models));
-    let agents = call_metrics::agents();
-    let named = |labels| [INVOKE_AGENT].into_iter().chain(values(labels)).collect();
-    metrics.extend(into.durations(
-        &gen_ai_metrics::AGENT_DURATION,
-        agents.iter().map(|series| (named(series.labels()), &series.durations)),
-    ));
-    let tools = call_metrics::tools();
-    metrics.extend(into.durations(
-        &gen_ai_metrics::TOOL_DURATION,
-        tools.iter().map(|series| (values(series.labels()), &series.durations)),
-    ));
+/// Converts everything that is recorded. The calls inside runs are recorded from the start of the process on, all others from
+/// the start of an export.
+pub(super) fn metrics(process: Span, is_explicit: bool) -> Vec<(Metric, usize)> {
+    let mut metrics = call_metrics::since().map_or_else(Vec::new, |start| {
+        let span = Span { start: start.min(process.now), now: process.now };
+        Into { span, is_explicit }.calls()
+    });
+    metrics.extend(Into { span: process, is_explicit }.calls_inside_runs());
     metrics
 }
 
 fn values(labels: &Labels) -> Vec<&str> {
     labels.values().collect()
+}
+
+/// The values of the attributes of an agent's call.
+fn of_agent(labels: &Labels) -> impl Iterator<Item = &str> {
+    [INVOKE_AGENT].into_iter().chain(labels.values())
 }
 
 /// Pairs the attributes of a metric with values. An empty value is an attribute that is left out.
@@ -74,6 +61,60 @@ struct Into {
 }
 
 impl Into {
+    fn calls(self) -> Vec<(Metric, usize)> {
+        let models = call_metrics::models();
+        let mut metrics = Vec::new();
+        for operations in [Operations::Inference, Operations::Embeddings, Operations::Other] {
+            let durations = models.iter().filter(|series| series.operations == operations);
+            metrics.extend(self.durations(
+                operations.duration(),
+                durations.map(|series| (values(series.labels()), &series.durations)),
+            ));
+        }
+        metrics.extend(self.first_chunks(&models));
+        metrics.extend((0..TOKEN_METRICS.len()).filter_map(|place| self.tokens(place, &models)));
+        metrics.extend(self.embedded(&models));
+        let agents = call_metrics::agents();
+        metrics.extend(self.durations(
+            &gen_ai_metrics::AGENT_DURATION,
+            agents.iter().map(|series| (of_agent(series.labels()).collect(), &series.durations)),
+        ));
+        let tools = call_metrics::tools();
+        metrics.extend(self.durations(
+            &gen_ai_metrics::TOOL_DURATION,
+            tools.iter().map(|series| (values(series.labels()), &series.durations)),
+        ));
+        metrics
+    }
+
+    fn calls_inside_runs(self) -> impl Iterator<Item = (Metric, usize)> {
+        let instruments = [&gen_ai_metrics::AGENT_INFERENCE_CALLS, &gen_ai_metrics::AGENT_TOOL_CALLS];
+        let mut points = [Points::default(), Points::default()];
+        runs::each(|labels, calls| {
+            for ((instrument, points), calls) in instruments.iter().zip(&mut points).zip(calls) {
+                self.add_calls(points, instrument, attributes(instrument, of_agent(labels)), calls);
+            }
+        });
+        instruments.into_iter().zip(points).filter_map(|(instrument, points)| points.into_metric(instrument))
+    }
+
+    /// Adds the numbers of calls. Ours have a bucket for none, which is a part of the conventions' first one.
+    fn add_calls(
+        self,
+        points: &mut Points,
+        instrument: &Instrument,
+        attributes: Vec<KeyValue>,
+        calls: &Recorded,
+    ) {
+        let before = points.explicit.len();
+        self.add(points, attributes, calls);
+        for point in &mut points.explicit[before..] {
+            let none = point.bucket_counts.remove(0);
+            point.bucket_counts[0] += none;
+            point.explicit_bounds = instrument.bounds.to_vec();
+        }
+    }
+
     fn add(self, points: &mut Points, attributes: Vec<KeyValue>, recorded: &Recorded) {
         recorded.read(|reading| {
             if reading.count() == 0 {

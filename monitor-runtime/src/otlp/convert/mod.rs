@@ -42,7 +42,7 @@ pub(super) fn convert(contents: &Contents, times: Times, histograms: Option<Otlp
     }
     // A registry without our own metrics has a part of the process only, and these are not in it.
     if !contents.own.is_empty() {
-        for (metric, points) in gen_ai::metrics(times.now, is_explicit) {
+        for (metric, points) in gen_ai::metrics(span, is_explicit) {
             converted.add(points, || metric);
         }
     }
