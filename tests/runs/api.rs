@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use monitor_runtime::genai::{self, Usage};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
+use monitor_runtime::genai::{self, ModelReply, Usage};
 use monitor_runtime::health::{CheckError, check_fn};
 use monitor_runtime::run::RunId;
-use monitor_runtime::{Monitor, run, track_agent, track_skill};
+use monitor_runtime::{Monitor, run, track_agent, track_model, track_skill};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -191,6 +192,42 @@ fn a_run_shows_its_tokens_and_its_cost() {
     let without = walk("api_modelless", 1).unwrap();
     let without = &json(&monitor, &format!("runs/{without}"))["runs"][0];
     assert_eq!((&without["tokens"], &without["cost"]), (&Value::Null, &Value::Null));
+}
+
+#[track_model("api-streamed", provider = "openai")]
+fn streamed() -> impl Stream<Item = Reply> {
+    stream::iter([Reply(None), Reply(Some(Usage::new(812, 600)))])
+}
+
+/// A piece of a streamed reply.
+struct Reply(Option<Usage>);
+
+impl ModelReply for Reply {
+    fn usage(&self) -> Option<Usage> {
+        self.0
+    }
+}
+
+#[test]
+fn a_model_shows_its_first_chunks_and_its_output_of_the_last_minutes() {
+    let monitor = monitor();
+    // The history reads once a second, and calls before its first reading are too old for it.
+    let row = loop {
+        assert_eq!(streamed().count().now_or_never(), Some(2));
+        let answer = json(&monitor, "models");
+        let row = answer["models"].as_array().unwrap().iter().find(|row| row["model"] == "api-streamed");
+        match row.filter(|row| !row["first_chunk_p95_us"].is_null()) {
+            Some(row) => break row.clone(),
+            None => thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let [p50, p95] = ["first_chunk_p50_us", "first_chunk_p95_us"].map(|name| row[name].as_u64().unwrap());
+    assert!(p50 <= p95, "{row}");
+    assert!(row["output_tokens_per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{row}");
+    let (_, text) = ask(&monitor, "models?format=text");
+    for column in ["FIRST_CHUNK_P50_US", "FIRST_CHUNK_P95_US", "OUTPUT_PER_S"] {
+        assert!(text.lines().next().unwrap().contains(column), "{text}");
+    }
 }
 
 #[track_agent("api_tagged", budget(skill_calls = 1))]

@@ -2,6 +2,8 @@
 //!
 //! A model call takes milliseconds at least, so these counters are plain atomics and not striped cells.
 
+#[cfg(feature = "runs")]
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::cells::buckets::Buckets;
@@ -166,6 +168,18 @@ pub(crate) fn each_used(mut look: impl FnMut([&'static str; 3], &Totals)) {
         let totals = Totals { input, output, cached_input, cache_write, reasoning, unpriced, cost, calls };
         look(series.labels.first_values(), &totals);
     }
+}
+
+/// The output tokens of each provider and model that has reported any.
+#[cfg(feature = "runs")]
+pub(crate) fn output_by_model() -> BTreeMap<[&'static str; 2], u64> {
+    let mut sums = BTreeMap::new();
+    each_used(|[_, provider, model], totals| {
+        if let Some(output) = totals.output {
+            *sums.entry([provider, model]).or_insert(0) += output;
+        }
+    });
+    sums
 }
 
 /// The sum over all model calls.

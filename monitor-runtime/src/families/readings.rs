@@ -1,11 +1,14 @@
 //! The numbers of each id at one moment, for readers that want figures and no exposition.
 
+use std::collections::BTreeMap;
+
 use crate::cells::buckets::FIRST_BUCKET;
 use crate::cells::labels::Labels;
 use crate::cells::native::NativeCounts;
 use crate::cells::objective::Objective;
 use crate::families::Outcome;
 use crate::families::calls::CallKind;
+use crate::families::models;
 use crate::families::requests;
 
 /// A kind of thing that is counted by id: a tracked call, or the requests of a route.
@@ -29,6 +32,17 @@ pub(crate) struct Reading<'r> {
     pub(crate) all: &'r [u64],
     /// Calls that succeeded, up to each bound. Of a route, all requests.
     pub(crate) succeeded: &'r [u64],
+    /// What only models have.
+    pub(crate) model: Option<ModelReading<'r>>,
+}
+
+/// The numbers of a model's streams and replies.
+#[derive(Clone, Copy)]
+pub(crate) struct ModelReading<'r> {
+    /// Streamed replies by the time to their first chunk, up to each bound, `+Inf` last.
+    pub(crate) first_chunks: &'r [u64],
+    /// Output tokens of all calls; `None` if no call has reported any.
+    pub(crate) output: Option<u64>,
 }
 
 /// The number of outcomes.
@@ -79,11 +93,12 @@ impl CountedKind {
 
 fn each_call(kind: CallKind, look: &mut dyn FnMut(&Reading<'_>)) {
     let (mut words, mut fine) = (Vec::new(), NativeCounts::new());
-    let [mut all, mut succeeded] = [Vec::new(), Vec::new()];
+    let [mut all, mut succeeded, mut first_chunks] = [Vec::new(), Vec::new(), Vec::new()];
+    let output = if kind == CallKind::Model { models::output_by_model() } else { BTreeMap::new() };
     for series in kind.family().series.sorted() {
         let buckets = series.buckets;
         let shown = buckets.bounds().len();
-        for counts in [&mut all, &mut succeeded] {
+        for counts in [&mut all, &mut succeeded, &mut first_chunks] {
             counts.clear();
             counts.resize(shown, 0);
         }
@@ -100,10 +115,20 @@ fn each_call(kind: CallKind, look: &mut dyn FnMut(&Reading<'_>)) {
                 succeeded.iter_mut().zip(counts).for_each(|(sum, count)| *sum = *count);
             }
         }
+        if let Some(histogram) = series.first_item.get().filter(|_| kind == CallKind::Model) {
+            words.clear();
+            words.resize(buckets.words(), 0);
+            fine.clear();
+            histogram.read_into(&mut words, &mut fine);
+            let counts = words.iter().skip(FIRST_BUCKET);
+            first_chunks.iter_mut().zip(counts).for_each(|(sum, count)| *sum = *count);
+        }
+        let output = output.get(&series.labels.first_values::<2>()).copied();
+        let model = (kind == CallKind::Model).then_some(ModelReading { first_chunks: &first_chunks, output });
         // Starts are read after ends, so the difference is never negative.
         let running = series.success.started().saturating_sub(ended.iter().sum());
         let (labels, bounds, objective) = (&series.labels, buckets.seconds(), buckets.objective());
-        look(&Reading { labels, bounds, objective, running, ended, all: &all, succeeded: &succeeded });
+        look(&Reading { labels, bounds, objective, running, ended, all: &all, succeeded: &succeeded, model });
     }
 }
 
@@ -124,7 +149,16 @@ fn each_route(look: &mut dyn FnMut(&Reading<'_>)) {
             ended[Outcome::Success as usize] = total - failed.min(total);
             let running = series.histogram.started().saturating_sub(total);
             let (labels, bounds) = (&series.labels, series.buckets.seconds());
-            look(&Reading { labels, bounds, objective: None, running, ended, all, succeeded: all });
+            look(&Reading {
+                labels,
+                bounds,
+                objective: None,
+                running,
+                ended,
+                all,
+                succeeded: all,
+                model: None,
+            });
         });
     }
 }

@@ -3,14 +3,15 @@
 //!
 //! Once a second the recorder's thread reads every id. Totals become points: 300 of a second, and 360 of ten seconds. Of at
 //! most 64 ids a kind, the number of ended calls is kept for each of the last 60 seconds, and the buckets for each of the
-//! last 30 times ten seconds, so a quantile of the last five minutes is that of a difference between two readings.
+//! last 30 times ten seconds, so a quantile of the last five minutes is that of a difference between two readings. Of a model,
+//! the latter also have the buckets of the first chunks, and the output tokens.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use foldhash::fast::RandomState;
 
-use crate::families::readings::{CountedKind, OUTCOMES, Reading, quantile};
+use crate::families::readings::{CountedKind, ModelReading, OUTCOMES, Reading, quantile};
 use crate::families::{CallKind, Outcome, models, process};
 
 /// The points that are kept, a second apart.
@@ -71,6 +72,18 @@ pub(crate) struct Recent {
     pub(crate) ended: [u64; OUTCOMES],
     /// Calls that ended in each of the last 60 seconds, the newest last.
     pub(crate) spark: Vec<u32>,
+    /// What only models have.
+    pub(crate) model: Option<RecentModel>,
+}
+
+/// The replies of a model in the last five minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct RecentModel {
+    /// The quantiles of the time to the first chunk in seconds; `None` without streamed replies.
+    pub(crate) first_chunk_p50: Option<f64>,
+    pub(crate) first_chunk_p95: Option<f64>,
+    /// Output tokens a second; `None` if no call has ever reported any.
+    pub(crate) output_per_s: Option<f64>,
 }
 
 impl Recent {
@@ -263,7 +276,7 @@ impl History {
             id.note(reading, tens, skipped);
             return false;
         }
-        let bytes = Id::bytes(reading.all.len());
+        let bytes = Id::bytes(words(reading).count());
         // Once in a while more are let in than stay, so that a busy id replaces one that has become quiet.
         let most = if tens > 0 { 2 * MOST_IDS } else { MOST_IDS };
         let is_unused = reading.running == 0 && reading.ended.iter().all(|count| *count == 0);
@@ -289,10 +302,10 @@ impl History {
                 continue;
             }
             ids.sort_by_key(|(_, id)| std::cmp::Reverse(id.ended()));
-            let small: Vec<_> = ids.iter().skip(MOST_IDS).map(|(key, id)| (**key, id.buckets)).collect();
-            for (key, buckets) in small {
+            let small: Vec<_> = ids.iter().skip(MOST_IDS).map(|(key, id)| (**key, id.words)).collect();
+            for (key, words) in small {
                 self.ids.remove(&key);
-                self.id_bytes -= Id::bytes(buckets);
+                self.id_bytes -= Id::bytes(words);
             }
         }
     }
@@ -353,7 +366,7 @@ impl History {
     /// What an id did in the last minutes; `None` if that is not kept.
     pub(crate) fn recent(&self, kind: CountedKind, reading: &Reading<'_>) -> Option<Recent> {
         let key = (kind, std::ptr::from_ref(reading.labels).addr());
-        Some(self.ids.get(&key)?.recent(reading))
+        Some(self.ids.get(&key)?.recent(reading, self.ticks - self.ten_at))
     }
 
     /// What went wrong in the last five minutes.
@@ -433,10 +446,12 @@ fn point(before: &Totals, now: &Totals, bounds: &[f64], seconds: u64) -> Point {
 /// The last minutes of an id. Counts are modulo 2^32, of which differences are exact.
 #[derive(Debug, Default)]
 struct Id {
-    buckets: usize,
+    /// The length of a reading.
+    words: usize,
     /// Ended calls after each second.
     seconds: VecDeque<u32>,
-    /// Readings ten seconds apart: ended calls by outcome, then those up to each bound.
+    /// Readings ten seconds apart: ended calls by outcome, then those up to each bound. Of a model, the streams up to each bound
+    /// and the output tokens follow.
     tens: VecDeque<Box<[u32]>>,
     ended: u64,
 }
@@ -447,9 +462,9 @@ fn modulo(count: u64) -> u32 {
 }
 
 impl Id {
-    /// The bytes of an id with this number of buckets, when full.
-    fn bytes(buckets: usize) -> usize {
-        let reading = (OUTCOMES + buckets) * size_of::<u32>() + size_of::<Box<[u32]>>();
+    /// The bytes of an id with readings of this length, when full.
+    fn bytes(words: usize) -> usize {
+        let reading = words * size_of::<u32>() + size_of::<Box<[u32]>>();
         size_of::<Self>() + 64 + (MINUTE + 4) * size_of::<u32>() + (WINDOW + 2) * (reading + 16)
     }
 
@@ -461,11 +476,11 @@ impl Id {
 
     /// Takes the reading of a second, with which so many times ten seconds are over.
     fn note(&mut self, reading: &Reading<'_>, tens: u64, skipped: u64) {
-        self.buckets = reading.all.len();
+        self.words = words(reading).count();
         self.ended = reading.ended.iter().sum();
         if self.seconds.is_empty() {
             self.seconds.push_back(0);
-            self.tens.push_back(vec![0; OUTCOMES + self.buckets].into());
+            self.tens.push_back(vec![0; self.words].into());
         }
         for _ in 0..=skipped.min(MINUTE as u64) {
             push(&mut self.seconds, MINUTE + 1, modulo(self.ended));
@@ -479,16 +494,18 @@ impl Id {
         self.ended
     }
 
-    fn recent(&self, reading: &Reading<'_>) -> Recent {
+    /// What it did in the last minutes, so many seconds after its newest reading of ten seconds.
+    fn recent(&self, reading: &Reading<'_>, since: u64) -> Recent {
         let now = modulo(reading.ended.iter().sum());
         let seconds = self.seconds.len().saturating_sub(1).max(1);
         let first = self.seconds.front().copied().unwrap_or(now);
         let each = self.seconds.iter().zip(self.seconds.iter().skip(1));
-        let empty: Box<[u32]> = vec![0; OUTCOMES + reading.all.len()].into();
+        let empty: Box<[u32]> = vec![0; words(reading).count()].into();
         let before = self.tens.front().unwrap_or(&empty);
         let between: Vec<u64> =
             words(reading).zip(before).map(|(now, before)| u64::from(now.wrapping_sub(*before))).collect();
-        let (outcomes, counts) = between.split_at(OUTCOMES.min(between.len()));
+        let (outcomes, rest) = between.split_at(OUTCOMES.min(between.len()));
+        let (counts, of_model) = rest.split_at(reading.all.len().min(rest.len()));
         let mut ended = [0; OUTCOMES];
         ended.iter_mut().zip(outcomes).for_each(|(ended, count)| *ended = *count);
         let quantile = |part| quantile(part, reading.bounds, counts);
@@ -499,12 +516,31 @@ impl Id {
             p99: quantile(0.99),
             ended,
             spark: each.map(|(before, now)| now.wrapping_sub(*before)).collect(),
+            model: reading.model.map(|model| {
+                let seconds = (TEN * (self.tens.len() as u64).saturating_sub(1) + since).max(1);
+                recent_model(model, reading.bounds, of_model, seconds)
+            }),
         }
     }
 }
 
+/// What a model did in the seconds between two readings, of which this is the difference.
+fn recent_model(model: ModelReading<'_>, bounds: &[f64], between: &[u64], seconds: u64) -> RecentModel {
+    let (first_chunks, output) = between.split_at(model.first_chunks.len().min(between.len()));
+    let output = output.first().filter(|_| model.output.is_some());
+    RecentModel {
+        first_chunk_p50: quantile(0.5, bounds, first_chunks),
+        first_chunk_p95: quantile(0.95, bounds, first_chunks),
+        output_per_s: output.map(|tokens| *tokens as f64 / seconds as f64),
+    }
+}
+
 fn words<'r>(reading: &'r Reading<'_>) -> impl Iterator<Item = u32> + 'r {
-    reading.ended.iter().chain(reading.all).map(|count| modulo(*count))
+    let of_model = reading.model.iter().flat_map(|model| {
+        let output = model.output.unwrap_or(0);
+        model.first_chunks.iter().copied().chain([output])
+    });
+    reading.ended.iter().chain(reading.all).copied().chain(of_model).map(modulo)
 }
 
 #[cfg(test)]
@@ -535,6 +571,39 @@ mod tests {
             ended,
             all: &all,
             succeeded: &all,
+            model: None,
+        });
+    }
+
+    #[test]
+    fn a_model_shows_its_first_chunks_and_its_output() {
+        let (labels, mut id) = (labels(), Id::default());
+        let read = |first_chunks: [u64; 3], output: Option<u64>, look: &mut dyn FnMut(&Reading<'_>)| {
+            let (all, model) = ([0, 4, 4], Some(ModelReading { first_chunks: &first_chunks, output }));
+            let ended = [4, 0, 0, 0];
+            look(&Reading {
+                labels,
+                bounds: BOUNDS,
+                objective: None,
+                running: 0,
+                ended,
+                all: &all,
+                succeeded: &all,
+                model,
+            });
+        };
+        // What was counted before stays out of the quantiles.
+        read([100, 100, 100], None, &mut |reading| {
+            id.begin_at(reading);
+            assert_eq!(id.recent(reading, 0).model, Some(RecentModel::default()));
+        });
+        for _ in 0..2 {
+            read([100, 100, 100], Some(20), &mut |reading| id.note(reading, 1, 0));
+        }
+        read([100, 102, 104], Some(600), &mut |reading| {
+            let recent = id.recent(reading, 0).model.unwrap();
+            assert_eq!((recent.first_chunk_p50, recent.first_chunk_p95), (Some(1.0), Some(1.0)));
+            assert_eq!(recent.output_per_s, Some(30.0), "600 in 20 seconds");
         });
     }
 
@@ -550,7 +619,7 @@ mod tests {
             });
         }
         reading(labels, 1_400, 10, 0, &mut |reading| {
-            let recent = id.recent(reading);
+            let recent = id.recent(reading, 0);
             assert_eq!(recent.spark.len(), MINUTE);
             assert_eq!((recent.spark[0], recent.spark[MINUTE - 1]), (1, 2));
             assert!((recent.calls_per_s - 70.0 / 60.0).abs() < 1e-9, "{recent:?}");
@@ -567,7 +636,7 @@ mod tests {
         reading(labels, near, 0, 0, &mut |reading| id.begin_at(reading));
         reading(labels, near + 10, 0, 5, &mut |reading| {
             id.note(reading, 1, 0);
-            let recent = id.recent(reading);
+            let recent = id.recent(reading, 0);
             assert_eq!((recent.ended, &recent.spark), ([10, 5, 0, 0], &vec![15]));
             assert_eq!(recent.part(&[Outcome::Error, Outcome::Panic]), Some(1.0 / 3.0));
         });

@@ -81,7 +81,7 @@ use std::time::SystemTime;
 
 pub use budget::{BudgetExceeded, BudgetLimit};
 #[cfg(feature = "http")]
-pub(crate) use history::{Faults, Overall, Point, Points, Recent, SERIES};
+pub(crate) use history::{Faults, Overall, Point, Points, Recent, RecentModel, SERIES};
 pub use id::{ParseRunIdError, RunId};
 pub use lines::Line;
 pub(crate) use lines::LogLine;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use axum::extract::Request;
 
-use super::object::{Object, Table, cell, decimal_cell, one_line};
+use super::object::{Object, Table, cell, decimal_cell, one_line, seconds_as_micros};
 use super::query::Query;
 use super::{Answer, Api, formed, recorded};
 use crate::families::models::{self, Totals};
 use crate::families::readings::{CountedKind, OUTCOMES};
 use crate::families::{CallKind, Outcome};
 use crate::prices;
-use crate::run::{Recent, Runs};
+use crate::run::{Recent, RecentModel, Runs};
 
 /// What the calls of a model or an agent used.
 #[derive(Debug, Default)]
@@ -170,10 +170,20 @@ impl ModelRow {
             object.decimal("calls_per_s", Some(recent.calls_per_s));
             object.decimal("error_ratio", recent.part(&[Outcome::Error, Outcome::Panic]));
         }
+        let recent = self.recent_model();
+        let micros = |seconds: Option<f64>| seconds.map(seconds_as_micros);
+        object.plain("first_chunk_p50_us", micros(recent.first_chunk_p50));
+        object.plain("first_chunk_p95_us", micros(recent.first_chunk_p95));
+        object.decimal("output_tokens_per_s", recent.output_per_s);
         object.plain("retries", Some(self.retries));
         object.plain("failed_calls", Some(self.failed()));
         self.used.write_into(&mut object);
         object.close();
+    }
+
+    /// What it did in the last five minutes; nothing if that is not kept.
+    fn recent_model(&self) -> RecentModel {
+        self.recent.as_ref().and_then(|recent| recent.model).unwrap_or_default()
     }
 
     /// Calls that ended as `error` or `panic`.
@@ -184,12 +194,17 @@ impl ModelRow {
     fn cells(&self) -> Vec<String> {
         let recent = self.recent.as_ref();
         let errors = recent.and_then(|recent| recent.part(&[Outcome::Error, Outcome::Panic]));
+        let model = self.recent_model();
+        let micros = |seconds: Option<f64>| cell(seconds.map(seconds_as_micros));
         let mut cells = vec![
             one_line(&self.provider),
             one_line(&self.model),
             self.running.to_string(),
             decimal_cell(recent.map(|recent| recent.calls_per_s)),
             decimal_cell(errors),
+            micros(model.first_chunk_p50),
+            micros(model.first_chunk_p95),
+            decimal_cell(model.output_per_s),
             self.retries.to_string(),
             self.failed().to_string(),
         ];
@@ -199,7 +214,18 @@ impl ModelRow {
 }
 
 fn text(models: &[ModelRow], agents: &BTreeMap<String, Used>) -> String {
-    let own = ["PROVIDER", "MODEL", "RUNNING", "PER_S", "ERRORS", "RETRIES", "FAILED"];
+    let own = [
+        "PROVIDER",
+        "MODEL",
+        "RUNNING",
+        "PER_S",
+        "ERRORS",
+        "FIRST_CHUNK_P50_US",
+        "FIRST_CHUNK_P95_US",
+        "OUTPUT_PER_S",
+        "RETRIES",
+        "FAILED",
+    ];
     let mut table = Table::new(&[&own[..], &USED].concat());
     for model in models {
         table.row(model.cells());
