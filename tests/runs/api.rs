@@ -189,6 +189,9 @@ fn a_run_shows_its_tokens_and_its_cost() {
     assert!(shown["nodes"][0].get("model").is_none());
     let listed = json(&monitor, "runs?agent=api_models");
     assert_eq!(listed["runs"][0]["cost"], cost);
+    let models = json(&monitor, "models");
+    let row = models["models"].as_array().unwrap().iter().find(|row| row["model"] == "gpt-5").unwrap();
+    assert_eq!((&row["price_source"], &row["prices_as_of"]), (&"provider".into(), &Value::Null));
     let without = walk("api_modelless", 1).unwrap();
     let without = &json(&monitor, &format!("runs/{without}"))["runs"][0];
     assert_eq!((&without["tokens"], &without["cost"]), (&Value::Null, &Value::Null));

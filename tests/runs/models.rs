@@ -8,9 +8,10 @@ use monitor_runtime::genai::{self, Cost, CostSource, ModelReply, PriceDate, Pric
 use monitor_runtime::run::{self, Node, Run};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{context, track_agent, track_model, track_skill};
+use serde_json::Value;
 use tracing::field::Empty;
 
-use super::{run_of, runs, runs_of};
+use super::{api, run_of, runs, runs_of};
 
 /// A reply, or a chunk of one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,6 +195,22 @@ async fn a_run_without_a_price_is_not_free() {
     price(&["known"]).await;
     let dearest: Vec<_> = runs().dearest("models_priced").iter().map(|run| run.cost().to_string()).collect();
     assert_eq!(dearest.len(), 2, "an unpriced run is not among the dearest: {dearest:?}");
+    tokio::task::spawn_blocking(check_prices_of_the_last_calls).await.unwrap();
+}
+
+fn check_prices_of_the_last_calls() {
+    let monitor = api::monitor();
+    let answer = api::json(&monitor, "models");
+    let rows = answer["models"].as_array().unwrap();
+    let source = |model: &str| {
+        let row = rows.iter().find(|row| row["provider"] == "models-priced" && row["model"] == model);
+        ["price_source", "prices_as_of"].map(|name| row.unwrap()[name].clone())
+    };
+    assert_eq!(source("known"), ["local", "2026-11-01"]);
+    assert_eq!(source("unknown"), [Value::Null, Value::Null]);
+    let (_, text) = api::ask(&monitor, "models?format=text");
+    let row = text.lines().find(|line| line.starts_with("models-priced") && line.contains(" known "));
+    assert!(row.unwrap().ends_with("  2026-11-01"), "{text}");
 }
 
 /// A reply that may be a refusal.

@@ -5,6 +5,8 @@
 #[cfg(feature = "runs")]
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+#[cfg(feature = "runs")]
+use std::sync::{Mutex, PoisonError};
 
 use crate::cells::buckets::Buckets;
 use crate::cells::index::Series;
@@ -14,6 +16,8 @@ use crate::families::catalog::{self, Metric};
 use crate::families::counters::{Count, Counters, snapshot};
 use crate::families::family::{Family, Found};
 use crate::families::snapshot::MetricSnapshot;
+#[cfg(feature = "runs")]
+use crate::usage::CostSource;
 use crate::usage::{Cost, Usage};
 
 /// The metrics of tokens and cost, in the order of the counters of a [`TokenSeries`]. The last one counts nano-dollars.
@@ -85,6 +89,8 @@ pub(crate) fn count_usage(labels: &[&str; 3], usage: &Usage, cost: Option<Cost>)
     series.calls[usize::from(cost.is_none())].fetch_add(1, Ordering::Relaxed);
     if let Some(cost) = cost {
         series.add(COST, Some(cost.nanos()));
+        #[cfg(feature = "runs")]
+        series.note_price(cost.source());
     } else {
         let tokens = [usage.input_tokens(), usage.output_tokens()];
         series.add(UNPRICED, tokens.into_iter().flatten().reduce(u64::saturating_add));
@@ -138,6 +144,16 @@ pub(crate) struct Totals {
     pub(crate) cost: Option<u64>,
     /// Calls with usage that have a price, and those that have none.
     pub(crate) calls: [u64; 2],
+    pub(crate) last_price: Option<LastPrice>,
+}
+
+/// The source of the cost of the last call that had one.
+#[cfg(feature = "runs")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastPrice {
+    /// The number of the call among all that had a cost.
+    number: u64,
+    pub(crate) source: CostSource,
 }
 
 #[cfg(feature = "runs")]
@@ -155,6 +171,8 @@ impl Totals {
         sum(&mut self.unpriced, other.unpriced);
         sum(&mut self.cost, other.cost);
         self.calls.iter_mut().zip(other.calls).for_each(|(own, other)| *own += other);
+        self.last_price =
+            [self.last_price, other.last_price].into_iter().flatten().max_by_key(|price| price.number);
     }
 }
 
@@ -165,7 +183,9 @@ pub(crate) fn each_used(mut look: impl FnMut([&'static str; 3], &Totals)) {
         let [input, output, cached_input, cache_write, reasoning, unpriced, cost] =
             std::array::from_fn(|place| series.count(place));
         let calls = std::array::from_fn(|place| series.calls[place].load(Ordering::Relaxed));
-        let totals = Totals { input, output, cached_input, cache_write, reasoning, unpriced, cost, calls };
+        let last_price = *series.last_price.lock().unwrap_or_else(PoisonError::into_inner);
+        let totals =
+            Totals { input, output, cached_input, cache_write, reasoning, unpriced, cost, calls, last_price };
         look(series.labels.first_values(), &totals);
     }
 }
@@ -210,9 +230,18 @@ struct TokenSeries {
     known: AtomicU8,
     /// Calls that have a price, and those that have none. They are not metrics.
     calls: [AtomicU64; 2],
+    #[cfg(feature = "runs")]
+    last_price: Mutex<Option<LastPrice>>,
 }
 
 impl TokenSeries {
+    #[cfg(feature = "runs")]
+    fn note_price(&self, source: CostSource) {
+        static PRICED: AtomicU64 = AtomicU64::new(0);
+        let number = PRICED.fetch_add(1, Ordering::Relaxed);
+        *self.last_price.lock().unwrap_or_else(PoisonError::into_inner) = Some(LastPrice { number, source });
+    }
+
     fn add(&self, place: usize, amount: Option<u64>) {
         if let Some(amount) = amount {
             self.counters[place].fetch_add(amount, Ordering::Relaxed);
@@ -233,6 +262,8 @@ impl Series for TokenSeries {
             counters: [const { AtomicU64::new(0) }; COUNTERS],
             known: AtomicU8::new(0),
             calls: [const { AtomicU64::new(0) }; 2],
+            #[cfg(feature = "runs")]
+            last_price: Mutex::default(),
         }
     }
 

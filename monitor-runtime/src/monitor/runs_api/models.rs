@@ -6,6 +6,7 @@ use axum::extract::Request;
 
 use super::object::{Object, Table, cell, decimal_cell, one_line, seconds_as_micros};
 use super::query::Query;
+use super::write::named_source;
 use super::{Answer, Api, formed, recorded};
 use crate::families::models::{self, Totals};
 use crate::families::readings::{CountedKind, OUTCOMES};
@@ -175,6 +176,9 @@ impl ModelRow {
         object.plain("first_chunk_p50_us", micros(recent.first_chunk_p50));
         object.plain("first_chunk_p95_us", micros(recent.first_chunk_p95));
         object.decimal("output_tokens_per_s", recent.output_per_s);
+        let (source, as_of) = self.price();
+        object.maybe("price_source", source);
+        object.maybe("prices_as_of", as_of.as_deref());
         object.plain("retries", Some(self.retries));
         object.plain("failed_calls", Some(self.failed()));
         self.used.write_into(&mut object);
@@ -184,6 +188,11 @@ impl ModelRow {
     /// What it did in the last five minutes; nothing if that is not kept.
     fn recent_model(&self) -> RecentModel {
         self.recent.as_ref().and_then(|recent| recent.model).unwrap_or_default()
+    }
+
+    /// The source of the cost of its last call that had one, and the day of the prices.
+    fn price(&self) -> (Option<&'static str>, Option<String>) {
+        named_source(self.used.totals.last_price.map(|price| price.source))
     }
 
     /// Calls that ended as `error` or `panic`.
@@ -209,6 +218,8 @@ impl ModelRow {
             self.failed().to_string(),
         ];
         cells.extend(self.used.cells());
+        let (source, as_of) = self.price();
+        cells.push(cell(as_of.or_else(|| source.map(str::to_owned))));
         cells
     }
 }
@@ -226,7 +237,7 @@ fn text(models: &[ModelRow], agents: &BTreeMap<String, Used>) -> String {
         "RETRIES",
         "FAILED",
     ];
-    let mut table = Table::new(&[&own[..], &USED].concat());
+    let mut table = Table::new(&[&own[..], &USED, &["PRICES"]].concat());
     for model in models {
         table.row(model.cells());
     }

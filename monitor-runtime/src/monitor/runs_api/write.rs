@@ -379,6 +379,15 @@ pub(super) fn write_cost(object: &mut Object<'_>, name: &str, sum: &CostSum) {
     cost.close();
 }
 
+/// The name of a cost's source, and the day of its prices.
+pub(super) fn named_source(source: Option<CostSource>) -> (Option<&'static str>, Option<String>) {
+    match source {
+        None => (None, None),
+        Some(CostSource::Provider) => (Some("provider"), None),
+        Some(CostSource::Local { as_of }) => (Some("local"), as_of.map(|day| day.to_string())),
+    }
+}
+
 fn write_model(out: &mut Vec<u8>, call: ModelCall<'_>) {
     let mut object = Object::open(out);
     object.text("provider", call.provider());
@@ -386,12 +395,7 @@ fn write_model(out: &mut Vec<u8>, call: ModelCall<'_>) {
     object.maybe("response_model", call.response_model());
     write_usage(&mut object, &call.usage_sum());
     write_cost(&mut object, "cost", &call.cost_sum());
-    let as_of = match call.cost().map(Cost::source) {
-        Some(CostSource::Local { as_of }) => as_of.map(|day| day.to_string()),
-        _ => None,
-    };
-    let source =
-        call.cost().map(|cost| if cost.source() == CostSource::Provider { "provider" } else { "local" });
+    let (source, as_of) = named_source(call.cost().map(Cost::source));
     object.maybe("cost_source", source);
     object.maybe("prices_as_of", as_of.as_deref());
     object.maybe("finish", call.finish_reason());
