@@ -9,7 +9,7 @@ export const Status = ({ of, judged }) => {
 
 export const Time = ({ us }) => html`<time title=${fullTime(us)}>${clock(us)}</time>`;
 
-export const Cost = ({ of }) => html`<span class=${of && !of.priced && of.of ? "dim" : ""} title=${costTitle(of)}>${cost(of)}</span>`;
+export const Cost = ({ of, from = "" }) => html`<span class=${of && !of.priced && of.of ? "dim" : ""} title=${costTitle(of) + from}>${cost(of)}</span>`;
 
 export const Tokens = ({ of }) => {
 	const parts = TOKENS.filter((part) => of?.[part] != null);

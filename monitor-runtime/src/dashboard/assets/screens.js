@@ -384,12 +384,16 @@ export function Models() {
 
 const AGENT = ["agent", "Agent", { cell: (row) => cut(row.agent) || html`<span class="dim">outside of any agent</span>` }];
 
+const pricesOf = ({ price_source: source, prices_as_of: day }) => (source ? `, last by ${source === "provider" ? "the provider" : `prices${day ? ` of ${cut(day)}` : " set here"}`}` : "");
+
 const MODEL = [
 	["model", "Model", { cell: (row) => html`<small class="dim">${cut(row.provider)}</small> ${cut(row.model)}`, hint: (row) => cut(`${row.provider} ${row.model}`) }],
 	num("running", "Running", 8, "p2", (row) => count(row.running)),
 	RATE,
 	ERRORS,
 	num("retries", "Retries", 8, "p2", (row) => count(row.retries)),
+	["first", "First chunk", { w: 12, num: true, from: "p2", title: "95th percentile of the time to the first chunk of a stream, over five minutes", cell: (row) => duration(row.first_chunk_p95_us) }],
+	["output_s", "Output/s", { w: 9, num: true, from: "p3", title: "Output tokens a second, over five minutes", cell: (row) => rate(row.output_tokens_per_s) }],
 ];
 
 const SUMS = [
@@ -398,7 +402,7 @@ const SUMS = [
 	["cached", "Cached", { w: 8, num: true, from: "p2", title: "The part of the input that came from the provider's cache", cell: (row) => percent(cachedPart(row.tokens)) }],
 	num("output", "Output", 9, "p1", (row) => short(row.tokens?.output)),
 	num("reasoning", "Reasoning", 10, "p3", (row) => short(row.tokens?.reasoning)),
-	num("cost", "Cost", 11, "", (row) => html`<${Cost} of=${row.cost} />`),
+	num("cost", "Cost", 11, "", (row) => html`<${Cost} of=${row.cost} from=${pricesOf(row)} />`),
 	num("unpriced", "Unpriced tokens", 15, "p3", (row) => short(row.unpriced_tokens)),
 	["silent", "No usage", { w: 10, num: true, from: "p3", title: "Calls without usage", cell: (row) => count(row.calls_without_usage) }],
 ];
