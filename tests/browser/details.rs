@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use monitor_runtime::genai::{ModelReply, Usage};
+use monitor_runtime::health::check_fn;
 use monitor_runtime::{Dashboard, Monitor, run, track_agent, track_model, track_skill};
 
 use crate::ONE;
@@ -59,5 +60,22 @@ fn a_run_shows_its_contents_its_notes_and_its_use() {
     browser.open("");
     let agents = "document.querySelector('table[aria-label=Agents]')?.innerText";
     browser.until(&format!("{agents}.includes('1,816') && {agents}.includes('$0.50')"));
+    browser.assert_no_faults();
+}
+
+#[test]
+fn the_banner_names_the_failing_check_and_leads_to_it() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let check = check_fn("vault", async || Err::<&str, _>(std::io::Error::other("sealed")));
+    let builder = Monitor::builder().admin_port(0).check(check).dashboard(Dashboard::new());
+    let monitor = runtime.block_on(async { builder.build().unwrap() });
+    let browser = Browser::of(&monitor);
+    browser.open("");
+    browser.until("document.querySelector('.banner .bad')?.innerText.includes('vault')");
+    assert_eq!(browser.eval("document.querySelector('.banner .quiet')"), serde_json::Value::Null);
+    browser.eval("document.querySelector('.banner .bad a').click()");
+    browser.until("location.pathname === '/monitor/health'");
+    browser.until("document.querySelector('.check')?.innerText.includes('sealed')");
     browser.assert_no_faults();
 }
