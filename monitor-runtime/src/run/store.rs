@@ -602,7 +602,7 @@ mod tests {
         }
         assert_eq!(store.of_class("planner", Class::Pinned)[0].id(), id(1));
         store.shrink(0);
-        assert_eq!((store.len(), store.bytes()), (0, 0));
+        assert_eq!((store.len(), store.bytes()), (0, USED_BYTES));
         assert!(!store.unpin(id(1)));
     }
 }
