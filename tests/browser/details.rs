@@ -76,6 +76,6 @@ fn the_banner_names_the_failing_check_and_leads_to_it() {
     assert_eq!(browser.eval("document.querySelector('.banner .quiet')"), serde_json::Value::Null);
     browser.eval("document.querySelector('.banner .bad a').click()");
     browser.until("location.pathname === '/monitor/health'");
-    browser.until("document.querySelector('.check')?.innerText.includes('sealed')");
+    browser.until("document.querySelector('.check')?.innerText.includes('vault failed')");
     browser.assert_no_faults();
 }
