@@ -413,7 +413,7 @@ fn an_answer_that_is_none_of_the_api_is_not_passed_on() {
     let script = answering(http("200 OK", "content-type: text/javascript\r\n", "1")).0;
     let locked = answering(http("401 Unauthorized", "content-type: application/json\r\n", "{}")).0;
     let moved = answering(http("302 Found", "location: http://evil.example/\r\n", "")).0;
-    let long = answering(http("200 OK", "content-type: application/json\r\n", &" ".repeat(5 << 20))).0;
+    let long = answering(http("200 OK", "content-type: application/json\r\n", &" ".repeat(33 << 20))).0;
     let monitor = of(&[frozen, closed, html, script, locked, moved, long]);
     for (address, status, reason) in [
         (frozen, 504, "does not answer: no answer within 3s"),
@@ -422,7 +422,7 @@ fn an_answer_that_is_none_of_the_api_is_not_passed_on() {
         (script, 502, "it answers with something else than JSON"),
         (locked, 502, "it answers with status 401"),
         (moved, 502, "it answers with status 302"),
-        (long, 502, "it answers with more than 4194304 bytes"),
+        (long, 502, "it answers with more than 33554432 bytes"),
     ] {
         let answer = get(&monitor, &format!("/monitor/i/{address}/api/v1/now"));
         let error = answer.error();
