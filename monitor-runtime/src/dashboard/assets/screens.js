@@ -101,13 +101,13 @@ function Instances() {
 		? html`<${Word} of=${ready} />`
 		: html`<span class="status bad" title=${visible(reason)}><i aria-hidden="true">✗</i> ${state}${status ? ` (${status})` : ""} since ${clock(since_us)}</span>`);
 	const columns = [
-		["id", "Instance", { w: 34, cell: (row) => html`${cut(row.id ?? row.address, 60)} ${row.pid && html`<small class="dim">pid ${row.pid}</small>`}`, hint: (row) => row.address }],
+		["id", "Instance", { w: 34, vw: 28, cell: (row) => html`${cut(row.id ?? row.address, 60)} ${row.pid && html`<small class="dim">pid ${row.pid}</small>`}`, hint: (row) => row.address }],
 		["state", "State", { cell: (row) => (row.state ? stands(row) : html`<b>${count(row.answering)} of ${count(row.known)} answer</b>`) }],
 		["version", "Version", { w: 12, from: "p1" }],
 		num("running", "Running", 8, "p1", (row) => count(row.running)),
 		RATE,
 		ERRORS,
-		P95(""),
+		P95("p1"),
 		num("cost", "Cost/h", 11, "p1", (row) => html`<${Cost} of=${row.cost_per_hour} />`),
 		num("age", "Read", 12, "p2", (row) => (row.age_us > 2e6 ? `${duration(row.age_us)} ago` : row.state && row.age_us != null ? "now" : "")),
 	];
