@@ -563,34 +563,25 @@ mod tests {
     ) {
         let all = [fast, fast + slow, fast + slow + failed];
         let ended = [fast + slow, failed, 0, 0];
-        look(&Reading {
-            labels,
-            bounds: BOUNDS,
-            objective: None,
-            running: 0,
-            ended,
-            all: &all,
-            succeeded: &all,
-            model: None,
-        });
+        look(&reading_of(labels, ended, &all, None));
+    }
+
+    fn reading_of<'r>(
+        labels: &'static Labels,
+        ended: [u64; OUTCOMES],
+        all: &'r [u64],
+        model: Option<ModelReading<'r>>,
+    ) -> Reading<'r> {
+        let (bounds, objective) = (BOUNDS, None);
+        Reading { labels, bounds, objective, running: 0, ended, all, succeeded: all, model }
     }
 
     #[test]
     fn a_model_shows_its_first_chunks_and_its_output() {
         let (labels, mut id) = (labels(), Id::default());
         let read = |first_chunks: [u64; 3], output: Option<u64>, look: &mut dyn FnMut(&Reading<'_>)| {
-            let (all, model) = ([0, 4, 4], Some(ModelReading { first_chunks: &first_chunks, output }));
-            let ended = [4, 0, 0, 0];
-            look(&Reading {
-                labels,
-                bounds: BOUNDS,
-                objective: None,
-                running: 0,
-                ended,
-                all: &all,
-                succeeded: &all,
-                model,
-            });
+            let model = Some(ModelReading { first_chunks: &first_chunks, output });
+            look(&reading_of(labels, [4, 0, 0, 0], &[0, 4, 4], model));
         };
         // What was counted before stays out of the quantiles.
         read([100, 100, 100], None, &mut |reading| {

@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer is shared.
 const SHARED: Duration = Duration::from_secs(1);
 
+/// How long the ids of a look are taken for right.
+const KNOWN: Duration = Duration::from_secs(10);
+
 /// The longest answer that is read, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -131,11 +134,10 @@ impl Fleet {
         if by_address.is_some() {
             return by_address;
         }
-        let look = self.look(own).await;
-        let mut named =
-            look.peers.iter().filter(|peer| peer.identity().is_some_and(|own| own.id == instance));
-        let one = named.next().filter(|_| named.next().is_none());
-        one.map(|peer| peer.address)
+        // Each file and each answer of a page is asked for by its id, and a look may wait for an instance that is frozen.
+        let recent = self.last().filter(|(at, _)| at.elapsed() < KNOWN);
+        let found = recent.and_then(|(_, look)| look.find(instance));
+        if found.is_some() { found } else { self.look(own).await.find(instance) }
     }
 
     fn last(&self) -> Option<(Instant, Arc<Look>)> {
@@ -194,6 +196,13 @@ fn renew(peers: &mut Vec<Peer>, addresses: Vec<SocketAddr>) {
 }
 
 impl Look {
+    /// The address of the one instance with this id.
+    fn find(&self, id: &str) -> Option<SocketAddr> {
+        let mut named = self.peers.iter().filter(|peer| peer.identity().is_some_and(|own| own.id == id));
+        let one = named.next().filter(|_| named.next().is_none());
+        one.map(|peer| peer.address)
+    }
+
     /// All but this one, each once: a process may have several addresses.
     fn of(peers: &[Peer], own: &Identity) -> Self {
         let answers = |peer: &&Peer| peer.standing == Standing::Answers;

@@ -20,6 +20,7 @@ use super::object::{Object, Table, cell, decimal_cell, epoch_micros, micros, one
 use super::query::Query;
 use super::refusal::Refusal;
 use super::totals::write_outcomes;
+use super::write::{counted_cost_cell, write_counted_cost};
 use super::{Answer, Api, formed, frame, recorded};
 use crate::monitor::endpoints::Endpoints;
 use crate::monitor::fleet::figures::{Figures, Spent};
@@ -202,31 +203,17 @@ fn write_figures(object: &mut Object<'_>, figures: &Figures) {
     object.decimal("calls_per_s", figures.calls_per_s());
     object.decimal("error_ratio", figures.error_ratio());
     object.plain("p95_us", figures.p95_us());
-    match figures.spent_an_hour() {
-        None => object.plain("cost_per_hour", None::<u8>),
-        Some(Spent { nanos, priced, of }) => {
-            let mut cost = Object::open(object.key("cost_per_hour"));
-            for (name, count) in [("nano_usd", nanos), ("priced", priced), ("of", of)] {
-                cost.plain(name, Some(count));
-            }
-            cost.close();
-        }
-    }
+    let Spent { nanos, priced, of } = figures.spent_an_hour().unwrap_or_default();
+    write_counted_cost(object, "cost_per_hour", nanos, [priced, of]);
 }
 
 fn figure_cells(figures: Option<&Figures>) -> [String; 4] {
-    let cost = figures.and_then(Figures::spent_an_hour).map(|spent| match spent {
-        Spent { priced: 0, .. } => "unpriced".to_owned(),
-        Spent { nanos, priced, of } => {
-            let bound = if priced < of { ">=" } else { "" };
-            format!("{bound}${}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
-        }
-    });
+    let Spent { nanos, priced, of } = figures.and_then(Figures::spent_an_hour).unwrap_or_default();
     [
         decimal_cell(figures.and_then(Figures::calls_per_s)),
         decimal_cell(figures.and_then(Figures::error_ratio)),
         cell(figures.and_then(Figures::p95_us)),
-        cell(cost),
+        counted_cost_cell(nanos, [priced, of]),
     ]
 }
 

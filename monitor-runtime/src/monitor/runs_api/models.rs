@@ -6,7 +6,7 @@ use axum::extract::Request;
 
 use super::object::{Object, Table, cell, decimal_cell, one_line, seconds_as_micros};
 use super::query::Query;
-use super::write::named_source;
+use super::write::{counted_cost_cell, named_source, write_counted_cost};
 use super::{Answer, Api, formed, recorded};
 use crate::families::models::{self, Totals};
 use crate::families::readings::{CountedKind, OUTCOMES};
@@ -108,21 +108,9 @@ impl Used {
         }
         tokens.known("unknown_calls", self.without_usage);
         tokens.close();
-        self.write_cost(object);
+        write_counted_cost(object, "cost", self.totals.cost.unwrap_or(0), self.priced());
         object.plain("unpriced_tokens", Some(unpriced.unwrap_or(0)));
         object.known("calls_without_usage", self.without_usage);
-    }
-
-    fn write_cost(&self, object: &mut Object<'_>) {
-        let [priced, of] = self.priced();
-        if of == 0 {
-            return object.plain("cost", None::<u8>);
-        }
-        let mut cost = Object::open(object.key("cost"));
-        cost.plain("nano_usd", Some(self.totals.cost.unwrap_or(0)));
-        cost.plain("priced", Some(priced));
-        cost.plain("of", Some(of));
-        cost.close();
     }
 
     /// The calls with a price, and all calls of the sum.
@@ -138,22 +126,9 @@ impl Used {
         let tokens = [input, cached_input, cache_write, output, reasoning].map(cell);
         let mut cells = vec![self.calls.to_string()];
         cells.extend(tokens);
-        cells.push(self.cost());
+        cells.push(counted_cost_cell(self.totals.cost.unwrap_or(0), self.priced()));
         cells.extend([unpriced.unwrap_or(0).to_string(), cell(self.without_usage)]);
         cells
-    }
-
-    /// The cost for a person: never `$0` for what has no price.
-    fn cost(&self) -> String {
-        let nanos = self.totals.cost.unwrap_or(0);
-        match self.priced() {
-            [_, 0] => "-".to_owned(),
-            [0, _] => "unpriced".to_owned(),
-            [priced, of] => {
-                let bound = if priced < of { ">=" } else { "" };
-                format!("{bound}${}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
-            }
-        }
     }
 }
 

@@ -379,6 +379,30 @@ pub(super) fn write_cost(object: &mut Object<'_>, name: &str, sum: &CostSum) {
     cost.close();
 }
 
+/// The cost of model calls as counters have it: nano-dollars, and the calls with a price among all; `null` without any call.
+pub(super) fn write_counted_cost(object: &mut Object<'_>, name: &str, nanos: u64, [priced, of]: [u64; 2]) {
+    if of == 0 {
+        return object.plain(name, None::<u8>);
+    }
+    let mut cost = Object::open(object.key(name));
+    for (name, count) in [("nano_usd", nanos), ("priced", priced), ("of", of)] {
+        cost.plain(name, Some(count));
+    }
+    cost.close();
+}
+
+/// The same for a person: never `$0` for what has no price.
+pub(super) fn counted_cost_cell(nanos: u64, [priced, of]: [u64; 2]) -> String {
+    match priced {
+        _ if of == 0 => "-".to_owned(),
+        0 => "unpriced".to_owned(),
+        _ => {
+            let bound = if priced < of { ">=" } else { "" };
+            format!("{bound}${}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+        }
+    }
+}
+
 /// The name of a cost's source, and the day of its prices.
 pub(super) fn named_source(source: Option<CostSource>) -> (Option<&'static str>, Option<String>) {
     match source {
