@@ -143,3 +143,30 @@ fn a_model_without_room_has_its_name_in_its_run() {
         assert_eq!(names, [("openai", "named"), ("openai", "without room")]);
     });
 }
+
+#[track_model(provider = "openai", model = model, record(model))]
+async fn complete_slowly(model: &str) {
+    tokio::task::yield_now().await;
+}
+
+#[track_agent("overflow_joiner")]
+async fn ask_at_once() {
+    complete("named");
+    tokio::join!(complete_slowly("first"), complete_slowly("second"));
+    drop(complete_slowly("never begun"));
+}
+
+/// The names and the contents of a prepared call wait in one place.
+#[test]
+fn models_without_room_at_once_keep_their_names_and_contents() {
+    in_own_process(|| {
+        metrics::builder().series_limit(1).init().unwrap();
+        let runs = run::builder().start().unwrap();
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask_at_once());
+        let kept = runs.newest();
+        let calls = kept[0].nodes().iter().filter_map(|node| Some((node.model()?, node.content("model"))));
+        let seen: Vec<_> = calls.map(|(call, content)| (call.request_model(), content)).collect();
+        let both = [("first", Some("\"first\"")), ("second", Some("\"second\""))];
+        assert_eq!(seen, [("named", None), both[0], both[1]]);
+    });
+}
