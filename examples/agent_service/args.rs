@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -147,11 +147,17 @@ fn model_address(value: &OsString) -> Result<Address, lexopt::Error> {
     address.map_err(|expected| format!("--model is `{shown}`; {expected}").into())
 }
 
-/// The places of other instances, each with a port. The monitor checks the rest.
+/// Returns the places of other instances, each with a port.
+///
+/// The monitor refuses the same ones, but only once the index is built.
 fn peers(value: &OsString) -> Result<Vec<String>, lexopt::Error> {
-    let is_place = |place: &str| {
-        let parts = place.rsplit_once(':');
-        parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_place = |place: &str| match place.parse::<SocketAddr>() {
+        Ok(address) => address.port() != 0,
+        Err(_) => place.rsplit_once(':').is_some_and(|(host, port)| {
+            let is_port = port.parse::<u16>().is_ok_and(|port| port != 0);
+            is_port && !host.is_empty() && host.bytes().all(is_of_host)
+        }),
     };
     let places: Vec<_> = value.to_str().unwrap_or_default().split(',').map(str::to_owned).collect();
     if places.iter().all(|place| is_place(place)) {
@@ -241,7 +247,7 @@ mod tests {
         let wrong = "--model is `gpt-5`; expected one such as `http://127.0.0.1:11434/v1`";
         assert_eq!(refused(&["--model", "gpt-5"]), wrong);
         assert_eq!(refused(&["--model-name", "gpt-5"]), "--model-name is nothing without --model URL");
-        for nonsense in ["", "8081", "a:1,", "a:0", ":1", "a:1 b:2"] {
+        for nonsense in ["", "8081", "a:1,", "a:0", ":1", "a:1 b:2", "::1:80", "[::1]:0", "http://a:80"] {
             let said = refused(&["--peers", nonsense]);
             assert!(
                 said.starts_with(&format!("--peers is `{nonsense}`; expected addresses or hosts")),
@@ -252,9 +258,10 @@ mod tests {
 
     #[test]
     fn peers_are_separated_by_commas() {
-        let Ok(Command::Serve(args)) = parse(&["--peers", "127.0.0.1:8091,agents.internal:8081"]) else {
+        let Ok(Command::Serve(args)) = parse(&["--peers", "127.0.0.1:8091,[::1]:8091,agents.internal:8081"])
+        else {
             panic!("no command to serve")
         };
-        assert_eq!(args.peers, ["127.0.0.1:8091", "agents.internal:8081"]);
+        assert_eq!(args.peers, ["127.0.0.1:8091", "[::1]:8091", "agents.internal:8081"]);
     }
 }
