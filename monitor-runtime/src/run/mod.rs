@@ -55,18 +55,21 @@ mod budget;
 mod counting;
 mod details;
 mod event;
+mod follower;
 mod growing;
 mod history;
 mod id;
 mod lines;
 mod live;
 mod lone;
+mod memory;
 mod recorder;
 mod remark;
 mod repeats;
 mod reply;
 mod ring;
 mod said;
+mod state;
 mod store;
 mod tally;
 mod text;
@@ -176,6 +179,7 @@ impl RunsBuilder {
             return Err(RunsError::TooLittleMemory { given, least });
         }
         let recorder = Recorder::start(given).map_err(RunsError::Thread)?;
+        follower::follow(recorder.live_runs());
         if recorder.memory() != given {
             return Err(RunsError::AlreadyStarted { given, in_use: recorder.memory() });
         }
@@ -450,7 +454,7 @@ pub(crate) fn each_current_tag(show: impl FnMut(&str, &str)) {
 /// Has the calls inside agents with a budget counted from now on, whether a recorder is started or not.
 #[inline]
 pub(crate) fn meter() {
-    recorder::follow_budgets();
+    follower::follow_budgets();
 }
 
 /// Returns the run that encloses the calling code, `None` outside of a run and without a recorder.
@@ -594,7 +598,7 @@ pub fn check_budget() -> Result<(), BudgetExceeded> {
     let call = CallId::current();
     let Some(run) = call.run().filter(|run| live::has_details(*run)) else { return Ok(()) };
     let (result, remarks) = counting::check(run, call);
-    recorder::push_remarks(run, remarks);
+    recorder::queue_remarks(run, remarks);
     result
 }
 
