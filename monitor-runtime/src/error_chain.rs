@@ -16,7 +16,7 @@ pub(crate) const MOST_SOURCES: usize = 64;
 pub(crate) const MOST_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// The maximum size in bytes of the error on a span.
-const MOST_STATUS_BYTES: usize = 64 * 1_024;
+pub(crate) const MOST_STATUS_BYTES: usize = 64 * 1_024;
 
 /// The maximum size in bytes of a formatted field, more than any queue accepts.
 pub(crate) const MOST_VALUE_BYTES: usize = 16 * 1_024 * 1_024;
@@ -86,11 +86,16 @@ pub(crate) struct ErrorText {
 impl ErrorText {
     /// Formats an error with its sources.
     pub(crate) fn of(error: &(dyn Error + '_)) -> Self {
+        Self::up_to(MOST_BYTES, error)
+    }
+
+    /// Formats an error, and its sources, up to this many bytes each.
+    pub(crate) fn up_to(most: usize, error: &(dyn Error + '_)) -> Self {
         nested(|| {
-            let message = text_of(error);
+            let message = text_up_to(most, error);
             let mut said = Self { whole: message.clone(), message, sources: None };
             for source in sources(error) {
-                if !said.add(&text_of(source)) {
+                if !said.add(&text_up_to(most, source), most) {
                     return said;
                 }
             }
@@ -108,9 +113,9 @@ impl ErrorText {
         said.unwrap_or_else(|_| Self::plain("an error whose `Display` panics".to_owned()))
     }
 
-    /// Formats a value without sources.
-    pub(crate) fn of_text(shown: &dyn Display) -> Self {
-        nested(|| Self::plain(text_of(shown)))
+    /// Formats a value without sources, up to this many bytes.
+    pub(crate) fn of_text(most: usize, shown: &dyn Display) -> Self {
+        nested(|| Self::plain(text_up_to(most, shown)))
     }
 
     /// The text for a span, cut to its maximum.
@@ -122,8 +127,8 @@ impl ErrorText {
         Self { whole: message.clone(), message, sources: None }
     }
 
-    /// Adds a source. Returns whether there is room for more.
-    fn add(&mut self, source: &str) -> bool {
+    /// Adds a source, if all of them have at most this many bytes. Returns whether there is room for more.
+    fn add(&mut self, source: &str, most: usize) -> bool {
         let sources = match &mut self.sources {
             Some(sources) => {
                 sources.push_str(": ");
@@ -131,7 +136,7 @@ impl ErrorText {
             }
             none => none.insert(String::new()),
         };
-        let left = MOST_BYTES.saturating_sub(sources.len());
+        let left = most.saturating_sub(sources.len());
         let is_cut = source.len() > left;
         let (kept, mark) = if is_cut { (up_to(source, left), MORE_BYTES) } else { (source, "") };
         sources.push_str(kept);
@@ -216,12 +221,7 @@ fn ends_with(outer: &str, inner: &str) -> bool {
     before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
 
-/// Formats a value up to the maximum. If its `Display` fails, the output until then is kept.
-fn text_of(shown: &(impl Display + ?Sized)) -> String {
-    text_up_to(MOST_BYTES, shown)
-}
-
-/// Formats at most `most` bytes.
+/// Formats at most `most` bytes. If the `Display` fails, the output until then is kept.
 pub(crate) fn text_up_to(most: usize, shown: &(impl Display + ?Sized)) -> String {
     let mut text = String::new();
     Bounded::new(&mut text, most).write_whole(shown);

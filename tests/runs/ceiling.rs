@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fmt, fs, thread};
 
 use monitor_runtime::run;
 use monitor_runtime::{Monitor, track_agent, track_skill};
@@ -46,12 +46,12 @@ fn many_runs_with_large_errors_stay_below_the_ceiling_and_are_counted() {
     println!("{said}");
 }
 
-#[track_skill("ceiling_step", log_errors = false)]
+#[track_skill("ceiling_step")]
 fn step(at: u64, error: &str) -> Result<(), String> {
     if at.is_multiple_of(3) { Err(error.to_owned()) } else { Ok(()) }
 }
 
-#[track_agent(id = agent, log_errors = false)]
+#[track_agent(id = agent)]
 fn walk(agent: &str, at: u64, error: &str) -> Result<(), String> {
     let _ = step(at, error);
     step(at + 1, error)
@@ -109,6 +109,9 @@ fn ceiling_holds() {
     println!("{made} runs, {grown} bytes grown of {MEMORY}, {figures:?}");
     assert!(grown <= MEMORY + BESIDES, "{grown} of {MEMORY}: {figures:?}");
     assert_eq!(figures.running, 0);
+    let kept = runs.failed("ceiling_0");
+    let error = kept[0].root().error().unwrap();
+    assert_eq!((error.len(), error.ends_with("x…")), (1_024, true), "{error}");
     assert_eq!(figures.kept as u64 + figures.evicted, figures.ended);
     assert_eq!(figures.ended + figures.lost, made);
     // The footer, the API and the recorder tell the same.
@@ -119,4 +122,36 @@ fn ceiling_holds() {
         assert_eq!(count("kept") + count("evicted") + count("lost"), made);
         assert_eq!(count("memory"), MEMORY as u64);
     }
+}
+
+/// Writes without end. Counts its pieces of 100 bytes.
+#[derive(Debug)]
+struct Endless;
+
+static PIECES: AtomicU64 = AtomicU64::new(0);
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        loop {
+            PIECES.fetch_add(1, Ordering::Relaxed);
+            f.write_str(&"y".repeat(100))?;
+        }
+    }
+}
+
+#[track_agent("endless")]
+fn fail_without_end() -> Result<(), Endless> {
+    Err(Endless)
+}
+
+#[test]
+fn an_error_is_formatted_no_further_than_it_is_kept() {
+    subprocess::in_own_process(|| {
+        let runs = run::builder().memory(MEMORY).start().unwrap();
+        fail_without_end().unwrap_err();
+        let kept = runs.failed("endless");
+        let error = kept[0].root().error().unwrap();
+        assert_eq!((error.len(), error.ends_with("y…")), (1_024, true), "{error}");
+        assert_eq!(PIECES.load(Ordering::Relaxed), 11);
+    });
 }

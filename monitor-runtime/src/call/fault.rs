@@ -41,12 +41,12 @@ impl Debug for Shown<'_> {
 }
 
 impl<'r> Shown<'r> {
-    /// Formats the error.
-    fn text(&self) -> ErrorText {
+    /// Formats the error, and its sources, up to this many bytes each.
+    fn text(&self, most: usize) -> ErrorText {
         match self {
-            Self::Error(error) => ErrorText::of(*error),
-            Self::Display(error) => ErrorText::of_text(error),
-            Self::Debug(error) => ErrorText::of_text(&format_args!("{error:?}")),
+            Self::Error(error) => ErrorText::up_to(most, *error),
+            Self::Display(error) => ErrorText::of_text(most, error),
+            Self::Debug(error) => ErrorText::of_text(most, &format_args!("{error:?}")),
         }
     }
 
@@ -86,9 +86,9 @@ impl<'r> Fault<'r> {
         Self { shown: Some(Shown::Display(error)), error_type: None }
     }
 
-    /// Formats the error.
-    pub(super) fn text(&self) -> ErrorText {
-        self.shown.map(|shown| shown.text()).unwrap_or_default()
+    /// Formats the error, and its sources, up to this many bytes each.
+    pub(super) fn text(&self, most: usize) -> ErrorText {
+        self.shown.map(|shown| shown.text(most)).unwrap_or_default()
     }
 }
 
@@ -97,11 +97,12 @@ pub(super) fn is_heard(level: tracing::Level) -> bool {
     level <= tracing::level_filters::LevelFilter::current()
 }
 
-/// Whether an observer wants the error of a call, and the function does not suppress its errors.
-pub(super) fn is_wanted(settings: &Settings, call: CallId, span: Option<&Span>) -> bool {
-    settings.log_errors != ErrorLog::Off
-        && observer::is_observed()
-        && observer::observers().any(|observer| observer.wants_error(call, span))
+/// The bytes of an error's text that observers use. There are none if the function suppresses its errors.
+pub(super) fn observed_bytes(settings: &Settings, call: CallId, span: Option<&Span>) -> usize {
+    if settings.log_errors == ErrorLog::Off || !observer::is_observed() {
+        return 0;
+    }
+    observer::observers().map(|observer| observer.error_bytes(call, span)).max().unwrap_or(0)
 }
 
 /// Logs the error of a call, inside its span. `unbound_id` is the id if no span binds it to the line.

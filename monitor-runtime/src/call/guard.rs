@@ -39,6 +39,7 @@ use crate::cells::clock;
 use crate::cells::labels::OVERFLOW;
 #[cfg(feature = "logging")]
 use crate::error_chain::ErrorText;
+use crate::error_chain::MOST_BYTES;
 use crate::families::CallKind;
 use crate::families::Outcome;
 use crate::families::call_series::CallSeries;
@@ -460,19 +461,20 @@ impl Call {
             return;
         }
         let span = self.span.as_ref();
-        let is_wanted = fault::is_wanted(self.settings, self.id, span);
+        let observed = fault::observed_bytes(self.settings, self.id, span);
         let is_heard = match self.settings.log_errors {
             ErrorLog::Error => fault::is_heard(tracing::Level::ERROR),
             ErrorLog::Warn => fault::is_heard(tracing::Level::WARN),
             ErrorLog::Off => false,
         };
-        if !is_wanted && !is_heard {
+        let most = if is_heard { MOST_BYTES } else { observed };
+        if most == 0 {
             return;
         }
         let id = self.id;
         // Formatted once, and as part of the call, since a `Display` may log or call tracked functions.
-        let text = self.as_part(id, || fault.text());
-        if is_wanted {
+        let text = self.as_part(id, || fault.text(most));
+        if observed > 0 {
             observer::notify(|observer| observer.call_failed(id, span, &text));
         }
         if is_heard && !error_dedup::logged_inside(id, self.parent, span, &text) {
@@ -571,8 +573,9 @@ impl Call {
         }
         self.settings.kind.family().count_error(&self.series.labels, error_type);
         observer::notify(|observer| {
-            if observer.wants_error(self.id, None) {
-                observer.call_failed(self.id, None, &ErrorText::of_text(&error_type));
+            let most = observer.error_bytes(self.id, None);
+            if most > 0 {
+                observer.call_failed(self.id, None, &ErrorText::of_text(most, &error_type));
             }
         });
     }

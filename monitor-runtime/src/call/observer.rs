@@ -129,11 +129,11 @@ pub(crate) trait Observer: Send + Sync {
         let _ = (call, content);
     }
 
-    /// Whether the observer uses the text of an error of the call in this span. If none does, no error is formatted for
-    /// it.
-    fn wants_error(&self, call: CallId, span: Option<&Span>) -> bool;
+    /// The bytes that the observer uses of the text of an error of the call in this span. If no observer uses any, no error is
+    /// formatted for them.
+    fn error_bytes(&self, call: CallId, span: Option<&Span>) -> usize;
 
-    /// A call returned an error.
+    /// A call returned an error. Its text is cut if it has more bytes than anybody uses.
     fn call_failed(&self, call: CallId, span: Option<&Span>, error: &ErrorText);
 
     /// A call returned a value without an error, and the user's own judgement counts it as one.
@@ -271,8 +271,8 @@ mod tests {
             note("first item".to_owned());
         }
 
-        fn wants_error(&self, _: CallId, _: Option<&Span>) -> bool {
-            true
+        fn error_bytes(&self, _: CallId, _: Option<&Span>) -> usize {
+            100
         }
 
         fn call_failed(&self, _: CallId, _: Option<&Span>, error: &ErrorText) {

@@ -378,8 +378,8 @@ impl Observer for Recorder {
         }
     }
 
-    fn wants_error(&self, _: CallId, _: Option<&Span>) -> bool {
-        false
+    fn error_bytes(&self, _: CallId, _: Option<&Span>) -> usize {
+        0
     }
 
     fn call_failed(&self, _: CallId, _: Option<&Span>, _: &ErrorText) {}

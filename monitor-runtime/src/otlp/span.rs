@@ -19,7 +19,7 @@ use super::semconv::own;
 use crate::Outcome;
 use crate::call::CallId;
 use crate::call::observer::{self, CallEnded, FirstItem, ModelReplied, Observer};
-use crate::error_chain::ErrorText;
+use crate::error_chain::{ErrorText, MOST_STATUS_BYTES};
 use crate::families::CallKind;
 use crate::families::method::OTHER_METHOD;
 
@@ -154,8 +154,8 @@ impl Observer for SpanCompletion {
         });
     }
 
-    fn wants_error(&self, _: CallId, span: Option<&tracing::Span>) -> bool {
-        span.is_some_and(|span| !span.is_disabled())
+    fn error_bytes(&self, _: CallId, span: Option<&tracing::Span>) -> usize {
+        if span.is_some_and(|span| !span.is_disabled()) { MOST_STATUS_BYTES } else { 0 }
     }
 
     fn call_failed(&self, _: CallId, span: Option<&tracing::Span>, error: &ErrorText) {

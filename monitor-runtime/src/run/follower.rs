@@ -14,7 +14,7 @@ use super::lone::LoneCalls;
 use super::recorder::{Recorder, queue_remarks};
 use super::remark::Remark;
 use super::reply::Reply;
-use super::text::{content_text, error_text};
+use super::text::{content_text, error_bytes, error_text};
 use crate::call::Content;
 use crate::call::call_id::{CallId, UNRECORDED};
 use crate::call::observer::{self, CallBegun, CallEnded, FirstItem, ModelReplied, Observer};
@@ -143,8 +143,9 @@ impl Observer for Follower {
         }
     }
 
-    fn wants_error(&self, call: CallId, _: Option<&Span>) -> bool {
-        Recorder::get().is_some() && (call.run().is_some() || LoneCalls::wants_error(call))
+    fn error_bytes(&self, call: CallId, _: Option<&Span>) -> usize {
+        let is_kept = Recorder::get().is_some() && (call.run().is_some() || LoneCalls::wants_error(call));
+        if is_kept { error_bytes() } else { 0 }
     }
 
     fn call_failed(&self, call: CallId, _: Option<&Span>, error: &ErrorText) {

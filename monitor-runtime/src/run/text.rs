@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::call::Content;
+use crate::error_chain;
 
 /// What an allocator adds to an allocation: its size, and the rest up to a multiple of 16 bytes.
 pub(super) const ALLOCATION_BYTES: usize = 16;
@@ -26,6 +27,13 @@ static RULE: RwLock<Option<TextRule>> = RwLock::new(None);
 #[cfg(feature = "logging")]
 pub(super) fn set_text_rule(rule: Option<TextRule>) {
     *RULE.write().unwrap_or_else(PoisonError::into_inner) = rule;
+}
+
+/// The bytes of an error's text that [`error_text`] needs: more than are kept, so that it sees that they were cut. A rule is
+/// given all of them, since it may look for the end of what it hides.
+pub(super) fn error_bytes() -> usize {
+    let has_rule = RULE.read().unwrap_or_else(PoisonError::into_inner).is_some();
+    if has_rule { error_chain::MOST_BYTES } else { MOST_ERROR_BYTES + 1 }
 }
 
 /// The text of an error as it is kept: after the rule, and cut to its maximum size.
