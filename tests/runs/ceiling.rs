@@ -109,9 +109,11 @@ fn ceiling_holds() {
     println!("{made} runs, {grown} bytes grown of {MEMORY}, {figures:?}");
     assert!(grown <= MEMORY + BESIDES, "{grown} of {MEMORY}: {figures:?}");
     assert_eq!(figures.running, 0);
-    let kept = runs.failed("ceiling_0");
-    let error = kept[0].root().error().unwrap();
-    assert_eq!((error.len(), error.ends_with("x…")), (1_024, true), "{error}");
+    // On a busy machine many are lost, which is counted.
+    let newest = runs.newest();
+    let errors: Vec<_> = newest.iter().filter_map(|run| run.root().error()).collect();
+    assert!(errors.len() > 10, "{}", errors.len());
+    assert!(errors.iter().all(|error| error.len() == 1_024 && error.ends_with("x…")), "{errors:?}");
     assert_eq!(figures.kept as u64 + figures.evicted, figures.ended);
     assert_eq!(figures.ended + figures.lost, made);
     // The footer, the API and the recorder tell the same.

@@ -10,6 +10,7 @@ mod api;
 mod calls;
 mod ceiling;
 mod contents;
+mod crowded;
 mod ids;
 mod instances;
 mod limits;

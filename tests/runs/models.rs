@@ -349,6 +349,47 @@ fn spans_of_a_framework_are_model_calls_of_the_run() {
     assert_eq!(sums(&run), [30, 3, 0, 1]);
 }
 
+#[track_agent("models_around", budget(model_calls = 2))]
+fn plan_around() {
+    let around = tracing::info_span!(
+        "chat",
+        gen_ai.operation.name = "chat",
+        gen_ai.provider.name = "openai",
+        gen_ai.request.model = "gpt-5-around",
+        gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty,
+    );
+    let _entered = around.enter();
+    track_inside();
+    assert_eq!(run::current().unwrap().model_calls(), 1);
+    run::note("after the call");
+}
+
+#[track_model("gpt-5-inside", provider = "openai", usage = |_: &()| Some(Usage::new(20, 2)))]
+fn track_inside() {
+    look_inside();
+}
+
+#[track_skill("models_look")]
+fn look_inside() {}
+
+#[test]
+fn a_span_around_a_tracked_call_leaves_no_node() {
+    let recording = Recording::with_runs();
+    capture_logs(plan_around);
+    let run = run_of("models_around");
+    assert_eq!(
+        run.to_string(),
+        "models_around ✓ · 1 model call, 20 in, 2 out, unpriced\n\
+         ├─ model gpt-5-inside ✓ · 20 in, 2 out, unpriced\n\
+         │  └─ skill models_look ✓\n\
+         └─ • after the call"
+    );
+    assert_eq!(run.passed_limits().count(), 0);
+    let labels = [("agent_id", "models_around")];
+    assert_eq!(recording.value("agent_model_calls_sum", &labels), 1.0);
+}
+
 #[track_skill("models_inner")]
 async fn look_up_later() {
     ask_later().await;

@@ -580,7 +580,7 @@ impl Call {
         });
     }
 
-    /// Takes back a call that another crate tracks, as if it had not begun. Observers that know it see it end.
+    /// Takes back a call that another crate tracks, as if it had not begun. Observers that know it are told.
     pub(super) fn withdraw(&mut self) {
         self.stage = Stage::Ended;
         self.series.take_back_start();
@@ -589,7 +589,7 @@ impl Call {
         let Self { settings: &Settings { kind, .. }, id, series, started, items, .. } = *self;
         let outcome = Outcome::Success;
         let ended = CallEnded { id, kind, series, span: None, outcome, started, nanos, waited, items };
-        observer::notify(|observer| observer.call_ended(&ended));
+        observer::notify(|observer| observer.call_withdrawn(&ended));
     }
 }
 

@@ -133,6 +133,12 @@ pub(crate) trait Observer: Send + Sync {
     /// formatted for them.
     fn error_bytes(&self, call: CallId, span: Option<&Span>) -> usize;
 
+    /// A call was taken back, as if it had not begun, since another one counts in its place.
+    #[cfg(feature = "logging")]
+    fn call_withdrawn(&self, call: &CallEnded<'_>) {
+        self.call_ended(call);
+    }
+
     /// A call returned an error. Its text is cut if it has more bytes than anybody uses.
     fn call_failed(&self, call: CallId, span: Option<&Span>, error: &ErrorText);
 

@@ -212,6 +212,8 @@ catalog! {
         "Panics since the panic hook was installed, caught or not.";
     SERIES_OVERFLOW = Counter "monitor_series_overflow_total" ["metric"]
         "Records kept under __overflow__ because their metric had reached its series limit.";
+    RUN_RECORDS_LOST = Counter "monitor_run_records_lost_total" ["record"]
+        "Runs and events that the recorder of runs had no room for.";
     OTLP_EXPORTS = Counter "otlp_exports_total" ["outcome", "signal"]
         "Export requests to the collector, by outcome.";
     OTLP_DROPPED = Counter "otlp_dropped_total" ["signal"]

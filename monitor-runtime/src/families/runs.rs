@@ -28,10 +28,13 @@ static CALLS: Family<RunSeries> =
 static EXCEEDED: Counters = Counters::new(&catalog::AGENT_BUDGET_EXCEEDED);
 static REPEATS: Counters = Counters::new(&catalog::SKILL_REPEATS);
 static RETRIES: Counters = Counters::new(&catalog::SKILL_RETRIES);
+static LOST: Counters = Counters::new(&catalog::RUN_RECORDS_LOST);
+
+const COUNTERS: [&Counters; 4] = [&EXCEEDED, &REPEATS, &RETRIES, &LOST];
 
 /// All metrics of this file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
-    let counters = [&EXCEEDED, &REPEATS, &RETRIES].into_iter().map(|counters| counters.metric);
+    let counters = COUNTERS.into_iter().map(|counters| counters.metric);
     [&catalog::AGENT_MODEL_CALLS, &catalog::AGENT_SKILL_CALLS].into_iter().chain(counters)
 }
 
@@ -58,6 +61,13 @@ pub(crate) fn count_retry(skill: &str) {
     RETRIES.count(&[skill]);
 }
 
+/// Counts runs and events for which the recorder had no room. From the first time on both are shown, so that `rate()` sees the
+/// first loss.
+pub(crate) fn count_lost([runs, events]: [u64; 2]) {
+    LOST.add(&["run"], runs);
+    LOST.add(&["event"], events);
+}
+
 /// Shows the model calls and the skill calls inside the runs of each agent.
 #[cfg(feature = "otlp")]
 pub(crate) fn each(mut show: impl FnMut(&'static Labels, [&'static Histogram; 2])) {
@@ -74,7 +84,7 @@ pub(crate) fn read() -> Vec<MetricSnapshot> {
         let skills = series.iter().map(|series| HistogramWords::read(&series.labels, &series.skills));
         shown.push(snapshot(&catalog::AGENT_SKILL_CALLS, skills.collect()));
     }
-    shown.extend([&EXCEEDED, &REPEATS, &RETRIES].into_iter().filter_map(Counters::read));
+    shown.extend(COUNTERS.into_iter().filter_map(Counters::read));
     shown
 }
 

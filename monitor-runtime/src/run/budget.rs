@@ -316,14 +316,32 @@ impl Meters {
         })
     }
 
+    /// Takes back a model call.
+    #[cfg(feature = "logging")]
+    pub(crate) fn withdraw(&mut self, call: u32, now: u64) {
+        self.each_around(call, |_, meter, _| {
+            let begun = &mut meter.used[BudgetLimit::ModelCalls as usize];
+            *begun = begun.saturating_sub(1);
+        });
+        self.end(call, now);
+    }
+
     /// Ends a call. That of an agent with a meter closes it, unless it is the outermost call: tasks of the run may go on.
     pub(crate) fn end(&mut self, call: u32, now: u64) -> Vec<Finding> {
         let mut found = Vec::new();
         if let Some(meter) = self.open.get_mut(&call) {
             meter.look(call, now, &mut found);
             if self.outermost != Some(call) {
-                self.open.remove(&call);
-                self.of_call.retain(|_, meter| *meter != call);
+                // Tasks that its calls have spawned go on inside the budgets around it.
+                match self.open.remove(&call).and_then(|meter| meter.around) {
+                    Some(around) => {
+                        self.of_call
+                            .values_mut()
+                            .filter(|meter| **meter == call)
+                            .for_each(|meter| *meter = around);
+                    }
+                    None => self.of_call.retain(|_, meter| *meter != call),
+                }
             }
         } else if self.of_call.len() > MOST_ENDED {
             self.of_call.remove(&call);
@@ -400,6 +418,19 @@ mod tests {
         assert!(meters.begin(6, 2, CallKind::Skill, 0).is_empty());
         let error = meters.check(6, 0).0.unwrap_err();
         assert_eq!((error.agent, error.used), ("outer", 4), "after the end of the inner agent");
+    }
+
+    #[test]
+    fn what_goes_on_after_the_innermost_agent_counts_for_those_around_it() {
+        let mut meters = Meters::default();
+        meters.open((1, None), "outer", &OUTER, 0);
+        meters.open((2, Some(1)), "middle", &INNER, 0);
+        meters.open((3, Some(2)), "inner", &INNER, 0);
+        assert!(meters.begin(4, 3, CallKind::Query, 0).is_empty());
+        assert!(meters.end(3, 0).is_empty());
+        assert!(meters.begin(5, 4, CallKind::Skill, 0).is_empty());
+        let error = meters.check(5, 0).0.unwrap_err();
+        assert_eq!((error.agent, error.used), ("middle", 1));
     }
 
     #[test]

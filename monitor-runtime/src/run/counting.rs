@@ -20,6 +20,8 @@ type Remarks = Vec<(CallId, Remark)>;
 #[cold]
 pub(super) fn begin(run: NonZeroU32, id: CallId, call: &CallBegun<'_>, is_outermost: bool) -> Remarks {
     let parent = (!is_outermost).then(|| call.parent.number());
+    // Arguments are compared only while there is room for their hashes.
+    let call = &CallBegun { arguments: call.arguments.filter(|_| live::has_room()), ..*call };
     let begun = if call.budget.is_some() || call.arguments.is_some() {
         live::add_details(run, |details| details.begin(id.number(), parent, call))
     } else {
@@ -47,6 +49,13 @@ pub(super) fn model_ended(run: NonZeroU32, id: CallId, model: &ModelEnded) -> Re
     let found =
         live::with_details(run, |details| details.meters.model_ended(id.number(), used, clock::now()));
     tell(run, found.unwrap_or_default())
+}
+
+/// Takes back a model call of the run.
+#[cfg(feature = "logging")]
+#[cold]
+pub(super) fn withdraw(run: NonZeroU32, id: CallId) {
+    live::with_details(run, |details| details.meters.withdraw(id.number(), clock::now()));
 }
 
 /// Counts the end of a call of the run.

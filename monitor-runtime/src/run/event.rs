@@ -9,7 +9,7 @@
 //! 4        0 | kind                    1                2 | outcome
 //! ```
 //!
-//! A judgement has the id alone, and 3 in word 4.
+//! A judgement has the id alone, and 3 in word 4. A withdrawal has the id alone, and 4.
 
 use super::growing::Begin;
 use super::ring::Record;
@@ -42,12 +42,17 @@ pub(crate) enum Event {
     Judged {
         id: CallId,
     },
+    /// The call was taken back, as if it had not begun.
+    Withdrawn {
+        id: CallId,
+    },
 }
 
 const BEGIN: u64 = 0;
 const FIRST_ITEM: u64 = 1;
 const END: u64 = 2;
 const JUDGED: u64 = 3;
+const WITHDRAWN: u64 = 4;
 
 impl Event {
     #[inline]
@@ -58,6 +63,7 @@ impl Event {
             }
             Self::FirstItem { id, nanos } => [id.bits(), nanos, 0, 0, FIRST_ITEM],
             Self::Judged { id } => [id.bits(), 0, 0, 0, JUDGED],
+            Self::Withdrawn { id } => [id.bits(), 0, 0, 0, WITHDRAWN],
             Self::End { id, nanos, waited, items, outcome } => {
                 [id.bits(), nanos, waited, u64::from(items), END | (outcome as u64) << 8]
             }
@@ -80,6 +86,7 @@ impl Event {
             }),
             FIRST_ITEM => Some(Self::FirstItem { id, nanos: second }),
             JUDGED => Some(Self::Judged { id }),
+            WITHDRAWN => Some(Self::Withdrawn { id }),
             END => Some(Self::End {
                 id,
                 nanos: second,
@@ -91,11 +98,12 @@ impl Event {
         }
     }
 
-    /// Orders begins by time, and all other events after them.
-    pub(crate) fn order(self) -> u64 {
+    /// Orders begins by time, and all other events after them. Of two calls that began in the same tick, the one with the lower
+    /// number is the earlier, if both are of one thread.
+    pub(crate) fn order(self) -> (u64, u32) {
         match self {
-            Self::Begin { ticks, .. } => ticks.min(u64::MAX - 1),
-            _ => u64::MAX,
+            Self::Begin { id, ticks, .. } => (ticks.min(u64::MAX - 1), id.number()),
+            _ => (u64::MAX, 0),
         }
     }
 
@@ -110,7 +118,8 @@ impl Event {
             Self::Begin { id, .. }
             | Self::FirstItem { id, .. }
             | Self::End { id, .. }
-            | Self::Judged { id } => id,
+            | Self::Judged { id }
+            | Self::Withdrawn { id } => id,
         }
     }
 }
@@ -130,14 +139,16 @@ mod tests {
             let event = Event::End { id, nanos: 1, waited: u64::MAX, items: 2, outcome };
             assert_eq!(Event::decode(event.encode()), Some(event));
         }
-        for event in [Event::FirstItem { id: parent, nanos: 9 }, Event::Judged { id }] {
+        for event in
+            [Event::FirstItem { id: parent, nanos: 9 }, Event::Judged { id }, Event::Withdrawn { id }]
+        {
             assert_eq!(Event::decode(event.encode()), Some(event));
         }
     }
 
     #[test]
     fn words_of_no_event_are_refused() {
-        for tag in [4, 0xff, BEGIN | 9 << 8, END | 4 << 8] {
+        for tag in [5, 0xff, BEGIN | 9 << 8, END | 4 << 8] {
             assert_eq!(Event::decode([1, 1, 1, 1, tag]), None, "{tag:x}");
         }
     }

@@ -59,7 +59,10 @@ impl Observer for Follower {
         let CallBegun { kind, parent, budget, arguments, .. } = *call;
         let number = next_number();
         if parent.is_unrecorded() {
-            return Some(CallId::followed(UNRECORDED, number));
+            // The budget of an agent holds all the same.
+            let is_metered = kind == CallKind::Agent && budget.is_some();
+            let unrecorded = CallId::followed(UNRECORDED, number);
+            return Some(if is_metered { begin_run(None, call, number) } else { unrecorded });
         }
         // Once its run is over, an agent call that was carried out of it begins another.
         if let Some((run, has_details)) = parent.run().and_then(|run| Some((run, live::join(run, kind)?))) {
@@ -119,6 +122,20 @@ impl Observer for Follower {
         if outcome != Outcome::Error {
             live::leave(run);
         }
+    }
+
+    #[cfg(feature = "logging")]
+    fn call_withdrawn(&self, call: &CallEnded<'_>) {
+        let id = call.id;
+        let Some(run) = id.run() else { return };
+        live::uncount_model(run);
+        if let Some(recorder) = Recorder::get() {
+            recorder.push_of(run, Event::Withdrawn { id });
+        }
+        if live::has_details(run) {
+            counting::withdraw(run, id);
+        }
+        live::leave(run);
     }
 
     fn call_concluded(&self, id: CallId) {

@@ -70,7 +70,7 @@ pub(super) enum Room {
     Enough,
     /// Calls are summed by name instead of kept as nodes.
     Sums,
-    /// Nothing more is kept.
+    /// Neither calls nor texts are kept. What models have used is, so that sums stay exact.
     None,
 }
 
@@ -169,19 +169,22 @@ impl GrowingRun {
             marks: None,
             is_judged: false,
             is_detached: false,
+            is_withdrawn: false,
         });
         self.places.insert(begin.id.number(), Place::Node(place));
         self.open += 1;
     }
 
     fn add_to_group(&mut self, node: u32, begin: &Begin) {
-        let name = begin.series.id();
+        let [first, second] = begin.series.labels.first_values();
+        let (operation, name) =
+            if begin.kind == CallKind::Model { (first, second) } else { ("", begin.series.id()) };
         let key = |parent| (parent, begin.kind as u8, name.as_ptr().addr());
         let has_room = self.groups.len() < MOST_GROUPS || self.groups.contains_key(&key(node));
         let parent = if has_room { node } else { 0 };
         let groups = &mut self.run.rolled_up;
         let group = *self.groups.entry(key(parent)).or_insert_with(|| {
-            groups.push(RolledUp::new(parent, begin.kind, name));
+            groups.push(RolledUp::new(parent, begin.kind, operation, name));
             place_of(groups.len() - 1)
         });
         self.run.rolled_up[group as usize].calls += 1;
@@ -219,6 +222,19 @@ impl GrowingRun {
         self.open = self.open.saturating_sub(1);
     }
 
+    /// Takes back a call. Its place stays known to the calls inside it.
+    pub(super) fn withdraw(&mut self, call: CallId) {
+        match self.places.get(&call.number()) {
+            Some(Place::Node(place)) => self.run.nodes[*place as usize].is_withdrawn = true,
+            Some(Place::Group { group, .. }) => {
+                self.run.rolled_up[*group as usize].calls -= 1;
+                self.retired[0].push(call.number());
+            }
+            None => return,
+        }
+        self.open = self.open.saturating_sub(1);
+    }
+
     /// Adds the time to the first item of a stream.
     pub(super) fn first_item(&mut self, call: CallId, nanos: u64) {
         if let Some(node) = self.node_of(call) {
@@ -233,17 +249,27 @@ impl GrowingRun {
         }
     }
 
-    /// Adds a remark about a call. Returns what it is counted as.
+    /// Adds a remark about a call, or counts its text as lost if there is no room. Returns what it is counted as.
     pub(super) fn remark(&mut self, call: CallId, remark: Remark, room: Room) -> Option<Tally> {
+        let remark = match remark {
+            // A further attempt is counted without its reason.
+            Remark::Retry(reason) if room == Room::None && !reason.is_empty() => {
+                self.run.lost_texts += 1;
+                Remark::Retry(Box::default())
+            }
+            Remark::Error(_) | Remark::Tag { .. } | Remark::Note { .. } if room == Room::None => {
+                Remark::LostText
+            }
+            Remark::Content(_) if room != Room::Enough => Remark::LostText,
+            remark => remark,
+        };
         match remark {
             Remark::Error(text) => self.fail(call, text),
             Remark::Reply(reply) => self.reply(call, reply),
             Remark::Tag { key, value } => self.tag(key, value),
             Remark::Note { ticks, text } => self.note(call, ticks, text),
-            Remark::Content(content) if room == Room::Enough => {
-                self.mark(call, |marks| marks.record(content));
-            }
-            Remark::LostTag | Remark::Content(_) => self.run.lost_texts += 1,
+            Remark::Content(content) => self.mark(call, |marks| marks.record(content)),
+            Remark::LostText => self.run.lost_texts += 1,
             Remark::Retry(reason) => return self.retry(call, reason),
             Remark::Repeat(calls) => self.mark(call, |marks| marks.repeat = calls),
             Remark::Passed(limit) => {
@@ -327,8 +353,8 @@ impl GrowingRun {
                 (kind, [operation, name])
             }
             Some(Place::Group { group, .. }) => {
-                let RolledUp { kind, name, .. } = self.run.rolled_up[*group as usize];
-                (kind, ["", name])
+                let RolledUp { kind, operation, name, .. } = self.run.rolled_up[*group as usize];
+                (kind, [operation, name])
             }
             None => return None,
         };
@@ -338,7 +364,7 @@ impl GrowingRun {
         });
         match kind {
             CallKind::Skill => Some(Tally::SkillRetry(labels[1])),
-            CallKind::Model if !labels[0].is_empty() => Some(Tally::ModelRetry(labels)),
+            CallKind::Model => Some(Tally::ModelRetry(labels)),
             _ => None,
         }
     }

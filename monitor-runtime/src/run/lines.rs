@@ -314,9 +314,13 @@ impl RunLines {
             self.push_out_oldest();
         }
         while self.bytes > MOST_RUN_BYTES {
-            let pushed_out = self.last.pop_front().or_else(|| self.severe.pop()).or_else(|| self.first.pop());
-            let Some(line) = pushed_out else { break };
-            self.leave_out(&line);
+            if !self.last.is_empty() {
+                self.push_out_oldest();
+            } else if let Some(line) = self.severe.pop().or_else(|| self.first.pop()) {
+                self.leave_out(&line);
+            } else {
+                break;
+            }
         }
     }
 
@@ -327,10 +331,16 @@ impl RunLines {
 
     fn push_out_oldest(&mut self) {
         match self.last.pop_front() {
-            Some(line) if line.line.is_severe() && self.severe.len() < SEVERE => self.severe.push(line),
+            Some(line) if line.line.is_severe() && self.has_room_for_severe(&line) => self.severe.push(line),
             Some(line) => self.leave_out(&line),
             None => {}
         }
+    }
+
+    /// Severe lines take at most half of the bytes, so that the last lines are never all pushed out by them.
+    fn has_room_for_severe(&self, line: &Line) -> bool {
+        self.severe.len() < SEVERE
+            && bytes_of(&self.severe) + line.line.bytes() + ENTRY_BYTES <= MOST_RUN_BYTES / 2
     }
 
     fn leave_out(&mut self, line: &Line) {
@@ -415,6 +425,19 @@ mod tests {
         let kept: Vec<_> = kept.iter().map(|line| line.message().parse::<u64>().unwrap()).collect();
         let expected: Vec<_> = (0..20).chain((50..900).step_by(100)).chain(900..1_000).collect();
         assert_eq!(kept, expected);
+        assert_eq!(kept.len() as u64 + left_out, 1_000);
+    }
+
+    #[test]
+    fn a_severe_line_outlasts_large_ones_that_follow() {
+        let mut lines = RunLines::default();
+        let long = "x".repeat(1_000);
+        for number in 0..1_000 {
+            lines.add(of_run(if number == 50 { 0 } else { 2 }, &format!("{number} {long}")));
+        }
+        let (kept, left_out) = lines.into_parts();
+        assert!(kept.iter().any(|line| line.message().starts_with("50 ")));
+        assert!(kept.last().unwrap().message().starts_with("999 "));
         assert_eq!(kept.len() as u64 + left_out, 1_000);
     }
 

@@ -4,7 +4,7 @@
 //! (id, start, number of calls), and the count of open calls, which decides the end of the run even if records were lost.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::details::Details;
@@ -53,6 +53,19 @@ const CLOSING: u64 = IS_LOSSY;
 
 fn number_of(state: u64) -> u32 {
     ((state & !IS_LOSSY) >> 32) as u32
+}
+
+/// Whether a recorder, if there is one, has room for texts beside the trees of the runs that go on.
+static HAS_ROOM: AtomicBool = AtomicBool::new(true);
+
+/// Notes whether there is room for texts.
+pub(crate) fn set_room(has_room: bool) {
+    HAS_ROOM.store(has_room, Ordering::Relaxed);
+}
+
+/// Whether there is room for texts, as of the last look.
+pub(crate) fn has_room() -> bool {
+    HAS_ROOM.load(Ordering::Relaxed)
 }
 
 static SLOTS: OnceLock<Box<[LiveRun]>> = OnceLock::new();
@@ -123,6 +136,14 @@ pub(crate) fn join(number: NonZeroU32, kind: CallKind) -> Option<bool> {
     Some(before & HAS_DETAILS != 0)
 }
 
+/// Takes back the count of a model call that joined the run. It is still open.
+#[cfg(feature = "logging")]
+pub(crate) fn uncount_model(number: NonZeroU32) {
+    if let Some(slot) = find(number) {
+        slot.models.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Counts the end of a call that joined the run or began it, after its last record was pushed.
 #[inline]
 pub(crate) fn leave(number: NonZeroU32) {
@@ -173,11 +194,12 @@ pub(crate) fn add_details<T>(number: NonZeroU32, work: impl FnOnce(&mut Details)
     Some(work(details.get_or_insert_with(|| Box::new(Details::new(number)))))
 }
 
-/// Notes that a record of the run was lost. The caller's call is open.
+/// Notes that a record of the run was lost, unless the run is over: a task that outlived it may still speak of it.
 #[cold]
 pub(crate) fn lose(number: NonZeroU32) {
     if let Some(slot) = slot_of(number.get()) {
-        slot.state.fetch_or(IS_LOSSY, Ordering::AcqRel);
+        let marked = |state| (number_of(state) == number.get()).then_some(state | IS_LOSSY);
+        let _ = slot.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, marked);
     }
 }
 
@@ -278,6 +300,17 @@ mod tests {
         assert_eq!(join(run, CallKind::Skill), None);
         assert!(find(run).is_none());
         assert!(free(run).is_none());
+    }
+
+    #[test]
+    fn a_loss_in_a_run_that_is_over_is_no_loss_of_another() {
+        prepare(64);
+        let run = begin(1, 2, None, true).unwrap();
+        leave(run);
+        assert!(free(run).is_some());
+        lose(run);
+        let slot = slot_of(run.get()).unwrap();
+        assert_eq!(slot.state.load(Ordering::Relaxed), 0, "the slot stays free");
     }
 
     #[test]

@@ -501,9 +501,13 @@ fn recorded() -> Option<(&'static Recorder, CallId, NonZeroU32)> {
 pub fn tag(key: &'static str, value: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
     let value = bounded(value, said::MOST_TAG_BYTES);
-    match live::add_details(run, |details| details.tag(key, &value)) {
-        Some(true) => recorder.push_remark(run, call, Remark::Tag { key, value }),
-        Some(false) => recorder.push_remark(run, call, Remark::LostTag),
+    let tag = |details: &mut details::Details| live::has_room() && details.tag(key, &value);
+    match live::add_details(run, tag) {
+        Some(true) => {
+            let value = text::kept_text(&format!("run.{key}"), value);
+            recorder.push_remark(run, call, Remark::Tag { key, value });
+        }
+        Some(false) => recorder.push_remark(run, call, Remark::LostText),
         None => {}
     }
 }
@@ -528,7 +532,7 @@ pub fn tag(key: &'static str, value: impl Display) {
 pub fn note(text: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
     let ticks = clock::now();
-    let text = bounded(text, said::MOST_NOTE_BYTES);
+    let text = text::kept_text("note", bounded(text, said::MOST_NOTE_BYTES));
     recorder.push_remark(run, call, Remark::Note { ticks, text });
 }
 
@@ -563,7 +567,8 @@ pub fn note(text: impl Display) {
 /// ```
 pub fn retry(reason: impl Display) {
     let Some((recorder, call, run)) = recorded() else { return };
-    recorder.push_remark(run, call, Remark::Retry(bounded(reason, said::MOST_TAG_BYTES)));
+    let reason = text::kept_text("reason", bounded(reason, said::MOST_TAG_BYTES));
+    recorder.push_remark(run, call, Remark::Retry(reason));
 }
 
 /// Fails if a budget of an agent around the calling code is used up, so that the agent can stop before its next step.

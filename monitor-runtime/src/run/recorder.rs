@@ -11,6 +11,7 @@
 //! Once a second the thread also reads the registry for the history.
 
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::counting;
 use super::event::Event;
-use super::growing::GrowingRun;
+use super::growing::{GrowingRun, Room};
 use super::history::History;
 use super::id::RunId;
 use super::lines::{Lines, LogLine};
@@ -35,6 +36,7 @@ use super::tree::Run;
 use crate::call::call_id::CallId;
 use crate::cells::clock;
 use crate::cells::stripes::StripeSlot;
+use crate::families::runs;
 
 /// The interval between looks at the rings. A ring that fills wakes the thread earlier.
 const LOOK: Duration = Duration::from_millis(100);
@@ -71,6 +73,23 @@ pub(crate) struct Recorder {
 struct Remarks {
     queued: Vec<QueuedRemark>,
     bytes: usize,
+}
+
+/// The seconds of the history, and the losses that are counted.
+#[derive(Default)]
+struct Clock {
+    /// The next second to read.
+    next: u64,
+    lost: [u64; 2],
+}
+
+impl Clock {
+    /// Returns the number of seconds that had no reading, if a second has begun since the last one.
+    fn advance(&mut self, second: u64) -> Option<u64> {
+        let skipped = second.checked_sub(self.next)?;
+        self.next = second + 1;
+        Some(skipped)
+    }
 }
 
 /// The numbers of what the recorder keeps and has lost.
@@ -156,28 +175,36 @@ impl Recorder {
     }
 
     fn run(&self) {
-        let mut ticks = 0;
-        self.tick(0);
+        let mut clock = Clock::default();
         loop {
+            // A subscriber that is told of a budget may panic, which the panic hook has reported. The next turn is as good as any.
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut clock)));
+            // The panic's message may panic as it is dropped.
+            turn.err().into_iter().for_each(std::mem::forget);
             std::thread::park_timeout(LOOK);
-            let with_details = self.look().with_details();
-            for run in with_details {
-                queue_remarks(run, counting::look(run));
-            }
-            let second = self.began.elapsed().as_secs();
-            if second > ticks {
-                self.tick(second - ticks - 1);
-                ticks = second;
-            }
         }
     }
 
-    /// Reads the registry for the history. `skipped` seconds before this one had no reading.
-    fn tick(&self, skipped: u64) {
+    fn turn(&self, clock: &mut Clock) {
+        let with_details = self.look().with_details();
+        for run in with_details {
+            queue_remarks(run, counting::look(run));
+        }
+        let second = self.began.elapsed().as_secs();
+        if let Some(skipped) = clock.advance(second) {
+            self.tick(skipped, &mut clock.lost);
+        }
+    }
+
+    /// Reads the registry for the history, and counts what was lost since the last time. `skipped` seconds before this one had no
+    /// reading.
+    fn tick(&self, skipped: u64, counted: &mut [u64; 2]) {
         let (runs, lost) = {
             let look = self.look();
             (look.store().outcomes(), look.lost())
         };
+        let before = std::mem::replace(counted, lost);
+        runs::count_lost([0, 1].map(|of| lost[of].saturating_sub(before[of])));
         let mut history = self.history();
         history.tick(skipped, runs, lost);
         self.history_bytes.store(history.bytes(), Ordering::Relaxed);
@@ -323,6 +350,7 @@ impl Recorder {
         drop(spent);
         state.aside_bytes = spent_bytes + state.details_bytes();
         state.finish(self.began.elapsed(), &plan);
+        live::set_room(plan.room(state.growing_bytes()) != Room::None);
         let counted = Tallies(std::mem::take(&mut state.tallies));
         Look { recorder: self, state, trees: plan.trees, _counted: counted }
     }

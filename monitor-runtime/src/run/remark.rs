@@ -14,8 +14,8 @@ pub(super) enum Remark {
     Reply(Box<Reply>),
     /// The run has this tag from now on.
     Tag { key: &'static str, value: Box<str> },
-    /// The run has no room for a further tag.
-    LostTag,
+    /// There was no room for a text.
+    LostText,
     /// A text of the user's, at this time in ticks of the clock.
     Note { ticks: u64, text: Box<str> },
     /// The call makes a further attempt, for this reason.
@@ -40,7 +40,7 @@ impl Remark {
             | Self::Retry(text)
             | Self::Note { text, .. }
             | Self::Tag { value: text, .. } => text.len(),
-            Self::LostTag | Self::Repeat(_) | Self::Passed(_) | Self::Unverifiable(_) => 0,
+            Self::LostText | Self::Repeat(_) | Self::Passed(_) | Self::Unverifiable(_) => 0,
         }
     }
 }

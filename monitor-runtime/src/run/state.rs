@@ -114,6 +114,11 @@ impl State {
         is_known
     }
 
+    /// The bytes of all runs that go on, and of what is kept beside their trees.
+    pub(super) fn growing_bytes(&self) -> usize {
+        self.growing_bytes
+    }
+
     /// The bytes of the details of runs that go on.
     pub(super) fn details_bytes(&self) -> usize {
         let runs = self.growing.keys();
@@ -230,6 +235,7 @@ fn put(run: &mut GrowingRun, event: Event) {
             run.end(id, &End { nanos, waited, items, outcome });
         }
         Event::Judged { id } => run.judge(id),
+        Event::Withdrawn { id } => run.withdraw(id),
         Event::Begin { .. } => {}
     }
 }

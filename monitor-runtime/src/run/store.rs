@@ -425,52 +425,19 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::call::{ModelEnded, Report};
     use crate::families::CallKind;
-    use crate::run::budget::Limits;
     use crate::run::reply::Reply;
     use crate::run::tree::Node;
     use crate::usage::{Cost, Usage};
 
     fn run(id: u128, outcome: Outcome, duration: Duration, error: Option<&str>) -> Run {
-        let node = Node {
-            parent: None,
-            kind: CallKind::Agent,
-            name: "planner",
-            operation: "",
-            start: Duration::ZERO,
-            duration: Some(duration),
-            waiting: Duration::ZERO,
-            first_item: None,
-            items: 0,
-            outcome: Some(outcome),
-            error: error.map(Into::into),
-            reply: None,
-            attempt: 1,
-            is_judged: false,
-            marks: None,
-            is_detached: false,
-        };
-        Run {
-            id: self::id(id),
-            started: SystemTime::UNIX_EPOCH,
-            ticks: 0,
-            elapsed: duration,
-            nodes: vec![node],
-            rolled_up: Vec::new(),
-            lines: Vec::new(),
-            left_out_lines: 0,
-            tags: Vec::new(),
-            notes: Vec::new(),
-            lost_texts: 0,
-            passed: Limits::default(),
-            unverifiable: Limits::default(),
-            has_ended: true,
-            is_incomplete: false,
-        }
+        let mut node = Node::ended(None, CallKind::Agent, "planner", Duration::ZERO);
+        node.duration = Some(duration);
+        node.outcome = Some(outcome);
+        node.error = error.map(Into::into);
+        Run { id: self::id(id), elapsed: duration, ..Run::of_nodes(vec![node]) }
     }
 
     const QUICK: Duration = Duration::from_millis(1);

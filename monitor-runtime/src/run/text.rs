@@ -46,6 +46,11 @@ pub(super) fn content_text(content: &Content) -> Box<str> {
     replaced(content.name, &content.text).map_or_else(|| content.text.clone(), String::into_boxed_str)
 }
 
+/// A short text as it is kept: after the rule for the field of this name. It is cut already.
+pub(super) fn kept_text(name: &str, text: Box<str>) -> Box<str> {
+    replaced(name, &text).map_or(text, String::into_boxed_str)
+}
+
 fn replaced(name: &str, text: &str) -> Option<String> {
     let rule = RULE.read().unwrap_or_else(PoisonError::into_inner).clone();
     rule.and_then(|rule| rule(name, text))

@@ -82,6 +82,8 @@ pub struct Node {
     pub(super) marks: Option<Box<Marks>>,
     pub(super) is_judged: bool,
     pub(super) is_detached: bool,
+    /// It was taken back. No snapshot has such a node.
+    pub(super) is_withdrawn: bool,
 }
 
 /// A model call of a run: what was asked of which provider, and what the reply reported.
@@ -95,6 +97,8 @@ pub struct ModelCall<'r> {
 pub struct RolledUp {
     pub(super) parent: u32,
     pub(super) kind: CallKind,
+    /// The provider of a model.
+    pub(super) operation: &'static str,
     pub(super) name: &'static str,
     pub(super) calls: u64,
     pub(super) ended: u64,
@@ -255,8 +259,10 @@ impl Run {
             + marks
     }
 
-    /// Numbers the attempts, and marks calls that outlived their parent.
+    /// Completes a snapshot: orders the nodes, numbers the attempts, and marks calls that outlived their parent.
     pub(super) fn derive(&mut self) {
+        self.arrange();
+        self.rolled_up.retain(|calls| calls.calls > 0);
         // Threads may have queued theirs in another order.
         self.notes.sort_by_key(|note| note.at);
         let mut last: HashMap<(Option<u32>, usize), usize, RandomState> = HashMap::default();
@@ -274,6 +280,42 @@ impl Run {
             node.attempt = attempt;
             node.is_detached = outlives;
         }
+    }
+}
+
+impl Run {
+    /// Brings the nodes into the order of their begin, without those that were withdrawn: the calls inside such a one are those
+    /// of the call around it.
+    ///
+    /// Nodes are mostly in that order. Begins that came through different rings are not if a look read only the later one, nor
+    /// is a call of another crate that was known to be one only after its begin.
+    fn arrange(&mut self) {
+        let is_in_order = self.nodes.windows(2).all(|pair| pair[0].start <= pair[1].start);
+        if is_in_order && !self.nodes.iter().any(|node| node.is_withdrawn) {
+            return;
+        }
+        // A parent is always before its children. It stays so even if the clocks of two processors differ.
+        let (mut starts, mut homes) = (Vec::<Duration>::new(), Vec::<usize>::new());
+        for (at, node) in self.nodes.iter().enumerate() {
+            let parent = node.parent();
+            starts.push(parent.map_or(node.start, |parent| node.start.max(starts[parent])));
+            homes.push(parent.filter(|_| node.is_withdrawn).map_or(at, |parent| homes[parent]));
+        }
+        let mut order: Vec<_> = (0..self.nodes.len()).filter(|at| homes[*at] == *at).collect();
+        order.sort_by_key(|at| starts[*at]);
+        let mut places = vec![0; self.nodes.len()];
+        for (place, at) in (0..).zip(&order) {
+            places[*at] = place;
+        }
+        let place_of = |at: u32| places[homes[at as usize]];
+        let mut nodes: Vec<_> = std::mem::take(&mut self.nodes).into_iter().map(Some).collect();
+        self.nodes = order.into_iter().filter_map(|at| nodes[at].take()).collect();
+        for node in &mut self.nodes {
+            node.parent = node.parent.map(place_of);
+        }
+        self.rolled_up.iter_mut().for_each(|calls| calls.parent = place_of(calls.parent));
+        self.notes.iter_mut().for_each(|note| note.node = place_of(note.node));
+        self.lines.iter_mut().for_each(|line| line.node = line.node.map(place_of));
     }
 }
 
@@ -496,10 +538,10 @@ impl<'r> ModelCall<'r> {
 }
 
 impl RolledUp {
-    pub(super) fn new(parent: u32, kind: CallKind, name: &'static str) -> Self {
+    pub(super) fn new(parent: u32, kind: CallKind, operation: &'static str, name: &'static str) -> Self {
         let (calls, ended, failures) = (0, 0, 0);
         let [total, longest] = [Duration::ZERO; 2];
-        Self { parent, kind, name, calls, ended, failures, total, longest, sums: None }
+        Self { parent, kind, operation, name, calls, ended, failures, total, longest, sums: None }
     }
 
     /// Returns the place of the enclosing node among the [nodes](Run::nodes).
@@ -568,6 +610,10 @@ impl fmt::Display for Run {
     }
 }
 
+/// The calls around a line of the text by which it is indented at most. Deeper ones stand there too, behind an arrow: of 2,000
+/// nested calls the indentation alone would take megabytes.
+const DEEPEST_INDENT: usize = 64;
+
 /// The text of a run.
 struct Tree<'r> {
     run: &'r Run,
@@ -611,8 +657,8 @@ impl<'r> Tree<'r> {
 
     /// Writes without recursion, since a tree may be as deep as it has nodes.
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut open = vec![(Child::Node(0), String::new(), String::new())];
-        while let Some((child, before, inside)) = open.pop() {
+        let mut open = vec![(Child::Node(0), 0, String::new(), String::new())];
+        while let Some((child, depth, before, inside)) = open.pop() {
             if !matches!(child, Child::Node(0)) {
                 f.write_str("\n")?;
             }
@@ -625,8 +671,12 @@ impl<'r> Tree<'r> {
             let children = self.children.get(at).map(Vec::as_slice).unwrap_or_default();
             for (nth, child) in children.iter().enumerate().rev() {
                 let is_last = nth + 1 == children.len();
-                let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-                open.push((*child, format!("{inside}{branch}"), format!("{inside}{below}")));
+                let (branch, below) = match (depth < DEEPEST_INDENT, is_last) {
+                    (true, true) => ("└─ ", "   "),
+                    (true, false) => ("├─ ", "│  "),
+                    (false, _) => ("→ ", ""),
+                };
+                open.push((*child, depth + 1, format!("{inside}{branch}"), format!("{inside}{below}")));
             }
         }
         Ok(())
@@ -653,7 +703,9 @@ impl<'r> Tree<'r> {
             }
             Child::RolledUp(group) => {
                 let RolledUp { kind, name, calls, failures, .. } = group;
-                write!(f, "{} {name} × {calls}", kind_name(*kind))?;
+                write!(f, "{} ", kind_name(*kind))?;
+                write_on_one_line(f, name)?;
+                write!(f, " × {calls}")?;
                 if *failures > 0 {
                     write!(f, ", {failures} failed")?;
                 }
@@ -752,4 +804,109 @@ fn write_on_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         _ if char.is_control() || json::is_hidden(char) => write!(f, "{}", char.escape_debug()),
         _ => f.write_char(char),
     })
+}
+
+#[cfg(test)]
+impl Node {
+    /// A call that has succeeded.
+    pub(super) fn ended(parent: Option<u32>, kind: CallKind, name: &'static str, start: Duration) -> Self {
+        Self {
+            parent,
+            kind,
+            name,
+            operation: "",
+            start,
+            duration: Some(Duration::ZERO),
+            waiting: Duration::ZERO,
+            first_item: None,
+            items: 0,
+            outcome: Some(Outcome::Success),
+            error: None,
+            reply: None,
+            attempt: 1,
+            marks: None,
+            is_judged: false,
+            is_detached: false,
+            is_withdrawn: false,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Run {
+    /// A run that is over.
+    pub(super) fn of_nodes(nodes: Vec<Node>) -> Self {
+        Self {
+            id: RunId::from_bytes([7; 16]),
+            started: SystemTime::UNIX_EPOCH,
+            ticks: 0,
+            elapsed: Duration::ZERO,
+            nodes,
+            rolled_up: Vec::new(),
+            lines: Vec::new(),
+            left_out_lines: 0,
+            tags: Vec::new(),
+            notes: Vec::new(),
+            lost_texts: 0,
+            passed: Limits::default(),
+            unverifiable: Limits::default(),
+            has_ended: true,
+            is_incomplete: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(parent: u32, name: &'static str, start: u64) -> Node {
+        Node::ended(Some(parent), CallKind::Skill, name, Duration::from_millis(start))
+    }
+
+    fn root() -> Node {
+        let root = Node::ended(None, CallKind::Agent, "root", Duration::ZERO);
+        Node { duration: Some(Duration::from_millis(10)), ..root }
+    }
+
+    #[test]
+    fn nodes_are_in_the_order_of_their_begin_and_withdrawn_ones_are_left_out() {
+        let withdrawn = Node { is_withdrawn: true, ..node(0, "withdrawn", 1) };
+        let failed = Node { outcome: Some(Outcome::Error), ..node(0, "step", 4) };
+        let nodes =
+            vec![root(), node(0, "step", 5), withdrawn, node(2, "inside", 2), failed, node(4, "early", 3)];
+        let mut run = Run::of_nodes(nodes);
+        run.notes.push(Note { node: 2, at: Duration::from_millis(6), text: "said".into() });
+        run.rolled_up.push(RolledUp { calls: 2, ..RolledUp::new(3, CallKind::Skill, "", "more") });
+        run.rolled_up.push(RolledUp::new(0, CallKind::Model, "openai", "withdrawn too"));
+        run.derive();
+        let expected = "root ✓\n\
+             ├─ skill inside ✓\n\
+             │  └─ skill more × 2\n\
+             ├─ skill step ✗\n\
+             │  └─ skill early ✓\n\
+             ├─ skill step ✓ attempt 2\n\
+             └─ • said";
+        assert_eq!(run.to_string(), expected);
+        assert!(
+            run.nodes().iter().enumerate().all(|(at, node)| node.parent().is_none_or(|parent| parent < at))
+        );
+    }
+
+    #[test]
+    fn names_show_on_one_line() {
+        let mut run = Run::of_nodes(vec![root()]);
+        run.rolled_up.push(RolledUp { calls: 2, ..RolledUp::new(0, CallKind::Skill, "", "a\u{1b}[2J\nb") });
+        assert_eq!(run.to_string(), "root ✓\n└─ skill a\\u{1b}[2J\\nb × 2");
+    }
+
+    #[test]
+    fn the_text_of_a_deep_tree_grows_by_its_lines() {
+        let deep = (0..1_999).map(|parent| node(parent, "step", 1));
+        let run = Run::of_nodes([root()].into_iter().chain(deep).collect());
+        let text = run.to_string();
+        assert_eq!(text.lines().count(), 2_000);
+        assert!(text.len() < 500_000, "{}", text.len());
+        assert!(text.ends_with("   → skill step ✓"));
+    }
 }

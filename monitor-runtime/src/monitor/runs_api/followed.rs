@@ -31,6 +31,9 @@ struct Told {
 /// What changes in a node while its run goes on.
 #[derive(PartialEq)]
 struct ToldNode {
+    /// Another node has this place if an earlier one was read later.
+    start: Duration,
+    name: &'static str,
     duration: Option<Duration>,
     first_item: Option<Duration>,
     waiting: Duration,
@@ -115,6 +118,8 @@ impl Told {
 impl ToldNode {
     fn of(node: &Node) -> Self {
         Self {
+            start: node.start(),
+            name: node.name(),
             duration: node.duration(),
             first_item: node.first_item(),
             waiting: node.waiting(),
