@@ -50,7 +50,7 @@ async fn speak() {
     for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         run::tag(key, "t".repeat(128));
     }
-    fail();
+    fail().unwrap_err();
     future::pending().await
 }
 

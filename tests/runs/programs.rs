@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
+use futures_util::{Stream, StreamExt as _, stream};
+use monitor_runtime::genai::{ModelReply, Usage};
 use monitor_runtime::run::{Run, RunId};
-use monitor_runtime::{context, run, track_agent, track_skill};
+use monitor_runtime::{context, run, track_agent, track_model, track_query, track_skill};
 use proptest::prelude::*;
 
 use super::runs;
@@ -15,6 +17,8 @@ struct Program {
     kind: Kind,
     way_out: WayOut,
     order: Order,
+    /// The tokens of a model call, or the items of a stream.
+    size: u32,
     inside: Vec<Program>,
 }
 
@@ -22,6 +26,11 @@ struct Program {
 enum Kind {
     Agent,
     Skill,
+    /// A skill that yields items after the calls inside it.
+    Stream,
+    Query,
+    /// Without model calls inside, since only the innermost would count.
+    Model,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,27 +48,39 @@ enum Order {
     OneByOne,
     Joined,
     Spawned,
+    /// Each on a thread of its own.
+    Threads,
 }
 
 fn programs() -> impl Strategy<Value = Program> {
-    let kind = prop_oneof![Just(Kind::Agent), Just(Kind::Skill)];
+    let kind = prop_oneof![
+        2 => Just(Kind::Agent),
+        2 => Just(Kind::Skill),
+        1 => Just(Kind::Stream),
+        1 => Just(Kind::Query),
+        1 => Just(Kind::Model),
+    ];
     let way_out = prop_oneof![
         4 => Just(WayOut::Value),
         2 => Just(WayOut::Error),
         1 => Just(WayOut::Panic),
         1 => Just(WayOut::Dropped),
     ];
-    let order = prop_oneof![Just(Order::OneByOne), Just(Order::Joined), Just(Order::Spawned)];
-    let leaf = (kind, way_out, order).prop_map(|(kind, way_out, order)| Program {
+    let order =
+        prop_oneof![Just(Order::OneByOne), Just(Order::Joined), Just(Order::Spawned), Just(Order::Threads),];
+    let leaf = (kind, way_out, order, 1..9_u32).prop_map(|(kind, way_out, order, size)| Program {
         kind,
         way_out,
         order,
+        size,
         inside: Vec::new(),
     });
     let one = leaf.clone();
     leaf.prop_recursive(5, 40, 4, move |inside| {
-        (one.clone(), prop::collection::vec(inside, 0..4))
-            .prop_map(|(program, inside)| Program { inside, ..program })
+        (one.clone(), prop::collection::vec(inside, 0..4)).prop_map(|(program, inside)| match program.kind {
+            Kind::Model => program,
+            _ => Program { inside, ..program },
+        })
     })
 }
 
@@ -73,6 +94,36 @@ async fn skill(program: Program) -> Result<(), String> {
     body(program).await
 }
 
+#[track_skill("runs_program_stream")]
+fn items(program: Program) -> impl Stream<Item = Result<u32, String>> + Send {
+    let Program { way_out, size, .. } = program;
+    let first = stream::once(async move {
+        run_inside(program).await;
+        Ok(0)
+    });
+    let last = stream::once(leave(way_out)).filter_map(async |left| left.err().map(Err));
+    first.chain(stream::iter((1..size).map(Ok))).chain(last)
+}
+
+#[track_query("runs_program_query", operation = "select")]
+async fn query(program: Program) -> Result<(), String> {
+    body(program).await
+}
+
+struct Reply(u32);
+
+impl ModelReply for Reply {
+    fn usage(&self) -> Option<Usage> {
+        Some(Usage::new(self.0.into(), 1))
+    }
+}
+
+#[track_model("runs_program_model", provider = "openai")]
+async fn model(program: Program) -> Result<Reply, String> {
+    let tokens = program.size;
+    body(program).await.map(|()| Reply(tokens))
+}
+
 /// The agent around a whole program.
 #[track_agent("runs_program")]
 async fn root(program: Program) -> RunId {
@@ -81,6 +132,12 @@ async fn root(program: Program) -> RunId {
 }
 
 async fn body(program: Program) -> Result<(), String> {
+    let way_out = program.way_out;
+    run_inside(program).await;
+    leave(way_out).await
+}
+
+async fn run_inside(program: Program) {
     match program.order {
         Order::OneByOne => {
             for program in program.inside {
@@ -95,13 +152,26 @@ async fn body(program: Program) -> Result<(), String> {
                 task.await.unwrap();
             }
         }
+        Order::Threads => std::thread::scope(|scope| {
+            for program in program.inside {
+                scope.spawn(context::in_scope(|| runtime().block_on(call(program))));
+            }
+        }),
     }
-    match program.way_out {
+}
+
+async fn leave(way_out: WayOut) -> Result<(), String> {
+    match way_out {
         WayOut::Value => Ok(()),
         WayOut::Error => Err("as planned".to_owned()),
         WayOut::Panic => std::panic::resume_unwind(Box::new("as planned")),
         WayOut::Dropped => std::future::pending().await,
     }
+}
+
+/// A runtime whose clock goes on at once if there is nothing else to wait for.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 /// Longer than all calls inside it can take together, each of which may wait for its own limit.
@@ -117,8 +187,11 @@ fn call(program: Program) -> BoxFuture<'static, ()> {
         let (kind, way_out, limit) = (program.kind, program.way_out, limit(&program));
         let call = async move {
             match kind {
-                Kind::Agent => agent(program).await,
-                Kind::Skill => skill(program).await,
+                Kind::Agent => agent(program).await.is_ok(),
+                Kind::Skill => skill(program).await.is_ok(),
+                Kind::Stream => items(program).all(async |item| item.is_ok()).await,
+                Kind::Query => query(program).await.is_ok(),
+                Kind::Model => model(program).await.is_ok(),
             }
         };
         let call = std::panic::AssertUnwindSafe(call).catch_unwind();
@@ -136,6 +209,9 @@ fn expected(program: &Program) -> String {
     let (kind, name) = match program.kind {
         Kind::Agent => ("agent", "runs_program_agent"),
         Kind::Skill => ("skill", "runs_program_skill"),
+        Kind::Stream => ("skill", "runs_program_stream"),
+        Kind::Query => ("query", "runs_program_query"),
+        Kind::Model => ("model", "runs_program_model"),
     };
     let way_out = match program.way_out {
         WayOut::Value => "success",
@@ -143,9 +219,31 @@ fn expected(program: &Program) -> String {
         WayOut::Panic => "panic",
         WayOut::Dropped => "cancelled",
     };
+    let items = match (program.kind, program.way_out) {
+        (Kind::Stream, WayOut::Error) => program.size + 1,
+        (Kind::Stream, _) => program.size,
+        _ => 0,
+    };
     let mut inside: Vec<_> = program.inside.iter().map(expected).collect();
     inside.sort();
-    format!("{kind} {name} {way_out} [{}]", inside.join(" "))
+    let tokens = used(program).unwrap_or(0);
+    format!("{kind} {name} {way_out} {items} {tokens} [{}]", inside.join(" "))
+}
+
+/// The input tokens of a model call, if it tells them.
+fn used(program: &Program) -> Option<u64> {
+    let is_told = matches!((program.kind, program.way_out), (Kind::Model, WayOut::Value));
+    is_told.then_some(program.size.into())
+}
+
+/// The input tokens and the number of all model calls that tell them, and the number of those that do not.
+fn sums(program: &Program) -> [u64; 3] {
+    let own = match (program.kind, used(program)) {
+        (Kind::Model, Some(tokens)) => [tokens, 1, 0],
+        (Kind::Model, None) => [0, 0, 1],
+        _ => [0; 3],
+    };
+    program.inside.iter().map(sums).fold(own, |all, sums| [0, 1, 2].map(|at| all[at] + sums[at]))
 }
 
 fn recorded(run: &Run, at: usize) -> String {
@@ -153,7 +251,9 @@ fn recorded(run: &Run, at: usize) -> String {
     let mut inside: Vec<_> = run.children(at).map(|(at, _)| recorded(run, at)).collect();
     inside.sort();
     let outcome = node.outcome().map_or("none", |outcome| outcome.as_str());
-    format!("{} {} {outcome} [{}]", node.kind(), node.name(), inside.join(" "))
+    let usage = node.model().and_then(|call| call.usage());
+    let tokens = usage.and_then(|usage| usage.input_tokens()).unwrap_or(0);
+    format!("{} {} {outcome} {} {tokens} [{}]", node.kind(), node.name(), node.items(), inside.join(" "))
 }
 
 proptest! {
@@ -162,9 +262,7 @@ proptest! {
     #[test]
     fn the_recorded_tree_is_the_tree_of_the_program(program in programs()) {
         let runs = runs();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let id = runtime.block_on(root(program.clone()));
-        drop(runtime);
+        let id = runtime().block_on(root(program.clone()));
         let found = runs.find(id);
         prop_assert_eq!(found.len(), 1);
         let run = &found[0];
@@ -173,5 +271,9 @@ proptest! {
         prop_assert!(parents, "a parent is before its children: {run:#}");
         let tree = run.children(0).map(|(at, _)| recorded(run, at)).collect::<String>();
         prop_assert_eq!(tree, expected(&program));
+        let usage = run.usage();
+        let [tokens, known, unknown] = sums(&program);
+        prop_assert_eq!(usage.input_tokens().unwrap_or(0), tokens);
+        prop_assert_eq!([usage.calls() - usage.unknown_calls(), usage.unknown_calls()], [known, unknown]);
     }
 }
