@@ -622,3 +622,37 @@ fn the_text_of_a_run_has_the_figures_of_its_json() {
         assert!(cells.iter().any(|cell| cell.trim() == figure), "{figure} is missing in {text}");
     }
 }
+#[test]
+fn accept_is_a_list_with_weights() {
+    let monitor = monitor();
+    for (accept, form) in [
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("text/plain;charset=utf-8", "text/plain; charset=utf-8"),
+        ("text/html, text/plain;q=0.9, */*;q=0.1", "text/plain; charset=utf-8"),
+        ("application/json;q=0.5, text/*", "text/plain; charset=utf-8"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("text/plain;q=0, */*", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+    ] {
+        let head = format!("{HOST}accept: {accept}\r\n");
+        let answer = send(&monitor, "GET", "/monitor/api/v1/now", &head, "");
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(form)), "{accept}");
+    }
+}
+
+#[test]
+fn a_series_that_is_named_twice_is_answered_once() {
+    let monitor = monitor();
+    let names = "runs.error,runs.success,runs.error";
+    let path = |names: &str| format!("/monitor/api/v1/history?series={names}");
+    let body = String::from_utf8(get(&monitor, &path(names)).body).unwrap();
+    assert_eq!(body.matches("\"runs.error\":").count(), 1, "{body}");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(answer["series"].as_object().unwrap().len(), 2);
+    let text = get(&monitor, &format!("{}&format=text", path(names))).body;
+    let text = String::from_utf8(text).unwrap();
+    let columns: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(columns, ["TIME_US", "runs.error", "runs.success"]);
+}
+

@@ -12,17 +12,23 @@ const FULL: Weight = 1_000;
 
 /// Chooses the format with the highest weight. If none is accepted, it is the text format: text tells a scraper more
 /// than an empty answer.
-///
-/// A format has the weight of the most specific range that covers it. Among equal weights the more specific range wins,
-/// then the earlier one.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
+    let formats = Format::ALL.map(|format| (format, format.content_type()));
+    chosen(headers, formats).unwrap_or(Format::Text)
+}
+
+/// Chooses the one whose media type has the highest weight; `None` if none is accepted.
+///
+/// A type has the weight of the most specific range that covers it. Among equal weights the more specific range wins,
+/// then the earlier one, then the earlier type.
+pub(crate) fn chosen<T, const N: usize>(headers: &HeaderMap, types: [(T, &str); N]) -> Option<T> {
     let ranges: Vec<Range<'_>> = elements(headers, &ACCEPT).filter_map(Range::parse).collect();
-    let best = Format::ALL
+    let best = types
         .into_iter()
         .rev()
-        .filter_map(|format| Some((rank(&ranges, format)?, format)))
+        .filter_map(|(choice, media_type)| Some((rank(&ranges, media_type)?, choice)))
         .max_by_key(|(rank, _)| *rank);
-    best.map_or(Format::Text, |(_, format)| format)
+    best.map(|(_, choice)| choice)
 }
 
 /// Whether to compress with gzip: it is accepted, and weighted at least as high as no compression.
@@ -38,12 +44,12 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     gzip > 0 && gzip >= weight(&["identity"]).unwrap_or(0)
 }
 
-/// The rank of a format: weight, specificity of its range, and position (earlier is higher).
+/// The rank of a media type: weight, specificity of its range, and position (earlier is higher).
 type Rank = (Weight, usize, std::cmp::Reverse<usize>);
 
-fn rank(ranges: &[Range<'_>], format: Format) -> Option<Rank> {
+fn rank(ranges: &[Range<'_>], media_type: &str) -> Option<Rank> {
     let fits = ranges.iter().enumerate().filter_map(|(place, range)| {
-        let specific = range.fits(format.content_type())?;
+        let specific = range.fits(media_type)?;
         Some((specific, range.weight, std::cmp::Reverse(place)))
     });
     let (specific, weight, place) = fits.max()?;
@@ -92,7 +98,7 @@ impl<'a> Range<'a> {
     /// The specificity of the range if it covers a media type. A parameter that the type lacks, such as the `escaping`
     /// of Prometheus, excludes nothing.
     fn fits(&self, media_type: &str) -> Option<usize> {
-        let (media, own) = media_type.split_once(';')?;
+        let (media, own) = media_type.split_once(';').unwrap_or((media_type, ""));
         let (kind, subtype) = media.split_once('/')?;
         let covers = |range: &str, value: &str| range == "*" || range.eq_ignore_ascii_case(value);
         if !covers(self.kind, kind) || !covers(self.subtype, subtype) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ::http::header::ACCEPT;
 use axum::extract::Request;
 
 use super::refusal::Refusal;
+use crate::exposition::negotiate;
 use crate::families::Outcome;
 use crate::families::process::LEVELS;
 use crate::families::readings::DECADES;
@@ -126,8 +126,8 @@ impl Query {
 
     /// Reads the parameters, of which `known` ones and `format` are accepted.
     pub(super) fn parse(request: &Request, known: &[&str]) -> Result<Self, Refusal> {
-        let wants_text = request.headers().get(ACCEPT).is_some_and(|accept| accept == "text/plain");
-        let format = if wants_text { Format::Text } else { Format::Json };
+        let forms = [(Format::Json, "application/json"), (Format::Text, "text/plain")];
+        let format = negotiate::chosen(request.headers(), forms).unwrap_or(Format::Json);
         let is_of_lines = known.contains(&"level");
         let mut query = Self::new(format, if is_of_lines { MOST_LINES } else { DEFAULT_LIMIT });
         let most = if is_of_lines { MOST_LINES } else { MOST };
@@ -179,8 +179,14 @@ impl Query {
     fn set_other(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "series" => {
-                let series: Result<_, _> = value.split(',').map(series).collect();
-                self.series = series?;
+                self.series.clear();
+                for name in value.split(',') {
+                    let series = series(name)?;
+                    // A name is a key of the answer.
+                    if !self.series.contains(&series) {
+                        self.series.push(series);
+                    }
+                }
             }
             "range" => {
                 let range = value.parse().ok().filter(|range| RANGES.contains(range));
