@@ -405,7 +405,7 @@ fn bad_requests_get_a_reason_in_json() {
             "nothing",
             404,
             "no such route; there are now, history, runs, runs/{id}, calls, calls/{kind}/{id}, models, health, logs, \
-             about, schema and, with a live page, stream and instances below /monitor/api/v1",
+             about, schema and, with a live page, stream, instance and instances below /monitor/api/v1",
         ),
     ] {
         let (got, body) = ask(&monitor, path);

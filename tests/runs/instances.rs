@@ -210,6 +210,18 @@ fn an_instance_finds_itself_behind_a_name_and_does_not_ask_itself() {
 }
 
 #[test]
+fn the_figures_of_an_instance_have_no_row_for_each_agent() {
+    let monitor = page::builder().build().unwrap();
+    let _ = walk(false);
+    let answer = read(&monitor, "/monitor/api/v1/instance");
+    check(&read(&monitor, "/monitor/api/v1/schema"), "instance_answer", "instance", &answer);
+    assert!(answer["totals"]["ended"]["success"].as_u64() > Some(0), "{answer:#}");
+    assert_eq!((&answer["agents"], &answer["running"]), (&Value::Null, &Value::Null));
+    let text = String::from_utf8(get(&monitor, "/monitor/api/v1/instance?format=text").body).unwrap();
+    assert!(text.starts_with("ALL_AGENTS"), "{text}");
+}
+
+#[test]
 fn instances_that_do_not_answer_are_told_apart() {
     let (_frozen, frozen) = frozen();
     let closed = closed();
@@ -300,7 +312,7 @@ fn instances_are_asked_with_their_token_and_by_their_address() {
     };
     let (answer, head) = ask(&monitor(list()));
     assert_eq!(row(&answer, other.address)["status"], 401);
-    assert!(head.starts_with("GET /monitor/api/v1/now?limit=1 HTTP/1.1\n"), "{head}");
+    assert!(head.starts_with("GET /monitor/api/v1/instance HTTP/1.1\n"), "{head}");
     assert!(head.contains("authorization: Bearer ours") && head.contains(&format!("host: {spy}")), "{head}");
     assert!(!head.contains("cookie"), "{head}");
     let (answer, head) = ask(&monitor(list().token("theirs")));
@@ -438,6 +450,39 @@ fn clients(monitor: &Monitor) -> u64 {
 
 #[test]
 fn the_stream_of_another_instance_is_passed_on_until_it_ends() {
+#[test]
+fn an_answer_is_passed_on_as_it_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let monitor = of(&[address]);
+    let (go_on, told) = mpsc::channel();
+    let peer = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+        head.find(String::is_empty);
+        connection
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n[1,")
+            .unwrap();
+        told.recv().unwrap();
+        connection.write_all(b"2,3,4]").unwrap();
+    });
+    let mut connection = TcpStream::connect(monitor.admin_address().unwrap()).unwrap();
+    connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    write!(connection, "GET /monitor/i/{address}/api/v1/now HTTP/1.0\r\n{HOST}\r\n").unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"[1,") {
+        let mut part = [0; 1_024];
+        let length = connection.read(&mut part).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..length]);
+    }
+    go_on.send(()).unwrap();
+    connection.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap().to_lowercase();
+    assert!(answer.contains("content-length: 9\r\n") && answer.ends_with("[1,2,3,4]"), "{answer}");
+    peer.join().unwrap();
+}
+
     let mut other = Instance::start("open");
     let monitor = of(&[other.address]);
     let path = format!("/monitor/i/{}/api/v1/stream?topics=now", other.address);

@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::http::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST};
-use ::http::{HeaderValue, Method, Request, Response};
+use ::http::header::{AUTHORIZATION, CONNECTION, HOST};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response};
 use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -28,7 +28,8 @@ pub(super) struct Ask<'a> {
     pub(super) method: Method,
     /// The path and the query.
     pub(super) target: &'a str,
-    pub(super) accept: Option<HeaderValue>,
+    /// Further headers.
+    pub(super) headers: HeaderMap,
     pub(super) authorization: Option<HeaderValue>,
 }
 
@@ -74,9 +75,8 @@ async fn sent(ask: Ask<'_>) -> Result<Response<Answer>, Fault> {
     let host = HeaderValue::try_from(authority(ask.address));
     headers.insert(HOST, host.map_err(|_| Fault::Unreadable("the address is no host".to_owned()))?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    for (name, value) in [(ACCEPT, ask.accept), (AUTHORIZATION, ask.authorization)] {
-        headers.extend(value.map(|value| (name, value)));
-    }
+    headers.extend(ask.headers);
+    headers.extend(ask.authorization.map(|value| (AUTHORIZATION, value)));
     let response = sender.send_request(request).await.map_err(|error| fault(&error))?;
     Ok(response.map(|incoming| Answer { incoming, _connection: connection }))
 }
@@ -128,5 +128,9 @@ impl http_body::Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         Pin::new(&mut self.incoming).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
     }
 }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use ::http::{HeaderValue, Method, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ use super::peers::Place;
 pub(super) use client::authority;
 use client::{Ask, Fault};
 use names::Names;
-pub(super) use passing::{Passed, Passing};
+pub(super) use passing::{LAST_EVENT_ID, Passed, Passing};
 use reading::{Identity, Reading};
 
 /// The instances that are asked at most; further ones are counted.
@@ -149,7 +149,7 @@ impl Fleet {
         let mut asked = JoinSet::new();
         for (at, peer) in peers.iter().enumerate().filter(|(_, peer)| peer.identity() != Some(own)) {
             let address = peer.address;
-            let (target, authorization) = (format!("{}/now?limit=1", self.root), self.authorization.clone());
+            let (target, authorization) = (format!("{}/instance", self.root), self.authorization.clone());
             asked.spawn(async move { (at, ask(address, &target, authorization).await) });
         }
         while let Some(answered) = asked.join_next().await {
@@ -166,7 +166,7 @@ async fn ask(
     target: &str,
     authorization: Option<HeaderValue>,
 ) -> Result<Reading, Standing> {
-    let ask = Ask { address, method: Method::GET, target, accept: None, authorization };
+    let ask = Ask { address, method: Method::GET, target, headers: HeaderMap::new(), authorization };
     let answer = async {
         let response = client::send(ask, PATIENCE).await?;
         if response.status() != StatusCode::OK {

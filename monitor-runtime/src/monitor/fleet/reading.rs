@@ -1,4 +1,4 @@
-//! What an instance says of itself, read from its answer to `now`.
+//! What an instance says of itself, read from its answer to `instance`.
 
 use super::figures::{Durations, Figures, Spent};
 use crate::families::Outcome;

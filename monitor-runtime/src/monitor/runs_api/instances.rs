@@ -19,7 +19,7 @@ use super::events::bye;
 use super::object::{Object, Table, cell, decimal_cell, epoch_micros, micros, one_line};
 use super::query::Query;
 use super::refusal::Refusal;
-use super::totals::write_outcomes;
+use super::totals::{self, write_outcomes};
 use super::write::{counted_cost_cell, write_counted_cost};
 use super::{Answer, Api, formed, frame, recorded};
 use crate::monitor::endpoints::Endpoints;
@@ -44,6 +44,20 @@ struct Row<'r> {
     now: SystemTime,
 }
 
+/// This instance, as others read it: its figures without a row for each agent.
+pub(super) fn one(api: &Api, request: &Request) -> Answer {
+    let query = Query::parse(request, &[])?;
+    let runs = recorded()?;
+    let overall = runs.overall();
+    Ok(formed(
+        api,
+        runs,
+        query.format,
+        |object| totals::write(object, &overall),
+        || totals::table(&overall).aligned(),
+    ))
+}
+
 /// Every instance and their sums.
 pub(super) async fn list(api: &Api, request: Request) -> Answer {
     let query = Query::parse(&request, &[])?;
@@ -66,10 +80,10 @@ pub(super) async fn list(api: &Api, request: Request) -> Answer {
     };
     let rows: Vec<_> =
         std::iter::once(this).chain(look.peers.iter().map(|peer| Row::of(peer, now))).collect();
-    let totals = Totals::of(&rows, &look);
+    let sums = Totals::of(&rows, &look);
     let write = |object: &mut Object<'_>| {
         object.list("instances", rows.iter(), |out, row| row.write(out));
-        totals.write(object);
+        sums.write(object);
         object.list("faults", look.faults.iter(), |out, fault| crate::json::write_str(out, fault));
     };
     let text = || {
@@ -78,7 +92,7 @@ pub(super) async fn list(api: &Api, request: Request) -> Answer {
             table.row(row.cells());
         }
         let faults: String = look.faults.iter().map(|fault| one_line(fault) + "\n").collect();
-        format!("{}\n{}{faults}", table.aligned(), totals.table().aligned())
+        format!("{}\n{}{faults}", table.aligned(), sums.table().aligned())
     };
     Ok(formed(api, runs, query.format, write, text))
 }
@@ -287,7 +301,7 @@ pub(super) async fn pass(api: &Api, instance: &str, request: Request) -> Result<
     let address = fleet.find(instance, &own_identity()).await.ok_or_else(|| unknown(instance))?;
     let shown: String = instance.chars().take(64).collect();
     match fleet.pass(address, &head.method, target(&head.uri), &head.headers).await {
-        Passed::Whole(status, form, body) => Ok(response(status, form, Body::from(body))),
+        Passed::Whole(status, form, body) => Ok(response(status, form, Body::new(body))),
         Passed::Stream(events) => {
             let Some(guest) = api.clients.let_guest_in() else {
                 let text = format!("{MOST} pages follow this process; close one of them");

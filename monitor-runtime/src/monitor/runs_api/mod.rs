@@ -148,7 +148,11 @@ fn page_routes() -> Router<Api> {
     };
     let instances =
         async |State(api): State<Api>, request: Request| answered(instances::list(&api, request).await);
-    Router::new().route("/stream", any(follow)).route("/instances", any(instances))
+    let instance = async |State(api): State<Api>, request: Request| answered(instances::one(&api, &request));
+    Router::new()
+        .route("/stream", any(follow))
+        .route("/instances", any(instances))
+        .route("/instance", any(instance))
 }
 
 /// The routes of other instances.
@@ -170,7 +174,7 @@ fn schema(_: &Api, request: &Request) -> Answer {
 
 fn no_such_route() -> Refusal {
     let text = "no such route; there are now, history, runs, runs/{id}, calls, calls/{kind}/{id}, models, health, logs, \
-                about, schema and, with a live page, stream and instances below /monitor/api/v1";
+                about, schema and, with a live page, stream, instance and instances below /monitor/api/v1";
     Refusal::new(StatusCode::NOT_FOUND, text)
 }
 
