@@ -385,7 +385,11 @@ fn a_run_is_pinned_from_the_page_only() {
 }
 
 /// The events of a stream.
-pub(crate) struct Stream(BufReader<TcpStream>);
+pub(crate) struct Stream {
+    connection: BufReader<TcpStream>,
+    /// The id of the last event.
+    id: String,
+}
 
 impl Stream {
     pub(crate) fn open(monitor: &Monitor, query: &str) -> Self {
@@ -393,9 +397,13 @@ impl Stream {
     }
 
     pub(crate) fn at(monitor: &Monitor, path: &str) -> Self {
-        let mut connection = connect(monitor);
-        write!(connection, "GET {path} HTTP/1.0\r\n{HOST}\r\n").unwrap();
-        let mut stream = Self(BufReader::new(connection));
+        Self::over(connect(monitor), path, "")
+    }
+
+    /// Opens it with further headers.
+    pub(crate) fn over(mut connection: TcpStream, path: &str, head: &str) -> Self {
+        write!(connection, "GET {path} HTTP/1.0\r\n{HOST}{head}\r\n").unwrap();
+        let mut stream = Self { connection: BufReader::new(connection), id: String::new() };
         let head: Vec<_> = std::iter::from_fn(|| stream.line().filter(|line| !line.is_empty())).collect();
         assert!(head[0].contains(" 200 "), "{head:?}");
         assert!(
@@ -407,7 +415,7 @@ impl Stream {
 
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let length = self.0.read_line(&mut line).unwrap();
+        let length = self.connection.read_line(&mut line).unwrap();
         (length > 0).then(|| line.trim_end().to_owned())
     }
 
@@ -419,7 +427,10 @@ impl Stream {
             match line.split_once(": ") {
                 Some(("event", value)) => name = Some(value.to_owned()),
                 Some(("data", value)) => data = Some(serde_json::from_str(value).unwrap()),
-                Some(("id", value)) => assert!(value.parse::<u64>().is_ok()),
+                Some(("id", value)) => {
+                    assert!(value.parse::<u64>().is_ok());
+                    value.clone_into(&mut self.id);
+                }
                 _ => return Some((name.unwrap(), data.unwrap())),
             }
         }
@@ -534,9 +545,27 @@ fn lines_that_an_event_has_no_room_for_are_counted() {
 #[test]
 fn a_client_with_a_gap_is_asked_to_read_again() {
     let monitor = monitor();
-    let mut stream = Stream::open(&monitor, "topics=frame&last_event_id=18446744073709551615");
-    let names: Vec<_> = (0..3).map(|_| stream.next().unwrap().0).collect();
-    assert_eq!(names, ["hello", "resync", "tick"]);
+    let mut stream = Stream::open(&monitor, "topics=frame");
+    stream.until("tick", |_| true);
+    let second = |query: &str, head: &str| {
+        let path = format!("/monitor/api/v1/stream?{query}");
+        let mut stream = Stream::over(connect(&monitor), &path, head);
+        [stream.next().unwrap().0, stream.next().unwrap().0][1].clone()
+    };
+    let last = format!("last_event_id={}", stream.id);
+    for topics in ["frame", "now", &format!("run:{:032x}", 7)] {
+        assert_eq!(second(&format!("topics={topics}&{last}"), ""), "tick", "{topics} is told as it is now");
+    }
+    for topics in ["runs", "logs", "health", "now,runs"] {
+        assert_eq!(second(&format!("topics={topics}"), ""), "tick", "{topics}: a new client has read before");
+        assert_eq!(second(&format!("topics={topics}&{last}"), ""), "resync", "{topics} is not told again");
+    }
+    let far = "last_event_id=18446744073709551615";
+    assert_eq!(second(&format!("topics=frame&{far}"), ""), "resync");
+    let header = format!("last-event-id: {}\r\n", stream.id);
+    assert_eq!(second(&format!("topics=frame&{far}"), &header), "tick", "the header comes first");
+    assert_eq!(second("topics=runs", &header), "resync");
+    assert_eq!(second("topics=frame", "last-event-id: x\r\n"), "resync");
     for (query, reason) in [
         ("topics=now,then", "there are the topics now, run:{id}, runs, logs, health and frame"),
         ("topics=run:7", "`7` is not a run id; a run id has 32 hexadecimal digits, not all of them 0"),
@@ -550,6 +579,56 @@ fn a_client_with_a_gap_is_asked_to_read_again() {
 #[test]
 fn sixteen_pages_have_room() {
     let monitor = monitor();
+#[test]
+fn a_large_run_reaches_a_page_that_follows_more() {
+    const LARGE: usize = 256 << 10;
+    let monitor = monitor();
+    let (open, running) = start(1_990);
+    let largest = "/monitor/api/v1/runs?status=running&agent=page_waits&sort=steps&limit=1";
+    let id = loop {
+        let answer: Value = serde_json::from_slice(&get(&monitor, largest).body).unwrap();
+        if answer["runs"][0]["steps"] == 1_990 {
+            break answer["runs"][0]["id"].as_str().unwrap().to_owned();
+        }
+    };
+    let mut stream = Stream::open(&monitor, &format!("topics=logs,run:{id}"));
+    let mut names = Vec::new();
+    while names.iter().filter(|name| *name == "tick").count() < 4 {
+        let (name, data) = stream.next().unwrap();
+        assert_ne!(name, "resync", "{names:?}");
+        if name == "run" && !names.contains(&name) {
+            assert!(data.to_string().len() > LARGE);
+        }
+        names.push(name);
+    }
+    assert_eq!(names[..4], ["hello", "tick", "run", "log"]);
+    open.send(()).unwrap();
+    running.join().unwrap();
+}
+
+#[track_agent("page_has_ended")]
+fn end() {}
+
+#[test]
+fn a_page_is_told_of_no_run_that_ended_before_it_came() {
+    let monitor = monitor();
+    let mut early = Stream::open(&monitor, "topics=frame");
+    early.until("tick", |_| true);
+    let mut follower = Stream::open(&monitor, "topics=runs");
+    follower.until("tick", |_| true);
+    drop(follower);
+    (0..3).for_each(|_| end());
+    early.until("tick", |_| true);
+    early.until("tick", |_| true);
+    (0..3).for_each(|_| end());
+    let mut late = Stream::open(&monitor, "topics=runs");
+    late.until("tick", |_| true);
+    end();
+    let told = late.until("runs", |runs| row(runs, "runs", "page_has_ended").is_some());
+    let own = told["runs"].as_array().unwrap().iter().filter(|run| run["agent"] == "page_has_ended");
+    assert_eq!(own.count(), 1, "{told}");
+}
+
     let clients = || {
         let about: Value = serde_json::from_slice(&get(&monitor, "/monitor/api/v1/about").body).unwrap();
         [&about["clients"], &about["most_clients"]].map(|count| count.as_u64().unwrap())

@@ -14,10 +14,10 @@ use crate::run::RunId;
 /// The streams that are open at once, at most.
 pub(super) const MOST: usize = 16;
 
-/// The events that wait for a client, at most.
+/// The changes that wait for a client, at most.
 const QUEUE: usize = 64;
 
-/// The bytes that may wait for a client before a further event, which may be of any size.
+/// The bytes of changes that may wait for a client before a further one, which may be of any size.
 const QUEUE_BYTES: usize = 256 << 10;
 
 /// The event that asks the page to read again.
@@ -37,6 +37,14 @@ pub(super) enum Topic {
 pub(super) struct Topics {
     pub(super) list: Vec<Topic>,
     pub(super) run: Option<RunId>,
+}
+
+impl Topics {
+    /// Whether a client that was away has missed events which nobody tells it again. Of the runs that go on, and of the one
+    /// that it watches, it is told everything.
+    pub(super) fn miss_events(&self) -> bool {
+        self.list.iter().any(|topic| *topic != Topic::Now)
+    }
 }
 
 /// The open streams of a listener.
@@ -67,13 +75,18 @@ pub(super) struct Client {
     queue: Mutex<Queue>,
 }
 
+/// The events that wait: in front those that tell everything, for which there is always room, behind them changes.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Bytes>,
-    /// The bytes that wait.
+    /// The number of events in front that tell everything.
+    in_front: usize,
+    /// The bytes of the changes.
     bytes: usize,
     /// Whether it has seen less than everything, as at its begin.
     is_behind: bool,
+    /// Whether the events of this look tell it everything.
+    is_catching_up: bool,
     /// Whether it has been told nothing yet but its first events.
     is_new: bool,
     is_over: bool,
@@ -88,7 +101,7 @@ impl Clients {
             return Came::Not;
         }
         let mut queue = Queue { is_behind: true, is_new: true, ..Queue::default() };
-        first.into_iter().for_each(|event| queue.push(event));
+        first.into_iter().for_each(|event| queue.push_in_front(event));
         let client = Arc::new(Client { topics, queue: Mutex::new(queue) });
         state.open.push(Arc::clone(&client));
         let events = Events { client, clients: Arc::clone(self) };
@@ -175,27 +188,29 @@ impl Client {
         self.topics.list.contains(&topic)
     }
 
-    /// Whether the next event has to tell everything, which this call says it will. A client that was too slow is told
-    /// everything once it has taken what waits: else it would get all of it at each look.
+    /// Whether the events until the next call have to tell everything, which this call says they will. A client that was
+    /// too slow is told everything once it has taken what waits: else it would get all of it at each look.
     pub(super) fn catch_up(&self) -> bool {
         let mut queue = self.lock();
-        let is_due = queue.is_behind && (queue.is_new || queue.waiting.is_empty());
-        if is_due {
+        queue.is_catching_up = queue.is_behind && (queue.is_new || queue.waiting.is_empty());
+        if queue.is_catching_up {
             (queue.is_behind, queue.is_new) = (false, false);
         }
-        is_due
+        queue.is_catching_up
     }
 
-    /// Queues an event, unless the client has to be told everything first. If the queue is full, all that waits is dropped for
-    /// the event that asks the page to read again.
+    /// Queues an event, unless the client has to be told everything first. If there is no room for a change, all changes are
+    /// dropped for the event that asks the page to read again. What tells everything stays, however much it is: else a page
+    /// would never get a large run.
     pub(super) fn send(&self, event: &Bytes) {
         let mut queue = self.lock();
         if queue.is_behind {
             return;
         }
-        if queue.waiting.len() >= QUEUE || queue.bytes > QUEUE_BYTES {
-            queue.waiting.clear();
-            queue.bytes = 0;
+        if queue.is_catching_up {
+            queue.push_in_front(event.clone());
+        } else if queue.changes() >= QUEUE || queue.bytes > QUEUE_BYTES {
+            queue.drop_changes();
             queue.push(Bytes::from_static(RESYNC.as_bytes()));
             queue.is_behind = true;
         } else {
@@ -225,10 +240,28 @@ impl Queue {
         self.waiting.push_back(event);
     }
 
+    /// Pushes an event before there are changes.
+    fn push_in_front(&mut self, event: Bytes) {
+        self.in_front += 1;
+        self.waiting.push_back(event);
+    }
+
     fn pop(&mut self) -> Option<Bytes> {
         let event = self.waiting.pop_front()?;
-        self.bytes -= event.len();
+        match self.in_front.checked_sub(1) {
+            Some(left) => self.in_front = left,
+            None => self.bytes -= event.len(),
+        }
         Some(event)
+    }
+
+    fn changes(&self) -> usize {
+        self.waiting.len() - self.in_front
+    }
+
+    fn drop_changes(&mut self) {
+        self.waiting.truncate(self.in_front);
+        self.bytes = 0;
     }
 
     /// Ends the stream behind what waits.
@@ -348,9 +381,11 @@ mod tests {
         let clients = Arc::new(Clients::default());
         let (mut events, _feeding) = came(&clients).unwrap();
         assert!(events.client.catch_up(), "a new one is told everything at once");
+        assert_eq!(next(&mut events).as_deref(), Some("hello"));
+        assert!(!events.client.catch_up());
         let large = Bytes::from(vec![b'x'; QUEUE_BYTES + 1]);
         events.client.send(&large);
-        assert_eq!(events.client.lock().waiting.len(), 2, "a single event may be of any size");
+        assert_eq!(events.client.lock().waiting.len(), 1, "a single event may be of any size");
         events.client.send(&Bytes::from_static(b"tick"));
         assert_eq!(events.client.lock().bytes, RESYNC.len());
         assert!(!events.client.catch_up());
@@ -363,13 +398,38 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_everything_has_room_and_stays_though_changes_are_dropped() {
+        let clients = Arc::new(Clients::default());
+        let (mut events, _feeding) = came(&clients).unwrap();
+        let large = Bytes::from(vec![b'x'; QUEUE_BYTES + 1]);
+        // The first look, and the one after a resync.
+        for first in ["hello", RESYNC] {
+            if first == RESYNC {
+                assert_eq!(next(&mut events).as_deref(), Some(RESYNC));
+            }
+            assert!(events.client.catch_up());
+            (0..3).for_each(|_| events.client.send(&large));
+            assert!(!events.client.catch_up());
+            (0..=QUEUE).for_each(|_| events.client.send(&Bytes::from_static(b"tick")));
+            if first == "hello" {
+                assert_eq!(next(&mut events).as_deref(), Some("hello"));
+            }
+            let told: Vec<_> = (0..3).map(|_| next(&mut events).unwrap().len()).collect();
+            assert_eq!(told, [large.len(); 3]);
+        }
+        assert_eq!(next(&mut events).as_deref(), Some(RESYNC));
+        assert_eq!((next(&mut events), events.client.lock().bytes), (None, 0));
+    }
+
+    #[test]
     fn a_full_queue_is_dropped_for_a_resync() {
         let clients = Arc::new(Clients::default());
         let (mut events, _feeding) = came(&clients).unwrap();
         assert!(events.client.catch_up() && !events.client.catch_up());
-        for _ in 0..QUEUE {
+        for _ in 0..=QUEUE {
             events.client.send(&Bytes::from_static(b"tick"));
         }
+        assert_eq!(next(&mut events).as_deref(), Some("hello"));
         assert_eq!(next(&mut events).as_deref(), Some(RESYNC));
         assert_eq!(next(&mut events), None);
         assert!(events.client.catch_up(), "the next event tells everything");

@@ -110,8 +110,11 @@ impl Feed {
         self.tell_now(api, &behind, &others, is_due);
         self.tell_runs(api, &behind, &others);
         self.tell_lines(&behind, &others);
+        // Those behind begin here, and have read the runs before.
+        if is_due || behind.iter().any(|client| client.follows(Topic::Runs)) {
+            self.tell_ended(&others);
+        }
         if is_due {
-            self.tell_ended(open);
             self.tell_health(api, open);
         }
     }
@@ -191,10 +194,10 @@ impl Feed {
         }
     }
 
-    /// Tells the runs that have ended.
-    fn tell_ended(&mut self, open: &[Arc<Client>]) {
-        let open: Vec<_> = open.iter().collect();
-        if !open.iter().any(|client| client.follows(Topic::Runs)) {
+    /// Tells the runs that have ended since the last call.
+    fn tell_ended(&mut self, others: &[&Arc<Client>]) {
+        if !others.iter().any(|client| client.follows(Topic::Runs)) {
+            self.ended = self.runs.figures().ended;
             return;
         }
         let (kept, ended) = self.runs.kept();
@@ -206,7 +209,7 @@ impl Feed {
         let rows = || new.iter().map(|kept| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
         let told =
             || event("runs", |object| object.list("runs", rows(), |out, row| write::write_row(out, &row)));
-        send(&open, |client| client.follows(Topic::Runs), told);
+        send(others, |client| client.follows(Topic::Runs), told);
     }
 
     /// Tells that a check ran.

@@ -12,12 +12,13 @@ use super::events::{event, now_id};
 use super::object::{Object, epoch_micros};
 use super::refusal::Refusal;
 use super::{Api, feed, frame, recorded};
+use crate::monitor::fleet::LAST_EVENT_ID;
 use crate::run::ParseRunIdError;
 
 /// The version of the events and of the answers, which the page knows.
 const SCHEMA: u8 = 1;
 
-/// The oldest last event after which a client has missed nothing, in milliseconds: events come at least once a second.
+/// The oldest last event, in milliseconds, after which the first events make up for a gap: ticks come once a second.
 const GAP: u64 = 2_500;
 
 /// Answers with events until the client leaves or the process drains.
@@ -33,7 +34,9 @@ pub(super) fn follow(api: &Api, request: &Request) -> Result<Response<Body>, Ref
         intervals.plain("run_ms", Some(feed::LOOK.as_millis()));
         intervals.close();
     });
-    let has_gap = last.is_some_and(|last| now_id().checked_sub(last).is_none_or(|since| since > GAP));
+    let has_gap = last.is_some_and(|last| {
+        topics.miss_events() || now_id().checked_sub(last).is_none_or(|since| since > GAP)
+    });
     let resync = has_gap.then(|| event("resync", |_| {}));
     let events = match api.clients.let_in(topics, [hello].into_iter().chain(resync)) {
         Came::First(events, feeding) => {
@@ -57,9 +60,10 @@ fn answer(events: Events) -> Response<Body> {
     response
 }
 
-/// Reads the topics and the id of the last event that the client has seen.
+/// Reads the topics and the id of the last event that the client has seen. An id that is not of this process is that of a gap.
 fn parse(request: &Request) -> Result<(Topics, Option<u64>), Refusal> {
     let (mut topics, mut last) = (Topics::default(), None);
+    let read = |id: &str| id.parse().unwrap_or(u64::MAX);
     for (name, value) in form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
         match &*name {
             "topics" => {
@@ -67,11 +71,13 @@ fn parse(request: &Request) -> Result<(Topics, Option<u64>), Refusal> {
                     add(&mut topics, topic)?;
                 }
             }
-            "last_event_id" => last = Some(value.parse().unwrap_or(u64::MAX)),
+            "last_event_id" => last = Some(read(&value)),
             _ => return Err(Refusal::bad("there are the parameters topics and last_event_id")),
         }
     }
-    Ok((topics, last))
+    let header = request.headers().get(LAST_EVENT_ID);
+    let header = header.filter(|id| !id.is_empty()).map(|id| read(id.to_str().unwrap_or_default()));
+    Ok((topics, header.or(last)))
 }
 
 fn add(topics: &mut Topics, topic: &str) -> Result<(), Refusal> {
