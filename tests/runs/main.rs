@@ -21,6 +21,7 @@ mod programs;
 mod recordings;
 mod said;
 mod schema;
+mod stops;
 mod trees;
 
 use std::sync::Arc;
