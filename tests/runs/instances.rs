@@ -399,12 +399,18 @@ fn a_page_behind_a_token_passes_nothing_on_without_it() {
     for closed in [&path, "/monitor/api/v1/instances"] {
         assert_eq!(get(&monitor, closed).status, 401, "{closed}");
     }
-    // Who may not know learns nothing of the instances.
-    assert_eq!(
-        [get(&monitor, "/monitor/i/x/").status, get(&monitor, &format!("/monitor/i/{spy}/")).status],
-        [200; 2]
-    );
+    // Who may not know learns nothing of the instances, and nobody whether a token is right.
+    for token in ["", "authorization: Bearer wrong\r\n", "authorization: Bearer s3cret\r\n"] {
+        let status = |path: &str| send(&monitor, "GET", path, &format!("{HOST}{token}"), "").status;
+        assert_eq!([status("/monitor/i/x/"), status(&format!("/monitor/i/{spy}/"))], [200; 2], "{token}");
+    }
     assert!(heads.try_recv().is_err());
+    let signed_in = send(&monitor, "POST", "/monitor/login", HOST, "token=s3cret");
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap();
+    let unknown = send(&monitor, "GET", "/monitor/i/x/", &format!("{HOST}cookie: {cookie}\r\n"), "");
+    assert_eq!(unknown.status, 404);
+    // To find an instance by its id, all are asked.
+    heads.recv().unwrap();
     let head = format!(
         "{HOST}authorization: Bearer s3cret\r\ncookie: monitor_session=1.2\r\naccept: application/json\r\nx-forwarded-for: me\r\n"
     );
@@ -444,12 +450,6 @@ fn an_answer_that_is_none_of_the_api_is_not_passed_on() {
     }
 }
 
-fn clients(monitor: &Monitor) -> u64 {
-    read(monitor, "/monitor/api/v1/about")["clients"].as_u64().unwrap()
-}
-
-#[test]
-fn the_stream_of_another_instance_is_passed_on_until_it_ends() {
 #[test]
 fn an_answer_is_passed_on_as_it_comes() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -483,6 +483,12 @@ fn an_answer_is_passed_on_as_it_comes() {
     peer.join().unwrap();
 }
 
+fn clients(monitor: &Monitor) -> u64 {
+    read(monitor, "/monitor/api/v1/about")["clients"].as_u64().unwrap()
+}
+
+#[test]
+fn the_stream_of_another_instance_is_passed_on_until_it_ends() {
     let mut other = Instance::start("open");
     let monitor = of(&[other.address]);
     let path = format!("/monitor/i/{}/api/v1/stream?topics=now", other.address);

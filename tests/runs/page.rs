@@ -260,12 +260,28 @@ fn a_browser_signs_in_by_a_cookie() {
     assert_eq!(login("", "user=me").status, 400);
     let out = send(&monitor, "POST", "/monitor/logout", HOST, "");
     assert_eq!(out.status, 204);
-    assert!(out.header("set-cookie").unwrap().starts_with("monitor_session=; Path=/monitor; Max-Age=0;"));
+    let name = pair.split('=').next().unwrap();
+    assert!(out.header("set-cookie").unwrap().starts_with(&format!("{name}=; Path=/monitor; Max-Age=0;")));
     let answers: Vec<_> = (0..8).map(|_| login("", "token=wrong").status).collect();
     assert_eq!(answers, [403; 8]);
     let wrong = "authorization: Bearer wrong\r\n";
     assert_eq!([now(wrong), now(wrong)], [401; 2]);
     assert_eq!(login("", "token=s3cret").status, 204, "nobody is locked out");
+}
+
+#[test]
+fn browsers_stay_signed_in_to_several_processes_of_a_host() {
+    let both = [(); 2].map(|()| builder().bearer_token("s3cret").build().unwrap());
+    let cookies = both.each_ref().map(|monitor| {
+        let admitted = send(monitor, "POST", "/monitor/login", HOST, "token=s3cret");
+        admitted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    });
+    // A browser keeps one cookie of a name, and sends it to all ports of a host.
+    assert_ne!(cookies[0].split('=').next(), cookies[1].split('=').next());
+    let head = format!("{HOST}cookie: {}\r\n", cookies.join("; "));
+    for monitor in &both {
+        assert_eq!(send(monitor, "GET", "/monitor/api/v1/now", &head, "").status, 200);
+    }
 }
 
 // The clock stands still but for the waits.
@@ -276,23 +292,73 @@ async fn a_guesser_waits_and_others_do_not() {
     let routes: Router = monitor.routes();
     let host = ("host", "localhost");
     let begun = tokio::time::Instant::now();
-    let mut waits = Vec::new();
-    for nth in 0..12 {
+    let get = async |path: &str, head: &[(&str, &str)]| {
+        let head: Vec<_> = [host].iter().chain(head).copied().collect();
         let before = begun.elapsed();
-        let answer = if nth % 2 == 0 {
-            ask(&routes, "POST", "/monitor/login", &[host], "token=wrong").await
-        } else {
-            ask(&routes, "GET", "/monitor/api/v1/now", &[host, ("authorization", "Bearer wrong")], "").await
-        };
-        assert_eq!(answer.status, [403, 401][nth % 2]);
-        waits.push(begun.elapsed() > before);
-    }
-    assert_eq!(waits.iter().position(|waited| *waited), Some(5), "{waits:?}");
+        let status = ask(&routes, "GET", path, &head, "").await.status;
+        (status, begun.elapsed() > before)
+    };
+    let paths = [
+        ("/monitor/api/v1/now", 401),
+        ("/health/metrics", 401),
+        ("/health/ready", 200),
+        ("/health/ready/none", 404),
+        ("/health/startup", 200),
+    ];
     let before = begun.elapsed();
-    assert_eq!(ask(&routes, "GET", "/monitor/api/v1/now", &[host], "").await.status, 401);
-    let bearer = ("authorization", "Bearer s3cret");
-    assert_eq!(ask(&routes, "GET", "/monitor/api/v1/now", &[host, bearer], "").await.status, 200);
-    assert_eq!(begun.elapsed(), before);
+    for _ in 0..5 {
+        assert_eq!(ask(&routes, "POST", "/monitor/login", &[host], "token=wrong").await.status, 403);
+    }
+    assert_eq!(begun.elapsed(), before, "five are answered at once");
+    for (path, status) in paths {
+        assert_eq!(get(path, &[("authorization", "Bearer wrong")]).await, (status, true), "{path}");
+        // The next second begins with five wrong ones.
+        for _ in 0..5 {
+            get("/monitor/api/v1/now", &[("authorization", "Bearer wrong")]).await;
+        }
+        let expected = if status == 404 { 404 } else { 200 };
+        assert_eq!(get(path, &[("authorization", "Bearer s3cret")]).await, (expected, false), "{path}");
+        assert_eq!(get(path, &[]).await, (status, false), "{path}");
+    }
+    assert_eq!(get("/health/live", &[("authorization", "Bearer wrong")]).await, (200, false));
+    let before = begun.elapsed();
+    assert_eq!(ask(&routes, "POST", "/monitor/login", &[host], "token=wrong").await.status, 403);
+    assert!(begun.elapsed() > before);
+}
+
+/// Sends requests that are not to be answered at once, each over a connection of its own.
+fn hold(monitor: &Monitor, count: usize, request: &str) -> Vec<TcpStream> {
+    let open = |_| {
+        let mut connection = connect(monitor);
+        connection.write_all(request.as_bytes()).unwrap();
+        connection
+    };
+    (0..count).map(open).collect()
+}
+
+#[test]
+fn waiting_clients_without_the_token_leave_room_for_probes() {
+    let monitor = builder().bearer_token("s3cret").build().unwrap();
+    let wrong = "authorization: Bearer wrong\r\n";
+    let requests = [
+        format!("POST /monitor/login HTTP/1.1\r\n{HOST}content-length: 10\r\n\r\n"),
+        format!("GET /monitor/api/v1/now HTTP/1.1\r\n{HOST}{wrong}\r\n"),
+        format!("GET /health/metrics HTTP/1.1\r\n{HOST}{wrong}\r\n"),
+    ];
+    for request in requests {
+        // More than the 64 connections that the listener allows, for a few are answered at once.
+        let held = hold(&monitor, 80, &request);
+        assert_eq!(get(&monitor, "/health/live").status, 200, "{request}");
+        drop(held);
+    }
+    let mut silent =
+        hold(&monitor, 1, "POST /monitor/login HTTP/1.0\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n");
+    let mut answer = String::new();
+    silent[0].read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains(" 408 ") && answer.ends_with("{\"error\":\"the form did not come in time\"}"),
+        "{answer}"
+    );
 }
 
 /// Sends a request to the routes for the application's own listener.
@@ -496,6 +562,56 @@ fn the_stream_tells_a_run_from_its_begin_to_its_end() {
 }
 
 #[test]
+fn a_large_run_reaches_a_page_that_follows_more() {
+    const LARGE: usize = 256 << 10;
+    let monitor = monitor();
+    let (open, running) = start(1_990);
+    let largest = "/monitor/api/v1/runs?status=running&agent=page_waits&sort=steps&limit=1";
+    let id = loop {
+        let answer: Value = serde_json::from_slice(&get(&monitor, largest).body).unwrap();
+        if answer["runs"][0]["steps"] == 1_990 {
+            break answer["runs"][0]["id"].as_str().unwrap().to_owned();
+        }
+    };
+    let mut stream = Stream::open(&monitor, &format!("topics=logs,run:{id}"));
+    let mut names = Vec::new();
+    while names.iter().filter(|name| *name == "tick").count() < 4 {
+        let (name, data) = stream.next().unwrap();
+        assert_ne!(name, "resync", "{names:?}");
+        if name == "run" && !names.contains(&name) {
+            assert!(data.to_string().len() > LARGE);
+        }
+        names.push(name);
+    }
+    assert_eq!(names[..4], ["hello", "tick", "run", "log"]);
+    open.send(()).unwrap();
+    running.join().unwrap();
+}
+
+#[track_agent("page_has_ended")]
+fn end() {}
+
+#[test]
+fn a_page_is_told_of_no_run_that_ended_before_it_came() {
+    let monitor = monitor();
+    let mut early = Stream::open(&monitor, "topics=frame");
+    early.until("tick", |_| true);
+    let mut follower = Stream::open(&monitor, "topics=runs");
+    follower.until("tick", |_| true);
+    drop(follower);
+    (0..3).for_each(|_| end());
+    early.until("tick", |_| true);
+    early.until("tick", |_| true);
+    (0..3).for_each(|_| end());
+    let mut late = Stream::open(&monitor, "topics=runs");
+    late.until("tick", |_| true);
+    end();
+    let told = late.until("runs", |runs| row(runs, "runs", "page_has_ended").is_some());
+    let own = told["runs"].as_array().unwrap().iter().filter(|run| run["agent"] == "page_has_ended");
+    assert_eq!(own.count(), 1, "{told}");
+}
+
+#[test]
 fn runs_that_go_on_are_cut_to_the_limit_oldest_or_largest_first() {
     let monitor = monitor();
     let begun: Vec<_> = [1, 5, 3].into_iter().map(start).collect();
@@ -579,56 +695,6 @@ fn a_client_with_a_gap_is_asked_to_read_again() {
 #[test]
 fn sixteen_pages_have_room() {
     let monitor = monitor();
-#[test]
-fn a_large_run_reaches_a_page_that_follows_more() {
-    const LARGE: usize = 256 << 10;
-    let monitor = monitor();
-    let (open, running) = start(1_990);
-    let largest = "/monitor/api/v1/runs?status=running&agent=page_waits&sort=steps&limit=1";
-    let id = loop {
-        let answer: Value = serde_json::from_slice(&get(&monitor, largest).body).unwrap();
-        if answer["runs"][0]["steps"] == 1_990 {
-            break answer["runs"][0]["id"].as_str().unwrap().to_owned();
-        }
-    };
-    let mut stream = Stream::open(&monitor, &format!("topics=logs,run:{id}"));
-    let mut names = Vec::new();
-    while names.iter().filter(|name| *name == "tick").count() < 4 {
-        let (name, data) = stream.next().unwrap();
-        assert_ne!(name, "resync", "{names:?}");
-        if name == "run" && !names.contains(&name) {
-            assert!(data.to_string().len() > LARGE);
-        }
-        names.push(name);
-    }
-    assert_eq!(names[..4], ["hello", "tick", "run", "log"]);
-    open.send(()).unwrap();
-    running.join().unwrap();
-}
-
-#[track_agent("page_has_ended")]
-fn end() {}
-
-#[test]
-fn a_page_is_told_of_no_run_that_ended_before_it_came() {
-    let monitor = monitor();
-    let mut early = Stream::open(&monitor, "topics=frame");
-    early.until("tick", |_| true);
-    let mut follower = Stream::open(&monitor, "topics=runs");
-    follower.until("tick", |_| true);
-    drop(follower);
-    (0..3).for_each(|_| end());
-    early.until("tick", |_| true);
-    early.until("tick", |_| true);
-    (0..3).for_each(|_| end());
-    let mut late = Stream::open(&monitor, "topics=runs");
-    late.until("tick", |_| true);
-    end();
-    let told = late.until("runs", |runs| row(runs, "runs", "page_has_ended").is_some());
-    let own = told["runs"].as_array().unwrap().iter().filter(|run| run["agent"] == "page_has_ended");
-    assert_eq!(own.count(), 1, "{told}");
-}
-
     let clients = || {
         let about: Value = serde_json::from_slice(&get(&monitor, "/monitor/api/v1/about").body).unwrap();
         [&about["clients"], &about["most_clients"]].map(|count| count.as_u64().unwrap())
@@ -674,33 +740,6 @@ fn at_a_drain_a_stream_ends_and_holds_nothing_up() {
     assert_eq!([late.next().unwrap().0, late.next().unwrap().0], ["hello", "bye"]);
 }
 
-/// Every number in JSON, with the names that lead to it.
-fn numbers(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Number(number) => found.push(number.to_string()),
-        Value::Array(values) => values.iter().for_each(|value| numbers(value, found)),
-        Value::Object(fields) => fields.values().for_each(|value| numbers(value, found)),
-        _ => {}
-    }
-}
-
-#[test]
-fn the_text_of_a_run_has_the_figures_of_its_json() {
-    let monitor = monitor();
-    fail("text and JSON").unwrap_err();
-    let id = run::started().unwrap().failed("page_fails")[0].id();
-    let path = "/monitor/api/v1/runs?agent=page_fails&status=error&limit=1";
-    let json: Value = serde_json::from_slice(&get(&monitor, path).body).unwrap();
-    let text = String::from_utf8(get(&monitor, &format!("{path}&format=text")).body).unwrap();
-    let row = &json["runs"][0];
-    let cells: Vec<_> =
-        text.lines().find(|line| line.contains(&id.to_string())).unwrap().split("  ").collect();
-    let mut figures = Vec::new();
-    numbers(row, &mut figures);
-    for figure in figures {
-        assert!(cells.iter().any(|cell| cell.trim() == figure), "{figure} is missing in {text}");
-    }
-}
 #[test]
 fn accept_is_a_list_with_weights() {
     let monitor = monitor();
@@ -735,3 +774,30 @@ fn a_series_that_is_named_twice_is_answered_once() {
     assert_eq!(columns, ["TIME_US", "runs.error", "runs.success"]);
 }
 
+/// Every number in JSON, with the names that lead to it.
+fn numbers(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Number(number) => found.push(number.to_string()),
+        Value::Array(values) => values.iter().for_each(|value| numbers(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| numbers(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_text_of_a_run_has_the_figures_of_its_json() {
+    let monitor = monitor();
+    fail("text and JSON").unwrap_err();
+    let id = run::started().unwrap().failed("page_fails")[0].id();
+    let path = "/monitor/api/v1/runs?agent=page_fails&status=error&limit=1";
+    let json: Value = serde_json::from_slice(&get(&monitor, path).body).unwrap();
+    let text = String::from_utf8(get(&monitor, &format!("{path}&format=text")).body).unwrap();
+    let row = &json["runs"][0];
+    let cells: Vec<_> =
+        text.lines().find(|line| line.contains(&id.to_string())).unwrap().split("  ").collect();
+    let mut figures = Vec::new();
+    numbers(row, &mut figures);
+    for figure in figures {
+        assert!(cells.iter().any(|cell| cell.trim() == figure), "{figure} is missing in {text}");
+    }
+}

@@ -109,7 +109,7 @@ impl Monitor {
     /// It handles everything a request can ask for: `/health/ready?verbose`, `?exclude=<name>`, `/health/ready/<name>`,
     /// and the bearer token. Methods other than `GET` and `HEAD` get 405; omitting the body of an answer to `HEAD` is
     /// up to the server. A request for the metrics may block its thread, as [`metrics`](Monitor::metrics) does; no
-    /// other request does.
+    /// other request does. A wrong token is answered at once, however many there are; the axum routes slow them down.
     ///
     /// ```
     /// use http::Request;

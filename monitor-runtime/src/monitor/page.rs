@@ -3,6 +3,7 @@
 //! The files tell nothing of the process, so they need no token; the API behind them does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::header::{CACHE_CONTROL, ORIGIN, SET_COOKIE};
 use ::http::request::Parts;
@@ -13,8 +14,10 @@ use axum::extract::{NestedPath, Request, State};
 use axum::middleware::{map_request, map_response};
 use axum::routing::any;
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::endpoints::Endpoints;
+use super::endpoints::guesses::HeldBack;
 use super::endpoints::routes::{below, left_out};
 use super::endpoints::session::{Scope, SignIn};
 use super::names;
@@ -25,6 +28,9 @@ use crate::dashboard::{ROOT, asset, page, secure};
 
 /// The longest form of a sign-in, in bytes.
 const LONGEST_FORM: usize = 4_096;
+
+/// How long a client may take to send it.
+const LONGEST_SEND: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 struct Page {
@@ -100,7 +106,7 @@ impl Page {
         let (instance, path) = rest.split_once('/').unwrap_or((rest, ""));
         let name = percent_decoded(instance).ok_or_else(|| unknown(instance))?;
         // Whether there is such an instance is told to those only who may know.
-        let may_know = self.endpoints.bearer.admits_to_page(&head.headers);
+        let may_know = self.endpoints.bearer.admits_signed_in(&head.headers);
         if may_know && !path.starts_with("assets/") {
             let found = match &self.endpoints.fleet {
                 Some(fleet) => fleet.find(&name, &own_identity()).await,
@@ -121,14 +127,17 @@ impl Page {
     async fn sign_in(&self, request: Request) -> Result<Response<Bytes>, Refusal> {
         self.check_form(&request)?;
         let root = root_of(request.extensions());
+        let holding = HeldBack::begin(request.extensions());
         let unreadable = |_| Refusal::bad("expected a form with the token");
-        let form = to_bytes(request.into_body(), LONGEST_FORM).await.map_err(unreadable)?;
+        let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the form did not come in time");
+        let form = timeout(LONGEST_SEND, to_bytes(request.into_body(), LONGEST_FORM)).await.map_err(late)?;
+        let form = form.map_err(unreadable)?;
         let given = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
         let Some((_, given)) = given else { return Err(Refusal::bad("expected a form with the token")) };
         match self.endpoints.bearer.sign_in(&given, &self.scope(&root)) {
             SignIn::Admitted(cookie) => Ok(with_cookie(&cookie)),
             SignIn::Wrong => {
-                self.endpoints.bearer.slow_down().await;
+                self.endpoints.bearer.slow_down_sign_in(holding).await;
                 Err(Refusal::new(StatusCode::FORBIDDEN, "this is not the token"))
             }
             SignIn::NoKey => {
@@ -141,7 +150,7 @@ impl Page {
 
     fn sign_out(&self, request: &Request) -> Result<Response<Bytes>, Refusal> {
         self.check_form(request)?;
-        Ok(with_cookie(&self.scope(&root_of(request.extensions())).sign_out()))
+        Ok(with_cookie(&self.endpoints.bearer.sign_out(&self.scope(&root_of(request.extensions())))))
     }
 
     fn gate(&self) -> guard::Gate<'_> {

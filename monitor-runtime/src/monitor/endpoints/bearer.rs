@@ -1,11 +1,20 @@
 //! The bearer token, which protects everything but the status codes of probes.
 
+#[cfg(feature = "http")]
+use std::time::Duration;
+
+#[cfg(feature = "http")]
+use ::http::Extensions;
 use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq as _;
-#[cfg(feature = "dashboard")]
-use tokio::time;
+#[cfg(feature = "http")]
+use tokio::time::Instant;
 
+#[cfg(feature = "dashboard")]
+use super::guesses::Holding;
+#[cfg(feature = "http")]
+use super::guesses::{Guesses, HeldBack, hold};
 #[cfg(feature = "dashboard")]
 use super::session::{Scope, Sessions, SignIn};
 
@@ -13,6 +22,8 @@ use super::session::{Scope, Sessions, SignIn};
 #[derive(Default)]
 pub(crate) struct BearerAuth {
     token: Option<Box<str>>,
+    #[cfg(feature = "http")]
+    guesses: Guesses,
     #[cfg(feature = "dashboard")]
     sessions: Sessions,
 }
@@ -21,6 +32,8 @@ impl BearerAuth {
     pub(crate) fn new(token: Option<&str>) -> Self {
         Self {
             token: token.map(Into::into),
+            #[cfg(feature = "http")]
+            guesses: Guesses::default(),
             #[cfg(feature = "dashboard")]
             sessions: Sessions::default(),
         }
@@ -49,6 +62,21 @@ impl BearerAuth {
     }
 }
 
+#[cfg(feature = "http")]
+impl BearerAuth {
+    /// Holds back the answer to a request with a wrong token, if there were many wrong ones in this second. Another request
+    /// goes on at once.
+    pub(in crate::monitor) fn slow_down(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> impl Future<Output = ()> + use<> {
+        let is_wrong = bearer(headers).is_some() && !self.admits(headers);
+        let wait = if is_wrong { self.guesses.count(Instant::now()) } else { Duration::ZERO };
+        hold(wait, HeldBack::begin(extensions))
+    }
+}
+
 #[cfg(feature = "dashboard")]
 impl BearerAuth {
     /// Signs a browser in that sent this token.
@@ -58,12 +86,20 @@ impl BearerAuth {
         self.sessions.sign_in(scope, is_right)
     }
 
-    /// Waits before the answer to a wrong token, if there were many in this second.
-    pub(in crate::monitor) async fn slow_down(&self) {
-        let wait = self.sessions.fail(time::Instant::now());
-        if !wait.is_zero() {
-            time::sleep(wait).await;
-        }
+    /// Returns the value of `set-cookie` that signs a browser out.
+    pub(in crate::monitor) fn sign_out(&self, scope: &Scope<'_>) -> String {
+        self.sessions.sign_out(scope)
+    }
+
+    /// Holds back the answer to a sign-in with a wrong token, if there were many wrong ones in this second.
+    pub(in crate::monitor) async fn slow_down_sign_in(&self, holding: Holding) {
+        hold(self.guesses.count(Instant::now()), holding).await;
+    }
+
+    /// Whether a browser that opens a page may see everything, for which it has signed in. It sends no token, so no answer
+    /// depends on one here.
+    pub(in crate::monitor) fn admits_signed_in(&self, headers: &HeaderMap) -> bool {
+        self.token.is_none() || self.sessions.admit(headers)
     }
 }
 

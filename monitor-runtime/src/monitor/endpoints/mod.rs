@@ -3,6 +3,8 @@
 pub(super) mod answer;
 pub(super) mod bearer;
 #[cfg(feature = "http")]
+pub(super) mod guesses;
+#[cfg(feature = "http")]
 mod held_scrapes;
 #[cfg(feature = "http")]
 pub(super) mod routes;

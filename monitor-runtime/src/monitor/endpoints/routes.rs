@@ -74,22 +74,24 @@ async fn live() -> Response {
 }
 
 async fn ready(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    answer(&endpoints, MonitorRoute::Ready, &request)
+    answer(&endpoints, MonitorRoute::Ready, request).await
 }
 
 async fn check(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     // The name needs no decoding, and is the last segment even below a prefix that captures.
-    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
-    answer(&endpoints, MonitorRoute::Check(name), &request)
+    let uri = request.uri().clone();
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    answer(&endpoints, MonitorRoute::Check(name), request).await
 }
 
 async fn startup(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    answer(&endpoints, MonitorRoute::Startup, &request)
+    answer(&endpoints, MonitorRoute::Startup, request).await
 }
 
 /// Runs on a blocking thread, since a scrape waits for the one in progress, and for the user's collectors.
 async fn metrics(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
+    endpoints.bearer.slow_down(&parts.headers, &parts.extensions).await;
     let scrape = move || endpoints.answer_route(MonitorRoute::Metrics, None, &parts.headers);
     match tokio::task::spawn_blocking(scrape).await {
         Ok(response) => response.map(held_scrapes::body),
@@ -100,6 +102,7 @@ async fn metrics(State(endpoints): State<Arc<Endpoints>>, request: Request) -> R
     }
 }
 
-fn answer(endpoints: &Endpoints, route: MonitorRoute<'_>, request: &Request) -> Response {
+async fn answer(endpoints: &Endpoints, route: MonitorRoute<'_>, request: Request) -> Response {
+    endpoints.bearer.slow_down(request.headers(), request.extensions()).await;
     endpoints.answer_route(route, request.uri().query(), request.headers()).map(Body::from)
 }

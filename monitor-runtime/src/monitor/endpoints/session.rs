@@ -1,27 +1,20 @@
 //! The sign-in of a browser, which cannot send the bearer token with each request: a cookie that only this process can make.
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 use ::http::header::COOKIE;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use tokio::time;
 
-/// The name of the cookie.
-const NAME: &str = "monitor_session";
+/// The begin of the name of every cookie. The rest differs by process: browsers send a cookie to all ports of a host, and keep
+/// one of a name.
+const NAME: &str = "monitor_session_";
 
 /// How long a sign-in lasts.
 const LASTS: Duration = Duration::from_secs(43_200);
-
-/// Wrong tokens that are answered at once in one second. The answers to further ones wait for [`WAIT`], which slows a guesser
-/// down to a token a second and connection, and locks nobody out: the right token is always admitted.
-const MOST_FAILURES: u32 = 5;
-
-/// How long the answer to a further wrong token waits.
-const WAIT: Duration = Duration::from_secs(1);
 
 /// The sign-ins of a process: a cookie holds when it expires, and an authentication code of that with a key of the process.
 /// Nothing is kept for each, and a restart ends all.
@@ -29,20 +22,14 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Sessions {
     /// Made at the first use; `None` if the system has no randomness.
     key: OnceLock<Option<Key>>,
-    failures: Mutex<Failures>,
 }
 
 struct Key {
     bytes: [u8; 32],
     /// Expiries count from here, so that a change of the system's clock moves none.
     begun: Instant,
-}
-
-/// The failures of the current second.
-#[derive(Default)]
-struct Failures {
-    since: Option<time::Instant>,
-    count: u32,
+    /// The name of the cookie.
+    name: String,
 }
 
 /// The requests that a browser sends the cookie with.
@@ -56,15 +43,10 @@ pub(in crate::monitor) struct Scope<'s> {
 
 impl Scope<'_> {
     /// The value of `set-cookie`.
-    fn cookie(self, value: &str, lasts: Duration) -> String {
+    fn cookie(self, name: &str, value: &str, lasts: Duration) -> String {
         let (path, age) = (self.path, lasts.as_secs());
         let secure = if self.is_https { "; Secure" } else { "" };
-        format!("{NAME}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
-    }
-
-    /// The value of `set-cookie` that ends a sign-in.
-    pub(in crate::monitor) fn sign_out(self) -> String {
-        self.cookie("", Duration::ZERO)
+        format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
     }
 }
 
@@ -79,11 +61,6 @@ pub(in crate::monitor) enum SignIn {
 }
 
 impl Sessions {
-    /// Counts a wrong token. Returns how long its answer has to wait.
-    pub(super) fn fail(&self, now: time::Instant) -> Duration {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).add(now)
-    }
-
     /// Answers a token.
     pub(super) fn sign_in(&self, scope: &Scope<'_>, is_right: bool) -> SignIn {
         if !is_right {
@@ -91,7 +68,13 @@ impl Sessions {
         }
         let Some(key) = self.key() else { return SignIn::NoKey };
         let value = key.cookie(key.begun.elapsed() + LASTS);
-        SignIn::Admitted(scope.cookie(&value, LASTS))
+        SignIn::Admitted(scope.cookie(&key.name, &value, LASTS))
+    }
+
+    /// The value of `set-cookie` that ends a sign-in.
+    pub(super) fn sign_out(&self, scope: &Scope<'_>) -> String {
+        let name = self.key.get().and_then(Option::as_ref).map_or(NAME, |key| &key.name);
+        scope.cookie(name, "", Duration::ZERO)
     }
 
     /// Whether one of the cookies is that of a sign-in that lasts.
@@ -101,28 +84,22 @@ impl Sessions {
         let pairs =
             cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let now = key.begun.elapsed();
-        pairs.filter(|(name, _)| *name == NAME).any(|(_, value)| key.holds(value, now))
+        pairs.filter(|(name, _)| *name == key.name).any(|(_, value)| key.holds(value, now))
     }
 
     fn key(&self) -> Option<&Key> {
         let make = || {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).ok()?;
-            Some(Key { bytes, begun: Instant::now() })
+            let mut name = [0; 4];
+            getrandom::fill(&mut name).ok()?;
+            Some(Key {
+                bytes,
+                begun: Instant::now(),
+                name: format!("{NAME}{:08x}", u32::from_ne_bytes(name)),
+            })
         };
         self.key.get_or_init(make).as_ref()
-    }
-}
-
-impl Failures {
-    /// Adds one, which begins another second if the last is over. Returns how long its answer has to wait.
-    fn add(&mut self, now: time::Instant) -> Duration {
-        let is_over = self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1));
-        if is_over {
-            *self = Self { since: Some(now), count: 0 };
-        }
-        self.count = self.count.saturating_add(1);
-        if self.count > MOST_FAILURES { WAIT } else { Duration::ZERO }
     }
 }
 
@@ -206,39 +183,44 @@ mod tests {
             format!("{name}={expires}.{}", code.to_uppercase() + "x"),
             format!("{name}={expires}"),
             format!("other={value}"),
-            HTTP.sign_out().split(';').next().unwrap().to_owned(),
+            sessions.sign_out(&HTTP).split(';').next().unwrap().to_owned(),
         ] {
             assert!(!admitted(&sessions, &wrong), "{wrong}");
         }
     }
 
     #[test]
+    fn cookies_of_processes_on_one_host_have_different_names() {
+        let both = [Sessions::default(), Sessions::default()];
+        let cookies = both.each_ref().map(signed_in);
+        let pairs = cookies.each_ref().map(|cookie| cookie.split(';').next().unwrap());
+        let names = pairs.map(|pair| pair.split_once('=').unwrap().0);
+        assert_ne!(names[0], names[1]);
+        assert!(both.iter().all(|sessions| admitted(sessions, &pairs.join("; "))));
+        assert!(both[1].sign_out(&HTTP).starts_with(&format!("{}=; Path=/monitor; Max-Age=0;", names[1])));
+    }
+
+    #[test]
     fn cookies_are_of_the_page_and_of_its_scheme() {
         let scope = Scope { path: "/internal/monitor", is_https: true };
-        let SignIn::Admitted(cookie) = Sessions::default().sign_in(&scope, true) else { panic!("refused") };
+        let sessions = Sessions::default();
+        let SignIn::Admitted(cookie) = sessions.sign_in(&scope, true) else { panic!("refused") };
         let rest = "; Path=/internal/monitor; Max-Age=43200; HttpOnly; SameSite=Strict; Secure";
         assert!(cookie.ends_with(rest), "{cookie}");
-        let ended = "monitor_session=; Path=/internal/monitor; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
-        assert_eq!(scope.sign_out(), ended);
+        let ended = "=; Path=/internal/monitor; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
+        assert!(sessions.sign_out(&scope).ends_with(ended));
     }
 
     #[test]
     fn a_cookie_expires() {
-        let key = Key { bytes: [7; 32], begun: Instant::now() };
+        let key = Key { bytes: [7; 32], begun: Instant::now(), name: NAME.to_owned() };
         let value = key.cookie(LASTS);
         assert!(key.holds(&value, LASTS.saturating_sub(Duration::from_secs(1))));
         assert!(!key.holds(&value, LASTS));
     }
 
     #[test]
-    fn five_wrong_tokens_a_second_are_answered_at_once_and_the_right_one_always() {
-        let (sessions, begun) = (Sessions::default(), time::Instant::now());
-        let waits: Vec<_> = (0..7).map(|_| sessions.fail(begun)).collect();
-        assert_eq!(waits[..5], [Duration::ZERO; 5]);
-        assert_eq!(waits[5..], [WAIT; 2]);
-        assert_eq!(sessions.sign_in(&HTTP, false), SignIn::Wrong);
-        signed_in(&sessions);
-        assert_eq!(sessions.fail(begun + Duration::from_millis(999)), WAIT);
-        assert_eq!(sessions.fail(begun + Duration::from_secs(1)), Duration::ZERO);
+    fn a_wrong_token_is_none() {
+        assert_eq!(Sessions::default().sign_in(&HTTP, false), SignIn::Wrong);
     }
 }

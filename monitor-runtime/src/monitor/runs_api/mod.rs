@@ -31,8 +31,6 @@ mod write;
 
 use std::sync::Arc;
 
-#[cfg(feature = "dashboard")]
-use ::http::header::AUTHORIZATION;
 use ::http::{Response, StatusCode};
 use axum::Router;
 use axum::body::Body;
@@ -184,9 +182,8 @@ async fn guarded(State(api): State<Api>, request: Request, next: Next) -> Respon
     match guard::check(gate, is_change, (request.method(), request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
-            #[cfg(feature = "dashboard")]
-            if refusal.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
-                api.endpoints.bearer.slow_down().await;
+            if refusal.status == StatusCode::UNAUTHORIZED {
+                api.endpoints.bearer.slow_down(request.headers(), request.extensions()).await;
             }
             answered(Err(refusal))
         }

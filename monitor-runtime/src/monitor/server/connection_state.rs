@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::limits::ConnectionLimits;
 use crate::http::UpgradedConnection;
+use crate::monitor::endpoints::guesses::HeldBack;
 
 /// How long a client that has just connected or sent part of a head may take to send the rest, after the server stops
 /// accepting.
@@ -98,6 +99,8 @@ pub(super) struct ConnectionState {
     waits: AtomicBool,
     /// Whether the client has closed its sending side.
     has_ended: AtomicBool,
+    /// Those of its answers that are held back.
+    pub(super) held_back: HeldBack,
 }
 
 /// The state after an upgrade.
@@ -165,6 +168,7 @@ impl ConnectionState {
             state: Mutex::new(state),
             waits: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
+            held_back: HeldBack::default(),
         };
         state.tell(order);
         state
@@ -271,11 +275,18 @@ impl ConnectionState {
         wake(waker);
     }
 
-    /// Since when the connection has waited for its client without a request; `None` in other phases, or if it is told
-    /// to close.
+    /// Since when the connection has waited for its client without a request, or for answers that are held back and nothing
+    /// else; `None` in other phases, or if it is told to close.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.lock();
-        let waits = matches!(state.phase, Phase::Head | Phase::Idle);
+        let waits = match state.phase {
+            Phase::Head | Phase::Idle => true,
+            Phase::Answering(_) => {
+                let held_back = self.held_back.count();
+                held_back > 0 && held_back == state.open.iter().sum::<u32>()
+            }
+            Phase::Upgraded => false,
+        };
         (waits && !matches!(state.order, Command::Close(_))).then_some(state.since)
     }
 

@@ -61,8 +61,8 @@ impl ConnectionLimits {
     /// Sets the maximum number of open connections, at least 1. By default it is three quarters of the file descriptors
     /// that are free when [`serve`](crate::Monitor::serve) begins.
     ///
-    /// At the limit, a new connection replaces the one that has waited longest without a request. If no connection is
-    /// waiting, the new one gets 503 and is closed.
+    /// At the limit, a new connection replaces the one that has waited longest without a request, or for the answer to a
+    /// wrong bearer token. If no connection is waiting, the new one gets 503 and is closed.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = Some(connections);
         self

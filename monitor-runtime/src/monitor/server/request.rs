@@ -46,6 +46,9 @@ impl<A: Clone + Send + Sync + 'static> hyper::service::Service<Request<Incoming>
         let mut request =
             request.map(|inner| Body::new(WatchedBody::new(inner, BodyTimeout { state, waits: None })));
         request.extensions_mut().insert(ConnectInfo(self.client.clone()));
+        if self.endpoints.bearer.is_set() && (is_probe || request.uri().path().contains("/monitor/")) {
+            request.extensions_mut().insert(self.state.held_back.clone());
+        }
         AnswerFuture {
             inner: self.router.clone().call(request),
             open: Some(open),
