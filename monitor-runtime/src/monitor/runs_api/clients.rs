@@ -39,6 +39,19 @@ pub(super) struct Topics {
     pub(super) run: Option<RunId>,
 }
 
+/// What a client has been told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    /// Nothing but its first events.
+    #[default]
+    New,
+    /// Not everything, since it was too slow.
+    Behind,
+    /// Everything, by the events of this look.
+    CatchesUp,
+    Abreast,
+}
+
 impl Topics {
     /// Whether a client that was away has missed events which nobody tells it again. Of the runs that go on, and of the one
     /// that it watches, it is told everything.
@@ -83,12 +96,7 @@ struct Queue {
     in_front: usize,
     /// The bytes of the changes.
     bytes: usize,
-    /// Whether it has seen less than everything, as at its begin.
-    is_behind: bool,
-    /// Whether the events of this look tell it everything.
-    is_catching_up: bool,
-    /// Whether it has been told nothing yet but its first events.
-    is_new: bool,
+    standing: Standing,
     is_over: bool,
     waker: Option<Waker>,
 }
@@ -100,7 +108,7 @@ impl Clients {
         if state.is_full() {
             return Came::Not;
         }
-        let mut queue = Queue { is_behind: true, is_new: true, ..Queue::default() };
+        let mut queue = Queue::default();
         first.into_iter().for_each(|event| queue.push_in_front(event));
         let client = Arc::new(Client { topics, queue: Mutex::new(queue) });
         state.open.push(Arc::clone(&client));
@@ -192,11 +200,13 @@ impl Client {
     /// too slow is told everything once it has taken what waits: else it would get all of it at each look.
     pub(super) fn catch_up(&self) -> bool {
         let mut queue = self.lock();
-        queue.is_catching_up = queue.is_behind && (queue.is_new || queue.waiting.is_empty());
-        if queue.is_catching_up {
-            (queue.is_behind, queue.is_new) = (false, false);
-        }
-        queue.is_catching_up
+        queue.standing = match queue.standing {
+            Standing::New => Standing::CatchesUp,
+            Standing::Behind if queue.waiting.is_empty() => Standing::CatchesUp,
+            Standing::Behind => Standing::Behind,
+            Standing::CatchesUp | Standing::Abreast => Standing::Abreast,
+        };
+        queue.standing == Standing::CatchesUp
     }
 
     /// Queues an event, unless the client has to be told everything first. If there is no room for a change, all changes are
@@ -204,17 +214,15 @@ impl Client {
     /// would never get a large run.
     pub(super) fn send(&self, event: &Bytes) {
         let mut queue = self.lock();
-        if queue.is_behind {
-            return;
-        }
-        if queue.is_catching_up {
-            queue.push_in_front(event.clone());
-        } else if queue.changes() >= QUEUE || queue.bytes > QUEUE_BYTES {
-            queue.drop_changes();
-            queue.push(Bytes::from_static(RESYNC.as_bytes()));
-            queue.is_behind = true;
-        } else {
-            queue.push(event.clone());
+        match queue.standing {
+            Standing::New | Standing::Behind => return,
+            Standing::CatchesUp => queue.push_in_front(event.clone()),
+            Standing::Abreast if queue.is_full() => {
+                queue.drop_changes();
+                queue.push(Bytes::from_static(RESYNC.as_bytes()));
+                queue.standing = Standing::Behind;
+            }
+            Standing::Abreast => queue.push(event.clone()),
         }
         queue.wake();
     }
@@ -255,8 +263,9 @@ impl Queue {
         Some(event)
     }
 
-    fn changes(&self) -> usize {
-        self.waiting.len() - self.in_front
+    /// Whether there is no room for a change.
+    fn is_full(&self) -> bool {
+        self.waiting.len() - self.in_front >= QUEUE || self.bytes > QUEUE_BYTES
     }
 
     fn drop_changes(&mut self) {
