@@ -3,13 +3,17 @@ use aws_sdk_bedrockruntime::types::{ConverseStreamOutput, TokenUsage};
 use monitor_runtime::genai::Usage;
 
 pub fn usage(counts: &TokenUsage) -> Usage {
-    let tokens = |count: i32| u64::try_from(count).unwrap_or_default();
-    Usage::beside_cache(
-        tokens(counts.input_tokens),
-        tokens(counts.cache_read_input_tokens.unwrap_or_default()),
-        tokens(counts.cache_write_input_tokens.unwrap_or_default()),
-        tokens(counts.output_tokens),
-    )
+    // An absent count stays unknown, and so does a negative one.
+    let tokens = |count: Option<i32>| count.and_then(|count| u64::try_from(count).ok());
+    let cached = tokens(counts.cache_read_input_tokens);
+    let written = tokens(counts.cache_write_input_tokens);
+    let mut usage = Usage::default();
+    if let Some(uncached) = tokens(Some(counts.input_tokens)) {
+        usage = usage.input(uncached + cached.unwrap_or(0) + written.unwrap_or(0));
+    }
+    usage = tokens(Some(counts.output_tokens)).map_or(usage, |count| usage.output(count));
+    usage = cached.map_or(usage, |count| usage.cached(count));
+    written.map_or(usage, |count| usage.cache_write(count))
 }
 
 pub fn usage_of_reply(reply: &ConverseOutput) -> Option<Usage> {

@@ -232,10 +232,14 @@ fn openai_counts_the_cache_inside_the_input() {
 
 #[test]
 fn genai_reports_nothing_that_it_does_not_know() {
-    assert_eq!(model_clients::genai::usage(&genai::chat::Usage::default()), None);
-    let counts =
-        genai::chat::Usage { prompt_tokens: Some(3), completion_tokens: Some(4), ..Default::default() };
-    assert_eq!(model_clients::genai::usage(&counts), Some(Usage::new(3, 4)));
+    let usage = |prompt_tokens, completion_tokens| {
+        let counts = genai::chat::Usage { prompt_tokens, completion_tokens, ..Default::default() };
+        model_clients::genai::usage(&counts)
+    };
+    assert_eq!(usage(None, None), Usage::default());
+    assert_eq!(usage(Some(3), Some(4)), Usage::new(3, 4));
+    assert_eq!(usage(Some(3), None), Usage::default().input(3));
+    assert_eq!(usage(Some(-1), Some(4)), Usage::default().output(4));
 }
 
 #[test]
@@ -268,6 +272,12 @@ fn bedrock_counts_the_cache_beside_the_input() {
     assert_eq!(model_clients::bedrock::usage(&counts), expected);
     let event = ConverseStreamOutput::Metadata(ConverseStreamMetadataEvent::builder().usage(counts).build());
     assert_eq!(model_clients::bedrock::usage_of_event(&event), Some(expected));
+
+    let counts = |input, output| TokenUsage::builder().input_tokens(input).output_tokens(output).total_tokens(0);
+    let absent = counts(172, 96).build().unwrap();
+    assert_eq!(model_clients::bedrock::usage(&absent), Usage::new(172, 96));
+    let negative = counts(-1, 96).cache_read_input_tokens(640).cache_write_input_tokens(-1).build().unwrap();
+    assert_eq!(model_clients::bedrock::usage(&negative), Usage::default().output(96).cached(640));
 }
 
 #[test]
@@ -275,8 +285,14 @@ fn rig_counts_the_cache_inside_the_input() {
     let mut counts = rig_core::completion::Usage::new().input_tokens(812).output_tokens(96);
     counts.cached_input_tokens = Some(640);
     counts.reasoning_tokens = Some(64);
-    assert_eq!(model_clients::rig::usage(&counts), Some(expected()));
-    assert_eq!(model_clients::rig::usage(&rig_core::completion::Usage::new()), None);
+    assert_eq!(model_clients::rig::usage(&counts), expected());
+    counts.output_tokens = None;
+    assert_eq!(
+        model_clients::rig::usage(&counts),
+        Usage::default().input(812).cached(640).reasoning(64),
+        "an absent count takes no other one with it"
+    );
+    assert_eq!(model_clients::rig::usage(&rig_core::completion::Usage::new()), Usage::default());
 }
 
 /// The cost in billionths of a dollar of a call by the prices of `genai-prices`; `None` if it has none.
