@@ -48,6 +48,8 @@ const AGENT: &str = "agent_id";
 
 /// Not the number of any outcome.
 const NONE: u8 = u8::MAX;
+/// Neither, for calls that are always recorded on the slow path.
+const NEVER: u8 = u8::MAX - 1;
 
 /// The exemplars by outcome, those of first items last; each is made with its first observation.
 type CallExemplars = [OnceLock<Exemplars>; Outcome::ALL.len() + 1];
@@ -197,9 +199,11 @@ impl CallSeries {
         self.fast_outcome.store(NONE, Ordering::Relaxed);
     }
 
-    /// Records every call on the slow path from now on, since its end is more than a duration.
-    pub(crate) fn record_slowly(&self) {
-        self.fast_outcome.store(NONE, Ordering::Relaxed);
+    /// Records every call on the slow path from now on, since its end is more than a duration. Returns `false` if that is so
+    /// already.
+    pub(crate) fn record_slowly(&self) -> bool {
+        let is_slow = self.fast_outcome.load(Ordering::Relaxed) == NEVER;
+        !is_slow && self.fast_outcome.swap(NEVER, Ordering::Relaxed) != NEVER
     }
 
     fn offer_exemplar(&self, place: usize, nanos: u64, identify: &dyn Fn() -> Option<Identity>) {

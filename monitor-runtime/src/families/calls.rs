@@ -125,9 +125,10 @@ impl CallFamily {
         shown
     }
 
-    /// Counts an error by its type. `call` has the labels of its call.
-    pub(crate) fn count_error(&self, call: &Labels, error_type: &str) {
-        errors::count(&self.error_series, call, error_type);
+    /// Counts an error by its type. `call` has the labels of its call. Returns the type, unless there is no room for it: so few
+    /// types are returned that they may be labels.
+    pub(crate) fn count_error(&self, call: &Labels, error_type: &str) -> Option<&'static str> {
+        errors::count(&self.error_series, call, error_type)
     }
 
     /// The calls in flight: label values and number, for each series that has any.

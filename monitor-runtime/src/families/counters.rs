@@ -37,6 +37,12 @@ pub(super) fn snapshot(
     (!read.is_empty()).then(|| MetricSnapshot::new(metric, Rc::new(read), show))
 }
 
+/// Adds to a counter of amounts. It stays at its maximum, since a wrapped sum looks like the restart of the process.
+pub(crate) fn add_saturating(counter: &AtomicU64, amount: u64) {
+    let _ =
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| Some(sum.saturating_add(amount)));
+}
+
 /// The counters of one metric.
 pub(super) struct Counters {
     pub(super) metric: &'static Metric,
@@ -46,6 +52,11 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) const fn new(metric: &'static Metric) -> Self {
         Self { metric, series: Family::new(metric, metric.labels, NO_BUCKETS) }
+    }
+
+    /// Shows the counter at 0 before it first counts, so that `rate()` sees the first event.
+    pub(super) fn prepare(&self, labels: &[&str]) {
+        self.series.prepare(labels);
     }
 
     /// Adds one, and returns the count before.

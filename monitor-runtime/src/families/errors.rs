@@ -34,12 +34,14 @@ impl Series for ErrorSeries {
     }
 }
 
-/// Counts an error by its type. `call` has the labels of its call.
+/// Counts an error by its type. `call` has the labels of its call. Returns the type, unless the family has no room for it.
 #[cold]
-pub(crate) fn count(family: &Family<ErrorSeries>, call: &Labels, error_type: &str) {
+pub(crate) fn count(family: &Family<ErrorSeries>, call: &Labels, error_type: &str) -> Option<&'static str> {
     let values: Vec<&str> = call.values().chain([error_type]).collect();
-    let (Found::Own(series) | Found::Overflow(series)) = family.find(&values);
+    let found = family.find(&values);
+    let (Found::Own(series) | Found::Overflow(series)) = found;
     series.errors.fetch_add(1, Ordering::Relaxed);
+    if let Found::Own(series) = found { series.labels.values().last() } else { None }
 }
 
 /// Takes a snapshot of all series; `None` if there is none, so that the metric is not shown.

@@ -127,6 +127,14 @@ impl<S: Series> Family<S> {
         }
     }
 
+    /// Adds the series of `values` before its first use, unless there is no room for it.
+    pub(crate) fn prepare(&self, values: &[&str]) {
+        let hash = self.index.hash(values);
+        if self.index.find(hash, values).is_none() && self.read().has_room_for(values) {
+            self.insert(hash, values, None);
+        }
+    }
+
     #[cold]
     fn find_or_insert(&self, hash: u64, values: &[&str], objective: Option<&'static Objective>) -> Found<S> {
         let overflow = self.overflow.get().filter(|_| !self.read().has_room_for(values));

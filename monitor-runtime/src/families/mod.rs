@@ -8,7 +8,7 @@ pub(crate) mod call_series;
 pub(crate) mod calls;
 pub(crate) mod calls_snapshot;
 pub(crate) mod catalog;
-mod counters;
+pub(crate) mod counters;
 pub(crate) mod errors;
 pub(crate) mod family;
 #[cfg(feature = "tonic")]

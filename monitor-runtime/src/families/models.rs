@@ -13,7 +13,7 @@ use crate::cells::index::Series;
 use crate::cells::labels::Labels;
 use crate::families::calls::MODEL_BUCKETS;
 use crate::families::catalog::{self, Metric};
-use crate::families::counters::{Count, Counters, snapshot};
+use crate::families::counters::{Count, Counters, add_saturating, snapshot};
 use crate::families::family::{Family, Found};
 use crate::families::snapshot::MetricSnapshot;
 #[cfg(feature = "runs")]
@@ -37,7 +37,7 @@ const COUNTERS: usize = 7;
 const UNPRICED: usize = 5;
 const COST: usize = 6;
 
-/// All metrics of this file. Each is shown once it has counted something.
+/// All metrics of this file. Those of tokens and cost are shown once they have counted something.
 pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
     BY_AGENT.into_iter().chain([UNKNOWN.metric, CORRECTED.metric, RETRIES.metric])
 }
@@ -63,6 +63,8 @@ pub(crate) enum UnknownUsage {
 }
 
 impl UnknownUsage {
+    const ALL: [Self; 4] = [Self::Cancelled, Self::Failed, Self::NoUsage, Self::StreamCut];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
@@ -70,6 +72,18 @@ impl UnknownUsage {
             Self::NoUsage => "no_usage",
             Self::StreamCut => "stream_cut",
         }
+    }
+}
+
+/// Shows the counters of calls at 0, from the first call of a model on. Tokens and cost that nobody has reported are unknown, which
+/// is not 0.
+#[cold]
+pub(crate) fn prepare([provider, model]: [&str; 2]) {
+    for reason in UnknownUsage::ALL {
+        UNKNOWN.prepare(&[provider, model, reason.as_str()]);
+    }
+    for counters in [&CORRECTED, &RETRIES] {
+        counters.prepare(&[provider, model]);
     }
 }
 
@@ -92,9 +106,15 @@ pub(crate) fn count_usage(labels: &[&str; 3], usage: &Usage, cost: Option<Cost>)
         #[cfg(feature = "runs")]
         series.note_price(cost.source());
     } else {
-        let tokens = [usage.input_tokens(), usage.output_tokens()];
-        series.add(UNPRICED, tokens.into_iter().flatten().reduce(u64::saturating_add));
+        series.add(UNPRICED, known_tokens(usage));
     }
+}
+
+/// The tokens of the input and the output. The known parts take the place of an unknown whole.
+fn known_tokens(usage: &Usage) -> Option<u64> {
+    let sum = |counts: [Option<u64>; 2]| counts.into_iter().flatten().reduce(u64::saturating_add);
+    let of_cache = || sum([usage.cached_input_tokens(), usage.cache_write_input_tokens()]);
+    sum([usage.input_tokens().or_else(of_cache), usage.output_tokens().or(usage.reasoning_output_tokens())])
 }
 
 /// Counts a call without usage.
@@ -196,7 +216,8 @@ pub(crate) fn output_by_model() -> BTreeMap<[&'static str; 2], u64> {
     let mut sums = BTreeMap::new();
     each_used(|[_, provider, model], totals| {
         if let Some(output) = totals.output {
-            *sums.entry([provider, model]).or_insert(0) += output;
+            let sum = sums.entry([provider, model]).or_insert(0_u64);
+            *sum = sum.saturating_add(output);
         }
     });
     sums
@@ -244,7 +265,7 @@ impl TokenSeries {
 
     fn add(&self, place: usize, amount: Option<u64>) {
         if let Some(amount) = amount {
-            self.counters[place].fetch_add(amount, Ordering::Relaxed);
+            add_saturating(&self.counters[place], amount);
             self.known.fetch_or(1 << place, Ordering::Release);
         }
     }
@@ -269,5 +290,29 @@ impl Series for TokenSeries {
 
     fn labels(&self) -> &Labels {
         &self.labels
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_stays_at_its_maximum() {
+        let labels = ["", "models-saturating", "model"];
+        let dear = Some(Cost::from_nano_usd(u64::MAX - 1));
+        for _ in 0..2 {
+            count_usage(&labels, &Usage::new(1, 1), dear);
+        }
+        let (Found::Own(series) | Found::Overflow(series)) = TOKENS.find(&labels);
+        assert_eq!((series.count(COST), series.count(0)), (Some(u64::MAX), Some(2)));
+    }
+
+    #[test]
+    fn tokens_without_a_price_are_the_known_parts_of_unknown_wholes() {
+        let parts = Usage::default().cached(640).cache_write(100).reasoning(64);
+        assert_eq!(known_tokens(&parts), Some(804));
+        assert_eq!(known_tokens(&parts.input(812).output(96)), Some(908));
+        assert_eq!(known_tokens(&Usage::default()), None);
     }
 }
