@@ -78,7 +78,7 @@ where
             kind
         });
         // Another layer of ours on the same registry may have opened the call.
-        if kind == SpanKind::ForeignCall && self.reads_calls && !registry::has_call(&span) {
+        if kind == SpanKind::ForeignCall && self.reads_calls && registry::own_call(&span).is_none() {
             let around = || span.parent().as_ref().and_then(registry::call_of);
             if let Some(call) = genai_spans::open(attributes, around) {
                 span.extensions_mut().insert(call);
@@ -87,15 +87,16 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        with_line(|line| {
+        let reads_calls = self.reads_calls && genai_spans::are_there();
+        let call = with_line(|line| {
             let own = line.record(values);
-            context.span(id).map(|span| registry::extend(span, own));
+            let span = context.span(id)?;
+            let call = if reads_calls { registry::own_call(&span) } else { None };
+            registry::extend(span, own);
+            call
         });
-        if self.reads_calls && genai_spans::are_there() {
-            let call = context.span(id).and_then(|span| span.extensions().get::<Arc<ForeignCall>>().cloned());
-            if let Some(call) = call {
-                genai_spans::record(&call, values);
-            }
+        if let Some(call) = call {
+            genai_spans::record(&call, values);
         }
     }
 

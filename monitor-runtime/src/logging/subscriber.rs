@@ -55,8 +55,7 @@ fn open(attributes: &Attributes<'_>) -> (Id, SpanKind) {
 
 #[cold]
 fn record_reading(id: &Id, values: &Record<'_>) {
-    with_line(|line| slab::extend(id, line.record(values)));
-    if let Some(call) = slab::call_of(id) {
+    if let Some(call) = with_line(|line| slab::extend_with_call(id, line.record(values))) {
         genai_spans::record(&call, values);
     }
 }

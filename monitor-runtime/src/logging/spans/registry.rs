@@ -44,14 +44,14 @@ impl SpanStore for Registry {
     }
 }
 
-/// Whether a span has a model call of its own.
-pub(crate) fn has_call<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> bool {
-    span.extensions().get::<Arc<ForeignCall>>().is_some()
+/// The model call of a span itself.
+pub(crate) fn own_call<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<ForeignCall>> {
+    span.extensions().get::<Arc<ForeignCall>>().cloned()
 }
 
 /// The model call of a span, or of its nearest ancestor with one.
 pub(crate) fn call_of<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Arc<ForeignCall>> {
-    span.scope().find_map(|span| span.extensions().get::<Arc<ForeignCall>>().cloned())
+    span.scope().find_map(|span| own_call(&span))
 }
 
 fn trace_of(span: &SpanRef<'_, Registry>) -> Option<TraceContext> {

@@ -144,9 +144,11 @@ pub(crate) fn extend(id: &Id, own: &Fields) -> bool {
     locked(id).map(|mut span| span_fields::add(&mut span.bound, own)).is_some()
 }
 
-/// The model call of a span, if it has one.
-pub(crate) fn call_of(id: &Id) -> Option<Arc<ForeignCall>> {
-    locked(id)?.call.clone()
+/// Binds more fields in a span, and returns its model call, if it has one.
+pub(crate) fn extend_with_call(id: &Id, own: &Fields) -> Option<Arc<ForeignCall>> {
+    let mut span = locked(id)?;
+    span_fields::add(&mut span.bound, own);
+    span.call.clone()
 }
 
 /// Gives an open span its model call.
