@@ -379,6 +379,50 @@ mod once {
         });
     }
 
+    #[track_model("span-taking", provider = "openai")]
+    fn silent() {}
+
+    #[test]
+    fn a_tracked_call_without_usage_takes_that_of_the_span_around() {
+        counted("span-giving", |model| {
+            let taking = Counted(model.0, "span-taking");
+            let span = genai_chat("span-giving");
+            span.in_scope(silent);
+            span.in_scope(silent);
+            assert_eq!(taking.unknown("no_usage"), 0.0, "not known yet");
+            reply(&span, 10, 1);
+            drop(span);
+            assert_eq!((taking.calls("success"), taking.tokens()), (2.0, (10.0, 1.0)));
+            assert_eq!(taking.unknown("no_usage"), 1.0, "of the attempt before the last one");
+            assert_eq!((model.of_model("model_calls_total"), model.tokens()), (0.0, (0.0, 0.0)));
+        });
+    }
+
+    #[test]
+    fn a_tracked_call_without_usage_takes_that_of_all_spans_around() {
+        counted("span-giving", |model| {
+            let outer = rig_turn();
+            outer.in_scope(|| {
+                let inner = genai_chat("span-giving");
+                inner.in_scope(silent);
+                reply(&inner, 10, 1);
+                ask("span-beside-taking");
+            });
+            drop(outer);
+            assert_eq!(Counted(model.0, "span-taking").tokens(), (10.0, 1.0));
+            assert_eq!(Counted(model.0, "span-beside-taking").tokens(), (10.0, 1.0));
+            assert_eq!(model.0.value("model_usage_unknown_total", &[]), 0.0);
+        });
+    }
+
+    #[test]
+    fn a_span_without_usage_leaves_the_tracked_call_inside_unknown() {
+        counted("span-giving", |model| {
+            genai_chat("span-giving").in_scope(silent);
+            assert_eq!(Counted(model.0, "span-taking").unknown("no_usage"), 1.0);
+        });
+    }
+
     #[test]
     fn a_hand_written_call_inside_a_span_is_the_one_to_count() {
         counted("span-around", |model| {
@@ -440,6 +484,97 @@ mod once {
             assert_eq!(model.tokens(), (10.0, 1.0));
             assert_eq!(Counted(model.0, "span-sub-agent").tokens_of("span_sub_agent"), 10.0);
         });
+    }
+
+    #[track_agent("span_inner_agent")]
+    fn agent_inside() {
+        ask("span-of-inner-agent");
+    }
+
+    #[track_model("span-with-tools", provider = "openai", usage = known)]
+    fn with_tools(tools: impl FnOnce()) -> u64 {
+        tools();
+        7
+    }
+
+    #[test]
+    fn an_agent_inside_a_tracked_call_counts_for_itself() {
+        let recording = Recording::start();
+        capture_logs(|| with_tools(agent_inside));
+        assert_eq!(Counted(&recording, "span-with-tools").tokens(), (7.0, 0.0));
+        assert_eq!(Counted(&recording, "span-of-inner-agent").tokens_of("span_inner_agent"), 10.0);
+    }
+
+    #[tokio::test]
+    async fn a_task_of_an_agent_inside_a_tracked_call_is_not_its_part() {
+        #[track_agent("span_spawning_agent")]
+        async fn spawning_agent() {
+            context::spawn(transport("span-of-spawned")).await.unwrap();
+        }
+
+        #[track_model("span-without-tokens", provider = "openai")]
+        async fn without_tokens() {
+            spawning_agent().await;
+        }
+
+        let recording = Recording::start();
+        monitor_runtime::testing::capture_logs_async(without_tokens()).await;
+        assert_eq!(Counted(&recording, "span-without-tokens").tokens(), (0.0, 0.0));
+        assert_eq!(Counted(&recording, "span-of-spawned").tokens_of("span_spawning_agent"), 10.0);
+    }
+
+    #[test]
+    fn an_agent_inside_its_own_call_counts_for_itself() {
+        #[track_agent("span_recursive")]
+        fn recursive(depth: u32) {
+            if depth == 0 {
+                ask("span-recursive-leaf");
+            } else {
+                with_tools(|| recursive(depth - 1));
+            }
+        }
+
+        let recording = Recording::start();
+        capture_logs(|| recursive(1));
+        assert_eq!(Counted(&recording, "span-with-tools").tokens_of("span_recursive"), 7.0);
+        assert_eq!(Counted(&recording, "span-recursive-leaf").tokens_of("span_recursive"), 10.0);
+    }
+
+    #[tokio::test]
+    async fn a_span_in_the_scope_of_a_hand_written_call_is_that_call() {
+        let recording = Recording::start();
+        let lines = monitor_runtime::testing::capture_logs_async(async {
+            let mut call = genai::call("openai", "span-scope");
+            call.in_scope(|| {
+                tracing::info!("inside");
+                ask("span-in-scope");
+            });
+            call.in_scope_async(transport("span-in-scope")).await;
+            call.finish("stop");
+            // Without usage of its own it takes theirs; with usage it keeps its own.
+            let mut call = genai::call("openai", "span-scope");
+            call.in_scope(|| ask("span-in-scope"));
+            call.usage(Usage::new(7, 0));
+            call.finish("stop");
+        })
+        .await;
+        let call = Counted(&recording, "span-scope");
+        assert_eq!((call.calls("success"), call.tokens()), (2.0, (27.0, 2.0)));
+        assert_eq!(Counted(&recording, "span-in-scope").of_model("model_calls_total"), 0.0);
+        assert_eq!(lines[0]["model"], "span-scope");
+    }
+
+    #[test]
+    fn a_span_beside_a_hand_written_call_is_another_call() {
+        let recording = Recording::start();
+        capture_logs(|| {
+            let mut call = genai::call("openai", "span-held");
+            ask("span-beside");
+            call.usage(Usage::new(7, 0));
+            call.finish("stop");
+        });
+        assert_eq!(Counted(&recording, "span-held").tokens(), (7.0, 0.0));
+        assert_eq!(Counted(&recording, "span-beside").tokens(), (10.0, 1.0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use futures_util::{FutureExt as _, future};
 use monitor_runtime::genai::{self, Cost, ModelReply, PricedCall, Prices, Pricing, Rate, Usage};
 use monitor_runtime::testing::{Recording, capture_logs};
-use monitor_runtime::{track_agent, track_model};
+use monitor_runtime::{context, track_agent, track_model};
 use serde_json::Value;
 
 use super::support::models::{Counted, Reply};
@@ -79,6 +79,15 @@ mod values {
                 .contains(r#"tokens_total{agent_id="",provider="openai",model="value-silent""#)
         };
         assert!(shown() > 0 && !tokens(), "{}", monitor_runtime::metrics::render());
+        for first in ["retries_total{", "usage_corrected_total{", "usage_unknown_total{"] {
+            let labels = r#"provider="openai",model="value-silent""#;
+            let reason = if first.contains("unknown") { r#",reason="failed""# } else { "" };
+            let zero = format!("model_{first}{labels}{reason}}} 0\n");
+            assert!(
+                monitor_runtime::metrics::render().contains(&zero),
+                "{zero} so that `rate()` sees the first"
+            );
+        }
         at_once(Some(Usage::new(0, 0)));
         assert_eq!(counted.unknown("no_usage"), 1.0, "zero is known");
         let zero = r#"model_input_tokens_total{agent_id="",provider="openai",model="value-sync"}"#;
@@ -626,6 +635,167 @@ mod guard {
         assert_eq!(counted.of_model("model_retries_total"), 2.0);
         assert_eq!(counted.calls("success"), 1.0);
     }
+
+    #[test]
+    fn the_usage_of_all_attempts_counts() {
+        let recording = Recording::start();
+        let counted = Counted(&recording, "guard-attempts");
+        for end in [
+            |call: genai::OpenCall| call.finish("stop"),
+            drop,
+            |call: genai::OpenCall| call.fail(&"overloaded"),
+        ] {
+            guarded("guard-attempts", |mut call| {
+                call.usage(Usage::new(812, 1).cached(640));
+                call.usage(Usage::default().output(40));
+                call.retry("stream was cut", Duration::ZERO);
+                call.usage(Usage::new(100, 50));
+                end(call);
+            });
+        }
+        assert_eq!(counted.tokens(), (3.0 * 912.0, 3.0 * 90.0));
+        assert_eq!(counted.of_model("model_cached_input_tokens_total"), 3.0 * 640.0);
+        assert_eq!(counted.of_model("model_usage_corrected_total"), 0.0);
+        guarded("guard-attempts", |mut call| {
+            call.usage(Usage::new(5, 5));
+            call.retry("429", Duration::ZERO);
+        });
+        assert_eq!(counted.tokens(), (3.0 * 912.0 + 5.0, 3.0 * 90.0 + 5.0), "the last attempt told nothing");
+    }
+
+    #[test]
+    fn a_panic_in_the_scope_of_a_call_ends_it_as_one() {
+        let recording = Recording::start();
+        std::panic::catch_unwind(|| {
+            guarded("guard-scope", |mut call| {
+                call.usage(Usage::new(3, 4));
+                call.in_scope(|| panic!("asked to"));
+            });
+        })
+        .unwrap_err();
+        let counted = Counted(&recording, "guard-scope");
+        assert_eq!((counted.calls("panic"), counted.tokens()), (1.0, (3.0, 4.0)));
+    }
+}
+
+/// Tracked calls inside each other.
+mod nested {
+    use super::*;
+
+    #[track_model(provider = "openai", model = model)]
+    async fn client(model: &str, usage: Option<Usage>) -> Reply {
+        tokio::task::yield_now().await;
+        Reply { usage }
+    }
+
+    /// Delegates to a client, whose reply it returns.
+    #[track_model(provider = "router", model = model)]
+    async fn router(model: &str, inner: &str, usage: Option<Usage>) -> Reply {
+        client(inner, usage).await
+    }
+
+    #[tokio::test]
+    async fn the_innermost_call_that_reports_counts_its_usage() {
+        let recording = Recording::start();
+        let [outer, inner] = ["nested-outer", "nested-inner"].map(|model| Counted(&recording, model));
+        router("nested-outer", "nested-inner", Some(Usage::new(812, 96).cost_usd(0.5))).await;
+        assert_eq!((outer.calls("success"), inner.calls("success")), (1.0, 1.0));
+        assert_eq!((outer.tokens(), inner.tokens()), ((0.0, 0.0), (812.0, 96.0)));
+        assert_eq!(recording.value("model_cost_usd_total", &[]), 0.5);
+        assert_eq!(outer.unknown("no_usage"), 0.0);
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_inner_call_reports_nothing_counts_its_own() {
+        #[track_model("nested-telling", provider = "router")]
+        async fn telling() -> Reply {
+            client("nested-silent", None).await;
+            Reply::of(3, 4)
+        }
+
+        let recording = Recording::start();
+        telling().await;
+        assert_eq!(Counted(&recording, "nested-telling").tokens(), (3.0, 4.0));
+        assert_eq!(Counted(&recording, "nested-silent").unknown("no_usage"), 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_failed_attempt_inside_leaves_the_usage_to_the_next_one() {
+        #[track_model("nested-retrying", provider = "router")]
+        async fn retrying() -> Reply {
+            client("nested-first", None).await;
+            client("nested-second", Some(Usage::new(3, 4))).await
+        }
+
+        let recording = Recording::start();
+        retrying().await;
+        let unknown = |model| Counted(&recording, model).unknown("no_usage");
+        assert_eq!((unknown("nested-first"), unknown("nested-second")), (1.0, 0.0));
+        assert_eq!(unknown("nested-retrying"), 0.0);
+        assert_eq!(recording.value("model_input_tokens_total", &[]), 3.0);
+    }
+
+    #[tokio::test]
+    async fn calls_nest_over_several_levels_streams_and_tasks() {
+        #[track_model("nested-stream", provider = "router")]
+        fn stream() -> impl Stream<Item = Reply> {
+            stream::once(async {
+                let asked = context::spawn(router("nested-middle", "nested-leaf", Some(Usage::new(3, 4))));
+                asked.await.unwrap()
+            })
+        }
+
+        #[track_model("nested-guarded", provider = "router")]
+        fn with_guard() -> Reply {
+            let mut call = genai::call("openai", "nested-guard");
+            call.usage(Usage::new(5, 6));
+            call.finish("stop");
+            Reply::of(5, 6)
+        }
+
+        let recording = Recording::start();
+        assert_eq!(stream().collect::<Vec<_>>().await.len(), 1);
+        with_guard();
+        let tokens = |model| Counted(&recording, model).tokens();
+        assert_eq!((tokens("nested-leaf"), tokens("nested-guard")), ((3.0, 4.0), (5.0, 6.0)));
+        assert_eq!(recording.value("model_input_tokens_total", &[]), 8.0);
+        assert_eq!(recording.value("model_calls_total", &[("status", "success")]), 5.0);
+        assert_eq!(recording.value("model_usage_unknown_total", &[]), 0.0);
+    }
+
+    #[tokio::test]
+    async fn an_agent_in_between_separates_two_calls() {
+        #[track_agent("nested_agent")]
+        async fn research() {
+            client("nested-research", Some(Usage::new(3, 4))).await;
+        }
+
+        #[track_model("nested-thinking", provider = "openai")]
+        async fn think() -> Reply {
+            research().await;
+            Reply::of(10, 1)
+        }
+
+        let recording = Recording::start();
+        think().await;
+        assert_eq!(Counted(&recording, "nested-thinking").tokens(), (10.0, 1.0));
+        assert_eq!(Counted(&recording, "nested-research").tokens_of("nested_agent"), (3.0, 4.0));
+    }
+}
+
+#[test]
+fn a_fetched_response_does_not_count_its_usage_again() {
+    #[track_model("fetched", provider = "openai", operation = "fetch_response")]
+    fn fetch(usage: Option<Usage>) -> Reply {
+        Reply { usage }
+    }
+
+    let recording = Recording::start();
+    fetch(Some(Usage::new(812, 96).cost_usd(0.5)));
+    fetch(None);
+    let counted = Counted(&recording, "fetched");
+    assert_eq!((counted.calls("success"), counted.tokens()), (2.0, (0.0, 0.0)));
+    assert_eq!((counted.of_model("model_cost_usd_total"), counted.unknown("no_usage")), (0.0, 0.0));
 }
 
 mod cost {
@@ -662,6 +832,9 @@ mod cost {
         assert_eq!((cost("cost-before"), unpriced("cost-before")), (0.0, 908.0));
         let shown = r#"model_cost_usd_total{agent_id="",provider="priced",model="cost-before"}"#;
         assert!(!monitor_runtime::metrics::render().contains(shown), "unpriced is not $0");
+
+        call("cost-parts", Usage::default().cached(640).reasoning(64));
+        assert_eq!(unpriced("cost-parts"), 704.0, "the known parts of unknown wholes");
 
         // The destructor of the older prices runs without the lock.
         genai::set_pricing(Calling);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::thread;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
-use monitor_runtime::genai::{self, Cost, CostSource, ModelReply, PriceDate, Prices, Rate, Usage};
+use monitor_runtime::genai::{
+    self, Cost, CostSource, ModelReply, PriceDate, PricedCall, Prices, Pricing, Rate, Usage,
+};
 use monitor_runtime::run::{self, Node, Run};
 use monitor_runtime::testing::{Recording, capture_logs};
 use monitor_runtime::{context, track_agent, track_model, track_skill};
@@ -196,6 +198,62 @@ async fn a_run_without_a_price_is_not_free() {
     let dearest: Vec<_> = runs().dearest("models_priced").iter().map(|run| run.cost().to_string()).collect();
     assert_eq!(dearest.len(), 2, "an unpriced run is not among the dearest: {dearest:?}");
     tokio::task::spawn_blocking(check_prices_of_the_last_calls).await.unwrap();
+
+    genai::set_pricing(Flat);
+    for (usage, is_estimate) in [
+        (Usage::new(9, 9), false),
+        (Usage::default().input(9), true),
+        (Usage::default().output(9), true),
+        (Usage::new(9, u64::MAX), true),
+    ] {
+        price_one(usage).await;
+        let run = run_of("models_estimated");
+        assert_eq!(run.nodes()[1].model().unwrap().cost().unwrap().is_estimate(), is_estimate, "{usage:?}");
+    }
+}
+
+#[track_agent("models_estimated")]
+async fn price_one(usage: Usage) {
+    ask_for("flat", usage).await;
+}
+
+/// Prices that do not look at the usage.
+struct Flat;
+
+impl Pricing for Flat {
+    fn price(&self, call: &PricedCall<'_>) -> Option<Cost> {
+        (call.provider == "models-priced").then_some(Cost::from_nano_usd(5))
+    }
+}
+
+#[track_model("models-router", provider = "router")]
+async fn delegate() -> Result<Reply, String> {
+    ask(Some(paid(812, 96))).await
+}
+
+#[track_model("models-fetched", provider = "openai", operation = "fetch_response")]
+async fn fetch() -> Reply {
+    Reply(Some(Usage::new(812, 96)))
+}
+
+#[track_agent("models_nested", budget(tokens = 1_000))]
+async fn plan_by_a_router() {
+    delegate().await.unwrap();
+    fetch().await;
+}
+
+#[tokio::test]
+async fn a_run_has_the_usage_of_nested_and_fetched_calls_once() {
+    runs();
+    plan_by_a_router().await;
+    let run = run_of("models_nested");
+    let usages: Vec<_> =
+        run.nodes().iter().filter_map(Node::model).map(|call| call.usage().unwrap()).collect();
+    let tokens: Vec<_> = usages.iter().map(|usage| usage.input_tokens().unwrap()).collect();
+    assert_eq!(tokens, [0, 812, 0]);
+    assert_eq!(sums(&run), sums_of_leaves(&run));
+    assert_eq!((run.usage().tokens(), run.usage().unknown_calls()), (Some(908), 0));
+    assert_eq!(run.cost().priced_calls(), 3, "nothing is unpriced");
 }
 
 fn check_prices_of_the_last_calls() {
@@ -388,6 +446,36 @@ fn a_span_around_a_tracked_call_leaves_no_node() {
     assert_eq!(run.passed_limits().count(), 0);
     let labels = [("agent_id", "models_around")];
     assert_eq!(recording.value("agent_model_calls_sum", &labels), 1.0);
+}
+
+#[track_model("gpt-5", provider = "openai")]
+fn ask_inside_a_span() {}
+
+#[track_agent("models_inside_a_span", budget(tokens = 100))]
+fn plan_inside_a_span() {
+    let span = tracing::info_span!(
+        "chat",
+        gen_ai.operation.name = "chat",
+        gen_ai.provider.name = "openai",
+        gen_ai.request.model = "gpt-5",
+        gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty,
+    );
+    span.in_scope(ask_inside_a_span);
+    span.record("gen_ai.usage.input_tokens", 10);
+    span.record("gen_ai.usage.output_tokens", 1);
+    drop(span);
+    assert_eq!(run::current().unwrap().usage().tokens(), Some(11));
+}
+
+#[test]
+fn a_call_inside_the_span_of_a_framework_has_its_usage_in_the_run() {
+    runs();
+    capture_logs(plan_inside_a_span);
+    let run = run_of("models_inside_a_span");
+    let usages: Vec<_> = run.nodes().iter().filter_map(Node::model).map(|call| call.usage()).collect();
+    assert_eq!(usages.last(), Some(&Some(Usage::new(10, 1))), "{run}");
+    assert_eq!(run.usage().tokens(), Some(11));
 }
 
 #[track_skill("models_inner")]

@@ -1,6 +1,8 @@
 //! The guard of a model call, for clients that are written by hand.
 
 use std::fmt::Display;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::Duration;
 
 use super::Verdict;
@@ -28,14 +30,20 @@ static SITE: Site = Site {
     state: State::NEW,
 };
 
+/// The settings of calls that other crates track, by their operation. The first is that of any other operation.
 #[cfg(feature = "logging")]
-static FOREIGN: Settings = Settings::FOREIGN;
+static FOREIGN: [Settings; 4] = [
+    Settings::foreign("chat"),
+    Settings::foreign("generate_content"),
+    Settings::foreign("text_completion"),
+    Settings::foreign("embeddings"),
+];
 
 /// Begins a model call, which lasts until the returned guard is finished or dropped.
 ///
 /// It is the way for clients without one function a call. Any other client is better tracked by `#[track_model]`, whose span
-/// also encloses the code of the call. The span of the guard is exported with the usage, but code beside the guard's methods does
-/// not run in it. An empty provider or model counts as `unknown`.
+/// also encloses the code of the call. The span of the guard is exported with the usage, but code runs in it only by
+/// [`OpenCall::in_scope`] or [`OpenCall::in_scope_async`]. An empty provider or model counts as `unknown`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -75,6 +83,7 @@ pub fn call(provider: &str, model: &str) -> OpenCall {
     OpenCall {
         call,
         report: Report { requested, ..Report::default() },
+        before: Usage::default(),
         is_streaming: false,
         was_panicking: std::thread::panicking(),
     }
@@ -88,7 +97,10 @@ pub fn call(provider: &str, model: &str) -> OpenCall {
 #[must_use = "a call that is dropped at once counts as cancelled"]
 pub struct OpenCall {
     call: Call,
+    /// Its usage is that of the present attempt.
     report: Report,
+    /// The usage of the attempts before.
+    before: Usage,
     is_streaming: bool,
     was_panicking: bool,
 }
@@ -100,14 +112,16 @@ impl OpenCall {
     pub(super) fn begin_at(
         place: Place,
         opened: u64,
+        operation: &str,
         [provider, model]: [&str; 2],
         was_panicking: bool,
     ) -> Self {
         let (series, requested) = find_named(provider, model);
-        let mut call = Call::prepared(&FOREIGN, series, None);
+        let settings = FOREIGN.iter().find(|known| known.operation == operation).unwrap_or(&FOREIGN[0]);
+        let mut call = Call::prepared(settings, series, None);
         call.begin_at(place, opened);
         let report = Report { requested, ..Report::default() };
-        Self { call, report, is_streaming: false, was_panicking }
+        Self { call, report, before: Usage::default(), is_streaming: false, was_panicking }
     }
 
     /// Records the time to the first chunk, as the other crate has measured it.
@@ -129,7 +143,7 @@ impl OpenCall {
     /// Ends the call as an error of this type, empty for an unknown one.
     pub(super) fn fail_as(mut self, error_type: &str) {
         self.call.resume();
-        reply::report(std::mem::take(&mut self.report));
+        self.leave_report();
         self.call.fail_as(error_type);
     }
 
@@ -158,7 +172,43 @@ impl OpenCall {
         }
     }
 
-    /// Sets the usage. Counts that are set again override the earlier ones, as the items of a stream do.
+    /// Runs code as a part of the call: log lines carry its `model`, and the span that a framework opens inside is this call and
+    /// no other one.
+    ///
+    /// A framework's span that is opened elsewhere while the guard lives is another call, since the guard may be held by code that
+    /// does not make the call.
+    ///
+    /// ```
+    /// use monitor_runtime::genai::{self, Usage};
+    ///
+    /// let mut call = genai::call("openai", "gpt-5");
+    /// let (text, usage) = call.in_scope(|| ("42", Usage::new(812, 96)));
+    /// call.usage(usage);
+    /// call.finish("stop");
+    /// # assert_eq!(text, "42");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A panic of the code continues to the caller, and ends the call as `panic` when it drops the guard.
+    pub fn in_scope<T>(&mut self, code: impl FnOnce() -> T) -> T {
+        self.call.resume();
+        let _inside = InScope(&mut self.call);
+        code()
+    }
+
+    /// Polls a future as a part of the call, as [`in_scope`](Self::in_scope) runs code.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before its end, so is `future`, and the call goes on.
+    pub async fn in_scope_async<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| self.in_scope(|| future.as_mut().poll(cx))).await
+    }
+
+    /// Sets the usage. Counts that are set again override the earlier ones, as the items of a stream do. After a
+    /// [retry](Self::retry) it is the usage of the new attempt, and that of the attempts before is added to it.
     pub fn usage(&mut self, usage: Usage) {
         self.report.usage.update(&usage);
     }
@@ -180,7 +230,10 @@ impl OpenCall {
     }
 
     /// Counts a further attempt in `model_retries_total`, and logs it at `debug` with its reason and the pause before it.
+    ///
+    /// The [usage](Self::usage) that was set before is that of the failed attempt, and stays a part of the call's.
     pub fn retry(&mut self, reason: &str, backoff: Duration) {
+        self.end_attempt();
         let labels = self.call.labels();
         models::count_retry(labels);
         self.report.retries = self.report.retries.saturating_add(1);
@@ -209,8 +262,28 @@ impl OpenCall {
 
     fn end(&mut self, verdict: &Verdict<'_>) {
         self.call.resume();
-        reply::report(std::mem::take(&mut self.report));
+        self.leave_report();
         settle_by(&mut self.call, verdict);
+    }
+
+    fn end_attempt(&mut self) {
+        self.before.add_attempt(std::mem::take(&mut self.report.usage));
+    }
+
+    /// Leaves everything for the call, which ends next.
+    fn leave_report(&mut self) {
+        self.end_attempt();
+        let usage = std::mem::take(&mut self.before);
+        reply::report(Report { usage, ..std::mem::take(&mut self.report) });
+    }
+}
+
+/// Leaves the body of a call when dropped.
+struct InScope<'c>(&'c mut Call);
+
+impl Drop for InScope<'_> {
+    fn drop(&mut self) {
+        self.0.suspend();
     }
 }
 
@@ -221,7 +294,7 @@ impl Drop for OpenCall {
             self.end(&Verdict { outcome: Outcome::Panic, fault: None });
         } else if !self.call.has_ended() {
             // The call is dropped next, and ends as cancelled.
-            reply::report(std::mem::take(&mut self.report));
+            self.leave_report();
         }
     }
 }

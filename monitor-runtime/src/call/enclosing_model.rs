@@ -1,22 +1,39 @@
 //! The tracked model calls that running code is inside.
 //!
-//! A framework may open a span for a call that an attribute tracks as well. Both are the same call, which counts once: the
-//! framework's report is kept here until the tracked call ends, and used if the call's own reply reports no usage.
+//! One call of a model may be tracked more than once: by the attributes of two functions, one of which calls the other, or by an
+//! attribute and the span of a framework. Its tokens count once:
 //!
-//! All of this stays empty unless the spans of other crates are read.
+//! * A framework's span inside a tracked call is that call. The framework's report is kept here until the tracked call ends,
+//!   and used if the call's own reply reports no usage.
+//! * Of tracked calls inside each other the innermost one that reports usage counts it. Those around it are calls of their own,
+//!   but their tokens are those of the inner one.
+//!
+//! An agent between two calls separates them: the inner call is made for that agent, and counts by itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::FixedState;
 
+use super::agent_number::AgentNumber;
 use super::call_id::CallId;
+use super::ended_model::EndedModel;
 use super::reply::Report;
 
 thread_local! {
-    /// The tracked model calls whose bodies the thread is in, the innermost last. A call has no room for the one around it.
-    static INSIDE: RefCell<Vec<CallId>> = const { RefCell::new(Vec::new()) };
+    /// The tracked model calls whose bodies the thread is in, and the agents inside them, the innermost last. A call has no
+    /// room for the one around it.
+    static INSIDE: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call whose body a thread is in.
+#[derive(Clone, Copy, Debug)]
+struct Entered {
+    call: CallId,
+    /// The agent for which a model call spends tokens; `None` for the call of an agent.
+    spends_for: Option<AgentNumber>,
 }
 
 /// A call that another crate tracks, inside a tracked one.
@@ -25,78 +42,138 @@ pub(super) trait InnerCall: Send + Sync {
     fn take_report(&self) -> Report;
 }
 
-/// Tracked calls, each with the calls inside.
-type Running = HashMap<CallId, Vec<Arc<dyn InnerCall>>, FixedState>;
+/// The call of another crate around a tracked one, to which it has left the count.
+pub(super) trait CallAround: fmt::Debug + Send + Sync {
+    /// Notes that the tracked call has counted its usage, which is that of this call.
+    fn note_counted(&self);
 
-/// The tracked model calls that have begun and not ended.
-static RUNNING: LazyLock<Mutex<Running>> = LazyLock::new(Mutex::default);
+    /// Keeps a tracked call that has ended without usage, to count it by the report of this one. Returns it if this one has
+    /// ended as well.
+    fn keep(&self, call: Box<EndedModel>) -> Result<(), Box<EndedModel>>;
+}
 
-/// Takes back the count of the span around a tracked model call that begins; its argument is the call's parent.
-type TakeBack = fn(CallId);
+/// A tracked model call that has begun and not ended.
+#[derive(Default)]
+struct RunningCall {
+    /// The tracked model call around it, if no agent is between both.
+    outer: Option<CallId>,
+    /// The call of another crate around it.
+    around: Option<Arc<dyn CallAround>>,
+    /// The calls inside that other crates track.
+    inner: Vec<Arc<dyn InnerCall>>,
+    /// Whether a tracked call inside has counted its usage.
+    is_counted: bool,
+}
+
+static RUNNING: LazyLock<Mutex<HashMap<CallId, RunningCall, FixedState>>> = LazyLock::new(Mutex::default);
+
+/// Takes back the count of the span around a tracked model call that begins, and returns the call of that span. The argument is
+/// the parent of the tracked call.
+type TakeBack = fn(CallId) -> Option<Arc<dyn CallAround>>;
 
 static TAKE_BACK: OnceLock<TakeBack> = OnceLock::new();
 
-/// Keeps the model calls from now on. The first function stays.
+/// Has tracked model calls take back the count of the spans around them from now on. The first function stays.
+#[cfg(feature = "logging")]
 pub(super) fn install(take_back: TakeBack) {
     let _ = TAKE_BACK.set(take_back);
 }
 
-fn running() -> MutexGuard<'static, Running> {
+fn running() -> MutexGuard<'static, HashMap<CallId, RunningCall, FixedState>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether the model calls are kept.
-pub(super) fn is_kept() -> bool {
-    TAKE_BACK.get().is_some()
+/// Notes that a model call begins inside `outer`. The id is that of no other call.
+pub(super) fn begin(call: CallId, parent: CallId, outer: Option<CallId>) {
+    let around = TAKE_BACK.get().and_then(|take_back| take_back(parent));
+    running().insert(call, RunningCall { outer, around, ..RunningCall::default() });
 }
 
-/// Notes that a model call begins, and that it is the one to count. The id is that of no other call.
-pub(super) fn begin(call: CallId, parent: CallId) {
-    if let Some(take_back) = TAKE_BACK.get() {
-        running().entry(call).or_default();
-        take_back(parent);
-    }
+/// Notes that the thread enters the body of a model call, which spends tokens for `agent`.
+pub(super) fn enter(call: CallId, agent: AgentNumber) {
+    push(Entered { call, spends_for: Some(agent) }, |_| true);
 }
 
-/// Notes that the thread enters the body of a model call.
-pub(super) fn enter(call: CallId) {
-    if is_kept() {
-        // Fails while the thread ends; a call made then counts by itself.
-        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(call));
-    }
+/// Notes that the thread enters the body of an agent's call, which matters inside a model call alone.
+#[cold]
+pub(super) fn enter_agent(call: CallId) {
+    push(Entered { call, spends_for: None }, |inside| !inside.is_empty());
 }
 
-/// Notes that the thread leaves the body of a model call.
+fn push(entered: Entered, is_needed: impl FnOnce(&[Entered]) -> bool) {
+    // Fails while the thread ends; a call made then counts by itself.
+    let _ = INSIDE.try_with(|inside| {
+        let mut inside = inside.borrow_mut();
+        if is_needed(&inside) {
+            inside.push(entered);
+        }
+    });
+}
+
+/// Notes that the thread leaves the body of a call.
 #[cold]
 pub(super) fn leave(call: CallId) {
     let _ = INSIDE.try_with(|inside| {
         let mut inside = inside.borrow_mut();
         // Not always the last one: guards in a body may be dropped in any order.
-        if let Some(last) = inside.iter().rposition(|entered| *entered == call) {
+        if let Some(last) = inside.iter().rposition(|entered| entered.call == call) {
             inside.remove(last);
         }
     });
 }
 
-/// The innermost tracked model call around the running code.
-pub(super) fn current() -> Option<CallId> {
-    INSIDE.try_with(|inside| inside.borrow().last().copied()).ok().flatten()
+/// The innermost tracked model call around the running code, whose innermost agent is `agent`. `None` if an agent is in between.
+pub(super) fn current(agent: AgentNumber) -> Option<CallId> {
+    let last = INSIDE.try_with(|inside| inside.borrow().last().copied()).ok().flatten()?;
+    // The agents differ if the one in between has no span: only calls with a span are entered here.
+    (last.spends_for == Some(agent)).then_some(last.call)
 }
 
-/// Puts a call inside a tracked one. Returns `false` if that one has ended.
+/// Puts a call that another crate tracks inside a tracked one. Returns `false` if that one has ended.
+#[cfg(feature = "logging")]
 pub(super) fn join(call: CallId, inner: Arc<dyn InnerCall>) -> bool {
-    running().get_mut(&call).map(|inside| inside.push(inner)).is_some()
+    running().get_mut(&call).map(|call| call.inner.push(inner)).is_some()
 }
 
-/// Ends a tracked call, and returns the report of the calls inside.
-pub(super) fn end(call: CallId) -> Report {
-    if !is_kept() {
-        return Report::default();
+/// The end of a tracked model call.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    outer: Option<CallId>,
+    around: Option<Arc<dyn CallAround>>,
+    /// The report of the calls inside that other crates track.
+    pub(super) inner: Report,
+    /// Whether a tracked call inside has counted its usage.
+    pub(super) is_counted: bool,
+}
+
+/// Ends a tracked call.
+pub(super) fn end(call: CallId) -> Ended {
+    // The lock is not held while the calls inside are asked.
+    let ended = running().remove(&call);
+    let RunningCall { outer, around, inner: calls, is_counted } = ended.unwrap_or_default();
+    let mut inner = Report::default();
+    for call in calls {
+        inner.add(call.take_report());
     }
-    let inside = running().remove(&call).unwrap_or_default();
-    let mut whole = Report::default();
-    for inner in inside {
-        whole.add(inner.take_report());
+    Ended { outer, around, inner, is_counted }
+}
+
+impl Ended {
+    /// Notes that the usage of the call, or of one inside, was counted. It is not that of the call around, too.
+    pub(super) fn note_counted(&self) {
+        if let Some(outer) = self.outer {
+            // It may have ended, if this one was carried out of it.
+            if let Some(call) = running().get_mut(&outer) {
+                call.is_counted = true;
+            }
+        }
+        if let Some(around) = &self.around {
+            around.note_counted();
+        }
     }
-    whole
+
+    /// The call of another crate around it, which may report the usage later.
+    pub(super) fn take_around(&mut self) -> Option<Arc<dyn CallAround>> {
+        self.around.take()
+    }
 }

@@ -16,16 +16,26 @@ use std::time::Duration;
 
 use super::call_id::CallId;
 use super::client_call::OpenCall;
-use super::enclosing_model::{self, InnerCall};
+use super::enclosing_model::{self, CallAround, InnerCall};
+use super::ended_model::EndedModel;
 use super::place::Place;
 use super::reply::Report;
 use crate::cells::clock;
 
+/// The operation of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// One call of a model, by the name of the conventions.
+    ModelCall(&'static str),
+    /// The run of an agent or of a tool, for example.
+    Other,
+}
+
 /// Everything that the fields of a span say about its call.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// Whether the span is one call of a model; `None` until the span has named its operation.
-    pub(crate) is_model_call: Option<bool>,
+    /// `None` until the span has named its operation.
+    pub(crate) operation: Option<Operation>,
     pub(crate) provider: Option<Box<str>>,
     /// The requested model.
     pub(crate) model: Option<Box<str>>,
@@ -38,10 +48,18 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The operation, if the span is one call of a model.
+    fn model_call(&self) -> Option<&'static str> {
+        match self.operation? {
+            Operation::ModelCall(operation) => Some(operation),
+            Operation::Other => None,
+        }
+    }
+
     /// Overrides everything that `later` knows.
     fn update(&mut self, later: Self) {
-        let Self { is_model_call, provider, model, report, has_reply, error, first_chunk } = later;
-        self.is_model_call = is_model_call.or(self.is_model_call);
+        let Self { operation, provider, model, report, has_reply, error, first_chunk } = later;
+        self.operation = operation.or(self.operation);
         self.provider = provider.or(self.provider.take());
         self.model = model.or(self.model.take());
         self.report.update(report);
@@ -52,7 +70,7 @@ impl Facts {
 
     /// Adds a part of the same call, such as an attempt.
     fn add(&mut self, part: Self) {
-        let Self { is_model_call: _, provider, model, report, has_reply, error, first_chunk } = part;
+        let Self { operation: _, provider, model, report, has_reply, error, first_chunk } = part;
         self.provider = self.provider.take().or(provider);
         self.model = self.model.take().or(model);
         self.report.add(report);
@@ -64,7 +82,7 @@ impl Facts {
 
     /// Fills in what only the parts know.
     fn complete(&mut self, parts: Self) {
-        let Self { is_model_call: _, provider, model, report, has_reply, error, first_chunk } = parts;
+        let Self { operation: _, provider, model, report, has_reply, error, first_chunk } = parts;
         self.provider = self.provider.take().or(provider);
         self.model = self.model.take().or(model);
         self.report = std::mem::take(&mut self.report).completed(report);
@@ -101,6 +119,13 @@ struct State {
     role: Role,
     /// The calls whose spans are inside this one's.
     parts: Vec<Arc<ForeignCall>>,
+    /// Whether the count was left to a tracked call inside.
+    is_left: bool,
+    /// Of the tracked calls inside, those that have ended without usage.
+    kept: Vec<Box<EndedModel>>,
+    /// Whether a tracked call inside has counted the usage.
+    is_counted: bool,
+    is_closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -127,10 +152,8 @@ pub(crate) fn install(find_around: FindAround) {
 }
 
 /// Leaves the count to a tracked model call that begins inside the call `parent`.
-fn take_back(parent: CallId) {
-    if let Some(around) = FIND_AROUND.get().and_then(|find| find()) {
-        around.uncount(parent);
-    }
+fn take_back(parent: CallId) -> Option<Arc<dyn CallAround>> {
+    FIND_AROUND.get()?()?.uncount(parent).map(|around| around as Arc<dyn CallAround>)
 }
 
 impl ForeignCall {
@@ -154,7 +177,7 @@ impl ForeignCall {
             return Role::PartOf(Arc::downgrade(&outer));
         }
         let inner = || Arc::clone(self) as Arc<dyn InnerCall>;
-        let is_tracked = enclosing_model::current().is_some_and(|call| enclosing_model::join(call, inner()));
+        let is_tracked = self.place.model().is_some_and(|call| enclosing_model::join(call, inner()));
         if is_tracked { Role::Tracked } else { Role::Counts(None) }
     }
 
@@ -163,8 +186,9 @@ impl ForeignCall {
     fn join(&self, part: &Arc<Self>) -> bool {
         let mut state = self.lock();
         let is_part = self.place.call() == part.place.call()
-            && state.facts.is_model_call == Some(true)
-            && !matches!(state.role, Role::Uncounted);
+            && state.facts.model_call().is_some()
+            && !matches!(state.role, Role::Uncounted)
+            && !state.is_left;
         if is_part {
             state.parts.push(Arc::clone(part));
         }
@@ -182,9 +206,7 @@ impl ForeignCall {
     fn learn(&self, state: &mut State, later: Facts) -> Option<(Arc<Self>, Facts)> {
         state.facts.update(later);
         let State { facts, role, .. } = state;
-        if facts.is_model_call != Some(true) {
-            return None;
-        }
+        facts.model_call()?;
         let is_known = facts.model.is_some() && (facts.provider.is_some() || !self.declared.provider);
         match role {
             Role::Counts(call @ None) if is_known => {
@@ -201,7 +223,8 @@ impl ForeignCall {
 
     fn begin(&self, facts: &Facts) -> OpenCall {
         let labels = [&facts.provider, &facts.model].map(|name| name.as_deref().unwrap_or_default());
-        OpenCall::begin_at(self.place, self.opened, labels, self.was_panicking)
+        let operation = facts.model_call().unwrap_or_default();
+        OpenCall::begin_at(self.place, self.opened, operation, labels, self.was_panicking)
     }
 
     /// Takes labels that a part of the call knows, unless this one knows its own.
@@ -218,42 +241,53 @@ impl ForeignCall {
         tell(outer);
     }
 
-    /// Leaves the count to a tracked call inside, unless another tracked call is between both.
-    fn uncount(&self, parent: CallId) {
+    /// Leaves the count to a tracked call inside, unless another tracked call is between both. Returns the call that was to count.
+    fn uncount(self: Arc<Self>, parent: CallId) -> Option<Arc<Self>> {
         if self.place.call() != parent {
-            return;
+            return None;
         }
-        let role = std::mem::take(&mut self.lock().role);
-        match role {
-            Role::Counts(Some(call)) => call.withdraw(),
-            Role::PartOf(outer) => {
-                if let Some(outer) = outer.upgrade() {
-                    outer.uncount(parent);
-                }
-            }
-            Role::Counts(None) | Role::Tracked | Role::Uncounted => {}
+        let mut state = self.lock();
+        state.is_left = true;
+        if let Role::PartOf(outer) = &state.role {
+            let outer = outer.upgrade();
+            drop(state);
+            return outer?.uncount(parent);
         }
+        let call = match &mut state.role {
+            Role::Counts(call) => call.take(),
+            _ => None,
+        };
+        if !matches!(state.role, Role::Tracked) {
+            state.role = Role::Uncounted;
+        }
+        drop(state);
+        if let Some(call) = call {
+            call.withdraw();
+        }
+        Some(self)
     }
 
     /// Ends the call with its span.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
-        if !matches!(state.role, Role::Counts(_)) {
+        state.is_closed = true;
+        if matches!(state.role, Role::PartOf(_) | Role::Tracked) {
             // The facts wait for the call that this one is a part of.
             return;
         }
-        let State { facts, role, parts } = std::mem::take(&mut *state);
+        let State { facts, role, parts, kept, is_counted, .. } = state.take();
         drop(state);
-        let Role::Counts(call) = role else { return };
-        if facts.is_model_call != Some(true) {
-            if let Some(call) = call {
-                call.withdraw();
+        let is_model_call = facts.model_call().is_some();
+        match role {
+            Role::Counts(call) if is_model_call => {
+                let facts = with_parts(facts, parts);
+                let call = call.map_or_else(|| self.begin(&facts), |call| *call);
+                self.end(call, facts);
             }
-            return;
+            Role::Counts(Some(call)) => call.withdraw(),
+            _ if is_model_call && !is_counted => count_kept(kept, with_parts(facts, parts).report),
+            _ => count_kept(kept, Report::default()),
         }
-        let facts = with_parts(facts, parts);
-        let call = call.map_or_else(|| self.begin(&facts), |call| *call);
-        self.end(call, facts);
     }
 
     fn end(&self, mut call: OpenCall, facts: Facts) {
@@ -276,14 +310,35 @@ impl ForeignCall {
     /// The facts for the call that this one is a part of, once.
     fn take_facts(&self) -> Option<Facts> {
         let mut state = self.lock();
-        let State { facts, role, parts } = std::mem::take(&mut *state);
+        let State { facts, role, parts, is_counted, .. } = state.take();
         drop(state);
-        let is_part = matches!(role, Role::PartOf(_) | Role::Tracked) && facts.is_model_call == Some(true);
+        let is_part =
+            matches!(role, Role::PartOf(_) | Role::Tracked) && facts.model_call().is_some() && !is_counted;
         is_part.then(|| with_parts(facts, parts))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts the tracked calls that ended without usage inside a call with this report. The report is for the last of them: those
+/// before it are failed attempts.
+fn count_kept(mut kept: Vec<Box<EndedModel>>, report: Report) {
+    let last = kept.pop();
+    for call in kept {
+        call.count_by(Report::default());
+    }
+    if let Some(last) = last {
+        last.count_by(report);
+    }
+}
+
+impl State {
+    /// Takes everything but the knowledge that the call has closed.
+    fn take(&mut self) -> Self {
+        let is_closed = self.is_closed;
+        std::mem::replace(self, Self { is_closed, ..Self::default() })
     }
 }
 
@@ -301,6 +356,22 @@ fn with_parts(mut facts: Facts, parts: Vec<Arc<ForeignCall>>) -> Facts {
     }
     facts.complete(sum);
     facts
+}
+
+impl CallAround for ForeignCall {
+    fn note_counted(&self) {
+        self.lock().is_counted = true;
+    }
+
+    fn keep(&self, call: Box<EndedModel>) -> Result<(), Box<EndedModel>> {
+        let mut state = self.lock();
+        // A part reports to the tracked call around it.
+        if state.is_closed || !matches!(state.role, Role::Uncounted) {
+            return Err(call);
+        }
+        state.kept.push(call);
+        Ok(())
+    }
 }
 
 impl InnerCall for ForeignCall {

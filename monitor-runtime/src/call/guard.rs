@@ -22,15 +22,15 @@ use tracing::span::Id;
 use tracing::{Dispatch, Span};
 
 use super::Verdict;
+use super::agent_number::AgentNumber;
 use super::call_id::CallId;
 use super::content::Contents;
 use super::enclosing_model;
+use super::ended_model::EndedModel;
 use super::error_dedup;
 use super::extras::{self, Extras, ModelNames, Prepared};
 use super::fault::{self, Fault};
-use super::model_usage;
 use super::observer::{self, CallBegun, CallEnded, FirstItem, ModelReplied};
-use super::place::AgentNumber;
 #[cfg(feature = "logging")]
 use super::place::Place;
 use super::reply;
@@ -302,32 +302,34 @@ impl Call {
     fn enter_span(&mut self) {
         // Before the subscriber, which may panic.
         let before = std::mem::replace(&mut self.stage, Stage::Running);
-        if self.settings.kind == CallKind::Model {
-            self.enter_model(before == Stage::Prepared);
+        match self.settings.kind {
+            CallKind::Model => self.enter_model(before == Stage::Prepared),
+            CallKind::Agent => enclosing_model::enter_agent(self.id),
+            CallKind::Skill | CallKind::Query => {}
         }
         self.tell(Dispatch::enter);
     }
 
     #[cold]
     fn enter_model(&mut self, begins: bool) {
+        let agent = AgentNumber::around(self.id);
         if begins {
+            let outer = enclosing_model::current(agent);
             let names = self.take_extras().names;
-            if names.is_some() || enclosing_model::is_kept() {
-                // Two calls may have begun at the same tick.
-                self.id = self.id.made_unique();
-                self.id.make_current();
-            }
+            // Two calls may have begun at the same tick.
+            self.id = self.id.made_unique();
+            self.id.make_current();
             if let Some(names) = names {
                 extras::keep_names(self.id, names);
             }
-            enclosing_model::begin(self.id, self.parent);
+            enclosing_model::begin(self.id, self.parent, outer);
         }
-        enclosing_model::enter(self.id);
+        enclosing_model::enter(self.id, agent);
     }
 
     #[inline(never)]
     fn leave_span(&self) {
-        if self.settings.kind == CallKind::Model {
+        if matches!(self.settings.kind, CallKind::Model | CallKind::Agent) {
             enclosing_model::leave(self.id);
         }
         self.tell(Dispatch::exit);
@@ -400,15 +402,17 @@ impl Call {
     /// Counts what the judge of a model's reply, its stream or its client has just left.
     #[cold]
     fn count_usage(&self, outcome: Outcome) {
-        let report = reply::take_report().map(|report| *report).unwrap_or_default();
-        let mut report = report.completed(enclosing_model::end(self.id));
-        if self.series.id() == OVERFLOW {
-            report.requested = extras::take_names(self.id).or(report.requested);
+        let Self { settings: &Settings { operation, .. }, id, series, items, .. } = *self;
+        let mut report = reply::take_report().map(|report| *report).unwrap_or_default();
+        if series.id() == OVERFLOW {
+            report.requested = extras::take_names(id).or(report.requested);
         }
-        let agent = if self.id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
-        let ended = model_usage::count(self.series, agent, report, outcome, self.items);
-        let Self { settings: &Settings { operation, .. }, id, series, .. } = *self;
-        let replied = ModelReplied { id, operation, series, span: self.span.as_ref(), ended: &ended };
+        let agent = if id.is_followed() { self.agent } else { AgentNumber::around(self.parent) };
+        let inside = enclosing_model::end(id);
+        let ended = EndedModel { id, operation, series, agent, report, outcome, items, inside };
+        let (ended, is_kept) = ended.settle();
+        let replied =
+            ModelReplied { id, operation, series, span: self.span.as_ref(), ended: &ended, is_kept };
         observer::notify(|observer| observer.model_replied(&replied));
     }
 
@@ -571,8 +575,11 @@ impl Call {
         if error_type.is_empty() {
             return;
         }
-        self.settings.kind.family().count_error(&self.series.labels, error_type);
+        let bounded = self.settings.kind.family().count_error(&self.series.labels, error_type);
         observer::notify(|observer| {
+            if let Some(error_type) = bounded {
+                observer.error_typed(self.id, None, error_type);
+            }
             let most = observer.error_bytes(self.id, None);
             if most > 0 {
                 observer.call_failed(self.id, None, &ErrorText::of_text(most, &error_type));

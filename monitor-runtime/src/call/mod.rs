@@ -4,6 +4,7 @@
 //! the end. [`future`] carries a guard across polls. [`classify`] derives the outcome and the [`fault`] from the
 //! result.
 
+mod agent_number;
 mod argument;
 mod bounded;
 mod boxed;
@@ -12,6 +13,7 @@ mod classify;
 mod client_call;
 mod content;
 mod enclosing_model;
+mod ended_model;
 mod error_dedup;
 mod extras;
 mod fault;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::agent_number::AgentNumber;
 use super::extras::ModelNames;
-use super::place::AgentNumber;
 use super::reply::Report;
 use crate::families::CallKind;
 use crate::families::Outcome;
@@ -24,12 +24,22 @@ pub(crate) struct ModelEnded {
     pub(crate) cost: Option<Cost>,
 }
 
+impl ModelEnded {
+    /// Whether anything is known of its tokens or its cost.
+    pub(super) fn has_usage(&self) -> bool {
+        !self.report.usage.is_unknown() || self.cost.is_some()
+    }
+}
+
 /// Finds the series of a model. An empty text is unknown, since Prometheus treats an empty label as a missing one.
 pub(super) fn find_model(provider: &str, model: &str) -> Found<CallSeries> {
     let found = CallKind::Model.family().series.find(&[provider, model].map(or_unknown));
     // The end of a model call counts its usage.
     let (Found::Own(series) | Found::Overflow(series)) = &found;
-    series.record_slowly();
+    let is_new = series.record_slowly();
+    if is_new && matches!(found, Found::Own(_)) {
+        models::prepare(series.labels.first_values());
+    }
     found
 }
 
@@ -62,8 +72,9 @@ pub(super) fn count(
     }
     let price = || {
         let cost = find_price(labels, [provider, model], &report, usage)?;
-        // The tokens of a dropped count are missing from it.
-        Some(if flaws.contains(Flaw::Count) { cost.estimated() } else { cost })
+        // Tokens are missing from it, those of a dropped count among them.
+        let is_partial = usage.input_tokens().is_none() || usage.output_tokens().is_none();
+        Some(if is_partial || flaws.contains(Flaw::Count) { cost.estimated() } else { cost })
     };
     let cost = usage.cost().or_else(|| if usage.is_unknown() { None } else { price() });
     if usage.is_unknown() {
@@ -74,6 +85,11 @@ pub(super) fn count(
     }
     report.usage = usage;
     ModelEnded { report, cost }
+}
+
+/// Ends a model call whose usage another call has counted. Of its own it has used nothing, which is known.
+pub(super) fn counted_before(report: Report) -> ModelEnded {
+    ModelEnded { report: Report { usage: Usage::new(0, 0), ..report }, cost: Some(Cost::from_nano_usd(0)) }
 }
 
 /// Names a model whose calls report a flawed usage, once for each flaw.

@@ -79,6 +79,8 @@ pub(crate) struct ModelReplied<'c> {
     /// The call's span, if a subscriber listens to it.
     pub(crate) span: Option<&'c Span>,
     pub(crate) ended: &'c ModelEnded,
+    /// Whether its usage is not known yet; `usage_found` comes later.
+    pub(crate) is_kept: bool,
 }
 
 /// A listener to calls and requests. Each method runs on the thread of the event and must not block.
@@ -100,6 +102,11 @@ pub(crate) trait Observer: Send + Sync {
 
     /// A model call is about to end, and has reported its usage. `call_ended` comes next.
     fn model_replied(&self, call: &ModelReplied<'_>) {
+        let _ = call;
+    }
+
+    /// The usage of a model call that has ended was found, or it was found that there is none.
+    fn usage_found(&self, call: &ModelReplied<'_>) {
         let _ = call;
     }
 

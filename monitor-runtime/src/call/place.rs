@@ -1,62 +1,8 @@
 //! The place of running code among tracked calls: the call and the agent that it is inside.
 
-use std::cell::Cell;
-
+use super::agent_number::{AgentNumber, InsideAgent};
 use super::call_id::{CallId, Inside};
 use super::enclosing_model;
-use crate::families::agents;
-use crate::families::call_series::CallSeries;
-
-thread_local! {
-    /// The innermost agent while calls are followed; other ids have it in them.
-    static AGENT: Cell<AgentNumber> = const { Cell::new(AgentNumber::NONE) };
-}
-
-/// An agent, by its number. A reference to its series would make every tracked future larger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AgentNumber(u16);
-
-impl AgentNumber {
-    pub(super) const NONE: Self = Self(0);
-
-    /// The agent's id: empty for none.
-    pub(super) fn id(self) -> &'static str {
-        agents::id(self.0)
-    }
-
-    /// The agent of a call, if it is one.
-    pub(super) fn of(series: &CallSeries) -> Option<Self> {
-        let agent = Self(agents::number_in(series.agent.into()));
-        (agent != Self::NONE).then_some(agent)
-    }
-
-    /// The innermost agent around code whose innermost call is `call`.
-    pub(super) fn around(call: CallId) -> Self {
-        if call.is_followed() { AGENT.get() } else { Self(call.agent()) }
-    }
-
-    /// Makes the agent the thread's current one among followed calls, and returns the previous one.
-    pub(super) fn make_current(self) -> Self {
-        AGENT.replace(self)
-    }
-
-    /// Like [`make_current`](Self::make_current), until the guard is dropped.
-    pub(super) fn enter(self) -> InsideAgent {
-        InsideAgent { before: self.make_current() }
-    }
-}
-
-/// The guard of [`AgentNumber::enter`].
-#[derive(Debug)]
-pub(super) struct InsideAgent {
-    before: AgentNumber,
-}
-
-impl Drop for InsideAgent {
-    fn drop(&mut self) {
-        self.before.make_current();
-    }
-}
 
 /// The call, the agent and the model call around running code, to be carried to another thread.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +16,12 @@ pub(crate) struct Place {
 impl Place {
     /// The place of the calling code.
     pub(crate) fn current() -> Self {
-        Self { call: CallId::current(), agent: AGENT.get(), model: enclosing_model::current() }
+        let call = CallId::current();
+        Self {
+            call,
+            agent: AgentNumber::current(),
+            model: enclosing_model::current(AgentNumber::around(call)),
+        }
     }
 
     /// The innermost call.
@@ -78,12 +29,19 @@ impl Place {
         self.call
     }
 
+    /// The innermost tracked model call, if no agent is in between.
+    #[cfg(feature = "logging")]
+    pub(super) fn model(self) -> Option<CallId> {
+        self.model
+    }
+
     /// Makes the place the thread's current one until the guard is dropped.
     pub(crate) fn enter(self) -> AtPlace {
+        let (call, agent) = (self.call.enter(), self.agent.enter());
         if let Some(model) = self.model {
-            enclosing_model::enter(model);
+            enclosing_model::enter(model, AgentNumber::around(self.call));
         }
-        AtPlace { _call: self.call.enter(), around: self.agent.make_current(), model: self.model }
+        AtPlace { _call: call, _agent: agent, model: self.model }
     }
 }
 
@@ -91,13 +49,12 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct AtPlace {
     _call: Inside,
-    around: AgentNumber,
+    _agent: InsideAgent,
     model: Option<CallId>,
 }
 
 impl Drop for AtPlace {
     fn drop(&mut self) {
-        self.around.make_current();
         if let Some(model) = self.model {
             enclosing_model::leave(model);
         }

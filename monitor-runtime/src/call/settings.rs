@@ -31,6 +31,9 @@ pub struct Budget {
     pub duration_nanos: u64,
 }
 
+/// The operation that reads a stored response again. The call that produced the response has reported its usage.
+pub(crate) const FETCH_RESPONSE: &str = "fetch_response";
+
 /// The settings of an annotated function.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -66,7 +69,9 @@ impl Settings {
 
     /// The settings of the calls that other crates track. The caller gets their errors, so they are not logged.
     #[cfg(feature = "logging")]
-    pub(super) const FOREIGN: Self = Self { log_errors: ErrorLog::Off, ..Self::Model };
+    pub(super) const fn foreign(operation: &'static str) -> Self {
+        Self { operation, log_errors: ErrorLog::Off, ..Self::Model }
+    }
 
     const fn of(kind: CallKind, fields: &'static [&'static str]) -> Self {
         let (log_errors, level) = (ErrorLog::Error, Level::INFO);

@@ -30,6 +30,7 @@ use crate::cells::labels::Labels;
 use crate::cells::stripes::Stripe;
 use crate::error_chain::ErrorText;
 use crate::families::CallKind;
+use crate::families::counters::add_saturating;
 use crate::families::family::{Family, Found};
 use crate::usage::Usage;
 
@@ -182,7 +183,7 @@ impl ModelSeries {
         }
         for (place, tokens) in counts.into_iter().enumerate() {
             if let Some(tokens) = tokens {
-                self.tokens[place].fetch_add(tokens, Ordering::Relaxed);
+                add_saturating(&self.tokens[place], tokens);
                 self.known.fetch_or(1 << place, Ordering::Release);
             }
         }
@@ -226,7 +227,7 @@ impl NamedSeries {
 pub(super) struct Durations {
     buckets: &'static Buckets,
     success: Histogram,
-    /// The types are literals of the program, so their number is bounded.
+    /// Their number is bounded: the types are literals of the program, or labels of a family.
     failed: RwLock<Vec<(&'static str, Histogram)>>,
 }
 
@@ -322,6 +323,13 @@ impl Observer for Recorder {
         }
         let _ =
             REPLIED.try_with(|replied| replied.set(Some(Replied { series, input: usage.input_tokens() })));
+    }
+
+    fn usage_found(&self, call: &ModelReplied<'_>) {
+        let series = ModelSeries::find(call.operation, &call.series.labels);
+        if series.operations == Operations::Inference {
+            series.add(&call.ended.report.usage);
+        }
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {

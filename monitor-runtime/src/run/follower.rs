@@ -89,6 +89,12 @@ impl Observer for Follower {
     }
 
     fn model_replied(&self, replied: &ModelReplied<'_>) {
+        if !replied.is_kept {
+            self.usage_found(replied);
+        }
+    }
+
+    fn usage_found(&self, replied: &ModelReplied<'_>) {
         let (call, ended) = (replied.id, replied.ended);
         let Some(run) = call.run() else { return };
         if let Some(recorder) = Recorder::get() {

@@ -78,6 +78,12 @@ impl Cost {
         self
     }
 
+    /// The sum with the cost of another attempt of the same call.
+    pub(super) fn plus(self, other: Self) -> Self {
+        let nanos = self.nanos.saturating_add(other.nanos);
+        Self { nanos, is_estimate: self.is_estimate || other.is_estimate, ..self }
+    }
+
     /// Returns the cost in billionths of a dollar.
     pub const fn nanos(self) -> u64 {
         self.nanos

@@ -153,6 +153,11 @@ impl Usage {
         self.counts().iter().all(Option::is_none)
     }
 
+    /// Whether neither a count nor the cost is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_unknown() && self.cost.is_none()
+    }
+
     /// Overrides the values by those that `later` knows: providers repeat the counts of a stream, growing, and some report
     /// the input first and the output last.
     pub(crate) fn update(&mut self, later: &Self) {
@@ -174,6 +179,29 @@ impl Usage {
         let mut flaws = self.flaws;
         flaws.merge(parts.flaws);
         Self { cost: self.cost.or(parts.cost), flaws, ..parts }
+    }
+
+    /// Adds the usage of a further attempt of the same call. The cost is an estimate if only one of two attempts reported it.
+    pub(crate) fn add_attempt(&mut self, attempt: Self) {
+        let (mut flaws, costs) = (self.flaws, [self.cost, attempt.cost]);
+        flaws.merge(attempt.flaws);
+        if attempt.is_empty() {
+            self.flaws = flaws;
+            return;
+        }
+        if self.is_empty() {
+            *self = Self { flaws, ..attempt };
+            return;
+        }
+        // Corrected before, since the sum could hide that an attempt breaks the contract.
+        let (corrected, more) = self.corrected();
+        flaws.merge(more);
+        *self = Self { flaws, ..corrected };
+        self.add(&attempt);
+        self.cost = match costs {
+            [Some(one), Some(other)] => Some(one.plus(other)),
+            [one, other] => one.or(other).map(Cost::estimated),
+        };
     }
 
     /// Adds the counts of another part of the same call. A part reports no cost.
@@ -307,6 +335,24 @@ mod tests {
         let (usage, flaws) = corrected(Usage::beside_cache(u64::MAX, 1, 1, 1));
         assert_eq!((usage.input, usage.cached, flaws), (None, Some(1), vec![Flaw::Count]), "not 2");
         assert_eq!(corrected(Usage::new(MOST_TOKENS, 0)), (Usage::new(MOST_TOKENS, 0), vec![]));
+    }
+
+    #[test]
+    fn attempts_add_up() {
+        let sum = |attempts: &[Usage]| {
+            let mut sum = Usage::default();
+            attempts.iter().for_each(|attempt| sum.add_attempt(*attempt));
+            sum
+        };
+        let usage = sum(&[Usage::new(812, 40).cached(640), Usage::default(), Usage::new(100, 50)]);
+        assert_eq!(normal(usage), [Some(912), Some(90), Some(640), None, None], "100 is not less than 640");
+        let (usage, flaws) = corrected(sum(&[Usage::new(900, 1), Usage::new(172, 1).cached(640)]));
+        assert_eq!((usage.input, flaws), (Some(1_712), vec![Flaw::Cache]), "each attempt by itself");
+        let cost = |attempts: &[Usage]| sum(attempts).cost.map(|cost| (cost.nanos(), cost.is_estimate()));
+        let paid = Usage::new(1, 1).cost_usd(0.5);
+        assert_eq!(cost(&[Usage::default(), paid]), Some((500_000_000, false)));
+        assert_eq!(cost(&[paid, paid]), Some((1_000_000_000, false)));
+        assert_eq!(cost(&[paid, Usage::new(1, 1)]), Some((500_000_000, true)), "at least this");
     }
 
     #[test]

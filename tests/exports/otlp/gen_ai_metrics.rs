@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::{Stream, StreamExt as _, stream};
 use monitor_runtime::genai::{self, ModelReply, Usage};
 use monitor_runtime::otlp::{Otlp, OtlpHistograms, OtlpTemporality};
+use monitor_runtime::testing::capture_logs;
 use monitor_runtime::{Classify, Outcome, track_agent, track_model, track_skill};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use tracing::field::Empty;
 
 use crate::otlp::collector::{Collector, attributes};
 use crate::otlp::{flush, turn};
@@ -106,8 +108,25 @@ fn act(tools: usize) {
     (0..tools).for_each(|_| assert!(use_tool().is_err()));
 }
 
+/// A call that a framework tracks by a span, with one more field.
+fn framework(operation: &str, field: &str, value: &dyn tracing::Value) {
+    let span = tracing::info_span!(
+        "framework",
+        gen_ai.operation.name = operation,
+        gen_ai.provider.name = "openai",
+        gen_ai.request.model = "table-framework",
+        gen_ai.usage.input_tokens = Empty,
+        error.type = Empty,
+    );
+    span.record(field, value);
+}
+
 /// Everything that the table is about.
 fn make_calls() {
+    capture_logs(|| {
+        framework("embeddings", "gen_ai.usage.input_tokens", &300_u64);
+        framework("chat", "error.type", &"429");
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let run = |items| runtime.block_on(stream_of("table-stream", items).collect::<Vec<_>>());
     run(vec![Ok(Reply(None)), Ok(Reply(Some(usage())))]);
@@ -220,6 +239,7 @@ fn durations_have_the_operation_the_model_and_the_type_of_the_error() {
             model("chat", "table-chat", &typed, 1),
             model("chat", "table-client", &[("error.type", "_OTHER")], 1),
             model("chat", "table-client", &[("error.type", "cancelled")], 1),
+            model("chat", "table-framework", &[("error.type", "429")], 1),
             model("chat", "table-silent", &[], 1),
             model("chat", "table-stream", &[], 1),
             model("chat", "table-stream", &typed, 1),
@@ -227,7 +247,11 @@ fn durations_have_the_operation_the_model_and_the_type_of_the_error() {
     );
     assert_eq!(
         points(&exported["gen_ai.client.embeddings.duration"]),
-        [model("embeddings", "table-embedding", &[], 2), model("embeddings", "table-embedding", &typed, 1)]
+        [
+            model("embeddings", "table-embedding", &[], 2),
+            model("embeddings", "table-embedding", &typed, 1),
+            model("embeddings", "table-framework", &[], 1),
+        ]
     );
     assert_eq!(
         points(&exported["gen_ai.client.operation.duration"]),
@@ -274,6 +298,7 @@ fn tokens_count_once_and_a_call_without_usage_counts_as_zero() {
         let expected = [
             model("chat", "table-chat", &unknown, 2 * tokens),
             model("chat", "table-client", &unknown, 0),
+            model("chat", "table-framework", &unknown, 0),
             model("chat", "table-silent", &unknown, 0),
             model("chat", "table-stream", &unknown, tokens),
         ];
@@ -293,7 +318,10 @@ fn tokens_count_once_and_a_call_without_usage_counts_as_zero() {
     }
     // The calls that succeeded: 300 tokens and 0.
     let embedded = &exported["gen_ai.client.embeddings.operation.input_tokens"];
-    assert_eq!(points(embedded), [model("embeddings", "table-embedding", &[], 2)]);
+    assert_eq!(
+        points(embedded),
+        [model("embeddings", "table-embedding", &[], 2), model("embeddings", "table-framework", &[], 1)]
+    );
     let Some(Data::Histogram(embedded)) = &embedded.data else { panic!() };
     let point = &embedded.data_points[0];
     assert_eq!((point.sum, point.bucket_counts[0], point.bucket_counts[5]), (Some(300.0), 1, 1));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 
-use crate::call::foreign_call::Facts;
+use crate::call::foreign_call::{Facts, Operation};
 
 /// The fact that a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,16 +70,22 @@ impl Fact {
     }
 }
 
-/// The operations that are one call of a model. `rig` up to 0.42 had the last three.
-const MODEL_CALLS: [&str; 7] = [
-    "chat",
-    "generate_content",
-    "text_completion",
-    "embeddings",
-    "chat_streaming",
-    "interactions",
-    "interactions_streaming",
+/// The operations that are one call of a model, with their names in the conventions. `rig` up to 0.42 had the last three.
+const MODEL_CALLS: [(&str, &str); 7] = [
+    ("chat", "chat"),
+    ("generate_content", "generate_content"),
+    ("text_completion", "text_completion"),
+    ("embeddings", "embeddings"),
+    ("chat_streaming", "chat"),
+    ("interactions", "chat"),
+    ("interactions_streaming", "chat"),
 ];
+
+/// The operation of this name.
+fn operation(name: &str) -> Operation {
+    let found = MODEL_CALLS.iter().find(|(known, _)| *known == name);
+    found.map_or(Operation::Other, |(_, operation)| Operation::ModelCall(operation))
+}
 
 /// Collects the facts that values hold. Other values are not even formatted.
 #[derive(Debug)]
@@ -112,7 +118,7 @@ impl FactsVisitor<'_> {
         }
         let facts = &mut *self.0;
         match fact {
-            Fact::Operation => facts.is_model_call = Some(MODEL_CALLS.contains(&text)),
+            Fact::Operation => facts.operation = Some(operation(text)),
             Fact::Provider => facts.provider = Some(text.into()),
             Fact::Model => facts.model = Some(text.into()),
             Fact::ResponseModel => facts.report.model = Some(text.into()),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Metadata;
 use tracing::span::{Attributes, Record};
 
-use crate::call::foreign_call::{Declared, Facts, ForeignCall};
+use crate::call::foreign_call::{Declared, Facts, ForeignCall, Operation};
 use crate::call::is_tracked;
 use fields::{Fact, FactsVisitor};
 
@@ -36,7 +36,7 @@ pub(super) fn note(metadata: &Metadata<'_>) {
 pub(super) fn is_callsite(metadata: &Metadata<'_>) -> bool {
     metadata.is_span()
         && declares(metadata, &[Fact::Input, Fact::Output])
-        && (declares(metadata, &[Fact::Operation]) || is_named_as_call(metadata))
+        && (declares(metadata, &[Fact::Operation]) || named_operation(metadata).is_some())
         // A tracked function may have the fields as well.
         && !is_tracked(&metadata.callsite())
 }
@@ -45,20 +45,23 @@ fn declares(metadata: &Metadata<'_>, facts: &[Fact]) -> bool {
     metadata.fields().iter().filter_map(|field| Fact::of(field.name())).any(|fact| facts.contains(&fact))
 }
 
-/// The names of spans that need not name their operation. Those of `genai` and of `adk` are among them.
-const NAMES: [&str; 8] = [
-    "chat",
-    "generate_content",
-    "text_completion",
-    "embeddings",
-    "genai.chat",
-    "genai.embeddings",
-    "gen_ai.generate",
-    "stream_request",
+/// The names of spans that need not name their operation, with the operation. Those of `genai` and of `adk` are among them.
+const NAMES: [(&str, &str); 8] = [
+    ("chat", "chat"),
+    ("generate_content", "generate_content"),
+    ("text_completion", "text_completion"),
+    ("embeddings", "embeddings"),
+    ("genai.chat", "chat"),
+    ("genai.embeddings", "embeddings"),
+    ("gen_ai.generate", "chat"),
+    ("stream_request", "chat"),
 ];
 
-fn is_named_as_call(metadata: &Metadata<'_>) -> bool {
-    NAMES.contains(&metadata.name()) || metadata.name().starts_with("chat ")
+/// The operation that the name of the span tells; the conventions name a span `chat gpt-5`.
+fn named_operation(metadata: &Metadata<'_>) -> Option<&'static str> {
+    let name = metadata.name();
+    let found = NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, operation)| *operation).or_else(|| name.starts_with("chat ").then_some("chat"))
 }
 
 /// Opens the call of a span; `None` if the span is for another operation. `around` is the call of the next enclosing span that
@@ -70,13 +73,12 @@ pub(super) fn open(
     let metadata = attributes.metadata();
     let mut facts = Facts::default();
     attributes.record(&mut FactsVisitor(&mut facts));
-    let is_named = is_named_as_call(metadata).then_some(true);
-    facts.is_model_call = facts.is_model_call.or(is_named);
+    facts.operation = facts.operation.or_else(|| named_operation(metadata).map(Operation::ModelCall));
     let declared = Declared {
         provider: declares(metadata, &[Fact::Provider]),
         error: declares(metadata, &[Fact::ErrorType, Fact::Status]),
     };
-    (facts.is_model_call != Some(false)).then(|| ForeignCall::open(facts, declared, around()))
+    (facts.operation != Some(Operation::Other)).then(|| ForeignCall::open(facts, declared, around()))
 }
 
 /// Passes the values that were recorded on a span to its call.
