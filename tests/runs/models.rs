@@ -207,7 +207,7 @@ async fn a_run_without_a_price_is_not_free() {
         (Usage::new(9, u64::MAX), true),
     ] {
         price_one(usage).await;
-        let run = run_of("models_estimated");
+        let run = &runs_of("models_estimated")[0];
         assert_eq!(run.nodes()[1].model().unwrap().cost().unwrap().is_estimate(), is_estimate, "{usage:?}");
     }
 }
