@@ -74,7 +74,6 @@ type TakeBack = fn(CallId) -> Option<Arc<dyn CallAround>>;
 static TAKE_BACK: OnceLock<TakeBack> = OnceLock::new();
 
 /// Has tracked model calls take back the count of the spans around them from now on. The first function stays.
-#[cfg(feature = "logging")]
 pub(super) fn install(take_back: TakeBack) {
     let _ = TAKE_BACK.set(take_back);
 }
@@ -130,7 +129,6 @@ pub(super) fn current(agent: AgentNumber) -> Option<CallId> {
 }
 
 /// Puts a call that another crate tracks inside a tracked one. Returns `false` if that one has ended.
-#[cfg(feature = "logging")]
 pub(super) fn join(call: CallId, inner: Arc<dyn InnerCall>) -> bool {
     running().get_mut(&call).map(|call| call.inner.push(inner)).is_some()
 }

@@ -30,7 +30,6 @@ impl Place {
     }
 
     /// The innermost tracked model call, if no agent is in between.
-    #[cfg(feature = "logging")]
     pub(super) fn model(self) -> Option<CallId> {
         self.model
     }
