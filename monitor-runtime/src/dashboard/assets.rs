@@ -3,8 +3,8 @@
 //! Every screen is the same HTML file; its script reads the path. The files have strong entity tags and are asked for again at
 //! each load (`no-cache`), so a page never mixes files of two versions of the program.
 //!
-//! The own scripts are sent without their comments, which are a fifteenth of the page by gzip. Their lines stay, so that a fault
-//! names the line of the source.
+//! The own scripts are sent without their comments, which are a fifteenth of the page by gzip, and without their indentation.
+//! Their lines stay, so that a fault names the line of the source.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{self, Write as _};
@@ -139,13 +139,13 @@ impl Packed {
     }
 }
 
-/// The form in which a file is sent: an own script without the text of lines that are comments.
+/// The form in which a file is sent: an own script without indentation, and without the text of lines that are comments.
 fn sent(path: &str, media_type: &str, text: &'static str) -> Bytes {
     if path.starts_with("vendor/") || media_type != SCRIPT {
         return Bytes::from_static(text.as_bytes());
     }
-    let is_comment = |line: &str| line.trim_start().starts_with("//");
-    let lines: Vec<_> = text.split('\n').map(|line| if is_comment(line) { "" } else { line }).collect();
+    let lines = text.split('\n').map(str::trim_start);
+    let lines: Vec<_> = lines.map(|line| if line.starts_with("//") { "" } else { line }).collect();
     lines.join("\n").into()
 }
 
@@ -211,11 +211,37 @@ mod tests {
         let source = include_str!("assets/base.js");
         assert!(source.lines().any(|line| line.starts_with("// ")), "no comment was left out");
         for (sent, source) in sent.split('\n').zip(source.split('\n')) {
-            assert!(sent == source || (sent.is_empty() && source.trim_start().starts_with("//")), "{source}");
+            let source = source.trim_start();
+            assert!(sent == source || (sent.is_empty() && source.starts_with("//")), "{source}");
         }
         assert_eq!(sent.split('\n').count(), source.split('\n').count());
         let vendored = asset("vendor/htm.js", &HeaderMap::new()).expect("vendor/htm.js");
         assert_eq!(vendored.body(), include_str!("assets/vendor/htm.js"));
+    }
+
+    /// The characters of a class of a regular expression, whose members are `\u{…}` and ranges of them.
+    fn members(class: &str) -> Vec<std::ops::RangeInclusive<u32>> {
+        let code =
+            |text: &str| u32::from_str_radix(text.trim_matches(['\\', 'u', '{', '}']), 16).expect("a code");
+        let ranges = class.replace("}\\u", "} \\u");
+        let range = |text: &str| {
+            let (from, to) = text.split_once('-').unwrap_or((text, text));
+            code(from)..=code(to)
+        };
+        ranges.split(' ').map(range).collect()
+    }
+
+    #[test]
+    fn the_page_hides_the_characters_that_log_lines_hide() {
+        let source = include_str!("assets/base.js");
+        let class =
+            source.split_once("const HIDDEN = /[\\p{Cc}").and_then(|(_, rest)| rest.split_once("]/gu;"));
+        let members = members(class.expect("the class of hidden characters").0);
+        for character in '\u{80}'..=char::MAX {
+            let is_hidden =
+                character.is_control() || members.iter().any(|range| range.contains(&character.into()));
+            assert_eq!(is_hidden, crate::json::is_hidden(character), "{character:?}");
+        }
     }
 
     #[test]

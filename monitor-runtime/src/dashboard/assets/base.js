@@ -87,10 +87,12 @@ export const freeze = (yes) => (frozen = yes ? now() : null);
 
 const two = (n) => String(Math.floor(n)).padStart(2, "0");
 
+// With its month and day unless it is today.
 export function clock(us) {
 	if (us == null) return "–";
 	const date = new Date(us / 1000);
-	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+	const day = date.toDateString() === new Date(now() / 1000).toDateString() ? "" : `${two(date.getMonth() + 1)}-${two(date.getDate())} `;
+	return `${day}${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 export const fullTime = (us) =>
@@ -171,10 +173,13 @@ export const STATUS = {
 	unknown: ["?", "unknown", "dim"],
 };
 
-// Text of others may reorder or hide what stands beside it.
-export const visible = (text) =>
-	text == null ? "" : String(text).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-		(c) => (c === "\n" ? " ⏎ " : c === "\t" ? " " : `\\u{${c.charCodeAt(0).toString(16)}}`));
+// Text of others may reorder or hide what stands beside it. Behind the control characters, this is the list of `json::is_hidden`.
+const HIDDEN = /[\p{Cc}\u{ad}\u{61c}\u{180e}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}\u{fff9}-\u{fffb}\u{e0000}-\u{e007f}]/gu;
+const BREAKS = { "\n": " ⏎ ", "\t": " " };
+
+// A <pre> keeps lines and tabs.
+export const visible = (text, isPre) =>
+	text == null ? "" : String(text).replace(HIDDEN, (c) => (BREAKS[c] ? (isPre ? c : BREAKS[c]) : `\\u{${c.codePointAt(0).toString(16)}}`));
 
 export const cut = (text, most = 400) => {
 	const shown = visible(text == null ? "" : String(text).slice(0, most));
