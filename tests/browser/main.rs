@@ -8,6 +8,7 @@ mod hostile;
 mod instances;
 mod reading;
 mod readme;
+mod steps;
 
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};

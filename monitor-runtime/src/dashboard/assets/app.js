@@ -7,6 +7,8 @@ import { About, Call, Calls, Health, Logs, Models, Now, Runs, Word } from "./scr
 
 const SCREENS = [["", "Now", Now], ["runs", "Runs", Runs], ["calls", "Calls", Calls], ["models", "Models", Models], ["health", "Health", Health], ["logs", "Logs", Logs], ["about", "About", About]];
 const THEMES = ["auto", "light", "dark"];
+// The query string of each list as it was left.
+const LEFT = {};
 
 const KEYS = [
 	["1 … 7", "go to a screen"],
@@ -47,6 +49,7 @@ function App() {
 		return () => removeEventListener("keydown", pressed);
 	}, []);
 	const [name = ""] = at.parts;
+	if (at.parts.length === 1) LEFT[name] = location.search;
 	const label = SCREENS.find(([part]) => part === name)?.[1] ?? "No such page";
 	useEffect(() => {
 		document.title = `${at.parts.length > 1 ? `${at.parts.at(-1)} · ` : ""}${label} · ${frame.instance?.service ?? "monitor"}`;
@@ -111,7 +114,7 @@ function Login() {
 	const [fault, setFault] = useState(link.reason);
 	const submit = async (event) => {
 		event.preventDefault();
-		setFault(await signIn(ROOT, new FormData(event.target).get("token")).catch(() => "the service does not answer"));
+		setFault(await signIn(ROOT, new FormData(event.target).get("token")));
 	};
 	return html`<form class="login" method="post" action="${ROOT}login" onSubmit=${submit}>
 		<h1>Sign in</h1>
@@ -145,7 +148,7 @@ function onKey(event, { help, nextTheme }) {
 function back(target) {
 	if (target.matches("input, select")) return target.blur();
 	const { parts } = where();
-	if (parts.length > 1) visit(address([parts[0]]));
+	if (parts.length > 1) visit(address([parts[0]]) + (LEFT[parts[0]] ?? ""));
 	else if (parts.length === 1 && parts[0]) visit(address([]));
 }
 
@@ -184,7 +187,7 @@ async function begin() {
 	const token = decoded(/[#&]token=([^&]*)/.exec(location.hash)?.[1] ?? "");
 	if (token) {
 		history.replaceState(null, "", location.pathname + location.search);
-		link.reason = (await signIn(ROOT, token).catch(() => "the service does not answer")) ?? "";
+		link.reason = (await signIn(ROOT, token)) ?? "";
 	}
 	start();
 	render(html`<${App} />`, document.getElementById("app"));

@@ -206,17 +206,26 @@ export function useStream(wanted, handler) {
 	}, [wanted]);
 }
 
-// Reads JSON. The error has the service's own sentence and the status.
-export async function read(path, signal) {
-	const response = await fetch(API + path, { headers: { accept: "application/json" }, signal });
-	if (response.ok) {
-		const data = await response.json();
-		noteFrame(data);
-		changed();
-		return data;
-	}
+const SILENT = "the service does not answer";
+
+// The error has the service's own sentence and the status.
+export async function ask(path, init) {
+	const response = await fetch(path, init).catch(() => {
+		throw new Error(SILENT);
+	});
+	if (response.ok) return response;
 	if (response.status === 401) askForToken();
 	throw Object.assign(new Error(await reasonOf(response)), { status: response.status });
+}
+
+export const change = (path) => ask(path, { method: "POST", body: new URLSearchParams() });
+
+// Reads JSON.
+export async function read(path, signal) {
+	const data = await (await ask(API + path, { headers: { accept: "application/json" }, signal })).json();
+	noteFrame(data);
+	changed();
+	return data;
 }
 
 // The answer to a path: read at once, after a gap in the stream, and every `every` ms. It stays until the next has come.
@@ -279,18 +288,15 @@ export function useFollowed(path, topic, apply) {
 	return { ...answer, data };
 }
 
-export async function post(path, body = "") {
-	return fetch(path, { method: "POST", body: new URLSearchParams(body) });
-}
-
 // Returns an error's sentence, or nothing.
 export async function signIn(base, token) {
-	const response = await post(`${base}login`, { token });
-	if (!response.ok) return reasonOf(response);
+	const response = await fetch(`${base}login`, { method: "POST", body: new URLSearchParams({ token }) }).catch(() => null);
+	if (!response?.ok) return response ? reasonOf(response) : SILENT;
 	set("connecting");
 	if (topics) follow();
 }
 
 export async function signOut(base) {
-	if ((await post(`${base}logout`)).ok) askForToken();
+	await change(`${base}logout`);
+	askForToken();
 }

@@ -1,13 +1,13 @@
 // Run: its tree with a waterfall, the chosen call, its log lines.
 import { API, STATUS, TOKENS, address, clock, cost, count, cut, duration, fullTime, html, isPassed, now, setQuery, ticking, tokens, useEffect, useLayoutEffect, useMemo, useRef, useState, visible, where, within } from "./base.js";
-import { post, useFollowed, useTicking } from "./live.js";
+import { ask, change, frame, useFollowed, useTicking } from "./live.js";
 import { Chips, Cost, Empty, Fault, Head, Length, Lines, Loading, NO_LINES, Pairs, Section, Status, Table, Time, Tokens, callAddress, num } from "./parts.js";
 
 const ROW = 26; // The height of a row in the style sheet.
 
 export function Run({ id, query }) {
 	const answer = useFollowed(`runs/${encodeURIComponent(id)}`, `run:${id}`, (last, name, change) =>
-		name === "run" && change.id === id ? { ...last, runs: last.runs.map((run, at) => (at === (change.nth ?? 0) ? changedRun(run, change) : run)) } : last);
+		name === "run" && change.id === id ? { ...last, runs: changedRuns(last.runs, change) } : last);
 	const runs = answer.data?.runs;
 	const nth = within(Math.trunc(query.nth) || 0, 0, (runs?.length ?? 1) - 1);
 	const run = runs?.[nth];
@@ -18,14 +18,15 @@ export function Run({ id, query }) {
 		${answer.error?.status === 404
 			? html`<${Empty} title=${visible(answer.error.message)}>Of each agent, the newest 50, the failed, the slow, the dear and the pinned runs are kept. <a href=${address(["runs"])}>See the kept ones</a>.<//>`
 			: html`<${Fault} error=${answer.error} />`}
-		${run ? html`<${Tree} run=${run} id=${id} query=${query} />` : !answer.error && html`<${Loading} />`}`;
+		${run ? html`<${Tree} key=${nth} run=${run} id=${id} query=${query} />` : !answer.error && html`<${Loading} />`}`;
 }
 
-// A change has nodes with their place, new or changed, log lines, and fields of the run.
-function changedRun(run, { nodes, lines, id, nth, ...fields }) {
+// A change has nodes with their place, new or changed, log lines, and fields of the run. That of a further run has all.
+function changedRuns(runs, { nodes, lines, id, nth = 0, ...fields }) {
+	const run = runs[nth] ?? { nodes: [] };
 	const next = { ...run, ...fields, nodes: [...run.nodes], lines: lines ? [...(run.lines ?? []).filter((line) => line.time_us < lines[0]?.time_us), ...lines] : run.lines };
 	for (const { at, ...node } of nodes ?? []) next.nodes[at] = { ...next.nodes[at], ...node };
-	return next;
+	return nth > runs.length ? runs : runs.toSpliced(nth, 1, next);
 }
 
 function Tree({ run, id, query }) {
@@ -38,14 +39,16 @@ function Tree({ run, id, query }) {
 	const folds = query.fold !== "0";
 	// While the run goes on, the axis grows in steps, so that bars that have ended rest.
 	const axis = goesOn ? 1.3 ** Math.ceil(Math.log(Math.max(until, 1)) / Math.log(1.3)) : until;
-	const { scale, gaps } = scaleOf(run.nodes, children, axis, folds && !goesOn);
+	// Calls without room as nodes may have been anywhere.
+	const { scale, gaps } = scaleOf(run.nodes, children, axis, folds && !goesOn && !run.rolled_up?.length);
 	const critical = query.critical ? criticalPath(run.nodes, children, until) : null;
 	const first = firstError(run.nodes, children);
 	const chosen = run.nodes[Number(query.node)] ? Number(query.node) : 0;
 	const toggle = (key) => setOpened((last) => new Set(last.has(key) ? [...last].filter((other) => other !== key) : [...last, key]));
+	const reveal = (at) => setOpened((last) => new Set([...last, ...around(run.nodes, at)]));
+	useLayoutEffect(() => reveal(chosen), [chosen]);
 	const show = (at) => {
-		const hides = rows.length && !rows.some((row) => row.at === at);
-		if (hides) setOpened(new Set([...opened, groupOf(run.nodes, at)]));
+		reveal(at);
 		setQuery({ node: at });
 	};
 	return html`
@@ -53,14 +56,15 @@ function Tree({ run, id, query }) {
 			<${Status} of=${run.status} /><span class="num big">${goesOn ? ticking(until) : duration(run.duration_us)}</span>
 			<span>began <${Time} us=${run.started_us} /></span><span class="num">${count(run.steps)} steps${run.failed_steps ? html`, <b class="bad">${count(run.failed_steps)} failed</b>` : ""}</span>
 			${run.tokens && html`<span>${tokens(run.tokens) == null ? "usage unknown" : html`<${Tokens} of=${run.tokens} /> tokens`}</span>`}${run.cost && html`<span><${Cost} of=${run.cost} /></span>`}
-			${run.incomplete && html`<span class="badge warn" title="The recorder lost events of this run">incomplete</span>`}${run.budget && html`<span class="badge warn">${run.budget} budget</span>`}
+			${run.incomplete && html`<span class="badge warn" title="The recorder lost events of this run">incomplete</span>`}${run.rolled_up?.length > 0 && html`<span class="badge warn" title="The run had no room for all calls as nodes; the sums of the others are exact">truncated</span>`}
+			${run.lost_texts > 0 && html`<span class="badge warn" title="Tags, notes and contents for which the run had no room">${count(run.lost_texts)} texts lost</span>`}${run.budget && html`<span class="badge warn">${run.budget} budget</span>`}
 			${Object.entries(run.tags ?? {}).map(([name, value]) => html`<span class="badge">${cut(name, 60)}=${cut(value, 128)}</span>`)}
 			<span class="dim mono" title="run id, as in log lines and traces">${id}</span>
 			<${Actions} id=${id} run=${run} />
 		</div>
 		<div class="tools">
 			<button class="chip" aria-pressed=${Boolean(critical)} onClick=${() => setQuery({ critical: critical ? "" : "1" })} title="The calls that decided when the run ended">critical path</button>
-			${gaps.length || !folds ? html`<button class="chip" aria-pressed=${folds} onClick=${() => setQuery({ fold: folds ? "0" : "" })}>fold idle time</button>` : ""}
+			${gaps.length || !folds ? html`<button class="chip" aria-pressed=${folds} onClick=${() => setQuery({ fold: folds ? "0" : "" })} title="Nothing but agents ran, which may have waited or worked">fold time without calls</button>` : ""}
 			${first != null && html`<button class="chip bad" onClick=${() => show(first)}>first error: ${cut(run.nodes[first].name, 40)} ✗ ${cut(run.nodes[first].error ?? run.nodes[first].outcome, 60)}</button>`}
 			<span class="legend dim"><i class="own"></i> own time <i class="inside"></i> in calls inside <i class="waits"></i> share not polled</span>
 		</div>
@@ -127,10 +131,10 @@ function Waterfall({ run, rows, children, until, axis, scale, gaps, critical, ch
 	return html`<div class="waterfall">
 		<div class="axis num dim"><span></span><span class="ticks">
 			${[0, 0.25, 0.5, 0.75].map((part) => html`<i style=${{ left: `${part * 100}%` }}>${gaps.length ? "" : duration(axis * part).replace("0 µs", "0")}</i>`)}
-			${gaps.map(([from, to]) => html`<b title="idle for ${duration(to - from)}" style=${{ left: `${scale(from) * 100}%` }}>⋯ ${duration(to - from)}</b>`)}
+			${gaps.map(([from, to]) => html`<b title="no call for ${duration(to - from)}" style=${{ left: `${scale(from) * 100}%` }}>⋯ ${duration(to - from)}</b>`)}
 			${!gaps.length && html`<i class="end">${duration(axis)}</i>`}</span></div>
 		<div class="rows" ref=${box} role="tree" aria-label="Calls of the run" tabindex="0" onKeyDown=${pressed} aria-activedescendant=${isShown ? `row-${activeAt}` : undefined}
-				onScroll=${measured}>
+				onScroll=${measured} onFocusIn=${({ target }) => target !== box.current && box.current.focus({ preventScroll: true })}>
 			<div class="all" role="none" style=${{ height: `${rows.length * ROW}px` }}>
 				${shown.map((row, nth) => {
 					const at = from + nth;
@@ -160,7 +164,7 @@ function NodeRow({ item, mark, row, run, children, scale, until, isChosen, fades
 	const [glyph, , tone] = STATUS[node.outcome ?? "running"] ?? STATUS.unknown;
 	return html`<a ...${item} aria-selected=${isChosen} class="line ${tone} ${mark} ${fades ? "fades" : ""}"
 			href=${address(["runs", where().parts[1]], { ...where().query, node: row.at })} onClick=${(event) => !event.metaKey && !event.ctrlKey && (event.preventDefault(), setQuery({ node: row.at }))}>
-		<span class="name"><i aria-hidden="true">${glyph}</i> <small>${row.depth ? node.kind : "run"}</small> ${cut(node.name, 80)} <${Badges} node=${node} /></span>
+		<span class="name"><i aria-hidden="true">${glyph}</i> <small>${row.depth ? node.kind : "run"}</small> ${cut(node.name, 80)} <${Badges} node=${node} of=${attemptsOf(run.nodes, children, row.at)} /></span>
 		<span class="track"><span class="bar" style=${{ left: `${left * 100}%`, width: `${width * 100}%` }}>
 			${inside.map(([from, to]) => html`<i class="inside" style=${{ left: part(from), width: `${((scale(to) - scale(from)) / width) * 100}%` }}></i>`)}
 			${waits > 0.05 && html`<i class="waits" style=${{ width: `${waits * 100}%` }}></i>`}
@@ -176,11 +180,12 @@ function Label({ left, right, rests, children }) {
 	return html`<b class="num ${beside ? "" : "on"}" style=${beside || { right: `${rests ? 0 : (1 - right) * 100}%` }}>${children}</b>`;
 }
 
-function Badges({ node }) {
+function Badges({ node, of }) {
 	const badges = [];
 	if (node.outcome === "panic") badges.push(["panic", "bad"]);
+	if (node.outcome === "cancelled") badges.push(["cancelled", "warn"]);
 	if (node.judged) badges.push(["returned Ok", "bad"]);
-	if (node.attempt > 1) badges.push([`attempt ${node.attempt}`]);
+	if (node.attempt > 1) badges.push([`attempt ${node.attempt}/${of}`]);
 	if (node.repeat > 1) badges.push([`×${node.repeat} identical`, "warn"]);
 	if (node.items) badges.push([`${node.first_item_us == null ? "" : `first ${duration(node.first_item_us)} · `}${count(node.items)} items`]);
 	if (node.over_budget) badges.push(["over budget", "warn"]);
@@ -217,7 +222,7 @@ function Details({ run, at, children, until }) {
 		["first item", node.first_item_us == null ? null : duration(node.first_item_us)],
 		["items", node.items ? count(node.items) : null],
 		["operation", node.operation && cut(node.operation)],
-		["attempt", node.attempt > 1 ? `${node.attempt}${node.retry_reason ? `, ${cut(node.retry_reason, 60)}` : ""}` : null],
+		["attempt", node.attempt > 1 ? `${node.attempt} of ${attemptsOf(run.nodes, children, at)}${node.retry_reason ? `, ${cut(node.retry_reason, 60)}` : ""}` : null],
 		["repeats", node.repeat > 1 ? `${node.repeat} calls with these arguments` : null],
 		["over budget", node.limits_hit?.join(", ")],
 		["not verifiable", node.limits_unverifiable?.join(", ")],
@@ -228,13 +233,13 @@ function Details({ run, at, children, until }) {
 		...TOKENS.map((part) => [`${part.replace("_", " ")} tokens`, model ? count(model.tokens?.[part]) : null]),
 		["cost", model && html`<${Cost} of=${model.cost} />`],
 		["finish", model?.finish && cut(model.finish)],
-		...Object.entries(node.content ?? {}).map(([name, text]) => [cut(name, 40), html`<pre class="content" tabindex="0">${visible(text)}</pre>`]),
+		...Object.entries(node.content ?? {}).map(([name, text]) => [cut(name, 40), html`<pre class="content" tabindex="0">${visible(text, true)}</pre>`]),
 		["refused", model?.refused ? "yes" : null],
 		["backoff", model?.backoff_us ? `${duration(model.backoff_us)} in ${model.attempts} attempts` : null],
 	];
 	return html`<aside class="details" aria-label="The chosen call">
 		<h2><small>${node.kind}</small> <a href=${callAddress(node.kind, node.name, { operation: node.operation || model?.provider })}>${cut(node.name)}</a></h2>
-		${node.error && html`<pre class="error" tabindex="0">${visible(node.error)}</pre>`}
+		${node.error && html`<pre class="error" tabindex="0">${visible(node.error, true)}</pre>`}
 		<dl><${Pairs} of=${fields} /></dl>
 		${(run.notes ?? []).filter((note) => note.node === at).map((note) => html`<p class="note">◆ ${duration(note.at_us)} into the run: ${cut(note.text, 256)}</p>`)}
 		${node.parent != null && html`<button onClick=${() => setQuery({ node: node.parent })}>to ${cut(run.nodes[node.parent].name, 40)}</button>`}
@@ -244,8 +249,10 @@ function Details({ run, at, children, until }) {
 function RunLines({ run, chosen, all }) {
 	const lines = (run.lines ?? []).filter((line) => all || chosen == null || line.node === chosen);
 	const only = chosen != null && html`<button class="chip" aria-pressed=${!all} onClick=${() => setQuery({ lines: all ? "node" : "" })}>of the chosen call only</button>`;
-	return html`<${Section} title=${html`Log lines <small class="num">${count(lines.length)}</small>`} note=${only}>
-		${lines.length ? html`<${Lines} lines=${lines} />` : NO_LINES}
+	const lost = run.left_out_lines > 0 && html`<small class="bad" title="The first, the last and the severe ones are kept">${count(run.left_out_lines)} lines left out</small>`;
+	const isLogged = run.lines?.length || frame.keeps?.log_lines > 0;
+	return html`<${Section} title=${html`Log lines <small class="num">${count(lines.length)}</small>`} note=${[lost, only]}>
+		${lines.length ? html`<${Lines} lines=${lines} />` : isLogged ? html`<${Empty} title="This ${all ? "run" : "call"} has logged nothing." />` : NO_LINES}
 	<//>`;
 }
 
@@ -265,24 +272,42 @@ function Names({ run, children, until }) {
 
 function Actions({ id, run }) {
 	const [said, setSaid] = useState("");
-	const tell = (text) => {
-		setSaid(text);
-		setTimeout(() => setSaid(""), 2000);
+	const timer = useRef(0);
+	// Does something, and says for a while what became of it.
+	const after = (act) => async () => {
+		setSaid(await act().catch((error) => `✗ ${visible(error.message)}`));
+		clearTimeout(timer.current);
+		timer.current = setTimeout(() => setSaid(""), 4000);
 	};
-	// Browsers have a clipboard only where the page is local or came by HTTPS.
-	const copy = (text) => (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(() => tell("copied"), () => tell("the browser refused"));
 	const api = `${API}runs/${encodeURIComponent(id)}`;
-	const copyTree = async () => copy(await (await fetch(`${api}?format=text`)).text());
+	const copyTree = async () => copy(await (await ask(`${api}?format=text`)).text());
 	const pin = async () => {
-		const response = await post(`${api}/${run.pinned ? "unpin" : "pin"}`);
-		run.pinned = response.ok ? !run.pinned : run.pinned;
-		tell(response.ok ? (run.pinned ? "pinned" : "unpinned") : "not pinned");
+		await change(`${api}/${run.pinned ? "unpin" : "pin"}`);
+		run.pinned = !run.pinned;
+		return run.pinned ? "pinned" : "unpinned";
 	};
 	return html`<span class="actions">
-		<button onClick=${() => copy(location.href)}>copy link</button><button onClick=${copyTree}>copy as text</button>
+		<button onClick=${after(() => copy(location.href))}>copy link</button><button onClick=${after(copyTree)}>copy as text</button>
 		<a class="button" href=${api} download="run-${id}.json">JSON</a>
-		${run.status !== "running" && !isPassed && html`<button aria-pressed=${Boolean(run.pinned)} onClick=${pin}>pin</button>`}
+		${run.status !== "running" && !isPassed && html`<button aria-pressed=${Boolean(run.pinned)} onClick=${after(pin)}>pin</button>`}
 		<span class="said dim" role="status">${said}</span></span>`;
+}
+
+// Browsers have a clipboard only where the page is local or came by HTTPS. Elsewhere they copy what is selected.
+async function copy(text) {
+	try {
+		await navigator.clipboard.writeText(text);
+	} catch {
+		const focused = document.activeElement;
+		const field = document.body.appendChild(document.createElement("textarea"));
+		field.value = text;
+		field.select();
+		const isCopied = document.execCommand("copy");
+		field.remove();
+		focused?.focus();
+		if (!isCopied) throw new Error("the browser refuses to copy");
+	}
+	return "copied";
 }
 
 // ---- Nothing below touches the page
@@ -319,6 +344,25 @@ function rowsOf(run, children, opened) {
 
 const rowOf = (at) => ({ at, key: at });
 const groupOf = (nodes, at) => `${nodes[at].parent} ${nodes[at].kind} ${nodes[at].name}`;
+
+// The keys of all groups that a call is in.
+function around(nodes, at) {
+	const keys = [];
+	for (; nodes[at]?.parent != null; at = nodes[at].parent) keys.push(groupOf(nodes, at));
+	return keys;
+}
+
+// The attempts that were made of a call in all: further ones follow it.
+function attemptsOf(nodes, children, at) {
+	let { attempt, parent } = nodes[at];
+	if (attempt < 2) return attempt;
+	for (const other of children[parent] ?? []) {
+		if (other <= at || groupOf(nodes, other) !== groupOf(nodes, at)) continue;
+		if (nodes[other].attempt <= attempt) break;
+		attempt = nodes[other].attempt;
+	}
+	return attempt;
+}
 
 function childRows(nodes, children) {
 	const groups = Map.groupBy(children, (at) => groupOf(nodes, at));
