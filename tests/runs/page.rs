@@ -615,9 +615,12 @@ fn a_page_is_told_of_no_run_that_ended_before_it_came() {
 fn runs_that_go_on_are_cut_to_the_limit_oldest_or_largest_first() {
     let monitor = monitor();
     let begun: Vec<_> = [1, 5, 3].into_iter().map(start).collect();
-    let listed = |query: &str| {
+    let answer = |query: &str| -> Value {
         let path = format!("/monitor/api/v1/runs?status=running&agent=page_waits{query}");
-        let answer: Value = serde_json::from_slice(&get(&monitor, &path).body).unwrap();
+        serde_json::from_slice(&get(&monitor, &path).body).unwrap()
+    };
+    let listed = |query: &str| {
+        let answer = answer(query);
         let steps = answer["runs"].as_array().unwrap().iter().map(|run| run["steps"].as_u64().unwrap());
         steps.collect::<Vec<_>>()
     };
@@ -627,6 +630,10 @@ fn runs_that_go_on_are_cut_to_the_limit_oldest_or_largest_first() {
     assert_eq!(listed("&sort=steps&limit=1"), [5]);
     assert_eq!((listed("&limit=2").len(), listed("").len() >= 3), (2, true));
     assert!(listed("&pinned=true").is_empty());
+    for query in ["&limit=1", "&sort=steps&limit=1"] {
+        assert!(answer(query)["more"].as_u64().unwrap() >= 2, "{query}");
+    }
+    assert_eq!((&answer("&limit=1000")["more"], &answer("&pinned=true")["more"]), (&0.into(), &0.into()));
     for (open, running) in begun {
         open.send(()).unwrap();
         running.join().unwrap();

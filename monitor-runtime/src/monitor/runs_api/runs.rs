@@ -111,32 +111,35 @@ pub(super) fn list(api: &Api, request: &Request) -> Answer {
     found.truncate(query.limit);
     let last =
         found.last().filter(|_| is_cut).map(|(figure, kept)| Position { figure: *figure, key: kept.key });
-    let cursor = last.map(|last| last.show(query.sort));
+    let rest = Rest::Kept(last.map(|last| last.show(query.sort)));
     let rows = || found.iter().map(|(_, kept)| Row { is_pinned: kept.is_pinned, ..Row::of(&kept.run) });
-    Ok(rows_answer(api, runs, &query, rows, cursor.as_deref()))
+    Ok(rows_answer(api, runs, &query, rows, &rest))
 }
 
-/// The runs that go on and match, the oldest first.
+/// The runs that go on and match, the oldest first, and the number of those beyond the limit.
 fn running(api: &Api, runs: Runs, query: &Query) -> Answer {
     if query.cursor.is_some() {
         return Err(Refusal::bad("runs that go on have no cursor; ask for a larger limit"));
     }
-    let mut found = Vec::new();
+    let (mut found, mut matching) = (Vec::new(), 0);
     if query.pinned != Some(true) {
         runs.each_running(query.agent.as_deref(), |run| {
             if query.takes(&run) {
-                found.push(run);
+                matching += 1;
+                // Of sorted runs, any later one may have a place; twice as many as are asked for are held at most.
+                if query.sort.is_some() || found.len() < query.limit {
+                    found.push(run);
+                }
+                if found.len() >= 2 * query.limit {
+                    keep_largest(&mut found, query);
+                }
             }
-            let is_full = found.len() >= query.limit;
-            // Of sorted runs, any later one may have a place; twice as many as are asked for are held at most.
-            if query.sort.is_some() && found.len() >= 2 * query.limit {
-                keep_largest(&mut found, query);
-            }
-            is_full && query.sort.is_none()
+            false
         });
     }
     keep_largest(&mut found, query);
-    Ok(rows_answer(api, runs, query, || found.iter().map(Row::of), None))
+    let rest = Rest::Running(matching - found.len());
+    Ok(rows_answer(api, runs, query, || found.iter().map(Row::of), &rest))
 }
 
 /// Sorts the runs as asked, and keeps as many as asked.
@@ -147,23 +150,38 @@ fn keep_largest(found: &mut Vec<Run>, query: &Query) {
     found.truncate(query.limit);
 }
 
+/// What there is beyond the rows of an answer.
+enum Rest {
+    /// Kept runs behind this cursor, if there are any.
+    Kept(Option<String>),
+    /// So many runs that go on.
+    Running(usize),
+}
+
 fn rows_answer<'r, I: Iterator<Item = Row<'r>>>(
     api: &Api,
     runs: Runs,
     query: &Query,
     rows: impl Fn() -> I,
-    cursor: Option<&str>,
+    rest: &Rest,
 ) -> ::http::Response<bytes::Bytes> {
     let write = |object: &mut Object<'_>| {
         object.list("runs", rows(), |out, row| write::write_row(out, &row));
-        // Digits and a point: a number for JSON, unless runs are sorted.
-        match cursor {
-            Some(cursor) if query.sort.is_some() => object.text("cursor", cursor),
-            cursor => object.plain("cursor", cursor),
+        match rest {
+            // Digits and a point: a number for JSON, unless runs are sorted.
+            Rest::Kept(Some(cursor)) if query.sort.is_some() => object.text("cursor", cursor),
+            Rest::Kept(cursor) => object.plain("cursor", cursor.as_deref()),
+            Rest::Running(more) => {
+                object.plain("cursor", None::<u8>);
+                object.plain("more", Some(more));
+            }
         }
     };
     let text = || {
-        let rest = cursor.map(|cursor| format!("cursor {cursor}\n"));
+        let rest = match rest {
+            Rest::Kept(cursor) => cursor.as_ref().map(|cursor| format!("cursor {cursor}\n")),
+            Rest::Running(more) => Some(format!("more {more}\n")),
+        };
         write::table(rows()).aligned() + &rest.unwrap_or_default()
     };
     formed(api, runs, query.format, write, text)

@@ -162,13 +162,19 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
     if texts.is_empty() { "-".to_owned() } else { texts.join(",") }
 }
 
-/// The names of the open calls from the outermost to the one that began last.
+/// The names of the open calls from the outermost to the one that began last, which has its kind too unless it is an agent:
+/// `planner › searcher › skill web_search`.
 pub(super) fn current_step(run: &Run) -> String {
     let nodes = run.nodes();
     let mut at = nodes.iter().rposition(|node| node.outcome().is_none());
     let mut names = Vec::new();
     while let Some(node) = at.and_then(|at| nodes.get(at)) {
-        names.push(node.name());
+        let has_kind = names.is_empty() && node.kind() != "agent";
+        names.push(if has_kind {
+            format!("{} {}", node.kind(), node.name())
+        } else {
+            node.name().to_owned()
+        });
         at = node.parent();
     }
     names.reverse();
