@@ -6,6 +6,7 @@ mod details;
 mod driver;
 mod hostile;
 mod instances;
+mod lists;
 mod reading;
 mod readme;
 mod steps;
@@ -151,7 +152,7 @@ fn a_run_is_a_tree_while_it_goes_on_and_ends_in_place() {
     browser.open("");
     browser.settled();
     let (open, running) = start();
-    browser.until("document.querySelector('.running tbody tr')?.innerText.includes('writer › think')");
+    browser.until("document.querySelector('.running tbody tr')?.innerText.includes('writer › skill think')");
     let id = run::started().unwrap().running()[0].id();
     browser.open(&format!("runs/{id}"));
     browser.until("document.querySelectorAll('[role=treeitem]').length === 4");

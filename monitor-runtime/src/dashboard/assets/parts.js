@@ -1,5 +1,5 @@
 // Pieces that several screens share.
-import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, duration, fullTime, html, now, percent, seconds, setQuery, short, tokens, useEffect, useLayoutEffect, useRef, visible } from "./base.js";
+import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, duration, fullTime, html, now, percent, seconds, setQuery, short, tell, tokens, useEffect, useLayoutEffect, useRef, visible } from "./base.js";
 import { useTicking } from "./live.js";
 
 export const Status = ({ of, judged }) => {
@@ -22,13 +22,21 @@ export function Ago({ us, past = " ago" }) {
 	return us == null ? "–" : html`<time title=${fullTime(us)}>${seconds(now() - us)}${past}</time>`;
 }
 
-// The head of a screen, with the same as text for those with a terminal only.
-export function Head({ title, children, text, params = {} }) {
+// Whether tables show the columns too that the page has no room for; they scroll then.
+let isWide = false;
+const widen = () => {
+	isWide = !isWide;
+	tell("monitor-link");
+};
+
+// The head of a screen, with the same as text for those with a terminal only. `wide` is set if its tables have more columns than most pages.
+export function Head({ title, children, text, params = {}, wide }) {
 	const query = new URLSearchParams(Object.entries({ ...params, format: "text" }).filter(([, value]) => value)).toString();
 	const href = `${API}${text}?${query}`;
 	return html`<div class="head">
 		<h1>${title}</h1>
 		<div class="tools">${children}</div>
+		${wide && html`<button class="columns" aria-pressed=${isWide} onClick=${widen}>all columns</button>`}
 		<a class="twin" href=${href} title="curl -s '${location.origin}${href}'">as text</a>
 	</div>`;
 }
@@ -72,10 +80,12 @@ export function Field({ name, value = "", ...props }) {
 // A column is [key, label, options]: `w` is its width in characters, `vw` the most of a narrow page, `from` the least page that shows it.
 // Widths are fixed, so figures that tick move nothing.
 export function Table({ name, columns, rows, keyOf = (row) => row.key ?? row.id, href, sort, sortable, rowClass }) {
+	const from = (o) => (isWide ? "" : o.from ?? "");
+	const width = ({ w, vw, num }) => (isWide ? `${w ?? 30}ch` : w ? `min(${w}ch, ${vw ?? w * (num ? 3 : 1.6)}vw)` : "auto");
 	return html`<div class="scroll">
 		<table aria-label=${name}>
-			<colgroup>${columns.map(([, , o = {}]) => html`<col class=${o.from ?? ""} style=${{ width: o.w ? `min(${o.w}ch, ${o.vw ?? o.w * (o.num ? 3 : 1.6)}vw)` : "auto" }} />`)}</colgroup>
-			<thead><tr>${columns.map(([key, label, o = {}]) => html`<th scope="col" class="${o.num ? "num" : ""} ${o.from ?? ""}"
+			<colgroup>${columns.map(([, , o = {}]) => html`<col class=${from(o)} style=${{ width: width(o) }} />`)}</colgroup>
+			<thead><tr>${columns.map(([key, label, o = {}]) => html`<th scope="col" class="${o.num ? "num" : ""} ${from(o)}"
 					aria-sort=${sort === key ? "descending" : undefined} title=${o.title}>
 				${sortable?.includes(key) ? html`<button onClick=${() => setQuery({ sort: sort === key ? "" : key })}>${label}${sort === key ? " ▾" : ""}</button>` : label}
 			</th>`)}</tr></thead>
@@ -85,7 +95,7 @@ export function Table({ name, columns, rows, keyOf = (row) => row.key ?? row.id,
 						onClick=${to && ((event) => event.target.closest("a,button") || String(getSelection()) || event.currentTarget.querySelector("a.row")?.click())}>
 					${columns.map(([key, , o = {}], at) => {
 						const value = o.cell ? o.cell(row) : cut(row[key]);
-						return html`<td class="${o.num ? "num" : ""} ${o.from ?? ""}" title=${o.hint?.(row)}>${at === 0 && to ? html`<a class="row" href=${to}>${value}</a>` : value}</td>`;
+						return html`<td class="${o.num ? "num" : ""} ${from(o)}" title=${o.hint?.(row)}>${at === 0 && to ? html`<a class="row" href=${to}>${value}</a>` : value}</td>`;
 					})}
 				</tr>`;
 			})}</tbody>
@@ -117,7 +127,7 @@ export function Spark({ points, label }) {
 
 export const runAddress = (id, query = {}) => address(["runs", id], query);
 export const callAddress = (kind, name, query = {}) => address(["calls", kind, name], query);
-export const Lines = ({ lines, linked }) => html`<ol class="lines" tabindex="0">${lines.map((line, at) => html`<li key=${line.seq ?? at} class=${line.level}>
+export const Lines = ({ lines, linked }) => html`<ol class="lines" tabindex="0">${lines.map((line, at) => line.missing ? html`<li key=${line.seq} class="missing">${count(line.missing)} lines are missing here, since too many came at once</li>` : html`<li key=${line.seq ?? at} class=${line.level}>
 	<${Time} us=${line.time_us} /><b>${line.level}</b><span class="logger" title=${cut(line.logger)}>${cut(line.logger, 80)}</span>
 	<span class="text">${cut(line.text, 2000)}${Object.entries(line.fields ?? {}).map(([name, value]) => html` <span class="field"><i>${cut(name, 60)}=</i>${cut(value, 300)}</span>`)}
 	${linked && line.run && html` <a href=${runAddress(line.run, { node: line.node })}>run</a>`}</span></li>`)}</ol>`;

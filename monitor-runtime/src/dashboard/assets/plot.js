@@ -38,7 +38,7 @@ function colours(element, names) {
 	return all;
 }
 
-function draw(canvas, { series, data, format, right, from, to }) {
+function draw(canvas, { series, data, format, right, from, to, none }) {
 	const { clientWidth: width, clientHeight: height, parentElement } = canvas;
 	const ratio = devicePixelRatio || 1;
 	if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -54,7 +54,10 @@ function draw(canvas, { series, data, format, right, from, to }) {
 	pen.strokeStyle = tone["--line"];
 	pen.lineWidth = 1;
 
-	const shown = data.times.map((time, at) => (time >= from && time <= to ? at : -1)).filter((at) => at >= 0);
+	// A point more on both sides, so that lines go on to the edges.
+	const { times } = data;
+	const isOutside = !(times[0] <= to && times.at(-1) >= from);
+	const shown = times.map((_, at) => at).filter((at) => !isOutside && (times[at + 1] ?? Infinity) >= from && (times[at - 1] ?? 0) <= to);
 	const linesOf = (side) => series.filter(([, , , own]) => own === side).map(([key]) => shown.map((at) => data.series[key]?.[at] ?? null));
 	const tops = { undefined: highest(linesOf(undefined)), right: highest(linesOf("right")) };
 	const y = (point, side) => floor - (point / tops[side]) * (floor - TOP);
@@ -72,9 +75,13 @@ function draw(canvas, { series, data, format, right, from, to }) {
 	pen.textAlign = "left";
 	if (right && !isEmpty) for (const tick of ticksTo(tops.right, 4)) pen.fillText(right(tick), edge + 6, y(tick, "right") + 4);
 	pen.textAlign = "center";
-	if (isEmpty) pen.fillText("no points yet", (LEFT + edge) / 2, floor / 2);
+	if (isEmpty) pen.fillText(none, (LEFT + edge) / 2, floor / 2);
 	for (const tick of timeTicks(from, to, (edge - LEFT) / 90)) if (x(tick) < edge - 20) pen.fillText(clock(tick * 1e6), Math.max(x(tick), LEFT + 24), height - 5);
 
+	pen.save();
+	pen.beginPath();
+	pen.rect(LEFT, 0, edge - LEFT, height);
+	pen.clip();
 	pen.lineWidth = 1.5;
 	for (const [key, , name, side] of series) {
 		pen.strokeStyle = tone[name];
@@ -88,7 +95,7 @@ function draw(canvas, { series, data, format, right, from, to }) {
 		}
 		pen.stroke();
 	}
-	pen.setLineDash([]);
+	pen.restore();
 	if (cursor != null && cursor >= from && cursor <= to) {
 		pen.strokeStyle = tone["--dim"];
 		pen.lineWidth = 1;

@@ -23,33 +23,35 @@ const NO_TIMES = { times: [], series: {} };
 
 export function Now({ query, theme }) {
 	const range = query.range || "300";
-	const history = useRead(`history?${new URLSearchParams({ series: SERIES.join(), range })}`, range === "60" || range === "300" ? 0 : 10000);
+	// An address may hold any time.
+	const chosen = [query.from, query.to].map((us) => within(Number(us), now() - 864e8, now()));
+	const zoom = chosen[0] < chosen[1] ? chosen : null;
+	// A zoomed span is read as finely as it is still kept: the last five minutes by the second, the last hour.
+	const span = zoom ? (RANGES.find(([s]) => now() - zoom[0] < s * 1e6) ?? RANGES[3])[0] : range;
+	const history = useRead(`history?${new URLSearchParams({ series: SERIES.join(), range: span })}`, span === "60" || span === "300" ? 0 : 10000);
 	const plots = useRef(NO_TIMES);
 	useMemo(() => (plots.current = history.data ? asColumns(history.data) : NO_TIMES), [history.data]);
 	const answer = useFollowed("now?limit=100", "now", (last, name, tick) => {
 		if (name !== "tick") return last;
-		if (tick.points && history.data?.step_us <= 1e6) plots.current = extended(plots.current, tick, Number(range));
+		if (tick.points && history.data?.step_us <= 1e6) plots.current = extended(plots.current, tick, Number(span));
 		return merged(last, tick);
 	});
 	const state = answer.data;
-
-	// Points are kept for an hour, and an address may hold anything.
-	const chosen = [query.from, query.to].map((us) => within(Number(us), now() - 864e8, now()));
-	const zoom = chosen[0] < chosen[1] ? chosen : null;
 	const until = now() / 1e6;
 	const [from, to] = zoom ? zoom.map((us) => us / 1e6) : [until - Number(range), until];
 	return html`
-		<${Head} title="Now" text="now">
+		<${Head} title="Now" text="now" wide>
 			<${Chips} label="Range of the plots" choices=${RANGES} chosen=${range} to=${(value) => address([], { ...query, range: value, from: "", to: "" })} />
 			${zoom && html`<button class="chip" onClick=${() => setQuery({ from: "", to: "" })}>${clock(zoom[0])} to ${clock(zoom[1])} ✕</button>`}
 		<//>
 		<${Fault} error=${answer.error} />
-		<${Banner} lines=${state?.banner ?? frame.banner} known=${Boolean(state)} />
+		<${Banner} lines=${[...(state?.banner ?? frame.banner ?? []), ...overBudget(state?.running)]} known=${Boolean(state)} />
 		<${Running} state=${state} />
 		${frame.instance?.instances != null && !isPassed && html`<${Instances} />`}
 		${history.error
 			? html`<${Empty} title="No plots">${visible(history.error.message)}<//>`
 			: html`<div class="plots">${PLOTS.map((plot) => html`<${Plot} key=${plot.title} ...${plot} data=${plots.current} from=${from} to=${to} theme=${theme}
+					none=${!history.data ? "" : zoom ? "nothing is kept of this time" : "no points yet"}
 					onZoom=${(from, to) => setQuery({ from, to })} />`)}</div>`}
 		<div class="split">
 			<${Agents} rows=${state?.agents} known=${Boolean(state)} />
@@ -76,15 +78,26 @@ function merged(last, tick) {
 	for (const { id, ...end } of tick.ended ?? []) if (rows.has(id)) rows.set(id, { ...rows.get(id), ...end, endedAt: rows.get(id).endedAt ?? now() });
 	const agents = new Map((last.agents ?? []).map((row) => [row.name, row]));
 	for (const row of tick.agents ?? []) agents.set(row.name, { ...agents.get(row.name), ...row });
-	const seen = new Set((tick.failures ?? []).map((row) => row.run));
+	const seen = new Set((tick.failures ?? []).map(keyOfFailure));
 	return {
 		...last,
-		running: [...rows.values()].filter((row) => !(now() - row.endedAt > 6e7)),
+		running: [...rows.values()].filter((row) => !(now() - row.endedAt > 6e7)).sort((a, b) => a.started_us - b.started_us),
 		agents: [...agents.values()],
-		failures: [...(tick.failures ?? []), ...(last.failures ?? []).filter((row) => !seen.has(row.run))].slice(0, 20),
+		failures: [...(tick.failures ?? []), ...(last.failures ?? []).filter((row) => !seen.has(keyOfFailure(row)))].slice(0, 20),
 		more: tick.more ?? last.more,
 		banner: tick.banner ?? last.banner,
 	};
+}
+
+// Runs of a trace share its id.
+const keyOfRun = (row) => `${row.id} ${row.started_us}`;
+const keyOfFailure = (row) => `${row.run} ${row.ended_us}`;
+
+function overBudget(rows = []) {
+	const over = rows.filter((row) => row.budget === "over" && !row.endedAt);
+	return over.length < 2
+		? over.map(({ agent, id, limits_hit: limits = [] }) => ({ level: "warn", text: `A run of ${agent} is over its budget: ${limits.join(", ").replaceAll("_", " ")}.`, link: `runs/${id}` }))
+		: [{ level: "warn", text: `${over.length} runs that go on are over their budgets.`, link: "runs?status=running" }];
 }
 
 const Banner = ({ lines, known }) => html`<ul class="banner" aria-live="polite" aria-label="Warnings">
@@ -128,6 +141,7 @@ function Running({ state }) {
 		["agent", "Agent", { w: 18, cell: (row) => html`${row.endedAt ? `${STATUS[row.status]?.[0]} ` : ""}${cut(row.agent)}`, hint: (row) => `run ${row.id}` }],
 		["step", "Current step", { cell: (row) => stepOf(row) || html`<span class="dim">its own code</span>`, hint: (row) => cut(row.step) }],
 		num("elapsed", "Elapsed", 10, "", (row) => ticking(elapsed(row))),
+		["run", "Run", { w: 10, from: "p2", cell: (row) => html`<a class="mono" href=${runAddress(row.id)}>${row.id.slice(0, 8)}</a>` }],
 		["p95", "of p95", { w: 12, num: true, from: "p1", title: "Elapsed time against the 95th percentile of this agent; amber beyond it, red beyond three times it", cell: (row) => html`<${Against} us=${elapsed(row)} p95=${row.p95_us} />` }],
 		num("model_calls", "Models", 8, "p2", (row) => count(row.model_calls)),
 		num("tokens", "Tokens", 9, "p2", (row) => html`<${Tokens} of=${row.tokens} />`),
@@ -183,10 +197,10 @@ function Agents({ rows, known }) {
 
 const byName = (a, b) => (a.name < b.name ? -1 : 1);
 
-// The value as it was when the pointer came, so that nothing moves under it.
-function useHeld(value) {
-	const held = useRef({ is: false, value });
-	if (!held.current.is) held.current.value = value;
+// The value as it was when the pointer came, so that nothing moves under it, unless another `of` is asked for.
+function useHeld(value, of) {
+	const held = useRef({});
+	if (!held.current.is || held.current.of !== of) Object.assign(held.current, { value, of });
 	const hold = (is) => () => (held.current.is = is);
 	// What is gone from under the pointer does not tell that it has left.
 	const gone = useRef((element) => element ?? hold(false)());
@@ -197,14 +211,14 @@ function Failures({ rows, zoom, known }) {
 	const [held, over] = useHeld(rows);
 	const shown = (held ?? []).filter((row) => !zoom || (row.ended_us >= zoom[0] && row.ended_us <= zoom[1])).slice(0, 20);
 	const columns = [
-		["ended", "Time", { w: 10, cell: (row) => html`<${Time} us=${row.ended_us} />` }],
+		["ended", "Time", { w: 15, cell: (row) => html`<${Time} us=${row.ended_us} />` }],
 		["agent", "Agent", { w: 18 }],
 		["error", "Error", { cell: (row) => html`<span class="bad">${STATUS[row.status]?.[0]}</span> ${cut(row.error) || row.status}`, hint: (row) => cut(row.error) }],
 	];
 	return html`<${Section} ...${over} title="Last failures" note=${html`<a href=${address(["runs"], { status: "failed" })}>all kept</a>`}>
 		${!known ? html`<${Loading} />` : shown.length
-			? html`<${Table} name="Last failures" columns=${columns} rows=${shown} keyOf=${(row) => row.run} href=${(row) => runAddress(row.run)} />`
-			: html`<${Empty} title=${zoom ? "No failure in the chosen time." : "No run has failed."} />`}<//>`;
+			? html`<${Table} name="Last failures" columns=${columns} rows=${shown} keyOf=${keyOfFailure} href=${(row) => runAddress(row.run)} />`
+			: html`<${Empty} title=${zoom && held?.length ? `None of the last ${held.length} failures was in the chosen time.` : "No failed run is kept."} />`}<//>`;
 }
 
 // ---- Runs
@@ -222,8 +236,10 @@ const SORTABLE = ["started", "duration", "steps", "failed_steps", "retries", "to
 
 export function Runs({ query }) {
 	const params = Object.fromEntries(FILTERS.filter((name) => query[name]).map((name) => [name, query[name]]));
-	const path = `runs?${new URLSearchParams({ ...params, limit: 100 })}`;
-	const answer = useRead(path, query.status === "running" ? 2000 : 0);
+	const isOfRunning = query.status === "running";
+	const path = `runs?${new URLSearchParams({ ...params, limit: isOfRunning && query.all ? 1000 : 100 })}`;
+	const answer = useRead(path, isOfRunning ? 2000 : 0);
+	const [held, over] = useHeld(answer.data, answer.path);
 	const latest = useRef();
 	latest.current = answer.data;
 	const [older, setOlder] = useState({ runs: [] });
@@ -233,35 +249,52 @@ export function Runs({ query }) {
 		setOlder({ runs: [] });
 	}, [answer.data]);
 	// New rows do not move the table: runs that ended are counted until somebody asks for them.
-	useStream("runs", (name, { runs }) => name === "runs" && setFresh((n) => n + runs.filter(({ agent }) => agent === (params.agent ?? agent)).length));
+	useStream("runs", (name, { runs }) => {
+		if (name !== "runs") return;
+		const shown = new Set(rows.map(keyOfRun));
+		const isNew = (row) => row.started_us + row.duration_us > (answer.data?.server_time_us ?? 0) && !shown.has(keyOfRun(row));
+		setFresh((n) => n + runs.filter((row) => isNew(row) && passes(row, params)).length);
+	});
 	const cursor = older.runs.length ? older.cursor : answer.data?.cursor;
 	const readOlder = async () => {
 		const next = await read(`${path}&cursor=${encodeURIComponent(cursor)}`).catch((error) => ({ runs: [], cursor, error }));
 		// Not if the list was read again meanwhile, or this page by another click.
 		if (latest.current === answer.data) setOlder((last) => (last.cursor === older.cursor ? { ...next, runs: [...last.runs, ...next.runs] } : last));
 	};
-	const rows = [...(answer.data?.runs ?? []), ...older.runs];
+	const found = [...(answer.data?.runs ?? []), ...older.runs];
+	const byKey = new Map(found.map((row) => [keyOfRun(row), row]));
+	// A run that is gone from under the pointer has ended, if it was not pushed out by sorting.
+	const rows = isOfRunning ? (held?.runs ?? []).map((row) => byKey.get(keyOfRun(row)) ?? { ...row, status: "unknown" }) : found;
+	const more = isOfRunning && answer.data?.more;
 	const chosen = Object.keys(CHIPS).find((chip) => JSON.stringify(CHIPS[chip]) === JSON.stringify(params));
 	const longest = Math.max(1000, ...rows.map((row) => soFar(row) ?? 0));
 	return html`
-		<${Head} title="Runs" text="runs" params=${params}>
+		<${Head} title="Runs" text="runs" params=${params} wide>
 			<${Chips} label="Kinds of runs" choices=${Object.keys(CHIPS).map((chip) => [chip, chip])} chosen=${chosen} to=${(chip) => address(["runs"], CHIPS[chip])} />
 			<button class="chip new" disabled=${!fresh} onClick=${answer.again}>${fresh ? `${count(fresh)} ended ▲` : "up to date"}</button>
 		<//>
 		<${Filter} query=${query} />
 		<${Answer} of=${answer}>${() => rows.length
-			? html`<${Table} name="Runs" columns=${runColumns(longest)} rows=${rows} keyOf=${(row, nth) => row.id + nth} href=${(row) => runAddress(row.id)} sort=${query.sort} sortable=${SORTABLE} />`
+			? html`<section ...${over}><${Table} name="Runs" columns=${runColumns(longest)} rows=${rows} keyOf=${keyOfRun} href=${(row) => runAddress(row.id)} sort=${query.sort} sortable=${SORTABLE} /></section>`
 			: Object.keys(params).length
 				? html`<${Empty} title="No kept run matches."><a href=${address(["runs"])}>Show all</a>. ${count(frame.keeps?.kept)} of ${count(frame.keeps?.ended)} ended runs are kept: of each agent the newest, the failed, the slow, the dear and the pinned.<//>`
 				: html`<${NothingRuns} />`}<//>
 		<${Fault} error=${older.error} />
-		${cursor != null && html`<p><button onClick=${readOlder}>older runs</button></p>`}`;
+		${cursor != null && html`<p><button onClick=${readOlder}>older runs</button></p>`}
+		${more > 0 && html`<p>${query.all ? `${count(more)} further runs go on.` : html`<button onClick=${() => setQuery({ all: 1 })}>${count(more)} further runs</button>`}</p>`}`;
 }
+
+// Whether a run that ended passes the filters, as far as its row tells: a text may be anywhere in a run.
+const passes = (row, { status = row.status, agent = row.agent, min_ms = 0, min_cost, failed_step, pinned = String(row.pinned) }) =>
+	(status === "failed" ? !["success", "unknown"].includes(row.status) : row.status === status)
+	&& row.agent === agent && String(row.pinned) === pinned && row.duration_us >= min_ms * 1000
+	&& (min_cost === undefined || (row.cost?.priced > 0 && row.cost.nano_usd >= min_cost * 1e9))
+	&& (failed_step === undefined || failed_step === String(row.status === "success" && row.failed_steps > 0));
 
 const runColumns = (longest) => [
 	["status", "Status", { w: 13, vw: 8, cell: (row) => html`<${Status} of=${row.status} />` }],
 	["agent", "Agent", { w: 20 }],
-	["started", "Started", { w: 10, from: "p1", cell: (row) => html`<${Time} us=${row.started_us} />` }],
+	["started", "Started", { w: 15, from: "p1", cell: (row) => html`<${Time} us=${row.started_us} />` }],
 	["duration", "Duration", { w: 22, vw: 30, num: true, cell: (row) => html`<${Length} part=${lengthOf(soFar(row), longest)}>${duration(soFar(row))}<//>`, title: "The bar is on a logarithmic scale from 1 ms" }],
 	num("steps", "Steps", 8, "p1", (row) => count(row.steps)),
 	num("calls", "Models/skills/queries", 20, "p3", (row) => [row.model_calls, row.skill_calls, row.query_calls].map(count).join(" / ")),
@@ -303,7 +336,7 @@ export function Calls({ query }) {
 	const rows = (answer.data?.calls ?? []).filter((row) => !kind || row.kind === kind);
 	const pools = answer.data?.pools ?? [];
 	return html`
-		<${Head} title="Calls" text="calls" params=${{ kind }}>
+		<${Head} title="Calls" text="calls" wide>
 			<${Chips} label="Kinds of calls" choices=${[["", "all"], ...CALLS.map((kind) => [kind, kind === "query" ? "queries" : `${kind}s`])]} chosen=${kind ?? ""} to=${(kind) => address(["calls"], { kind })} />
 		<//>
 		<${Answer} of=${answer}>${() => rows.length
@@ -317,7 +350,8 @@ export function Calls({ query }) {
 		]} /><//>`}`;
 }
 
-const cell = (row, n, params) => (n ? html`<a href=${callAddress(row.kind, row.name, { ...params, operation: row.operation })}>${count(n)}</a>` : html`<span class="dim">${n === 0 ? "·" : "–"}</span>`);
+// Of requests no sample is kept.
+const cell = (row, n, params) => (n && row.kind === "route" ? count(n) : n ? html`<a href=${callAddress(row.kind, row.name, { ...params, operation: row.operation })}>${count(n)}</a>` : html`<span class="dim">${n === 0 ? "·" : "–"}</span>`);
 
 const COLUMNS = [
 	["name", "Name", { cell: (row) => html`<small class="dim kind">${row.kind}</small> ${cut(row.name)}${row.operation ? html` <small class="dim">${cut(row.operation)}</small>` : ""}`, hint: (row) => cut(row.name) }],
@@ -339,20 +373,22 @@ export function Call({ kind, name, query }) {
 	useStream("frame");
 	const call = answer.data;
 	const samples = call?.samples ?? [];
+	const isRoute = kind === "route";
 	const to = (changes) => callAddress(kind, name, { ...params, ...changes });
 	return html`
 		<${Head} title=${html`<span class="dim">${cut(kind)}</span> ${cut(name, 80)} <small>${cut(params.operation, 40)}</small>`} text=${path} params=${params}>
-			<${Chips} label="Durations" choices=${[["", "any duration"], ...DECADES.map((decade, at) => [String(at), decade])]} chosen=${params.decade ?? ""} to=${(decade) => to({ decade })} />
-			<${Chips} label="Outcomes" choices=${[["", "any outcome"], ["failed", "failed"], ["cancelled", "cancelled"]]} chosen=${params.outcome ?? ""} to=${(outcome) => to({ outcome })} />
+			${!isRoute && html`<${Chips} label="Durations" choices=${[["", "any duration"], ...DECADES.map((decade, at) => [String(at), decade])]} chosen=${params.decade ?? ""} to=${(decade) => to({ decade })} />
+			<${Chips} label="Outcomes" choices=${[["", "any outcome"], ["failed", "failed"], ["cancelled", "cancelled"]]} chosen=${params.outcome ?? ""} to=${(outcome) => to({ outcome })} />`}
 		<//>
 		<${Answer} of=${answer}>${() => html`<dl class="facts"><${Pairs} of=${[["running", count(call.running)], ["calls/s", rate(call.calls_per_s)], ["since start", count(call.count)], ["errors", percent(call.error_ratio)], ["p50", duration(call.p50_us)], ["p95", duration(call.p95_us)], ["p99", duration(call.p99_us)]]} /></dl>
 			${samples.length
 			? html`<${Table} name="Samples" columns=${SAMPLES} rows=${samples} keyOf=${(sample, nth) => `${sample.started_us} ${nth}`} href=${(sample) => sample.run && runAddress(sample.run, { node: sample.node })} />`
+			: isRoute ? html`<${Empty} title="Requests are counted, and none is kept as a sample.">The runs inside them are on <a href=${address(["runs"])}>Runs</a>.<//>`
 			: html`<${Empty} title="No sample is kept of this choice.">Ten samples of each cell are kept, at least a second apart.<//>`}`}<//>`;
 }
 
 const SAMPLES = [
-	["started", "Began", { w: 11, cell: (sample) => html`<${Time} us=${sample.started_us} />` }],
+	["started", "Began", { w: 15, cell: (sample) => html`<${Time} us=${sample.started_us} />` }],
 	["outcome", "Outcome", { w: 13, vw: 8, cell: (sample) => html`<${Status} of=${sample.outcome ?? "running"} />` }],
 	num("duration", "Duration", 11, "", (sample) => duration(sample.duration_us)),
 	["error", "Error", { cell: (sample) => cut(sample.error) || html`<span class="dim">–</span>`, hint: (sample) => visible(sample.error) }],
@@ -370,7 +406,7 @@ export function Models() {
 	const { models = [], agents = [], has_prices: hasPrices = true } = answer.data ?? {};
 	const silent = models.some((row) => row.calls_without_usage > 0);
 	return html`
-		<${Head} title="Models" text="models" />
+		<${Head} title="Models" text="models" wide />
 		<${Answer} of=${answer}>${() => !models.length
 			? html`<${Empty} title="No model has been called yet." code=${EXAMPLE}>Annotate the function that asks the model.<//>`
 			: html`
@@ -392,7 +428,7 @@ const MODEL = [
 	RATE,
 	ERRORS,
 	num("retries", "Retries", 8, "p2", (row) => count(row.retries)),
-	["first", "First chunk", { w: 12, num: true, from: "p2", title: "95th percentile of the time to the first chunk of a stream, over five minutes", cell: (row) => duration(row.first_chunk_p95_us) }],
+	["first", "First chunk", { w: 17, num: true, from: "p2", title: "p50 and p95 of the time to the first chunk of a stream, over five minutes", cell: (row) => (row.first_chunk_p95_us == null ? "–" : `${duration(row.first_chunk_p50_us)}, ${duration(row.first_chunk_p95_us)}`) }],
 	["output_s", "Output/s", { w: 9, num: true, from: "p3", title: "Output tokens a second, over five minutes", cell: (row) => rate(row.output_tokens_per_s) }],
 ];
 
@@ -424,8 +460,8 @@ export function Word({ of = "unknown" }) {
 	return html`<span class="status ${tone}"><i aria-hidden="true">${glyph}</i> ${of.replace("_", " ")}</span>`;
 }
 
-// A letter a run: passed, passed with a warning, failed, timed out, panicked, stale.
-const RUNS = { p: "ok", w: "warn", f: "bad", t: "bad", x: "bad", s: "dim" };
+// A letter a run, with its words, its colour and its line.
+const RUNS = { p: ["passed", "ok", "8V14"], w: ["with a warning", "warn", "4V14"], f: ["✗ failed", "bad", "0V14"], t: ["◷ timed out", "bad", "0V6"], x: ["‼ panicked", "bad", "4V10"], s: ["… stale", "dim", "11V14"] };
 
 export function Health() {
 	const answer = useRead("health", 5000);
@@ -439,7 +475,7 @@ export function Health() {
 			: html`<${Empty} title="No check is registered." code=${'Monitor::builder().check(check_fn("index", async || index.ping().await))'}>The service is ready as soon as it listens.<//>`}
 		<${Section} title="Readiness of this process">${history.length
 			? html`<${Table} name="Readiness of this process" rows=${history} keyOf=${(transition, nth) => `${transition.time_us} ${nth}`} columns=${[
-					["time", "Time", { w: 11, cell: (transition) => html`<${Time} us=${transition.time_us} />` }],
+					["time", "Time", { w: 15, cell: (transition) => html`<${Time} us=${transition.time_us} />` }],
 					["status", "Status", { w: 14, cell: (transition) => html`<${Word} of=${transition.status} />` }],
 					["reason", "Reason", {}],
 				]} />`
@@ -467,13 +503,14 @@ function Check({ check }) {
 	</article>`;
 }
 
-// The last 300 runs, the newest at the right. Height tells failures too, so colour is not the only mark.
+// The last 300 runs, the newest at the right. The lines differ, and words count them, so colour is not the only mark.
 function Strip({ runs = "" }) {
-	const last = runs.slice(-300);
-	const failures = [...last].filter((run) => "ftx".includes(run)).length;
-	const path = (tone, y) => html`<path class=${tone} d=${[...last].map((run, at) => ((RUNS[run] ?? "dim") === tone ? `M${300 - last.length + at} ${y}V14` : "")).join("")} />`;
-	return html`<svg class="strip" viewBox="0 0 300 14" preserveAspectRatio="none" role="img" aria-label="${last.length} runs, ${failures} failed">
-		${path("ok", 8)}${path("warn", 4)}${path("bad", 0)}${path("dim", 11)}</svg>`;
+	const last = [...runs.slice(-300)];
+	const path = ([letter, [, tone, line]]) => html`<path class=${tone} d=${last.map((run, at) => (run === letter ? `M${300 - last.length + at} ${line}` : "")).join("")} />`;
+	const said = Object.entries(RUNS).map(([letter, [word]]) => [last.filter((run) => run === letter).length, word]).filter(([n]) => n);
+	const words = said.map(([n, word]) => `${n} ${word}`).join(", ");
+	return html`<svg class="strip" viewBox="0 0 300 14" preserveAspectRatio="none" role="img" aria-label="Last runs: ${words}">${Object.entries(RUNS).map(path)}</svg>
+		<p class="dim num">${words || " "}</p>`;
 }
 
 // ---- Logs
@@ -486,13 +523,13 @@ export function Logs({ query }) {
 	const [lines, setLines] = useState(null);
 	useEffect(() => answer.data && setLines(answer.data.lines), [answer.data]);
 	// Lines may be told twice, and are known by their numbers.
-	useStream("logs", (name, data) => name === "log" && setLines((last) => [...(last ?? []), ...data.lines.filter((line) => !(line.seq <= last?.at(-1)?.seq))].slice(-MOST)));
+	useStream("logs", (name, data) => name === "log" && setLines((last) => withLines(last ?? [], data.lines)));
 	const [held, over] = useHeld(lines);
 	const waiting = lines?.filter((line) => line.seq > held?.at(-1)?.seq).length;
 	const level = query.level ?? "trace";
 	const least = LEVELS.indexOf(level);
 	const text = (query.q ?? "").toLowerCase();
-	const shown = (held ?? []).filter((line) => LEVELS.indexOf(line.level) <= least && (!text || `${line.logger} ${line.text} ${JSON.stringify(line.fields ?? {})}`.toLowerCase().includes(text)));
+	const shown = (held ?? []).filter((line) => line.missing || LEVELS.indexOf(line.level) <= least && (!text || `${line.logger} ${line.text} ${JSON.stringify(line.fields ?? {})}`.toLowerCase().includes(text)));
 	return html`
 		<${Head} title="Logs" text="logs" params=${{ level: query.level, q: query.q }}>
 			<${Chips} label="Least level" choices=${LEVELS.map((level) => [level, level])} chosen=${level} to=${(level) => address(["logs"], { ...query, level: level === "trace" ? "" : level })} />
@@ -504,6 +541,13 @@ export function Logs({ query }) {
 		${!lines ? !answer.error && html`<${Loading} />` : shown.length
 			? html`<div class="log" ...${over}><${Lines} lines=${[...shown].reverse()} linked /></div>`
 			: lines.length ? html`<${Empty} title="No line matches." />` : NO_LINES}`;
+}
+
+function withLines(last, lines) {
+	const end = last.at(-1)?.seq;
+	const fresh = lines.filter((line) => !(line.seq <= end));
+	const missing = fresh[0]?.seq - end - 1;
+	return [...last, ...(missing > 0 ? [{ seq: fresh[0].seq - 1, missing }] : []), ...fresh].slice(-MOST);
 }
 
 // ---- About
@@ -519,9 +563,11 @@ export function About() {
 	useStream("frame");
 	const about = answer.data;
 	const settings = about?.settings ?? [];
+	const [fault, setFault] = useState(null);
 	const hasToken = settings.some(({ name, value }) => name === "bearer_token" && value);
 	return html`
-		<${Head} title="About" text="about">${hasToken && !isPassed && html`<button onClick=${() => signOut(BASE)}>sign out</button>`}<//>
+		<${Head} title="About" text="about">${hasToken && !isPassed && html`<button onClick=${() => signOut(BASE).catch(setFault)}>sign out</button>`}<//>
+		<${Fault} error=${fault} />
 		<${Answer} of=${answer}>${() => html`<div class="cards">
 			<${Card} title="Process" rows=${[
 				["service", cut(about.service)], ["service version", cut(about.service_version)], ["instance", cut(about.instance_id)], ["process id", about.pid],
