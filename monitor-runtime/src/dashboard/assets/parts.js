@@ -1,5 +1,5 @@
 // Pieces that several screens share.
-import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, duration, fullTime, html, now, percent, seconds, setQuery, short, tell, tokens, useEffect, useLayoutEffect, useRef, visible } from "./base.js";
+import { API, STATUS, TOKENS, address, clock, cost, costTitle, count, cut, fullTime, html, now, percent, seconds, setQuery, short, tell, tokens, useEffect, useLayoutEffect, useRef, visible } from "./base.js";
 import { useTicking } from "./live.js";
 
 export const Status = ({ of, judged }) => {
@@ -81,7 +81,7 @@ export function Field({ name, value = "", ...props }) {
 // Widths are fixed, so figures that tick move nothing.
 export function Table({ name, columns, rows, keyOf = (row) => row.key ?? row.id, href, sort, sortable, rowClass }) {
 	const from = (o) => (isWide ? "" : o.from ?? "");
-	const width = ({ w, vw, num }) => (isWide ? `${w ?? 30}ch` : w ? `min(${w}ch, ${vw ?? w * (num ? 3 : 1.6)}vw)` : "auto");
+	const width = ({ w, vw, num }) => (isWide ? (w ? `${w}ch` : "min(30ch, 40vw)") : w ? `min(${w}ch, ${vw ?? w * (num ? 3 : 1.6)}vw)` : "auto");
 	return html`<div class="scroll">
 		<table aria-label=${name}>
 			<colgroup>${columns.map(([, , o = {}]) => html`<col class=${from(o)} style=${{ width: width(o) }} />`)}</colgroup>

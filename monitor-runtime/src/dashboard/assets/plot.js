@@ -56,8 +56,7 @@ function draw(canvas, { series, data, format, right, from, to, none }) {
 
 	// A point more on both sides, so that lines go on to the edges.
 	const { times } = data;
-	const isOutside = !(times[0] <= to && times.at(-1) >= from);
-	const shown = times.map((_, at) => at).filter((at) => !isOutside && (times[at + 1] ?? Infinity) >= from && (times[at - 1] ?? 0) <= to);
+	const shown = times.map((_, at) => at).filter((at) => isInside(times, from, to) && (times[at + 1] ?? Infinity) >= from && (times[at - 1] ?? 0) <= to);
 	const linesOf = (side) => series.filter(([, , , own]) => own === side).map(([key]) => shown.map((at) => data.series[key]?.[at] ?? null));
 	const tops = { undefined: highest(linesOf(undefined)), right: highest(linesOf("right")) };
 	const y = (point, side) => floor - (point / tops[side]) * (floor - TOP);
@@ -107,12 +106,13 @@ function draw(canvas, { series, data, format, right, from, to, none }) {
 	canvas.timeAt = (px) => from + (within(px - LEFT, 0, edge - LEFT) / (edge - LEFT)) * (to - from);
 }
 
-const nearest = (times, time) =>
-	time == null ? times.length - 1 : times.reduce((best, other, at) => (Math.abs(other - time) < Math.abs(times[best] - time) ? at : best), 0);
+const isInside = (times, from, to) => times[0] <= to && times.at(-1) >= from;
+
+const nearest = (times, time) => times.reduce((best, other, at) => (Math.abs(other - time) < Math.abs(times[best] - time) ? at : best), 0);
 
 // `series` are [key, label, colour, side?]; `data` has `times` in seconds and a list of points for each key.
 export function Plot(props) {
-	const { title, unit, series, data, format, right, onZoom } = props;
+	const { title, unit, series, data, format, right, onZoom, from, to } = props;
 	const canvas = useRef();
 	const latest = useRef(props);
 	latest.current = props;
@@ -136,7 +136,7 @@ export function Plot(props) {
 		}
 		setDrag(null);
 	};
-	const at = nearest(data.times, cursor);
+	const at = isInside(data.times, from, to) ? nearest(data.times, cursor ?? to) : -1;
 	const values = series.map(([key, label, , side]) => [label, (side ? right : format)(data.series[key]?.[at] ?? null)]);
 	return html`<section class="plot">
 		<header><h2>${title} <small>${unit}</small></h2><span class="dim num">${cursor != null && at >= 0 ? clock(data.times[at] * 1e6) : ""}</span></header>
