@@ -153,7 +153,6 @@ fn the_page_says_only_what_is_known_of_a_time_or_of_requests() {
     let address = listener.local_addr().unwrap();
     let app = Router::new().route("/tea", get(async || plan("tea").unwrap()));
     let _log = monitor_runtime::logging::init();
-    let root = monitor.dashboard_url().unwrap();
     let served = runtime.spawn(async move { monitor.serve(listener, app).await });
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let ask = || {
@@ -161,7 +160,6 @@ fn the_page_says_only_what_is_known_of_a_time_or_of_requests() {
         ureq::get(format!("http://{address}/tea")).header("traceparent", traced).call().unwrap()
     };
     ask();
-    let browser = Browser::at(&root);
     browser.open("calls");
     let row = "[...document.querySelectorAll('main tr')].find((row) => row.innerText.includes('/tea'))";
     browser.until(row);
