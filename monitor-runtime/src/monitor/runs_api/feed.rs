@@ -1,6 +1,7 @@
 //! What the pages that are open are told: one task for all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,9 @@ const LOOKS_A_TICK: u8 = 10;
 
 /// The runs that go on, of which a page shows rows.
 const MOST_RUNNING: usize = 100;
+
+/// The bytes of changed agents in a tick, but for the last of them. The others come with the next ticks.
+const AGENT_BYTES: usize = 20 << 10;
 
 /// The log lines of an event.
 const MOST_LINES: usize = 200;
@@ -56,6 +60,8 @@ struct Feed {
     runs: Runs,
     pace: Pace,
     rows: Rows,
+    /// The agent that was told last.
+    agent: String,
     /// The runs that had ended.
     ended: u64,
     /// The number of the last log line.
@@ -97,6 +103,7 @@ impl Feed {
             runs,
             pace: Pace::default(),
             rows: Rows::default(),
+            agent: String::new(),
             ended,
             line,
             checked: None,
@@ -121,25 +128,26 @@ impl Feed {
 
     /// Tells the first screen: everything to those behind, once a second the changes to the others.
     fn tell_now(&mut self, api: &Api, behind: &[&Arc<Client>], others: &[&Arc<Client>], is_due: bool) {
-        let told = others.iter().filter(|_| is_due);
-        if behind.iter().chain(told.clone()).any(|client| client.follows(Topic::Now)) {
+        let follow = |clients: &[&Arc<Client>]| clients.iter().any(|client| client.follows(Topic::Now));
+        if follow(behind) || is_due && follow(others) {
             let rows = Rows::read(self.runs);
             let everything = || {
                 self.tick(api, |object| {
                     // The page drops rows that it has from before.
                     object.plain("full", Some(true));
-                    rows.write(object, &Rows::default(), self.runs);
+                    rows.write(object, &Rows::default(), &rows.agents, self.runs);
                 })
             };
             send(behind, |client| client.follows(Topic::Now), everything);
-            if is_due {
-                let changes = || self.tick(api, |object| rows.write(object, &self.rows, self.runs));
-                send(others, |client| client.follows(Topic::Now), changes);
+            if !follow(others) {
+                // All have been told everything.
                 self.rows = rows;
             } else {
-                // Runs that only those behind have seen are told as ended to them too.
-                for id in rows.running.into_keys() {
-                    self.rows.running.entry(id).or_default();
+                if follow(behind) {
+                    self.rows.forget_what_differs(&rows);
+                }
+                if is_due {
+                    self.tell_changes(api, rows, others);
                 }
             }
         }
@@ -148,6 +156,16 @@ impl Feed {
         if is_due {
             send(others, |client| !client.follows(Topic::Now), frame);
         }
+    }
+
+    /// Tells the rows that differ from those told before.
+    fn tell_changes(&mut self, api: &Api, mut rows: Rows, others: &[&Arc<Client>]) {
+        let agents = rows.changed_agents(&self.rows, &mut self.agent);
+        let changes = || self.tick(api, |object| rows.write(object, &self.rows, &agents, self.runs));
+        send(others, |client| client.follows(Topic::Now), changes);
+        rows.agents = std::mem::take(&mut self.rows.agents);
+        rows.agents.extend(agents);
+        self.rows = rows;
     }
 
     fn tick(&self, api: &Api, write: impl FnOnce(&mut Object<'_>)) -> Bytes {
@@ -252,16 +270,48 @@ impl Rows {
         }
     }
 
-    /// Writes the rows that differ from those before.
-    fn write(&self, object: &mut Object<'_>, before: &Self, runs: Runs) {
+    /// Forgets the rows that only those behind have been told as they are now. Such a row is told to all again, also if it is
+    /// as before by then, and such a run as ended.
+    fn forget_what_differs(&mut self, now: &Self) {
+        self.agents.retain(|name, row| now.agents.get(name) == Some(row));
+        for (id, row) in &now.running {
+            if self.running.get(id) != Some(row) {
+                self.running.insert(*id, Vec::new());
+            }
+        }
+    }
+
+    /// The agents that differ from those before, as many as a tick has room for. They begin after the one that was told last,
+    /// so that each has its turn.
+    fn changed_agents(&self, before: &Self, last: &mut String) -> BTreeMap<String, Vec<u8>> {
+        let from = |bounds: (Bound<&str>, Bound<&str>)| self.agents.range::<str, _>(bounds);
+        let agents = from((Bound::Excluded(last), Bound::Unbounded))
+            .chain(from((Bound::Unbounded, Bound::Included(last))));
+        let mut room = Some(AGENT_BYTES);
+        let changed: Vec<_> = agents
+            .filter(|(name, row)| before.agents.get(*name) != Some(*row))
+            .take_while(|(_, row)| {
+                let has_room = room.is_some();
+                room = room.and_then(|room| room.checked_sub(row.len()));
+                has_room
+            })
+            .map(|(name, row)| (name.clone(), row.clone()))
+            .collect();
+        if let Some((name, _)) = changed.last() {
+            last.clone_from(name);
+        }
+        changed.into_iter().collect()
+    }
+
+    /// Writes these agents, and the other rows that differ from those before.
+    fn write(&self, object: &mut Object<'_>, before: &Self, agents: &BTreeMap<String, Vec<u8>>, runs: Runs) {
         let as_is = |out: &mut Vec<u8>, row: &Vec<u8>| out.extend_from_slice(row);
         let running = self.running.iter().filter(|(id, row)| before.running.get(id) != Some(*row));
         object.list("running", running.map(|(_, row)| row), as_is);
         let ended = before.running.keys().filter(|id| !self.running.contains_key(id));
         object.list("ended", ended, |out, id| write_end(out, *id, runs));
         object.plain("more", Some(self.more));
-        let agents = self.agents.iter().filter(|(name, row)| before.agents.get(*name) != Some(*row));
-        object.list("agents", agents.map(|(_, row)| row), as_is);
+        object.list("agents", agents.values(), as_is);
         let failures = self.failures.iter().filter(|failure| !before.failures.contains(failure));
         object.list("failures", failures.map(|(_, row)| row), as_is);
         if let Some(point) = &self.point {
@@ -310,5 +360,43 @@ mod tests {
         let ticks: Vec<_> = (0..100).filter(|_| pace.is_due()).collect();
         assert_eq!(ticks, (0..100).step_by(10).collect::<Vec<_>>());
         assert_eq!(LOOK * u32::from(LOOKS_A_TICK), TICK);
+    }
+
+    #[test]
+    fn a_row_that_only_a_late_client_has_seen_is_told_to_it_again() {
+        let rows = |row: &[u8]| Rows {
+            agents: [("agent".to_owned(), row.to_vec())].into(),
+            running: [(RunId::from_bytes([7; 16]), row.to_vec())].into(),
+            ..Rows::default()
+        };
+        let mut told = rows(b"1");
+        told.forget_what_differs(&rows(b"2"));
+        let now = rows(b"1");
+        assert_eq!(now.changed_agents(&told, &mut String::new()), now.agents);
+        assert_ne!(told.running, now.running);
+        told.forget_what_differs(&Rows::default());
+        assert_eq!(told.running.len(), 1, "it is told as ended");
+    }
+
+    #[test]
+    fn a_tick_has_room_for_some_agents_and_each_has_its_turn() {
+        const AGENTS: usize = 200;
+        const ROW: usize = 600;
+        let (mut told, mut last) = (Rows::default(), String::new());
+        let mut turns = BTreeMap::<String, usize>::new();
+        let a_tick = AGENT_BYTES / ROW + 1;
+        // All change with each tick.
+        for tick in 0..3 * AGENTS.div_ceil(a_tick) {
+            let row = vec![u8::try_from(tick).unwrap(); ROW];
+            let agents = (0..AGENTS).map(|nth| (format!("agent-{nth}"), row.clone())).collect();
+            let now = Rows { agents, ..Rows::default() };
+            let changed = now.changed_agents(&told, &mut last);
+            assert_eq!(changed.len(), a_tick);
+            changed.keys().for_each(|name| *turns.entry(name.clone()).or_default() += 1);
+            told.agents.extend(changed);
+        }
+        assert!(turns.len() == AGENTS && turns.values().all(|turns| *turns >= 3), "{turns:?}");
+        let now = Rows { agents: told.agents.clone(), ..Rows::default() };
+        assert!(now.changed_agents(&told, &mut last).is_empty());
     }
 }
