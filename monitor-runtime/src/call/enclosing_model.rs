@@ -10,7 +10,7 @@
 //!
 //! An agent between two calls separates them: the inner call is made for that agent, and counts by itself.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,6 +26,8 @@ thread_local! {
     /// The tracked model calls whose bodies the thread is in, and the agents inside them, the innermost last. A call has no
     /// room for the one around it.
     static INSIDE: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
+    /// The number of the calls in [`INSIDE`]. It has no destructor, so an agent outside of any model call just loads it.
+    static ENTERED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A call whose body a thread is in.
@@ -90,34 +92,42 @@ pub(super) fn begin(call: CallId, parent: CallId, outer: Option<CallId>) {
 
 /// Notes that the thread enters the body of a model call, which spends tokens for `agent`.
 pub(super) fn enter(call: CallId, agent: AgentNumber) {
-    push(Entered { call, spends_for: Some(agent) }, |_| true);
+    change(|inside| inside.push(Entered { call, spends_for: Some(agent) }));
 }
 
 /// Notes that the thread enters the body of an agent's call, which matters inside a model call alone.
-#[cold]
+#[inline]
 pub(super) fn enter_agent(call: CallId) {
-    push(Entered { call, spends_for: None }, |inside| !inside.is_empty());
-}
-
-fn push(entered: Entered, is_needed: impl FnOnce(&[Entered]) -> bool) {
-    // Fails while the thread ends; a call made then counts by itself.
-    let _ = INSIDE.try_with(|inside| {
-        let mut inside = inside.borrow_mut();
-        if is_needed(&inside) {
-            inside.push(entered);
-        }
-    });
+    if ENTERED.get() > 0 {
+        change(|inside| inside.push(Entered { call, spends_for: None }));
+    }
 }
 
 /// Notes that the thread leaves the body of a call.
-#[cold]
+#[inline]
 pub(super) fn leave(call: CallId) {
-    let _ = INSIDE.try_with(|inside| {
-        let mut inside = inside.borrow_mut();
+    if ENTERED.get() > 0 {
+        remove(call);
+    }
+}
+
+#[cold]
+fn remove(call: CallId) {
+    change(|inside| {
         // Not always the last one: guards in a body may be dropped in any order.
         if let Some(last) = inside.iter().rposition(|entered| entered.call == call) {
             inside.remove(last);
         }
+    });
+}
+
+#[cold]
+fn change(change: impl FnOnce(&mut Vec<Entered>)) {
+    // Fails while the thread ends; a call made then counts by itself.
+    let _ = INSIDE.try_with(|inside| {
+        let mut inside = inside.borrow_mut();
+        change(&mut inside);
+        ENTERED.set(inside.len());
     });
 }
 

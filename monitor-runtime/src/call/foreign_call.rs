@@ -122,7 +122,7 @@ struct State {
     /// Whether the count was left to a tracked call inside.
     is_left: bool,
     /// Of the tracked calls inside, those that have ended without usage.
-    kept: Vec<Box<EndedModel>>,
+    kept: Vec<EndedModel>,
     /// Whether a tracked call inside has counted the usage.
     is_counted: bool,
     is_closed: bool,
@@ -324,7 +324,7 @@ impl ForeignCall {
 
 /// Counts the tracked calls that ended without usage inside a call with this report. The report is for the last of them: those
 /// before it are failed attempts.
-fn count_kept(mut kept: Vec<Box<EndedModel>>, report: Report) {
+fn count_kept(mut kept: Vec<EndedModel>, report: Report) {
     let last = kept.pop();
     for call in kept {
         call.count_by(Report::default());
@@ -369,7 +369,7 @@ impl CallAround for ForeignCall {
         if state.is_closed || !matches!(state.role, Role::Uncounted) {
             return Err(call);
         }
-        state.kept.push(call);
+        state.kept.push(*call);
         Ok(())
     }
 }

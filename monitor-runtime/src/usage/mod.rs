@@ -341,7 +341,9 @@ mod tests {
     fn attempts_add_up() {
         let sum = |attempts: &[Usage]| {
             let mut sum = Usage::default();
-            attempts.iter().for_each(|attempt| sum.add_attempt(*attempt));
+            for attempt in attempts {
+                sum.add_attempt(*attempt);
+            }
             sum
         };
         let usage = sum(&[Usage::new(812, 40).cached(640), Usage::default(), Usage::new(100, 50)]);
