@@ -273,7 +273,8 @@ fn bedrock_counts_the_cache_beside_the_input() {
     let event = ConverseStreamOutput::Metadata(ConverseStreamMetadataEvent::builder().usage(counts).build());
     assert_eq!(model_clients::bedrock::usage_of_event(&event), Some(expected));
 
-    let counts = |input, output| TokenUsage::builder().input_tokens(input).output_tokens(output).total_tokens(0);
+    let counts =
+        |input, output| TokenUsage::builder().input_tokens(input).output_tokens(output).total_tokens(0);
     let absent = counts(172, 96).build().unwrap();
     assert_eq!(model_clients::bedrock::usage(&absent), Usage::new(172, 96));
     let negative = counts(-1, 96).cache_read_input_tokens(640).cache_write_input_tokens(-1).build().unwrap();
