@@ -139,16 +139,16 @@ impl Feed {
                 })
             };
             send(behind, |client| client.follows(Topic::Now), everything);
-            if !follow(others) {
-                // All have been told everything.
-                self.rows = rows;
-            } else {
+            if follow(others) {
                 if follow(behind) {
                     self.rows.forget_what_differs(&rows);
                 }
                 if is_due {
                     self.tell_changes(api, rows, others);
                 }
+            } else {
+                // All have been told everything.
+                self.rows = rows;
             }
         }
         let frame = || self.tick(api, |_| {});
@@ -392,7 +392,9 @@ mod tests {
             let now = Rows { agents, ..Rows::default() };
             let changed = now.changed_agents(&told, &mut last);
             assert_eq!(changed.len(), a_tick);
-            changed.keys().for_each(|name| *turns.entry(name.clone()).or_default() += 1);
+            for name in changed.keys() {
+                *turns.entry(name.clone()).or_default() += 1;
+            }
             told.agents.extend(changed);
         }
         assert!(turns.len() == AGENTS && turns.values().all(|turns| *turns >= 3), "{turns:?}");
