@@ -76,7 +76,9 @@ fn runs_that_go_on_keep_their_order_and_their_place_under_the_pointer() {
     point("pointerleave");
     browser.until(&format!("{}.length === 104", linked("Runs")));
     browser.assert_no_faults();
-    gates.into_iter().for_each(|gate| gate.send(()).unwrap());
+    for gate in gates {
+        gate.send(()).unwrap();
+    }
     runs.join().unwrap();
 }
 

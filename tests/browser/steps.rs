@@ -37,7 +37,7 @@ impl fmt::Debug for Poem {
 #[track_skill("wait", record(poem))]
 async fn wait(poem: Poem) {
     let _ = poem;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[track_agent("reader")]

@@ -127,7 +127,7 @@ export function Spark({ points, label }) {
 
 export const runAddress = (id, query = {}) => address(["runs", id], query);
 export const callAddress = (kind, name, query = {}) => address(["calls", kind, name], query);
-export const Lines = ({ lines, linked }) => html`<ol class="lines" tabindex="0">${lines.map((line, at) => line.missing ? html`<li key=${line.seq} class="missing">${count(line.missing)} lines are missing here, since too many came at once</li>` : html`<li key=${line.seq ?? at} class=${line.level}>
+export const Lines = ({ lines, linked }) => html`<ol class="lines" tabindex="0">${lines.map((line, at) => line.missing ? html`<li key=${line.seq} class="missing">${count(line.missing)} lines are missing here</li>` : html`<li key=${line.seq ?? at} class=${line.level}>
 	<${Time} us=${line.time_us} /><b>${line.level}</b><span class="logger" title=${cut(line.logger)}>${cut(line.logger, 80)}</span>
 	<span class="text">${cut(line.text, 2000)}${Object.entries(line.fields ?? {}).map(([name, value]) => html` <span class="field"><i>${cut(name, 60)}=</i>${cut(value, 300)}</span>`)}
 	${linked && line.run && html` <a href=${runAddress(line.run, { node: line.node })}>run</a>`}</span></li>`)}</ol>`;
