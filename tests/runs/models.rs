@@ -254,6 +254,8 @@ async fn a_run_has_the_usage_of_nested_and_fetched_calls_once() {
     assert_eq!(sums(&run), sums_of_leaves(&run));
     assert_eq!((run.usage().tokens(), run.usage().unknown_calls()), (Some(908), 0));
     assert_eq!(run.cost().priced_calls(), 3, "nothing is unpriced");
+    let text = run.to_string();
+    assert!(text.contains("812 in") && !text.contains(" 0 in"), "{text}");
 }
 
 fn check_prices_of_the_last_calls() {

@@ -783,9 +783,11 @@ fn write_tags(f: &mut fmt::Formatter<'_>, run: &Run) -> fmt::Result {
     Ok(())
 }
 
-/// Writes the tokens and the cost of model calls, as ` · 812 in, 96 out, $0.0012`.
+/// Writes the tokens and the cost of model calls, as ` · 812 in, 96 out, $0.0012`. A call whose usage another one has counted has
+/// none of its own.
 fn write_sums(f: &mut fmt::Formatter<'_>, sums: &Sums) -> fmt::Result {
-    if sums.usage.calls() > 0 { write!(f, " · {sums}") } else { Ok(()) }
+    let is_counted_elsewhere = sums.usage.tokens() == Some(0) && sums.cost.nanos() == Some(0);
+    if sums.usage.calls() == 0 || is_counted_elsewhere { Ok(()) } else { write!(f, " · {sums}") }
 }
 
 /// Writes the sums of a run behind its outermost call.
