@@ -51,7 +51,7 @@ async fn speak() {
         run::tag(key, "t".repeat(128));
     }
     fail().unwrap_err();
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 #[track_skill("crowded_step")]
@@ -84,7 +84,7 @@ fn texts_of_runs_that_go_on_stay_below_the_ceiling() {
 
 #[track_agent("crowded_hanging")]
 async fn hang() {
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 #[track_skill("crowded_search")]
@@ -139,7 +139,7 @@ impl<S: tracing::Subscriber> Layer<S> for Panics {
 
 #[track_agent("crowded_slow", budget(duration = "1ms"))]
 async fn linger() {
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 #[test]

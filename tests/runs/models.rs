@@ -232,14 +232,14 @@ async fn delegate() -> Result<Reply, String> {
 }
 
 #[track_model("models-fetched", provider = "openai", operation = "fetch_response")]
-async fn fetch() -> Reply {
+fn fetch() -> Reply {
     Reply(Some(Usage::new(812, 96)))
 }
 
 #[track_agent("models_nested", budget(tokens = 1_000))]
 async fn plan_by_a_router() {
     delegate().await.unwrap();
-    fetch().await;
+    fetch();
 }
 
 #[tokio::test]
@@ -425,7 +425,7 @@ fn plan_around() {
     run::note("after the call");
 }
 
-#[track_model("gpt-5-inside", provider = "openai", usage = |_: &()| Some(Usage::new(20, 2)))]
+#[track_model("gpt-5-inside", provider = "openai", usage = |(): &()| Some(Usage::new(20, 2)))]
 fn track_inside() {
     look_inside();
 }

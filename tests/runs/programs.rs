@@ -66,8 +66,12 @@ fn programs() -> impl Strategy<Value = Program> {
         1 => Just(WayOut::Panic),
         1 => Just(WayOut::Dropped),
     ];
-    let order =
-        prop_oneof![Just(Order::OneByOne), Just(Order::Joined), Just(Order::Spawned), Just(Order::Threads),];
+    let order = prop_oneof![
+        1 => Just(Order::OneByOne),
+        1 => Just(Order::Joined),
+        1 => Just(Order::Spawned),
+        1 => Just(Order::Threads),
+    ];
     let leaf = (kind, way_out, order, 1..9_u32).prop_map(|(kind, way_out, order, size)| Program {
         kind,
         way_out,
