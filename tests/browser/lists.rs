@@ -17,15 +17,20 @@ use crate::{ONE, edit, monitor, plan};
 /// Longer than the pause between two events or reads of a list.
 const LONG: Duration = Duration::from_millis(2_500);
 
-/// Runs that go on until their gates open.
+/// Runs that go on until their gates open. No two begin at the same microsecond, by which the page orders them.
 fn start(count: usize) -> (Vec<oneshot::Sender<()>>, JoinHandle<()>) {
     let (gates, opened): (Vec<_>, Vec<_>) = (0..count).map(|_| oneshot::channel()).unzip();
     let runs = async move {
-        let mut runs: JoinSet<_> = opened.into_iter().map(edit).collect();
+        let mut runs: JoinSet<_> = opened.into_iter().map(edit_after_a_pause).collect();
         while runs.join_next().await.is_some() {}
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     (gates, thread::spawn(move || runtime.block_on(runs)))
+}
+
+async fn edit_after_a_pause(gate: oneshot::Receiver<()>) -> Result<usize, String> {
+    sleep(Duration::from_millis(2));
+    edit(gate).await
 }
 
 /// The last parts of the links of a table's rows.

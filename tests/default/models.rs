@@ -719,6 +719,25 @@ mod nested {
         assert_eq!(Counted(&recording, "nested-silent").unknown("no_usage"), 1.0);
     }
 
+    #[test]
+    fn embeddings_inside_a_call_are_no_part_of_its_usage() {
+        #[track_model("nested-embedder", provider = "openai", operation = "embeddings")]
+        fn embed() -> Reply {
+            Reply::of(7, 0)
+        }
+
+        #[track_model("nested-answering", provider = "openai")]
+        fn answer() -> Reply {
+            embed();
+            Reply::of(3, 4)
+        }
+
+        let recording = Recording::start();
+        answer();
+        let tokens = |model| Counted(&recording, model).tokens();
+        assert_eq!((tokens("nested-embedder").0, tokens("nested-answering")), (7.0, (3.0, 4.0)));
+    }
+
     #[tokio::test]
     async fn a_failed_attempt_inside_leaves_the_usage_to_the_next_one() {
         #[track_model("nested-retrying", provider = "router")]

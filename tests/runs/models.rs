@@ -409,7 +409,7 @@ fn spans_of_a_framework_are_model_calls_of_the_run() {
     assert_eq!(sums(&run), [30, 3, 0, 1]);
 }
 
-#[track_agent("models_around", budget(model_calls = 2))]
+#[track_agent("models_around", budget(model_calls = 1))]
 fn plan_around() {
     let around = tracing::info_span!(
         "chat",

@@ -6,7 +6,7 @@
 //! * A framework's span inside a tracked call is that call. The framework's report is kept here until the tracked call ends,
 //!   and used if the call's own reply reports no usage.
 //! * Of tracked calls inside each other the innermost one that reports usage counts it. Those around it are calls of their own,
-//!   but their tokens are those of the inner one.
+//!   but their tokens are those of the inner one. Embeddings are never those of another operation.
 //!
 //! An agent between two calls separates them: the inner call is made for that agent, and counts by itself.
 
@@ -21,6 +21,7 @@ use super::agent_number::AgentNumber;
 use super::call_id::CallId;
 use super::ended_model::EndedModel;
 use super::reply::Report;
+use super::settings::EMBEDDINGS;
 
 thread_local! {
     /// The tracked model calls whose bodies the thread is in, and the agents inside them, the innermost last. A call has no
@@ -57,6 +58,7 @@ pub(super) trait CallAround: fmt::Debug + Send + Sync {
 /// A tracked model call that has begun and not ended.
 #[derive(Default)]
 struct RunningCall {
+    operation: &'static str,
     /// The tracked model call around it, if no agent is between both.
     outer: Option<CallId>,
     /// The call of another crate around it.
@@ -84,10 +86,19 @@ fn running() -> MutexGuard<'static, HashMap<CallId, RunningCall, FixedState>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Leaves the count of the span around to a tracked call that begins inside the call `parent`. A second time changes nothing.
+pub(super) fn take_back(parent: CallId) -> Option<Arc<dyn CallAround>> {
+    TAKE_BACK.get().and_then(|take_back| take_back(parent))
+}
+
 /// Notes that a model call begins inside `outer`. The id is that of no other call.
-pub(super) fn begin(call: CallId, parent: CallId, outer: Option<CallId>) {
-    let around = TAKE_BACK.get().and_then(|take_back| take_back(parent));
-    running().insert(call, RunningCall { outer, around, ..RunningCall::default() });
+pub(super) fn begin(call: CallId, operation: &'static str, parent: CallId, outer: Option<CallId>) {
+    let around = take_back(parent);
+    let mut running = running();
+    // A call that makes embeddings for its prompt uses tokens of its own.
+    let is_same = |outer: &RunningCall| (outer.operation == EMBEDDINGS) == (operation == EMBEDDINGS);
+    let outer = outer.filter(|outer| running.get(outer).is_some_and(is_same));
+    running.insert(call, RunningCall { operation, outer, around, ..RunningCall::default() });
 }
 
 /// Notes that the thread enters the body of a model call, which spends tokens for `agent`.
@@ -158,7 +169,7 @@ pub(super) struct Ended {
 pub(super) fn end(call: CallId) -> Ended {
     // The lock is not held while the calls inside are asked.
     let ended = running().remove(&call);
-    let RunningCall { outer, around, inner: calls, is_counted } = ended.unwrap_or_default();
+    let RunningCall { outer, around, inner: calls, is_counted, .. } = ended.unwrap_or_default();
     let mut inner = Report::default();
     for call in calls {
         inner.add(call.take_report());

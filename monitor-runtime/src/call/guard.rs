@@ -236,6 +236,10 @@ impl Call {
         let arguments = NonZeroU64::new(std::mem::take(&mut self.waited));
         let Self { settings, series, started, parent, .. } = *self;
         let (kind, budget) = (settings.kind, settings.budget);
+        if kind == CallKind::Model && self.span.is_some() {
+            // Before this call is counted, since a budget may allow one of both.
+            enclosing_model::take_back(parent);
+        }
         let begun = CallBegun { kind, series, span: self.span.as_ref(), started, parent, budget, arguments };
         let followed = observer::observers().find_map(|observer| observer.call_begun(&begun));
         self.id = followed.unwrap_or(self.id);
@@ -322,7 +326,7 @@ impl Call {
             if let Some(names) = names {
                 extras::keep_names(self.id, names);
             }
-            enclosing_model::begin(self.id, self.parent, outer);
+            enclosing_model::begin(self.id, self.settings.operation, self.parent, outer);
         }
         enclosing_model::enter(self.id, agent);
     }

@@ -34,6 +34,9 @@ pub struct Budget {
 /// The operation that reads a stored response again. The call that produced the response has reported its usage.
 pub(crate) const FETCH_RESPONSE: &str = "fetch_response";
 
+/// The operation that has its own tokens, even inside another call of a model.
+pub(crate) const EMBEDDINGS: &str = "embeddings";
+
 /// The settings of an annotated function.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {

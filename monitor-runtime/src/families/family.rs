@@ -127,10 +127,13 @@ impl<S: Series> Family<S> {
         }
     }
 
-    /// Adds the series of `values` before its first use, unless there is no room for it.
+    /// Adds the series of `values` before its first use, if half of the room is left: a series that is used goes before.
     pub(crate) fn prepare(&self, values: &[&str]) {
         let hash = self.index.hash(values);
-        if self.index.find(hash, values).is_none() && self.read().has_room_for(values) {
+        let has_room = |table: &Table<S>| {
+            table.has_room_for(values) && table.sorted.len() < LIMIT.load(Ordering::Relaxed) / 2
+        };
+        if self.index.find(hash, values).is_none() && has_room(&self.read()) {
             self.insert(hash, values, None);
         }
     }

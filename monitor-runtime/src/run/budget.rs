@@ -332,21 +332,29 @@ impl Meters {
         if let Some(meter) = self.open.get_mut(&call) {
             meter.look(call, now, &mut found);
             if self.outermost != Some(call) {
-                // Tasks that its calls have spawned go on inside the budgets around it.
-                match self.open.remove(&call).and_then(|meter| meter.around) {
-                    Some(around) => {
-                        self.of_call
-                            .values_mut()
-                            .filter(|meter| **meter == call)
-                            .for_each(|meter| *meter = around);
-                    }
-                    None => self.of_call.retain(|_, meter| *meter != call),
-                }
+                self.close(call);
             }
         } else if self.of_call.len() > MOST_ENDED {
             self.of_call.remove(&call);
         }
         found
+    }
+
+    /// Removes the meter of an inner agent call. What tasks of it use from then on counts for the budgets around it.
+    fn close(&mut self, call: u32) {
+        let around = self.open.remove(&call).and_then(|meter| meter.around);
+        // Calls without an entry are those of the outermost meter.
+        match around.filter(|around| self.outermost != Some(*around)) {
+            Some(around) => {
+                self.of_call.values_mut().filter(|meter| **meter == call).for_each(|meter| *meter = around);
+                if self.of_call.len() > MOST_ENDED {
+                    self.of_call.remove(&call);
+                }
+            }
+            None => self.of_call.retain(|_, meter| *meter != call),
+        }
+        let inside = self.open.values_mut().filter(|meter| meter.around == Some(call));
+        inside.for_each(|meter| meter.around = around);
     }
 
     /// The first limit around a call that is used up, from the innermost budget to the outermost one.
@@ -374,7 +382,6 @@ impl Meters {
         let mut found = Vec::new();
         let mut next = self.of_call.get(&call).copied();
         loop {
-            // A meter inside another may outlive that one.
             let open = next.filter(|owner| self.open.contains_key(owner)).or(self.outermost);
             let Some(owner) = open else { break };
             let Some(meter) = self.open.get_mut(&owner) else { break };
@@ -431,6 +438,30 @@ mod tests {
         assert!(meters.begin(5, 4, CallKind::Skill, 0).is_empty());
         let error = meters.check(5, 0).0.unwrap_err();
         assert_eq!((error.agent, error.used), ("middle", 1));
+    }
+
+    #[test]
+    fn an_agent_that_outlives_one_around_it_still_counts_for_the_next() {
+        let mut meters = Meters::default();
+        meters.open((1, None), "outermost", &OUTER, 0);
+        meters.open((2, Some(1)), "outer", &OUTER, 0);
+        meters.open((3, Some(2)), "ended", &OUTER, 0);
+        meters.open((4, Some(3)), "inner", &INNER, 0);
+        assert!(meters.end(3, 0).is_empty());
+        assert!(meters.begin(5, 4, CallKind::Skill, 0).is_empty());
+        assert!(meters.begin(6, 2, CallKind::Skill, 0).is_empty());
+        assert_eq!(meters.check(6, 0).0.unwrap_err().agent, "outer");
+    }
+
+    #[test]
+    fn agents_that_have_ended_leave_no_entry() {
+        let mut meters = Meters::default();
+        meters.open((1, None), "outer", &OUTER, 0);
+        for call in 2..100 {
+            meters.open((call, Some(1)), "inner", &INNER, 0);
+            assert!(meters.end(call, 0).is_empty());
+        }
+        assert_eq!((meters.open.len(), meters.of_call.len()), (1, 0));
     }
 
     #[test]

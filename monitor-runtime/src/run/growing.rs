@@ -472,12 +472,12 @@ impl GrowingRun {
     pub(super) fn finish(mut self, tallies: &mut Vec<Tally>) -> Run {
         self.run.has_ended = true;
         self.run.is_incomplete |= self.open > 0;
-        self.run.nodes.shrink_to_fit();
-        self.run.rolled_up.shrink_to_fit();
         (self.run.lines, self.run.left_out_lines) = self.lines.into_parts();
         self.run.tags.shrink_to_fit();
         self.run.notes.shrink_to_fit();
         self.run.derive();
+        self.run.nodes.shrink_to_fit();
+        self.run.rolled_up.shrink_to_fit();
         // Further attempts that the user has told of were counted then.
         let further =
             self.run.nodes.iter().filter(|node| node.kind == CallKind::Skill && node.follows_failure());

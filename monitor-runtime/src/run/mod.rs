@@ -231,6 +231,12 @@ impl Runs {
         self.0.settle().each_running(agent, is_enough);
     }
 
+    /// Returns the number of runs of an agent that go on, or of all.
+    #[cfg(feature = "http")]
+    pub(crate) fn count_running(self, agent: Option<&str>) -> usize {
+        self.0.look().count_running(agent)
+    }
+
     /// Returns every kept run, the last one to end first, and the number of runs that ended.
     #[cfg(feature = "http")]
     pub(crate) fn kept(self) -> (Vec<KeptRun>, u64) {

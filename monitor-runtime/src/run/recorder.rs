@@ -391,6 +391,12 @@ impl Look<'_> {
         running.into_iter().any(|run| is_enough(run.snapshot()));
     }
 
+    /// The number of runs that go on, of an agent or of all.
+    #[cfg(feature = "http")]
+    pub(crate) fn count_running(&self, agent: Option<&str>) -> usize {
+        self.growing().filter(|run| agent.is_none_or(|agent| run.agent() == agent)).count()
+    }
+
     /// The runs of this id that go on, the oldest first.
     pub(crate) fn running_of(&self, id: RunId) -> Vec<Run> {
         let mut running: Vec<_> =

@@ -200,6 +200,7 @@ export function useStream(wanted, handler) {
 	useEffect(() => {
 		const own = (name, data) => latest.current?.(name, data);
 		handlers.add(own);
+		if (topics !== wanted) lastId = "";
 		topics = wanted;
 		open();
 		return () => handlers.delete(own);

@@ -25,7 +25,7 @@ export function Run({ id, query }) {
 function changedRuns(runs, { nodes, lines, id, nth = 0, ...fields }) {
 	const run = runs[nth] ?? { nodes: [] };
 	const next = { ...run, ...fields, nodes: [...run.nodes], lines: lines ? [...(run.lines ?? []).filter((line) => line.time_us < lines[0]?.time_us), ...lines] : run.lines };
-	for (const { at, ...node } of nodes ?? []) next.nodes[at] = { ...next.nodes[at], ...node };
+	for (const { at, ...node } of nodes ?? []) next.nodes[at] = node;
 	return nth > runs.length ? runs : runs.toSpliced(nth, 1, next);
 }
 

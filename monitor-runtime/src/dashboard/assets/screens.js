@@ -521,7 +521,8 @@ const MOST = 500;
 export function Logs({ query }) {
 	const answer = useRead(`logs?limit=${MOST}`);
 	const [lines, setLines] = useState(null);
-	useEffect(() => answer.data && setLines(answer.data.lines), [answer.data]);
+	// The stream may have brought later lines meanwhile.
+	useEffect(() => answer.data && setLines((last) => withLines(answer.data.lines, (last ?? []).filter((line) => line.time_us > answer.data.lines.at(-1)?.time_us))), [answer.data]);
 	// Lines may be told twice, and are known by their numbers.
 	useStream("logs", (name, data) => name === "log" && setLines((last) => withLines(last ?? [], data.lines)));
 	const [held, over] = useHeld(lines);

@@ -73,7 +73,9 @@ impl BearerAuth {
     ) -> impl Future<Output = ()> + use<> {
         let is_wrong = bearer(headers).is_some() && !self.admits(headers);
         let wait = if is_wrong { self.guesses.count(Instant::now()) } else { Duration::ZERO };
-        hold(wait, HeldBack::begin(extensions))
+        // A right request never counts as held back, not even for a moment.
+        let holding = is_wrong.then(|| HeldBack::begin(extensions));
+        hold(wait, holding)
     }
 }
 
@@ -93,7 +95,7 @@ impl BearerAuth {
 
     /// Holds back the answer to a sign-in with a wrong token, if there were many wrong ones in this second.
     pub(in crate::monitor) async fn slow_down_sign_in(&self, holding: Holding) {
-        hold(self.guesses.count(Instant::now()), holding).await;
+        hold(self.guesses.count(Instant::now()), Some(holding)).await;
     }
 
     /// Whether a browser that opens a page may see everything, for which it has signed in. It sends no token, so no answer

@@ -78,7 +78,7 @@ impl Drop for Holding {
 }
 
 /// Waits for that time, if it is any.
-pub(super) async fn hold(wait: Duration, holding: Holding) {
+pub(super) async fn hold(wait: Duration, holding: Option<Holding>) {
     if !wait.is_zero() {
         sleep(wait).await;
     }

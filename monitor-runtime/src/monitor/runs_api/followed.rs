@@ -26,6 +26,8 @@ struct Told {
     notes: usize,
     /// The number of the last log line.
     line: Option<u64>,
+    /// Texts and log lines for which there was no room.
+    left_out: (u32, u64),
 }
 
 /// What changes in a node while its run goes on.
@@ -104,14 +106,18 @@ impl Told {
         run.rolled_up().iter().for_each(|calls| write::write_rolled_up(&mut rolled_up, calls));
         let line = run.lines().iter().map(|line| line.line().number()).max();
         let nodes = run.nodes().iter().map(ToldNode::of).collect();
-        Self { ticks: run.ticks, summary, nodes, rolled_up, notes: run.notes().len(), line }
+        let left_out = (run.lost_texts(), run.left_out_lines());
+        Self { ticks: run.ticks, summary, nodes, rolled_up, notes: run.notes().len(), line, left_out }
     }
 }
 
 impl Told {
-    /// Whether both are of the same run. Its nodes become no fewer.
+    /// Whether both are of the same run, whose nodes have kept their places.
     fn is_of(&self, now: &Self) -> bool {
-        self.ticks == now.ticks && self.nodes.len() <= now.nodes.len()
+        let mut pairs = self.nodes.iter().zip(&now.nodes);
+        self.ticks == now.ticks
+            && self.nodes.len() <= now.nodes.len()
+            && pairs.all(|(before, now)| (before.start, before.name) == (now.start, now.name))
     }
 }
 
@@ -150,6 +156,10 @@ fn write_change(object: &mut Object<'_>, nth: usize, row: &Row<'_>, before: &Tol
     }
     if before.notes != now.notes {
         object.list("notes", run.notes().iter(), write::write_note);
+    }
+    if before.left_out != now.left_out {
+        object.plain("lost_texts", Some(run.lost_texts()));
+        object.plain("left_out_lines", Some(run.left_out_lines()));
     }
     if let Some(since) = first_new_line(run, before.line) {
         let lines = run.lines().iter().filter(|line| line.time() >= since);

@@ -224,6 +224,16 @@ impl Query {
             && self.text.as_ref().is_none_or(|text| has_text(run, text))
     }
 
+    /// Whether every run of the agent matches, or every run if there is none.
+    pub(super) fn takes_all_of_agent(&self) -> bool {
+        self.pinned != Some(true)
+            && self.tag.is_none()
+            && self.least.is_zero()
+            && self.least_cost.is_none()
+            && self.failed_step.is_none()
+            && self.text.is_none()
+    }
+
     fn takes_outcome(&self, outcome: Option<Outcome>) -> bool {
         match self.status {
             None | Some(Status::Running) => true,

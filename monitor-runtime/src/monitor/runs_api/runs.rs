@@ -122,7 +122,13 @@ fn running(api: &Api, runs: Runs, query: &Query) -> Answer {
         return Err(Refusal::bad("runs that go on have no cursor; ask for a larger limit"));
     }
     let (mut found, mut matching) = (Vec::new(), 0);
-    if query.pinned != Some(true) {
+    if query.takes_all_of_agent() && query.sort.is_none() {
+        runs.each_running(query.agent.as_deref(), |run| {
+            found.push(run);
+            found.len() >= query.limit
+        });
+        matching = runs.count_running(query.agent.as_deref()).max(found.len());
+    } else if query.pinned != Some(true) {
         runs.each_running(query.agent.as_deref(), |run| {
             if query.takes(&run) {
                 matching += 1;
