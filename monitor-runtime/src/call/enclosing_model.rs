@@ -19,7 +19,6 @@ use foldhash::fast::FixedState;
 
 use super::agent_number::AgentNumber;
 use super::call_id::CallId;
-use super::ended_model::EndedModel;
 use super::reply::Report;
 use super::settings::EMBEDDINGS;
 
@@ -45,14 +44,20 @@ pub(super) trait InnerCall: Send + Sync {
     fn take_report(&self) -> Report;
 }
 
+/// A tracked call that has ended without usage.
+pub(super) trait Silent: fmt::Debug + Send {
+    /// Counts the call by the report of the call around it.
+    fn count_by(self: Box<Self>, around: Report);
+}
+
 /// The call of another crate around a tracked one, to which it has left the count.
 pub(super) trait CallAround: fmt::Debug + Send + Sync {
     /// Notes that the tracked call has counted its usage, which is that of this call.
     fn note_counted(&self);
 
-    /// Keeps a tracked call that has ended without usage, to count it by the report of this one. Returns it if this one has
-    /// ended as well.
-    fn keep(&self, call: Box<EndedModel>) -> Result<(), Box<EndedModel>>;
+    /// Keeps the tracked call, which has ended without usage, to count it by the report of this one. Does not ask for the call if
+    /// this one has ended as well.
+    fn keep(&self, call: &mut dyn FnMut() -> Option<Box<dyn Silent>>);
 }
 
 /// A tracked model call that has begun and not ended.

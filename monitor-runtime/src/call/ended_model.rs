@@ -12,7 +12,7 @@
 
 use super::agent_number::AgentNumber;
 use super::call_id::CallId;
-use super::enclosing_model::Ended;
+use super::enclosing_model::{Ended, Silent};
 use super::model_usage::{self, ModelEnded};
 use super::observer::{self, ModelReplied};
 use super::reply::Report;
@@ -63,7 +63,9 @@ impl EndedModel {
         let around = if self.report.usage.is_empty() { self.inside.take_around() } else { None };
         let Some(around) = around else { return Err(Box::new(self)) };
         let report = self.report.clone();
-        around.keep(Box::new(self)).map(|()| report)
+        let mut call = Some(Box::new(self));
+        around.keep(&mut || call.take().map(|call| call as Box<dyn Silent>));
+        call.map_or(Ok(report), Err)
     }
 
     fn count(self) -> ModelEnded {
@@ -73,11 +75,12 @@ impl EndedModel {
         }
         ended
     }
+}
 
-    /// Counts a kept call by the report of the call around it.
-    pub(super) fn count_by(mut self, around: Report) {
-        let Self { id, operation, series, .. } = self;
-        self.report = self.report.completed(around);
+impl Silent for EndedModel {
+    fn count_by(mut self: Box<Self>, around: Report) {
+        let Self { id, operation, series, .. } = *self;
+        self.report = std::mem::take(&mut self.report).completed(around);
         let ended = self.count();
         let replied = ModelReplied { id, operation, series, span: None, ended: &ended, is_kept: false };
         observer::notify(|observer| observer.usage_found(&replied));

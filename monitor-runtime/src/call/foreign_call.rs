@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use super::call_id::CallId;
 use super::client_call::OpenCall;
-use super::enclosing_model::{self, CallAround, InnerCall};
-use super::ended_model::EndedModel;
+use super::enclosing_model::{self, CallAround, InnerCall, Silent};
 use super::place::Place;
 use super::reply::Report;
 use crate::cells::clock;
@@ -122,7 +121,7 @@ struct State {
     /// Whether the count was left to a tracked call inside.
     is_left: bool,
     /// Of the tracked calls inside, those that have ended without usage.
-    kept: Vec<EndedModel>,
+    kept: Vec<Box<dyn Silent>>,
     /// Whether a tracked call inside has counted the usage.
     is_counted: bool,
     is_closed: bool,
@@ -324,7 +323,7 @@ impl ForeignCall {
 
 /// Counts the tracked calls that ended without usage inside a call with this report. The report is for the last of them: those
 /// before it are failed attempts.
-fn count_kept(mut kept: Vec<EndedModel>, report: Report) {
+fn count_kept(mut kept: Vec<Box<dyn Silent>>, report: Report) {
     let last = kept.pop();
     for call in kept {
         call.count_by(Report::default());
@@ -363,14 +362,12 @@ impl CallAround for ForeignCall {
         self.lock().is_counted = true;
     }
 
-    fn keep(&self, call: Box<EndedModel>) -> Result<(), Box<EndedModel>> {
+    fn keep(&self, call: &mut dyn FnMut() -> Option<Box<dyn Silent>>) {
         let mut state = self.lock();
         // A part reports to the tracked call around it.
-        if state.is_closed || !matches!(state.role, Role::Uncounted) {
-            return Err(call);
+        if !state.is_closed && matches!(state.role, Role::Uncounted) {
+            state.kept.extend(call());
         }
-        state.kept.push(*call);
-        Ok(())
     }
 }
 
