@@ -19,32 +19,38 @@ impl AgentNumber {
     pub(super) const NONE: Self = Self(0);
 
     /// The agent's id: empty for none.
+    #[inline]
     pub(super) fn id(self) -> &'static str {
         agents::id(self.0)
     }
 
     /// The agent of a call, if it is one.
+    #[inline]
     pub(super) fn of(series: &CallSeries) -> Option<Self> {
         let agent = Self(agents::number_in(series.agent.into()));
         (agent != Self::NONE).then_some(agent)
     }
 
     /// The thread's current agent among followed calls.
+    #[inline]
     pub(super) fn current() -> Self {
         AGENT.get()
     }
 
     /// The innermost agent around code whose innermost call is `call`.
+    #[inline]
     pub(super) fn around(call: CallId) -> Self {
         if call.is_followed() { AGENT.get() } else { Self(call.agent()) }
     }
 
     /// Makes the agent the thread's current one among followed calls, and returns the previous one.
+    #[inline]
     pub(super) fn make_current(self) -> Self {
         AGENT.replace(self)
     }
 
     /// Like [`make_current`](Self::make_current), until the guard is dropped.
+    #[inline]
     pub(super) fn enter(self) -> InsideAgent {
         InsideAgent { before: self.make_current() }
     }
@@ -57,6 +63,7 @@ pub(super) struct InsideAgent {
 }
 
 impl Drop for InsideAgent {
+    #[inline]
     fn drop(&mut self) {
         self.before.make_current();
     }

@@ -155,6 +155,7 @@ impl Recorder {
     }
 
     /// The recorder, if it was started.
+    #[inline]
     pub(crate) fn get() -> Option<&'static Self> {
         RECORDER.get()
     }
@@ -219,6 +220,7 @@ impl Recorder {
         &self.lines
     }
 
+    #[inline]
     pub(super) fn lone(&self) -> &LoneCalls {
         &self.lone
     }
