@@ -30,7 +30,7 @@ static REPEATS: Counters = Counters::new(&catalog::SKILL_REPEATS);
 static RETRIES: Counters = Counters::new(&catalog::SKILL_RETRIES);
 static LOST: Counters = Counters::new(&catalog::RUN_RECORDS_LOST);
 
-const COUNTERS: [&Counters; 4] = [&EXCEEDED, &REPEATS, &RETRIES, &LOST];
+static COUNTERS: [&Counters; 4] = [&EXCEEDED, &REPEATS, &RETRIES, &LOST];
 
 /// All metrics of this file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Metric> {
