@@ -369,15 +369,20 @@ async fn code_inside_a_run_sees_what_it_has_used_so_far() {
 }
 
 /// Opens a span as frameworks do for their calls.
-fn call_of_a_framework(usage: Option<[u64; 2]>) {
-    let span = tracing::info_span!(
+fn span_of_a_framework() -> tracing::Span {
+    tracing::info_span!(
         "chat",
         gen_ai.operation.name = "chat",
         gen_ai.provider.name = "openai",
         gen_ai.request.model = "gpt-5",
         gen_ai.usage.input_tokens = Empty,
         gen_ai.usage.output_tokens = Empty,
-    );
+    )
+}
+
+/// Makes the call of a framework.
+fn call_of_a_framework(usage: Option<[u64; 2]>) {
+    let span = span_of_a_framework();
     if let Some([input, output]) = usage {
         span.record("gen_ai.usage.input_tokens", input);
         span.record("gen_ai.usage.output_tokens", output);
@@ -411,14 +416,7 @@ fn spans_of_a_framework_are_model_calls_of_the_run() {
 
 #[track_agent("models_around", budget(model_calls = 1))]
 fn plan_around() {
-    let around = tracing::info_span!(
-        "chat",
-        gen_ai.operation.name = "chat",
-        gen_ai.provider.name = "openai",
-        gen_ai.request.model = "gpt-5-around",
-        gen_ai.usage.input_tokens = Empty,
-        gen_ai.usage.output_tokens = Empty,
-    );
+    let around = span_of_a_framework();
     let _entered = around.enter();
     track_inside();
     assert_eq!(run::current().unwrap().model_calls(), 1);
@@ -455,14 +453,7 @@ fn ask_inside_a_span() {}
 
 #[track_agent("models_inside_a_span", budget(tokens = 100))]
 fn plan_inside_a_span() {
-    let span = tracing::info_span!(
-        "chat",
-        gen_ai.operation.name = "chat",
-        gen_ai.provider.name = "openai",
-        gen_ai.request.model = "gpt-5",
-        gen_ai.usage.input_tokens = Empty,
-        gen_ai.usage.output_tokens = Empty,
-    );
+    let span = span_of_a_framework();
     span.in_scope(ask_inside_a_span);
     span.record("gen_ai.usage.input_tokens", 10);
     span.record("gen_ai.usage.output_tokens", 1);

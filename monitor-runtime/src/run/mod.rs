@@ -74,6 +74,7 @@ mod store;
 mod tally;
 mod text;
 mod tree;
+mod tree_text;
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
